@@ -1,0 +1,1 @@
+../../qml_qdl/__init__.py

@@ -1,0 +1,415 @@
+"""The algebra of circuits: U(x, θ) = W(θ)S(x) is written `W @ S`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping
+from functools import cached_property
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import pennylane as qml
+from attrs import NOTHING, Factory, evolve, field, fields, frozen
+
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
+from qml_qdl.circuits.readout import Expectation, Readout
+
+Weights: TypeAlias = Mapping[str, Any]
+"""The trained tensors of a circuit by name, of any interface PennyLane knows."""
+
+
+class Block(ABC):
+    """A piece of circuit on some wires: abstract base of encodings and processings.
+
+    A block is an immutable value that compares, hashes and pickles. `A @ B` is the
+    circuit that applies B first, as in the formula.
+    """
+
+    __slots__ = ()
+
+    wires: tuple[Hashable, ...]
+
+    # ---- Must be defined: these three, and nothing else. ----
+
+    @property
+    @abstractmethod
+    def num_features(self) -> int:
+        """How many features of x the block reads; 0 for a processing."""
+
+    @property
+    @abstractmethod
+    def weight_shape(self) -> tuple[int, ...] | None:
+        """Shape of the block's one trained tensor; None where nothing is trained."""
+
+    @abstractmethod
+    def queue(self, inputs: Any, weights: Any) -> None:
+        """Queues the block's gates as PennyLane operations.
+
+        Args:
+            inputs: The whole x: (num_inputs,) or (rows, num_inputs), or None.
+            weights: Tensor of shape `weight_shape`; None where nothing is trained.
+        """
+
+    # ---- Have a default. ----
+
+    weight_kind: ClassVar[str] = "weights"
+    """The stem of the trained tensor's name in a circuit."""
+
+    @property
+    def features(self) -> tuple[int, ...] | None:
+        """The indices of x that are read; None for the whole x."""
+        return None
+
+    @property
+    def tied_name(self) -> str | None:
+        """The weights' name where they are shared; None where they are fresh."""
+        return None
+
+    @property
+    def initial_weight(self) -> float | None:
+        """The number the weights start from; None where an initialiser chooses."""
+        return None
+
+    def with_readout(self, readout: Readout) -> Circuit:
+        """The circuit of this block alone, with a readout.
+
+        Args:
+            readout: What is measured.
+
+        Returns:
+            A circuit.
+        """
+        return Circuit((self,), readout=readout)
+
+    def __matmul__(self, other: Block | Circuit) -> Circuit:
+        return compose(self, other)
+
+    def __repr__(self) -> str:
+        return compact_repr(self)
+
+
+@frozen(repr=False, slots=False)
+class Circuit:
+    """U(x, θ): blocks in the order of application, and what is read out.
+
+    A circuit is an immutable value: it compares, hashes and pickles, `repr` gives the
+    formula that makes it and `print` draws it. Calling it queues its gates and returns
+    its measurements, so it is a PennyLane quantum function: `qml.QNode(circuit, dev)`
+    and `qml.draw(circuit)` take it as it is.
+
+    Args:
+        blocks: Encodings and processings, the first applied first. Usually written
+            with `@` instead: `W @ S`.
+        readout: What is measured; the default is ⟨Z⟩ on every wire.
+
+    Raises:
+        ArgumentError: There is no block, two encodings disagree about the size of x,
+            or the readout does not fit the wires.
+        ShapeError: Weights of one shared name have different shapes.
+
+    Example:
+        >>> from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+        >>> U = StronglyEntangling(2) @ AngleEncoding(2)
+        >>> U
+        StronglyEntangling(2) @ AngleEncoding(2)
+        >>> U.num_inputs, U.weight_shapes, U.output_shape
+        (2, {'weights_0': (1, 2, 3)}, (2,))
+    """
+
+    blocks: tuple[Block, ...] = field(converter=tuple)
+    readout: Readout = field(default=Expectation(), kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.blocks:
+            raise ArgumentError("blocks: expected at least one block, got none")
+        for block in self.blocks:
+            if not isinstance(block, Block):
+                raise ArgumentTypeError(
+                    f"blocks: expected encodings and processings, got {block!r}"
+                )
+        _ = self.num_inputs, self.weight_shapes, self.output_shape
+
+    @cached_property
+    def wires(self) -> tuple[Hashable, ...]:
+        """The wire labels: sorted if all are numbers, else in order of appearance."""
+        labels = dict.fromkeys(wire for block in self.blocks for wire in block.wires)
+        if all(isinstance(label, int) for label in labels):
+            return tuple(sorted(labels))  # type: ignore[type-var]
+        return tuple(labels)
+
+    @cached_property
+    def num_inputs(self) -> int:
+        """How many numbers x has; 0 for a circuit without an encoding."""
+        sizes = {
+            block.num_features: block
+            for block in self.blocks
+            if block.num_features and block.features is None
+        }
+        if len(sizes) > 1:
+            listed = " and ".join(f"{b!r} reads {n}" for n, b in sizes.items())
+            raise ArgumentError(
+                f"features: every encoding without features= reads the whole x, but "
+                f"{listed} features; say with features= which part each one reads"
+            )
+        reach = max((max(b.features) + 1 for b in self.blocks if b.features), default=0)
+        if not sizes:
+            return reach
+        (size,) = sizes
+        if reach > size:
+            raise ArgumentError(
+                f"features: {sizes[size]!r} reads the whole x as {size} features, but "
+                f"another encoding reads feature {reach - 1}; give both features="
+            )
+        return size
+
+    @cached_property
+    def weight_names(self) -> tuple[str | None, ...]:
+        """For each block the name of its weights; None where nothing is trained."""
+        names: list[str | None] = []
+        fresh: dict[str, int] = {}
+        for block in self.blocks:
+            name = block.tied_name
+            if block.weight_shape is not None and name is None:
+                number = fresh.get(block.weight_kind, 0)
+                fresh[block.weight_kind] = number + 1
+                name = f"{block.weight_kind}_{number}"
+            names.append(name)
+        tied = {block.tied_name for block in self.blocks if block.tied_name}
+        taken = tied & {
+            name
+            for name, block in zip(names, self.blocks, strict=True)
+            if block.tied_name is None and name is not None
+        }
+        if taken:
+            raise ArgumentError(
+                f"share: the name {min(taken)!r} is what fresh weights are called here; "
+                "choose another name"
+            )
+        return tuple(names)
+
+    @cached_property
+    def _weight_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, block in zip(self.weight_names, self.blocks, strict=True):
+            shape = block.weight_shape
+            if name is None or shape is None:
+                continue
+            if shapes.setdefault(name, shape) != shape:
+                raise ShapeError(
+                    f"share: weights of one name have one shape, but {name!r} is "
+                    f"{shapes[name]} and, in {block!r}, {shape}; give one of them "
+                    "another name"
+                )
+        return shapes
+
+    @property
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each trained tensor, by name, in order of application."""
+        return dict(self._weight_shapes)
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """Shape of one row's result; None stands for the number of shots."""
+        return self.readout.output_shape(self.wires)
+
+    def with_readout(self, readout: Readout) -> Circuit:
+        """The same gates with another readout.
+
+        Args:
+            readout: What is measured instead.
+
+        Returns:
+            A new circuit.
+
+        Example:
+            >>> from qml_qdl.circuits import AngleEncoding, Probabilities
+            >>> U = AngleEncoding(1) @ AngleEncoding(1)
+            >>> U.with_readout(Probabilities()).output_shape
+            (2,)
+        """
+        return evolve(self, readout=readout)
+
+    def __matmul__(self, other: Block | Circuit) -> Circuit:
+        return compose(self, other)
+
+    def __rmatmul__(self, other: Block) -> Circuit:
+        return compose(other, self)
+
+    def __call__(self, inputs: Any = None, weights: Any = None) -> Any:
+        """Queues the gates of U(x, θ) and returns the measurements.
+
+        Args:
+            inputs: x, of shape (num_inputs,) or (rows, num_inputs); None if the circuit
+                reads nothing. Angles in radians.
+            weights: θ by name, shaped as `weight_shapes`; one tensor will do where the
+                circuit has only one; None if nothing is trained.
+
+        Returns:
+            PennyLane measurements, as a quantum function returns them.
+
+        Raises:
+            ShapeError: Inputs or weights do not fit.
+        """
+        self._check_inputs(inputs)
+        theta = self._named(weights)
+        for block, name in zip(self.blocks, self.weight_names, strict=True):
+            block.queue(inputs, None if name is None else theta[name])
+        return self.readout.measure(self.wires)
+
+    def _check_inputs(self, inputs: Any) -> None:
+        if inputs is None:
+            if self.num_inputs:
+                raise ShapeError(
+                    f"inputs: expected {self.num_inputs} features, got none; pass a "
+                    f"tensor of shape (rows, {self.num_inputs})"
+                )
+            return
+        shape = qml.math.shape(inputs)
+        if len(shape) not in (1, 2) or shape[-1] != self.num_inputs:
+            raise ShapeError(
+                f"inputs: expected shape ({self.num_inputs},) or (rows, "
+                f"{self.num_inputs}), got {shape}; this circuit reads "
+                f"{self.num_inputs} features"
+            )
+
+    def _named(self, weights: Any) -> Weights:
+        shapes = self._weight_shapes
+        if weights is None:
+            weights = {}
+        elif not isinstance(weights, Mapping):
+            if len(shapes) != 1:
+                raise ShapeError(
+                    f"weights: expected a mapping with the names {list(shapes)}, got "
+                    f"{type(weights).__name__}"
+                )
+            weights = {name: weights for name in shapes}
+        if set(weights) != set(shapes):
+            raise ShapeError(
+                f"weights: expected the names {list(shapes)}, got {list(weights)}"
+            )
+        for name, shape in shapes.items():
+            if qml.math.shape(weights[name]) != shape:
+                raise ShapeError(
+                    f"weights: expected {name!r} of shape {shape}, got "
+                    f"{qml.math.shape(weights[name])}"
+                )
+        return weights  # type: ignore[no-any-return]
+
+    def _tape(self) -> Any:
+        """The gates with all numbers zero, templates taken apart once."""
+        zeros = {name: np.zeros(shape) for name, shape in self._weight_shapes.items()}
+        inputs = np.zeros(self.num_inputs) if self.num_inputs else None
+        tape = qml.tape.make_qscript(self)(inputs, zeros)
+        templates = qml.templates.__dict__.values()
+        (tape,), _ = qml.devices.preprocess.decompose(
+            tape,
+            stopping_condition=lambda op: (
+                type(op) not in templates and not isinstance(op, qml.StatePrep)
+            ),
+            skip_initial_state_prep=False,
+            name="drawing",
+        )
+        return tape
+
+    def draw(self) -> str:
+        """Draws the circuit as text.
+
+        Returns:
+            One line a wire; gates without their angles.
+        """
+        return str(qml.drawer.tape_text(self._tape(), wire_order=self.wires))
+
+    def draw_mpl(self, **options: Any) -> Any:
+        """Draws the circuit with matplotlib.
+
+        Args:
+            **options: Passed to `pennylane.drawer.tape_mpl`, such as `style="pennylane"`.
+
+        Returns:
+            The figure and its axes.
+        """
+        return qml.drawer.tape_mpl(self._tape(), wire_order=self.wires, **options)
+
+    def __repr__(self) -> str:
+        formula = " @ ".join(repr(block) for block in reversed(self.blocks))
+        if self.readout == Expectation():
+            return formula if len(self.blocks) > 1 else f"Circuit(({formula},))"
+        if len(self.blocks) > 1:
+            formula = f"({formula})"
+        return f"{formula}.with_readout({self.readout!r})"
+
+    def __str__(self) -> str:
+        return self.draw()
+
+
+def compose(left: Block | Circuit, right: Block | Circuit) -> Circuit:
+    """The circuit that applies `right` first, then `left`: what `@` does.
+
+    Args:
+        left: Applied last.
+        right: Applied first.
+
+    Returns:
+        The circuit; it keeps the readout that either side was given.
+
+    Raises:
+        ArgumentError: Both sides were given readouts, and they differ.
+    """
+    if not isinstance(right, Block | Circuit):
+        return NotImplemented
+    second, first = as_circuit(left), as_circuit(right)
+    readouts = {c.readout for c in (second, first)} - {Expectation()}
+    if len(readouts) > 1:
+        raise ArgumentError(
+            f"readout: both sides of @ were given one, {second.readout!r} and "
+            f"{first.readout!r}; give it once, to the whole circuit"
+        )
+    return Circuit(
+        first.blocks + second.blocks, readout=next(iter(readouts), Expectation())
+    )
+
+
+def as_circuit(block: Block | Circuit) -> Circuit:
+    """Takes a block for the circuit that consists of it alone.
+
+    Args:
+        block: A block or a circuit.
+
+    Returns:
+        The circuit.
+
+    Raises:
+        ArgumentTypeError: It is neither.
+    """
+    if isinstance(block, Circuit):
+        return block
+    if isinstance(block, Block):
+        return Circuit((block,))
+    raise ArgumentTypeError(
+        f"circuit: expected a circuit, an encoding or a processing, got {block!r}"
+    )
+
+
+def compact_repr(value: Any) -> str:
+    """Writes an attrs value as the call that makes it, without what is default.
+
+    Args:
+        value: An instance of an attrs class.
+
+    Returns:
+        Python source; wires 0 … n−1 are written as n.
+    """
+    arguments = []
+    for attribute in fields(type(value)):
+        content, default = getattr(value, attribute.name), attribute.default
+        if isinstance(default, Factory):  # type: ignore[arg-type]
+            default = default.factory()  # type: ignore[union-attr]
+        if default is not NOTHING and content == default:
+            continue
+        text = repr(content)
+        if attribute.name == "wires":
+            plain = content == tuple(range(len(content)))
+            text = repr(len(content) if plain else list(content))
+        required = default is NOTHING and not attribute.kw_only
+        arguments.append(text if required else f"{attribute.name}={text}")
+    return f"{type(value).__name__}({', '.join(arguments)})"

@@ -1,0 +1,132 @@
+"""Converters and checks of arguments, with messages that say how to repair them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from numbers import Integral
+from typing import TypeAlias
+
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+
+WiresLike: TypeAlias = int | Iterable[Hashable]
+"""A number of wires, meaning 0 … n−1, or the wire labels themselves."""
+
+FeaturesLike: TypeAlias = slice | int | Iterable[int] | None
+"""Which features of x are read: None for the whole x, a slice, or indices."""
+
+OPEN_END = 2**62
+"""Where a slice without an end stops until the number of features is known."""
+
+
+def as_wires(wires: WiresLike) -> tuple[Hashable, ...]:
+    """Turns a number of wires or their labels into a tuple of labels.
+
+    Args:
+        wires: A number n ≥ 1, meaning the labels 0 … n−1, or the labels.
+
+    Returns:
+        The labels, in the order given.
+
+    Raises:
+        ArgumentError: There is no wire, or a label occurs twice.
+        ArgumentTypeError: It is neither a number nor a sequence of labels.
+    """
+    if isinstance(wires, Integral) and not isinstance(wires, bool):
+        count = int(wires)
+        labels: tuple[Hashable, ...] = tuple(range(count))
+    elif isinstance(wires, Iterable) and not isinstance(wires, str):
+        labels = tuple(int(w) if isinstance(w, Integral) else w for w in wires)
+        count = len(labels)
+    else:
+        raise ArgumentTypeError(
+            f"wires: expected a number of wires or a sequence of labels, got {wires!r}"
+        )
+    if count < 1:
+        raise ArgumentError(
+            f"wires: expected at least one wire, got {wires!r}; pass a number of wires "
+            "or their labels"
+        )
+    if len(set(labels)) != len(labels):
+        raise ArgumentError(
+            f"wires: expected labels that differ, got {list(labels)}; wires overlap: "
+            "name each wire once"
+        )
+    return labels
+
+
+def as_features(features: FeaturesLike) -> Sequence[int] | None:
+    """Turns `features=` into what a value can hold: None or indices.
+
+    Args:
+        features: None for the whole x, a slice, one index or several.
+
+    Returns:
+        None, a tuple of indices, or, where a slice has no end, a range without one.
+
+    Raises:
+        ArgumentError: An index is negative, occurs twice, or there is none.
+        ArgumentTypeError: It is none of the above.
+    """
+    if features is None:
+        return None
+    if isinstance(features, slice | range):
+        start, stop, step = features.start or 0, features.stop, features.step or 1
+        if start < 0 or step < 1 or (stop is not None and stop <= start):
+            raise ArgumentError(
+                f"features: expected a rising slice from 0 up that is not empty, got "
+                f"{features}; count features from the start of x"
+            )
+        if stop is None or stop >= OPEN_END:
+            return range(start, OPEN_END, step)
+        return tuple(range(start, stop, step))
+    indices = (features,) if isinstance(features, Integral) else features
+    if isinstance(indices, str) or not isinstance(indices, Iterable):
+        raise ArgumentTypeError(
+            f"features: expected None, a slice or indices, got {features!r}"
+        )
+    items = tuple(indices)
+    if not all(isinstance(item, Integral) for item in items):
+        raise ArgumentTypeError(f"features: expected whole numbers, got {list(items)}")
+    if not items or min(items) < 0 or len(set(items)) != len(items):
+        raise ArgumentError(
+            f"features: expected one or more different indices from 0 up, got "
+            f"{list(items)}; count features from the start of x, each once"
+        )
+    return tuple(int(item) for item in items)
+
+
+def check_count(name: str, value: int, minimum: int = 1) -> None:
+    """Checks that a number of layers, repeats or the like is a whole number.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What came.
+        minimum: The least value allowed.
+
+    Raises:
+        ArgumentError: The number is below the minimum.
+        ArgumentTypeError: It is no whole number.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ArgumentTypeError(f"{name}: expected a whole number, got {value!r}")
+    if value < minimum:
+        raise ArgumentError(
+            f"{name}: expected at least {minimum}, got {value}; pass {name}={minimum} "
+            "or more"
+        )
+
+
+def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """Checks that a name is one of those known.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What came.
+        choices: What is known.
+
+    Raises:
+        ArgumentError: The value is not among the choices.
+    """
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ArgumentError(f"{name}: expected one of {listed}, got {value!r}")
