@@ -2,6 +2,7 @@
 
 from qml_qdl.circuits.amplitude import AmplitudeEncoding
 from qml_qdl.circuits.circuit import Block, Circuit
+from qml_qdl.circuits.composition import Shared, reupload, share
 from qml_qdl.circuits.encoding import (
     AngleEncoding,
     BasisEncoding,
@@ -10,7 +11,21 @@ from qml_qdl.circuits.encoding import (
     IQPEncoding,
     ZZFeatureMap,
 )
-from qml_qdl.circuits.errors import QdlError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    QdlError,
+    ShapeError,
+)
+from qml_qdl.circuits.hardware_efficient import HardwareEfficient, IsingLayers
+from qml_qdl.circuits.initializers import INITIALIZERS, initial_weights
+from qml_qdl.circuits.processing import (
+    BasicEntangler,
+    Processing,
+    RandomLayers,
+    SimplifiedTwoDesign,
+    StronglyEntangling,
+)
 from qml_qdl.circuits.readout import (
     Expectation,
     Probabilities,
@@ -19,3 +34,44 @@ from qml_qdl.circuits.readout import (
     State,
     z_words,
 )
+from qml_qdl.circuits.sim_circuits import SimCircuit
+from qml_qdl.circuits.tensor_network import MERA, MPS, TTN, TensorNetwork
+
+__all__ = [
+    "INITIALIZERS",
+    "MERA",
+    "MPS",
+    "TTN",
+    "AmplitudeEncoding",
+    "AngleEncoding",
+    "ArgumentError",
+    "ArgumentTypeError",
+    "BasicEntangler",
+    "BasisEncoding",
+    "Block",
+    "Circuit",
+    "Encoding",
+    "Expectation",
+    "HamiltonianEncoding",
+    "HardwareEfficient",
+    "IQPEncoding",
+    "IsingLayers",
+    "Probabilities",
+    "Processing",
+    "QdlError",
+    "RandomLayers",
+    "Readout",
+    "Samples",
+    "ShapeError",
+    "Shared",
+    "SimCircuit",
+    "SimplifiedTwoDesign",
+    "State",
+    "StronglyEntangling",
+    "TensorNetwork",
+    "ZZFeatureMap",
+    "initial_weights",
+    "reupload",
+    "share",
+    "z_words",
+]

@@ -13,6 +13,7 @@ from pennylane.templates.state_preparations.mottonen import compute_theta
 
 from qml_qdl.circuits.encoding import Encoding
 from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import check_count
 
 
 @frozen(repr=False)
@@ -49,11 +50,12 @@ class AmplitudeEncoding(Encoding):
 
     def __attrs_post_init__(self) -> None:
         most = 2 ** len(self.wires)
-        if self.size is not None and not 1 <= self.size <= most:
+        if self.size is not None:
+            check_count("size", self.size)
+        if self.size is not None and self.size > most:
             raise ArgumentError(
                 f"size: {len(self.wires)} wires hold 1 to {most} amplitudes, got "
-                f"{self.size}; use {max(1, math.ceil(math.log2(max(self.size, 1))))} "
-                "wires or more"
+                f"{self.size}; use {math.ceil(math.log2(self.size))} wires or more"
             )
         Encoding.__attrs_post_init__(self)
 
@@ -112,7 +114,7 @@ class AmplitudePreparation(qml.StatePrep):
         >>> import numpy as np, pennylane as qml
         >>> op = AmplitudePreparation(np.array([0.6, 0.8]), wires=[0])
         >>> op.decomposition()
-        [RY(np.float64(1.8545904360032246), wires=[0])]
+        [RY(array(1.85459044), wires=[0])]
     """
 
     name = "AmplitudePreparation"

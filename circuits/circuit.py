@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import pennylane as qml
-from attrs import NOTHING, Factory, evolve, field, fields, frozen
+from attrs import NOTHING, evolve, field, fields, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.readout import Expectation, Readout
+from qml_qdl.circuits.validation import WiresLike, as_many_wires
 
 Weights: TypeAlias = Mapping[str, Any]
 """The trained tensors of a circuit by name, of any interface PennyLane knows."""
@@ -70,6 +71,26 @@ class Block(ABC):
         """The number the weights start from; None where an initialiser chooses."""
         return None
 
+    def on(self, wires: WiresLike) -> Self:
+        """The same block on other wires.
+
+        Args:
+            wires: As many wires as the block has: a number of wires, meaning 0 … n−1,
+                or their labels.
+
+        Returns:
+            A new block.
+
+        Raises:
+            ArgumentError: There are more or fewer wires than the block has.
+
+        Example:
+            >>> from qml_qdl.circuits import AngleEncoding
+            >>> AngleEncoding(2).on(["a", "b"])
+            AngleEncoding(['a', 'b'])
+        """
+        return evolve(self, wires=as_many_wires(wires, self.wires))  # type: ignore[misc]
+
     def with_readout(self, readout: Readout) -> Circuit:
         """The circuit of this block alone, with a readout.
 
@@ -86,6 +107,19 @@ class Block(ABC):
 
     def __repr__(self) -> str:
         return compact_repr(self)
+
+
+def _as_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    given = tuple(blocks) if isinstance(blocks, Iterable) else (blocks,)
+    for block in given:
+        if not isinstance(blocks, Iterable) or not isinstance(block, Block):
+            raise ArgumentTypeError(
+                f"blocks: expected a sequence of encodings and processings, got "
+                f"{block!r}"
+            )
+    if not given:
+        raise ArgumentError("blocks: expected at least one block, got none")
+    return given
 
 
 @frozen(repr=False, slots=False)
@@ -116,17 +150,10 @@ class Circuit:
         (2, {'weights_0': (1, 2, 3)}, (2,))
     """
 
-    blocks: tuple[Block, ...] = field(converter=tuple)
+    blocks: tuple[Block, ...] = field(converter=_as_blocks)
     readout: Readout = field(default=Expectation(), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if not self.blocks:
-            raise ArgumentError("blocks: expected at least one block, got none")
-        for block in self.blocks:
-            if not isinstance(block, Block):
-                raise ArgumentTypeError(
-                    f"blocks: expected encodings and processings, got {block!r}"
-                )
         _ = self.num_inputs, self.weight_shapes, self.output_shape
 
     @cached_property
@@ -182,8 +209,8 @@ class Circuit:
         }
         if taken:
             raise ArgumentError(
-                f"share: the name {min(taken)!r} is what fresh weights are called here; "
-                "choose another name"
+                f"share: the name {min(taken)!r} is what fresh weights are called "
+                "here; choose another name"
             )
         return tuple(names)
 
@@ -274,26 +301,25 @@ class Circuit:
 
     def _named(self, weights: Any) -> Weights:
         shapes = self._weight_shapes
-        if weights is None:
-            weights = {}
-        elif not isinstance(weights, Mapping):
+        named: Weights = {} if weights is None else weights
+        if not isinstance(named, Mapping):
             if len(shapes) != 1:
                 raise ShapeError(
                     f"weights: expected a mapping with the names {list(shapes)}, got "
                     f"{type(weights).__name__}"
                 )
-            weights = {name: weights for name in shapes}
-        if set(weights) != set(shapes):
+            named = {name: weights for name in shapes}
+        if set(named) != set(shapes):
             raise ShapeError(
-                f"weights: expected the names {list(shapes)}, got {list(weights)}"
+                f"weights: expected the names {list(shapes)}, got {list(named)}"
             )
         for name, shape in shapes.items():
-            if qml.math.shape(weights[name]) != shape:
+            if qml.math.shape(named[name]) != shape:
                 raise ShapeError(
                     f"weights: expected {name!r} of shape {shape}, got "
-                    f"{qml.math.shape(weights[name])}"
+                    f"{qml.math.shape(named[name])}"
                 )
-        return weights  # type: ignore[no-any-return]
+        return named
 
     def _tape(self) -> Any:
         """The gates with all numbers zero, templates taken apart once."""
@@ -323,7 +349,8 @@ class Circuit:
         """Draws the circuit with matplotlib.
 
         Args:
-            **options: Passed to `pennylane.drawer.tape_mpl`, such as `style="pennylane"`.
+            **options: Passed to `pennylane.drawer.tape_mpl`, such as
+                `style="pennylane"`.
 
         Returns:
             The figure and its axes.
@@ -402,8 +429,6 @@ def compact_repr(value: Any) -> str:
     arguments = []
     for attribute in fields(type(value)):
         content, default = getattr(value, attribute.name), attribute.default
-        if isinstance(default, Factory):  # type: ignore[arg-type]
-            default = default.factory()  # type: ignore[union-attr]
         if default is not NOTHING and content == default:
             continue
         text = repr(content)

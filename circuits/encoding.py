@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import combinations, islice
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import (
     WiresLike,
     as_features,
+    as_many_wires,
     as_wires,
     check_choice,
     check_count,
@@ -276,6 +277,10 @@ class ZZFeatureMap(Encoding):
 def _as_generators(generators: Any) -> tuple[Any, ...] | None:
     if generators is None:
         return None
+    # Sums and products of operators are iterable too, over their parts.
+    lone = isinstance(generators, qml.operation.Operator)
+    if lone or not isinstance(generators, Iterable):
+        generators = (generators,)
     operators = tuple(generators)
     for operator in operators:
         if not isinstance(operator, qml.operation.Operator) or not operator.pauli_rep:
@@ -344,12 +349,12 @@ class HamiltonianEncoding(Encoding):
 
     def on(self, wires: WiresLike) -> HamiltonianEncoding:
         """The same encoding on other wires, its generators moved along."""
-        moved = super(HamiltonianEncoding, self).on(wires)
+        labels = as_many_wires(wires, self.wires)
         if self.generators is None:
-            return moved
-        wire_map = dict(zip(self.wires, moved.wires, strict=True))
+            return evolve(self, wires=labels)
+        wire_map = dict(zip(self.wires, labels, strict=True))
         generators = [qml.map_wires(h, wire_map) for h in self.generators]
-        return evolve(self, wires=moved.wires, generators=generators)
+        return evolve(self, wires=labels, generators=generators)
 
     def _words(self) -> list[list[tuple[str, Sequence[Hashable], float]]]:
         """For each feature its Pauli words, their wires and coefficients."""

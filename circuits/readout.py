@@ -42,9 +42,11 @@ class Readout(ABC):
 
 
 def _as_observables(items: Any) -> tuple[Any, ...]:
-    if isinstance(items, str | qml.operation.Operator):
-        items = (items,)
-    observables = tuple(items)
+    if items is None:
+        return ()
+    # Sums and products of operators are iterable too, over their parts.
+    lone = isinstance(items, str | qml.operation.Operator)
+    observables = (items,) if lone or not isinstance(items, Iterable) else tuple(items)
     for item in observables:
         if isinstance(item, qml.operation.Operator):
             continue
@@ -78,9 +80,8 @@ class Expectation(Readout):
     observables: tuple[Any, ...] = field(default=(), converter=_as_observables)
 
     def __repr__(self) -> str:
-        return f"Expectation({list(self.observables)!r})" if self.observables else (
-            "Expectation()"
-        )
+        arguments = repr(list(self.observables)) if self.observables else ""
+        return f"Expectation({arguments})"
 
     def measure(self, wires: Sequence[Hashable]) -> Any:
         """Returns one `expval` for each observable."""

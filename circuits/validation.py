@@ -54,6 +54,30 @@ def as_wires(wires: WiresLike) -> tuple[Hashable, ...]:
     return labels
 
 
+def as_many_wires(
+    wires: WiresLike, current: Sequence[Hashable]
+) -> tuple[Hashable, ...]:
+    """Turns wires into labels that can stand in for others, one for one.
+
+    Args:
+        wires: A number of wires, meaning 0 … n−1, or their labels.
+        current: The labels they stand in for.
+
+    Returns:
+        The new labels, in the order given.
+
+    Raises:
+        ArgumentError: There are more or fewer than before.
+    """
+    labels = as_wires(wires)
+    if len(labels) != len(current):
+        raise ArgumentError(
+            f"wires: expected {len(current)} wires in place of {list(current)}, got "
+            f"{list(labels)}"
+        )
+    return labels
+
+
 def as_features(features: FeaturesLike) -> Sequence[int] | None:
     """Turns `features=` into what a value can hold: None or indices.
 
@@ -84,15 +108,16 @@ def as_features(features: FeaturesLike) -> Sequence[int] | None:
         raise ArgumentTypeError(
             f"features: expected None, a slice or indices, got {features!r}"
         )
-    items = tuple(indices)
-    if not all(isinstance(item, Integral) for item in items):
-        raise ArgumentTypeError(f"features: expected whole numbers, got {list(items)}")
+    given = tuple(indices)
+    if not all(isinstance(item, Integral) for item in given):
+        raise ArgumentTypeError(f"features: expected whole numbers, got {list(given)}")
+    items = tuple(int(item) for item in given)
     if not items or min(items) < 0 or len(set(items)) != len(items):
         raise ArgumentError(
             f"features: expected one or more different indices from 0 up, got "
             f"{list(items)}; count features from the start of x, each once"
         )
-    return tuple(int(item) for item in items)
+    return items
 
 
 def check_count(name: str, value: int, minimum: int = 1) -> None:

@@ -1,1 +1,5 @@
-"""Where it runs."""
+"""Where circuits run: every target is a PennyLane device."""
+
+from qml_qdl.hardware.targets import Target, available_targets, make_device
+
+__all__ = ["Target", "available_targets", "make_device"]

@@ -1,0 +1,20 @@
+"""Data: named data sets, one's own files, stratified splits, resumable batches."""
+
+from qml_qdl.data.dataset import Dataset, encode_labels, stratified_subset
+from qml_qdl.data.files import read_csv, read_npz
+from qml_qdl.data.loader import ResumableLoader
+from qml_qdl.data.named import load, names
+from qml_qdl.data.parts import Split, split
+
+__all__ = [
+    "Dataset",
+    "ResumableLoader",
+    "Split",
+    "encode_labels",
+    "load",
+    "names",
+    "read_csv",
+    "read_npz",
+    "split",
+    "stratified_subset",
+]

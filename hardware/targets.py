@@ -1,0 +1,127 @@
+"""Targets: the names of where a circuit runs, and the PennyLane devices behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, TypeAlias
+
+import pennylane as qml
+
+from qml_qdl.circuits.errors import ArgumentTypeError, TargetError
+
+Target: TypeAlias = str | Any
+"""A target's name, or a PennyLane device."""
+
+MOST_WIRES_BATCHED = 14
+"""Up to here `default.qubit`, which runs a batch at once, beats one row after another
+on `lightning.qubit` from about four rows on (measured, forward and gradient)."""
+
+
+def available_targets() -> tuple[str, ...]:
+    """The names of all targets that can be used here.
+
+    Returns:
+        "auto" and every installed PennyLane device, sorted.
+
+    Example:
+        >>> "lightning.qubit" in available_targets()
+        True
+    """
+    return ("auto", *sorted(qml.plugin_devices))
+
+
+def choose_target(num_wires: int) -> str:
+    """The target that "auto" stands for.
+
+    Args:
+        num_wires: Wires of the circuit.
+
+    Returns:
+        "default.qubit", which runs a batch at once, up to 14 wires; above,
+        "lightning.qubit".
+    """
+    return "default.qubit" if num_wires <= MOST_WIRES_BATCHED else "lightning.qubit"
+
+
+def make_device(target: Target, wires: Sequence[Hashable] | None) -> Any:
+    """The PennyLane device of a target.
+
+    Args:
+        target: "auto", the name of an installed PennyLane device, or a device.
+        wires: Labels of the wires; None lets the device find them in each circuit.
+
+    Returns:
+        The device; a device comes back as it is.
+
+    Raises:
+        ArgumentTypeError: The target is neither a name nor a device.
+        TargetError: The name is unknown, the device cannot be made, or it lacks wires.
+
+    Example:
+        >>> make_device("auto", range(4)).name
+        'default.qubit'
+    """
+    if isinstance(target, qml.devices.Device):
+        missing = set(wires or ()) - set(target.wires or wires or ())
+        if missing:
+            raise TargetError(
+                f"target: the circuit needs the wires {list(wires or ())}, but "
+                f"{target.name} has {list(target.wires)}; make the device with the "
+                "circuit's wires"
+            )
+        return target
+    if not isinstance(target, str):
+        raise ArgumentTypeError(
+            f"target: expected a target's name or a PennyLane device, got {target!r}"
+        )
+    name = target
+    if name == "auto":
+        name = choose_target(len(wires) if wires is not None else 0)
+    if name not in qml.plugin_devices:
+        raise TargetError(
+            f"target: unknown target {target!r}; available here: "
+            f"{', '.join(available_targets())}"
+        )
+    options = {} if wires is None else {"wires": list(wires)}
+    try:
+        return qml.device(name, **options)
+    except (qml.exceptions.DeviceError, ImportError, TypeError, ValueError) as error:
+        raise TargetError(f"target: {target!r} cannot be made here: {error}") from error
+
+
+STATE_VECTOR_DEVICES = (
+    "default.qubit",
+    "lightning.amdgpu",
+    "lightning.gpu",
+    "lightning.kokkos",
+    "lightning.qubit",
+    "reference.qubit",
+)
+"""Devices that can return the state vector."""
+
+
+def has_state_vector(device: Any) -> bool:
+    """Whether a device can return the state vector.
+
+    Args:
+        device: A PennyLane device.
+
+    Returns:
+        True for state vector simulators.
+    """
+    return device.name in STATE_VECTOR_DEVICES
+
+
+def has_fast_adjoint(device: Any) -> bool:
+    """Whether the device multiplies gradients into the adjoint method itself.
+
+    Such a device wants `device_vjp=True`: PennyLane otherwise computes the whole
+    Jacobian, already in the forward pass.
+
+    Args:
+        device: A PennyLane device.
+
+    Returns:
+        True for the Lightning family.
+    """
+    return str(device.name).startswith("lightning.")

@@ -1,0 +1,247 @@
+"""A labelled data set held in memory: an immutable value, checked once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from attrs import evolve, field, frozen
+
+from qml_qdl.circuits.errors import DataError
+from qml_qdl.circuits.validation import check_count
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+
+def _as_inputs(inputs: Any) -> Floats:
+    array = np.asarray(inputs)
+    if array.dtype.kind not in "iufb":
+        raise DataError(
+            f"inputs: expected numbers, got an array of {array.dtype}; turn each "
+            "feature into a number"
+        )
+    if array.ndim not in (2, 4) or 0 in array.shape:
+        raise DataError(
+            "inputs: expected (rows, features) or (rows, channels, height, width), "
+            f"nothing empty, got shape {array.shape}"
+        )
+    _check_finite(array)
+    # A copy, so that nobody else holds a way to write to it.
+    frozen_copy = np.array(array, dtype=np.float32, order="C")
+    _check_finite(frozen_copy)
+    frozen_copy.setflags(write=False)
+    return frozen_copy
+
+
+def _check_finite(array: npt.NDArray[Any]) -> None:
+    bad = ~np.isfinite(array)
+    if bad.any():
+        where = tuple(int(index) for index in np.argwhere(bad)[0])
+        raise DataError(
+            f"inputs: expected finite float32 numbers, got {array[where]} at index "
+            f"{list(where)} (row {where[0]}), {int(bad.sum())} such values in all; "
+            "repair or leave out these rows"
+        )
+
+
+def _as_labels(labels: Any) -> Integers:
+    array = np.asarray(labels)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise DataError(
+            "labels: expected one whole number per row, got an array of "
+            f"{array.dtype} with shape {array.shape}; encode_labels makes them"
+        )
+    frozen_copy = np.array(array, dtype=np.int64)
+    frozen_copy.setflags(write=False)
+    return frozen_copy
+
+
+def _as_names(names: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(str(name) for name in names)
+
+
+@frozen(eq=False)
+class Dataset:
+    """Inputs and labels of a classification problem.
+
+    Args:
+        inputs: Numbers (rows, features) for a table, or pixels in [0, 1]
+            (rows, channels, height, width) for images. Kept as float32.
+        labels: One class index 0 … classes−1 per row. Kept as int64.
+        class_names: A name for each class, two or more.
+        name: What the data are called in reports.
+
+    Raises:
+        DataError: A value is NaN or infinite, a pixel is outside [0, 1], lengths
+            differ, a label names no class, or there are fewer than two classes.
+
+    Example:
+        >>> data = Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"])
+        >>> len(data), data.num_classes, data.input_shape
+        (2, 2, (2,))
+    """
+
+    inputs: Floats = field(converter=_as_inputs)
+    labels: Integers = field(converter=_as_labels)
+    class_names: tuple[str, ...] = field(converter=_as_names)
+    name: str = "data"
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.inputs) != len(self.labels):
+            raise DataError(
+                f"labels: expected one for each of {len(self.inputs)} rows, got "
+                f"{len(self.labels)}"
+            )
+        classes = len(self.class_names)
+        if classes < 2:
+            raise DataError(
+                f"class_names: expected two classes or more, got {classes}: "
+                f"{list(self.class_names)}; a single class leaves nothing to learn"
+            )
+        outside = (self.labels < 0) | (self.labels >= classes)
+        if outside.any():
+            row = int(np.argmax(outside))
+            raise DataError(
+                f"labels: expected class indices 0 … {classes - 1}, got "
+                f"{self.labels[row]} in row {row}"
+            )
+        if self.is_image:
+            low, high = float(self.inputs.min()), float(self.inputs.max())
+            if low < 0 or high > 1:
+                raise DataError(
+                    f"inputs: expected pixels in [0, 1], got values from {low:g} to "
+                    f"{high:g}; divide by the largest possible pixel"
+                )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.name!r}, {len(self)} rows of shape {self.input_shape}, "
+            f"{self.num_classes} classes)"
+        )
+
+    @property
+    def is_image(self) -> bool:
+        """Whether a row is an image rather than a line of a table."""
+        return self.inputs.ndim == 4
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of an image or (features,) of a table."""
+        return self.inputs.shape[1:]
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    def take(self, rows: slice | Sequence[int] | Integers) -> Dataset:
+        """Returns the data set of some rows, in the order given.
+
+        Args:
+            rows: A slice or row indices.
+
+        Returns:
+            A data set with the same classes.
+        """
+        return evolve(self, inputs=self.inputs[rows], labels=self.labels[rows])
+
+    def fingerprint(self) -> str:
+        """Returns a digest (SHA-256, hexadecimal) of all values, labels and classes.
+
+        Two data sets with the same fingerprint hold the same data, whatever they
+        are called; a run keeps it to notice that a file changed in between.
+        """
+        digest = hashlib.sha256(repr((self.inputs.shape, self.class_names)).encode())
+        digest.update(self.inputs.tobytes())
+        digest.update(self.labels.tobytes())
+        return digest.hexdigest()
+
+
+def encode_labels(labels: Iterable[Any]) -> tuple[Integers, tuple[str, ...]]:
+    """Turns labels of any kind into class indices and class names.
+
+    Args:
+        labels: One label per row: whole numbers, truth values or words. Classes
+            are sorted, numbers by value and words by alphabet.
+
+    Returns:
+        The class indices (rows,) and the class names.
+
+    Raises:
+        DataError: A label is missing (NaN, None, an empty word), or is a number
+            that is not whole, as in a regression problem.
+
+    Example:
+        >>> encode_labels(["dog", "cat", "dog"])
+        (array([1, 0, 1]), ('cat', 'dog'))
+    """
+    values = [
+        label.item() if isinstance(label, np.generic) else label for label in labels
+    ]
+    for row, value in enumerate(values):
+        if isinstance(value, bytes):
+            value = values[row] = value.decode()
+        if isinstance(value, str):
+            value = values[row] = value.strip()
+        if value is None or value == "" or value != value:
+            raise DataError(
+                f"labels: expected a class for each row, got {value!r} in row {row}; "
+                "the label is missing: fill it in or leave out the row"
+            )
+        if isinstance(value, float) and not value.is_integer():
+            raise DataError(
+                f"labels: expected class names or whole numbers, got {value!r} in row "
+                f"{row}; this library classifies, it does not fit numbers"
+            )
+    try:
+        numbers = [int(value) for value in values]
+    except ValueError:
+        words = [str(value) for value in values]
+        names = tuple(sorted(set(words)))
+        codes = {name: code for code, name in enumerate(names)}
+        return np.array([codes[word] for word in words], dtype=np.int64), names
+    classes, indices = np.unique(np.array(numbers, dtype=np.int64), return_inverse=True)
+    return indices.astype(np.int64), tuple(str(value) for value in classes)
+
+
+def stratified_subset(dataset: Dataset, rows: int, *, seed: int = 0) -> Dataset:
+    """Draws some rows so that each class keeps its share.
+
+    Args:
+        dataset: Where to draw from.
+        rows: How many rows, at least one per class. As many as there are, or more,
+            returns the data set itself.
+        seed: Fixes the draw.
+
+    Returns:
+        The drawn rows.
+
+    Raises:
+        DataError: There are fewer rows than classes.
+    """
+    check_count("rows", rows)
+    if rows >= len(dataset):
+        return dataset
+    counts = np.bincount(dataset.labels, minlength=dataset.num_classes)
+    share = counts * (rows / len(dataset))
+    quota = np.minimum(counts, 1)
+    if rows < quota.sum():
+        raise DataError(
+            f"rows: expected at least one for each of {quota.sum()} classes, got "
+            f"{rows}; ask for {quota.sum()} or more"
+        )
+    while quota.sum() < rows:
+        quota[np.argmax(share - quota)] += 1
+    order = np.random.default_rng(seed).permutation(len(dataset))
+    chosen = [
+        order[dataset.labels[order] == label][:number]
+        for label, number in enumerate(quota)
+    ]
+    return dataset.take(np.sort(np.concatenate(chosen)))

@@ -1,0 +1,188 @@
+"""Reading a user's own file: .npz arrays or a CSV table."""
+
+from __future__ import annotations
+
+import csv
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qml_qdl.circuits.errors import DataError
+from qml_qdl.data.dataset import Dataset, encode_labels
+
+_PAIRS = (("x", "y"), ("inputs", "labels"))
+_LABEL_COLUMNS = ("label", "target")
+
+
+def read_npz(path: str | Path) -> Dataset:
+    """Reads arrays `x` and `y` (or `inputs` and `labels`) from an .npz file.
+
+    Args:
+        path: The file. `x` is a table (rows, features), or images (rows, height,
+            width) or (rows, channels, height, width): unsigned bytes 0 … 255, or
+            numbers in [0, 1]. `y` holds one label per row. Pickled objects are
+            refused.
+
+    Returns:
+        The data set, named after the file.
+
+    Raises:
+        DataError: The file is missing or damaged, holds other arrays, or values
+            that cannot be learnt from.
+
+    Example:
+        >>> np.savez("mine.npz", x=np.zeros((9, 8, 8), np.uint8), y=labels)
+        ... # doctest: +SKIP
+        >>> read_npz("mine.npz")  # doctest: +SKIP
+    """
+    path = _existing(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path}: expected an .npz archive, got a single array")
+            names = set(archive.files)
+            pair = next((pair for pair in _PAIRS if names.issuperset(pair)), None)
+            if pair is None:
+                raise DataError(
+                    f"{path}: expected arrays 'x' and 'y' (or 'inputs' and 'labels'), "
+                    f"got {sorted(names)}; save with numpy.savez(path, x=…, y=…)"
+                )
+            inputs, labels = archive[pair[0]], archive[pair[1]]
+    except DataError:
+        raise
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path}: expected an .npz file of plain arrays, got one that cannot be "
+            f"read ({error}); pickled objects are refused, save plain arrays"
+        ) from error
+    if labels.ndim != 1:
+        raise DataError(
+            f"{path}: expected one label per row in {pair[1]!r}, got shape "
+            f"{labels.shape}"
+        )
+    codes, class_names = encode_labels(labels)
+    return Dataset(_as_pixels(path, inputs), codes, class_names, name=path.stem)
+
+
+def _as_pixels(path: Path, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Brings images to (rows, channels, height, width) and bytes to [0, 1]."""
+    if inputs.ndim == 3:
+        inputs = inputs[:, np.newaxis]
+    if inputs.ndim != 4:
+        return inputs
+    if inputs.shape[-1] in (1, 3) and inputs.shape[1] not in (1, 3):
+        raise DataError(
+            f"{path}: expected images (rows, channels, height, width), got shape "
+            f"{inputs.shape}; move the channels with numpy.moveaxis(x, -1, 1)"
+        )
+    return inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs
+
+
+def read_csv(path: str | Path, *, label_column: str | None = None) -> Dataset:
+    """Reads a table of numbers with one column of labels.
+
+    Args:
+        path: A CSV file (UTF-8, comma) whose first line names the columns.
+        label_column: The column of labels; None takes "label" or "target" if there
+            is one, else the last column.
+
+    Returns:
+        The data set, named after the file.
+
+    Raises:
+        DataError: The file is missing, a line has too few or too many cells, a cell
+            is no finite number, a label is missing; the message gives line and
+            column.
+    """
+    path = _existing(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            lines = [(reader.line_num, cells) for cells in reader if cells]
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise DataError(
+            f"{path}: expected a CSV file in UTF-8, got one that cannot be read "
+            f"({error})"
+        ) from error
+    if len(header) < 2 or len(set(header)) != len(header):
+        raise DataError(
+            f"{path}: expected a first line with two or more different column names, "
+            f"got {header}"
+        )
+    if not lines:
+        raise DataError(f"{path}: expected rows below the column names, got none")
+    label_index = _label_index(path, header, label_column)
+    labels: list[str] = []
+    rows: list[list[float]] = []
+    for line, cells in lines:
+        if len(cells) != len(header):
+            raise DataError(
+                f"{path}: line {line}: expected {len(header)} cells as in the first "
+                f"line, got {len(cells)}"
+            )
+        label = cells[label_index].strip()
+        if label.lower() in ("", "nan", "na", "null", "none", "?"):
+            raise DataError(
+                f"{path}: line {line}, column {header[label_index]!r}: expected a "
+                f"label, got {label!r}; fill it in or leave out the line"
+            )
+        labels.append(label)
+        rows.append(
+            [
+                _number(path, line, header[index], cell)
+                for index, cell in enumerate(cells)
+                if index != label_index
+            ]
+        )
+    codes, class_names = encode_labels(_numbers_if_all(labels))
+    return Dataset(np.array(rows), codes, class_names, name=path.stem)
+
+
+def _label_index(path: Path, header: list[str], label_column: str | None) -> int:
+    if label_column is not None:
+        if label_column not in header:
+            raise DataError(
+                f"label_column: expected a column of {path}, got {label_column!r}; "
+                f"the columns are {header}"
+            )
+        return header.index(label_column)
+    named = [index for index, name in enumerate(header) if name in _LABEL_COLUMNS]
+    if len(named) > 1:
+        raise DataError(
+            f"{path}: expected one column named 'label' or 'target', got both; choose "
+            "with label_column"
+        )
+    return named[0] if named else len(header) - 1
+
+
+def _number(path: Path, line: int, column: str, cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= float(np.finfo(np.float32).max):
+        raise DataError(
+            f"{path}: line {line}, column {column!r}: expected a finite number, got "
+            f"{cell!r}; fill it in or leave out the line"
+        )
+    return value
+
+
+def _numbers_if_all(labels: list[str]) -> list[Any]:
+    """Reads labels as numbers where all are, so that 10 comes after 9."""
+    try:
+        return [float(label) for label in labels]
+    except ValueError:
+        return list(labels)
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: expected a file, got none there; check the path")
+    return path

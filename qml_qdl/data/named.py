@@ -1,0 +1,162 @@
+"""Data sets by name: those scikit-learn ships, those OpenML keeps, one's own files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.data.dataset import Dataset, encode_labels
+from qml_qdl.data.files import read_csv, read_npz
+
+_FASHION_CLASSES = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+
+
+def _digits(data_home: Path | None) -> Dataset:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    pixels = bunch.images[:, np.newaxis] / 16.0
+    return Dataset(pixels, bunch.target, bunch.target_names, name="digits")
+
+
+def _table(loader_name: str, name: str) -> Dataset:
+    from sklearn import datasets
+
+    bunch = getattr(datasets, loader_name)()
+    return Dataset(bunch.data, bunch.target, bunch.target_names, name=name)
+
+
+def _two_moons(data_home: Path | None) -> Dataset:
+    from sklearn.datasets import make_moons
+
+    inputs, labels = make_moons(n_samples=500, noise=0.15, random_state=0)
+    return Dataset(inputs, labels, ("upper", "lower"), name="two_moons")
+
+
+def _openml(
+    name: str, openml_name: str, classes: tuple[str, ...] | None, data_home: Path | None
+) -> Dataset:
+    """Fetches 28×28 images from OpenML, or from the cache of an earlier fetch."""
+    from sklearn.datasets import fetch_openml
+
+    try:
+        with warnings.catch_warnings():
+            # The last of its attempts is reported below, in one line.
+            warnings.filterwarnings("ignore", "A network error occurred", UserWarning)
+            bunch = fetch_openml(
+                openml_name,
+                version=1,
+                as_frame=False,
+                parser="pandas",
+                data_home=data_home,
+            )
+    except OSError as error:
+        raise DataError(
+            f"name: {name!r} is downloaded from openml.org once, which failed "
+            f"({error}); connect to the network, or point data_home to a folder that "
+            "holds it"
+        ) from error
+    labels, names = encode_labels(bunch.target)
+    pixels = np.asarray(bunch.data, dtype=np.float32).reshape(-1, 1, 28, 28) / 255
+    return Dataset(pixels, labels, classes or names, name=name)
+
+
+_LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
+    {
+        "digits": _digits,
+        "iris": lambda data_home: _table("load_iris", "iris"),
+        "wine": lambda data_home: _table("load_wine", "wine"),
+        "breast_cancer": lambda data_home: _table(
+            "load_breast_cancer", "breast_cancer"
+        ),
+        "two_moons": _two_moons,
+        "mnist": lambda data_home: _openml("mnist", "mnist_784", None, data_home),
+        "fashion_mnist": lambda data_home: _openml(
+            "fashion_mnist", "Fashion-MNIST", _FASHION_CLASSES, data_home
+        ),
+    }
+)
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names that `load` knows.
+
+    All but "mnist" and "fashion_mnist" come with scikit-learn; those two are
+    downloaded from openml.org on first use.
+    """
+    return tuple(_LOADERS)
+
+
+def load(
+    name: str | Path,
+    *,
+    label_column: str | None = None,
+    data_home: str | Path | None = None,
+) -> Dataset:
+    """Loads a data set by name, or from a .npz or .csv file.
+
+    Args:
+        name: One of `names()` ("-" and "_" mean the same), or the path of a file.
+        label_column: The column of labels in a CSV file; see `read_csv`.
+        data_home: Where downloads are kept, `~/scikit_learn_data` if None.
+
+    Returns:
+        The data set.
+
+    Raises:
+        ArgumentError: `label_column` is given without a CSV file.
+        DataError: The name is unknown, or the data cannot be read or learnt from.
+
+    Example:
+        >>> load("digits")
+        Dataset('digits', 1797 rows of shape (1, 8, 8), 10 classes)
+    """
+    path = Path(name)
+    suffix = path.suffix.lower()
+    if label_column is not None and suffix != ".csv":
+        raise ArgumentError(
+            f"label_column: expected only with a CSV file, got {label_column!r} with "
+            f"{str(name)!r}; leave it out"
+        )
+    if suffix == ".npz":
+        return read_npz(path)
+    if suffix == ".csv":
+        return read_csv(path, label_column=label_column)
+    loader = _LOADERS.get(str(name).lower().replace("-", "_"))
+    if loader is None:
+        raise DataError(
+            f"name: expected one of {', '.join(names())}, or the path of a .npz or "
+            f".csv file, got {str(name)!r}"
+        )
+    return loader(None if data_home is None else Path(data_home))
+
+
+def canonical_name(name: str | Path) -> str:
+    """Returns the one spelling of a name, or the absolute path of a file.
+
+    Args:
+        name: What `load` takes.
+
+    Returns:
+        A name that means the same from any working directory.
+    """
+    path = Path(name)
+    if path.suffix.lower() in (".npz", ".csv"):
+        return str(path.resolve())
+    return str(name).lower().replace("-", "_")

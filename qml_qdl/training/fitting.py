@@ -1,0 +1,236 @@
+"""Fitting one model on one split with the Lightning trainer."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from attrs import field, frozen
+from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from qml_qdl.circuits.errors import RunError
+from qml_qdl.data.dataset import Dataset, Integers
+from qml_qdl.data.loader import ResumableLoader
+from qml_qdl.data.parts import Split
+from qml_qdl.training.checkpoints import (
+    AtomicCheckpointIO,
+    GeneratorStates,
+    load_weights,
+    read_checkpoint,
+)
+from qml_qdl.training.classifier import Classifier
+from qml_qdl.training.options import TrainingOptions
+from qml_qdl.training.recorder import BEST, LAST, Recorder
+
+
+@frozen(eq=False)
+class Fit:
+    """What a training reached.
+
+    Args:
+        epochs: How many epochs were trained.
+        best_epoch: The epoch, from 0, whose weights were kept.
+        validation_accuracy: Accuracy on the validation part in that epoch, 0 … 1.
+        test_accuracy: Accuracy of those weights on the test part, 0 … 1.
+        parameters: How many numbers were trained.
+        seconds: Wall-clock seconds of training that led to the last epoch, without
+            work that an interruption lost.
+        predictions: Class index of each test row (rows,).
+        history: One row per epoch: losses and accuracies.
+    """
+
+    epochs: int
+    best_epoch: int
+    validation_accuracy: float
+    test_accuracy: float
+    parameters: int
+    seconds: float
+    predictions: Integers = field(repr=False)
+    history: list[dict[str, float]] = field(repr=False)
+
+
+def fit(
+    model: torch.nn.Module,
+    split: Split,
+    options: TrainingOptions | None = None,
+    *,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = False,
+) -> Fit:
+    """Trains a model; it ends with the weights of its best epoch.
+
+    Args:
+        model: Maps inputs (rows, …) to logits (rows, classes); changed in place.
+        split: The data; see `qml_qdl.data.split`.
+        options: How to train.
+        seed: Fixes the order of the rows and everything random in the training. The
+            global generators are seeded with it; initial weights are the caller's.
+        folder: Keeps checkpoints, `metrics.csv` and TensorBoard logs; None keeps none.
+        resume: Continues a training that the folder holds, exactly where its last
+            checkpoint left it; a folder without one begins anew.
+        progress: Whether a progress bar is shown.
+
+    Returns:
+        Accuracies, parameters, seconds and the history.
+
+    Raises:
+        RunError: The folder holds a training and `resume` is False, or its
+            checkpoint is damaged or does not fit.
+        KeyboardInterrupt: The user pressed Ctrl-C; checkpoints stay.
+
+    Example:
+        >>> from qml_qdl.data import load, split
+        >>> parts = split(load("iris"))
+        >>> model = torch.nn.Linear(4, 3)
+        >>> result = fit(model, parts, TrainingOptions(epochs=20, learning_rate=0.1))
+        >>> result.test_accuracy > 0.8
+        True
+    """
+    options = TrainingOptions() if options is None else options
+    if folder is None:
+        with tempfile.TemporaryDirectory() as temporary:
+            return _fit(model, split, options, seed, Path(temporary), progress, False)
+    folder = Path(folder)
+    last = folder / LAST
+    if last.exists() and not resume:
+        raise RunError(
+            f"folder: {folder} holds a training already; pass resume=True to continue "
+            "it, or another folder"
+        )
+    return _fit(model, split, options, seed, folder, progress, True)
+
+
+def _fit(
+    model: torch.nn.Module,
+    split: Split,
+    options: TrainingOptions,
+    seed: int,
+    folder: Path,
+    progress: bool,
+    log: bool,
+) -> Fit:
+    recorder = Recorder(folder, options.checkpoint_every)
+    last = folder / LAST
+    step = read_checkpoint(last)["global_step"] if last.exists() else None
+    seed_everything(seed, verbose=False)
+    module = Classifier(model, split.train.num_classes, options)
+    with quiet_lightning():
+        trainer = Trainer(
+            max_epochs=options.epochs,
+            accelerator=options.accelerator,
+            devices=1,
+            callbacks=[*_callbacks(options, progress), recorder],
+            plugins=[AtomicCheckpointIO()],
+            logger=_tensorboard(folder, step) if log else False,
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+        )
+        try:
+            trainer.fit(
+                module,
+                ResumableLoader(split.train, batch_size=options.batch_size, seed=seed),
+                ResumableLoader(
+                    split.validation, batch_size=options.batch_size, shuffle=False
+                ),
+                ckpt_path=None if step is None else last,
+                weights_only=True,
+            )
+        except SystemExit as error:
+            # The trainer makes an exit of Ctrl-C; callers expect the interrupt.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            raise
+    recorder.write_metrics()
+    load_weights(model, folder / BEST)
+    predictions = predict(model, split.test, batch_size=options.batch_size)
+    return Fit(
+        epochs=len(recorder.history),
+        best_epoch=int(recorder.best["epoch"]),
+        validation_accuracy=recorder.best["val_accuracy"],
+        test_accuracy=accuracy(predictions, split.test),
+        parameters=count_parameters(model),
+        seconds=recorder.seconds,
+        predictions=predictions,
+        history=recorder.history,
+    )
+
+
+def _callbacks(options: TrainingOptions, progress: bool) -> list[Callback]:
+    callbacks: list[Callback] = [GeneratorStates()]
+    if options.patience is not None:
+        callbacks.append(EarlyStopping("val_loss", patience=options.patience))
+    if progress:
+        callbacks.append(TQDMProgressBar(leave=False))
+    return callbacks
+
+
+def _tensorboard(folder: Path, step: int | None) -> TensorBoardLogger:
+    # Purging hides what a killed process logged after its last checkpoint.
+    return TensorBoardLogger(folder, name="tensorboard", version="", purge_step=step)
+
+
+def predict(
+    model: torch.nn.Module, dataset: Dataset, *, batch_size: int = 64
+) -> Integers:
+    """Returns the class that a model gives to each row.
+
+    Args:
+        model: Maps inputs (rows, …) to logits (rows, classes).
+        dataset: The rows.
+        batch_size: Rows per call of the model.
+
+    Returns:
+        Class indices (rows,).
+    """
+    loader = ResumableLoader(dataset, batch_size=batch_size, shuffle=False)
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        parts = [model(inputs.to(device)).argmax(dim=-1).cpu() for inputs, _ in loader]
+    model.train(was_training)
+    return np.asarray(torch.cat(parts).numpy(), dtype=np.int64)
+
+
+def accuracy(predictions: Integers, dataset: Dataset) -> float:
+    """Returns the share of rows, 0 … 1, whose class is predicted.
+
+    Args:
+        predictions: Class indices (rows,).
+        dataset: The rows with their labels.
+    """
+    return float(np.mean(predictions == dataset.labels))
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Returns how many numbers of a model are trained."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silences the trainer's chatter, and one warning that it cannot help."""
+    loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # Lightning 2.6 uses a name that torch 2.13 calls deprecated.
+            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

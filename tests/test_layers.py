@@ -1,0 +1,176 @@
+"""Imports only point down: enforced over the syntax trees, room by room.
+
+import-linter cannot follow folders that are mapped to other import names, so the rule
+is checked here; each rule is also seen to report a seeded violation.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# What each room may import of this library, besides itself.
+ALLOWED: dict[str, set[str]] = {
+    "qml_qdl.circuits": set(),
+    "qml_qdl.hardware": {"qml_qdl.circuits"},
+    "qml_qdl.nn": {"qml_qdl.circuits", "qml_qdl.hardware"},
+    "qml_qdl.models": {"qml_qdl.circuits", "qml_qdl.hardware", "qml_qdl.nn"},
+    "qml_qdl.data": {"qml_qdl.circuits.errors", "qml_qdl.circuits.validation"},
+    "qml_qdl.training": {
+        "qml_qdl.circuits",
+        "qml_qdl.data",
+        "qml_qdl.hardware",
+        "qml_qdl.models",
+        "qml_qdl.nn",
+    },
+    "qml_qdl.cli": {
+        "qml_qdl.circuits",
+        "qml_qdl.data",
+        "qml_qdl.hardware",
+        "qml_qdl.models",
+        "qml_qdl.nn",
+        "qml_qdl.training",
+    },
+}
+LAZY = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime", "sklearn", "matplotlib"}
+QISKIT = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime"}
+TRAINER = {"lightning", "pytorch_lightning"}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Import name and file of every module of the library."""
+    for folder in ("qml_qdl", "circuits", "hardware"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = list(path.relative_to(ROOT).with_suffix("").parts)
+            if parts[0] != "qml_qdl":
+                parts.insert(0, "qml_qdl")
+            if parts[-1] == "__init__":
+                parts.pop()
+            yield ".".join(parts), path
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, bool]]:
+    """Every imported name, and whether the import happens when the module loads."""
+
+    def walk(node: ast.AST, loads: bool) -> Iterator[tuple[str, bool]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                yield from ((alias.name, loads) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                yield "." * child.level + (child.module or ""), loads
+            else:
+                inside = isinstance(
+                    child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+                )
+                typing_only = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(
+                    child.test
+                )
+                yield from walk(child, loads and not inside and not typing_only)
+
+    yield from walk(tree, True)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
+def violations(module: str, source: str) -> list[str]:
+    """What a module imports against the rules."""
+    found = []
+    room = room_of(module)
+    for name, loads in imports(ast.parse(source)):
+        top = name.split(".")[0]
+        if name.startswith("."):
+            found.append(f"{module}: relative import {name}")
+        elif top == "qml_qdl":
+            if module == "qml_qdl" and not loads:
+                continue
+            allowed = {room, *ALLOWED.get(room, set())}
+            if name == "qml_qdl":
+                found.append(f"{module}: imports the package root")
+            elif not any(within(name, package) for package in allowed):
+                found.append(f"{module}: {room} may not import {name}")
+        elif top in ("circuits", "hardware"):
+            found.append(f"{module}: bare name {name} is a second copy")
+        elif top == "torch" and room == "qml_qdl.circuits":
+            found.append(f"{module}: torch under circuits/")
+        elif top in QISKIT and room != "qml_qdl.hardware":
+            found.append(f"{module}: Qiskit outside hardware/")
+        elif top in TRAINER and room != "qml_qdl.training":
+            found.append(f"{module}: the trainer outside training/")
+        elif top in LAZY and loads:
+            found.append(f"{module}: {name} is imported when the module loads")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("module", "path"), [pytest.param(m, p, id=m) for m, p in modules()]
+)
+def test_imports_point_down(module: str, path: Path) -> None:
+    assert violations(module, path.read_text()) == []
+
+
+def test_every_room_is_known() -> None:
+    rooms = {room_of(module) for module, _ in modules()} - {"qml_qdl"}
+    assert rooms == set(ALLOWED)
+
+
+SEEDED = [
+    ("qml_qdl.circuits.x", "from qml_qdl.hardware import targets", "may not import"),
+    ("qml_qdl.circuits.x", "import qml_qdl.nn.layer", "may not import"),
+    ("qml_qdl.hardware.x", "def f():\n from qml_qdl.nn import layer", "may not import"),
+    ("qml_qdl.nn.x", "from qml_qdl.models import dressed", "may not import"),
+    ("qml_qdl.data.x", "from qml_qdl.nn import layer", "may not import"),
+    ("qml_qdl.training.x", "import qml_qdl.cli", "may not import"),
+    ("qml_qdl.nn.x", "import qml_qdl", "package root"),
+    ("qml_qdl.nn.x", "from qml_qdl import circuits", "package root"),
+    ("qml_qdl.nn.x", "from .layer import QuantumLayer", "relative"),
+    ("qml_qdl.nn.x", "import circuits", "second copy"),
+    ("qml_qdl.circuits.x", "def f():\n import torch.nn", "torch under"),
+    ("qml_qdl.nn.x", "def f():\n import qiskit", "Qiskit outside"),
+    ("qml_qdl.hardware.x", "import qiskit_aer", "when the module loads"),
+    ("qml_qdl.hardware.x", "class A:\n from qiskit import x", "when the module loads"),
+    ("qml_qdl.models.x", "import lightning", "trainer outside"),
+    ("qml_qdl.training.x", "import sklearn.svm", "when the module loads"),
+    ("qml_qdl.training.x", "import matplotlib.pyplot", "when the module loads"),
+    ("qml_qdl", "import qml_qdl.nn", "may not import"),
+]
+
+
+@pytest.mark.parametrize(("module", "source", "text"), SEEDED)
+def test_seeded_violation_is_reported(module: str, source: str, text: str) -> None:
+    (found,) = violations(module, source)
+    assert text in found
+
+
+LOADED = """
+import sys
+import {module}
+heavy = {{m.split(".")[0] for m in sys.modules}} & {names!r}
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("qml_qdl", {"qiskit", "lightning", "sklearn", "torch", "pennylane"}),
+        ("qml_qdl.circuits", {"qiskit", "lightning", "sklearn", "torch"}),
+        ("qml_qdl.nn", {"qiskit", "lightning", "sklearn"}),
+        ("qml_qdl.models", {"qiskit", "lightning", "sklearn"}),
+    ],
+)
+def test_import_loads_nothing_heavy(module: str, names: set[str]) -> None:
+    code = LOADED.format(module=module, names=names)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)

@@ -1,0 +1,167 @@
+"""Trains in processes that die by SIGKILL, resumes, and compares with a whole run.
+
+Run as a script by test_resume.py: the imports are paid once, each training is a fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Trainer
+
+from qml_qdl.data import Dataset, Split, split
+from qml_qdl.training import Fit, TrainingOptions, fit
+
+
+def parts() -> Split:
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(120, 3))
+    labels = (inputs[:, 0] + 0.5 * generator.normal(size=120) > 0).astype(int)
+    return split(Dataset(inputs, labels, ["no", "yes"]), validation_fraction=0.2)
+
+
+def model() -> torch.nn.Module:
+    torch.manual_seed(5)
+    return torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.Dropout(0.4), torch.nn.Linear(4, 2)
+    )
+
+
+class Noise(torch.nn.Module):
+    """Draws from Python's and NumPy's generators in each training step."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        import random
+
+        if not self.training:
+            return inputs
+        return inputs * (random.random() + float(np.random.rand()))  # noqa: NPY002
+
+
+def train(folder: Path, options: TrainingOptions, resume: bool) -> Fit:
+    network = torch.nn.Sequential(Noise(), model())
+    return fit(network, parts(), options, seed=3, folder=folder, resume=resume)
+
+
+def outcome(folder: Path, result: Fit) -> dict[str, Any]:
+    last = torch.load(folder / "last.ckpt", weights_only=True)
+    best = torch.load(folder / "best.ckpt", weights_only=True)
+    return {
+        "last": {k: v.tolist() for k, v in last["state_dict"].items()},
+        "best": {k: v.tolist() for k, v in best["state_dict"].items()},
+        "moments": repr(last["optimizer_states"]),
+        "step": last["global_step"],
+        "epoch": last["epoch"],
+        "metrics": (folder / "metrics.csv").read_text(),
+        "accuracy": result.test_accuracy,
+        "predictions": result.predictions.tolist(),
+    }
+
+
+def die_at(event: str, count: int) -> None:
+    """Makes this process kill itself at the n-th step or file replacement."""
+    seen = 0
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal seen
+            seen += 1
+            if seen == count:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **kwargs)
+
+        return call
+
+    if event == "step":
+        torch.optim.Adam.step = counted(torch.optim.Adam.step)  # type: ignore[method-assign]
+    elif event == "replace":
+        os.replace = counted(os.replace)
+    else:
+        Trainer.save_checkpoint = counted(Trainer.save_checkpoint)  # type: ignore[method-assign]
+
+
+def forked(function: Callable[[], None]) -> int:
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    return status
+
+
+def scenario(
+    folder: Path, options: TrainingOptions, kills: list[tuple[str, int]]
+) -> dict[str, Any]:
+    for event, count in kills:
+
+        def killed(event: str = event, count: int = count) -> None:
+            die_at(event, count)
+            train(folder, options, resume=True)
+
+        status = forked(killed)
+        if os.WTERMSIG(status) != signal.SIGKILL:
+            raise RuntimeError(f"{event} {count}: ended with {status}, not killed")
+
+    def finish() -> None:
+        result = train(folder, options, resume=True)
+        (folder / "outcome.json").write_text(json.dumps(outcome(folder, result)))
+
+    if forked(finish) != 0:
+        raise RuntimeError(f"{folder}: resuming failed")
+    content: dict[str, Any] = json.loads((folder / "outcome.json").read_text())
+    return content
+
+
+def main(root: Path) -> None:
+    torch.set_num_threads(1)
+    plans: dict[str, tuple[int | None, int | None]] = {
+        "epoch-end": (None, None),
+        "every-2-steps": (2, None),
+        "every-step": (1, None),
+        "stops-early": (3, 1),
+    }
+    differing: list[str] = []
+    checked = 0
+    for name, (every, patience) in plans.items():
+        options = TrainingOptions(
+            epochs=4,
+            batch_size=16,
+            learning_rate=0.3 if patience else 0.05,
+            accelerator="cpu",
+            checkpoint_every=every,
+            patience=patience,
+        )
+        whole = scenario(root / f"{name}-whole", options, [])
+        steps = whole["step"]
+        kills = [[("step", k)] for k in range(1, steps + 1, 2)]
+        kills += [[("replace", k)] for k in range(1, 9)]
+        kills += [[("save", k)] for k in range(2, 6)]
+        kills += [[("step", steps // 2), ("replace", 2), ("step", 2)]]
+        for index, kill in enumerate(kills):
+            result = scenario(root / f"{name}-{index}", options, kill)
+            checked += 1
+            differing += [
+                f"{name} killed at {kill}: {key} differs"
+                for key in whole
+                if result[key] != whole[key]
+            ]
+        print(name, "epochs", whole["epoch"] + 1, "steps", steps)
+    print(f"{checked} interrupted trainings compared")
+    if differing:
+        sys.exit("\n".join(differing))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
