@@ -125,3 +125,16 @@ def has_fast_adjoint(device: Any) -> bool:
         True for the Lightning family.
     """
     return str(device.name).startswith("lightning.")
+
+
+def takes_batches(device: Any) -> bool:
+    """Whether the device runs a batch of rows as one circuit.
+
+    Args:
+        device: A PennyLane device.
+
+    Returns:
+        False where the device takes batches apart into one circuit for each row, as
+        the Lightning family does.
+    """
+    return not str(device.name).startswith("lightning.")

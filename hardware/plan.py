@@ -1,0 +1,157 @@
+"""The plan: a tape is split into its structure and its angles.
+
+A structure is a circuit without its numbers. It is hashable, so that equal structures
+share one compiled program on the simulator and one transpiled circuit on a machine; all
+rows of angles of one structure run together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+from attrs import field, frozen
+
+
+@frozen
+class Gate:
+    """A gate without its numbers.
+
+    Args:
+        key: All that tells it from other gates: name, hyperparameters, and those of an
+            operator inside it.
+        wires: Positions of its wires among the circuit's.
+        slots: Positions of its numbers among the circuit's angles.
+        operation: An operation of this kind, whose own numbers mean nothing.
+    """
+
+    key: Hashable
+    wires: tuple[int, ...]
+    slots: tuple[int, ...]
+    operation: Any = field(eq=False, repr=False)
+
+
+@frozen(cache_hash=True)
+class Structure:
+    """A circuit without its angles: hashable, equal for equal circuits.
+
+    Args:
+        num_wires: Number of wires.
+        gates: Gates in the order of application.
+        measurements: What tells each measurement from others.
+    """
+
+    num_wires: int
+    gates: tuple[Gate, ...]
+    measurements: tuple[Hashable, ...]
+
+    @property
+    def num_slots(self) -> int:
+        """How many numbers one row of angles has."""
+        return sum(len(gate.slots) for gate in self.gates)
+
+
+@frozen
+class Plan:
+    """A structure with the angles of one or many rows.
+
+    Args:
+        structure: The circuit without its angles.
+        angles: For each slot a tensor of the tape's interface: a number, an array for
+            gates made of arrays, or either with a leading rows dimension.
+        batched: For each slot whether it has the rows dimension.
+        measurements: PennyLane's measurements, on wire positions.
+    """
+
+    structure: Structure
+    angles: tuple[Any, ...]
+    batched: tuple[bool, ...]
+    measurements: tuple[Any, ...] = field(eq=False)
+
+
+def make_plan(tape: Any, wires: Sequence[Hashable]) -> Plan:
+    """Splits a tape into structure and angles.
+
+    Args:
+        tape: A PennyLane tape, batched or not.
+        wires: Labels of the wires in the order of their positions.
+
+    Returns:
+        The plan; its structure knows wires only by position.
+
+    Example:
+        >>> import pennylane as qml
+        >>> tape = qml.tape.QuantumScript([qml.RX(0.1, "a")], [qml.expval(qml.Z("a"))])
+        >>> other = qml.tape.QuantumScript([qml.RX(0.2, "b")], [qml.expval(qml.Z("b"))])
+        >>> make_plan(tape, ["a"]).structure == make_plan(other, ["b"]).structure
+        True
+    """
+    positions = {wire: position for position, wire in enumerate(wires)}
+    gates: list[Gate] = []
+    angles: list[Any] = []
+    batched: list[bool] = []
+    for operation in tape.operations:
+        slots = tuple(range(len(angles), len(angles) + len(operation.data)))
+        angles += operation.data
+        batched += _batched(operation)
+        gates.append(
+            Gate(
+                operation_key(operation),
+                tuple(positions[wire] for wire in operation.wires),
+                slots,
+                operation,
+            )
+        )
+    measurements = tuple(
+        qml.map_wires(measurement, positions) for measurement in tape.measurements
+    )
+    keys = tuple(measurement.hash for measurement in measurements)
+    structure = Structure(len(positions), tuple(gates), keys)
+    return Plan(structure, tuple(angles), tuple(batched), measurements)
+
+
+def _batched(operation: Any) -> list[bool]:
+    """For each of the operation's numbers, whether it has a rows dimension."""
+    if operation.batch_size is None:
+        return [False] * len(operation.data)
+    dimensions = operation.ndim_params
+    return [
+        qml.math.ndim(number) > dimension
+        for number, dimension in zip(operation.data, dimensions, strict=True)
+    ]
+
+
+def operation_key(operation: Any) -> Hashable:
+    """All that tells an operation from others but its wires and its numbers.
+
+    Args:
+        operation: A PennyLane operation, possibly one around another (adjoint,
+            controlled, power).
+
+    Returns:
+        A hashable key.
+    """
+    hyperparameters = tuple(
+        (name, _constant_key(value))
+        for name, value in sorted(operation.hyperparameters.items())
+    )
+    shapes = tuple(operation.ndim_params) if operation.data else ()
+    return (type(operation).__name__, operation.name, shapes, hyperparameters)
+
+
+def _constant_key(value: Any) -> Hashable:
+    if isinstance(value, qml.operation.Operator):
+        return (operation_key(value), tuple(value.wires))
+    if isinstance(value, list | tuple):
+        return tuple(_constant_key(item) for item in value)
+    if isinstance(value, dict):
+        return tuple((k, _constant_key(v)) for k, v in sorted(value.items()))
+    if isinstance(value, np.ndarray):
+        return (value.shape, value.dtype.str, value.tobytes())
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,173 @@
+"""Matrices of blocks of wires from angles, all blocks of a circuit at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from attrs import frozen
+from torch import Tensor
+
+from qml_qdl.hardware.simulator.evolution import phases_of
+from qml_qdl.hardware.simulator.gates import IDENTITY
+from qml_qdl.hardware.simulator.schedule import Product, Turn
+from qml_qdl.hardware.simulator.setting import Setting
+
+BLOCK_WIRES = 4
+"""Wires of a block: 16×16 products make the best use of a processor (measured)."""
+
+
+def block_layout(num_wires: int) -> list[tuple[int, int]]:
+    """Cuts the wires into blocks of at most four, as even as can be.
+
+    Args:
+        num_wires: Wires of the circuit.
+
+    Returns:
+        First wire and number of wires of each block.
+
+    Example:
+        >>> block_layout(10)
+        [(0, 4), (4, 3), (7, 3)]
+    """
+    count = -(-num_wires // BLOCK_WIRES)
+    small, larger = divmod(num_wires, count)
+    sizes = [small + 1] * larger + [small] * (count - larger)
+    starts = np.cumsum([0, *sizes[:-1]])
+    return [(int(start), size) for start, size in zip(starts, sizes, strict=True)]
+
+
+@frozen(eq=False)
+class BlockMaker:
+    """Makes all blocks of one number of wires from the angles.
+
+    Args:
+        size: Wires of a block, b.
+        slots: (turns,) which angle each turn takes.
+        phases: (turns, 2) phases of the two projectors at angle 1.
+        projectors: (turns, 2, 2, 2).
+        length: Turns of each wire of each block; (blocks · b · length) = turns.
+    """
+
+    size: int
+    slots: Tensor
+    phases: Tensor
+    projectors: Tensor
+    length: int
+
+    def __call__(self, angles: Tensor) -> Tensor:
+        """The blocks' matrices.
+
+        Args:
+            angles: (slots,) real.
+
+        Returns:
+            (blocks, 2ᵇ, 2ᵇ), complex.
+        """
+        turns = phases_of(angles.index_select(0, self.slots)[:, None] * self.phases)
+        matrices = (turns[:, :, None, None] * self.projectors).sum(1)
+        chains = matrices.reshape(-1, self.length, 2, 2)
+        wires = chains[:, 0]
+        for index in range(1, self.length):
+            wires = chains[:, index] @ wires
+        parts = list(wires.reshape(-1, self.size, 2, 2).unbind(1))
+        while len(parts) > 1:
+            parts = [
+                *(
+                    _kronecker(parts[i], parts[i + 1])
+                    for i in range(0, len(parts) - 1, 2)
+                ),
+                *parts[len(parts) - len(parts) % 2 :],
+            ]
+        return parts[0]
+
+
+def _kronecker(left: Tensor, right: Tensor) -> Tensor:
+    """Kronecker products of two lists of square matrices."""
+    product = left[:, :, None, :, None] * right[:, None, :, None, :]
+    size = left.shape[1] * right.shape[1]
+    return product.reshape(-1, size, size)
+
+
+class BlockList:
+    """Collects the blocks of a schedule, then makes their makers.
+
+    Args:
+        num_wires: Wires of the circuit.
+    """
+
+    def __init__(self, num_wires: int) -> None:
+        self._layout = block_layout(num_wires)
+        self._blocks: dict[int, list[list[list[Turn]]]] = {}
+
+    def add(self, stage: Product) -> list[tuple[int, int, int]]:
+        """Adds a tensor product.
+
+        Args:
+            stage: The stage.
+
+        Returns:
+            For each block that turns anything: its first wire, its number of wires, and
+            its index among the blocks of that number.
+        """
+        added = []
+        for start, size in self._layout:
+            chains = [stage.turns.get(w, []) for w in range(start, start + size)]
+            if any(chains):
+                blocks = self._blocks.setdefault(size, [])
+                added.append((start, size, len(blocks)))
+                blocks.append([_folded(chain) for chain in chains])
+        return added
+
+    def makers(
+        self, positions: Mapping[int, int], setting: Setting
+    ) -> list[BlockMaker]:
+        """One maker for each number of wires that occurs.
+
+        Args:
+            positions: For each slot its place among the angles that will come.
+            setting: Precision and device.
+
+        Returns:
+            The makers.
+        """
+        makers = []
+        for size, blocks in sorted(self._blocks.items()):
+            length = max(len(chain) for block in blocks for chain in block)
+            turns = [
+                turn
+                for block in blocks
+                for chain in block
+                for turn in chain + [_NOTHING] * (length - len(chain))
+            ]
+            index = [0 if t.slot is None else positions[t.slot] for t in turns]
+            makers.append(
+                BlockMaker(
+                    size,
+                    setting.tensor(np.array(index)),
+                    setting.tensor(np.array([t.phases for t in turns])),
+                    setting.tensor(np.array([[t.first, t.second] for t in turns])),
+                    length,
+                )
+            )
+        return makers
+
+
+_NOTHING = Turn(None, (0.0, 0.0), IDENTITY, np.zeros((2, 2), dtype=complex))
+
+
+def _folded(chain: Sequence[Turn]) -> list[Turn]:
+    """The same product, with fixed matrices multiplied into their neighbours."""
+    folded: list[Turn] = []
+    for turn in chain:
+        if turn.slot is None and folded:
+            last = folded.pop()
+            first, second = turn.first @ last.first, turn.first @ last.second
+        elif folded and folded[-1].slot is None:
+            fixed = folded.pop().first
+            last = turn
+            first, second = turn.first @ fixed, turn.second @ fixed
+        else:
+            last, first, second = turn, turn.first, turn.second
+        folded.append(Turn(last.slot, last.phases, first, second))
+    return folded or [_NOTHING]

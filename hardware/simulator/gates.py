@@ -1,0 +1,195 @@
+"""What the simulator knows of gates: how each kind acts on amplitudes.
+
+Three facts make a batch fast. A rotation by one angle is diagonal after a fixed change
+of basis, whatever its axis, so a gate whose angle differs from row to row is a phase
+for each amplitude. Gates that only permute basis states, up to signs, are one gather.
+All else on few wires is a small matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import pennylane as qml
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from qml_qdl.hardware.plan import Gate
+
+Matrix: TypeAlias = NDArray[np.complex128]
+
+IDENTITY: Matrix = np.eye(2, dtype=complex)
+TO_X: Matrix = np.array([[1, 1], [1, -1]], dtype=complex) / np.sqrt(2)
+TO_Y: Matrix = np.array([[1, 1], [1j, -1j]], dtype=complex) / np.sqrt(2)
+BASES = {"X": TO_X, "Y": TO_Y, "Z": IDENTITY, "I": IDENTITY}
+"""Columns are eigenvectors, +1 first, of each Pauli matrix."""
+
+
+@frozen(eq=False)
+class Rotation:
+    """exp(i·angle·phases) after a change of basis on each wire: V D V†.
+
+    Args:
+        wires: Positions of the wires.
+        slot: Position of the angle.
+        phases: (2ᵏ,) for k wires, the phase of each basis state at angle 1.
+        bases: For each wire the 2×2 matrix V.
+    """
+
+    wires: tuple[int, ...]
+    slot: int
+    phases: NDArray[np.float64]
+    bases: tuple[Matrix, ...]
+
+
+@frozen(eq=False)
+class Constant:
+    """A fixed gate on one wire.
+
+    Args:
+        wire: Position of the wire.
+        matrix: 2×2.
+    """
+
+    wire: int
+    matrix: Matrix
+
+
+@frozen(eq=False)
+class Monomial:
+    """A fixed gate that permutes basis states and multiplies them by phases.
+
+    Args:
+        wires: Positions of the wires.
+        sources: (2ᵏ,): amplitude i of the result comes from sources[i].
+        factors: (2ᵏ,): what it is multiplied by.
+    """
+
+    wires: tuple[int, ...]
+    sources: NDArray[np.int64]
+    factors: Matrix
+
+
+@frozen(eq=False)
+class Dense:
+    """Any other gate, as a matrix that PennyLane computes from its numbers.
+
+    Args:
+        wires: Positions of the wires.
+        slots: Positions of its numbers; none for a fixed gate.
+        operation: The PennyLane operation to be given new numbers.
+        matrix: (2ᵏ, 2ᵏ) of a fixed gate.
+    """
+
+    wires: tuple[int, ...]
+    slots: tuple[int, ...]
+    operation: Any
+    matrix: Matrix | None = field(default=None)
+
+
+Action: TypeAlias = Rotation | Constant | Monomial | Dense
+
+
+def _signs(count: int) -> NDArray[np.float64]:
+    """(2ᵏ,) eigenvalues of Z…Z on k wires."""
+    signs = np.ones(1)
+    for _ in range(count):
+        signs = np.concatenate([signs, -signs])
+    return signs
+
+
+def _half(word: str) -> Callable[[Any], tuple[NDArray[np.float64], str]]:
+    return lambda operation: (-_signs(len(word)) / 2, word)
+
+
+def _controlled(word: str) -> Callable[[Any], tuple[NDArray[np.float64], str]]:
+    return lambda operation: (np.array([0, 0, -0.5, 0.5]), "Z" + word)
+
+
+def _pauli_rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
+    word = operation.hyperparameters["pauli_word"]
+    signs = np.ones(1)
+    for letter in word:
+        pattern = np.ones(2) if letter == "I" else np.array([1.0, -1.0])
+        signs = np.kron(signs, pattern)
+    return -signs / 2, word
+
+
+_ROTATIONS: dict[str, Callable[[Any], tuple[NDArray[np.float64], str]]] = {
+    "RX": _half("X"),
+    "RY": _half("Y"),
+    "RZ": _half("Z"),
+    "IsingXX": _half("XX"),
+    "IsingYY": _half("YY"),
+    "IsingZZ": _half("ZZ"),
+    "CRX": _controlled("X"),
+    "CRY": _controlled("Y"),
+    "CRZ": _controlled("Z"),
+    "PhaseShift": lambda operation: (np.array([0.0, 1.0]), "Z"),
+    "U1": lambda operation: (np.array([0.0, 1.0]), "Z"),
+    "ControlledPhaseShift": lambda operation: (np.array([0.0, 0, 0, 1]), "ZZ"),
+    "CPhaseShift00": lambda operation: (np.array([1.0, 0, 0, 0]), "ZZ"),
+    "CPhaseShift01": lambda operation: (np.array([0.0, 1, 0, 0]), "ZZ"),
+    "CPhaseShift10": lambda operation: (np.array([0.0, 0, 1, 0]), "ZZ"),
+    "MultiRZ": lambda operation: (
+        -_signs(len(operation.wires)) / 2,
+        "Z" * len(operation.wires),
+    ),
+    "PauliRot": _pauli_rotation,
+}
+"""For each gate of one angle: its phases at angle 1, and the axis on each wire."""
+
+_DECOMPOSED = frozenset({"Rot", "U2", "U3", "CRot"})
+"""Have a matrix, but are faster as the rotations they consist of."""
+
+MOST_DENSE_WIRES = 6
+"""Wider gates are taken apart, if they can be."""
+
+
+def is_native(operation: Any) -> bool:
+    """Whether the simulator takes an operation as it is.
+
+    Args:
+        operation: A PennyLane operation.
+
+    Returns:
+        False where it must be decomposed first.
+    """
+    if operation.name in _ROTATIONS or operation.name == "GlobalPhase":
+        return True
+    if operation.name in _DECOMPOSED or not operation.has_matrix:
+        return False
+    if operation.data and isinstance(operation, qml.ops.op_math.SymbolicOp):
+        # Adjoints, powers and controls of gates with angles: best as what they wrap.
+        return not operation.has_decomposition
+    return len(operation.wires) <= MOST_DENSE_WIRES or not operation.has_decomposition
+
+
+def action(gate: Gate) -> Action:
+    """How a gate acts on amplitudes.
+
+    Args:
+        gate: A gate of a structure, of a native kind.
+
+    Returns:
+        A rotation, a constant, a monomial or a dense gate.
+    """
+    operation, wires = gate.operation, gate.wires
+    if operation.name == "GlobalPhase":
+        return Rotation((0,), gate.slots[0], np.array([-1.0, -1.0]), (IDENTITY,))
+    if operation.name in _ROTATIONS:
+        phases, word = _ROTATIONS[operation.name](operation)
+        bases = tuple(BASES[letter] for letter in word)
+        return Rotation(wires, gate.slots[0], phases, bases)
+    if gate.slots:
+        return Dense(wires, gate.slots, operation)
+    matrix = np.asarray(operation.matrix(), dtype=complex)
+    if len(wires) == 1:
+        return Constant(wires[0], matrix)
+    filled = np.abs(matrix) > 1e-12
+    if (filled.sum(0) == 1).all() and (filled.sum(1) == 1).all():
+        sources = filled.argmax(1)
+        return Monomial(wires, sources, matrix[np.arange(len(matrix)), sources])
+    return Dense(wires, (), operation, matrix)

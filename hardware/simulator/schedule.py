@@ -1,0 +1,208 @@
+"""The schedule: a structure's gates in as few stages as their wires allow.
+
+Each gate goes to the earliest stage of its kind, so that a layer of rotations becomes
+one tensor product, a chain of CNOTs one permutation, and an encoding one phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from qml_qdl.hardware.plan import Gate
+from qml_qdl.hardware.simulator.gates import (
+    IDENTITY,
+    Action,
+    Constant,
+    Dense,
+    Matrix,
+    Monomial,
+    Rotation,
+    action,
+)
+
+
+@frozen(eq=False)
+class Turn:
+    """exp(i·angle·phases₀)·first + exp(i·angle·phases₁)·second: a 2×2 matrix.
+
+    Args:
+        slot: Position of the angle; None for a fixed matrix, which is `first`.
+        phases: The two phases at angle 1.
+        first: 2×2.
+        second: 2×2.
+    """
+
+    slot: int | None
+    phases: tuple[float, float]
+    first: Matrix
+    second: Matrix
+
+
+@frozen(eq=False)
+class Product:
+    """A tensor product of 2×2 matrices, one for each wire that is turned at all.
+
+    Args:
+        turns: For each such wire the factors of its matrix, the first applied first.
+    """
+
+    turns: dict[int, list[Turn]] = field(factory=dict)
+
+    def slots(self) -> list[int]:
+        """The slots of all angles in it."""
+        turns = [turn for chain in self.turns.values() for turn in chain]
+        return [turn.slot for turn in turns if turn.slot is not None]
+
+
+@frozen(eq=False)
+class Permutation:
+    """Monomial gates, in the order of application.
+
+    Args:
+        gates: The gates.
+    """
+
+    gates: list[Monomial] = field(factory=list)
+
+
+@frozen(eq=False)
+class Diagonal:
+    """Rotations that are diagonal as they stand, their bases having been moved out.
+
+    Args:
+        batched: Whether the angles differ from row to row.
+        rotations: The rotations.
+    """
+
+    batched: bool
+    rotations: list[Rotation] = field(factory=list)
+
+
+@frozen(eq=False)
+class Matrices:
+    """Dense gates, in the order of application.
+
+    Args:
+        batched: Whether the matrices differ from row to row.
+        gates: The gates.
+    """
+
+    batched: bool
+    gates: list[Dense] = field(factory=list)
+
+
+Stage: TypeAlias = Product | Permutation | Diagonal | Matrices
+
+
+class _Builder:
+    """Puts each gate into the earliest stage of its kind."""
+
+    def __init__(self, num_wires: int) -> None:
+        self.stages: list[Stage] = []
+        self._latest = [-1] * num_wires
+
+    def place(self, wires: Sequence[int], kind: Stage) -> Stage:
+        """The stage for a gate on some wires: an old one, or `kind` as a new one."""
+        earliest = max(self._latest[wire] for wire in wires)
+        for index in range(max(earliest, 0), len(self.stages)):
+            if _same_kind(self.stages[index], kind):
+                break
+        else:
+            index = len(self.stages)
+            self.stages.append(kind)
+        for wire in wires:
+            self._latest[wire] = index
+        return self.stages[index]
+
+    def turn(self, wire: int, turn: Turn) -> None:
+        stage = self.place([wire], Product())
+        assert isinstance(stage, Product)
+        stage.turns.setdefault(wire, []).append(turn)
+
+    def fixed(self, wire: int, matrix: Matrix) -> None:
+        if not np.allclose(matrix, IDENTITY, atol=1e-15, rtol=0):
+            self.turn(wire, Turn(None, (0.0, 0.0), matrix, np.zeros_like(matrix)))
+
+    def add(self, gate: Action, batched: bool) -> None:
+        if isinstance(gate, Constant):
+            self.fixed(gate.wire, gate.matrix)
+        elif isinstance(gate, Monomial):
+            stage = self.place(gate.wires, Permutation())
+            assert isinstance(stage, Permutation)
+            stage.gates.append(gate)
+        elif isinstance(gate, Dense):
+            stage = self.place(gate.wires, Matrices(batched))
+            assert isinstance(stage, Matrices)
+            stage.gates.append(gate)
+        elif len(gate.wires) == 1 and not batched:
+            (basis,) = gate.bases
+            first, second = (np.outer(v, v.conj()) for v in basis.T)
+            phases = (float(gate.phases[0]), float(gate.phases[1]))
+            self.turn(gate.wires[0], Turn(gate.slot, phases, first, second))
+        else:
+            for wire, basis in zip(gate.wires, gate.bases, strict=True):
+                self.fixed(wire, basis.conj().T)
+            stage = self.place(gate.wires, Diagonal(batched))
+            assert isinstance(stage, Diagonal)
+            stage.rotations.append(gate)
+            for wire, basis in zip(gate.wires, gate.bases, strict=True):
+                self.fixed(wire, basis)
+
+
+def _same_kind(stage: Stage, kind: Stage) -> bool:
+    if isinstance(stage, Diagonal | Matrices):
+        return type(stage) is type(kind) and stage.batched == kind.batched  # type: ignore[union-attr]
+    return type(stage) is type(kind)
+
+
+def make_schedule(
+    gates: Sequence[Gate], num_wires: int, batched: Sequence[bool]
+) -> list[Stage]:
+    """Puts gates into stages.
+
+    Args:
+        gates: Native gates.
+        num_wires: Wires of the circuit.
+        batched: For each slot whether its numbers differ from row to row.
+
+    Returns:
+        Stages in the order of application.
+    """
+    builder = _Builder(num_wires)
+    for gate in gates:
+        builder.add(action(gate), any(batched[slot] for slot in gate.slots))
+    return builder.stages
+
+
+def permutation(
+    stage: Permutation, num_wires: int
+) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+    """One permutation with phases for all gates of a stage.
+
+    Args:
+        stage: The stage.
+        num_wires: Wires of the circuit, n.
+
+    Returns:
+        sources and factors, each (2ⁿ,): amplitude i of the result is factors[i] times
+        amplitude sources[i].
+    """
+    sources = np.arange(2**num_wires)
+    factors = np.ones(2**num_wires, dtype=complex)
+    for gate in stage.gates:
+        local = np.zeros(2**num_wires, dtype=np.int64)
+        for wire in gate.wires:
+            local = 2 * local + (np.arange(2**num_wires) >> (num_wires - 1 - wire) & 1)
+        source = np.arange(2**num_wires)
+        for position, wire in enumerate(gate.wires):
+            bit = gate.sources[local] >> (len(gate.wires) - 1 - position) & 1
+            shift = num_wires - 1 - wire
+            source = source & ~(1 << shift) | bit << shift
+        factors = gate.factors[local] * factors[source]
+        sources = sources[source]
+    return sources, factors
