@@ -20,11 +20,12 @@ from qml_qdl.circuits.validation import check_count
 class AmplitudeEncoding(Encoding):
     """The features, divided by their norm, as amplitudes: |x⟩ = Σ xₖ|k⟩ / ‖x‖.
 
-    As the first block on a simulator that takes a state, the amplitudes are loaded as
-    they are, and gradients are exact. Anywhere else they become RY rotations and CNOTs
-    (Möttönen et al. 2004, arXiv:quant-ph/0407010), whose angles depend on the data like
-    those of any other encoding. There gradients are exact but for features that belong
-    to an all-zero part of x, where they are zero.
+    As the first block on a simulator that takes a state and differentiates by
+    backpropagation, the amplitudes are loaded as they are, and gradients are exact.
+    Anywhere else, and for adjoint or parameter-shift gradients, they become RY
+    rotations and CNOTs (Möttönen et al. 2004, arXiv:quant-ph/0407010), whose angles
+    depend on the data like those of any other encoding. There gradients are exact but
+    for features that belong to an all-zero part of x, where they are zero.
 
     A zero vector encodes |0…0⟩, with zero gradient.
 

@@ -288,6 +288,16 @@ def _as_generators(generators: Any) -> tuple[Any, ...] | None:
                 "generators: expected PennyLane operators made of Pauli words, got "
                 f"{operator!r}"
             )
+        if any(abs(qml.math.imag(c)) > 1e-12 for c in operator.pauli_rep.values()):
+            raise ArgumentError(
+                f"generators: expected Hermitian operators, got {operator!r}; make "
+                "the coefficients of its Pauli words real"
+            )
+    if not operators:
+        raise ArgumentError(
+            "generators: expected one operator for each feature, got none; pass None "
+            "for the Heisenberg chain"
+        )
     return operators
 
 
@@ -311,8 +321,8 @@ class HamiltonianEncoding(Encoding):
 
     Raises:
         ArgumentTypeError: A generator is no operator of Pauli words.
-        ArgumentError: `steps` is below 1, a generator acts on other wires, or the
-            Heisenberg chain has a single wire.
+        ArgumentError: `steps` is below 1, there is no generator, one is not Hermitian
+            or acts on other wires, or the Heisenberg chain has a single wire.
 
     Example:
         >>> import pennylane as qml

@@ -13,6 +13,7 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.readout import Expectation
 from qml_qdl.circuits.validation import check_choice, check_count
 
+
 def gaussian_std(circuit: Circuit) -> float:
     """The standard deviation γ that keeps gradients from vanishing with the depth.
 

@@ -29,7 +29,8 @@ def as_wires(wires: WiresLike) -> tuple[Hashable, ...]:
 
     Raises:
         ArgumentError: There is no wire, or a label occurs twice.
-        ArgumentTypeError: It is neither a number nor a sequence of labels.
+        ArgumentTypeError: It is neither a number nor a sequence of labels, or a label
+            cannot be hashed.
     """
     if isinstance(wires, Integral) and not isinstance(wires, bool):
         count = int(wires)
@@ -45,6 +46,11 @@ def as_wires(wires: WiresLike) -> tuple[Hashable, ...]:
         raise ArgumentError(
             f"wires: expected at least one wire, got {wires!r}; pass a number of wires "
             "or their labels"
+        )
+    if not all(isinstance(label, Hashable) for label in labels):
+        raise ArgumentTypeError(
+            f"wires: expected labels that can be hashed, got {list(labels)}; use "
+            "numbers or text"
         )
     if len(set(labels)) != len(labels):
         raise ArgumentError(

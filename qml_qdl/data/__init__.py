@@ -1,6 +1,6 @@
 """Data: named data sets, one's own files, stratified splits, resumable batches."""
 
-from qml_qdl.data.dataset import Dataset, encode_labels, stratified_subset
+from qml_qdl.data.dataset import Dataset, encode_labels, stratified_rows
 from qml_qdl.data.files import read_csv, read_npz
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.named import load, names
@@ -16,5 +16,5 @@ __all__ = [
     "read_csv",
     "read_npz",
     "split",
-    "stratified_subset",
+    "stratified_rows",
 ]

@@ -32,13 +32,12 @@ def _as_inputs(inputs: Any) -> Floats:
     _check_finite(array)
     # A copy, so that nobody else holds a way to write to it.
     frozen_copy = np.array(array, dtype=np.float32, order="C")
-    _check_finite(frozen_copy)
     frozen_copy.setflags(write=False)
     return frozen_copy
 
 
 def _check_finite(array: npt.NDArray[Any]) -> None:
-    bad = ~np.isfinite(array)
+    bad = ~(np.abs(array) <= np.finfo(np.float32).max)
     if bad.any():
         where = tuple(int(index) for index in np.argwhere(bad)[0])
         raise DataError(
@@ -211,24 +210,28 @@ def encode_labels(labels: Iterable[Any]) -> tuple[Integers, tuple[str, ...]]:
     return indices.astype(np.int64), tuple(str(value) for value in classes)
 
 
-def stratified_subset(dataset: Dataset, rows: int, *, seed: int = 0) -> Dataset:
+def stratified_rows(dataset: Dataset, rows: int, *, seed: int = 0) -> Integers:
     """Draws some rows so that each class keeps its share.
 
     Args:
         dataset: Where to draw from.
-        rows: How many rows, at least one per class. As many as there are, or more,
-            returns the data set itself.
+        rows: How many rows, at least one per class; where there are no more, all.
         seed: Fixes the draw.
 
     Returns:
-        The drawn rows.
+        Row indices, rising, for `dataset.take`.
 
     Raises:
         DataError: There are fewer rows than classes.
+
+    Example:
+        >>> data = Dataset([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], ["a", "b"])
+        >>> data.take(stratified_rows(data, 2)).labels
+        array([0, 1])
     """
     check_count("rows", rows)
     if rows >= len(dataset):
-        return dataset
+        return np.arange(len(dataset), dtype=np.int64)
     counts = np.bincount(dataset.labels, minlength=dataset.num_classes)
     share = counts * (rows / len(dataset))
     quota = np.minimum(counts, 1)
@@ -244,4 +247,4 @@ def stratified_subset(dataset: Dataset, rows: int, *, seed: int = 0) -> Dataset:
         order[dataset.labels[order] == label][:number]
         for label, number in enumerate(quota)
     ]
-    return dataset.take(np.sort(np.concatenate(chosen)))
+    return np.sort(np.concatenate(chosen)).astype(np.int64)

@@ -41,7 +41,8 @@ def read_npz(path: str | Path) -> Dataset:
     """
     path = _existing(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"{path}: expected an .npz archive, got a single array")
             names = set(archive.files)

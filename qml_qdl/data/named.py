@@ -63,12 +63,13 @@ def _openml(
                 openml_name,
                 version=1,
                 as_frame=False,
-                parser="pandas",
+                # The faster parser of scikit-learn 1.9 fails with pandas 3.1.
+                parser="liac-arff",
                 data_home=data_home,
             )
     except OSError as error:
         raise DataError(
-            f"name: {name!r} is downloaded from openml.org once, which failed "
+            f"source: {name!r} is downloaded from openml.org once, which failed "
             f"({error}); connect to the network, or point data_home to a folder that "
             "holds it"
         ) from error
@@ -104,7 +105,7 @@ def names() -> tuple[str, ...]:
 
 
 def load(
-    name: str | Path,
+    source: str | Path,
     *,
     label_column: str | None = None,
     data_home: str | Path | None = None,
@@ -112,7 +113,7 @@ def load(
     """Loads a data set by name, or from a .npz or .csv file.
 
     Args:
-        name: One of `names()` ("-" and "_" mean the same), or the path of a file.
+        source: One of `names()` ("-" and "_" mean the same), or the path of a file.
         label_column: The column of labels in a CSV file; see `read_csv`.
         data_home: Where downloads are kept, `~/scikit_learn_data` if None.
 
@@ -127,36 +128,36 @@ def load(
         >>> load("digits")
         Dataset('digits', 1797 rows of shape (1, 8, 8), 10 classes)
     """
-    path = Path(name)
+    path = Path(source)
     suffix = path.suffix.lower()
     if label_column is not None and suffix != ".csv":
         raise ArgumentError(
             f"label_column: expected only with a CSV file, got {label_column!r} with "
-            f"{str(name)!r}; leave it out"
+            f"{str(source)!r}; leave it out"
         )
     if suffix == ".npz":
         return read_npz(path)
     if suffix == ".csv":
         return read_csv(path, label_column=label_column)
-    loader = _LOADERS.get(str(name).lower().replace("-", "_"))
+    loader = _LOADERS.get(canonical_name(source))
     if loader is None:
         raise DataError(
-            f"name: expected one of {', '.join(names())}, or the path of a .npz or "
-            f".csv file, got {str(name)!r}"
+            f"source: expected one of the data sets {', '.join(names())}, or the path "
+            f"of a .npz or .csv file, got {str(source)!r}"
         )
     return loader(None if data_home is None else Path(data_home))
 
 
-def canonical_name(name: str | Path) -> str:
+def canonical_name(source: str | Path) -> str:
     """Returns the one spelling of a name, or the absolute path of a file.
 
     Args:
-        name: What `load` takes.
+        source: What `load` takes.
 
     Returns:
         A name that means the same from any working directory.
     """
-    path = Path(name)
+    path = Path(source)
     if path.suffix.lower() in (".npz", ".csv"):
         return str(path.resolve())
-    return str(name).lower().replace("-", "_")
+    return str(source).lower().replace("-", "_")

@@ -6,7 +6,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
-from qml_qdl.data.dataset import Dataset, Floats, stratified_subset
+from qml_qdl.data.dataset import Dataset, Floats, stratified_rows
 
 
 @frozen(eq=False)
@@ -72,7 +72,7 @@ def split(
     rest, test = _parts(dataset, test_fraction, seed)
     train, validation = _parts(rest, validation_fraction, seed + 1)
     if limit is not None:
-        train = stratified_subset(train, limit, seed=seed)
+        train = train.take(stratified_rows(train, limit, seed=seed))
     if dataset.is_image:
         return Split(train, validation, test)
     mean = train.inputs.mean(axis=0, dtype=np.float64)

@@ -56,6 +56,8 @@ class DressedClassifier(nn.Module):
         diff_method: str = "best",
     ) -> None:
         super().__init__()
+        check_count("num_features", num_features)
+        check_count("num_classes", num_classes)
         check_count("num_wires", num_wires)
         check_count("layers", layers)
         self.enter = nn.Linear(num_features, num_wires)
@@ -95,9 +97,7 @@ class DressedClassifier(nn.Module):
         weights = sum(weight.numel() for weight in self.quantum.parameters())
         depth = max(1, round(weights / (width * width + width)))
         square = [
-            part
-            for _ in range(depth)
-            for part in (nn.Linear(width, width), nn.Tanh())
+            part for _ in range(depth) for part in (nn.Linear(width, width), nn.Tanh())
         ]
         return nn.Sequential(
             nn.Linear(self.enter.in_features, width),

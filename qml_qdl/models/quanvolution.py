@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import check_count
 from qml_qdl.hardware.targets import Target
-from qml_qdl.nn.conv import QuantumConv2d
+from qml_qdl.nn.conv import Pair, QuantumConv2d
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.program import Shots
 
@@ -33,6 +35,7 @@ class QuanvolutionClassifier(nn.Module):
 
     Raises:
         ArgumentError: An argument does not fit.
+        ShapeError: A patch is larger than the images.
         TargetError: The target is unknown or cannot run the circuit.
 
     Example:
@@ -49,14 +52,22 @@ class QuanvolutionClassifier(nn.Module):
         num_classes: int,
         *,
         channels: int = 4,
-        kernel_size: int = 2,
-        stride: int = 1,
+        kernel_size: Pair = 2,
+        stride: Pair = 1,
         layers: int = 2,
         target: Target | None = None,
         shots: Shots = "keep",
         diff_method: str = "best",
     ) -> None:
         super().__init__()
+        if len(image_shape) != 3:
+            raise ArgumentError(
+                "image_shape: expected (channels, height, width), got "
+                f"{tuple(image_shape)}; a grey image has one channel"
+            )
+        for size in image_shape:
+            check_count("image_shape", size)
+        check_count("num_classes", num_classes)
         self.image_shape = tuple(image_shape)
         self.conv = QuantumConv2d(
             image_shape[0],

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qml_qdl.circuits import (
-    AmplitudeEncoding,
-    AngleEncoding,
-    Circuit,
-    Encoding,
-    Expectation,
-    Processing,
-    StronglyEntangling,
-    z_words,
-)
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits import Block, Circuit
+from qml_qdl.circuits.circuit import as_circuit
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
+from qml_qdl.circuits.validation import check_count
 from qml_qdl.hardware.targets import Target
+from qml_qdl.nn.geometry import (
+    PADDING_MODES,
+    Sides,
+    as_pair,
+    check_room,
+    count_patches,
+    sides_of,
+)
+from qml_qdl.nn.kernels import default_circuits
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.program import Shots
 
 Pair: TypeAlias = int | tuple[int, int]
-
-MOST_ANGLE_PIXELS = 8
-"""Up to here a patch has one wire for each pixel; above, its pixels are amplitudes."""
-
-MOST_WIRES = 16
-_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class QuantumConv2d(nn.Module):
@@ -42,7 +38,8 @@ class QuantumConv2d(nn.Module):
     untrained circuits). All patches of all images run as one batch of one structure.
 
     A patch's pixels are read channel by channel, row by row: pixel (c, i, j) of a patch
-    with c channels is feature c·kh·kw + i·kw + j. As in torch the kernel is not flipped.
+    with kh × kw pixels is feature c·kh·kw + i·kw + j. The kernel is not flipped, as in
+    torch.
 
     The default circuit is two strongly entangling layers after an encoding: up to 8
     pixels a patch one wire for each, turned by π times the pixel; above, the pixels as
@@ -100,7 +97,7 @@ class QuantumConv2d(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         *,
-        circuit: Circuit | None = None,
+        circuit: Circuit | Block | None = None,
         layers: int = 2,
         target: Target | None = None,
         shots: Shots = "keep",
@@ -108,20 +105,22 @@ class QuantumConv2d(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.in_channels = _positive("in_channels", in_channels)
-        self.out_channels = _positive("out_channels", out_channels)
-        self.kernel_size = _pair("kernel_size", kernel_size, 1)
-        self.stride = _pair("stride", stride, 1)
-        self.dilation = _pair("dilation", dilation, 1)
+        check_count("in_channels", in_channels)
+        check_count("out_channels", out_channels)
+        self.in_channels = int(in_channels)
+        self.out_channels = int(out_channels)
+        self.kernel_size = as_pair("kernel_size", kernel_size, 1)
+        self.stride = as_pair("stride", stride, 1)
+        self.dilation = as_pair("dilation", dilation, 1)
         self.padding: str | tuple[int, int] = (
-            padding if isinstance(padding, str) else _pair("padding", padding, 0)
+            padding if isinstance(padding, str) else as_pair("padding", padding, 0)
         )
         self.padding_mode = padding_mode
         self._check_options(groups)
         circuits = (
-            default_circuits(self.num_pixels, out_channels, layers)
+            default_circuits(self.num_pixels, self.out_channels, layers)
             if circuit is None
-            else [self._checked(circuit)]
+            else [self._checked(as_circuit(circuit))]
         )
         self.kernels = nn.ModuleList(
             QuantumLayer(
@@ -136,7 +135,7 @@ class QuantumConv2d(nn.Module):
             for each in circuits
         )
         self.bias = (
-            nn.Parameter(torch.zeros(out_channels, device=device, dtype=dtype))
+            nn.Parameter(torch.zeros(self.out_channels, device=device, dtype=dtype))
             if bias
             else None
         )
@@ -152,9 +151,9 @@ class QuantumConv2d(nn.Module):
                 f"groups: only groups=1 is built so far, got {groups}; use one "
                 "QuantumConv2d for each group of channels"
             )
-        if self.padding_mode not in _PADDING_MODES:
+        if self.padding_mode not in PADDING_MODES:
             raise ArgumentError(
-                f"padding_mode: expected one of {', '.join(_PADDING_MODES)}, got "
+                f"padding_mode: expected one of {', '.join(PADDING_MODES)}, got "
                 f"{self.padding_mode!r}"
             )
         if isinstance(self.padding, str):
@@ -204,8 +203,15 @@ class QuantumConv2d(nn.Module):
             (rows, out_channels, H', W') or (out_channels, H', W').
 
         Raises:
-            ShapeError: The images have another shape, or are smaller than a patch.
+            ShapeError: The images have another shape, or are smaller than a patch or
+                than the padding mode allows.
+            ArgumentTypeError: The images are not floating.
         """
+        if not images.is_floating_point():
+            raise ArgumentTypeError(
+                f"images: expected a floating tensor, got {images.dtype}; convert it "
+                "with .float()"
+            )
         if images.ndim not in (3, 4) or images.shape[-3] != self.in_channels:
             raise ShapeError(
                 f"images: expected (rows, {self.in_channels}, H, W) or "
@@ -241,42 +247,17 @@ class QuantumConv2d(nn.Module):
         return self._patches((height + top + bottom, width + left + right))
 
     def _patches(self, padded_size: Sequence[int]) -> tuple[int, int]:
-        counts = tuple(
-            (size - dilation * (kernel - 1) - 1) // stride + 1
-            for size, dilation, kernel, stride in zip(
-                padded_size, self.dilation, self.kernel_size, self.stride, strict=True
-            )
-        )
-        if min(counts) < 1:
-            raise ShapeError(
-                f"images: a patch of kernel_size={self.kernel_size} with "
-                f"dilation={self.dilation} is larger than the padded image "
-                f"{tuple(padded_size)}; add padding or use a smaller kernel"
-            )
-        return counts[0], counts[1]
+        return count_patches(padded_size, self.kernel_size, self.dilation, self.stride)
 
-    def _sides(self) -> tuple[int, int, int, int]:
-        """Pixels added left, right, above and below, as torch's `pad` wants them."""
-        if self.padding == "same":
-            # As in torch: where the total is odd, the right and lower side gets more.
-            down, across = (
-                dilation * (kernel - 1)
-                for dilation, kernel in zip(
-                    self.dilation, self.kernel_size, strict=True
-                )
-            )
-            left, top = across // 2, down // 2
-            return left, across - left, top, down - top
-        if isinstance(self.padding, str):
-            return 0, 0, 0, 0
-        vertical, horizontal = self.padding
-        return horizontal, horizontal, vertical, vertical
+    def _sides(self) -> Sides:
+        return sides_of(self.padding, self.kernel_size, self.dilation)
 
     def _padded(self, images: Tensor) -> Tensor:
         sides = self._sides()
         if not any(sides):
             return images
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        check_room(sides, images.shape[-2:], self.padding_mode)
         return functional.pad(images, sides, mode=mode)
 
     def extra_repr(self) -> str:
@@ -299,59 +280,3 @@ class QuantumConv2d(nn.Module):
         formula = " @ ".join(repr(block) for block in reversed(first.blocks))
         parts.append(f"{len(circuits)} × {formula}")
         return ", ".join(parts)
-
-
-def default_circuits(
-    num_pixels: int, out_channels: int, layers: int = 2
-) -> list[Circuit]:
-    """The circuits of a quantum convolution that was given none.
-
-    Args:
-        num_pixels: Pixels of a patch, all channels together.
-        out_channels: How many outputs all circuits have together.
-        layers: Strongly entangling layers of each.
-
-    Returns:
-        Circuits of one structure but for the last one's number of outputs.
-
-    Raises:
-        ArgumentError: The patch needs more than 16 wires.
-    """
-    wires = num_pixels
-    if num_pixels > MOST_ANGLE_PIXELS:
-        wires = math.ceil(math.log2(num_pixels))
-    if wires > MOST_WIRES:
-        raise ArgumentError(
-            f"kernel_size: a patch of {num_pixels} pixels needs {wires} wires, more "
-            f"than {MOST_WIRES}; use a smaller kernel or fewer channels"
-        )
-    encoding: Encoding = (
-        AngleEncoding(wires, scaling=math.pi)
-        if num_pixels <= MOST_ANGLE_PIXELS
-        else AmplitudeEncoding(wires, size=num_pixels)
-    )
-    processing: Processing = StronglyEntangling(wires, layers=layers)
-    most = 2**wires - 1
-    sizes = [min(most, out_channels - done) for done in range(0, out_channels, most)]
-    return [
-        (processing @ encoding).with_readout(Expectation(z_words(wires, size)))
-        for size in sizes
-    ]
-
-
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"{name}: expected a whole number from 1 up, got {value!r}")
-    return value
-
-
-def _pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(n, int) and n >= minimum for n in pair):
-        raise ArgumentError(
-            f"{name}: expected a whole number from {minimum} up, or two of them, got "
-            f"{value!r}"
-        )
-    return pair
-
-

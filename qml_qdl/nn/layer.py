@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-import numpy as np
 import pennylane as qml
 import torch
 from torch import Tensor, nn
@@ -13,12 +12,17 @@ from torch import Tensor, nn
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.circuits.initializers import initial_angles, initial_weights
 from qml_qdl.hardware.targets import Target
-from qml_qdl.nn.program import Program, Shots, qnode_inputs
-
-Init: TypeAlias = str | Callable[[Tensor], Any] | Tensor
-"""An initialiser: a name, a function as in torch.nn.init, or the values themselves."""
+from qml_qdl.nn.initial import Init, initial_values, methods_by_name
+from qml_qdl.nn.program import Program, Shots
+from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
+from qml_qdl.nn.results import (
+    at_least_single,
+    like,
+    neutral_rows,
+    with_nan,
+    without_nan,
+)
 
 
 class QuantumLayer(nn.Module):
@@ -35,8 +39,9 @@ class QuantumLayer(nn.Module):
     Args:
         circuit_or_qnode: A `Circuit`, an encoding or a processing; or a QNode.
         weight_shapes: For a QNode, the shape of each trained argument, as a tuple or a
-            length; all other arguments without a default are inputs, in the order of
-            the signature. None for a `Circuit`, which knows them.
+            length; all other arguments without a default, and one called "inputs",
+            are inputs, in the order of the signature. None for a `Circuit`, which
+            knows them.
         init_method: An initialiser by name ("uniform" over [0, 2π), the default,
             "normal", "zeros", "near_identity", "gaussian"); a function of
             `torch.nn.init`; or a mapping from weight names to either or to tensors.
@@ -48,12 +53,15 @@ class QuantumLayer(nn.Module):
             "adjoint", "parameter-shift", ...); "best" chooses, or keeps a QNode's own.
         generator: Random numbers for the initial weights; None for torch's own.
         device: Where the weights are, a torch device.
-        dtype: Type of the weights, float32 or float64; None for torch's default.
+        dtype: Floating type of the weights; None for that of a tensor given as
+            `init_method`, else torch's default.
 
     Shape:
         - Input: (..., num_inputs), floating; one tensor for each input of a QNode, with
           the same leading dimensions. Angles in radians.
-        - Output: (..., \*output_shape), of the input's dtype and device.
+        - Output: (..., \*output_shape), of the input's dtype and device. NaN in a row
+          makes that row NaN, also where shots are drawn; samples are whole numbers and
+          have no NaN.
 
     Raises:
         ArgumentError: An argument's value does not fit; the message says the repair.
@@ -99,12 +107,7 @@ class QuantumLayer(nn.Module):
                     "circuit_or_qnode: expected a QNode with interface 'auto' or "
                     f"'torch', got {source.interface!r}"
                 )
-            if weight_shapes is None:
-                raise ArgumentError(
-                    "weight_shapes: a QNode needs the shape of each trained argument, "
-                    "got None; pass {'weights': (2, 4, 3)}, say, or {} for none"
-                )
-            shapes = {k: _as_shape(k, v) for k, v in weight_shapes.items()}
+            shapes = weight_shapes_of(weight_shapes)
             inputs = qnode_inputs(source, tuple(shapes))
         else:
             raise ArgumentTypeError(
@@ -112,15 +115,22 @@ class QuantumLayer(nn.Module):
                 f"{circuit_or_qnode!r}"
             )
         self.program = Program(source, inputs, target, shots, diff_method)
-        self._init_method = "uniform" if init_method is None else init_method
         self.weight_shapes: dict[str, tuple[int, ...]] = dict(shapes)
+        self._init_method = methods_by_name(init_method, self.weight_shapes)
+        if dtype is not None and not dtype.is_floating_point:
+            raise ArgumentError(
+                f"dtype: expected a floating type such as torch.float64, got {dtype}"
+            )
         for name, shape in self.weight_shapes.items():
-            if hasattr(self, name):
+            if hasattr(type(self), name) or name in vars(self):
                 raise ArgumentError(
                     f"weight_shapes: {name!r} is an attribute every layer has; give "
                     "the weight another name"
                 )
-            values = torch.empty(shape, device=device, dtype=dtype)
+            given = getattr(self._init_method[name], "dtype", None)
+            if given is not None and not given.is_floating_point:
+                given = None
+            values = torch.empty(shape, device=device, dtype=dtype or given)
             self.register_parameter(name, nn.Parameter(values))
         self.reset_parameters(generator)
 
@@ -180,51 +190,17 @@ class QuantumLayer(nn.Module):
             generator: Where random numbers come from; None for torch's own.
 
         Raises:
-            ArgumentError: The initialiser is unknown, lacks a weight, or has values of
-                another shape.
+            ArgumentError: The initialiser is unknown, or has values of another shape.
         """
-        methods = self._init_method
-        if not isinstance(methods, Mapping):
-            methods = dict.fromkeys(self.weight_shapes, methods)
-        missing = set(self.weight_shapes) ^ set(methods)
-        if missing:
-            raise ArgumentError(
-                f"init_method: expected one entry for each of "
-                f"{list(self.weight_shapes)}, got {list(methods)}"
-            )
+        circuit = self.program.source
+        if not isinstance(circuit, Circuit):
+            circuit = None
         for name, weight in self.named_parameters(recurse=False):
-            self._initialise(name, weight, methods[name], generator)
-
-    def _initialise(
-        self,
-        name: str,
-        weight: nn.Parameter,
-        method: Init,
-        generator: torch.Generator | None,
-    ) -> None:
-        if isinstance(method, Tensor):
-            if method.shape != weight.shape:
-                raise ArgumentError(
-                    f"init_method: weight {name!r} has the shape "
-                    f"{tuple(weight.shape)}, got values of {tuple(method.shape)}"
-                )
-            values = method
-        elif isinstance(method, str):
-            values = torch.as_tensor(self._drawn(name, method, generator))
-        else:
-            # torch.nn.init wants at least one dimension.
-            values = torch.empty(weight.shape or (1,), dtype=weight.dtype)
-            method(values)
-        with torch.no_grad():
-            weight.copy_(values.reshape(weight.shape))
-
-    def _drawn(self, name: str, method: str, generator: torch.Generator | None) -> Any:
-        seed = torch.randint(2**31, (1,), generator=generator)
-        rng = np.random.default_rng(seed.numpy())
-        source = self.program.source
-        if isinstance(source, Circuit):
-            return initial_weights(source, method, seed=rng)[name]
-        return initial_angles(self.weight_shapes[name], method, rng)
+            values = initial_values(
+                name, weight, self._init_method[name], circuit, generator
+            )
+            with torch.no_grad():
+                weight.copy_(values)
 
     def arguments(self, *inputs: Tensor) -> dict[str, Any]:
         """The keyword arguments with which the layer calls its QNode.
@@ -239,7 +215,9 @@ class QuantumLayer(nn.Module):
 
     def _weights_like(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         weights = dict(self.named_parameters(recurse=False))
-        return {k: w.to(inputs[0]) if inputs else w for k, w in weights.items()}
+        if not inputs:
+            return {k: at_least_single(w) for k, w in weights.items()}
+        return {k: w.to(at_least_single(inputs[0])) for k, w in weights.items()}
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Runs the circuit on every row of the inputs.
@@ -262,13 +240,21 @@ class QuantumLayer(nn.Module):
         weights = self._weights_like(flat)
         if rows == 0:
             # One row is run for its shape, and for gradients that are zero.
-            flat = [x.new_zeros(1, x.shape[-1]) for x in flat]
-            result = self.program(flat, weights, 1)[:0]
+            flat = [torch.cat([x, neutral_rows(x, 1)]) for x in flat]
+            result = self._run(flat, weights, 1)[:0]
         else:
-            result = self.program(flat, weights, rows)
-        like = [*inputs, *weights.values(), torch.empty(0)][0]
-        result = _like(result, like)
+            result = self._run(flat, weights, rows)
+        own = [w for _, w in self.named_parameters(recurse=False)]
+        result = like(result, [*inputs, *own, torch.empty(0)][0])
         return result.reshape(*leading, *result.shape[1:]) if leading else result
+
+    def _run(
+        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+    ) -> Tensor:
+        if self.shots is None:
+            return self.program(inputs, weights, rows)
+        inputs, weights, lost = without_nan(inputs, weights)
+        return with_nan(self.program(inputs, weights, rows), lost)
 
     def _check(self, inputs: Sequence[Any]) -> None:
         names = self.program.input_names
@@ -285,18 +271,18 @@ class QuantumLayer(nn.Module):
                     ".float()"
                 )
             if x.shape[:-1] != inputs[0].shape[:-1] or not x.ndim:
+                shapes = [tuple(t.shape) for t in inputs]
                 raise ShapeError(
                     f"{name}: expected shape (..., features) with the same leading "
-                    f"dimensions for every input, got {[tuple(t.shape) for t in inputs]}"
+                    f"dimensions for every input, got {shapes}"
                 )
         source = self.program.source
-        if isinstance(source, Circuit) and inputs:
-            if inputs[0].shape[-1] != source.num_inputs:
-                raise ShapeError(
-                    f"inputs: expected shape (..., {source.num_inputs}), got "
-                    f"{tuple(inputs[0].shape)}; the circuit reads {source.num_inputs} "
-                    "features"
-                )
+        size = source.num_inputs if isinstance(source, Circuit) else None
+        if inputs and size is not None and inputs[0].shape[-1] != size:
+            raise ShapeError(
+                f"inputs: expected shape (..., {size}), got "
+                f"{tuple(inputs[0].shape)}; the circuit reads {size} features"
+            )
 
     def extra_repr(self) -> str:
         """What `print(layer)` shows: shapes, target and shots."""
@@ -305,35 +291,15 @@ class QuantumLayer(nn.Module):
             shape = tuple(self.shots if n is None else n for n in source.output_shape)
             text = f"num_inputs={source.num_inputs}, output_shape={shape}"
         else:
-            text = f"qnode={source.func.__name__}"
+            text = f"qnode={function_name(source)}"
+        target = self.target if isinstance(self.target, str) else None
         return (
             f"{text}, weight_shapes={self.weight_shapes}, "
-            f"target={self.target or self.qnode.device.name!r}, shots={self.shots}"
+            f"target={target or self.qnode.device.name!r}, shots={self.shots}"
         )
 
 
 def _flattened(x: Tensor, rows: int | None) -> Tensor:
     """All leading dimensions as one, in a precision that complex numbers have."""
-    wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    wide = at_least_single(x)
     return wide if rows is None else wide.reshape(rows, x.shape[-1])
-
-
-def _like(result: Tensor, like: Tensor) -> Tensor:
-    """The result in another tensor's precision and place; whole numbers stay whole."""
-    if result.is_floating_point():
-        return result.to(like)
-    if result.is_complex():
-        dtype = torch.complex128 if like.dtype == torch.float64 else torch.complex64
-        return result.to(device=like.device, dtype=dtype)
-    return result.to(device=like.device)
-
-
-def _as_shape(name: str, shape: int | Iterable[int]) -> tuple[int, ...]:
-    """As TorchLayer reads shapes: a length, where 1 means a number, or a tuple."""
-    if isinstance(shape, Iterable):
-        return tuple(shape)
-    if isinstance(shape, bool) or not isinstance(shape, int) or shape < 1:
-        raise ArgumentError(
-            f"weight_shapes: expected a tuple or a length for {name!r}, got {shape!r}"
-        )
-    return () if shape == 1 else (shape,)

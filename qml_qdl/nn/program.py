@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
+from numbers import Integral
 from typing import Any, Literal, TypeAlias
 
 import pennylane as qml
@@ -19,7 +18,6 @@ from qml_qdl.circuits.errors import (
     ArgumentError,
     ArgumentTypeError,
     SerializationError,
-    ShapeError,
     TargetError,
 )
 from qml_qdl.hardware.targets import (
@@ -27,12 +25,16 @@ from qml_qdl.hardware.targets import (
     has_fast_adjoint,
     has_state_vector,
     make_device,
+    takes_batches,
 )
+from qml_qdl.nn.qnodes import QNodeReference, one_row_each
+from qml_qdl.nn.results import DoubleNumbers, as_tensor
 
-Shots: TypeAlias = int | None | Literal["keep"]
+Shots: TypeAlias = int | Literal["keep"] | None
 """A number of shots, None for exact results, or "keep" for what was set before."""
 
-_GRADIENT_TRANSFORMS = ("parameter-shift", "finite-diff", "spsa", "hadamard")
+_TAKE_BATCHES = ("None", "adjoint", "backprop", "device")
+"""The ways to gradients that take batched trainable inputs."""
 
 
 @frozen(slots=False)
@@ -51,7 +53,8 @@ class Program:
 
     Raises:
         TargetError: The target is unknown or cannot run what is asked of it.
-        ArgumentError: `shots` is below 1.
+        ArgumentError: `shots` is below 1, or the target has no such `diff_method`.
+        ArgumentTypeError: `shots` is no whole number.
     """
 
     source: Any
@@ -61,16 +64,7 @@ class Program:
     diff_method: str = field(default="best")
 
     def __attrs_post_init__(self) -> None:
-        shots = self.shots
-        if isinstance(shots, str):
-            if shots != "keep":
-                raise ArgumentError(
-                    f"shots: expected a number, None or 'keep', got {shots!r}"
-                )
-        elif shots is not None and (isinstance(shots, bool) or shots < 1):
-            raise ArgumentError(
-                f"shots: expected at least 1, or None for exact results, got {shots!r}"
-            )
+        _check_shots(self.shots)
         _ = self.qnode  # so that a target that cannot serve is refused here
 
     @cached_property
@@ -101,6 +95,7 @@ class Program:
         Raises:
             TargetError: The target is unknown or cannot run what is asked of it.
         """
+        _check_shots(shots)
         return evolve(
             self,
             target=self.target if target is None else target,
@@ -142,11 +137,24 @@ class Program:
         """
         qnode = self.qnode
         arguments = self.arguments(inputs, weights)
-        if rows is not None and any(x.requires_grad for x in inputs):
-            if self._gradient(arguments) in _GRADIENT_TRANSFORMS:
-                # PennyLane's transforms refuse batched trainable inputs.
-                qnode = qml.transforms.broadcast_expand(qnode)
-        return _as_tensor(qnode(**arguments), rows)
+        if rows is not None and self._needs_single_rows(inputs, arguments, rows):
+            qnode = one_row_each(qnode)
+        double = any(x.dtype == torch.float64 for x in (*inputs, *weights.values()))
+        with DoubleNumbers() if double else nullcontext():
+            result = qnode(**arguments)
+        return as_tensor(result, rows)
+
+    def _needs_single_rows(
+        self, inputs: Sequence[Tensor], arguments: Mapping[str, Any], rows: int
+    ) -> bool:
+        if not takes_batches(self.qnode.device):
+            return True
+        if rows == 1 and self.num_shots is not None:
+            # default.qubit drops the dimension of a batch of one when it samples.
+            return True
+        # PennyLane's gradient transforms refuse batched trainable inputs.
+        trained = any(x.requires_grad for x in inputs)
+        return trained and self._gradient(arguments) not in _TAKE_BATCHES
 
     def _gradient(self, arguments: Mapping[str, Any]) -> str:
         if self.qnode.diff_method != "best":
@@ -170,66 +178,23 @@ class Program:
         return _restored, (source, *rest)
 
 
-@frozen
-class QNodeReference:
-    """Where a QNode can be imported from: how it is pickled.
-
-    Args:
-        module: The module's import name.
-        name: The QNode's name in it.
-    """
-
-    module: str
-    name: str
-
-    @classmethod
-    def find(cls, qnode: Any) -> QNodeReference:
-        """Finds the name under which a QNode can be imported.
-
-        Args:
-            qnode: A PennyLane QNode.
-
-        Returns:
-            The reference.
-
-        Raises:
-            SerializationError: It is no module's attribute.
-        """
-        module = qnode.func.__module__
-        for name, value in vars(importlib.import_module(module)).items():
-            if value is qnode:
-                return cls(module, name)
-        raise SerializationError(
-            f"circuit_or_qnode: the QNode of {qnode.func.__qualname__!r} cannot be "
-            f"imported from {module!r}, so the layer cannot be pickled whole; either "
-            "define the QNode at the top level of a module, or save the layer's "
-            "state_dict() and build the layer anew (layers made from a Circuit pickle "
-            "as they are)"
-        )
-
-    def load(self) -> Any:
-        """Imports the QNode.
-
-        Returns:
-            The QNode.
-
-        Raises:
-            SerializationError: The module no longer has it.
-        """
-        qnode = getattr(importlib.import_module(self.module), self.name, None)
-        if not isinstance(qnode, qml.QNode):
-            raise SerializationError(
-                f"circuit_or_qnode: {self.module}.{self.name} was a QNode when the "
-                f"layer was saved, and is now {qnode!r}; restore it, or load a "
-                "state_dict into a new layer"
-            )
-        return qnode
-
-
 def _restored(source: Any, *rest: Any) -> Program:
     if isinstance(source, QNodeReference):
         source = source.load()
     return Program(source, *rest)
+
+
+def _check_shots(shots: Any) -> None:
+    if shots is None or (isinstance(shots, str) and shots == "keep"):
+        return
+    if isinstance(shots, bool) or not isinstance(shots, Integral):
+        raise ArgumentTypeError(
+            f"shots: expected a whole number, None or 'keep', got {shots!r}"
+        )
+    if shots < 1:
+        raise ArgumentError(
+            f"shots: expected at least 1, or None for exact results, got {shots!r}"
+        )
 
 
 def _circuit_qnode(
@@ -237,14 +202,8 @@ def _circuit_qnode(
 ) -> Any:
     device = make_device(target, circuit.wires)
     count = None if shots == "keep" else shots
-    if isinstance(circuit.readout, State) and (
-        count is not None or not has_state_vector(device)
-    ):
-        raise TargetError(
-            f"target: the state is known only to a state vector simulator without "
-            f"shots, got {device.name} with shots={count}; read out expectation values "
-            "or probabilities instead"
-        )
+    if isinstance(circuit.readout, State):
+        _check_state(circuit, device, count)
     if isinstance(circuit.readout, Samples) and count is None:
         raise TargetError(
             "shots: samples need a number of shots, got None; pass shots=1000, say"
@@ -267,9 +226,29 @@ def _circuit_qnode(
             **options,
         )
     except (qml.exceptions.QuantumFunctionError, ValueError) as error:
-        raise ArgumentError(
-            f"diff_method: {diff_method!r} does not go with {device.name}: {error}"
-        ) from error
+        raise _wrong_method(diff_method, device, error) from error
+
+
+def _check_state(circuit: Circuit, device: Any, count: int | None) -> None:
+    if count is not None or not has_state_vector(device):
+        raise TargetError(
+            f"target: the state is known only to a state vector simulator without "
+            f"shots, got {device.name} with shots={count}; read out expectation values "
+            "or probabilities instead"
+        )
+    if device.wires is not None and tuple(device.wires) != circuit.wires:
+        # PennyLane gives the state of the device's wires in the device's order.
+        raise TargetError(
+            f"target: the state is that of the wires {list(circuit.wires)} in this "
+            f"order, but {device.name} has {list(device.wires)}; make the device with "
+            "the circuit's wires, or give the target by its name"
+        )
+
+
+def _wrong_method(diff_method: Any, device: Any, error: Exception) -> ArgumentError:
+    return ArgumentError(
+        f"diff_method: {diff_method!r} does not go with {device.name}: {error}"
+    )
 
 
 def _moved_qnode(
@@ -285,83 +264,13 @@ def _moved_qnode(
         changes["device_vjp"] = False
     kept = qnode.shots
     if changes:
-        # PennyLane warns where the new device does not carry the QNode's shots.
-        qnode = qml.set_shots(qnode, kept).update(**changes)
+        device = changes.get("device", qnode.device)
+        try:
+            # PennyLane warns where the new device does not carry the QNode's shots.
+            qnode = qml.set_shots(qnode, kept).update(**changes)
+        except (qml.exceptions.QuantumFunctionError, ValueError) as error:
+            raise _wrong_method(changes["diff_method"], device, error) from error
         qnode = qml.set_shots(qnode, kept)
     if shots != "keep":
         qnode = qml.set_shots(qnode, shots)
     return qnode
-
-
-def qnode_inputs(qnode: Any, weight_names: Sequence[str]) -> tuple[str, ...]:
-    """The arguments of a QNode that carry data: all but the weights.
-
-    Args:
-        qnode: A PennyLane QNode.
-        weight_names: The arguments that are trained.
-
-    Returns:
-        Names in the order of the signature; arguments with a default keep it.
-
-    Raises:
-        ArgumentTypeError: The function takes `*args`.
-        ArgumentError: A weight is no argument of the function.
-    """
-    parameters = inspect.signature(qnode.func).parameters.values()
-    kinds = {parameter.kind for parameter in parameters}
-    if inspect.Parameter.VAR_POSITIONAL in kinds:
-        raise ArgumentTypeError(
-            f"circuit_or_qnode: {qnode.func.__name__} takes *args; name every argument"
-        )
-    names = [p.name for p in parameters if p.kind != inspect.Parameter.VAR_KEYWORD]
-    unknown = [name for name in weight_names if name not in names]
-    if unknown and inspect.Parameter.VAR_KEYWORD not in kinds:
-        raise ArgumentError(
-            f"weight_shapes: {unknown} are no arguments of {qnode.func.__name__}, "
-            f"which has {names}"
-        )
-    return tuple(
-        p.name
-        for p in parameters
-        if p.kind != inspect.Parameter.VAR_KEYWORD
-        and p.name not in weight_names
-        and p.default is inspect.Parameter.empty
-    )
-
-
-def _as_tensor(result: Any, rows: int | None) -> Tensor:
-    """One tensor (rows, …) from whatever a QNode returned."""
-    leading = () if rows is None else (rows,)
-    if isinstance(result, Tensor):
-        return _with_rows(result, leading)
-    if isinstance(result, dict) or not isinstance(result, Sequence):
-        raise ArgumentTypeError(
-            f"circuit_or_qnode: the QNode returned {type(result).__name__}; a layer "
-            "needs measurements that are tensors, such as expval, probs or sample"
-        )
-    parts = []
-    for item in _flat(result):
-        if not isinstance(item, Tensor):
-            raise ArgumentTypeError(
-                f"circuit_or_qnode: one of the QNode's results is a "
-                f"{type(item).__name__}; a layer needs tensors"
-            )
-        part = _with_rows(item, leading)
-        parts.append(part.reshape(*leading, math.prod(part.shape[len(leading) :])))
-    return torch.cat(parts, dim=-1)
-
-
-def _flat(items: Any) -> list[Any]:
-    if isinstance(items, list | tuple):
-        return [leaf for item in items for leaf in _flat(item)]
-    return [items]
-
-
-def _with_rows(result: Tensor, leading: tuple[int, ...]) -> Tensor:
-    if not leading or result.shape[:1] == leading:
-        return result
-    raise ShapeError(
-        f"circuit_or_qnode: for {leading[0]} rows the QNode returned the shape "
-        f"{tuple(result.shape)}; it must treat its inputs as a batch: write "
-        "inputs[..., i], not inputs[i], and use the inputs in every measured part"
-    )

@@ -16,6 +16,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from qml_qdl.circuits.errors import RunError
+from qml_qdl.data.loader import ResumableLoader
 
 
 def write_atomically(path: str | Path, write: Callable[[Any], object]) -> None:
@@ -67,7 +68,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
         raise RunError(
             f"{path}: expected a checkpoint, got a damaged file; delete it to begin "
-            f"this training anew ({str(error).splitlines()[0]})"
+            f"this training anew ({type(error).__name__})"
         ) from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise RunError(f"{path}: expected a checkpoint, got a file of something else")
@@ -121,18 +122,29 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return read_checkpoint(path)
 
 
-class GeneratorStates(Callback):
-    """Keeps the state of every global random generator in the checkpoints.
+class ExactResume(Callback):
+    """Makes a resumed training go on as if nothing had happened.
 
-    Python's, NumPy's and torch's (CPU and CUDA), so that whatever draws from them,
-    such as dropout, goes on after a resume as if nothing had happened.
+    Keeps the state of every global random generator in the checkpoints (Python's,
+    NumPy's and torch's, CPU and CUDA), and the loader's place, which the trainer
+    forgets in checkpoints of a whole epoch.
+
+    Args:
+        loader: What gives the training batches.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loader: ResumableLoader) -> None:
+        self._loader = loader
         self._loaded: dict[str, Any] | None = None
 
+    def on_train_epoch_start(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> None:
+        """Begins an epoch; not called where one is continued in the middle."""
+        self._loader.set_epoch(trainer.current_epoch)
+
     def state_dict(self) -> dict[str, Any]:
-        """Returns the states as numbers and tensors."""
+        """Returns all states as numbers and tensors."""
         # The global generator is the point here.
         name, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002
         return {
@@ -146,10 +158,16 @@ class GeneratorStates(Callback):
             ),
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all(),
+            "loader": self._loader.state_dict(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remembers the states until training starts."""
+        """Remembers the states until training starts.
+
+        Raises:
+            RunError: The checkpoint was made with other rows, batches or seed.
+        """
+        self._loader.load_state_dict(state_dict["loader"])
         self._loaded = state_dict
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -22,7 +22,7 @@ from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.parts import Split
 from qml_qdl.training.checkpoints import (
     AtomicCheckpointIO,
-    GeneratorStates,
+    ExactResume,
     load_weights,
     read_checkpoint,
 )
@@ -123,13 +123,14 @@ def _fit(
     last = folder / LAST
     step = read_checkpoint(last)["global_step"] if last.exists() else None
     seed_everything(seed, verbose=False)
+    loader = ResumableLoader(split.train, batch_size=options.batch_size, seed=seed)
     module = Classifier(model, split.train.num_classes, options)
     with quiet_lightning():
         trainer = Trainer(
             max_epochs=options.epochs,
             accelerator=options.accelerator,
             devices=1,
-            callbacks=[*_callbacks(options, progress), recorder],
+            callbacks=[ExactResume(loader), *_callbacks(options, progress), recorder],
             plugins=[AtomicCheckpointIO()],
             logger=_tensorboard(folder, step) if log else False,
             log_every_n_steps=1,
@@ -140,7 +141,7 @@ def _fit(
         try:
             trainer.fit(
                 module,
-                ResumableLoader(split.train, batch_size=options.batch_size, seed=seed),
+                loader,
                 ResumableLoader(
                     split.validation, batch_size=options.batch_size, shuffle=False
                 ),
@@ -168,7 +169,7 @@ def _fit(
 
 
 def _callbacks(options: TrainingOptions, progress: bool) -> list[Callback]:
-    callbacks: list[Callback] = [GeneratorStates()]
+    callbacks: list[Callback] = []
     if options.patience is not None:
         callbacks.append(EarlyStopping("val_loss", patience=options.patience))
     if progress:

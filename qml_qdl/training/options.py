@@ -132,6 +132,7 @@ class ModelOptions:
         channels: Feature maps of the quantum convolution, ≥ 1.
         kernel_size: Side of its window in pixels, ≥ 1.
         stride: Step of its window in pixels, ≥ 1.
+        layers: Layers of the circuit, ≥ 1; None for the model's default.
         target: Where circuits run during training; None for the model's default.
     """
 
@@ -139,6 +140,7 @@ class ModelOptions:
     channels: int = field(default=4, validator=_count())
     kernel_size: int = field(default=2, validator=_count())
     stride: int = field(default=1, validator=_count())
+    layers: int | None = field(default=None, validator=_count(optional=True))
     target: str | None = field(default=None, validator=_text(optional=True))
 
 
@@ -158,7 +160,7 @@ class RunOptions:
     data: DataOptions = field(factory=DataOptions)
     model: ModelOptions = field(factory=ModelOptions)
     training: TrainingOptions = field(factory=TrainingOptions)
-    seeds: int = field(default=1, validator=_count())
+    seeds: int = field(default=3, validator=_count())
     first_seed: int = field(default=0, validator=_count(0))
     twin: bool = field(default=True, validator=_flag)
 

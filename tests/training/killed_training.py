@@ -124,7 +124,19 @@ def scenario(
     return content
 
 
-def main(root: Path) -> None:
+def killings(steps: int, thorough: bool) -> list[list[tuple[str, int]]]:
+    """Where to die: before a step, a checkpoint, or a file taking its place."""
+    several = [("step", steps // 2), ("replace", 2), ("step", 2)]
+    if not thorough:
+        single = [("step", steps // 2 + 1), ("save", 3), ("replace", 4), ("replace", 5)]
+        return [several, *([kill] for kill in single)]
+    single = [("step", number) for number in range(1, steps + 1)]
+    single += [("replace", number) for number in range(1, 9)]
+    single += [("save", number) for number in range(1, 6)]
+    return [several, *([kill] for kill in single)]
+
+
+def main(root: Path, thorough: bool) -> None:
     torch.set_num_threads(1)
     plans: dict[str, tuple[int | None, int | None]] = {
         "epoch-end": (None, None),
@@ -145,11 +157,7 @@ def main(root: Path) -> None:
         )
         whole = scenario(root / f"{name}-whole", options, [])
         steps = whole["step"]
-        kills = [[("step", k)] for k in range(1, steps + 1, 2)]
-        kills += [[("replace", k)] for k in range(1, 9)]
-        kills += [[("save", k)] for k in range(2, 6)]
-        kills += [[("step", steps // 2), ("replace", 2), ("step", 2)]]
-        for index, kill in enumerate(kills):
+        for index, kill in enumerate(killings(steps, thorough)):
             result = scenario(root / f"{name}-{index}", options, kill)
             checked += 1
             differing += [
@@ -157,11 +165,10 @@ def main(root: Path) -> None:
                 for key in whole
                 if result[key] != whole[key]
             ]
-        print(name, "epochs", whole["epoch"] + 1, "steps", steps)
     print(f"{checked} interrupted trainings compared")
     if differing:
         sys.exit("\n".join(differing))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), thorough=sys.argv[2:] == ["thorough"])

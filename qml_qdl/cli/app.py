@@ -1,0 +1,80 @@
+"""The program `qml-qdl`: its commands, and how failures are told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from qml_qdl.cli.evaluate import evaluate
+from qml_qdl.cli.train import train
+
+NAME = "qml-qdl"
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog="Example: qml-qdl train --data wine --epochs 30 --seeds 5")(train)
+app.command(epilog="Example: qml-qdl evaluate my-run --shots 1000 --limit 50")(evaluate)
+_COMMANDS = ("train", "evaluate")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: What follows the program's name; None takes the process's own.
+
+    Returns:
+        0 when all went well, 1 when the machine failed (such as a full disk), 2 for
+        bad arguments, 130 after Ctrl-C. Whatever fails says so in one line on stderr.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    called = next((word for word in given if word in _COMMANDS), None)
+    prefix = NAME if called is None else f"{NAME} {called}"
+    try:
+        result = app(args=given, prog_name=NAME, standalone_mode=False)
+    except typer.TyperException as error:
+        return _fail(prefix, error.format_message(), error.exit_code)
+    except OSError as error:
+        return _fail(prefix, str(error), 1)
+    except Exception as error:
+        # Loading the errors loads PennyLane too, which --help should not wait for.
+        from qml_qdl.circuits.errors import QdlError
+
+        if not isinstance(error, QdlError):
+            raise
+        return _fail(prefix, str(error), 2)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(prefix: str, message: str, code: int) -> int:
+    print(f"{prefix}: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"{NAME} {version(NAME)}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Train networks with quantum circuits in them, and run them elsewhere."""

@@ -1,0 +1,181 @@
+"""Tensors on their way into a circuit and out of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from qml_qdl.circuits.errors import ArgumentTypeError, ShapeError
+
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+class DoubleNumbers(TorchFunctionMode):
+    """While it is entered, torch makes float64 of Python's numbers in this thread.
+
+    Some devices give expectation values as Python numbers, of which PennyLane makes
+    tensors of torch's default type: float32, whatever the type of the inputs.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Adds a dtype where a number becomes a tensor."""
+        options = kwargs or {}
+        if func is torch.as_tensor and isinstance(args[0], float):
+            options = {"dtype": torch.float64, **options}
+        return func(*args, **options)
+
+
+def at_least_single(x: Tensor) -> Tensor:
+    """The tensor in a precision that complex numbers have.
+
+    Args:
+        x: A floating tensor.
+
+    Returns:
+        The same values; half precision becomes float32.
+    """
+    return x.float() if x.dtype in _HALVES else x
+
+
+def neutral_rows(x: Tensor, rows: int) -> Tensor:
+    """Rows of data that every encoding can take: (1, 0, …, 0).
+
+    They are angles, bits and normalised amplitudes alike.
+
+    Args:
+        x: Any data of the layer, (..., features).
+        rows: How many rows.
+
+    Returns:
+        Tensor (rows, features), like x.
+    """
+    result = x.new_zeros(rows, x.shape[-1])
+    result[:, :1] = 1
+    return result
+
+
+def without_nan(
+    inputs: Sequence[Tensor], weights: Mapping[str, Tensor]
+) -> tuple[list[Tensor], dict[str, Tensor], Tensor]:
+    """Takes out what cannot be sampled, without waiting for the numbers.
+
+    Devices draw shots from NaN in their own ways: some fail, some give numbers.
+
+    Args:
+        inputs: For each input (rows, features), or (features,).
+        weights: The trained tensors by name.
+
+    Returns:
+        Inputs and weights that are finite, and which rows must become NaN: (rows,) or
+        () of bool.
+    """
+    lost = torch.zeros((), dtype=torch.bool)
+    if inputs:
+        lost = lost.to(inputs[0].device)
+    for weight in weights.values():
+        lost = lost.to(weight.device) | ~weight.isfinite().all()
+    for x in inputs:
+        lost = lost | ~x.isfinite().all(-1)
+    finite = {k: w.nan_to_num(0.0, 0.0, 0.0) for k, w in weights.items()}
+    clean = [
+        torch.where(x.isfinite().all(-1, keepdim=True), x, neutral_rows(x, 1)[0])
+        for x in inputs
+    ]
+    return clean, finite, lost
+
+
+def with_nan(result: Tensor, lost: Tensor) -> Tensor:
+    """Puts NaN into the rows that `without_nan` found.
+
+    Args:
+        result: (rows, *output_shape), or (*output_shape,).
+        lost: (rows,) or (), of bool.
+
+    Returns:
+        The same shape; whole numbers, which have no NaN, stay as they are.
+    """
+    if not result.is_floating_point() and not result.is_complex():
+        return result
+    mask = lost.to(result.device).reshape(lost.shape + (1,) * (result.ndim - lost.ndim))
+    return result.masked_fill(mask, math.nan)
+
+
+def like(result: Tensor, tensor: Tensor) -> Tensor:
+    """The result in another tensor's precision and place.
+
+    Args:
+        result: A tensor.
+        tensor: What it shall be like, floating.
+
+    Returns:
+        The result; complex numbers of the same precision, whole numbers stay whole.
+    """
+    if result.is_floating_point():
+        return result.to(tensor)
+    if result.is_complex():
+        double = tensor.dtype == torch.float64
+        return result.to(
+            device=tensor.device, dtype=torch.complex128 if double else torch.complex64
+        )
+    return result.to(device=tensor.device)
+
+
+def as_tensor(result: Any, rows: int | None) -> Tensor:
+    """One tensor from whatever a QNode returned.
+
+    Args:
+        result: A tensor, or tensors in lists and tuples.
+        rows: Number of rows; None where the inputs have no rows dimension.
+
+    Returns:
+        The tensor itself, or all of them side by side, (rows, outputs) or (outputs,).
+
+    Raises:
+        ArgumentTypeError: There is anything else in it, such as counts.
+        ShapeError: A tensor has not one entry for each row.
+    """
+    leading = () if rows is None else (rows,)
+    if isinstance(result, Tensor):
+        return _with_rows(result, leading)
+    if isinstance(result, dict) or not isinstance(result, Sequence):
+        raise ArgumentTypeError(
+            f"circuit_or_qnode: the QNode returned {type(result).__name__}; a layer "
+            "needs measurements that are tensors, such as expval, probs or sample"
+        )
+    parts = []
+    for item in _flat(result):
+        if not isinstance(item, Tensor):
+            raise ArgumentTypeError(
+                f"circuit_or_qnode: one of the QNode's results is a "
+                f"{type(item).__name__}; a layer needs tensors"
+            )
+        part = _with_rows(item, leading)
+        parts.append(part.reshape(*leading, math.prod(part.shape[len(leading) :])))
+    return torch.cat(parts, dim=-1)
+
+
+def _flat(items: Any) -> list[Any]:
+    if isinstance(items, list | tuple):
+        return [leaf for item in items for leaf in _flat(item)]
+    return [items]
+
+
+def _with_rows(result: Tensor, leading: tuple[int, ...]) -> Tensor:
+    if not leading or result.shape[:1] == leading:
+        return result
+    raise ShapeError(
+        f"circuit_or_qnode: for {leading[0]} rows the QNode returned the shape "
+        f"{tuple(result.shape)}; it must treat its inputs as a batch: write "
+        "inputs[..., i], not inputs[i], and use the inputs in every measured part"
+    )

@@ -1,0 +1,157 @@
+"""Running trained weights elsewhere, on the same test rows."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Literal
+
+from attrs import asdict, frozen
+
+from qml_qdl.circuits.errors import ArgumentError, RunError
+from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.data.dataset import stratified_rows
+from qml_qdl.nn import set_target
+from qml_qdl.training.building import build_quantum, build_twin, split_data
+from qml_qdl.training.checkpoints import load_weights
+from qml_qdl.training.fitting import predict
+from qml_qdl.training.run import Kind, Run, read_json, write_json
+
+EVALUATIONS = "evaluations.json"
+
+
+@frozen(kw_only=True)
+class Evaluation:
+    """What trained weights reached on a target.
+
+    Args:
+        kind: "quantum" or "twin".
+        seed: Which of the run's trainings.
+        target: Where the circuits ran; None for where they were trained.
+        shots: Shots per circuit; None for exact results; "keep" for those of training.
+        rows: How many test rows.
+        accuracy: Share of them that is right, 0 … 1.
+        low: Lower end of the 95 % interval (Wilson 1927) of the accuracy.
+        high: Its upper end.
+        trained_accuracy: Accuracy on the same rows at the end of training.
+        agreement: Share of the rows with the same class as at the end of training.
+        seconds: Wall-clock seconds.
+    """
+
+    kind: str
+    seed: int
+    target: str | None
+    shots: int | Literal["keep"] | None
+    rows: int
+    accuracy: float
+    low: float
+    high: float
+    trained_accuracy: float
+    agreement: float
+    seconds: float
+
+
+def evaluate(
+    run: Run,
+    *,
+    target: str | None = None,
+    shots: int | Literal["keep"] | None = "keep",
+    limit: int | None = None,
+    seed: int | None = None,
+    kind: Kind = "quantum",
+    batch_size: int = 256,
+    draw_seed: int = 0,
+) -> Evaluation:
+    """Runs the best weights of a run on a target and counts what is right.
+
+    Args:
+        run: A run with a finished training; see `Run.open`.
+        target: Where circuits run; None for where they were trained.
+        shots: Shots per circuit, None for exact results, "keep" as in training.
+        limit: Takes this many test rows, drawn stratified; None takes all.
+        seed: Which training; None takes the one with the best validation accuracy.
+        kind: "quantum", or "twin" for the classical twin, which has no target.
+        batch_size: Test rows per call of the model, so per job on a machine.
+        draw_seed: Fixes which rows `limit` takes.
+
+    Returns:
+        The accuracy, which is also added to `evaluations.json` in the run's folder.
+
+    Raises:
+        ArgumentError: An argument does not fit the run.
+        RunError: The training has not finished, or a file is damaged.
+        TargetError: The target is unknown or cannot run the circuit.
+    """
+    check_choice("kind", kind, ("quantum", "twin"))
+    check_count("batch_size", batch_size)
+    if isinstance(shots, int):
+        check_count("shots", shots)
+    if seed is None:
+        seed = run.best_seed(kind)
+    check_choice("seed", seed, run.options.all_seeds)
+    trained = run.read_fit(kind, seed)
+    if trained is None:
+        raise RunError(
+            f"run: the {kind} training with seed {seed} of {run.folder} has not "
+            "finished; resume it first"
+        )
+    split = split_data(run.load_data(), run.options.data)
+    chosen = stratified_rows(split.test, limit or len(split.test), seed=draw_seed)
+    test = split.test.take(chosen)
+    moves = target is not None or shots != "keep"
+    if kind == "twin" and moves:
+        raise ArgumentError(
+            f"target: the classical twin runs on torch only, got target={target!r} and "
+            f"shots={shots!r}; leave them out"
+        )
+    build = build_quantum if kind == "quantum" else build_twin
+    model = build(run.options.model, split.train, seed)
+    load_weights(model, run.checkpoint(kind, seed))
+    if moves:
+        set_target(model, target, shots=shots)
+    start = time.perf_counter()
+    predictions = predict(model, test, batch_size=batch_size)
+    seconds = time.perf_counter() - start
+    before = trained.predictions[chosen]
+    right = int((predictions == test.labels).sum())
+    low, high = wilson_interval(right, len(test))
+    result = Evaluation(
+        kind=kind,
+        seed=seed,
+        target=target,
+        shots=shots,
+        rows=len(test),
+        accuracy=right / len(test),
+        low=low,
+        high=high,
+        trained_accuracy=float((before == test.labels).mean()),
+        agreement=float((before == predictions).mean()),
+        seconds=seconds,
+    )
+    path = run.folder / EVALUATIONS
+    earlier = read_json(path)["evaluations"] if path.exists() else []
+    write_json(path, {"evaluations": [*earlier, asdict(result)]})
+    return result
+
+
+def wilson_interval(right: int, rows: int) -> tuple[float, float]:
+    """Returns the 95 % interval of an accuracy (Wilson 1927, score interval).
+
+    Args:
+        right: How many rows were right, 0 … rows.
+        rows: How many there were, ≥ 1.
+
+    Returns:
+        Lower and upper end, in [0, 1].
+
+    Example:
+        >>> low, high = wilson_interval(90, 100)
+        >>> round(low, 3), round(high, 3)
+        (0.826, 0.945)
+    """
+    z = 1.959964
+    share = right / rows
+    centre = (share + z * z / (2 * rows)) / (1 + z * z / rows)
+    half = math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2)
+    half *= z / (1 + z * z / rows)
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -1,0 +1,234 @@
+"""The folder of a run: what was asked, what came out, and all in between."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import numpy as np
+
+from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
+from qml_qdl.data.dataset import Dataset
+from qml_qdl.training.building import load_data
+from qml_qdl.training.checkpoints import write_atomically
+from qml_qdl.training.fitting import Fit
+from qml_qdl.training.options import RunOptions
+from qml_qdl.training.recorder import BEST
+
+FORMAT = 1
+CONFIG = "config.json"
+_RESULT = "result.json"
+
+Kind: TypeAlias = Literal["quantum", "twin"]
+
+
+@attrs.frozen
+class Run:
+    """A run folder with its options.
+
+    Made by `Run.create` and found again by `Run.open`.
+
+    Args:
+        folder: Where everything is.
+        options: What was asked.
+        fingerprint: Digest of the data set that is trained on.
+    """
+
+    folder: Path
+    options: RunOptions
+    fingerprint: str
+
+    @classmethod
+    def create(
+        cls,
+        options: RunOptions,
+        dataset: Dataset,
+        *,
+        runs_dir: str | Path = "runs",
+        name: str | None = None,
+    ) -> Run:
+        """Creates the folder of a new run and writes its `config.json`.
+
+        Args:
+            options: What is asked.
+            dataset: The data that the options name.
+            runs_dir: The folder of all runs.
+            name: The new folder's name; None makes one of data and time.
+
+        Returns:
+            The run.
+
+        Raises:
+            ArgumentError: The name is no plain folder name.
+            RunError: There is such a folder already.
+        """
+        if name is not None and (not name.strip() or Path(name).name != name):
+            raise ArgumentError(
+                f"name: expected a plain folder name, got {name!r}; use runs_dir for "
+                "the place"
+            )
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        folder = Path(runs_dir) / (name or f"{dataset.name}-{stamp}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError as error:
+            raise RunError(
+                f"name: {folder} exists already; resume it, or choose another name"
+            ) from error
+        run = cls(folder, options, dataset.fingerprint())
+        config = {
+            "format": FORMAT,
+            "options": attrs.asdict(options),
+            "data_fingerprint": run.fingerprint,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "versions": {
+                package: version(package)
+                for package in ("qml-qdl", "pennylane", "torch", "lightning")
+            },
+        }
+        write_json(folder / CONFIG, config)
+        return run
+
+    @classmethod
+    def open(cls, run: str | Path, *, runs_dir: str | Path = "runs") -> Run:
+        """Finds a run by its path, or by its name in the folder of all runs.
+
+        Args:
+            run: Path or name.
+            runs_dir: The folder of all runs.
+
+        Returns:
+            The run.
+
+        Raises:
+            RunError: There is none, or its `config.json` is missing or damaged.
+        """
+        folder = next(
+            (place for place in (Path(run), Path(runs_dir) / run) if place.is_dir()),
+            None,
+        )
+        if folder is None:
+            raise RunError(
+                f"run: expected the folder of a run, got {str(run)!r}, which is "
+                f"neither there nor in {runs_dir}"
+            )
+        config = read_json(folder / CONFIG)
+        if config.get("format") != FORMAT:
+            raise RunError(
+                f"{folder / CONFIG}: expected format {FORMAT}, got "
+                f"{config.get('format')!r}; use the version of qml-qdl that wrote it"
+            )
+        try:
+            options = RunOptions.from_dict(config["options"])
+            return cls(folder, options, str(config["data_fingerprint"]))
+        except KeyError as error:
+            raise RunError(
+                f"{folder / CONFIG}: expected an entry {error}, got none; the file is "
+                "damaged"
+            ) from error
+        except QdlError as error:
+            raise RunError(
+                f"{folder / CONFIG}: the file is damaged: {error}"
+            ) from error
+
+    def load_data(self) -> Dataset:
+        """Loads the run's data set.
+
+        Raises:
+            DataError: It cannot be read.
+            RunError: It is not the one that the run began with.
+        """
+        dataset = load_data(self.options.data)
+        if dataset.fingerprint() != self.fingerprint:
+            raise RunError(
+                f"{self.options.data.source}: the data have changed since the run "
+                f"{self.folder.name} began; restore them or begin another run"
+            )
+        return dataset
+
+    def fit_folder(self, kind: Kind, seed: int) -> Path:
+        """Returns the folder of one training."""
+        return self.folder / f"{kind}-seed{seed}"
+
+    def checkpoint(self, kind: Kind, seed: int) -> Path:
+        """Returns the path of the best weights of one training."""
+        return self.fit_folder(kind, seed) / BEST
+
+    def write_fit(self, kind: Kind, seed: int, fit: Fit) -> None:
+        """Keeps what a training reached; it counts as finished from now on."""
+        content = attrs.asdict(fit) | {"predictions": fit.predictions.tolist()}
+        write_json(self.fit_folder(kind, seed) / _RESULT, content)
+
+    def read_fit(self, kind: Kind, seed: int) -> Fit | None:
+        """Returns what a training reached, None if it has not finished.
+
+        Raises:
+            RunError: The result is damaged.
+        """
+        path = self.fit_folder(kind, seed) / _RESULT
+        if not path.exists():
+            return None
+        content = read_json(path)
+        known = {attribute.name for attribute in attrs.fields(Fit)}
+        if set(content) != known:
+            raise RunError(
+                f"{path}: expected the entries {sorted(known)}, got {sorted(content)}; "
+                "delete it to have the training evaluated again"
+            )
+        predictions = np.array(content.pop("predictions"), dtype=np.int64)
+        return Fit(**content, predictions=predictions)
+
+    def best_seed(self, kind: Kind = "quantum") -> int:
+        """Returns the seed with the highest validation accuracy, the first of equals.
+
+        Raises:
+            RunError: No training of this kind has finished.
+        """
+        fits = {seed: self.read_fit(kind, seed) for seed in self.options.all_seeds}
+        done = {seed: fit for seed, fit in fits.items() if fit is not None}
+        if not done:
+            raise RunError(
+                f"run: no {kind} training of {self.folder} has finished; resume it "
+                "first"
+            )
+        return max(done, key=lambda seed: done[seed].validation_accuracy)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON atomically.
+
+    Args:
+        path: Where to.
+        content: Dictionaries, lists, numbers, words.
+    """
+    encoded = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    write_atomically(path, lambda file: file.write(encoded))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{path}: expected a file of a run, got none; is this the folder of a run?"
+        ) from error
+    except (ValueError, OSError) as error:
+        raise RunError(f"{path}: the file is damaged ({error})") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path}: the file is damaged (no JSON object)")
+    return content

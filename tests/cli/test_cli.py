@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import errno
+import inspect
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qml_qdl import training
+from qml_qdl.cli import main
+from qml_qdl.cli.evaluate import evaluate
+from qml_qdl.cli.train import train
+from qml_qdl.training import (
+    DataOptions,
+    ModelOptions,
+    Run,
+    RunOptions,
+    TrainingOptions,
+)
+
+QUICK = ["--data", "iris", "--epochs", "2", "--seeds", "1", "--accelerator", "cpu"]
+
+
+def parameters(command: Any) -> dict[str, inspect.Parameter]:
+    found = dict(inspect.signature(command).parameters)
+    found.pop("context", None)
+    return found
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    assert main(["train", *QUICK, "--runs-dir", str(folder), "--name", "iris"]) == 0
+    return folder
+
+
+def test_a_run_from_start_to_evaluation(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--resume", "iris", "--runs-dir", str(runs)]) == 0
+    out, err = capsys.readouterr()
+    assert "classical twin" in out
+    assert f"Everything is in {runs / 'iris'}" in out.replace("\n", "")
+    assert err == ""
+    arguments = ["iris", "--runs-dir", str(runs), "--limit", "9"]
+    assert main(["evaluate", *arguments]) == 0
+    assert "where it was trained: " in capsys.readouterr().out
+    more = ["--target", "lightning.qubit", "--shots", "100", "--seed", "0"]
+    assert main(["evaluate", *arguments, *more]) == 0
+    out, err = capsys.readouterr()
+    assert "quantum, seed 0, on lightning.qubit, 100 shots: " in out
+    assert "of 9 test rows" in out
+    assert err == ""
+
+
+def test_quiet_prints_the_report_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", *QUICK, "--quiet", "--no-twin", "--runs-dir", str(tmp_path)]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("iris: 89 rows to train")
+    assert "twin" not in out
+    assert err == ""
+
+
+def test_every_option_reaches_the_run(tmp_path: Path) -> None:
+    given = {
+        "data": "two-moons",
+        "limit": "40",
+        "test-fraction": "0.4",
+        "validation-fraction": "0.2",
+        "split-seed": "3",
+        "model": "dressed",
+        "channels": "3",
+        "kernel-size": "3",
+        "stride": "2",
+        "layers": "1",
+        "target": "default.qubit",
+        "epochs": "1",
+        "batch-size": "20",
+        "learning-rate": "0.1",
+        "optimizer": "sgd",
+        "patience": "5",
+        "accelerator": "cpu",
+        "checkpoint-every": "2",
+        "seeds": "1",
+        "seed": "4",
+        "data-home": str(tmp_path),
+        "runs-dir": str(tmp_path),
+        "name": "all",
+    }
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
+    assert main(["train", *words, "--no-twin", "--quiet"]) == 0
+    left_out = {"label_column", "resume", "no_twin", "quiet"}
+    assert {n.replace("-", "_") for n in given} == set(parameters(train)) - left_out
+    expected = RunOptions(
+        data=DataOptions(
+            source="two_moons",
+            data_home=str(tmp_path),
+            limit=40,
+            test_fraction=0.4,
+            validation_fraction=0.2,
+            split_seed=3,
+        ),
+        model=ModelOptions(
+            kind="dressed",
+            channels=3,
+            kernel_size=3,
+            stride=2,
+            layers=1,
+            target="default.qubit",
+        ),
+        training=TrainingOptions(
+            epochs=1,
+            batch_size=20,
+            learning_rate=0.1,
+            optimizer="sgd",
+            patience=5,
+            accelerator="cpu",
+            checkpoint_every=2,
+        ),
+        seeds=1,
+        first_seed=4,
+        twin=False,
+    )
+    assert Run.open("all", runs_dir=tmp_path).options == expected
+
+
+def test_defaults_are_those_of_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[RunOptions] = []
+
+    def begin(options: RunOptions, **others: object) -> None:
+        seen.append(options)
+        raise OSError("enough")
+
+    monkeypatch.setattr(training, "begin", begin)
+    assert main(["train"]) == 1
+    assert seen == [RunOptions()]
+
+
+def test_a_csv_file_with_its_label_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{'ab'[k % 2]},{k % 2 + 0.01 * k},{k}" for k in range(40)]
+    (tmp_path / "mine.csv").write_text("\n".join(["kind,x,y", *lines]))
+    monkeypatch.chdir(tmp_path)
+    words = ["--data", "mine.csv", "--label-column", "kind", "--name", "r"]
+    assert main(["train", *QUICK, *words, "--no-twin", "--quiet"]) == 0
+    assert Run.open("r").options.data.source == str(tmp_path / "mine.csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([], "qml-qdl: Missing command", id="nothing"),
+        pytest.param(["fly"], "qml-qdl: No such command 'fly'", id="command"),
+        pytest.param(
+            ["train", "--no"], "qml-qdl train: No such option: --no", id="option"
+        ),
+        pytest.param(
+            ["train", "--epochs", "x"],
+            "qml-qdl train: Invalid value for '--epochs'",
+            id="word",
+        ),
+        pytest.param(["train", "--epochs", "0"], "'--epochs'", id="range"),
+        pytest.param(
+            ["train", "--learning-rate", "-1"],
+            "learning_rate: expected a number above 0",
+            id="rate",
+        ),
+        pytest.param(["train", "--optimizer", "rms"], "'adam', 'sgd'", id="choice"),
+        pytest.param(
+            ["train", "--data", "no"],
+            "source: expected one of the data sets digits",
+            id="data",
+        ),
+        pytest.param(
+            ["train", "--data", "no.csv"], "no.csv: expected a file", id="file"
+        ),
+        pytest.param(["train", "--target", "no.such"], "no.such", id="target"),
+        pytest.param(
+            ["train", "--model", "dressed"], "'dressed' reads tables", id="model"
+        ),
+        pytest.param(
+            ["train", "--test-fraction", "2"],
+            "test_fraction: expected a number",
+            id="fraction",
+        ),
+        pytest.param(
+            ["train", "--name", "a/b"], "name: expected a plain folder name", id="name"
+        ),
+        pytest.param(
+            ["train", "--resume", "no"],
+            "expected the folder of a run, got 'no'",
+            id="resume",
+        ),
+        pytest.param(
+            ["train", "--resume", "no", "--epochs", "20"],
+            "--epochs cannot change in a run",
+            id="resume-more",
+        ),
+        pytest.param(
+            ["train", "extra"],
+            "qml-qdl train: Got unexpected extra argument",
+            id="extra",
+        ),
+        pytest.param(
+            ["evaluate"], "qml-qdl evaluate: Missing argument 'RUN'", id="no-run"
+        ),
+        pytest.param(
+            ["evaluate", "no"],
+            "qml-qdl evaluate: run: expected the folder",
+            id="no-such-run",
+        ),
+        pytest.param(["evaluate", "no", "--shots", "-1"], "'--shots'", id="shots"),
+    ],
+)
+def test_bad_arguments_end_with_2_and_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert err.startswith("qml-qdl")
+    assert message in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [train, evaluate])
+def test_help_names_every_option(
+    command: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main([command.__name__, "--help"]) == 0
+    text = capsys.readouterr().out
+    for name in parameters(command):
+        if name != "run":
+            assert f"--{name.replace('_', '-')} " in text
+    # Each option tells its default, save the flags and those that need none.
+    flags = {"no_twin", "quiet", "resume", "run"}
+    assert text.count("[default: ") == len(set(parameters(command)) - flags)
+    assert "Example: qml-qdl" in text
+
+
+def test_help_and_version_are_quick_and_load_nothing_heavy() -> None:
+    code = (
+        "import sys, time; start = time.perf_counter();"
+        "from qml_qdl.cli import main;"
+        "codes = main(['--help']), main(['train', '--help']), main(['--version']);"
+        "heavy = {'torch', 'pennylane', 'lightning', 'sklearn', 'matplotlib'};"
+        "print(codes, sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "(0, 0, 0) []"
+    assert "evaluate" in done.stdout
+    assert "qml-qdl 0." in done.stdout
+
+
+def test_ctrl_c_tells_how_to_continue(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    carry_on = training.carry_on
+    monkeypatch.setattr(training, "carry_on", interrupted)
+    assert main(["train", *QUICK, "--name", "cut"]) == 130
+    line = (
+        "qml-qdl train: interrupted; continue with: qml-qdl train --resume runs/cut\n"
+    )
+    assert capsys.readouterr().err == line
+    monkeypatch.setattr(training, "carry_on", carry_on)
+    assert main(line.split(": qml-qdl ")[1].split()) == 0
+
+
+def test_a_full_disk_ends_with_1_and_tells_how_to_continue(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("qml_qdl.training.checkpoints.os.fsync", full)
+    assert main(["train", *QUICK]) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("qml_qdl.training.checkpoints.torch.save", full)
+    assert main(["train", *QUICK, "--name", "full"]) == 1
+    err = capsys.readouterr().err
+    assert "No space left on device; continue with: qml-qdl train --resume" in err
+    assert err.count("\n") == 1
+    monkeypatch.undo()
+    resumed = ["train", "--resume", str(tmp_path / "runs" / "full"), "--quiet"]
+    assert main(resumed) == 0
+
+
+def test_a_bug_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(training, "begin", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["train"])
+
+
+def test_the_installed_program_runs(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("qml-qdl")
+    words = ["--quiet", "--no-twin", "--runs-dir", str(tmp_path), "--name", "p"]
+    done = subprocess.run(
+        [program, "train", *QUICK, *words], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = json.loads((tmp_path / "p" / "report.json").read_text())["lines"]
+    assert lines[0]["name"] == "quantum"

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.data import Dataset, encode_labels, stratified_rows
+
+
+def table(rows: int = 6, classes: int = 2) -> Dataset:
+    inputs = np.arange(rows * 3.0).reshape(rows, 3)
+    names = [f"class {k}" for k in range(classes)]
+    return Dataset(inputs, np.arange(rows) % classes, names, name="t")
+
+
+def test_a_dataset_knows_its_shape() -> None:
+    data = table()
+    assert (len(data), data.num_classes, data.input_shape) == (6, 2, (3,))
+    assert not data.is_image
+    assert data.inputs.dtype == np.float32
+    assert data.labels.dtype == np.int64
+    assert repr(data) == "Dataset('t', 6 rows of shape (3,), 2 classes)"
+
+
+def test_a_dataset_cannot_be_changed_from_outside() -> None:
+    inputs = np.zeros((2, 3), dtype=np.float32)
+    data = Dataset(inputs, [0, 1], ["a", "b"])
+    inputs[0, 0] = np.nan
+    assert data.inputs[0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        data.inputs[0, 0] = 1
+
+
+def test_take_keeps_the_classes() -> None:
+    part = table().take([4, 0])
+    assert part.labels.tolist() == [0, 0]
+    assert part.class_names == ("class 0", "class 1")
+    assert part.inputs[0].tolist() == [12.0, 13.0, 14.0]
+    assert len(table().take(slice(1, 3))) == 2
+
+
+def test_the_fingerprint_is_of_the_data_and_not_of_the_name() -> None:
+    data = table()
+    changed = data.inputs.copy()
+    changed[5, 2] += 1e-3
+    same = Dataset(data.inputs, data.labels, data.class_names, name="other")
+    other = Dataset(changed, data.labels, data.class_names)
+    assert same.fingerprint() == data.fingerprint()
+    assert other.fingerprint() != data.fingerprint()
+    assert Dataset(data.inputs, 1 - data.labels, data.class_names).fingerprint() != (
+        data.fingerprint()
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "names", "message"),
+    [
+        pytest.param(
+            [[1.0], [np.nan]],
+            [0, 1],
+            "ab",
+            r"nan at index \[1, 0\] \(row 1\)",
+            id="nan",
+        ),
+        pytest.param([[1.0], [-np.inf]], [0, 1], "ab", "-inf at index", id="infinity"),
+        pytest.param([[1.0], [1e300]], [0, 1], "ab", "finite float32", id="overflow"),
+        pytest.param(
+            [[1.0]], [0, 1], "ab", "one for each of 1 rows, got 2", id="lengths"
+        ),
+        pytest.param(
+            [[1.0], [2.0]], [0, 2], "ab", "0 … 1, got 2 in row 1", id="outside"
+        ),
+        pytest.param([[1.0], [2.0]], [0, -1], "ab", "got -1 in row 1", id="negative"),
+        pytest.param([[1.0]], [0], "a", "two classes or more, got 1", id="one-class"),
+        pytest.param([1.0, 2.0], [0, 1], "ab", r"got shape \(2,\)", id="one-dimension"),
+        pytest.param(np.zeros((2, 0)), [0, 1], "ab", r"got shape \(2, 0\)", id="empty"),
+        pytest.param([["x"], ["y"]], [0, 1], "ab", "expected numbers", id="words"),
+        pytest.param(
+            [[1.0], [2.0]], [0.0, 1.0], "ab", "whole number per row", id="float-labels"
+        ),
+        pytest.param(
+            np.full((2, 1, 2, 2), 16.0), [0, 1], "ab", "16 to 16; divide", id="pixels"
+        ),
+        pytest.param(
+            np.full((2, 1, 2, 2), -0.5), [0, 1], "ab", r"pixels in \[0, 1\]", id="below"
+        ),
+    ],
+)
+def test_bad_data_are_refused(
+    inputs: object, labels: object, names: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        Dataset(inputs, labels, names)
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes", "names"),
+    [
+        pytest.param(["b", "a", "b"], [1, 0, 1], ("a", "b"), id="words"),
+        pytest.param([b"b", b"a"], [1, 0], ("a", "b"), id="bytes"),
+        pytest.param([10, 9, 10], [1, 0, 1], ("9", "10"), id="numbers"),
+        pytest.param([2.0, 1.0], [1, 0], ("1", "2"), id="whole-floats"),
+        pytest.param(["10", "9"], [1, 0], ("9", "10"), id="numbers-as-words"),
+        pytest.param([True, False], [1, 0], ("0", "1"), id="truth-values"),
+        pytest.param([" a", "a "], [0, 0], ("a",), id="blanks"),
+    ],
+)
+def test_labels_become_codes(
+    labels: list[object], codes: list[int], names: tuple[str, ...]
+) -> None:
+    got, got_names = encode_labels(labels)
+    assert got.tolist() == codes
+    assert got_names == names
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        pytest.param([1.0, np.nan], "got nan in row 1; the label is missing", id="nan"),
+        pytest.param(["a", None], "got None in row 1", id="none"),
+        pytest.param(["a", " "], "got '' in row 1", id="blank"),
+        pytest.param(
+            [0.5, 1.0], "got 0.5 in row 0; this library classifies", id="half"
+        ),
+        pytest.param([1.0, np.inf], "got inf in row 1", id="infinite"),
+    ],
+)
+def test_missing_labels_are_refused(labels: list[object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        encode_labels(labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    labels=st.lists(st.integers(0, 3), min_size=4, max_size=80),
+    rows=st.integers(1, 90),
+    seed=st.integers(0, 2**31),
+)
+def test_a_stratified_draw_keeps_each_share(
+    labels: list[int], rows: int, seed: int
+) -> None:
+    data = Dataset(np.zeros((len(labels), 1)), labels, "abcd")
+    counts = np.bincount(labels, minlength=4)
+    if rows < (counts > 0).sum():
+        with pytest.raises(DataError, match="at least one for each of"):
+            stratified_rows(data, rows, seed=seed)
+        return
+    chosen = stratified_rows(data, rows, seed=seed)
+    drawn = np.bincount(data.labels[chosen], minlength=4)
+    assert len(chosen) == len(set(chosen)) == min(rows, len(labels))
+    assert ((drawn > 0) == (counts > 0)).all()
+    assert (drawn <= counts).all()
+    share = counts * min(1, rows / len(labels))
+    assert (drawn <= np.maximum(1, np.ceil(share))).all()
+
+
+def test_a_draw_depends_on_the_seed_alone() -> None:
+    data = table(60)
+    first = stratified_rows(data, 10, seed=1)
+    assert (first == stratified_rows(data, 10, seed=1)).all()
+    assert (first != stratified_rows(data, 10, seed=2)).any()
+
+
+def test_a_draw_of_no_rows_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="rows: expected at least 1"):
+        stratified_rows(table(), 0)

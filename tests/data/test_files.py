@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.data import load, read_csv, read_npz
+
+
+def csv_file(folder: Path, text: str) -> Path:
+    path = folder / "mine.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_npz_of_byte_images(tmp_path: Path) -> None:
+    pixels = np.array([[[0, 255], [51, 0]], [[0, 0], [0, 0]]], dtype=np.uint8)
+    np.savez(tmp_path / "mine.npz", x=pixels, y=["cat", "dog"])
+    data = read_npz(tmp_path / "mine.npz")
+    assert data.input_shape == (1, 2, 2)
+    assert data.inputs[0, 0].tolist() == [[0, 1], [np.float32(0.2), 0]]
+    assert data.class_names == ("cat", "dog")
+    assert data.name == "mine"
+
+
+@pytest.mark.parametrize("names", [("x", "y"), ("inputs", "labels")])
+def test_npz_of_a_table(tmp_path: Path, names: tuple[str, str]) -> None:
+    arrays = {names[0]: [[1.0, 2.0], [3.0, 4.0]], names[1]: [7, 5]}
+    np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
+    data = load(tmp_path / "mine.npz")
+    assert data.inputs.tolist() == [[1, 2], [3, 4]]
+    assert data.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        pytest.param({"a": [1], "b": [2]}, r"got \['a', 'b'\]; save with", id="names"),
+        pytest.param({"x": [[1.0], [np.nan]], "y": [0, 1]}, "got nan", id="nan"),
+        pytest.param(
+            {"x": [[1.0], [2.0]], "y": [0, np.nan]}, "label is missing", id="label"
+        ),
+        pytest.param(
+            {"x": [[1.0], [2.0]], "y": [[0], [1]]}, "one label per row", id="columns"
+        ),
+        pytest.param(
+            {"x": np.zeros((2, 8, 8, 3)), "y": [0, 1]}, "moveaxis", id="channels-last"
+        ),
+        pytest.param(
+            {"x": np.full((2, 8, 8), 16), "y": [0, 1]}, "divide", id="not-scaled"
+        ),
+        pytest.param({"x": [[1.0], [2.0]], "y": [0, 0]}, "two classes", id="one-class"),
+        pytest.param(
+            {"x": np.array([{}, {}]), "y": [0, 1]},
+            "pickled objects are refused",
+            id="pickle",
+        ),
+        pytest.param(
+            {"x": [[1.0], [2.0]], "y": np.array([None, 1])},
+            "pickled",
+            id="pickled-labels",
+        ),
+    ],
+)
+def test_bad_npz_is_refused(
+    tmp_path: Path, arrays: dict[str, object], message: str
+) -> None:
+    np.savez(tmp_path / "bad.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=message):
+        read_npz(tmp_path / "bad.npz")
+
+
+def test_damaged_npz_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, x=np.zeros((50, 3)), y=np.arange(50) % 2)
+    whole = path.read_bytes()
+    for damaged in (b"", b"nonsense", whole[:200], whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="cannot be read"):
+            read_npz(path)
+    flipped = bytearray(whole)
+    flipped[150] ^= 0xFF
+    path.write_bytes(flipped)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_npz(path)
+
+
+def test_a_single_npy_array_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    (tmp_path / "x.npy").rename(tmp_path / "x.npz")
+    with pytest.raises(DataError, match="got a single array"):
+        read_npz(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("read", [read_npz, read_csv])
+def test_a_missing_file_is_named(read: object, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there\.csv: expected a file, got none there"):
+        read(tmp_path / "not-there.csv")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("header", "chosen", "inputs"),
+    [
+        pytest.param("a,b,c", None, [1, 2], id="last"),
+        pytest.param("a,label,c", None, [1, 3], id="label"),
+        pytest.param("target,b,c", None, [2, 3], id="target"),
+        pytest.param("a,b,label", "a", [2, 3], id="by-name"),
+    ],
+)
+def test_csv_finds_the_labels(
+    tmp_path: Path, header: str, chosen: str | None, inputs: list[float]
+) -> None:
+    path = csv_file(tmp_path, f"{header}\n1,2,3\n\n4,5,6\n")
+    data = load(path, label_column=chosen)
+    assert data.inputs[0].tolist() == inputs
+    assert data.labels.tolist() == [0, 1]
+
+
+def test_csv_of_a_spreadsheet(tmp_path: Path) -> None:
+    path = csv_file(
+        tmp_path, '\ufeffsize,"kind, exactly"\r\n 1e-3 ,"a ""b"""\r\n-2,c\r\n'
+    )
+    data = read_csv(path)
+    assert data.inputs.ravel().tolist() == [np.float32(1e-3), -2]
+    assert data.class_names == ('a "b"', "c")
+
+
+def test_csv_sorts_numbers_as_numbers(tmp_path: Path) -> None:
+    data = read_csv(csv_file(tmp_path, "x,y\n1,10\n2,9\n3,10\n"))
+    assert data.class_names == ("9", "10")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(
+            "x,y\n1,a\nnan,b\n",
+            "line 3, column 'x': expected a finite number, got 'nan'",
+            id="nan",
+        ),
+        pytest.param(
+            "x,y\n1,a\n,b\n",
+            "line 3, column 'x': expected a finite number, got ''",
+            id="blank",
+        ),
+        pytest.param("x,z,y\n1,2,a\n1,inf,b\n", "line 3, column 'z'", id="infinite"),
+        pytest.param("x,y\n1,a\n1e99,b\n", "got '1e99'", id="too-large"),
+        pytest.param("x,y\n1,a\nred,b\n", "got 'red'", id="word"),
+        pytest.param(
+            "x,y\n1,a\n2,\n", "line 3, column 'y': expected a label, got ''", id="label"
+        ),
+        pytest.param(
+            "x,y\n1,a\n2,NaN\n", "expected a label, got 'NaN'", id="nan-label"
+        ),
+        pytest.param(
+            "x,y\n1,a\n2,b,3\n", "line 3: expected 2 cells .* got 3", id="ragged"
+        ),
+        pytest.param("x,y\n1,a\n2,a\n", "two classes or more, got 1", id="one-class"),
+        pytest.param("x,y\n1,0.5\n2,1.5\n", "does not fit numbers", id="regression"),
+        pytest.param("x,y\n", "expected rows below", id="no-rows"),
+        pytest.param("", "two or more different column names", id="empty"),
+        pytest.param("x,x\n1,2\n", "different column names", id="twice"),
+        pytest.param("x\n1\n2\n", "two or more", id="one-column"),
+        pytest.param("label,target\n1,2\n", "got both", id="both"),
+        pytest.param('x,y\n1,"a\n', "cannot be read", id="quote"),
+    ],
+)
+def test_bad_csv_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_csv(csv_file(tmp_path, text))
+
+
+def test_csv_in_another_alphabet_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes("größe,y\n1,a\n".encode("latin-1"))
+    with pytest.raises(DataError, match="expected a CSV file in UTF-8"):
+        read_csv(tmp_path / "latin.csv")
+
+
+def test_an_unknown_label_column_is_named(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "x,y\n1,a\n")
+    with pytest.raises(DataError, match=r"got 'z'; the columns are \['x', 'y'\]"):
+        load(path, label_column="z")
+
+
+def test_a_label_column_needs_a_csv_file() -> None:
+    with pytest.raises(ArgumentError, match="only with a CSV file, got 'y'"):
+        load("iris", label_column="y")
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(text=st.text(alphabet='x,y\n1.e"-n∞\0 \r', max_size=60))
+def test_any_text_is_read_or_refused(tmp_path: Path, text: str) -> None:
+    path = csv_file(tmp_path, f"x,y\n{text}")
+    try:
+        data = read_csv(path)
+    except DataError:
+        return
+    assert np.isfinite(data.inputs).all()

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+from sklearn.datasets import _openml
+
+from qml_qdl.circuits.errors import DataError
+from qml_qdl.data import load, names
+from qml_qdl.data.named import canonical_name
+
+SHAPES = {
+    "digits": (1797, (1, 8, 8), 10),
+    "iris": (150, (4,), 3),
+    "wine": (178, (13,), 3),
+    "breast_cancer": (569, (30,), 2),
+    "two_moons": (500, (2,), 2),
+}
+
+
+def openml_cache(data_home: Path, name: str, data_id: int, rows: int = 20) -> None:
+    """Writes what scikit-learn keeps after a download: the same files, fewer rows."""
+    pixels = np.arange(rows * 784).reshape(rows, 784) % 256
+    classes = [str(label) for label in range(10)]
+    columns = [f"pixel{number + 1}" for number in range(784)]
+    header = [f"@RELATION {name}", *(f"@ATTRIBUTE {c} REAL" for c in columns)]
+    header += [f"@ATTRIBUTE class {{{','.join(classes)}}}", "@DATA"]
+    lines = [",".join([*map(str, p), classes[i % 10]]) for i, p in enumerate(pixels)]
+    arff = "\n".join([*header, *lines, ""]).encode()
+    features = [
+        {
+            "index": str(index),
+            "name": column,
+            "data_type": "numeric" if column != "class" else "nominal",
+            "is_target": str(column == "class").lower(),
+            "is_ignore": "false",
+            "is_row_identifier": "false",
+            "number_of_missing_values": "0",
+            **({"nominal_value": classes} if column == "class" else {}),
+        }
+        for index, column in enumerate([*columns, "class"])
+    ]
+    api = "api/v1/json/data"
+    file = f"data/v1/download/{data_id}/{name}.arff"
+    answers = {
+        f"{api}/list/data_name/{name}/limit/2/data_version/1": {
+            "data": {"dataset": [{"did": data_id, "name": name, "version": 1}]}
+        },
+        f"{api}/{data_id}": {
+            "data_set_description": {
+                "id": str(data_id),
+                "name": name,
+                "version": "1",
+                "status": "active",
+                "format": "ARFF",
+                "url": f"https://www.openml.org/{file}",
+                "md5_checksum": hashlib.md5(arff).hexdigest(),
+                "description": "",
+            }
+        },
+        f"{api}/features/{data_id}": {"data_features": {"feature": features}},
+        f"{api}/qualities/{data_id}": {
+            "data_qualities": {
+                "quality": [{"name": "NumberOfInstances", "value": str(rows)}]
+            }
+        },
+    }
+    contents = {path: json.dumps(a).encode() for path, a in answers.items()}
+    contents[file] = arff
+    for path, content in contents.items():
+        place = data_home / "openml" / "openml.org" / f"{path}.gz"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(gzip.compress(content))
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*args: object, **kwargs: object) -> None:
+        raise URLError("no network here")
+
+    monkeypatch.setattr(_openml, "urlopen", refused)
+    monkeypatch.setattr(_openml.time, "sleep", lambda seconds: None)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shipped_data_need_no_download(name: str) -> None:
+    rows, shape, classes = SHAPES[name]
+    data = load(name)
+    assert (len(data), data.input_shape, data.num_classes) == (rows, shape, classes)
+    assert data.name == name
+    assert load(name).fingerprint() == data.fingerprint()
+
+
+def test_every_name_is_known() -> None:
+    assert set(names()) == {*SHAPES, "mnist", "fashion_mnist"}
+
+
+@pytest.mark.parametrize("spelling", ["two_moons", "two-moons", "Two-Moons"])
+def test_spellings_mean_the_same(spelling: str) -> None:
+    assert load(spelling).name == canonical_name(spelling) == "two_moons"
+
+
+def test_the_name_of_a_file_is_its_absolute_path() -> None:
+    assert canonical_name("My-File.csv") == str(Path.cwd() / "My-File.csv")
+
+
+@pytest.mark.parametrize("name", ["cifar", "", "digits.txt"])
+def test_unknown_names_are_refused(name: str) -> None:
+    with pytest.raises(DataError, match=f"digits, iris, .* got '{name}'"):
+        load(name)
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    ("name", "openml_name", "first_class"),
+    [("mnist", "mnist_784", "0"), ("fashion_mnist", "fashion-mnist", "T-shirt/top")],
+)
+def test_openml_images_are_read_from_the_cache(
+    tmp_path: Path, name: str, openml_name: str, first_class: str
+) -> None:
+    openml_cache(tmp_path, openml_name, 554)
+    data = load(name, data_home=tmp_path)
+    assert (len(data), data.input_shape) == (20, (1, 28, 28))
+    assert data.inputs[0, 0, 0, :3].tolist() == pytest.approx([0, 1 / 255, 2 / 255])
+    assert data.inputs.max() == 1
+    assert data.labels.tolist() == [*range(10), *range(10)]
+    assert (data.num_classes, data.class_names[0]) == (10, first_class)
+    assert data.name == name
+
+
+@pytest.mark.usefixtures("no_network")
+def test_without_network_the_repair_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no network here.*connect to the network"):
+        load("mnist", data_home=tmp_path)
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.filterwarnings("ignore:Invalid cache, redownloading:RuntimeWarning")
+def test_a_damaged_download_is_not_trusted(tmp_path: Path) -> None:
+    openml_cache(tmp_path, "mnist_784", 554)
+    (file,) = (tmp_path / "openml").rglob("*.arff.gz")
+    file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()) + b"0\n"))
+    with pytest.raises(DataError, match="is downloaded from openml"):
+        load("mnist", data_home=tmp_path)

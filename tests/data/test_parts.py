@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.data import Dataset, load, split
+
+
+def test_parts_are_disjoint_and_stratified() -> None:
+    # Row numbers as inputs; a table would be standardised, pixels are left alone.
+    count = 400
+    pixels = (np.arange(count) / count).reshape(-1, 1, 1, 1)
+    labels = np.repeat([0, 1, 1, 1], count // 4)
+    parts = split(Dataset(pixels, labels, "ab"), validation_fraction=0.25)
+    sizes = [len(p) for p in (parts.train, parts.validation, parts.test)]
+    assert sizes == [210, 70, 120]
+    together = np.concatenate(
+        [p.inputs.ravel() for p in (parts.train, parts.validation, parts.test)]
+    )
+    assert sorted(together) == sorted(pixels.astype(np.float32).ravel())
+    for part in (parts.train, parts.validation, parts.test):
+        assert part.labels.mean() == pytest.approx(0.75, abs=0.02)
+
+
+def test_the_scaling_is_fitted_on_the_training_part_alone() -> None:
+    parts = split(load("wine"))
+    np.testing.assert_allclose(parts.train.inputs.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(parts.train.inputs.std(axis=0), 1, rtol=1e-4)
+    assert np.abs(parts.test.inputs.mean(axis=0)).max() > 0.02
+    assert parts.mean is not None
+    assert parts.deviation is not None
+    raw = parts.test.inputs * parts.deviation + parts.mean
+    assert np.isin(np.round(raw[:, 0], 2), np.round(load("wine").inputs[:, 0], 2)).all()
+
+
+def test_a_constant_feature_becomes_zero() -> None:
+    data = load("iris")
+    inputs = np.column_stack([data.inputs, np.full(len(data), 7.0)])
+    parts = split(Dataset(inputs, data.labels, data.class_names))
+    assert (parts.test.inputs[:, -1] == 0).all()
+
+
+def test_images_stay_as_they_are() -> None:
+    parts = split(load("digits"))
+    assert parts.mean is None
+    assert parts.train.inputs.min() == 0
+    assert parts.train.inputs.max() == 1
+
+
+def test_digits_have_540_test_images_whatever_the_limit() -> None:
+    whole, limited = split(load("digits")), split(load("digits"), limit=100)
+    assert len(whole.test) == len(limited.test) == 540
+    assert whole.test.fingerprint() == limited.test.fingerprint()
+    assert len(limited.train) == 100
+    assert np.bincount(limited.train.labels).min() == 10
+
+
+def test_the_seed_alone_decides_who_goes_where() -> None:
+    data = load("iris")
+    first, again, other = split(data), split(data), split(data, seed=1)
+    assert first.test.fingerprint() == again.test.fingerprint()
+    assert first.test.fingerprint() != other.test.fingerprint()
+
+
+@pytest.mark.parametrize("name", ["test_fraction", "validation_fraction"])
+@pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, float("nan")])
+def test_fractions_are_shares(name: str, value: float) -> None:
+    with pytest.raises(ArgumentError, match=f"{name}: expected a share between 0 and"):
+        split(load("iris"), **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [pytest.param([0] * 20 + [1], id="a-single"), pytest.param([0, 0, 1, 1], id="few")],
+)
+def test_too_few_rows_of_a_class_are_refused(labels: list[int]) -> None:
+    data = Dataset(np.zeros((len(labels), 2)), labels, "ab")
+    with pytest.raises(DataError, match="expected enough rows of each class"):
+        split(data)

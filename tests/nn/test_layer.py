@@ -1,0 +1,436 @@
+"""What is particular to QuantumLayer."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import pickle
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+from torch import Tensor, nn
+
+from qml_qdl.circuits import (
+    INITIALIZERS,
+    AngleEncoding,
+    Circuit,
+    Expectation,
+    Probabilities,
+    Samples,
+    State,
+    StronglyEntangling,
+    initial_weights,
+    reupload,
+    share,
+)
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    SerializationError,
+    ShapeError,
+    TargetError,
+)
+from qml_qdl.nn import QuantumLayer
+
+U = StronglyEntangling(2) @ AngleEncoding(2)
+TWO = qml.device("default.qubit", wires=2)
+
+
+def ansatz(inputs: Any, weights: Any) -> Any:
+    qml.AngleEmbedding(inputs, wires=range(2))
+    qml.StronglyEntanglingLayers(weights, wires=range(2))
+    return [qml.expval(qml.Z(0)), qml.expval(qml.Z(1))]
+
+
+at_the_top = qml.QNode(ansatz, TWO)
+SHAPES = {"weights": (1, 2, 3)}
+
+
+def rows(*shape: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(1))
+
+
+class TestConstruction:
+    def test_a_block_is_a_circuit(self) -> None:
+        layer = QuantumLayer(AngleEncoding(2))
+        assert layer.circuit == Circuit([AngleEncoding(2)])
+        torch.testing.assert_close(layer(rows(3, 2)), rows(3, 2).cos())
+
+    def test_keys_are_the_circuits_names(self) -> None:
+        W = share("W", StronglyEntangling(2))
+        layer = QuantumLayer(W @ AngleEncoding(2) @ W @ StronglyEntangling(2, layers=2))
+        shapes = {k: tuple(w.shape) for k, w in layer.state_dict().items()}
+        assert shapes == {"weights_0": (2, 2, 3), "W": (1, 2, 3)}
+        assert layer.weight_shapes == shapes
+
+    def test_a_circuit_knows_its_shapes(self) -> None:
+        with pytest.raises(ArgumentError, match=r"weight_shapes: a Circuit .* leave it"):
+            QuantumLayer(U, {"weights_0": (1, 2, 3)})
+
+    def test_a_qnode_does_not(self) -> None:
+        with pytest.raises(ArgumentError, match=r"weight_shapes: a QNode needs .*\{\}"):
+            QuantumLayer(at_the_top)
+        with pytest.raises(ArgumentTypeError, match=r"weight_shapes: .* a mapping"):
+            QuantumLayer(at_the_top, [(1, 2, 3)])  # type: ignore[arg-type]
+        with pytest.raises(ArgumentError, match=r"'weights', got -1"):
+            QuantumLayer(at_the_top, {"weights": -1})
+        with pytest.raises(ArgumentError, match=r"'weights', got \(1, 2.5\)"):
+            QuantumLayer(at_the_top, {"weights": (1, 2.5)})  # type: ignore[dict-item]
+        with pytest.raises(ArgumentError, match=r"\['theta'\] are no arguments of ans"):
+            QuantumLayer(at_the_top, {"theta": 3})
+
+    def test_anything_else_is_refused(self) -> None:
+        with pytest.raises(ArgumentTypeError, match=r"circuit_or_qnode: expected a Cir"):
+            QuantumLayer(nn.Linear(2, 2))
+
+    def test_another_interface_is_refused(self) -> None:
+        node = qml.QNode(ansatz, TWO, interface="autograd")
+        with pytest.raises(ArgumentError, match=r"interface 'auto' or 'torch', got 'au"):
+            QuantumLayer(node, SHAPES)
+
+    @pytest.mark.parametrize("name", ["forward", "shots", "circuit", "training"])
+    def test_names_of_attributes_are_refused(self, name: str) -> None:
+        with pytest.raises(ArgumentError, match=f"'{name}' is an attribute every layer"):
+            QuantumLayer(share(name, StronglyEntangling(2)) @ AngleEncoding(2))
+        scope: dict[str, Any] = {"qml": qml}
+        exec(f"def f(inputs, {name}): return qml.expval(qml.Z(0))", scope)
+        with pytest.raises(ArgumentError, match=f"'{name}' is an attribute every layer"):
+            QuantumLayer(qml.QNode(scope["f"], TWO), {name: 1})
+
+    def test_star_arguments_are_refused(self) -> None:
+        def many(*inputs: Any) -> Any:
+            return qml.expval(qml.Z(0))
+
+        with pytest.raises(ArgumentTypeError, match=r"many takes \*args; name every"):
+            QuantumLayer(qml.QNode(many, TWO), {})
+
+    def test_a_circuit_has_no_place_for_a_qnode(self) -> None:
+        with pytest.raises(ArgumentTypeError, match=r"circuit: .* use layer\.qnode"):
+            _ = QuantumLayer(at_the_top, SHAPES).circuit
+
+    def test_where_and_what_the_weights_are(self) -> None:
+        layer = QuantumLayer(U, dtype=torch.float64)
+        assert layer.weights_0.dtype == torch.float64
+        assert layer(rows(3, 2)).dtype == torch.float32
+        layer = QuantumLayer(U, device="meta")
+        assert layer.weights_0.device.type == "meta"
+        with torch.device("meta"):
+            layer = QuantumLayer(U)
+        assert layer.weights_0.device.type == "meta"
+        layer = layer.to_empty(device="cpu")
+        layer.reset_parameters()
+        assert layer(rows(3, 2)).isfinite().all()
+        with pytest.raises(ArgumentError, match=r"dtype: expected a floating .* int64"):
+            QuantumLayer(U, dtype=torch.int64)
+
+    def test_half_precision_weights(self) -> None:
+        layer = QuantumLayer(U)
+        expected = layer(rows(3, 2))
+        result = layer.bfloat16()(rows(3, 2).bfloat16())
+        assert result.dtype == torch.bfloat16
+        torch.testing.assert_close(result.float(), expected, rtol=0, atol=0.1)
+        result.sum().backward()
+        assert layer.weights_0.grad.dtype == torch.bfloat16  # type: ignore[union-attr]
+        alone = QuantumLayer(StronglyEntangling(2)).bfloat16()
+        assert alone().dtype == torch.bfloat16
+
+
+class TestInitialisation:
+    @pytest.mark.parametrize("name", INITIALIZERS)
+    def test_by_name(self, name: str) -> None:
+        circuit = reupload(StronglyEntangling(3), AngleEncoding(3), layers=20)
+        layer = QuantumLayer(circuit, init_method=name)
+        drawn = initial_weights(circuit, name, seed=1)
+        ours = torch.cat([w.detach().flatten() for w in layer.parameters()])
+        theirs = np.concatenate([w.ravel() for w in drawn.values()])
+        assert ours.std() == pytest.approx(theirs.std(), rel=0.3, abs=1e-9)
+        assert ours.mean() == pytest.approx(theirs.mean(), abs=theirs.std())
+
+    def test_scalings_start_from_the_encodings(self) -> None:
+        circuit = AngleEncoding(2, scaling=1.5, trainable_scaling=True)
+        layer = QuantumLayer(StronglyEntangling(2) @ circuit, init_method="zeros")
+        assert layer.scaling_0.tolist() == [1.5, 1.5]
+        assert not layer.weights_0.any()
+
+    def test_uniform_is_the_default(self) -> None:
+        layer = QuantumLayer(StronglyEntangling(4, layers=50) @ AngleEncoding(4))
+        low, high = layer.weights_0.aminmax()
+        assert 0 <= low < 0.2
+        assert 6.1 < high < 2 * np.pi
+
+    def test_functions_in_place_and_not(self) -> None:
+        def in_place(x: Tensor) -> None:
+            x.fill_(2.0)
+
+        for method, value in (
+            (functools.partial(nn.init.constant_, val=3.0), 3.0),
+            (in_place, 2.0),
+            (torch.ones_like, 1.0),
+        ):
+            layer = QuantumLayer(U, init_method=method)
+            assert layer.weights_0.eq(value).all()
+
+    def test_a_number_is_initialised_too(self) -> None:
+        def one(inputs: Any, angle: Any) -> Any:
+            qml.AngleEmbedding(inputs, wires=range(2))
+            qml.RX(angle, wires=0)
+            return qml.expval(qml.Z(0))
+
+        node = qml.QNode(one, TWO)
+        for method, value in ((nn.init.ones_, 1.0), (torch.tensor(0.5), 0.5)):
+            layer = QuantumLayer(node, {"angle": 1}, {"angle": method})
+            assert layer.angle.shape == ()
+            assert layer.angle.item() == value
+        with pytest.raises(ArgumentError, match=r"method: 'gaussian' depends on the"):
+            QuantumLayer(node, {"angle": 1}, "gaussian")
+
+    def test_one_for_each_weight(self) -> None:
+        circuit = reupload(StronglyEntangling(2), AngleEncoding(2), layers=3)
+        values = torch.arange(6, dtype=torch.float64).reshape(1, 2, 3)
+        methods = {"weights_0": "zeros", "weights_1": values, "weights_2": nn.init.ones_}
+        layer = QuantumLayer(circuit, init_method=methods)
+        assert not layer.weights_0.any()
+        assert torch.equal(layer.weights_1, values)
+        assert layer.weights_1.dtype == torch.float64
+        assert layer.weights_2.eq(1).all()
+        values += 1
+        assert layer.weights_1[0, 0, 0] == 0
+        assert QuantumLayer(
+            circuit, init_method=methods, dtype=torch.float32
+        ).weights_1.dtype == torch.float32
+
+    def test_tensors_of_whole_numbers_are_taken(self) -> None:
+        layer = QuantumLayer(U, init_method=torch.ones(1, 2, 3, dtype=torch.int64))
+        assert layer.weights_0.dtype == torch.float32
+        assert layer.weights_0.eq(1).all()
+
+    @pytest.mark.parametrize(
+        ("method", "text"),
+        [
+            ("xavier", r"method: expected one of .*, got 'xavier'"),
+            (torch.zeros(2), r"'weights_0' has the shape \(1, 2, 3\), got .* \(2,\)"),
+            ({"w": "zeros"}, r"one entry for each of \['weights_0'\], got \['w'\]"),
+            ({}, r"one entry for each of \['weights_0'\], got \[\]"),
+            (3.0, r"init_method: expected a name, a function .* got 3.0"),
+            (lambda x: 3.0, r"the function for weight 'weights_0' returned float"),
+            (lambda x: x[0], r"'weights_0' has the shape .* got values of \(2, 3\)"),
+        ],
+    )
+    def test_errors(self, method: Any, text: str) -> None:
+        with pytest.raises((ArgumentError, ArgumentTypeError), match=text):
+            QuantumLayer(U, init_method=method)
+
+    def test_torchs_seed_and_generators(self) -> None:
+        torch.manual_seed(5)
+        first = QuantumLayer(U).weights_0
+        torch.manual_seed(5)
+        assert torch.equal(first, QuantumLayer(U).weights_0)
+        assert not torch.equal(first, QuantumLayer(U).weights_0)
+        generator = torch.Generator().manual_seed(5)
+        layer = QuantumLayer(U, generator=generator)
+        assert torch.equal(first, layer.weights_0)
+
+
+class TestInputs:
+    def test_names_and_defaults(self) -> None:
+        def free(x: Any, weights: Any, y: Any, depth: int = 2) -> Any:
+            for _ in range(depth):
+                qml.AngleEmbedding(x, wires=range(2))
+                qml.RX(y[..., 0], wires=0)
+            qml.RX(weights, wires=1)
+            return qml.expval(qml.Z(0) @ qml.Z(1))
+
+        layer = QuantumLayer(qml.QNode(free, TWO), {"weights": 1})
+        x, y = rows(4, 2), rows(4, 1)
+        expected = qml.QNode(free, TWO)(x, layer.weights.detach(), y)
+        torch.testing.assert_close(layer(x, y), expected.float())
+        nested = layer(x.reshape(2, 2, 2), y.reshape(2, 2, 1))
+        torch.testing.assert_close(nested.flatten(), expected.float())
+
+    def test_partial_functions_and_keyword_arguments(self) -> None:
+        def free(inputs: Any, depth: int, **weights: Any) -> Any:
+            for _ in range(depth):
+                qml.AngleEmbedding(inputs, wires=range(2))
+            qml.RX(weights["a"], wires=1)
+            return qml.probs(wires=[0])
+
+        node = qml.QNode(functools.partial(free, depth=2), TWO)
+        layer = QuantumLayer(node, {"a": 1})
+        assert layer(rows(3, 2)).shape == (3, 2)
+        assert "TestInputs.test_partial" in repr(layer)
+
+    def test_the_qnode_of_a_circuit(self) -> None:
+        layer = QuantumLayer(qml.QNode(U, TWO), {"weights": (1, 2, 3)})
+        twin = QuantumLayer(U, init_method=layer.weights.detach())
+        torch.testing.assert_close(layer(rows(3, 2)), twin(rows(3, 2)))
+        assert "qnode=StronglyEntangling(2) @ AngleEncoding(2)" in repr(layer)
+
+    def test_wrong_shapes(self) -> None:
+        layer = QuantumLayer(U)
+        with pytest.raises(ShapeError, match=r"\(\.\.\., 2\), got \(3, 3\); the circuit"):
+            layer(rows(3, 3))
+        with pytest.raises(ShapeError, match=r"inputs: expected shape \(\.\.\., feat"):
+            layer(torch.tensor(1.0))
+        with pytest.raises(ShapeError, match=r"takes 1 tensors \['inputs'\], got 2"):
+            layer(rows(3, 2), rows(3, 2))
+        with pytest.raises(ArgumentTypeError, match=r"inputs: .* tensor, got ndarray"):
+            layer(np.zeros((3, 2)))
+
+    def test_a_qnode_that_takes_no_batch_is_reported(self) -> None:
+        def single(inputs: Any) -> Any:
+            qml.RX(inputs[0].sum(), wires=0)
+            return qml.expval(qml.Z(0))
+
+        with pytest.raises(ShapeError, match=r"for 3 rows .* \(\); .*inputs\[\.\.\., i"):
+            QuantumLayer(qml.QNode(single, TWO), {})(rows(3, 2))
+
+    def test_results_that_are_no_tensors_are_reported(self) -> None:
+        def counting(inputs: Any) -> Any:
+            qml.AngleEmbedding(inputs, wires=range(2))
+            return qml.counts()
+
+        def both(inputs: Any) -> Any:
+            qml.AngleEmbedding(inputs, wires=range(2))
+            return qml.expval(qml.Z(0)), qml.counts()
+
+        for function, name in ((counting, "dict"), (both, "dict")):
+            node = qml.QNode(function, TWO, shots=10)
+            with pytest.raises(ArgumentTypeError, match=f"{name}; a layer needs"):
+                QuantumLayer(node, {})(rows(2))
+
+    def test_normalised_amplitudes_survive_no_rows(self) -> None:
+        def amplitudes(inputs: Any) -> Any:
+            qml.AmplitudeEmbedding(inputs, wires=range(2))
+            return qml.expval(qml.Z(0))
+
+        layer = QuantumLayer(qml.QNode(amplitudes, TWO), {})
+        assert layer(rows(0, 4)).shape == (0,)
+
+
+class TestReadouts:
+    def test_samples(self) -> None:
+        circuit = U.with_readout(Samples())
+        for target in ("default.qubit", "lightning.qubit"):
+            for shots in (1, 6):
+                layer = QuantumLayer(circuit, target=target, shots=shots)
+                for leading in ((), (1,), (3,), (2, 2), (0,)):
+                    result = layer(rows(*leading, 2))
+                    assert result.shape == (*leading, shots, 2)
+                    assert result.dtype == torch.int64
+                    assert not ((result != 0) & (result != 1)).any()
+        assert "output_shape=(6, 2)" in repr(layer)
+
+    def test_samples_have_the_probabilities(self) -> None:
+        np.random.seed(1)  # noqa: NPY002, PennyLane seeds its devices from it
+        layer = QuantumLayer(U.with_readout(Samples()), shots=4000)
+        bits = layer(rows(2)).float().mean(0)
+        exact = QuantumLayer(U, init_method=layer.weights_0.detach())(rows(2))
+        torch.testing.assert_close(1 - 2 * bits, exact.detach(), rtol=0, atol=0.1)
+
+    def test_samples_need_shots(self) -> None:
+        with pytest.raises(TargetError, match=r"samples need a number of shots"):
+            QuantumLayer(U.with_readout(Samples()))
+        layer = QuantumLayer(U.with_readout(Samples()), shots=5)
+        with pytest.raises(TargetError, match=r"shots=1000, say"):
+            layer.set_target("lightning.qubit", shots=None)
+        assert layer.shots == 5
+
+    def test_the_state_needs_a_simulator_without_shots(self) -> None:
+        circuit = U.with_readout(State())
+        with pytest.raises(TargetError, match=r"the state .* default.qubit with shots=5"):
+            QuantumLayer(circuit, shots=5)
+        with pytest.raises(TargetError, match=r"the state .* default.mixed"):
+            QuantumLayer(circuit, target="default.mixed")
+
+    @pytest.mark.parametrize("wires", [[1, 0], [0, 1, 2]], ids=str)
+    def test_the_state_is_in_the_circuits_order(self, wires: list[int]) -> None:
+        circuit = U.with_readout(State())
+        with pytest.raises(TargetError, match=r"wires \[0, 1\] in this order, but"):
+            QuantumLayer(circuit, target=qml.device("default.qubit", wires=wires))
+        layer = QuantumLayer(circuit)
+        expected = layer(rows(3, 2))
+        layer.set_target(qml.device("default.qubit"))
+        torch.testing.assert_close(layer(rows(3, 2)), expected)
+
+    def test_probabilities_are_the_states(self) -> None:
+        layer = QuantumLayer(U.with_readout(State()))
+        weights = layer.weights_0.detach()
+        twin = QuantumLayer(U.with_readout(Probabilities()), init_method=weights)
+        squares = layer(rows(3, 2)).abs().square()
+        torch.testing.assert_close(squares, twin(rows(3, 2)))
+
+    def test_words_are_in_the_circuits_order(self) -> None:
+        encoding = AngleEncoding(["b", "a"])
+        circuit = encoding.with_readout(Expectation(["ZI", "IZ", "ZZ"]))
+        x = rows(3, 2)
+        zs = x.cos()
+        expected = torch.stack([zs[:, 0], zs[:, 1], zs.prod(-1)], dim=-1)
+        torch.testing.assert_close(QuantumLayer(circuit)(x), expected)
+
+
+class TestQNode:
+    def test_it_draws_counts_and_transforms(self) -> None:
+        layer = QuantumLayer(U)
+        arguments = layer.arguments(rows(3, 2))
+        assert "AngleEmbedding" in qml.draw(layer.qnode, level="top")(**arguments)
+        assert qml.specs(layer.qnode)(**arguments)["num_device_wires"] == 2
+        expanded = qml.transforms.broadcast_expand(layer.qnode)(**arguments)
+        result = torch.stack(expanded, dim=-1).float()
+        torch.testing.assert_close(result, layer(rows(3, 2)))
+        matrix = qml.matrix(layer.qnode)(**layer.arguments(rows(2)))
+        assert matrix.shape == (4, 4)
+
+    def test_it_follows_the_target(self) -> None:
+        layer = QuantumLayer(U)
+        assert layer.qnode.device.name == "default.qubit"
+        assert layer.set_target("lightning.qubit", shots=7) is layer
+        assert layer.qnode.device.name == "lightning.qubit"
+        assert layer.shots == 7
+
+
+class TestSaving:
+    def test_a_qnode_at_the_top_of_a_module(self) -> None:
+        layer = QuantumLayer(at_the_top, SHAPES, target="lightning.qubit", shots=None)
+        twin = pickle.loads(pickle.dumps(layer))
+        assert twin.target == "lightning.qubit"
+        assert twin.program.source is at_the_top
+        torch.testing.assert_close(twin(rows(3, 2)), layer(rows(3, 2)))
+
+    def test_a_qnode_elsewhere(self) -> None:
+        def nested(inputs: Any, weights: Any) -> Any:
+            return ansatz(inputs, weights)
+
+        layers = [
+            QuantumLayer(qml.QNode(nested, TWO), SHAPES),
+            QuantumLayer(qml.QNode(functools.partial(nested), TWO), SHAPES),
+            QuantumLayer(qml.QNode(ansatz, TWO), SHAPES),
+            QuantumLayer(qml.QNode(U, TWO), SHAPES),
+        ]
+        for layer in layers:
+            text = r"top level of a module, or save the layer's state_dict\(\)"
+            with pytest.raises(SerializationError, match=text):
+                pickle.dumps(layer)
+            twin = copy.deepcopy(layer)
+            torch.testing.assert_close(twin(rows(3, 2)), layer(rows(3, 2)))
+            with torch.no_grad():
+                twin.weights += 1
+            assert not torch.equal(twin.weights, layer.weights)
+            layer.load_state_dict(twin.state_dict())
+
+    def test_a_qnode_that_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        saved = pickle.dumps(QuantumLayer(at_the_top, SHAPES))
+        monkeypatch.setattr(f"{__name__}.at_the_top", None)
+        with pytest.raises(SerializationError, match=r"was a QNode .* is now None"):
+            pickle.loads(saved)
+        missing = saved.replace(__name__.encode(), b"x" * len(__name__))
+        with pytest.raises(SerializationError, match=r"is now ModuleNotFoundError"):
+            pickle.loads(missing)
+
+    def test_a_device_object(self) -> None:
+        layer = QuantumLayer(U, target=TWO)
+        with pytest.raises(SerializationError, match=r"default\.qubit cannot be saved"):
+            pickle.dumps(layer)
+        pickle.dumps(layer.set_target("default.qubit"))

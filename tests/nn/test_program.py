@@ -1,0 +1,229 @@
+"""How layers run: devices, shots, gradients, batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+from torch import Tensor
+
+from qml_qdl.circuits import (
+    AngleEncoding,
+    Expectation,
+    HamiltonianEncoding,
+    IQPEncoding,
+    Probabilities,
+    StronglyEntangling,
+)
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.nn import QuantumLayer
+
+U = StronglyEntangling(2) @ AngleEncoding(2)
+
+
+def rows(*shape: int) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+def angles(inputs: Any, weight: Any) -> Any:
+    qml.AngleEmbedding(inputs, wires=range(2))
+    qml.RX(weight, wires=0)
+    return qml.expval(qml.Z(0))
+
+
+class TestShots:
+    def test_what_a_circuit_takes(self) -> None:
+        assert QuantumLayer(U).shots is None
+        assert QuantumLayer(U, shots=None).shots is None
+        assert QuantumLayer(U, shots=9).shots == 9
+        assert QuantumLayer(U, shots=np.int64(9)).shots == 9  # type: ignore[arg-type]
+
+    def test_a_qnode_keeps_its_device_and_shots(self) -> None:
+        device = qml.device("default.qubit", wires=2)
+        layer = QuantumLayer(qml.QNode(angles, device, shots=9), {"weight": 1})
+        assert layer.shots == 9
+        assert layer.qnode.device is device
+        assert layer.target is None
+        assert layer.set_target("lightning.qubit").shots == 9
+        assert layer.qnode.device.name == "lightning.qubit"
+        assert layer.set_target("default.qubit", shots=None).shots is None
+
+    def test_shots_set_as_a_transform_are_kept(self) -> None:
+        device = qml.device("default.qubit", wires=2)
+        node = qml.set_shots(qml.QNode(angles, device), 9)
+        layer = QuantumLayer(node, {"weight": 1})
+        assert layer.shots == 9
+        assert layer.set_target("lightning.qubit").shots == 9
+
+    def test_shots_alone_change_nothing_else(self) -> None:
+        device = qml.device("default.qubit", wires=2)
+        node = qml.QNode(angles, device, diff_method="parameter-shift")
+        layer = QuantumLayer(node, {"weight": 1}, shots=5)
+        assert layer.qnode.device is device
+        assert layer.qnode.diff_method == "parameter-shift"
+        assert node.shots.total_shots is None
+        assert layer.shots == 5
+
+    @pytest.mark.parametrize("shots", [0, -3])
+    def test_too_few(self, shots: int) -> None:
+        with pytest.raises(ArgumentError, match=f"at least 1, or None .* got {shots}"):
+            QuantumLayer(U, shots=shots)
+
+    @pytest.mark.parametrize("shots", [True, 2.5, [5, 5], "all"], ids=str)
+    def test_no_number(self, shots: Any) -> None:
+        with pytest.raises(ArgumentTypeError, match=r"shots: expected a whole number"):
+            QuantumLayer(U, shots=shots)
+        layer = QuantumLayer(U)
+        with pytest.raises(ArgumentTypeError, match=r"shots: expected a whole number"):
+            layer.set_target(None, shots)
+        assert layer.shots is None
+
+    def test_nan_in_weights_is_seen(self) -> None:
+        layer = QuantumLayer(U, shots=10)
+        with torch.no_grad():
+            layer.weights_0[0, 0, 0] = torch.nan
+        assert layer(rows(3, 2)).isnan().all()
+        assert layer(rows(2)).isnan().all()
+
+    @pytest.mark.parametrize("target", ["default.qubit", "lightning.qubit"])
+    def test_one_row_keeps_its_dimension(self, target: str) -> None:
+        for readout, shape in (
+            (Expectation(), (2,)),
+            (Expectation(["ZZ"]), (1,)),
+            (Probabilities([1]), (2,)),
+        ):
+            circuit = U.with_readout(readout)
+            layer = QuantumLayer(circuit, target=target, shots=3)
+            assert layer(rows(1, 2)).shape == (1, *shape)
+            assert layer(rows(1, 1, 2)).shape == (1, 1, *shape)
+
+    def test_one_row_of_a_qnode_that_wants_a_batch(self) -> None:
+        def batched(inputs: Any) -> Any:
+            qml.RX(inputs[:, 0], wires=0)
+            return qml.expval(qml.Z(0))
+
+        node = qml.QNode(batched, qml.device("default.qubit", wires=1), shots=3)
+        assert QuantumLayer(node, {})(rows(1, 1)).shape == (1,)
+
+
+class TestGradients:
+    METHODS = (
+        "best",
+        "backprop",
+        "adjoint",
+        "parameter-shift",
+        "finite-diff",
+        "direct-hadamard",
+    )
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_every_method_takes_trained_batches(self, method: str) -> None:
+        gradients = []
+        for name in ("backprop", method):
+            layer = QuantumLayer(U, init_method="normal", diff_method=name)
+            layer.double().reset_parameters(torch.Generator().manual_seed(2))
+            x = rows(3, 2).requires_grad_()
+            result = layer(x)
+            gradients.append(
+                torch.autograd.grad(result[:, 0].sum(), [x, layer.weights_0])
+            )
+        torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-5)
+
+    @pytest.mark.parametrize("method", ["parameter-shift", qml.gradients.param_shift])
+    def test_every_method_of_a_qnode_does(self, method: Any) -> None:
+        device = qml.device("default.qubit", wires=2)
+        node = qml.QNode(angles, device, diff_method=method)
+        layer = QuantumLayer(node, {"weight": 1}).double()
+        x = rows(3, 2).requires_grad_()
+        assert torch.autograd.gradcheck(layer, (x,))
+
+    def test_lightning_multiplies_gradients_itself(self) -> None:
+        layer = QuantumLayer(U, target="lightning.qubit")
+        assert layer.qnode.diff_method == "adjoint"
+        x = rows(3, 2).requires_grad_()
+        with qml.Tracker(layer.qnode.device) as tracker:
+            result = layer(x)
+        assert "vjps" not in tracker.totals
+        assert "derivatives" not in tracker.totals
+        with qml.Tracker(layer.qnode.device) as tracker:
+            result.sum().backward()
+        assert tracker.totals.keys() & {"vjps", "vjp_batches"}
+
+    def test_a_qnode_keeps_its_method(self) -> None:
+        device = qml.device("default.qubit", wires=2)
+        node = qml.QNode(angles, device, diff_method="adjoint")
+        layer = QuantumLayer(node, {"weight": 1})
+        assert layer.qnode is node
+        layer = QuantumLayer(node, {"weight": 1}, diff_method="parameter-shift")
+        assert layer.qnode.diff_method == "parameter-shift"
+        assert node.diff_method == "adjoint"
+        # A device that knows no adjoint method chooses its own.
+        x = rows(3, 2).requires_grad_()
+        expected = layer(x)
+        layer = layer.set_target("default.mixed")
+        torch.testing.assert_close(layer(x), expected)
+        layer = QuantumLayer(node, {"weight": 1}, target="default.mixed")
+        layer(x).sum().backward()
+
+    @pytest.mark.parametrize("source", ["circuit", "qnode"])
+    def test_a_method_the_target_lacks(self, source: str) -> None:
+        device = qml.device("default.mixed", wires=2)
+        circuit: Any = U if source == "circuit" else qml.QNode(angles, device)
+        shapes = None if source == "circuit" else {"weight": 1}
+        for method in ("adjoint", "nonsense"):
+            text = f"diff_method: '{method}' does not go with default.mixed"
+            with pytest.raises(ArgumentError, match=text):
+                QuantumLayer(circuit, shapes, target=device, diff_method=method)
+
+    def test_none(self) -> None:
+        device = qml.device("default.qubit", wires=2)
+        layer = QuantumLayer(qml.QNode(angles, device, diff_method=None), {"weight": 1})
+        assert layer(rows(3, 2).requires_grad_()).shape == (3,)
+
+
+class TestBatches:
+    @pytest.mark.parametrize(
+        "encoding",
+        [IQPEncoding(2), HamiltonianEncoding(2), AngleEncoding(2)],
+        ids=["iqp", "heisenberg", "angle"],
+    )
+    def test_gates_of_many_wires_on_lightning(self, encoding: Any) -> None:
+        # PennyLane's broadcast_expand leaves MultiRZ believing that it is batched.
+        circuit = StronglyEntangling(2) @ encoding
+        layer = QuantumLayer(circuit)
+        x = rows(3, circuit.num_inputs)
+        expected = layer(x)
+        torch.testing.assert_close(layer.set_target("lightning.qubit")(x), expected)
+
+    @pytest.mark.parametrize("target", ["default.qubit", "lightning.qubit"])
+    @pytest.mark.parametrize("method", ["best", "parameter-shift"])
+    def test_a_qnode_with_such_a_gate(self, target: str, method: str) -> None:
+        def multi(inputs: Any) -> Any:
+            qml.Hadamard(0)
+            qml.MultiRZ(inputs[..., 0] * inputs[..., 1], wires=[0, 1])
+            return qml.expval(qml.X(0))
+
+        node = qml.QNode(multi, qml.device(target, wires=2), diff_method=method)
+        layer = QuantumLayer(node, {})
+        x = rows(3, 2).requires_grad_()
+        torch.testing.assert_close(layer(x), x.prod(-1).cos())
+        assert torch.autograd.gradcheck(layer, (x,))
+
+    def test_doubles_stay_exact_on_lightning(self) -> None:
+        # It gives Python's numbers, of which PennyLane makes torch's default type.
+        layer = QuantumLayer(AngleEncoding(2), target="lightning.qubit")
+        x = rows(3, 2)
+        torch.testing.assert_close(layer(x), x.cos(), rtol=0, atol=1e-14)
+        assert layer(x.float()).dtype == torch.float32
+        assert torch.as_tensor(0.5).dtype == torch.float32
+
+    def test_auto_leaves_default_qubit_above_14_wires(self) -> None:
+        small = QuantumLayer(StronglyEntangling(14) @ AngleEncoding(14))
+        large = QuantumLayer(StronglyEntangling(15) @ AngleEncoding(15))
+        assert small.qnode.device.name == "default.qubit"
+        assert large.qnode.device.name == "lightning.qubit"
+        assert small.target is large.target is None

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import errno
+import os
+import random
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pytest
+import torch
+
+from qml_qdl.circuits.errors import RunError
+from qml_qdl.data import load, split
+from qml_qdl.training import TrainingOptions, fit
+from qml_qdl.training.checkpoints import (
+    AtomicCheckpointIO,
+    load_weights,
+    read_checkpoint,
+    write_atomically,
+)
+
+
+def trained(folder: Path, epochs: int = 1) -> torch.nn.Module:
+    model = torch.nn.Linear(4, 3)
+    options = TrainingOptions(epochs=epochs, accelerator="cpu")
+    fit(model, split(load("iris")), options, folder=folder, resume=True)
+    return model
+
+
+class Harmful:
+    """An object whose unpickling would run code."""
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("harmed",)
+
+
+def test_a_written_file_replaces_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    write_atomically(path, lambda file: file.write(b"old"))
+    write_atomically(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.ENOSPC, "No space"), KeyboardInterrupt()]
+)
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, failure: BaseException
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def fail(file: BinaryIO) -> None:
+        file.write(b"half of the n")
+        raise failure
+
+    with pytest.raises(type(failure)):
+        write_atomically(path, fail)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(tmp_path)
+    before = {
+        name: (tmp_path / name).read_bytes() for name in ("last.ckpt", "best.ckpt")
+    }
+    save = torch.save
+
+    def full(content: object, file: BinaryIO) -> None:
+        file.write(b"PK half a checkpoint")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        trained(tmp_path, epochs=3)
+    for name, content in before.items():
+        assert (tmp_path / name).read_bytes() == content
+    assert not list(tmp_path.glob(".*"))
+    monkeypatch.setattr(torch, "save", save)
+    trained(tmp_path, epochs=3)
+    assert read_checkpoint(tmp_path / "last.ckpt")["epoch"] == 2
+
+
+def test_checkpoints_hold_nothing_but_data(tmp_path: Path) -> None:
+    trained(tmp_path)
+    for name in ("last.ckpt", "best.ckpt"):
+        assert "state_dict" in torch.load(tmp_path / name, weights_only=True)
+
+
+def test_code_in_a_checkpoint_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": {}, "extra": Harmful()}, "bad.ckpt")
+    with pytest.raises(RunError, match="expected a checkpoint, got a damaged file"):
+        read_checkpoint("bad.ckpt")
+    with pytest.raises(RunError, match="damaged"):
+        AtomicCheckpointIO().load_checkpoint("bad.ckpt", weights_only=False)
+    assert not Path("harmed").exists()
+
+
+def test_every_truncation_is_noticed(tmp_path: Path) -> None:
+    trained(tmp_path)
+    whole = (tmp_path / "last.ckpt").read_bytes()
+    path = tmp_path / "cut.ckpt"
+    for length in [0, 1, 10, *range(100, len(whole), len(whole) // 12)]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(RunError, match="delete it to begin this training anew"):
+            read_checkpoint(path)
+
+
+def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="got no such file"):
+        read_checkpoint(tmp_path / "none.ckpt")
+    torch.save([1, 2], tmp_path / "list.ckpt")
+    with pytest.raises(RunError, match="got a file of something else"):
+        read_checkpoint(tmp_path / "list.ckpt")
+
+
+def test_weights_return_to_the_same_model_only(tmp_path: Path) -> None:
+    model = trained(tmp_path)
+    other = torch.nn.Linear(4, 3)
+    load_weights(other, tmp_path / "best.ckpt")
+    for one, two in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, two)
+    with pytest.raises(
+        RunError, match=r"expected the weights of Linear .* size mismatch"
+    ):
+        load_weights(torch.nn.Linear(5, 3), tmp_path / "best.ckpt")
+
+
+def test_the_generators_are_in_the_checkpoint(tmp_path: Path) -> None:
+    trained(tmp_path)
+    (state,) = [
+        value
+        for key, value in read_checkpoint(tmp_path / "last.ckpt")["callbacks"].items()
+        if key.startswith("ExactResume")
+    ]
+    assert set(state) == {"python", "numpy", "torch", "cuda", "loader"}
+    assert state["python"] == random.getstate()
+    assert torch.equal(state["torch"], torch.get_rng_state())
+    name, keys, *_ = np.random.get_state()  # noqa: NPY002
+    assert state["numpy"][0] == name
+    assert (state["numpy"][1].numpy() == keys).all()

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from qml_qdl.circuits.errors import RunError
+from qml_qdl.data import Dataset, Split, load, split
+from qml_qdl.training import TrainingOptions, accuracy, count_parameters, fit, predict
+from qml_qdl.training.recorder import Recorder
+
+
+@pytest.fixture(scope="module")
+def iris() -> Split:
+    return split(load("iris"))
+
+
+def linear(seed: int = 0) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return torch.nn.Linear(4, 3)
+
+
+def options(epochs: int = 15, **changes: object) -> TrainingOptions:
+    return TrainingOptions(
+        epochs=epochs,
+        learning_rate=0.05,
+        batch_size=16,
+        accelerator="cpu",
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_model_learns(iris: Split, optimizer: str) -> None:
+    model = linear()
+    result = fit(model, iris, options(optimizer=optimizer))
+    assert result.test_accuracy > 0.8
+    assert result.epochs == len(result.history) == 15
+    assert result.parameters == count_parameters(model) == 15
+    assert result.history[-1]["train_loss"] < result.history[0]["train_loss"]
+    assert 0 < result.seconds < 60
+    assert (predict(model, iris.test) == result.predictions).all()
+    assert accuracy(result.predictions, iris.test) == result.test_accuracy
+
+
+def test_the_same_seed_gives_the_same_training(iris: Split) -> None:
+    first, again = (fit(linear(), iris, options(3), seed=4) for _ in range(2))
+    other = fit(linear(), iris, options(3), seed=5)
+    assert first.history == again.history
+    assert first.history != other.history
+
+
+def test_the_reported_numbers_are_those_of_the_weights(
+    iris: Split, tmp_path: Path
+) -> None:
+    model = linear()
+    result = fit(model, iris, options(6), folder=tmp_path)
+    best = result.history[result.best_epoch]
+    logits = model(torch.tensor(iris.validation.inputs))
+    labels = torch.tensor(iris.validation.labels)
+    loss = torch.nn.functional.cross_entropy(logits, labels)
+    assert best["val_loss"] == pytest.approx(loss.item(), rel=1e-5)
+    assert best["val_accuracy"] == pytest.approx(
+        accuracy(predict(model, iris.validation), iris.validation)
+    )
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    assert rows == result.history
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+def test_the_best_epoch_has_highest_accuracy_then_lowest_loss_then_is_first() -> None:
+    recorder = Recorder(Path())
+    rows = [(0.8, 0.5), (0.9, 0.7), (0.9, 0.6), (0.9, 0.6), (0.7, 0.1)]
+    recorder.history = [
+        {"epoch": epoch, "val_accuracy": share, "val_loss": loss}
+        for epoch, (share, loss) in enumerate(rows)
+    ]
+    assert recorder.best["epoch"] == 2
+
+
+def test_early_stopping(iris: Split, tmp_path: Path) -> None:
+    bold = TrainingOptions(
+        epochs=200, learning_rate=5.0, patience=2, batch_size=16, accelerator="cpu"
+    )
+    result = fit(linear(), iris, bold, folder=tmp_path)
+    assert result.epochs < 200
+    losses = [row["val_loss"] for row in result.history]
+    assert min(losses) == min(losses[:-2])
+    again = fit(linear(), iris, bold, folder=tmp_path, resume=True)
+    assert again.history == result.history
+
+
+def test_a_finished_training_is_not_trained_again(iris: Split, tmp_path: Path) -> None:
+    first = fit(linear(), iris, options(2), folder=tmp_path)
+    again = fit(linear(9), iris, options(2), folder=tmp_path, resume=True)
+    assert again.history == first.history
+    assert again.seconds == pytest.approx(first.seconds, abs=2)
+    assert (again.predictions == first.predictions).all()
+
+
+def test_a_folder_in_use_is_refused(iris: Split, tmp_path: Path) -> None:
+    fit(linear(), iris, options(1), folder=tmp_path)
+    with pytest.raises(RunError, match="holds a training already; pass resume=True"):
+        fit(linear(), iris, options(1), folder=tmp_path)
+
+
+def test_other_data_or_batches_cannot_continue(iris: Split, tmp_path: Path) -> None:
+    fit(linear(), iris, options(2, checkpoint_every=1), folder=tmp_path)
+    smaller = Split(iris.train.take(slice(0, 50)), iris.validation, iris.test)
+    with pytest.raises(RunError, match="rows: the checkpoint was made with 89"):
+        fit(linear(), smaller, options(3), folder=tmp_path, resume=True)
+    with pytest.raises(RunError, match="seed: the checkpoint was made with 0"):
+        fit(linear(), iris, options(3), seed=1, folder=tmp_path, resume=True)
+
+
+def test_ctrl_c_stays_an_interrupt_and_can_be_continued(
+    iris: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fit(linear(), iris, options(3), folder=tmp_path / "whole")
+    before = signal.getsignal(signal.SIGINT)
+    step = torch.optim.Adam.step
+    count = 0
+
+    def interrupting(self: torch.optim.Adam, closure: object = None) -> object:
+        nonlocal count
+        count += 1
+        if count == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, closure)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        fit(linear(), iris, options(3), folder=tmp_path / "cut")
+    assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    result = fit(linear(7), iris, options(3), folder=tmp_path / "cut", resume=True)
+    assert result.history == whole.history
+
+
+def test_an_error_in_the_model_is_not_swallowed(iris: Split) -> None:
+    class Broken(torch.nn.Linear):
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            raise ZeroDivisionError("in the model")
+
+    with pytest.raises(ZeroDivisionError, match="in the model"):
+        fit(Broken(4, 3), iris, options(1))
+
+
+def test_predicting_keeps_the_mode_and_the_gradients(iris: Split) -> None:
+    model = torch.nn.Sequential(torch.nn.Dropout(0.5), linear())
+    model.train()
+    assert (predict(model, iris.test) == predict(model, iris.test)).all()
+    assert model.training
+    model.eval()
+    predict(model, iris.test, batch_size=7)
+    assert not model.training
+
+
+def test_the_trainer_keeps_quiet(
+    iris: Split, capfd: pytest.CaptureFixture[str]
+) -> None:
+    level = logging.getLogger("lightning.pytorch").level
+    fit(linear(), iris, options(1))
+    assert capfd.readouterr() == ("", "")
+    assert logging.getLogger("lightning.pytorch").level == level
+
+
+def test_a_progress_bar_is_shown_when_asked(
+    iris: Split, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fit(linear(), iris, options(1), progress=True)
+    assert "val_accuracy" in "".join(capfd.readouterr())
+
+
+def test_images_of_any_torch_model() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    pixels = generator.random((60, 1, 4, 4)) * 0.5 + 0.5 * labels[:, None, None, None]
+    parts = split(Dataset(pixels, labels, "ab"))
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+    assert fit(model, parts, options(20)).test_accuracy > 0.8
+
+
+def test_the_trainer_does_the_training(
+    iris: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    real = Trainer.fit
+
+    def seen(self: Trainer, *args: object, **kwargs: object) -> None:
+        calls.append(kwargs["weights_only"])
+        real(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "fit", seen)
+    fit(linear(), iris, options(1))
+    assert calls == [True]
