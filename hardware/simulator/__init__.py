@@ -1,0 +1,1 @@
+"""The simulator: a batch of circuits of one structure, all rows at once, on torch."""

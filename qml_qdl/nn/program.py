@@ -37,6 +37,20 @@ _TAKE_BATCHES = ("None", "adjoint", "backprop", "device")
 """The ways to gradients that take batched trainable inputs."""
 
 
+def _as_shots(shots: Any) -> Shots:
+    if shots is None or (isinstance(shots, str) and shots == "keep"):
+        return "keep" if shots else None
+    if isinstance(shots, bool) or not isinstance(shots, Integral):
+        raise ArgumentTypeError(
+            f"shots: expected a whole number, None or 'keep', got {shots!r}"
+        )
+    if int(shots) < 1:
+        raise ArgumentError(
+            f"shots: expected at least 1, or None for exact results, got {shots!r}"
+        )
+    return int(shots)
+
+
 @frozen(slots=False)
 class Program:
     """A circuit or a QNode bound to a target: an immutable value.
@@ -60,11 +74,10 @@ class Program:
     source: Any
     input_names: tuple[str, ...]
     target: Target | None
-    shots: Shots
+    shots: Shots = field(converter=_as_shots)
     diff_method: str = field(default="best")
 
     def __attrs_post_init__(self) -> None:
-        _check_shots(self.shots)
         _ = self.qnode  # so that a target that cannot serve is refused here
 
     @cached_property
@@ -95,7 +108,6 @@ class Program:
         Raises:
             TargetError: The target is unknown or cannot run what is asked of it.
         """
-        _check_shots(shots)
         return evolve(
             self,
             target=self.target if target is None else target,
@@ -182,19 +194,6 @@ def _restored(source: Any, *rest: Any) -> Program:
     if isinstance(source, QNodeReference):
         source = source.load()
     return Program(source, *rest)
-
-
-def _check_shots(shots: Any) -> None:
-    if shots is None or (isinstance(shots, str) and shots == "keep"):
-        return
-    if isinstance(shots, bool) or not isinstance(shots, Integral):
-        raise ArgumentTypeError(
-            f"shots: expected a whole number, None or 'keep', got {shots!r}"
-        )
-    if shots < 1:
-        raise ArgumentError(
-            f"shots: expected at least 1, or None for exact results, got {shots!r}"
-        )
 
 
 def _circuit_qnode(

@@ -18,6 +18,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.data.loader import ResumableLoader
 
+# All that torch.load was seen to raise for files cut short or written by others.
+_UNREADABLE = (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError)
+
 
 def write_atomically(path: str | Path, write: Callable[[Any], object]) -> None:
     """Writes a file so that readers see the old or the new content, never a part.
@@ -65,10 +68,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise RunError(f"{path}: expected a checkpoint, got no such file") from error
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+    except _UNREADABLE as error:
         raise RunError(
-            f"{path}: expected a checkpoint, got a damaged file; delete it to begin "
-            f"this training anew ({type(error).__name__})"
+            f"{path}: expected a checkpoint, got a file that cannot be read "
+            f"({type(error).__name__}); if it is damaged, delete it to begin this "
+            "training anew"
         ) from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise RunError(f"{path}: expected a checkpoint, got a file of something else")

@@ -66,7 +66,7 @@ class Run:
             ArgumentError: The name is no plain folder name.
             RunError: There is such a folder already.
         """
-        if name is not None and (not name.strip() or Path(name).name != name):
+        if name is not None and (not name.strip(". ") or Path(name).name != name):
             raise ArgumentError(
                 f"name: expected a plain folder name, got {name!r}; use runs_dir for "
                 "the place"

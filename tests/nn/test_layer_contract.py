@@ -201,6 +201,7 @@ CASES = [
     ),
 ]
 
+
 @pytest.fixture(autouse=True)
 def _same_shots_every_time() -> None:
     np.random.seed(1)  # noqa: NPY002, PennyLane's devices seed themselves from it

@@ -31,7 +31,8 @@ TABLE = RunOptions(
     seeds=2,
 )
 IMAGES = RunOptions(
-    data=DataOptions(source="digits", limit=64),
+    data=DataOptions(source="digits", limit=64, test_fraction=0.1),
+    model=ModelOptions(stride=2),
     training=TrainingOptions(epochs=1, accelerator="cpu"),
     seeds=1,
 )
@@ -101,7 +102,7 @@ def test_an_interrupted_run_ends_with_the_same_report(
         count += 1
         if count == 9:
             raise KeyboardInterrupt
-        return step(self, closure)  # type: ignore[arg-type]
+        return step(self, closure)
 
     monkeypatch.setattr(torch.optim.Adam, "step", interrupted)
     run = begin(TABLE, runs_dir=tmp_path, name="cut")
@@ -255,9 +256,9 @@ def test_evaluating_with_bad_arguments(
 
 def test_an_unfinished_run_cannot_be_evaluated(tmp_path: Path) -> None:
     run = begin(TABLE, runs_dir=tmp_path)
-    with pytest.raises(RunError, match="no quantum training of .* resume it first"):
+    with pytest.raises(RunError, match=r"no quantum training of .* resume it first"):
         evaluate(run)
-    with pytest.raises(RunError, match="seed 1 of .* has not finished"):
+    with pytest.raises(RunError, match=r"seed 1 of .* has not finished"):
         evaluate(run, seed=1)
 
 

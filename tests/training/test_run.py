@@ -104,7 +104,7 @@ def test_a_damaged_result_is_noticed(run: Run) -> None:
 
 
 def test_the_best_seed_is_chosen_by_validation(run: Run) -> None:
-    with pytest.raises(RunError, match="no quantum training of .* has finished"):
+    with pytest.raises(RunError, match=r"no quantum training of .* has finished"):
         run.best_seed()
     for seed, accuracy in enumerate((0.8, 0.9)):
         run.write_fit("quantum", seed, fitted(accuracy))

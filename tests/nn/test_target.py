@@ -1,0 +1,131 @@
+"""Moving models: all layers or none, weights stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pennylane as qml
+import pytest
+import torch
+from torch import nn
+
+from qml_qdl.circuits import AngleEncoding, Samples, State, StronglyEntangling
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.hardware import available_targets
+from qml_qdl.nn import QuantumConv2d, QuantumLayer, set_target
+
+U = StronglyEntangling(2) @ AngleEncoding(2)
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(
+        QuantumConv2d(1, 5, (1, 2)),
+        nn.Flatten(),
+        nn.Linear(10, 2),
+        nn.ModuleDict({"inner": QuantumLayer(U)})["inner"],
+    )
+
+
+def where(model: nn.Module) -> list[Any]:
+    layers = [part for part in model.modules() if isinstance(part, QuantumLayer)]
+    return [(layer.qnode.device.name, layer.shots) for layer in layers]
+
+
+def test_every_layer_moves_and_keeps_its_weights() -> None:
+    model = network()
+    x = torch.rand(3, 1, 1, 3)
+    expected = model(x)
+    weights = {name: id(weight) for name, weight in model.named_parameters()}
+    assert where(model) == 3 * [("default.qubit", None)]
+    assert set_target(model, "lightning.qubit") is model
+    assert where(model) == 3 * [("lightning.qubit", None)]
+    assert weights == {name: id(weight) for name, weight in model.named_parameters()}
+    torch.testing.assert_close(model(x), expected)
+    set_target(model, "default.mixed", shots=100)
+    assert where(model) == 3 * [("default.mixed", 100)]
+    assert model(x).shape == expected.shape
+    set_target(model, "auto")
+    assert where(model) == 3 * [("default.qubit", 100)]
+    set_target(model, None, None)
+    assert where(model) == 3 * [("default.qubit", None)]
+
+
+@pytest.mark.parametrize(
+    ("target", "shots", "text"),
+    [
+        (
+            "nowhere",
+            "keep",
+            r"unknown target 'nowhere'; available here: auto, .*lightn",
+        ),
+        ("default.mixed", "keep", r"the state is known only to a state vector"),
+        ("lightning.qubit", 10, r"the state is known only to a state vector"),
+        ("default.qubit", 0, r"shots: expected at least 1"),
+        (3, "keep", r"target: expected a target's name or a PennyLane device, got 3"),
+    ],
+)
+def test_all_or_none(target: Any, shots: Any, text: str) -> None:
+    model = nn.ModuleList([QuantumLayer(U), QuantumLayer(U.with_readout(State()))])
+    before = [layer.program for layer in model.children()]
+    with pytest.raises((TargetError, ArgumentError, ArgumentTypeError), match=text):
+        set_target(model, target, shots)
+    assert all(a is b.program for a, b in zip(before, model.children(), strict=True))
+    assert where(model) == 2 * [("default.qubit", None)]
+
+
+def test_one_of_them() -> None:
+    model = nn.ModuleList([QuantumLayer(U), QuantumLayer(U)])
+    first = model[0]
+    assert isinstance(first, QuantumLayer)
+    assert first.set_target("lightning.qubit", shots=8) is first
+    assert where(model) == [("lightning.qubit", 8), ("default.qubit", None)]
+    with pytest.raises(TargetError, match="unknown target"):
+        first.set_target("nowhere")
+    assert where(model) == [("lightning.qubit", 8), ("default.qubit", None)]
+    # Each keeps its own shots.
+    set_target(model, "default.mixed")
+    assert where(model) == [("default.mixed", 8), ("default.mixed", None)]
+
+
+def test_a_model_without_layers() -> None:
+    with pytest.raises(ArgumentError, match=r"model: Linear has no quantum layer"):
+        set_target(nn.Linear(2, 2), "default.qubit")
+
+
+def test_a_layer_that_occurs_twice() -> None:
+    layer = QuantumLayer(U)
+    model = set_target(nn.Sequential(layer, layer), "lightning.qubit")
+    assert where(model) == [("lightning.qubit", None)]
+
+
+def test_a_device_is_taken_as_it_is() -> None:
+    device = qml.device("lightning.qubit", wires=3)
+    layer = QuantumLayer(U)
+    expected = layer(torch.ones(2, 2))
+    set_target(layer, device)
+    assert layer.target is device
+    assert layer.qnode.device is device
+    assert "target='lightning.qubit'" in repr(layer)
+    torch.testing.assert_close(layer(torch.ones(2, 2)), expected)
+    with pytest.raises(TargetError, match=r"needs the wires \[0, 1\], but default.qub"):
+        set_target(layer, qml.device("default.qubit", wires=1))
+
+
+@pytest.mark.parametrize("name", ["default.mixed", "reference.qubit", "null.qubit"])
+@pytest.mark.parametrize("shots", [None, 20])
+def test_any_device_by_its_name(name: str, shots: int | None) -> None:
+    assert name in available_targets()
+    layer = QuantumLayer(U, target=name, shots=shots)
+    x = torch.rand(3, 2, requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad is not None
+    assert layer.weights_0.grad is not None
+    assert layer.qnode.device.name == name
+
+
+def test_samples_stay_where_there_are_shots() -> None:
+    layer = QuantumLayer(U.with_readout(Samples()), shots=5)
+    set_target(layer, "lightning.qubit")
+    assert layer(torch.ones(2, 2)).shape == (2, 5, 2)
+    with pytest.raises(TargetError, match=r"samples need a number of shots"):
+        set_target(layer, None, None)
