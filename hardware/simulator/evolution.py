@@ -44,17 +44,21 @@ class Step(ABC):
         gradient: Tensor,
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
+        onward: bool,
     ) -> tuple[Tensor, Tensor]:
         """Undoes the step, and adds to the parameters' gradients.
 
         Args:
-            state: The state after the step.
-            gradient: The loss's gradient with respect to it.
+            state: The state after the step, complex conjugated: so its outer product
+                with the gradient needs no further copy.
+            gradient: The loss's gradient with respect to the state.
             parameters: All parameters of the evolution.
             gradients: One entry for each; None where none is wanted.
+            onward: Whether steps before this one will be undone too; if not, what is
+                returned does not matter.
 
         Returns:
-            State and gradient before the step.
+            State, conjugated, and gradient before the step.
         """
 
 
@@ -91,7 +95,8 @@ class BlockStep(Step):
         elif view.shape[2] == 1:
             result = view[:, :, 0] @ matrix.T
         else:
-            result = matrix @ view
+            # Not `matrix @ view`, which would copy the state to fold it.
+            result = torch.bmm(matrix.expand(view.shape[0], -1, -1), view)
         return result.reshape(state.shape)
 
     def backward(
@@ -100,24 +105,28 @@ class BlockStep(Step):
         gradient: Tensor,
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
+        onward: bool,
     ) -> tuple[Tensor, Tensor]:
         """The adjoint matrix times both; their outer product is the gradient."""
-        adjoint = parameters[self.parameter][self.index].mH.contiguous()
-        state = self._apply(adjoint, state)
+        matrix = parameters[self.parameter][self.index]
+        state = self._apply(matrix.T, state)
         total = gradients[self.parameter]
         if total is not None:
-            after, before = self._views(gradient, state)
-            if after.shape[0] == 1:
-                outer = after[0] @ before[0].mH
-            elif after.shape[2] == 1:
-                outer = after[:, :, 0].T @ before[:, :, 0].conj()
-            elif after.shape[2] < self.size:
-                left = after.transpose(0, 1).reshape(self.size, -1)
-                outer = left @ before.transpose(0, 1).reshape(self.size, -1).mH
-            else:
-                outer = (after @ before.mH).sum(0)
-            total[self.index] += outer
-        return state, self._apply(adjoint, gradient)
+            total[self.index] += self._outer(*self._views(gradient, state))
+        if onward:
+            gradient = self._apply(matrix.mH.contiguous(), gradient)
+        return state, gradient
+
+    def _outer(self, after: Tensor, before: Tensor) -> Tensor:
+        """The sum over all but the block's wires of products of two amplitudes."""
+        if after.shape[0] == 1:
+            return after[0] @ before[0].T
+        if after.shape[2] == 1:
+            return after[:, :, 0].T @ before[:, :, 0]
+        if after.shape[2] < self.size:
+            left = after.transpose(0, 1).reshape(self.size, -1)
+            return left @ before.transpose(0, 1).reshape(self.size, -1).T
+        return torch.bmm(after, before.transpose(1, 2)).sum(0)
 
 
 @frozen(eq=False)
@@ -145,11 +154,11 @@ class PermutationStep(Step):
         gradient: Tensor,
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
+        onward: bool,
     ) -> tuple[Tensor, Tensor]:
         """Moves both back."""
         if self.factors is not None:
-            inverse = self.factors.conj()
-            state, gradient = state * inverse, gradient * inverse
+            state, gradient = state * self.factors, gradient * self.factors.conj()
         return (
             state.index_select(1, self.targets),
             gradient.index_select(1, self.targets),
@@ -159,6 +168,11 @@ class PermutationStep(Step):
 def phases_of(angles: Tensor) -> Tensor:
     """exp(i·angle), elementwise."""
     return torch.complex(angles.cos(), angles.sin())
+
+
+def imag_of_product(left: Tensor, right: Tensor) -> Tensor:
+    """The imaginary part of an elementwise product."""
+    return left.real * right.imag + left.imag * right.real
 
 
 def outer_product(factors: Tensor) -> Tensor:
@@ -241,15 +255,17 @@ class PhaseStep(Step):
         gradient: Tensor,
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
+        onward: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Both times the opposite phases; the gradient is −Im(λ̄ψ), summed by slot."""
+        """Both times the opposite phases; the gradient is Im(λψ̄), summed by slot."""
         angles = parameters[self.parameter]
         total = gradients[self.parameter]
         if total is not None:
-            change = gradient.imag * state.real - gradient.real * state.imag
-            total += self._summed(from_layout(change, self.batched))
-        opposite = self._phases(-angles)
-        state, gradient = state * opposite, gradient * opposite
+            total += self._summed(from_layout(imag_of_product(gradient, state), self.batched))
+        if not onward:
+            return state, gradient
+        phases = self._phases(angles)
+        state, gradient = state * phases, gradient * phases.conj()
         if self.expands:
             dimension = 0 if self.few_rows else 2
             state = state.narrow(dimension, 0, 1)
@@ -325,17 +341,20 @@ class LocalPhaseStep(Step):
         gradient: Tensor,
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
+        onward: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Both times the opposite phases; the gradient is −Im(λ̄ψ), weighted."""
+        """Both times the opposite phases; the gradient is Im(λψ̄), weighted."""
         angles = parameters[self.parameter]
         total = gradients[self.parameter]
         if total is not None:
-            change = gradient.imag * state.real - gradient.real * state.imag
-            flat = from_layout(change, self.batched)
+            flat = from_layout(imag_of_product(gradient, state), self.batched)
             weighted = flat.reshape(*self.shape, -1) * self.phases[..., None]
             total[self.slot] += weighted.reshape(-1, flat.shape[1]).sum(0)
-        opposite = self._factors(-angles)
-        state, gradient = self._times(state, opposite), self._times(gradient, opposite)
+        if not onward:
+            return state, gradient
+        factors = self._factors(angles)
+        state = self._times(state, factors)
+        gradient = self._times(gradient, factors.conj())
         if self.expands:
             dimension = 0 if self.few_rows else 2
             state = state.narrow(dimension, 0, 1)
@@ -407,14 +426,15 @@ class MatrixStep(Step):
         gradient: Tensor,
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
+        onward: bool,
     ) -> tuple[Tensor, Tensor]:
         """The adjoint matrix times both; their outer product is the gradient."""
-        adjoint = parameters[self.parameter].mH
-        before = self._apply(adjoint, state)
+        matrix = parameters[self.parameter]
+        before = self._apply(matrix.mT, state)
         total = gradients[self.parameter]
         if total is not None:
-            total += self._front(gradient) @ self._front(before).mH
-        gradient = self._apply(adjoint, gradient)
+            total += self._front(gradient) @ self._front(before).mT
+        gradient = self._apply(matrix.mH, gradient)
         if self.expands:
             dimension = 0 if self.few_rows else 2
             before = before.narrow(dimension, 0, 1)
@@ -460,10 +480,14 @@ class _Evolution(torch.autograd.Function):
             torch.zeros_like(parameter) if needed else None
             for parameter, needed in zip(parameters, wanted, strict=True)
         ]
-        first = 0 if ctx.needs_input_grad[1] else first_wanted(ctx.steps, wanted)
-        for step in reversed(ctx.steps[first:]):
-            state, gradient = step.backward(state, gradient, parameters, gradients)
         needed = ctx.needs_input_grad[1]
+        first = 0 if needed else first_wanted(ctx.steps, wanted)
+        state = state.conj().resolve_conj()
+        for index in range(len(ctx.steps) - 1, first - 1, -1):
+            onward = needed or index > first
+            state, gradient = ctx.steps[index].backward(
+                state, gradient, parameters, gradients, onward
+            )
         return (None, gradient if needed else None, *gradients)
 
 

@@ -24,6 +24,11 @@ from qml_qdl.nn import QuantumLayer
 U = StronglyEntangling(2) @ AngleEncoding(2)
 
 
+def make(*arguments: Any, **options: Any) -> Any:
+    """A layer, of which mypy need not know that its parameters are tensors."""
+    return QuantumLayer(*arguments, **options)
+
+
 def rows(*shape: int) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.rand(*shape, generator=generator, dtype=torch.float64)
@@ -37,14 +42,14 @@ def angles(inputs: Any, weight: Any) -> Any:
 
 class TestShots:
     def test_what_a_circuit_takes(self) -> None:
-        assert QuantumLayer(U).shots is None
-        assert QuantumLayer(U, shots=None).shots is None
-        assert QuantumLayer(U, shots=9).shots == 9
-        assert QuantumLayer(U, shots=np.int64(9)).shots == 9  # type: ignore[arg-type]
+        assert make(U).shots is None
+        assert make(U, shots=None).shots is None
+        assert make(U, shots=9).shots == 9
+        assert make(U, shots=np.int64(9)).shots == 9
 
     def test_a_qnode_keeps_its_device_and_shots(self) -> None:
         device = qml.device("default.qubit", wires=2)
-        layer = QuantumLayer(qml.QNode(angles, device, shots=9), {"weight": 1})
+        layer = make(qml.QNode(angles, device, shots=9), {"weight": 1})
         assert layer.shots == 9
         assert layer.qnode.device is device
         assert layer.target is None
@@ -55,14 +60,14 @@ class TestShots:
     def test_shots_set_as_a_transform_are_kept(self) -> None:
         device = qml.device("default.qubit", wires=2)
         node = qml.set_shots(qml.QNode(angles, device), 9)
-        layer = QuantumLayer(node, {"weight": 1})
+        layer = make(node, {"weight": 1})
         assert layer.shots == 9
         assert layer.set_target("lightning.qubit").shots == 9
 
     def test_shots_alone_change_nothing_else(self) -> None:
         device = qml.device("default.qubit", wires=2)
         node = qml.QNode(angles, device, diff_method="parameter-shift")
-        layer = QuantumLayer(node, {"weight": 1}, shots=5)
+        layer = make(node, {"weight": 1}, shots=5)
         assert layer.qnode.device is device
         assert layer.qnode.diff_method == "parameter-shift"
         assert node.shots.total_shots is None
@@ -71,19 +76,19 @@ class TestShots:
     @pytest.mark.parametrize("shots", [0, -3])
     def test_too_few(self, shots: int) -> None:
         with pytest.raises(ArgumentError, match=f"at least 1, or None .* got {shots}"):
-            QuantumLayer(U, shots=shots)
+            make(U, shots=shots)
 
     @pytest.mark.parametrize("shots", [True, 2.5, [5, 5], "all"], ids=str)
     def test_no_number(self, shots: Any) -> None:
         with pytest.raises(ArgumentTypeError, match=r"shots: expected a whole number"):
-            QuantumLayer(U, shots=shots)
-        layer = QuantumLayer(U)
+            make(U, shots=shots)
+        layer = make(U)
         with pytest.raises(ArgumentTypeError, match=r"shots: expected a whole number"):
             layer.set_target(None, shots)
         assert layer.shots is None
 
     def test_nan_in_weights_is_seen(self) -> None:
-        layer = QuantumLayer(U, shots=10)
+        layer = make(U, shots=10)
         with torch.no_grad():
             layer.weights_0[0, 0, 0] = torch.nan
         assert layer(rows(3, 2)).isnan().all()
@@ -97,7 +102,7 @@ class TestShots:
             (Probabilities([1]), (2,)),
         ):
             circuit = U.with_readout(readout)
-            layer = QuantumLayer(circuit, target=target, shots=3)
+            layer = make(circuit, target=target, shots=3)
             assert layer(rows(1, 2)).shape == (1, *shape)
             assert layer(rows(1, 1, 2)).shape == (1, 1, *shape)
 
@@ -107,7 +112,7 @@ class TestShots:
             return qml.expval(qml.Z(0))
 
         node = qml.QNode(batched, qml.device("default.qubit", wires=1), shots=3)
-        assert QuantumLayer(node, {})(rows(1, 1)).shape == (1,)
+        assert make(node, {})(rows(1, 1)).shape == (1,)
 
 
 class TestGradients:
@@ -124,7 +129,7 @@ class TestGradients:
     def test_every_method_takes_trained_batches(self, method: str) -> None:
         gradients = []
         for name in ("backprop", method):
-            layer = QuantumLayer(U, init_method="normal", diff_method=name)
+            layer = make(U, init_method="normal", diff_method=name)
             layer.double().reset_parameters(torch.Generator().manual_seed(2))
             x = rows(3, 2).requires_grad_()
             result = layer(x)
@@ -137,12 +142,12 @@ class TestGradients:
     def test_every_method_of_a_qnode_does(self, method: Any) -> None:
         device = qml.device("default.qubit", wires=2)
         node = qml.QNode(angles, device, diff_method=method)
-        layer = QuantumLayer(node, {"weight": 1}).double()
+        layer = make(node, {"weight": 1}).double()
         x = rows(3, 2).requires_grad_()
         assert torch.autograd.gradcheck(layer, (x,))
 
     def test_lightning_multiplies_gradients_itself(self) -> None:
-        layer = QuantumLayer(U, target="lightning.qubit")
+        layer = make(U, target="lightning.qubit")
         assert layer.qnode.diff_method == "adjoint"
         x = rows(3, 2).requires_grad_()
         with qml.Tracker(layer.qnode.device) as tracker:
@@ -156,9 +161,9 @@ class TestGradients:
     def test_a_qnode_keeps_its_method(self) -> None:
         device = qml.device("default.qubit", wires=2)
         node = qml.QNode(angles, device, diff_method="adjoint")
-        layer = QuantumLayer(node, {"weight": 1})
+        layer = make(node, {"weight": 1})
         assert layer.qnode is node
-        layer = QuantumLayer(node, {"weight": 1}, diff_method="parameter-shift")
+        layer = make(node, {"weight": 1}, diff_method="parameter-shift")
         assert layer.qnode.diff_method == "parameter-shift"
         assert node.diff_method == "adjoint"
         # A device that knows no adjoint method chooses its own.
@@ -166,7 +171,7 @@ class TestGradients:
         expected = layer(x)
         layer = layer.set_target("default.mixed")
         torch.testing.assert_close(layer(x), expected)
-        layer = QuantumLayer(node, {"weight": 1}, target="default.mixed")
+        layer = make(node, {"weight": 1}, target="default.mixed")
         layer(x).sum().backward()
 
     @pytest.mark.parametrize("source", ["circuit", "qnode"])
@@ -177,11 +182,11 @@ class TestGradients:
         for method in ("adjoint", "nonsense"):
             text = f"diff_method: '{method}' does not go with default.mixed"
             with pytest.raises(ArgumentError, match=text):
-                QuantumLayer(circuit, shapes, target=device, diff_method=method)
+                make(circuit, shapes, target=device, diff_method=method)
 
     def test_none(self) -> None:
         device = qml.device("default.qubit", wires=2)
-        layer = QuantumLayer(qml.QNode(angles, device, diff_method=None), {"weight": 1})
+        layer = make(qml.QNode(angles, device, diff_method=None), {"weight": 1})
         assert layer(rows(3, 2).requires_grad_()).shape == (3,)
 
 
@@ -194,7 +199,7 @@ class TestBatches:
     def test_gates_of_many_wires_on_lightning(self, encoding: Any) -> None:
         # PennyLane's broadcast_expand leaves MultiRZ believing that it is batched.
         circuit = StronglyEntangling(2) @ encoding
-        layer = QuantumLayer(circuit)
+        layer = make(circuit)
         x = rows(3, circuit.num_inputs)
         expected = layer(x)
         torch.testing.assert_close(layer.set_target("lightning.qubit")(x), expected)
@@ -208,22 +213,22 @@ class TestBatches:
             return qml.expval(qml.X(0))
 
         node = qml.QNode(multi, qml.device(target, wires=2), diff_method=method)
-        layer = QuantumLayer(node, {})
+        layer = make(node, {})
         x = rows(3, 2).requires_grad_()
         torch.testing.assert_close(layer(x), x.prod(-1).cos())
         assert torch.autograd.gradcheck(layer, (x,))
 
     def test_doubles_stay_exact_on_lightning(self) -> None:
         # It gives Python's numbers, of which PennyLane makes torch's default type.
-        layer = QuantumLayer(AngleEncoding(2), target="lightning.qubit")
+        layer = make(AngleEncoding(2), target="lightning.qubit")
         x = rows(3, 2)
         torch.testing.assert_close(layer(x), x.cos(), rtol=0, atol=1e-14)
         assert layer(x.float()).dtype == torch.float32
         assert torch.as_tensor(0.5).dtype == torch.float32
 
     def test_auto_leaves_default_qubit_above_14_wires(self) -> None:
-        small = QuantumLayer(StronglyEntangling(14) @ AngleEncoding(14))
-        large = QuantumLayer(StronglyEntangling(15) @ AngleEncoding(15))
+        small = make(StronglyEntangling(14) @ AngleEncoding(14))
+        large = make(StronglyEntangling(15) @ AngleEncoding(15))
         assert small.qnode.device.name == "default.qubit"
         assert large.qnode.device.name == "lightning.qubit"
         assert small.target is large.target is None

@@ -56,7 +56,7 @@ def test_every_layer_moves_and_keeps_its_weights() -> None:
         (
             "nowhere",
             "keep",
-            r"unknown target 'nowhere'; available here: auto, .*lightn",
+            r"unknown target 'nowhere'; available here: auto, .*ligh",
         ),
         ("default.mixed", "keep", r"the state is known only to a state vector"),
         ("lightning.qubit", 10, r"the state is known only to a state vector"),
@@ -115,7 +115,7 @@ def test_a_device_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize("shots", [None, 20])
 def test_any_device_by_its_name(name: str, shots: int | None) -> None:
     assert name in available_targets()
-    layer = QuantumLayer(U, target=name, shots=shots)
+    layer: Any = QuantumLayer(U, target=name, shots=shots)
     x = torch.rand(3, 2, requires_grad=True)
     layer(x).sum().backward()
     assert x.grad is not None

@@ -17,22 +17,28 @@ KINDS = [qml.qnn.TorchLayer, QuantumLayer]
 DEVICE = qml.device("default.qubit", wires=2)
 
 
-def listed(inputs: Any, weights: Any) -> Any:
+def gates(inputs: Any, weights: Any) -> None:
     qml.AngleEmbedding(inputs, wires=range(2))
     qml.BasicEntanglerLayers(weights, wires=range(2))
+
+
+def listed(inputs: Any, weights: Any) -> Any:
+    gates(inputs, weights)
     return [qml.expval(qml.PauliZ(wires=i)) for i in range(2)]
 
 
 def one(inputs: Any, weights: Any) -> Any:
-    return listed(inputs, weights)[0]
+    gates(inputs, weights)
+    return qml.expval(qml.Z(0))
 
 
 def listed_once(inputs: Any, weights: Any) -> Any:
-    return listed(inputs, weights)[:1]
+    gates(inputs, weights)
+    return [qml.expval(qml.Z(0))]
 
 
 def probabilities(inputs: Any, weights: Any) -> Any:
-    listed(inputs, weights)
+    gates(inputs, weights)
     return qml.probs(wires=range(2))
 
 
