@@ -46,3 +46,11 @@ class RunError(QdlError, RuntimeError):
 
 class SerializationError(QdlError, TypeError):
     """An object cannot be saved whole."""
+
+
+class MemoryBoundError(QdlError, MemoryError):
+    """A circuit needs more memory than it may use."""
+
+
+class DoubleBackwardError(QdlError, RuntimeError):
+    """A gradient of a gradient was asked of too many wires."""

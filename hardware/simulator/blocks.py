@@ -47,6 +47,7 @@ class BlockMaker:
         phases: (turns, 2) phases of the two projectors at angle 1.
         projectors: (turns, 2, 2, 2).
         length: Turns of each wire of each block; (blocks · b · length) = turns.
+        fixed: Whether no turn has an angle.
     """
 
     size: int
@@ -54,6 +55,7 @@ class BlockMaker:
     phases: Tensor
     projectors: Tensor
     length: int
+    fixed: bool
 
     def __call__(self, angles: Tensor) -> Tensor:
         """The blocks' matrices.
@@ -148,6 +150,7 @@ class BlockList:
                     setting.tensor(np.array([t.phases for t in turns])),
                     setting.tensor(np.array([[t.first, t.second] for t in turns])),
                     length,
+                    all(turn.slot is None for turn in turns),
                 )
             )
         return makers

@@ -17,7 +17,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.circuits.errors import QdlError
+from qml_qdl.circuits.errors import DoubleBackwardError
 
 MOST_WIRES_DOUBLE_BACKWARD = 8
 """Above, a gradient of a gradient would keep every intermediate state."""
@@ -184,19 +184,17 @@ def outer_product(factors: Tensor) -> Tensor:
     Returns:
         (2ⁿ, rows), the first wire's bit leading.
     """
-    rows = factors.shape[-1]
     tail: Tensor | None = None
     while len(factors) > 1:
         if len(factors) % 2:
             last = factors[-1]
             if tail is not None:
-                last = (last[:, None] * tail).reshape(-1, rows)
+                last = (last[:, None] * tail).flatten(0, 1)
             tail, factors = last, factors[:-1]
-        pairs = factors[0::2, :, None] * factors[1::2, None]
-        factors = pairs.reshape(len(pairs), -1, rows)
+        factors = (factors[0::2, :, None] * factors[1::2, None]).flatten(1, 2)
     if tail is None:
         return factors[0]
-    return (factors[0][:, None] * tail).reshape(-1, rows)
+    return (factors[0][:, None] * tail).flatten(0, 1)
 
 
 def as_layout(values: Tensor, few_rows: bool) -> Tensor:
@@ -238,7 +236,7 @@ class PhaseStep(Step):
         phases: Tensor | None = None
         if self.singles is not None:
             turns = phases_of(self.singles @ angles)
-            phases = outer_product(turns.reshape(-1, 2, angles.shape[1]))
+            phases = outer_product(turns.unflatten(0, (turns.shape[0] // 2, 2)))
         if self.patterns is not None:
             others = phases_of(self.patterns @ angles)
             phases = others if phases is None else phases * others
@@ -294,7 +292,7 @@ def marginals(values: Tensor) -> Tensor:
     if size == 1:
         return values
     half = size // 2
-    view = values.reshape(2**half, -1, rows)
+    view = values.reshape(2**half, 2 ** (size - half), rows)
     return torch.cat([marginals(view.sum(1)), marginals(view.sum(0))])
 
 
@@ -329,7 +327,7 @@ class LocalPhaseStep(Step):
     def _times(self, state: Tensor, factors: Tensor) -> Tensor:
         length, _, rows = state.shape
         product = state.reshape(length, *self.shape, rows) * factors
-        return product.reshape(product.shape[0], -1, product.shape[-1])
+        return product.flatten(1, -2)
 
     def forward(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
         """The state times the phases."""
@@ -348,8 +346,8 @@ class LocalPhaseStep(Step):
         total = gradients[self.parameter]
         if total is not None:
             flat = from_layout(imag_of_product(gradient, state), self.batched)
-            weighted = flat.reshape(*self.shape, -1) * self.phases[..., None]
-            total[self.slot] += weighted.reshape(-1, flat.shape[1]).sum(0)
+            weighted = flat.unflatten(0, self.shape) * self.phases[..., None]
+            total[self.slot] += weighted.flatten(0, -2).sum(0)
         if not onward:
             return state, gradient
         factors = self._factors(angles)
@@ -517,10 +515,6 @@ def _differentiable(
     chosen = [t for t, need in zip(tensors, needed, strict=True) if need]
     found = iter(torch.autograd.grad(final, chosen, gradient, create_graph=True))
     return [next(found) if need else None for need in needed]
-
-
-class DoubleBackwardError(QdlError, RuntimeError):
-    """A gradient of a gradient was asked of too many wires."""
 
 
 def evolve(

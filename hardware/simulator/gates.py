@@ -141,7 +141,7 @@ _ROTATIONS: dict[str, Callable[[Any], tuple[NDArray[np.float64], str]]] = {
 }
 """For each gate of one angle: its phases at angle 1, and the axis on each wire."""
 
-_DECOMPOSED = frozenset({"Rot", "U2", "U3", "CRot"})
+_DECOMPOSED = frozenset({"Rot", "U2", "U3", "CRot", "IsingXY"})
 """Have a matrix, but are faster as the rotations they consist of."""
 
 MOST_DENSE_WIRES = 6
@@ -159,12 +159,23 @@ def is_native(operation: Any) -> bool:
     """
     if operation.name in _ROTATIONS or operation.name == "GlobalPhase":
         return True
-    if operation.name in _DECOMPOSED or not operation.has_matrix:
+    if operation.name in _DECOMPOSED or not _is_on_qubits(operation):
+        return False
+    if not operation.has_matrix:
         return False
     if operation.data and isinstance(operation, qml.ops.op_math.SymbolicOp):
         # Adjoints, powers and controls of gates with angles: best as what they wrap.
-        return not operation.has_decomposition
+        # A matrix's own gradient is kept: taken apart, it would be one of angles.
+        if not any(operation.ndim_params):
+            return not operation.has_decomposition
     return len(operation.wires) <= MOST_DENSE_WIRES or not operation.has_decomposition
+
+
+def _is_on_qubits(operation: Any) -> bool:
+    """False for gates on qutrits, also inside controls and adjoints."""
+    while isinstance(operation, qml.ops.op_math.SymbolicOp):
+        operation = operation.base
+    return not type(operation).__module__.startswith("pennylane.ops.qutrit")
 
 
 def action(gate: Gate) -> Action:

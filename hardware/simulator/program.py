@@ -35,10 +35,7 @@ from qml_qdl.hardware.simulator.schedule import (
     make_schedule,
     permutation,
 )
-from qml_qdl.hardware.simulator.setting import Setting
-
-MOST_WIRES_PATTERNS = 12
-"""Up to here the phases of all amplitudes are stored for every diagonal rotation."""
+from qml_qdl.hardware.simulator.setting import MOST_WIRES_PATTERNS, Setting
 
 
 @frozen(eq=False)
@@ -52,12 +49,31 @@ class Angles:
         arrays: Numbers of gates made of arrays, by slot; complex matrices, state
             vectors; with a leading rows dimension where they differ.
         num_rows: Number of rows; None where nothing differs from row to row.
+        row_arrays: Slots of the arrays that differ from row to row.
     """
 
     common: Tensor
     rows: Tensor
     arrays: Mapping[int, Tensor] = field(factory=dict)
     num_rows: int | None = None
+    row_arrays: frozenset[int] = frozenset()
+
+    def part(self, first: int, last: int) -> Angles:
+        """The angles of some of the rows.
+
+        Args:
+            first: The first row.
+            last: The row after the last.
+
+        Returns:
+            Views of these angles.
+        """
+        arrays = {
+            slot: array[first:last] if slot in self.row_arrays else array
+            for slot, array in self.arrays.items()
+        }
+        rows = self.rows[:, first:last]
+        return Angles(self.common, rows, arrays, last - first, self.row_arrays)
 
 
 Feed: TypeAlias = Callable[[Angles], Tensor]
@@ -411,10 +427,10 @@ def _pattern(rotation: Rotation, num_wires: int) -> NDArray[np.float64]:
 
 
 def _block_feed(maker: BlockMaker) -> Feed:
-    if maker.phases.any():
-        return lambda angles: maker(angles.common)
-    fixed = maker(maker.phases.new_zeros(1))
-    return lambda angles: fixed
+    if maker.fixed:
+        matrices = maker(maker.phases.new_zeros(1))
+        return lambda angles: matrices
+    return lambda angles: maker(angles.common)
 
 
 def _common_feed(index: Tensor) -> Feed:

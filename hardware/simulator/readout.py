@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.setting import Setting
+from qml_qdl.hardware.simulator.evolution import marginals
+from qml_qdl.hardware.simulator.setting import MOST_WIRES_PATTERNS, Setting
 
 
 class _Squares(torch.autograd.Function):
@@ -68,14 +69,58 @@ class Flip:
 
 
 @frozen(eq=False)
+class SingleZ:
+    """Words of a single Z among many wires.
+
+    Args:
+        weights: (outputs, 2n): each output's factor of each wire's two settings.
+    """
+
+    weights: Tensor
+
+    def __call__(self, state: Tensor) -> Tensor:
+        """(outputs, rows) these words' part of the expectation values."""
+        overlaps = squares(state)
+        flat = overlaps[0] if overlaps.shape[0] == 1 else overlaps[:, :, 0].T
+        return self.weights @ marginals(flat)
+
+
+@frozen(eq=False)
+class LocalWord:
+    """One Pauli word among many wires, without a number for each amplitude.
+
+    Args:
+        shape: The state's amplitudes cut at the word's wires: (gap, 2, …, 2, gap).
+        flipped: Dimensions of that shape in which X or Y flips.
+        phases: The phase of each setting of the wires, shaped (1, 2, …, 2, 1).
+        weights: (outputs, 1) each output's coefficient of the word.
+    """
+
+    shape: tuple[int, ...]
+    flipped: tuple[int, ...]
+    phases: Tensor
+    weights: Tensor
+
+    def __call__(self, state: Tensor) -> Tensor:
+        """(outputs, rows) this word's part of the expectation values."""
+        view = state.unflatten(1, self.shape)
+        if self.flipped:
+            overlaps = view.flip([1 + axis for axis in self.flipped]).conj() * view
+        else:
+            overlaps = squares(state).unflatten(1, self.shape)
+        terms = (overlaps * self.phases[..., None]).flatten(1, -2).sum(1).real
+        return self.weights * terms.reshape(1, -1)
+
+
+@frozen(eq=False)
 class Expectations:
     """Expectation values of observables made of Pauli words, all at once.
 
     Args:
-        flips: One entry for each set of wires that some word flips.
+        parts: What the values are the sum of.
     """
 
-    flips: tuple[Flip, ...]
+    parts: tuple[Flip | SingleZ | LocalWord, ...]
 
     def __call__(self, state: Tensor) -> Tensor:
         """The expectation values.
@@ -86,7 +131,7 @@ class Expectations:
         Returns:
             (outputs, rows), real.
         """
-        first, *others = [flip(state) for flip in self.flips]
+        first, *others = [part(state) for part in self.parts]
         return sum(others, start=first)
 
 
@@ -103,39 +148,88 @@ def compile_expectations(
     Returns:
         What computes their expectation values.
     """
-    weights: dict[int, NDArray[np.complex128]] = {}
+    words: dict[Any, NDArray[np.complex128]] = {}
     for output, sentence in enumerate(sentences):
         for word, coefficient in sentence.items():
-            mask, phases = _word(word, num_wires)
-            shape = (len(sentences), 2**num_wires)
-            rows = weights.setdefault(mask, np.zeros(shape, dtype=complex))
-            rows[output] += complex(qml.math.toarray(coefficient)) * phases
-    if not weights:
-        weights[0] = np.zeros((len(sentences), 2**num_wires), dtype=complex)
-    flips = []
-    for mask, rows in sorted(weights.items()):
-        sources = np.arange(2**num_wires) ^ mask
-        flips.append(
-            Flip(
-                setting.tensor(sources) if mask else None,
-                setting.tensor(rows if mask else np.ascontiguousarray(rows.real)),
-            )
+            column = words.setdefault(word, np.zeros(len(sentences), dtype=complex))
+            column[output] += complex(qml.math.toarray(coefficient))
+    if not words:
+        words[qml.pauli.PauliWord({})] = np.zeros(len(sentences), dtype=complex)
+    if num_wires <= MOST_WIRES_PATTERNS:
+        return Expectations(_flips(words, num_wires, setting))
+    return Expectations(_local(words, num_wires, setting))
+
+
+def _flips(
+    words: Mapping[Any, NDArray[np.complex128]], num_wires: int, setting: Setting
+) -> tuple[Flip, ...]:
+    weights: dict[int, NDArray[np.complex128]] = {}
+    for word, column in words.items():
+        mask, phases = _pattern(word, num_wires)
+        shape = (len(column), 2**num_wires)
+        rows = weights.setdefault(mask, np.zeros(shape, dtype=complex))
+        rows += column[:, None] * phases
+    sources = np.arange(2**num_wires)
+    return tuple(
+        Flip(
+            setting.tensor(sources ^ mask) if mask else None,
+            setting.tensor(rows if mask else np.ascontiguousarray(rows.real)),
         )
-    return Expectations(tuple(flips))
+        for mask, rows in sorted(weights.items())
+    )
 
 
-def _word(word: Any, num_wires: int) -> tuple[int, NDArray[np.complex128]]:
+def _pattern(word: Any, num_wires: int) -> tuple[int, NDArray[np.complex128]]:
     """Which wires a Pauli word flips, and the phase it gives each basis state."""
     basis = np.arange(2**num_wires)
     phases = np.ones(2**num_wires, dtype=complex)
     mask = 0
     for wire, letter in word.items():
         shift = num_wires - 1 - wire
-        signs = 1 - 2.0 * (basis >> shift & 1)
+        phases = phases * _PHASES[letter][basis >> shift & 1]
         if letter in "XY":
             mask |= 1 << shift
-        if letter == "Y":
-            phases = phases * 1j
-        if letter in "YZ":
-            phases = phases * signs
     return mask, phases
+
+
+_PHASES = {
+    "X": np.array([1, 1], dtype=complex),
+    "Y": np.array([1j, -1j]),
+    "Z": np.array([1, -1], dtype=complex),
+}
+"""What each Pauli matrix multiplies |0⟩ and |1⟩ by, before it may flip them."""
+
+
+def _local(
+    words: Mapping[Any, NDArray[np.complex128]], num_wires: int, setting: Setting
+) -> tuple[SingleZ | LocalWord, ...]:
+    singles = np.zeros((len(next(iter(words.values()))), 2 * num_wires))
+    parts: list[SingleZ | LocalWord] = []
+    for word, column in words.items():
+        if list(word.values()) == ["Z"]:
+            (wire,) = word
+            singles[:, 2 * wire] += column.real
+            singles[:, 2 * wire + 1] -= column.real
+            continue
+        shape, axes, flipped, last = [], [], [], -1
+        phases = np.ones(1, dtype=complex)
+        for wire, letter in sorted(word.items()):
+            shape += [2 ** (wire - last - 1), 2]
+            axes += [1, 2]
+            phases = np.kron(phases, _PHASES[letter])
+            if letter in "XY":
+                flipped.append(len(shape) - 1)
+            last = wire
+        shape.append(2 ** (num_wires - 1 - last))
+        kept = phases if flipped else np.ascontiguousarray(phases.real)
+        parts.append(
+            LocalWord(
+                tuple(shape),
+                tuple(flipped),
+                setting.tensor(kept).reshape(*axes, 1),
+                setting.tensor(np.ascontiguousarray(column.real))[:, None],
+            )
+        )
+    if singles.any() or not parts:
+        parts.append(SingleZ(setting.tensor(singles)))
+    return tuple(parts)

@@ -13,6 +13,10 @@ from torch import Tensor
 MANY_ROWS = 16
 """From here on rows are the last dimension of states."""
 
+MOST_WIRES_PATTERNS = 12
+"""Up to here numbers for every amplitude are stored for every diagonal rotation and
+every Pauli word that is read out."""
+
 MOST_WIRES_WHOLE = 7
 """Up to here a run of gates common to all rows may become one matrix."""
 

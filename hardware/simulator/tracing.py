@@ -260,7 +260,9 @@ class TracedCircuit:
             found = torch.vmap(self.rows.graph, in_dims=axes)(*data, *weights)
         rows, row_arrays = self.rows([x.T for x in data] or [like], found)
         count = None if inputs is None else inputs.shape[0]
-        return Angles(common[:, 0], rows, {**arrays, **row_arrays}, count)
+        return Angles(
+            common[:, 0], rows, {**arrays, **row_arrays}, count, frozenset(row_arrays)
+        )
 
 
 def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:

@@ -72,13 +72,13 @@ Model = Annotated[
         "quanvolution reads images, dressed reads tables; auto looks at the data.",
     ),
 ]
-Channels = Annotated[
-    int, _option("Model", "Feature maps of the quantum convolution.", min=1)
-]
+Channels = Annotated[int, _option("Model", "Feature maps of the quanvolution.", min=1)]
 KernelSize = Annotated[
-    int, _option("Model", "Side of its square window, in pixels.", min=1)
+    int, _option("Model", "Side of the quanvolution's square window, in pixels.", min=1)
 ]
-Stride = Annotated[int, _option("Model", "Step of its window, in pixels.", min=1)]
+Stride = Annotated[
+    int, _option("Model", "Step of the quanvolution's window, in pixels.", min=1)
+]
 Layers = Annotated[
     int | None,
     _option("Model", "Layers of the circuit.", min=1, show_default="the model's own"),

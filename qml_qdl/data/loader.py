@@ -88,15 +88,6 @@ class ResumableLoader:
             len(self._labels), generator=torch.Generator().manual_seed(mixed)
         )
 
-    def set_epoch(self, epoch: int) -> None:
-        """Makes the next loop begin at the start of an epoch.
-
-        Args:
-            epoch: The epoch, from 0.
-        """
-        check_count("epoch", epoch, minimum=0)
-        self._epoch, self._position, self._resuming = epoch, 0, True
-
     def state_dict(self) -> dict[str, Any]:
         """Returns seed, epoch and position (batches given out in this epoch)."""
         return {

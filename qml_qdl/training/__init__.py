@@ -1,4 +1,19 @@
-"""Training: fit a model, compare it with its twin and rivals, run it elsewhere."""
+"""Training: fit a model, compare it with its twin and rivals, run it elsewhere.
+
+One's own script needs a few lines:
+
+    from qml_qdl.data import load, split
+    from qml_qdl.models import QuanvolutionClassifier
+    from qml_qdl.training import TrainingOptions, accuracy, fit, predict
+
+    parts = split(load("digits"), seed=0)
+    model = QuanvolutionClassifier((1, 8, 8), num_classes=10)
+    result = fit(model, parts, TrainingOptions(epochs=10), seed=0, progress=True)
+    print(f"{result.test_accuracy:.1%} after {result.seconds:.0f} s")
+    print(accuracy(predict(model, parts.validation), parts.validation))
+
+`train` does the whole comparison that `qml-qdl train` does.
+"""
 
 from qml_qdl.training.evaluation import Evaluation, evaluate
 from qml_qdl.training.experiment import begin, carry_on, train

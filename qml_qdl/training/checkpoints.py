@@ -141,12 +141,6 @@ class ExactResume(Callback):
         self._loader = loader
         self._loaded: dict[str, Any] | None = None
 
-    def on_train_epoch_start(
-        self, trainer: Trainer, pl_module: LightningModule
-    ) -> None:
-        """Begins an epoch; not called where one is continued in the middle."""
-        self._loader.set_epoch(trainer.current_epoch)
-
     def state_dict(self) -> dict[str, Any]:
         """Returns all states as numbers and tensors."""
         # The global generator is the point here.

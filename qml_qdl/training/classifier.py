@@ -34,7 +34,10 @@ class Classifier(LightningModule):
         self.options = options
         for part in ("train", "val"):
             accuracy = MulticlassAccuracy(num_classes, average="micro")
-            for name, metric in (("loss", MeanMetric()), ("accuracy", accuracy)):
+            for name, metric in (
+                ("loss", MeanMetric(nan_strategy="disable")),
+                ("accuracy", accuracy),
+            ):
                 metric.persistent(True)
                 setattr(self, f"{part}_{name}", metric)
 

@@ -84,8 +84,8 @@ def fit(
         Accuracies, parameters, seconds and the history.
 
     Raises:
-        RunError: The folder holds a training and `resume` is False, or its
-            checkpoint is damaged or does not fit.
+        RunError: The folder holds a training and `resume` is False, its checkpoint
+            is damaged or does not fit, or the training diverged.
         KeyboardInterrupt: The user pressed Ctrl-C; checkpoints stay.
 
     Example:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from qml_qdl.circuits.errors import RunError
 from qml_qdl.training.checkpoints import write_atomically
 
 COLUMNS = (
@@ -92,12 +94,21 @@ class Recorder(Checkpoint):
             trainer.save_checkpoint(self.folder / LAST)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds the epoch to the history and writes all three files."""
+        """Adds the epoch to the history and writes all three files.
+
+        Raises:
+            RunError: The loss is no finite number any more.
+        """
         row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
             **{name: float(trainer.callback_metrics[name]) for name in COLUMNS[2:]},
         }
+        if not math.isfinite(row["train_loss"]):
+            raise RunError(
+                f"learning_rate: the loss is {row['train_loss']} after epoch "
+                f"{row['epoch'] + 1}, training has diverged; try a smaller one"
+            )
         self.history.append(row)
         self._stopped = trainer.should_stop
         if self.best is row:

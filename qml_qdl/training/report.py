@@ -104,7 +104,8 @@ _FOOTNOTES = (
     "Accuracy: mean ± standard deviation over seeds (initial weights and order of the",
     "rows; the split is the same). Networks keep the epoch with the best validation",
     "accuracy; nothing was chosen by the test part. Seconds: wall-clock time of one",
-    "training that led to its last epoch, without work lost to an interruption.",
+    "training that led to its last epoch, without work lost to an interruption; for",
+    "the last three, of fitting and testing.",
 )
 
 

@@ -90,7 +90,11 @@ class Run:
                 for package in ("qml-qdl", "pennylane", "torch", "lightning")
             },
         }
-        write_json(folder / CONFIG, config)
+        try:
+            write_json(folder / CONFIG, config)
+        except BaseException:
+            folder.rmdir()
+            raise
         return run
 
     @classmethod

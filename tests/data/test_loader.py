@@ -87,15 +87,6 @@ def test_a_loop_left_early_is_an_epoch() -> None:
     assert source.state_dict()["epoch"] == 1
 
 
-def test_set_epoch_begins_at_its_start() -> None:
-    source, other = loader(), loader()
-    for _ in range(3):
-        expected = rows_of(list(source))
-    next(iter(other))
-    other.set_epoch(2)
-    assert rows_of(list(other)) == expected
-
-
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [

@@ -145,6 +145,16 @@ def test_ctrl_c_stays_an_interrupt_and_can_be_continued(
     assert result.history == whole.history
 
 
+def test_a_training_that_diverges_is_told(iris: Split, tmp_path: Path) -> None:
+    class Overflowing(torch.nn.Linear):
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            return super().forward(input) * torch.inf
+
+    with pytest.raises(RunError, match="after epoch 1, training has diverged; try a"):
+        fit(Overflowing(4, 3), iris, options(2), folder=tmp_path)
+    assert not list(tmp_path.glob("*.ckpt"))
+
+
 def test_an_error_in_the_model_is_not_swallowed(iris: Split) -> None:
     class Broken(torch.nn.Linear):
         def forward(self, input: torch.Tensor) -> torch.Tensor:

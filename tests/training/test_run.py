@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,20 @@ def test_results_survive(run: Run) -> None:
     assert back is not None
     assert back.predictions.tolist() == [0, 1, 2]
     assert (back.validation_accuracy, back.seconds) == (0.8, 1.5)
+
+
+def test_a_full_disk_leaves_no_half_made_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            Run.create(RunOptions(), load("iris"), runs_dir=tmp_path, name="r")
+    assert not list(tmp_path.iterdir())
+    Run.create(RunOptions(), load("iris"), runs_dir=tmp_path, name="r")
 
 
 def test_a_damaged_result_is_noticed(run: Run) -> None:

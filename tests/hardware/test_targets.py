@@ -1,0 +1,158 @@
+"""Targets: names, the devices behind them, and what is said of unknown ones."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pennylane as qml
+import pytest
+
+from qml_qdl.circuits.errors import ArgumentTypeError, QdlError, TargetError
+from qml_qdl.hardware import available_targets, make_device
+from qml_qdl.hardware.targets import (
+    MOST_WIRES_BATCHED,
+    STATE_VECTOR_DEVICES,
+    choose_target,
+    has_fast_adjoint,
+    has_state_vector,
+    takes_batches,
+)
+
+
+def test_all_installed_devices_are_available() -> None:
+    targets = available_targets()
+    assert targets[0] == "auto"
+    assert set(targets[1:]) == set(qml.plugin_devices)
+    assert list(targets[1:]) == sorted(targets[1:])
+    assert {"default.qubit", "default.mixed", "lightning.qubit"} <= set(targets)
+
+
+@pytest.mark.parametrize(
+    ("wires", "name"),
+    [
+        (0, "default.qubit"),
+        (1, "default.qubit"),
+        (MOST_WIRES_BATCHED, "default.qubit"),
+        (MOST_WIRES_BATCHED + 1, "lightning.qubit"),
+        (20, "lightning.qubit"),
+    ],
+)
+def test_auto(wires: int, name: str) -> None:
+    assert choose_target(wires) == name
+    assert make_device("auto", range(wires) if wires else None).name == name
+
+
+@pytest.mark.parametrize("name", ["default.qubit", "lightning.qubit", "default.mixed"])
+@pytest.mark.parametrize("wires", [range(3), ["b", "a"], [2, 0], None], ids=str)
+def test_a_device_by_its_name(name: str, wires: Any) -> None:
+    device = make_device(name, wires)
+    assert device.name == name
+    assert device.wires == (None if wires is None else qml.wires.Wires(list(wires)))
+    # Each call makes a new one: nothing is shared behind the user's back.
+    assert make_device(name, wires) is not device
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted"),
+    [(2, [0, 1]), (3, [2]), (["b", "a"], ["a"]), (None, [5]), (2, None), (2, [])],
+    ids=str,
+)
+def test_a_device_comes_back_as_it_is(own: Any, wanted: Any) -> None:
+    device = qml.device("default.qubit", wires=own)
+    assert make_device(device, wanted) is device
+
+
+@pytest.mark.parametrize(("own", "wanted"), [(1, [0, 1]), (["a"], ["b"])], ids=str)
+def test_a_device_that_lacks_wires(own: Any, wanted: Any) -> None:
+    device = qml.device("default.qubit", wires=own)
+    with pytest.raises(TargetError, match=r"needs the wires .* default\.qubit has .*"):
+        make_device(device, wanted)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "", "Default.Qubit", "lightning"])
+def test_an_unknown_name_lists_the_known(name: str) -> None:
+    with pytest.raises(TargetError, match=f"unknown target '{name}'; av") as caught:
+        make_device(name, range(2))
+    for target in available_targets():
+        assert target in str(caught.value)
+
+
+@pytest.mark.parametrize("target", [None, 3, ["default.qubit"], qml.device], ids=str)
+def test_neither_name_nor_device(target: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"target: expected a target's name or"):
+        make_device(target, range(2))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("no stim"),
+        ValueError("no GPU"),
+        TypeError("no wires"),
+        qml.exceptions.DeviceError("not here"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_device_that_cannot_be_made(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(qml, "device", fail)
+    text = f"target: 'default.qubit' cannot be made here: {error}"
+    with pytest.raises(TargetError, match=text) as caught:
+        make_device("default.qubit", range(2))
+    assert caught.value.__cause__ is error
+
+
+def test_errors_are_the_librarys_and_pickle() -> None:
+    with pytest.raises(QdlError) as caught:
+        make_device("nowhere", None)
+    assert isinstance(caught.value, ValueError)
+    for twin in (pickle.loads(pickle.dumps(caught.value)), copy.copy(caught.value)):
+        assert str(twin) == str(caught.value)
+
+
+def test_what_devices_can() -> None:
+    qubit, lightning, mixed = (
+        make_device(name, range(2))
+        for name in ("default.qubit", "lightning.qubit", "default.mixed")
+    )
+    assert has_state_vector(qubit)
+    assert has_state_vector(lightning)
+    assert not has_state_vector(mixed)
+    assert not has_fast_adjoint(qubit)
+    assert has_fast_adjoint(lightning)
+    assert takes_batches(qubit)
+    assert not takes_batches(lightning)
+    assert takes_batches(mixed)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(STATE_VECTOR_DEVICES) & set(qml.plugin_devices))
+)
+def test_state_vector_devices_return_the_state(name: str) -> None:
+    @qml.qnode(make_device(name, range(2)))  # type: ignore[untyped-decorator]
+    def state() -> Any:
+        qml.X(1)
+        return qml.state()
+
+    assert [abs(round(number)) for number in state().real] == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["default.qubit", "lightning.qubit", "default.mixed"])
+def test_who_takes_batches_apart(name: str) -> None:
+    device = make_device(name, range(1))
+
+    @qml.qnode(device)  # type: ignore[untyped-decorator]
+    def turned(angles: Any) -> Any:
+        qml.RX(angles, wires=0)
+        return qml.expval(qml.Z(0))
+
+    with qml.Tracker(device) as tracker:
+        turned(qml.numpy.array([0.1, 0.2, 0.3]))
+    runs = tracker.totals.get("simulations", tracker.totals["executions"])
+    assert (runs == 1) == takes_batches(device)
