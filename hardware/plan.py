@@ -40,7 +40,7 @@ class Structure:
     Args:
         num_wires: Number of wires.
         gates: Gates in the order of application.
-        measurements: What tells each measurement from others.
+        measurements: What tells each measurement from others but its numbers.
     """
 
     num_wires: int
@@ -107,7 +107,7 @@ def make_plan(tape: Any, wires: Sequence[Hashable]) -> Plan:
     measurements = tuple(
         qml.map_wires(measurement, positions) for measurement in tape.measurements
     )
-    keys = tuple(measurement.hash for measurement in measurements)
+    keys = tuple(measurement_key(measurement) for measurement in measurements)
     structure = Structure(len(positions), tuple(gates), keys)
     return Plan(structure, tuple(angles), tuple(batched), measurements)
 
@@ -133,25 +133,85 @@ def operation_key(operation: Any) -> Hashable:
     Returns:
         A hashable key.
     """
-    hyperparameters = tuple(
-        (name, _constant_key(value))
-        for name, value in sorted(operation.hyperparameters.items())
+    hyperparameters: Any = operation.hyperparameters
+    wrapped = isinstance(operation, qml.ops.op_math.SymbolicOp)
+    if wrapped:  # its numbers are those of its base
+        hyperparameters = {k: v for k, v in hyperparameters.items() if k != "base"}
+    elif isinstance(operation, qml.ops.CompositeOp):
+        hyperparameters = dict(enumerate(map(_operand_key, operation.operands)))
+    constants = _constant_key(hyperparameters)
+    inner = _operand_key(operation.base) if wrapped else None
+    shapes = tuple(map(qml.math.ndim, operation.data)) if operation.data else ()
+    if operation.batch_size is not None:
+        shapes = tuple(operation.ndim_params)
+    return (type(operation).__name__, operation.name, shapes, constants, inner)
+
+
+def _operand_key(operation: Any) -> Hashable:
+    return (operation_key(operation), tuple(operation.wires))
+
+
+def measurement_key(measurement: Any) -> Hashable:
+    """All that tells a measurement from others but the numbers of its observable.
+
+    Args:
+        measurement: A PennyLane measurement on wire positions.
+
+    Returns:
+        A hashable key.
+    """
+    observable = measurement.obs
+    options = tuple(
+        (name, _constant_key(getattr(measurement, name)))
+        for name in ("log_base", "all_outcomes", "seed", "mv", "dtype")
+        if getattr(measurement, name, None) is not None
     )
-    shapes = tuple(operation.ndim_params) if operation.data else ()
-    return (type(operation).__name__, operation.name, shapes, hyperparameters)
+    return (
+        type(measurement).__name__,
+        tuple(measurement.wires),
+        None if observable is None else observable_key(observable),
+        options,
+    )
+
+
+def observable_key(observable: Any) -> Hashable:
+    """All that tells an observable from others but its numbers.
+
+    Args:
+        observable: A PennyLane operator on wire positions.
+
+    Returns:
+        Its Pauli words in order where it consists of such; else what it is made of.
+    """
+    if observable.pauli_rep is not None:
+        return tuple(tuple(word.items()) for word in observable.pauli_rep)
+    shapes = tuple(tuple(qml.math.shape(number)) for number in observable.data)
+    return (operation_key(observable), tuple(observable.wires), shapes)
+
+
+@frozen(eq=False)
+class _Itself:
+    """A key that is equal to nothing but itself."""
+
+    value: Any
 
 
 def _constant_key(value: Any) -> Hashable:
     if isinstance(value, qml.operation.Operator):
-        return (operation_key(value), tuple(value.wires))
+        numbers = tuple(_constant_key(number) for number in value.data)
+        return (operation_key(value), tuple(value.wires), numbers)
+    if isinstance(value, qml.ops.MeasurementValue):
+        wires = tuple(measurement.wires for measurement in value.measurements)
+        return (_constant_key(list(value.items())), wires)
     if isinstance(value, list | tuple):
         return tuple(_constant_key(item) for item in value)
     if isinstance(value, dict):
-        return tuple((k, _constant_key(v)) for k, v in sorted(value.items()))
+        items = sorted(value.items(), key=lambda item: repr(item[0]))
+        return tuple((key, _constant_key(item)) for key, item in items)
     if isinstance(value, np.ndarray):
         return (value.shape, value.dtype.str, value.tobytes())
     try:
         hash(value)
     except TypeError:
-        return repr(value)
+        return _Itself(value)
     return value  # type: ignore[no-any-return]

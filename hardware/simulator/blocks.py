@@ -8,10 +8,10 @@ import numpy as np
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.evolution import phases_of
 from qml_qdl.hardware.simulator.gates import IDENTITY
 from qml_qdl.hardware.simulator.schedule import Product, Turn
 from qml_qdl.hardware.simulator.setting import Setting
+from qml_qdl.hardware.simulator.states import phases_of
 
 BLOCK_WIRES = 4
 """Wires of a block: 16×16 products make the best use of a processor (measured)."""

@@ -25,7 +25,7 @@ from pennylane.transforms import defer_measurements
 from pennylane.transforms.core import CompilePipeline
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.simulator.gates import is_native
+from qml_qdl.hardware.simulator.gates import decomposition, is_native
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 
 _OWN_METHODS = ("best", "backprop", "adjoint", "device")
@@ -79,6 +79,14 @@ class SimulatorDevice(Device):
         if execution_config is None:
             return True
         if execution_config.gradient_method not in _OWN_METHODS:
+            return False
+        if (
+            execution_config.gradient_method == "backprop"
+            and execution_config.interface == qml.math.Interface.NUMPY
+            and execution_config.use_device_jacobian_product is None
+        ):
+            # Backpropagation is torch's. A new QNode, which does not know its interface
+            # yet and says "numpy", has decided on the Jacobian product and gets a yes.
             return False
         return circuit is None or not circuit.shots
 
@@ -146,6 +154,7 @@ class SimulatorDevice(Device):
             decompose,
             stopping_condition=is_native,
             skip_initial_state_prep=True,
+            decomposer=decomposition,
             device_wires=self.wires,
             name=self.name,
         )
@@ -172,8 +181,11 @@ class SimulatorDevice(Device):
             One result for each tape: torch tensors where torch's gradients flow
             through, else NumPy arrays.
         """
-        results = tuple(run_tape(tape, self._cache, self._rng) for tape in circuits)
         config = execution_config or ExecutionConfig()
+        mode = config.mcm_config.postselect_mode
+        results = tuple(
+            run_tape(tape, self._cache, self._rng, mode) for tape in circuits
+        )
         if config.interface == qml.math.Interface.TORCH:
             return results
         return _as_numpy(results)
@@ -242,5 +254,3 @@ def _as_numpy(results: Any) -> Any:
     if isinstance(results, tuple | list):
         return type(results)(_as_numpy(result) for result in results)
     return results
-
-

@@ -17,6 +17,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.hardware.plan import Gate
+from qml_qdl.hardware.simulator.decompositions import TAKEN_APART
 
 Matrix: TypeAlias = NDArray[np.complex128]
 
@@ -141,8 +142,14 @@ _ROTATIONS: dict[str, Callable[[Any], tuple[NDArray[np.float64], str]]] = {
 }
 """For each gate of one angle: its phases at angle 1, and the axis on each wire."""
 
-_DECOMPOSED = frozenset({"Rot", "U2", "U3", "CRot", "IsingXY"})
+_DECOMPOSED = frozenset(
+    {"Rot", "U2", "U3", "CRot", "IsingXY", "OrbitalRotation", "FermionicSWAP"}
+    | TAKEN_APART.keys()
+)
 """Have a matrix, but are faster as the rotations they consist of."""
+
+_OBSERVABLES = frozenset({"Hermitian", "SparseHamiltonian"})
+"""Have a matrix, but it is not that of a gate."""
 
 MOST_DENSE_WIRES = 6
 """Wider gates are taken apart, if they can be."""
@@ -155,27 +162,105 @@ def is_native(operation: Any) -> bool:
         operation: A PennyLane operation.
 
     Returns:
-        False where it must be decomposed first.
+        False where it must be decomposed first, by `decomposition`.
     """
-    if operation.name in _ROTATIONS or operation.name == "GlobalPhase":
+    if _is_rotation(operation) or operation.name == "GlobalPhase":
         return True
-    if operation.name in _DECOMPOSED or not _is_on_qubits(operation):
-        return False
-    if not operation.has_matrix:
+    if operation.name == "Identity":
+        return len(operation.wires) > 0
+    if not _is_gate(operation) or not operation.has_matrix:
         return False
     if operation.data and isinstance(operation, qml.ops.op_math.SymbolicOp):
         # Adjoints, powers and controls of gates with angles: best as what they wrap.
-        # A matrix's own gradient is kept: taken apart, it would be one of angles.
-        if not any(operation.ndim_params):
-            return not operation.has_decomposition
+        # A matrix keeps its own gradient: taken apart, it would be one of angles.
+        dimensions = _innermost(operation).ndim_params
+        if operation.has_decomposition and not any(dimensions):
+            return False
     return len(operation.wires) <= MOST_DENSE_WIRES or not operation.has_decomposition
 
 
-def _is_on_qubits(operation: Any) -> bool:
-    """False for gates on qutrits, also inside controls and adjoints."""
-    while isinstance(operation, qml.ops.op_math.SymbolicOp):
+def decomposition(operation: Any) -> list[Any]:
+    """What an operation consists of that is not native.
+
+    Args:
+        operation: A PennyLane operation.
+
+    Returns:
+        Its decomposition; where it has none, or one that needs to know its numbers,
+        its matrix.
+
+    Raises:
+        DecompositionUndefinedError: The simulator cannot run it.
+    """
+    inner = _innermost(operation)
+    if operation.name in TAKEN_APART:
+        return TAKEN_APART[operation.name](operation)
+    if isinstance(operation, qml.ops.Controlled) and (
+        operation.base.name in _DECOMPOSED and len(operation.base.wires) < 3
+    ):
+        return [
+            qml.ctrl(gate, operation.control_wires, operation.control_values)
+            for gate in decomposition(operation.base)
+        ]
+    if operation is not inner or not isinstance(operation, qml.ops.Exp):
+        if operation.has_decomposition:
+            return list(operation.decomposition())
+    if operation.has_matrix and isinstance(inner, qml.ops.Exp):
+        matrix = operation.matrix(wire_order=operation.wires)
+        return [qml.QubitUnitary(matrix, operation.wires, unitary_check=False)]
+    raise qml.operation.DecompositionUndefinedError
+
+
+_SIMPLE_WRAPPERS = (qml.ops.Controlled, qml.ops.Pow, qml.ops.op_math.Adjoint)
+
+
+def _is_rotation(operation: Any) -> bool:
+    """Whether `rotation` knows it."""
+    while isinstance(operation, _SIMPLE_WRAPPERS) and operation.name not in _ROTATIONS:
+        if isinstance(operation, qml.ops.Pow) and not isinstance(
+            operation.z, int | float
+        ):
+            return False
         operation = operation.base
-    return not type(operation).__module__.startswith("pennylane.ops.qutrit")
+    return operation.name in _ROTATIONS
+
+
+def _rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
+    """Phases at angle 1, and the axis on each wire.
+
+    A control is an axis Z, and lets the phases be only where it has its value; an
+    adjoint turns them round, a power multiplies them.
+    """
+    if operation.name in _ROTATIONS:
+        return _ROTATIONS[operation.name](operation)
+    phases, word = _rotation(operation.base)
+    if isinstance(operation, qml.ops.Pow):
+        return operation.z * phases, word
+    if isinstance(operation, qml.ops.op_math.Adjoint):
+        return -phases, word
+    active = np.ones(1)
+    for value in operation.control_values:
+        active = np.kron(active, np.array([not value, value], dtype=float))
+    return np.kron(active, phases), "Z" * len(operation.control_values) + word
+
+
+def _innermost(operation: Any) -> Any:
+    """What adjoints, powers and controls are around."""
+    while isinstance(operation, _SIMPLE_WRAPPERS):
+        operation = operation.base
+    return operation
+
+
+def _is_gate(operation: Any) -> bool:
+    """False for what must be decomposed, acts on qutrits, or is only an observable."""
+    operation = _innermost(operation)
+    ops = qml.ops
+    return not (
+        isinstance(operation, ops.CompositeOp | ops.SProd | ops.Exp)
+        or operation.name in _DECOMPOSED
+        or operation.name in _OBSERVABLES
+        or type(operation).__module__.startswith("pennylane.ops.qutrit")
+    )
 
 
 def action(gate: Gate) -> Action:
@@ -190,12 +275,14 @@ def action(gate: Gate) -> Action:
     operation, wires = gate.operation, gate.wires
     if operation.name == "GlobalPhase":
         return Rotation((0,), gate.slots[0], np.array([-1.0, -1.0]), (IDENTITY,))
-    if operation.name in _ROTATIONS:
-        phases, word = _ROTATIONS[operation.name](operation)
+    if _is_rotation(operation):
+        phases, word = _rotation(operation)
         bases = tuple(BASES[letter] for letter in word)
         return Rotation(wires, gate.slots[0], phases, bases)
+    if operation.name == "Identity":
+        return Constant(wires[0], IDENTITY)
     if gate.slots:
-        return Dense(wires, gate.slots, operation)
+        return Dense(wires, gate.slots, _plain(operation))
     matrix = np.asarray(operation.matrix(), dtype=complex)
     if len(wires) == 1:
         return Constant(wires[0], matrix)
@@ -204,3 +291,15 @@ def action(gate: Gate) -> Action:
         sources = filled.argmax(1)
         return Monomial(wires, sources, matrix[np.arange(len(matrix)), sources])
     return Dense(wires, (), operation, matrix)
+
+
+def _plain(operation: Any) -> Any:
+    """The same operation, of a kind that takes new numbers without loss.
+
+    PennyLane forgets a `ControlledQubitUnitary`'s control values (0.45).
+    """
+    if isinstance(operation, qml.ControlledQubitUnitary):
+        return qml.ops.Controlled(
+            operation.base, operation.control_wires, operation.control_values
+        )
+    return operation

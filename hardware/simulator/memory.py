@@ -61,9 +61,7 @@ def rows_at_once(
     return allowed // row
 
 
-def in_chunks(
-    run: Callable[[int, int], Any], rows: int, most: int
-) -> list[Any]:
+def in_chunks(run: Callable[[int, int], Any], rows: int, most: int) -> list[Any]:
     """Runs rows in chunks, of which backward keeps only the angles.
 
     Args:
@@ -84,5 +82,3 @@ def in_chunks(
         )
         for start in range(0, rows, most)
     ]
-
-

@@ -12,8 +12,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.evolution import marginals
 from qml_qdl.hardware.simulator.setting import MOST_WIRES_PATTERNS, Setting
+from qml_qdl.hardware.simulator.states import marginals
 
 
 class _Squares(torch.autograd.Function):

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits import Circuit
+from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
-from qml_qdl.hardware.simulator.program import Angles, Program, compile_structure
+from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
 from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.tracing import TracedCircuit, trace_circuit

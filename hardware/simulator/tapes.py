@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 import numpy as np
 import pennylane as qml
 import torch
-from pennylane.devices.qubit import measure, measure_with_samples
+from pennylane.devices.qubit import measure_with_samples
+from pennylane.devices.qubit.simulate import _FlexShots
 from torch import Tensor
 
+from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.plan import Plan, make_plan
-from qml_qdl.hardware.simulator.program import Angles, Program, compile_structure
-from qml_qdl.hardware.simulator.readout import (
-    Expectations,
-    compile_expectations,
-    squares,
-)
+from qml_qdl.hardware.simulator.compiler import compile_structure
+from qml_qdl.hardware.simulator.observables import Reader
+from qml_qdl.hardware.simulator.program import Angles, Program
+from qml_qdl.hardware.simulator.readout import squares
 from qml_qdl.hardware.simulator.setting import Setting
 
 Value = TypeVar("Value")
@@ -52,7 +52,12 @@ class ProgramCache:
         return value
 
 
-def run_tape(tape: Any, cache: ProgramCache, rng: np.random.Generator) -> Any:
+def run_tape(
+    tape: Any,
+    cache: ProgramCache,
+    rng: np.random.Generator,
+    postselect_mode: str | None = None,
+) -> Any:
     """Runs a tape of native gates.
 
     Args:
@@ -60,15 +65,20 @@ def run_tape(tape: Any, cache: ProgramCache, rng: np.random.Generator) -> Any:
             NumPy arrays.
         cache: Where programs are kept.
         rng: Where samples come from.
+        postselect_mode: With shots: None or "hw-like" discards the shots that a
+            postselection rejects, "fill-shots" keeps their number.
 
     Returns:
         One result, or a tuple for several measurements, as PennyLane devices return
         them: torch tensors without shots, NumPy arrays with.
+
+    Raises:
+        TargetError: A postselection with shots cannot be done.
     """
-    tape = tape.map_to_standard_wires()
-    plan = make_plan(tape, range(len(tape.wires)))
+    tape = _with_vector(tape.map_to_standard_wires())
+    plan = make_plan(tape, range(max(1, len(tape.wires))))
     tensors = [_tensor(angle) for angle in plan.angles]
-    dtype, device = _precision(tensors)
+    dtype, device = _precision(plan.angles, tensors)
     rows = _num_rows(plan, tensors)
     setting = Setting.of(dtype, device, rows, plan.structure.num_wires)
     key = (plan.structure, plan.batched, setting)
@@ -76,15 +86,29 @@ def run_tape(tape: Any, cache: ProgramCache, rng: np.random.Generator) -> Any:
         key, lambda: compile_structure(plan.structure, plan.batched, setting)
     )
     state = program(_angles(program, plan, tensors, rows, setting))
-    kept = None
+    shots = tape.shots
     if not program.unitary:
         # Only a projection shortens a state: what it kept is the chance of that.
         kept = squares(state).sum(1, keepdim=True)
         state = state / kept.sqrt()
-    if tape.shots:
-        return _sampled(tape, state, rows, rng, kept)
-    results = _analytic(plan, state, rows, setting, cache)
+        if shots and postselect_mode != "fill-shots":
+            shots = _kept_shots(shots, kept, rows, rng)
+    if shots:
+        return _sampled(tape.measurements, shots, state, rows, rng)
+    reader = Reader(state, rows, setting, cache.get)
+    results = reader.read_all(plan.measurements)
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _with_vector(tape: Any) -> Any:
+    """The tape, beginning with a state that is data if it begins with one."""
+    if not tape.operations or tape.operations[0].data:
+        return tape
+    first, *others = tape.operations
+    if not isinstance(first, qml.operation.StatePrepBase):
+        return tape
+    vector = first.state_vector(wire_order=first.wires).reshape(-1)
+    return tape.copy(operations=[qml.StatePrep(vector, first.wires), *others])
 
 
 def _tensor(angle: Any) -> Tensor:
@@ -93,10 +117,20 @@ def _tensor(angle: Any) -> Tensor:
     return torch.as_tensor(np.asarray(qml.math.unwrap(angle)))
 
 
-def _precision(tensors: Sequence[Tensor]) -> tuple[torch.dtype, torch.device]:
-    """float32 if all numbers are; and where they are."""
-    dtypes = {t.dtype.to_real() for t in tensors if t.is_floating_point() or t.is_complex()}
-    single = dtypes == {torch.float32}
+def _precision(
+    angles: Sequence[Any], tensors: Sequence[Tensor]
+) -> tuple[torch.dtype, torch.device]:
+    """float32 if all numbers are that have a precision; and where they are.
+
+    As in torch, Python's numbers have none; beside tensors, NumPy's have none.
+    """
+    dtypes: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
+    for angle, tensor in zip(angles, tensors, strict=True):
+        if type(angle) not in (int, float, complex) and (
+            tensor.is_floating_point() or tensor.is_complex()
+        ):
+            dtypes[isinstance(angle, Tensor)].add(tensor.dtype.to_real())
+    single = (dtypes[True] or dtypes[False]) == {torch.float32}
     devices = [t.device for t in tensors if t.device.type != "cpu"]
     device = devices[0] if devices else torch.device("cpu")
     return torch.float32 if single else torch.float64, device
@@ -126,77 +160,43 @@ def _angles(
         torch.stack(each) if each else empty,
         {s: t.to(device) for s, t in enumerate(tensors) if s not in scalar},
         rows,
+        frozenset(s for s, own in enumerate(plan.batched) if own and s not in scalar),
     )
 
 
-def as_pennylane_state(state: Tensor, rows: int | None) -> Tensor:
-    """A state in PennyLane's shape.
-
-    Args:
-        state: (L, 2ⁿ, T).
-        rows: Number of rows; None where there is no such dimension.
-
-    Returns:
-        (2, …, 2), or (rows, 2, …, 2).
-    """
-    wires = state.shape[1].bit_length() - 1
-    flat = state[0].T if state.shape[0] == 1 else state[:, :, 0]
-    if rows is None:
-        return flat[0].reshape((2,) * wires)
-    return flat.expand(rows, -1).reshape(rows, *(2,) * wires)
-
-
-def _analytic(
-    plan: Plan, state: Tensor, rows: int | None, setting: Setting, cache: ProgramCache
-) -> list[Tensor]:
-    results: dict[int, Tensor] = {}
-    fast = [i for i, m in enumerate(plan.measurements) if _is_pauli_expectation(m)]
-    if fast:
-        words = [plan.measurements[i].obs.pauli_rep for i in fast]
-        keys = tuple(plan.structure.measurements[i] for i in fast)
-        wires = plan.structure.num_wires
-        expectations: Expectations = cache.get(
-            (keys, wires, setting), lambda: compile_expectations(words, wires, setting)
+def _kept_shots(
+    shots: Any, kept: Tensor, rows: int | None, rng: np.random.Generator
+) -> Any:
+    """How many shots a postselection keeps: as on a machine, by chance."""
+    if rows is not None:
+        raise TargetError(
+            f"shots: a postselection keeps other numbers of shots of each of the {rows} "
+            "rows; use postselect_mode='fill-shots', no shots, or one row at a time"
         )
-        values = expectations(state)
-        for index, value in zip(fast, values, strict=True):
-            results[index] = value[0] if rows is None else value.expand(rows)
-    others = [i for i in range(len(plan.measurements)) if i not in results]
-    if others:
-        shaped = as_pennylane_state(state, rows)
-        for index in others:
-            measurement = plan.measurements[index]
-            results[index] = measure(measurement, shaped, rows is not None)
-    return [results[index] for index in range(len(plan.measurements))]
-
-
-def _is_pauli_expectation(measurement: Any) -> bool:
-    return (
-        isinstance(measurement, qml.measurements.ExpectationMP)
-        and measurement.obs is not None
-        and measurement.obs.pauli_rep is not None
-        and not qml.operation.is_trainable(measurement.obs)
-    )
+    chance = min(1.0, float(kept.detach()))
+    return _FlexShots([int(rng.binomial(count, chance)) for count in shots])
 
 
 def _sampled(
-    tape: Any,
+    measurements: Sequence[Any],
+    shots: Any,
     state: Tensor,
     rows: int | None,
     rng: np.random.Generator,
-    kept: Tensor | None,
 ) -> Any:
-    shaped = as_pennylane_state(state.detach(), rows).cpu().numpy().astype(complex)
-    shots = tape.shots
-    if kept is not None:
-        chance = float(kept.detach().cpu().mean())
-        shots = qml.measurements.Shots(
-            [int(rng.binomial(count, min(1.0, chance))) for count in shots]
-        )
+    vectors = state[0].T if state.shape[0] == 1 else state[:, :, 0]
+    amplitudes = vectors.detach().cpu().numpy().astype(complex)
+    amplitudes /= np.linalg.norm(amplitudes, axis=1, keepdims=True)
+    shape = (2,) * (amplitudes.shape[1].bit_length() - 1)
+    if rows is None:
+        amplitudes = amplitudes.reshape(shape)
+    else:
+        amplitudes = np.broadcast_to(amplitudes, (rows, amplitudes.shape[1]))
+        amplitudes = amplitudes.reshape(rows, *shape)
     results = measure_with_samples(
-        tape.measurements, shaped, shots, is_state_batched=rows is not None, rng=rng
+        measurements, amplitudes, shots, is_state_batched=rows is not None, rng=rng
     )
-    if len(tape.measurements) > 1:
+    if len(measurements) > 1:
         return results
     if shots.has_partitioned_shots:
         return tuple(result[0] for result in results)

@@ -35,7 +35,10 @@ Limit = Annotated[
         show_default="all test rows",
     ),
 ]
-DrawSeed = Annotated[int, typer.Option(help="Fixes which rows --limit takes.", min=0)]
+DrawSeed = Annotated[
+    int,
+    typer.Option(help="Fixes which rows --limit takes, and simulated shots.", min=0),
+]
 Seed = Annotated[
     int | None,
     typer.Option(

@@ -257,6 +257,7 @@ class QuantumConv2d(nn.Module):
         if not any(sides):
             return images
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        check_room(sides, images.shape[-2:], self.padding_mode)
         return functional.pad(images, sides, mode=mode)
 
     def extra_repr(self) -> str:

@@ -269,7 +269,6 @@ def _moved_qnode(
             qnode = qml.set_shots(qnode, kept).update(**changes)
         except (qml.exceptions.QuantumFunctionError, ValueError) as error:
             raise _wrong_method(changes["diff_method"], device, error) from error
-        qnode = qml.set_shots(qnode, kept)
     if shots != "keep":
         qnode = qml.set_shots(qnode, shots)
     return qnode

@@ -7,6 +7,7 @@ import time
 from typing import Literal
 
 from attrs import asdict, frozen
+from lightning.pytorch import seed_everything
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.circuits.validation import check_choice, check_count
@@ -72,7 +73,8 @@ def evaluate(
         seed: Which training; None takes the one with the best validation accuracy.
         kind: "quantum", or "twin" for the classical twin, which has no target.
         batch_size: Test rows per call of the model, so per job on a machine.
-        draw_seed: Fixes which rows `limit` takes.
+        draw_seed: Fixes which rows `limit` takes, and the shots of a simulator: the
+            same seed repeats both, another one draws both anew.
 
     Returns:
         The accuracy, which is also added to `evaluations.json` in the run's folder.
@@ -107,6 +109,8 @@ def evaluate(
     build = build_quantum if kind == "quantum" else build_twin
     model = build(run.options.model, split.train, seed)
     load_weights(model, run.checkpoint(kind, seed))
+    # Simulators take their seed from the global generator when they are made.
+    seed_everything(draw_seed, verbose=False)
     if moves:
         set_target(model, target, shots=shots)
     start = time.perf_counter()

@@ -64,7 +64,7 @@ class Case:
     leading: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 2))
     """The dimensions before, with rows in them, that the layer takes."""
 
-    targets: tuple[str, ...] = ("default.qubit", "lightning.qubit")
+    targets: tuple[str, ...] = ("default.qubit", "lightning.qubit", "qdl.simulator")
     """Where all of it works."""
 
     runs: int = 1
@@ -208,7 +208,9 @@ def _same_shots_every_time() -> None:
 
 
 every_case = pytest.mark.parametrize("case", CASES)
-every_target = pytest.mark.parametrize("target", ["default.qubit", "lightning.qubit"])
+every_target = pytest.mark.parametrize(
+    "target", ["default.qubit", "lightning.qubit", "qdl.simulator"]
+)
 both_dtypes = pytest.mark.parametrize(
     "dtype", [torch.float32, torch.float64], ids=["float32", "float64"]
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pennylane as qml
@@ -210,3 +212,8 @@ def test_the_example_of_its_documentation(kind: Any) -> None:
         "2.weight",
         "2.bias",
     ]
+
+
+def test_our_example_learns() -> None:
+    path = Path(__file__).parents[2] / "examples" / "torchlayer_drop_in.py"
+    assert runpy.run_path(str(path))["main"]() > 0.85

@@ -216,6 +216,21 @@ def test_evaluating_with_shots_on_a_few_rows(
     assert (result.rows, result.shots, result.target) == (9, 200, "lightning.qubit")
 
 
+def test_the_draw_seed_fixes_simulated_shots(
+    trained: tuple[Run, Report, list[str]],
+) -> None:
+    def shares(draw_seed: int) -> list[float]:
+        results = [
+            evaluate(trained[0], target="default.qubit", shots=2, draw_seed=draw_seed)
+            for _ in range(2)
+        ]
+        return [result.agreement for result in results]
+
+    first = shares(0)
+    assert first[0] == first[1]
+    assert len({shares(seed)[0] for seed in range(4)}) > 1
+
+
 def test_the_rows_drawn_depend_on_the_seed_alone(
     trained: tuple[Run, Report, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

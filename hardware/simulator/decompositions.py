@@ -1,0 +1,84 @@
+"""Gates taken apart in ways that suit the simulator better than PennyLane's own.
+
+An excitation turns one pair of basis states into each other: after a few CNOTs it is a
+single controlled RY. None of these look at numbers, so that nothing waits for a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import torch
+
+
+def _single_excitation(operation: Any, sign: int) -> list[Any]:
+    """A controlled RY between two CNOTs; the other states turned by e^{±iφ/2}."""
+    (angle,), (first, second) = operation.data, operation.wires
+    gates = [
+        qml.CNOT([first, second]),
+        qml.CRY(angle, wires=[second, first]),
+        qml.CNOT([first, second]),
+    ]
+    if sign:
+        # The parity of the two wires tells the pair from all other states.
+        gates[1:1] = [
+            qml.GlobalPhase(-sign * angle / 2),
+            qml.PhaseShift(-sign * angle / 2, wires=second),
+        ]
+    return gates
+
+
+def _double_excitation(operation: Any, sign: int) -> list[Any]:
+    """An RY with three controls among CNOTs; the other states turned by e^{±iφ/2}."""
+    (angle,), (a, b, c, d) = operation.data, operation.wires
+    spread = [qml.CNOT([a, b]), qml.CNOT([a, c]), qml.CNOT([a, d])]
+    controls, values = [b, c, d], [0, 1, 1]
+    turn = [qml.ctrl(qml.RY(angle, a), controls, control_values=values)]
+    if sign:
+        # With all controls set but the last, a phase on it is one on the pair only.
+        turn += [
+            qml.GlobalPhase(-sign * angle / 2),
+            qml.ctrl(
+                qml.PhaseShift(-sign * angle / 2, d), [b, c], control_values=[0, 1]
+            ),
+        ]
+    return [*spread, *turn, *reversed(spread)]
+
+
+def _special_unitary(operation: Any) -> list[Any]:
+    """The matrix exponential, for tensors without a detour over NumPy."""
+    (angles,), wires = operation.data, operation.wires
+    if not isinstance(angles, torch.Tensor):
+        matrix = operation.matrix(wire_order=wires)
+    else:
+        words = qml.ops.qubit.special_unitary.pauli_basis_matrices(len(wires))
+        dtype = angles.dtype.to_complex()
+        basis = torch.as_tensor(1j * words).to(device=angles.device, dtype=dtype)
+        matrix = torch.linalg.matrix_exp(torch.tensordot(angles.to(dtype), basis, 1))
+    return [qml.QubitUnitary(matrix, wires, unitary_check=False)]
+
+
+def _diagonal_unitary(operation: Any) -> list[Any]:
+    """As a matrix, without PennyLane's look at every entry."""
+    (entries,), wires = operation.data, operation.wires
+    if isinstance(entries, torch.Tensor):
+        matrix: Any = torch.diag_embed(entries)
+    else:
+        matrix = entries[..., None, :] * np.eye(2 ** len(wires))
+    return [qml.QubitUnitary(matrix, wires, unitary_check=False)]
+
+
+TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
+    "SingleExcitation": lambda operation: _single_excitation(operation, 0),
+    "SingleExcitationPlus": lambda operation: _single_excitation(operation, 1),
+    "SingleExcitationMinus": lambda operation: _single_excitation(operation, -1),
+    "DoubleExcitation": lambda operation: _double_excitation(operation, 0),
+    "DoubleExcitationPlus": lambda operation: _double_excitation(operation, 1),
+    "DoubleExcitationMinus": lambda operation: _double_excitation(operation, -1),
+    "SpecialUnitary": _special_unitary,
+    "DiagonalQubitUnitary": _diagonal_unitary,
+}
+"""For each gate that is taken apart in another way than PennyLane's, how."""

@@ -1,0 +1,155 @@
+"""Steps on a few of many wires, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+from torch import Tensor
+
+from qml_qdl.hardware.simulator.states import from_layout, imag_of_product, phases_of
+from qml_qdl.hardware.simulator.steps import Step
+
+
+@frozen(eq=False)
+class LocalPhaseStep(Step):
+    """One diagonal rotation on a few of many wires.
+
+    Args:
+        parameter: Which parameter holds the angles: (slots, rows) or (slots, 1).
+        slot: Which of the slots.
+        batched: Whether angles differ from row to row.
+        expands: Whether the state has one row before the step and many after.
+        few_rows: Whether rows are the leading dimension of states.
+        shape: The state's amplitudes cut at the wires: (gap, 2, gap, 2, …, gap).
+        phases: Phases of the wires' settings at angle 1, shaped (1, 2, 1, 2, …, 1).
+    """
+
+    parameter: int
+    slot: int
+    batched: bool
+    expands: bool
+    few_rows: bool
+    shape: tuple[int, ...]
+    phases: Tensor
+
+    def _factors(self, angles: Tensor) -> Tensor:
+        angle = angles[self.slot]
+        lead, trail = (-1, 1) if self.few_rows and self.batched else (1, -1)
+        angle = angle.reshape(lead, *(1 for _ in self.shape), trail)
+        return phases_of(self.phases[None, ..., None] * angle)
+
+    def _times(self, state: Tensor, factors: Tensor) -> Tensor:
+        length, _, rows = state.shape
+        product = state.reshape(length, *self.shape, rows) * factors
+        return product.flatten(1, -2)
+
+    def forward(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+        """The state times the phases."""
+        return self._times(state, self._factors(parameters[self.parameter]))
+
+    def backward(
+        self,
+        state: Tensor,
+        gradient: Tensor,
+        parameters: Sequence[Tensor],
+        gradients: list[Tensor | None],
+        onward: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Both times the opposite phases; the gradient is Im(λψ̄), weighted."""
+        angles = parameters[self.parameter]
+        total = gradients[self.parameter]
+        if total is not None:
+            flat = from_layout(imag_of_product(gradient, state), self.batched)
+            weighted = flat.unflatten(0, self.shape) * self.phases[..., None]
+            total[self.slot] += weighted.flatten(0, -2).sum(0)
+        if not onward:
+            return state, gradient
+        factors = self._factors(angles)
+        state = self._times(state, factors)
+        gradient = self._times(gradient, factors.conj())
+        if self.expands:
+            dimension = 0 if self.few_rows else 2
+            state = state.narrow(dimension, 0, 1)
+            gradient = gradient.sum(dimension, keepdim=True)
+        return state, gradient
+
+
+@frozen(eq=False)
+class MatrixStep(Step):
+    """A matrix on any wires, the same for all rows or one for each.
+
+    Args:
+        parameter: Which parameter holds it: (2ᵏ, 2ᵏ), or (rows, 2ᵏ, 2ᵏ).
+        wires: Positions of the k wires.
+        num_wires: Wires of the circuit, n.
+        batched: Whether there is one for each row.
+        expands: Whether the state has one row before the step and many after.
+        few_rows: Whether rows are the leading dimension of states.
+    """
+
+    parameter: int
+    wires: tuple[int, ...]
+    num_wires: int
+    batched: bool
+    expands: bool
+    few_rows: bool
+
+    def _front(self, state: Tensor) -> Tensor:
+        """(rows, 2ᵏ, rest) if batched, else (2ᵏ, rest): the wires' bits in front."""
+        length, _, rows = state.shape
+        axes = [1 + wire for wire in self.wires]
+        others = [1 + w for w in range(self.num_wires) if w not in self.wires]
+        view = state.reshape(length, *(2,) * self.num_wires, rows)
+        if not self.batched:
+            order = [*axes, 0, *others, self.num_wires + 1]
+            return view.permute(order).reshape(2 ** len(axes), -1)
+        lead, trail = (0, self.num_wires + 1) if length > 1 else (self.num_wires + 1, 0)
+        moved = view.permute([lead, *axes, *others, trail])
+        return moved.reshape(length * rows, 2 ** len(axes), -1)
+
+    def _back(self, values: Tensor, length: int, rows: int) -> Tensor:
+        """The inverse of `_front`."""
+        count = self.num_wires
+        others = [w for w in range(count) if w not in self.wires]
+        if not self.batched:
+            view = values.reshape(
+                *(2 for _ in self.wires), length, *(2 for _ in others), rows
+            )
+            order = [*self.wires, -1, *others, count]
+        else:
+            view = values.reshape(values.shape[0], *(2,) * count, 1)
+            order = [-1, *self.wires, *others, count]
+            if not self.few_rows:
+                order = [count, *self.wires, *others, -1]
+        axes = [order.index(axis) for axis in (-1, *range(count + 1))]
+        return view.permute(axes).reshape(-1, 2**count, view.permute(axes).shape[-1])
+
+    def _apply(self, matrix: Tensor, state: Tensor) -> Tensor:
+        result = matrix @ self._front(state)
+        return self._back(result, state.shape[0], state.shape[2])
+
+    def forward(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+        """The matrix times the state."""
+        return self._apply(parameters[self.parameter], state)
+
+    def backward(
+        self,
+        state: Tensor,
+        gradient: Tensor,
+        parameters: Sequence[Tensor],
+        gradients: list[Tensor | None],
+        onward: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """The adjoint matrix times both; their outer product is the gradient."""
+        matrix = parameters[self.parameter]
+        before = self._apply(matrix.mT, state)
+        total = gradients[self.parameter]
+        if total is not None:
+            total += self._front(gradient) @ self._front(before).mT
+        gradient = self._apply(matrix.mH, gradient)
+        if self.expands:
+            dimension = 0 if self.few_rows else 2
+            before = before.narrow(dimension, 0, 1)
+            gradient = gradient.sum(dimension, keepdim=True)
+        return before, gradient

@@ -1,0 +1,72 @@
+"""States of many rows as tensors, and the elementwise work on them.
+
+States are tensors (L, 2ⁿ, T): with many rows L = 1 and T = rows, so that permuting
+amplitudes moves whole rows of memory and every product is one large one; with few rows
+L = rows and T = 1, so that the last wires' products stay large too.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def phases_of(angles: Tensor) -> Tensor:
+    """exp(i·angle), elementwise."""
+    return torch.complex(angles.cos(), angles.sin())
+
+
+def imag_of_product(left: Tensor, right: Tensor) -> Tensor:
+    """The imaginary part of an elementwise product."""
+    return left.real * right.imag + left.imag * right.real
+
+
+def outer_product(factors: Tensor) -> Tensor:
+    """The tensor product over wires of vectors with two entries.
+
+    Args:
+        factors: (n, 2, rows).
+
+    Returns:
+        (2ⁿ, rows), the first wire's bit leading.
+    """
+    tail: Tensor | None = None
+    while len(factors) > 1:
+        if len(factors) % 2:
+            last = factors[-1]
+            if tail is not None:
+                last = (last[:, None] * tail).flatten(0, 1)
+            tail, factors = last, factors[:-1]
+        factors = (factors[0::2, :, None] * factors[1::2, None]).flatten(1, 2)
+    if tail is None:
+        return factors[0]
+    return (factors[0][:, None] * tail).flatten(0, 1)
+
+
+def as_layout(values: Tensor, few_rows: bool) -> Tensor:
+    """(2ⁿ, rows) in the layout of states: (1, 2ⁿ, rows), or (rows, 2ⁿ, 1)."""
+    return values.T[:, :, None] if few_rows else values[None]
+
+
+def from_layout(values: Tensor, batched: bool) -> Tensor:
+    """(L, 2ⁿ, T) as (2ⁿ, rows); summed over rows where angles are common to all."""
+    flat = values[0] if values.shape[0] == 1 else values[:, :, 0].T
+    return flat if batched else flat.sum(1, keepdim=True)
+
+
+def marginals(values: Tensor) -> Tensor:
+    """Sums over all amplitudes of each wire's two settings.
+
+    Args:
+        values: (2ⁿ, rows).
+
+    Returns:
+        (2n, rows): for each wire the sum where its bit is 0, then 1.
+    """
+    rows = values.shape[1]
+    size = values.shape[0].bit_length() - 1
+    if size == 1:
+        return values
+    half = size // 2
+    view = values.reshape(2**half, 2 ** (size - half), rows)
+    return torch.cat([marginals(view.sum(1)), marginals(view.sum(0))])

@@ -1,0 +1,112 @@
+"""How fast the simulator is beside its peers, and how its cost grows."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import torch
+
+from qml_qdl.circuits import AngleEncoding, StronglyEntangling, reupload
+from qml_qdl.nn import QuantumLayer
+from tests.benchmarks.peers import PEERS, TOO_SLOW
+from tests.benchmarks.workloads import WORKLOADS, Workload
+
+CASES = [
+    pytest.param(workload, peer, id=f"{workload.name}-{peer}")
+    for workload in WORKLOADS
+    for peer in PEERS
+    if (workload.name, peer) not in TOO_SLOW
+]
+
+
+def _measure(benchmark: Any, function: Any) -> None:
+    """The median of as many rounds as fit into about three seconds, at least five."""
+    for _ in range(2):
+        function()
+    start = time.perf_counter()
+    function()
+    rounds = max(5, min(100, int(3 / (time.perf_counter() - start))))
+    benchmark.pedantic(function, rounds=rounds, iterations=1)
+
+
+@pytest.mark.parametrize(("workload", "peer"), CASES)
+def test_forward(benchmark: Any, workload: Workload, peer: str) -> None:
+    benchmark.extra_info.update(workload=str(workload), peer=peer, kind="forward")
+    model, inputs = PEERS[peer](workload), workload.inputs()
+
+    def forward() -> None:
+        with torch.no_grad():
+            model(inputs)
+
+    _measure(benchmark, forward)
+
+
+@pytest.mark.parametrize(("workload", "peer"), CASES)
+def test_step(benchmark: Any, workload: Workload, peer: str) -> None:
+    benchmark.extra_info.update(workload=str(workload), peer=peer, kind="step")
+    model, inputs = PEERS[peer](workload), workload.inputs()
+
+    def step() -> None:
+        model.zero_grad()
+        model(inputs).sum().backward()
+
+    _measure(benchmark, step)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda w: w.name)
+def test_step_with_input_gradients(benchmark: Any, workload: Workload) -> None:
+    benchmark.extra_info.update(workload=str(workload), peer="qml-qdl", kind="inputs")
+    model = PEERS["qml-qdl"](workload)
+    inputs = workload.inputs().requires_grad_()
+
+    def step() -> None:
+        model.zero_grad()
+        inputs.grad = None
+        model(inputs).sum().backward()
+
+    _measure(benchmark, step)
+
+
+def test_limit_of_workload_a(benchmark: Any) -> None:
+    """What cannot be avoided: phases of each row, one product, squares, signs."""
+    benchmark.extra_info.update(workload=str(WORKLOADS[0]), peer="limit", kind="forward")
+    angles = torch.rand(4, 3136)
+    matrix, signs = torch.rand(16, 16, dtype=torch.complex64), torch.rand(4, 16)
+
+    def limit() -> None:
+        half = torch.complex(angles.cos(), angles.sin())
+        pair = torch.stack([half.conj(), half], 1).resolve_conj()
+        fours = (pair[0::2, :, None] * pair[1::2, None]).flatten(1, 2)
+        state = matrix @ (fours[0][:, None] * fours[1]).flatten(0, 1)
+        _ = signs @ (state.real.square() + state.imag.square())
+
+    _measure(benchmark, limit)
+
+
+GROWTH = (
+    [("rows", f"{r:,} rows × 4 wires", r, 4, 2) for r in (1, 10, 100, 1000, 10**4, 10**5)]
+    + [("wires", f"16 rows × {w} wires", 16, w, 2) for w in range(2, 21, 3)]
+    + [("layers", f"64 rows × 8 wires, {n} layers", 64, 8, n) for n in (1, 4, 16, 64)]
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "rows", "wires", "layers"), GROWTH, ids=[case[1] for case in GROWTH]
+)
+def test_growth(
+    benchmark: Any, kind: str, name: str, rows: int, wires: int, layers: int
+) -> None:
+    benchmark.extra_info.update(workload=name, peer="qml-qdl", kind=f"growth with {kind}")
+    circuit = reupload(
+        StronglyEntangling(wires), AngleEncoding(wires), layers if kind == "layers" else 1
+    )
+    layer = QuantumLayer(circuit, target="qdl.simulator")
+    inputs = torch.rand(rows, wires)
+
+    def step() -> None:
+        layer.zero_grad()
+        layer(inputs).sum().backward()
+
+    _measure(benchmark, step)
