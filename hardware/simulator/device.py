@@ -44,6 +44,7 @@ class SimulatorDevice(Device):
         wires: Number of wires or their labels; None finds them in each circuit.
         shots: As PennyLane devices take them; better set on the QNode.
         seed: Seed of the samples; None for a new one each time.
+        memory: Bytes that may be used; None for a quarter of what is free.
 
     Example:
         >>> import pennylane as qml
@@ -67,8 +68,10 @@ class SimulatorDevice(Device):
         wires: Any = None,
         shots: Any = None,
         seed: int | np.random.Generator | None = None,
+        memory: int | None = None,
     ) -> None:
         super().__init__(wires=wires, shots=shots)
+        self.memory = memory
         self._rng = np.random.default_rng(seed)
         self._cache = ProgramCache()
 

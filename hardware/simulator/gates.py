@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pennylane as qml
+import torch
 from attrs import field, frozen
 from numpy.typing import NDArray
 
@@ -192,7 +193,19 @@ def decomposition(operation: Any) -> list[Any]:
     Raises:
         DecompositionUndefinedError: The simulator cannot run it.
     """
-    inner = _innermost(operation)
+    parts = _parts(operation)
+    single = (torch.float32, torch.complex64)
+    tensors = [n for n in operation.data if isinstance(n, torch.Tensor)]
+    if any(t.dtype in single for t in tensors) and all(
+        t.dtype in single or not (t.is_floating_point() or t.is_complex())
+        for t in tensors
+    ):
+        # PennyLane multiplies with NumPy's constants, which are double.
+        return [_in_single_precision(part) for part in parts]
+    return parts
+
+
+def _parts(operation: Any) -> list[Any]:
     if operation.name in TAKEN_APART:
         return TAKEN_APART[operation.name](operation)
     if isinstance(operation, qml.ops.Controlled) and (
@@ -202,13 +215,23 @@ def decomposition(operation: Any) -> list[Any]:
             qml.ctrl(gate, operation.control_wires, operation.control_values)
             for gate in decomposition(operation.base)
         ]
-    if operation is not inner or not isinstance(operation, qml.ops.Exp):
-        if operation.has_decomposition:
-            return list(operation.decomposition())
-    if operation.has_matrix and isinstance(inner, qml.ops.Exp):
+    if not isinstance(operation, qml.ops.Exp) and operation.has_decomposition:
+        return list(operation.decomposition())
+    if operation.has_matrix and isinstance(_innermost(operation), qml.ops.Exp):
         matrix = operation.matrix(wire_order=operation.wires)
         return [qml.QubitUnitary(matrix, operation.wires, unitary_check=False)]
     raise qml.operation.DecompositionUndefinedError
+
+
+def _in_single_precision(operation: Any) -> Any:
+    dtypes = {torch.float64: torch.float32, torch.complex128: torch.complex64}
+    numbers = [
+        n.to(dtypes.get(n.dtype, n.dtype)) if isinstance(n, torch.Tensor) else n
+        for n in operation.data
+    ]
+    if all(n is old for n, old in zip(numbers, operation.data, strict=True)):
+        return operation
+    return qml.ops.functions.bind_new_parameters(_plain(operation), numbers)
 
 
 _SIMPLE_WRAPPERS = (qml.ops.Controlled, qml.ops.Pow, qml.ops.op_math.Adjoint)

@@ -19,7 +19,7 @@ from torch.fx import Graph, GraphModule, Node
 from qml_qdl.circuits import Circuit
 from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.simulator.forms import Form, form_of
-from qml_qdl.hardware.simulator.gates import is_native
+from qml_qdl.hardware.simulator.gates import decomposition, is_native
 from qml_qdl.hardware.simulator.program import Angles
 
 
@@ -211,6 +211,7 @@ def native_tape(tape: Any) -> Any:
         tape,
         stopping_condition=is_native,
         skip_initial_state_prep=True,
+        decomposer=decomposition,
         name="qdl.simulator",
     )
     return native

@@ -76,7 +76,7 @@ def evaluate(
     The result is printed beside the accuracy on the same rows at the end of
     training, and added to evaluations.json in the run's folder.
     """
-    from qml_qdl import training
+    import qml_qdl.training as training
 
     try:
         result = training.evaluate(

@@ -20,8 +20,10 @@ from qml_qdl.circuits.errors import (
     SerializationError,
     TargetError,
 )
+from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.targets import (
     Target,
+    direct_runner,
     has_fast_adjoint,
     has_state_vector,
     make_device,
@@ -33,7 +35,7 @@ from qml_qdl.nn.results import DoubleNumbers, as_tensor
 Shots: TypeAlias = int | Literal["keep"] | None
 """A number of shots, None for exact results, or "keep" for what was set before."""
 
-_TAKE_BATCHES = ("None", "adjoint", "backprop", "device")
+_TAKE_BATCHES = ("None", "adjoint", "backprop", "best", "device")
 """The ways to gradients that take batched trainable inputs."""
 
 
@@ -147,6 +149,8 @@ class Program:
         Raises:
             ShapeError: A QNode did not treat its inputs as a batch.
         """
+        if self._runner is not None and (inputs or weights):
+            return self._run_directly(inputs, weights, rows)
         qnode = self.qnode
         arguments = self.arguments(inputs, weights)
         if rows is not None and self._needs_single_rows(inputs, arguments, rows):
@@ -155,6 +159,22 @@ class Program:
         with DoubleNumbers() if double else nullcontext():
             result = qnode(**arguments)
         return as_tensor(result, rows)
+
+    @cached_property
+    def _runner(self) -> CircuitRunner | None:
+        """What runs the circuit without PennyLane on the way; None where none can."""
+        direct = self.num_shots is None and self.diff_method in _TAKE_BATCHES
+        if not direct or not isinstance(self.source, Circuit):
+            return None
+        return direct_runner(self.qnode.device, self.source)
+
+    def _run_directly(
+        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+    ) -> Tensor:
+        assert self._runner is not None
+        x = None if not inputs else inputs[0] if rows is not None else inputs[0][None]
+        values = self._runner(x, list(weights.values()))
+        return values if rows is not None else values[0]
 
     def _needs_single_rows(
         self, inputs: Sequence[Tensor], arguments: Mapping[str, Any], rows: int

@@ -8,10 +8,6 @@ from typing import Any
 
 import numpy as np
 from attrs import frozen
-from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
 
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.parts import Split
@@ -50,6 +46,11 @@ def fit_rivals(split: Split) -> tuple[Rival, ...]:
     Returns:
         What each reached.
     """
+    from sklearn.dummy import DummyClassifier
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+
     logistic = LogisticRegression(max_iter=_ITERATIONS)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)

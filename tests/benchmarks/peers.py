@@ -33,9 +33,7 @@ def ours(workload: Workload) -> nn.Module:
 def _torch_layer(workload: Workload, device: str, **options: Any) -> nn.Module:
     wires = range(workload.wires)
 
-    @qml.qnode(
-        qml.device(device, wires=workload.wires), interface="torch", **options
-    )
+    @qml.qnode(qml.device(device, wires=workload.wires), interface="torch", **options)
     def circuit(inputs: Tensor, weights: Tensor) -> Any:
         for block in weights:
             qml.AngleEmbedding(inputs, wires=wires, rotation="Y")

@@ -71,7 +71,9 @@ def test_step_with_input_gradients(benchmark: Any, workload: Workload) -> None:
 
 def test_limit_of_workload_a(benchmark: Any) -> None:
     """What cannot be avoided: phases of each row, one product, squares, signs."""
-    benchmark.extra_info.update(workload=str(WORKLOADS[0]), peer="limit", kind="forward")
+    benchmark.extra_info.update(
+        workload=str(WORKLOADS[0]), peer="limit", kind="forward"
+    )
     angles = torch.rand(4, 3136)
     matrix, signs = torch.rand(16, 16, dtype=torch.complex64), torch.rand(4, 16)
 
@@ -86,21 +88,30 @@ def test_limit_of_workload_a(benchmark: Any) -> None:
 
 
 GROWTH = (
-    [("rows", f"{r:,} rows × 4 wires", r, 4, 2) for r in (1, 10, 100, 1000, 10**4, 10**5)]
+    [
+        ("rows", f"{r:,} rows × 4 wires", r, 4, 2)
+        for r in (1, 10, 100, 1000, 10**4, 10**5)
+    ]
     + [("wires", f"16 rows × {w} wires", 16, w, 2) for w in range(2, 21, 3)]
     + [("layers", f"64 rows × 8 wires, {n} layers", 64, 8, n) for n in (1, 4, 16, 64)]
 )
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "rows", "wires", "layers"), GROWTH, ids=[case[1] for case in GROWTH]
+    ("kind", "name", "rows", "wires", "layers"),
+    GROWTH,
+    ids=[case[1] for case in GROWTH],
 )
 def test_growth(
     benchmark: Any, kind: str, name: str, rows: int, wires: int, layers: int
 ) -> None:
-    benchmark.extra_info.update(workload=name, peer="qml-qdl", kind=f"growth with {kind}")
+    benchmark.extra_info.update(
+        workload=name, peer="qml-qdl", kind=f"growth with {kind}"
+    )
     circuit = reupload(
-        StronglyEntangling(wires), AngleEncoding(wires), layers if kind == "layers" else 1
+        StronglyEntangling(wires),
+        AngleEncoding(wires),
+        layers if kind == "layers" else 1,
     )
     layer = QuantumLayer(circuit, target="qdl.simulator")
     inputs = torch.rand(rows, wires)

@@ -9,16 +9,25 @@ from typing import Any
 import pennylane as qml
 import pytest
 
+from qml_qdl.circuits import (
+    AngleEncoding,
+    Circuit,
+    Expectation,
+    Probabilities,
+    StronglyEntangling,
+)
 from qml_qdl.circuits.errors import ArgumentTypeError, QdlError, TargetError
 from qml_qdl.hardware import available_targets, make_device
 from qml_qdl.hardware.targets import (
-    MOST_WIRES_BATCHED,
     STATE_VECTOR_DEVICES,
     choose_target,
+    direct_runner,
     has_fast_adjoint,
     has_state_vector,
     takes_batches,
 )
+
+U = StronglyEntangling(2) @ AngleEncoding(2)
 
 
 def test_all_installed_devices_are_available() -> None:
@@ -29,19 +38,34 @@ def test_all_installed_devices_are_available() -> None:
     assert {"default.qubit", "default.mixed", "lightning.qubit"} <= set(targets)
 
 
+@pytest.mark.parametrize("wires", [0, 1, 20])
+def test_auto_is_our_simulator(wires: int) -> None:
+    assert choose_target(wires) == "qdl.simulator"
+    made = make_device("auto", range(wires) if wires else None)
+    assert made.name == "qdl.simulator"
+
+
+def test_auto_needs_less_memory_where_a_row_does_not_fit() -> None:
+    assert choose_target(40) == "lightning.qubit"
+
+
 @pytest.mark.parametrize(
-    ("wires", "name"),
+    ("device", "circuit", "direct"),
     [
-        (0, "default.qubit"),
-        (1, "default.qubit"),
-        (MOST_WIRES_BATCHED, "default.qubit"),
-        (MOST_WIRES_BATCHED + 1, "lightning.qubit"),
-        (20, "lightning.qubit"),
+        ("qdl.simulator", U, True),
+        ("qdl.simulator", U.with_readout(Expectation([qml.X(0) + qml.Z(1)])), True),
+        ("qdl.simulator", U.with_readout(Probabilities()), False),
+        (
+            "qdl.simulator",
+            U.with_readout(Expectation([qml.Projector([0], wires=0)])),
+            False,
+        ),
+        ("default.qubit", U, False),
     ],
 )
-def test_auto(wires: int, name: str) -> None:
-    assert choose_target(wires) == name
-    assert make_device("auto", range(wires) if wires else None).name == name
+def test_what_runs_without_a_tape(device: str, circuit: Circuit, direct: bool) -> None:
+    runner = direct_runner(make_device(device, range(2)), circuit)
+    assert (runner is not None) == direct
 
 
 @pytest.mark.parametrize("name", ["default.qubit", "lightning.qubit", "default.mixed"])
@@ -79,7 +103,11 @@ def test_an_unknown_name_lists_the_known(name: str) -> None:
         assert target in str(caught.value)
 
 
-@pytest.mark.parametrize("target", [None, 3, ["default.qubit"], qml.device], ids=str)
+@pytest.mark.parametrize(
+    "target",
+    [None, 3, ["default.qubit"], qml.device],
+    ids=["none", "number", "list", "function"],
+)
 def test_neither_name_nor_device(target: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"target: expected a target's name or"):
         make_device(target, range(2))
