@@ -395,7 +395,7 @@ class TestQNode:
 
     def test_it_follows_the_target(self) -> None:
         layer = make(U)
-        assert layer.qnode.device.name == "default.qubit"
+        assert layer.qnode.device.name == "qdl.simulator"
         assert layer.set_target("lightning.qubit", shots=7) is layer
         assert layer.qnode.device.name == "lightning.qubit"
         assert layer.shots == 7

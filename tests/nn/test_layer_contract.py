@@ -124,7 +124,10 @@ CASES = [
     ),
     pytest.param(
         circuit_case(
-            (SE @ ANGLES).with_readout(State()), 2, 4, targets=("default.qubit",)
+            (SE @ ANGLES).with_readout(State()),
+            2,
+            4,
+            targets=("default.qubit", "qdl.simulator"),
         ),
         id="state",
     ),

@@ -226,9 +226,9 @@ class TestBatches:
         assert layer(x.float()).dtype == torch.float32
         assert torch.as_tensor(0.5).dtype == torch.float32
 
-    def test_auto_leaves_default_qubit_above_14_wires(self) -> None:
-        small = make(StronglyEntangling(14) @ AngleEncoding(14))
-        large = make(StronglyEntangling(15) @ AngleEncoding(15))
-        assert small.qnode.device.name == "default.qubit"
-        assert large.qnode.device.name == "lightning.qubit"
+    def test_auto_is_our_simulator_at_any_number_of_wires(self) -> None:
+        small = make(StronglyEntangling(1) @ AngleEncoding(1))
+        large = make(StronglyEntangling(20) @ AngleEncoding(20))
+        assert small.qnode.device.name == "qdl.simulator"
+        assert large.qnode.device.name == "qdl.simulator"
         assert small.target is large.target is None

@@ -36,7 +36,7 @@ def test_every_layer_moves_and_keeps_its_weights() -> None:
     x = torch.rand(3, 1, 1, 3)
     expected = model(x)
     weights = {name: id(weight) for name, weight in model.named_parameters()}
-    assert where(model) == 3 * [("default.qubit", None)]
+    assert where(model) == 3 * [("qdl.simulator", None)]
     assert set_target(model, "lightning.qubit") is model
     assert where(model) == 3 * [("lightning.qubit", None)]
     assert weights == {name: id(weight) for name, weight in model.named_parameters()}
@@ -45,9 +45,9 @@ def test_every_layer_moves_and_keeps_its_weights() -> None:
     assert where(model) == 3 * [("default.mixed", 100)]
     assert model(x).shape == expected.shape
     set_target(model, "auto")
-    assert where(model) == 3 * [("default.qubit", 100)]
+    assert where(model) == 3 * [("qdl.simulator", 100)]
     set_target(model, None, None)
-    assert where(model) == 3 * [("default.qubit", None)]
+    assert where(model) == 3 * [("qdl.simulator", None)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_all_or_none(target: Any, shots: Any, text: str) -> None:
     with pytest.raises((TargetError, ArgumentError, ArgumentTypeError), match=text):
         set_target(model, target, shots)
     assert all(a is b.program for a, b in zip(before, model.children(), strict=True))
-    assert where(model) == 2 * [("default.qubit", None)]
+    assert where(model) == 2 * [("qdl.simulator", None)]
 
 
 def test_one_of_them() -> None:
@@ -78,10 +78,10 @@ def test_one_of_them() -> None:
     first = model[0]
     assert isinstance(first, QuantumLayer)
     assert first.set_target("lightning.qubit", shots=8) is first
-    assert where(model) == [("lightning.qubit", 8), ("default.qubit", None)]
+    assert where(model) == [("lightning.qubit", 8), ("qdl.simulator", None)]
     with pytest.raises(TargetError, match="unknown target"):
         first.set_target("nowhere")
-    assert where(model) == [("lightning.qubit", 8), ("default.qubit", None)]
+    assert where(model) == [("lightning.qubit", 8), ("qdl.simulator", None)]
     # Each keeps its own shots.
     set_target(model, "default.mixed")
     assert where(model) == [("default.mixed", 8), ("default.mixed", None)]
