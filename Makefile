@@ -3,16 +3,24 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow lint types constraints clean
+.PHONY: demo test test-slow bench lint types constraints clean
 
+# The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
-	$(BIN)/qml-qdl train --name demo --overwrite
+	rm -rf runs/demo
+	$(BIN)/qml-qdl train --name demo --seeds 5
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -p no:benchmark -m "not slow"
 
 test-slow: .venv/installed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -p no:benchmark -m slow
+
+# One after the other, one thread; the medians also go to .benchmarks/latest.json.
+bench: .venv/installed
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest tests/benchmarks -q --benchmark-columns=median \
+		--benchmark-json=.benchmarks/latest.json
 
 lint: .venv/installed
 	$(BIN)/ruff check

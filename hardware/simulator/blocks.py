@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from attrs import frozen
 from torch import Tensor
 
@@ -66,29 +68,95 @@ class BlockMaker:
         Returns:
             (blocks, 2ᵇ, 2ᵇ), complex.
         """
-        turns = phases_of(angles.index_select(0, self.slots)[:, None] * self.phases)
+        turned = angles.index_select(0, self.slots)
+        blocks: Tensor = _Blocks.apply(turned, self)  # type: ignore[no-untyped-call]
+        return blocks
+
+    def factors(self, angles: Tensor) -> tuple[Tensor, list[Tensor], list[list[Tensor]]]:
+        """What the blocks are made of.
+
+        Args:
+            angles: (turns,) the turns' own angles.
+
+        Returns:
+            The projectors' phases (turns, 2); for each place in a chain the matrices
+            there, (blocks · b, 2, 2); and for each level the blocks' Kronecker factors,
+            on one wire first, the whole blocks last.
+        """
+        turns = phases_of(angles[:, None] * self.phases)
         matrices = (turns[:, :, None, None] * self.projectors).sum(1)
-        chains = matrices.reshape(-1, self.length, 2, 2)
-        wires = chains[:, 0]
-        for index in range(1, self.length):
-            wires = chains[:, index] @ wires
-        parts = list(wires.reshape(-1, self.size, 2, 2).unbind(1))
-        while len(parts) > 1:
-            parts = [
-                *(
-                    _kronecker(parts[i], parts[i + 1])
-                    for i in range(0, len(parts) - 1, 2)
-                ),
-                *parts[len(parts) - len(parts) % 2 :],
-            ]
-        return parts[0]
+        chains = list(matrices.reshape(-1, self.length, 2, 2).unbind(1))
+        wires = chains[0]
+        for chain in chains[1:]:
+            wires = chain @ wires
+        levels = [list(wires.reshape(-1, self.size, 2, 2).unbind(1))]
+        while len(levels[-1]) > 1:
+            parts = levels[-1]
+            ends = range(1, len(parts), 2)
+            pairs = [_kronecker(parts[end - 1], parts[end]) for end in ends]
+            levels.append(pairs + parts[2 * len(pairs) :])
+        return turns, chains, levels
+
+
+class _Blocks(torch.autograd.Function):
+    """Kronecker products of chains of turns, with a gradient in few operations."""
+
+    @staticmethod
+    def forward(ctx: Any, angles: Tensor, maker: BlockMaker) -> Tensor:
+        turns, chains, levels = maker.factors(angles)
+        ctx.maker, ctx.made = maker, (turns, chains, levels[:-1])
+        ctx.save_for_backward(angles)
+        return levels[-1][0]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+        maker: BlockMaker = ctx.maker
+        if torch.is_grad_enabled():
+            (angles,) = ctx.saved_tensors
+            blocks = maker.factors(angles)[2][-1][0]
+            found = torch.autograd.grad(blocks, angles, gradient, create_graph=True)
+            return found[0], None
+        turns, chains, levels = ctx.made
+        parts = [gradient]
+        for factors in reversed(levels):
+            parts = _split(parts, factors)
+        matrices = _unchained(chains, torch.stack(parts, 1).flatten(0, 1))
+        overlaps = (matrices.conj()[:, None] * maker.projectors).sum((2, 3)) * turns
+        return -(overlaps.imag * maker.phases).sum(1), None
 
 
 def _kronecker(left: Tensor, right: Tensor) -> Tensor:
     """Kronecker products of two lists of square matrices."""
-    product = left[:, :, None, :, None] * right[:, None, :, None, :]
     size = left.shape[1] * right.shape[1]
+    product = left[:, :, None, :, None] * right[:, None, :, None, :]
     return product.reshape(-1, size, size)
+
+
+def _split(gradients: list[Tensor], factors: list[Tensor]) -> list[Tensor]:
+    """Gradients of the factors of Kronecker products."""
+    found: list[Tensor] = []
+    for index, gradient in enumerate(gradients):
+        if 2 * index + 1 == len(factors):
+            found.append(gradient)
+            continue
+        left, right = factors[2 * index], factors[2 * index + 1]
+        sizes = (left.shape[1], right.shape[1])
+        view = gradient.reshape(len(gradient), *sizes, *sizes)
+        found.append((view * right.conj()[:, None, :, None, :]).sum((2, 4)))
+        found.append((view * left.conj()[:, :, None, :, None]).sum((1, 3)))
+    return found
+
+
+def _unchained(matrices: list[Tensor], gradient: Tensor) -> Tensor:
+    """Gradients of the factors of chains, in the order of the makers' turns."""
+    befores = [matrices[0]]
+    for matrix in matrices[1:-1]:
+        befores.append(matrix @ befores[-1])
+    found = []
+    for index in range(len(matrices) - 1, -1, -1):
+        found.append(gradient if not index else gradient @ befores[index - 1].mH)
+        gradient = matrices[index].mH @ gradient
+    return torch.stack(found[::-1], 1).flatten(0, 1)
 
 
 class BlockList:

@@ -225,6 +225,9 @@ class _Compiler:
                 if len(rotation.wires) > 1:
                     assert patterns is not None
                     patterns[:, slot] = pattern
+        symmetric = np.array_equal(singles[0::2], -singles[1::2])
+        if symmetric:
+            singles = np.ascontiguousarray(singles[1::2])
         tensor = self._setting.tensor
         self.steps.append(
             PhaseStep(
@@ -232,6 +235,7 @@ class _Compiler:
                 batched,
                 self._expands(batched),
                 self._setting.few_rows,
+                symmetric,
                 tensor(singles) if singles.any() else None,
                 None if patterns is None else tensor(patterns),
                 None if sums is None else tensor(sums),

@@ -58,7 +58,41 @@ def _special_unitary(operation: Any) -> list[Any]:
         dtype = angles.dtype.to_complex()
         basis = torch.as_tensor(1j * words).to(device=angles.device, dtype=dtype)
         matrix = torch.linalg.matrix_exp(torch.tensordot(angles.to(dtype), basis, 1))
-    return [qml.QubitUnitary(matrix, wires, unitary_check=False)]
+    return [qml.QubitUnitary(_polished(matrix), wires, unitary_check=False)]
+
+
+def _polished(matrix: Any) -> Any:
+    """The matrix made unitary to rounding: one step of Newton and Schulz.
+
+    Exponentials come with errors of up to 1e-11, which the way back would amplify:
+    there each gate is undone by its adjoint.
+    """
+    adjoint = qml.math.conj(qml.math.swapaxes(matrix, -1, -2))
+    return 1.5 * matrix - 0.5 * matrix @ (adjoint @ matrix)
+
+
+def exponential(operation: Any) -> list[Any]:
+    """What PennyLane's `exp` and `evolve` consist of, whatever the numbers.
+
+    Args:
+        operation: exp(cG) or exp(−iφG) of a Hermitian G; c is imaginary.
+
+    Returns:
+        A Pauli rotation if G is one Pauli word, else the matrix.
+    """
+    sentence = operation.base.pauli_rep
+    if sentence is None or len(sentence) != 1:
+        matrix = operation.matrix(wire_order=operation.wires)
+        matrix = _polished(matrix)
+        return [qml.QubitUnitary(matrix, operation.wires, unitary_check=False)]
+    ((word, factor),) = sentence.items()
+    if isinstance(operation, qml.ops.Evolution):
+        angle = 2 * operation.param * factor
+    else:
+        angle = -2 * qml.math.imag(operation.coeff * factor)
+    if not word:
+        return [qml.GlobalPhase(angle / 2)]
+    return [qml.PauliRot(angle, "".join(word.values()), wires=list(word))]
 
 
 def _diagonal_unitary(operation: Any) -> list[Any]:

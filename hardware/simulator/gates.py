@@ -18,7 +18,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.hardware.plan import Gate
-from qml_qdl.hardware.simulator.decompositions import TAKEN_APART
+from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
 
 Matrix: TypeAlias = NDArray[np.complex128]
 
@@ -217,10 +217,22 @@ def _parts(operation: Any) -> list[Any]:
         ]
     if not isinstance(operation, qml.ops.Exp) and operation.has_decomposition:
         return list(operation.decomposition())
-    if operation.has_matrix and isinstance(_innermost(operation), qml.ops.Exp):
+    if isinstance(operation, qml.ops.Exp) and _is_unitary(operation):
+        return exponential(operation)
+    if isinstance(_innermost(operation), qml.ops.Exp) and operation.has_matrix:
         matrix = operation.matrix(wire_order=operation.wires)
         return [qml.QubitUnitary(matrix, operation.wires, unitary_check=False)]
     raise qml.operation.DecompositionUndefinedError
+
+
+def _is_unitary(exponential: Any) -> bool:
+    """Whether the exponent is imaginary, as far as its type and constants tell."""
+    if isinstance(exponential, qml.ops.Evolution):
+        return True
+    coefficient = exponential.coeff
+    if isinstance(coefficient, int | float | complex):
+        return complex(coefficient).real == 0
+    return "complex" in qml.math.get_dtype_name(coefficient)
 
 
 def _in_single_precision(operation: Any) -> Any:

@@ -105,8 +105,12 @@ class Program:
             identity = torch.eye(
                 size, dtype=self.setting.dtype, device=self.setting.device
             )
+            matrix = self._evolve(run, identity[None], parameters)
+            if run is self.segments[-1][1]:
+                # Keeping one state costs less than undoing the largest product.
+                return matrix @ self._evolve(steps, state, parameters)
             steps.append(BlockStep(len(parameters), 0, 1, size))
-            parameters.append(self._evolve(run, identity[None], parameters))
+            parameters.append(matrix)
         return self._evolve(steps, state, parameters)
 
     def _evolve(

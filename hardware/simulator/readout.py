@@ -27,8 +27,7 @@ class _Squares(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
         (state,) = ctx.saved_tensors
-        scaled = torch.view_as_real(state) * (2 * gradient).unsqueeze(-1)
-        return torch.view_as_complex(scaled)
+        return state * (2 * gradient)
 
 
 def squares(state: Tensor) -> Tensor:
@@ -64,8 +63,8 @@ class Flip:
         else:
             overlaps = state.index_select(1, self.sources).conj() * state
         if overlaps.shape[0] == 1:
-            return (self.weights @ overlaps[0]).real
-        return (self.weights @ overlaps[:, :, 0].T).real
+            return (self.weights @ overlaps.squeeze(0)).real
+        return (self.weights @ overlaps.squeeze(2).T).real
 
 
 @frozen(eq=False)
@@ -81,7 +80,8 @@ class SingleZ:
     def __call__(self, state: Tensor) -> Tensor:
         """(outputs, rows) these words' part of the expectation values."""
         overlaps = squares(state)
-        flat = overlaps[0] if overlaps.shape[0] == 1 else overlaps[:, :, 0].T
+        single = overlaps.shape[0] == 1
+        flat = overlaps.squeeze(0) if single else overlaps.squeeze(2).T
         return self.weights @ marginals(flat)
 
 

@@ -170,8 +170,9 @@ class PhaseStep(Step):
         batched: Whether angles differ from row to row.
         expands: Whether the state has one row before the step and many after.
         few_rows: Whether rows are the leading dimension of states.
-        singles: (2n, slots) phases of each wire's two settings; None without rotations
-            on one wire.
+        symmetric: Whether each wire's two phases are opposite, as those of RX, RY, RZ.
+        singles: Phases of wires by rotations on one wire, for 1: (n, slots) where those
+            for 0 are the opposite, else (2n, slots) with both; None without such.
         patterns: (2ⁿ, slots) phases of each amplitude by rotations on several wires;
             None without such.
         sums: (slots, 2ⁿ): phases of each amplitude by each slot; None where too large.
@@ -181,6 +182,7 @@ class PhaseStep(Step):
     batched: bool
     expands: bool
     few_rows: bool
+    symmetric: bool
     singles: Tensor | None
     patterns: Tensor | None
     sums: Tensor | None
@@ -189,7 +191,11 @@ class PhaseStep(Step):
         phases: Tensor | None = None
         if self.singles is not None:
             turns = phases_of(self.singles @ angles)
-            phases = outer_product(turns.unflatten(0, (turns.shape[0] // 2, 2)))
+            if self.symmetric:
+                turns = torch.stack((turns.conj(), turns), dim=1)
+            else:
+                turns = turns.reshape(len(turns) // 2, 2, angles.shape[1])
+            phases = outer_product(turns)
         if self.patterns is not None:
             others = phases_of(self.patterns @ angles)
             phases = others if phases is None else phases * others
@@ -230,4 +236,7 @@ class PhaseStep(Step):
         if self.sums is not None:
             return self.sums @ change
         assert self.singles is not None
-        return self.singles.T @ marginals(change)
+        settings = marginals(change)
+        if self.symmetric:
+            settings = settings[1::2] - settings[0::2]
+        return self.singles.T @ settings

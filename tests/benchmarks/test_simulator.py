@@ -88,31 +88,17 @@ def test_limit_of_workload_a(benchmark: Any) -> None:
 
 
 GROWTH = (
-    [
-        ("rows", f"{r:,} rows × 4 wires", r, 4, 2)
-        for r in (1, 10, 100, 1000, 10**4, 10**5)
-    ]
-    + [("wires", f"16 rows × {w} wires", 16, w, 2) for w in range(2, 21, 3)]
-    + [("layers", f"64 rows × 8 wires, {n} layers", 64, 8, n) for n in (1, 4, 16, 64)]
+    *(("rows", r, 4, 2) for r in (1, 10, 100, 1000, 10_000, 100_000)),
+    *(("wires", 16, wires, 2) for wires in range(2, 21, 3)),
+    *(("layers", 64, 8, layers) for layers in (1, 4, 16, 64)),
 )
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "rows", "wires", "layers"),
-    GROWTH,
-    ids=[case[1] for case in GROWTH],
-)
-def test_growth(
-    benchmark: Any, kind: str, name: str, rows: int, wires: int, layers: int
-) -> None:
-    benchmark.extra_info.update(
-        workload=name, peer="qml-qdl", kind=f"growth with {kind}"
-    )
-    circuit = reupload(
-        StronglyEntangling(wires),
-        AngleEncoding(wires),
-        layers if kind == "layers" else 1,
-    )
+@pytest.mark.parametrize(("kind", "rows", "wires", "layers"), GROWTH)
+def test_growth(benchmark: Any, kind: str, rows: int, wires: int, layers: int) -> None:
+    name = f"{rows:7,} rows, {wires:2} wires, {layers:2} layers"
+    benchmark.extra_info.update(workload=name, peer="qml-qdl", kind=f"by {kind}")
+    circuit = reupload(StronglyEntangling(wires), AngleEncoding(wires), layers)
     layer = QuantumLayer(circuit, target="qdl.simulator")
     inputs = torch.rand(rows, wires)
 

@@ -106,7 +106,8 @@ GATES: dict[str, Kind] = {
     ),
     "StatePrep": Kind(
         2,
-        lambda rng, rows: [unitary(rng, 2, rows)[..., 0]],
+        # In the middle of a circuit small amplitudes make ill-conditioned rotations.
+        lambda rng, rows: [phases(2)(rng, rows)[0] / 2],
         lambda p, w: qml.StatePrep(p[0], w),
     ),
 }
@@ -219,7 +220,7 @@ WRAPPED: dict[str, Kind] = {
     "IQPEmbedding": Kind(3, angles(1, 3), lambda p, w: qml.IQPEmbedding(p[0], w)),
     "AmplitudeEmbedding": Kind(
         2,
-        angles(1, 4),
+        lambda rng, rows: [np.cos(angles(1, 4)(rng, rows)[0] / 4)],
         lambda p, w: qml.AmplitudeEmbedding(p[0], w, normalize=True),
     ),
     "BasisEmbedding": Kind(2, angles(0), lambda p, w: qml.BasisEmbedding([1, 1], w)),
@@ -334,13 +335,12 @@ def agree_with_default_qubit(
         else:
             assert other.dtype in (torch.float64, torch.complex128)
         torch.testing.assert_close(
-            other.to(one.dtype), one, atol=tolerance, rtol=0.0
+            other.to(one.dtype), one, atol=tolerance, rtol=tolerance
         )
     for one, other in zip(*gradients, strict=True) if len(gradients) == 2 else ():
         assert other.dtype == number(one, single).dtype
-        torch.testing.assert_close(
-            other.to(one.dtype), one, atol=gradient_tolerance or tolerance, rtol=0.0
-        )
+        most = gradient_tolerance or tolerance
+        torch.testing.assert_close(other.to(one.dtype), one, atol=most, rtol=most)
     return own
 
 

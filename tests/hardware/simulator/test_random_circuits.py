@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-FIRST_ONLY = {"BasisState", "StatePrep", "AmplitudeEmbedding", "BasisEmbedding"}
 SKIPPED = {
     "IsingXY": "default.qubit has no batches of it on torch (PennyLane 0.45)",
     "pow(IsingXY)": "the same",
+    "SpecialUnitary": "torch.matrix_exp, which default.qubit takes, errs by up to 1e-11",
+    "TrotterProduct": "the same",
+    "evolve": "the same",
+    "exp": "the same",
 }
 READOUTS: dict[str, Callable[[Any, list[int]], Any]] = {
     "expval of a word": lambda rng, w: qml.expval(
@@ -54,7 +57,7 @@ def hermitian(rng: np.random.Generator, wires: int) -> Any:
 
 def compare(data: Any, kinds: dict[str, Any], agree: Callable[..., Any]) -> None:
     wires = data.draw(st.integers(1, 8), label="wires")
-    rows = data.draw(st.sampled_from([None, 1, 3, 20]), label="rows")
+    rows = data.draw(st.sampled_from([None, 2, 3, 20]), label="rows")
     single = data.draw(st.booleans(), label="single")
     fitting = sorted(
         name
@@ -86,17 +89,18 @@ def compare(data: Any, kinds: dict[str, Any], agree: Callable[..., Any]) -> None
         return READOUTS[readout](np.random.default_rng(seed), measured)
 
     # Gradients of entropies hold logarithms of eigenvalues that vanish.
-    loose = 1e-10 if readout == "vn_entropy" else 1e-11
+    loose = 1e-10 if readout == "vn_entropy" else 1e-12
     agree(
         circuit,
         numbers,
         wires,
         single=single and bool(numbers),
-        gradient_tolerance=1e-4 if single else loose,
+        gradient_tolerance=1e-5 if single else loose,
     )
 
 
 common = settings(
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     deadline=None,
     derandomize=True,
     database=None,
