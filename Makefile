@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow bench lint types constraints clean
+.PHONY: demo test test-slow bench bench-peers lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
@@ -21,6 +21,13 @@ bench: .venv/installed
 	mkdir -p .benchmarks
 	$(BIN)/python -m pytest tests/benchmarks -q --benchmark-columns=median \
 		--benchmark-json=.benchmarks/latest.json
+
+# The same with TensorCircuit-NG on JAX, which needs versions of its own.
+bench-peers: pyproject.toml constraints.txt tests/benchmarks/requirements.txt
+	$(PYTHON) -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install --quiet 'torch==2.13.0' --editable '.[dev]' \
+		--requirement tests/benchmarks/requirements.txt
+	.venv-peers/bin/python -m pytest tests/benchmarks -q --benchmark-columns=median
 
 lint: .venv/installed
 	$(BIN)/ruff check

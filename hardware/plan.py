@@ -92,14 +92,17 @@ def make_plan(tape: Any, wires: Sequence[Hashable]) -> Plan:
     gates: list[Gate] = []
     angles: list[Any] = []
     batched: list[bool] = []
+    labelled = any(wire != position for wire, position in positions.items())
     for operation in tape.operations:
+        if labelled:  # keys hold wires of what is inside an operation
+            operation = operation.map_wires(positions)
         slots = tuple(range(len(angles), len(angles) + len(operation.data)))
         angles += operation.data
         batched += _batched(operation)
         gates.append(
             Gate(
                 operation_key(operation),
-                tuple(positions[wire] for wire in operation.wires),
+                tuple(operation.wires),
                 slots,
                 operation,
             )

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pennylane as qml
 import torch
 
-from qml_qdl.circuits import Circuit, Expectation
+from qml_qdl.circuits import Circuit, Samples
 from qml_qdl.circuits.errors import ArgumentTypeError, MemoryBoundError, TargetError
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.runner import CircuitRunner
@@ -150,7 +150,7 @@ def takes_batches(device: Any) -> bool:
 
 
 def direct_runner(device: Any, circuit: Circuit) -> CircuitRunner | None:
-    """What runs a circuit's exact expectation values without a tape.
+    """What runs a circuit without shots and without a tape.
 
     Args:
         device: A PennyLane device.
@@ -159,9 +159,6 @@ def direct_runner(device: Any, circuit: Circuit) -> CircuitRunner | None:
     Returns:
         The runner; None where the device, or the readout, needs PennyLane's way.
     """
-    if device.name != SIMULATOR or not isinstance(circuit.readout, Expectation):
-        return None
-    observables = circuit.readout.observables
-    if not all(isinstance(o, str) or o.pauli_rep is not None for o in observables):
+    if device.name != SIMULATOR or isinstance(circuit.readout, Samples):
         return None
     return CircuitRunner(circuit, device.memory)

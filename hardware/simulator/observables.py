@@ -167,7 +167,7 @@ class Reader:
         order = np.argsort([*wires, *rest])
         view = moved.reshape(-1, *(2,) * self.num_wires)
         vectors = view.permute([0, *(1 + int(axis) for axis in order)])
-        state = vectors.reshape(vectors.shape[0], -1).T[None]
+        state = vectors.reshape(moved.shape[0], 2**self.num_wires).T[None]
         return Reader(state, self.rows, self.setting, self.compiled)
 
     def _smaller(self, wires: Sequence[int]) -> Sequence[int]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits import Circuit
+from qml_qdl.circuits import Circuit, Expectation
+from qml_qdl.hardware.plan import Plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
+from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
 from qml_qdl.hardware.simulator.setting import Setting
@@ -21,7 +22,7 @@ class CircuitRunner:
     """Runs one circuit on batches, without PennyLane on the way.
 
     Args:
-        circuit: A circuit that reads out expectation values of Pauli words.
+        circuit: A circuit with a readout that needs no shots.
         memory: Bytes that may be used; None for a quarter of what is free when a
             precision or a device is first met.
     """
@@ -29,10 +30,12 @@ class CircuitRunner:
     def __init__(self, circuit: Circuit, memory: int | None = None) -> None:
         self._circuit = circuit
         self._memory = memory
+        self._is_words = _reads_words(circuit)
         self._traced: dict[
             tuple[torch.dtype, torch.device], tuple[TracedCircuit, int]
         ] = {}
-        self._compiled: dict[Setting, tuple[Program, Expectations]] = {}
+        self._programs: dict[Setting, Program] = {}
+        self._readings: dict[Hashable, Expectations] = {}
 
     def __call__(self, inputs: Tensor | None, weights: Sequence[Tensor]) -> Tensor:
         """Runs all rows.
@@ -42,7 +45,8 @@ class CircuitRunner:
             weights: In the order of the circuit's names, of the inputs' precision.
 
         Returns:
-            (rows, outputs), or (1, outputs) where nothing differs from row to row.
+            (rows, *output_shape), or (1, *output_shape) where nothing differs from row
+            to row.
 
         Raises:
             MemoryBoundError: Not even one row fits into the memory.
@@ -52,13 +56,13 @@ class CircuitRunner:
         angles = traced.angles(inputs, weights)
         rows = angles.num_rows
         if rows is None or rows <= most:
-            return self._run(traced, angles, like).T
+            return self._run(traced, angles, like)
         parts = in_chunks(
             lambda first, last: self._run(traced, angles.part(first, last), like),
             rows,
             most,
         )
-        return torch.cat(parts, dim=1).T
+        return torch.cat(parts)
 
     def _trace(self, like: Tensor) -> tuple[TracedCircuit, int]:
         key = (like.dtype, like.device)
@@ -69,17 +73,40 @@ class CircuitRunner:
         return self._traced[key]
 
     def _run(self, traced: TracedCircuit, angles: Angles, like: Tensor) -> Tensor:
-        setting = Setting.of(
-            like.dtype, like.device, angles.num_rows, len(self._circuit.wires)
-        )
-        if setting not in self._compiled:
-            self._compiled[setting] = _compile(traced, setting)
-        program, expectations = self._compiled[setting]
-        return expectations(program(angles))
+        plan, rows = traced.plan, angles.num_rows
+        setting = Setting.of(like.dtype, like.device, rows, len(self._circuit.wires))
+        if setting not in self._programs:
+            self._programs[setting] = compile_structure(
+                plan.structure, plan.batched, setting
+            )
+        state = self._programs[setting](angles)
+        if self._is_words:
+            expectations = self._compiled(
+                setting, lambda: _compile_words(plan, setting)
+            )
+            return expectations(state).T
+        reader = Reader(state, 1 if rows is None else rows, setting, self._compiled)
+        results = reader.read_all(plan.measurements)
+        if isinstance(self._circuit.readout, Expectation):
+            return torch.stack(results, dim=1)
+        return results[0]
+
+    def _compiled(
+        self, key: Hashable, compile_now: Callable[[], Expectations]
+    ) -> Expectations:
+        if key not in self._readings:
+            self._readings[key] = compile_now()
+        return self._readings[key]
 
 
-def _compile(traced: TracedCircuit, setting: Setting) -> tuple[Program, Expectations]:
-    plan = traced.plan
-    program = compile_structure(plan.structure, plan.batched, setting)
-    sentences: list[Any] = [m.obs.pauli_rep for m in plan.measurements]
-    return program, compile_expectations(sentences, program.num_wires, setting)
+def _reads_words(circuit: Circuit) -> bool:
+    """Whether all that is read are expectation values of Pauli words."""
+    return isinstance(circuit.readout, Expectation) and all(
+        isinstance(observable, str) or observable.pauli_rep is not None
+        for observable in circuit.readout.observables
+    )
+
+
+def _compile_words(plan: Plan, setting: Setting) -> Expectations:
+    sentences = [measurement.obs.pauli_rep for measurement in plan.measurements]
+    return compile_expectations(sentences, plan.structure.num_wires, setting)

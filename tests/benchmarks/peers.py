@@ -1,12 +1,10 @@
-"""The same workloads on every library, each in its best configuration.
-
-A peer takes inputs and weights as torch tensors and returns the expectation values, so
-that gradients flow as they do in training.
-"""
+"""The same workloads on every library, each in its best configuration."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pennylane as qml
@@ -16,10 +14,41 @@ from torch import Tensor, nn
 from qml_qdl.nn import QuantumLayer
 from tests.benchmarks.workloads import Workload
 
-Model = Callable[[Tensor], Tensor]
+
+class Peer(ABC):
+    """A workload on a library, ready to be timed: abstract base."""
+
+    @abstractmethod
+    def forward(self) -> None:
+        """Computes all expectation values."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """Computes them, and the gradient of their sum with respect to the weights."""
 
 
-def ours(workload: Workload) -> nn.Module:
+class TorchPeer(Peer):
+    """A library whose layer is a torch module.
+
+    Args:
+        model: Maps inputs to expectation values.
+        inputs: The batch.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Tensor) -> None:
+        self.model, self.inputs = model, inputs
+
+    def forward(self) -> None:
+        with torch.no_grad():
+            self.model(self.inputs)
+
+    def step(self) -> None:
+        self.model.zero_grad()
+        self.inputs.grad = None
+        self.model(self.inputs).sum().backward()
+
+
+def ours(workload: Workload) -> TorchPeer:
     """`QuantumLayer` on `qdl.simulator`."""
     layer = QuantumLayer(workload.circuit, target="qdl.simulator")
     with torch.no_grad():
@@ -27,48 +56,112 @@ def ours(workload: Workload) -> nn.Module:
             layer.parameters(), workload.weights(), strict=True
         ):
             parameter.copy_(values)
-    return layer
+    return TorchPeer(layer, workload.inputs())
 
 
-def _torch_layer(workload: Workload, device: str, **options: Any) -> nn.Module:
+def _torch_layer(workload: Workload, device: str, **options: Any) -> TorchPeer:
     wires = range(workload.wires)
 
-    @qml.qnode(qml.device(device, wires=workload.wires), interface="torch", **options)
     def circuit(inputs: Tensor, weights: Tensor) -> Any:
         for block in weights:
             qml.AngleEmbedding(inputs, wires=wires, rotation="Y")
             qml.StronglyEntanglingLayers(block, wires=wires)
         return [qml.expval(qml.Z(wire)) for wire in wires]
 
+    made = qml.device(device, wires=workload.wires)
+    qnode = qml.QNode(circuit, made, interface="torch", **options)
     weights = workload.weights()
-    return qml.qnn.TorchLayer(  # type: ignore[no-any-return]
-        circuit, {"weights": tuple(weights.shape)}, {"weights": weights}
-    )
+    shapes = {"weights": tuple(weights.shape)}
+    layer = qml.qnn.TorchLayer(qnode, shapes, {"weights": weights})
+    return TorchPeer(layer, workload.inputs())
 
 
-def default_qubit(workload: Workload) -> nn.Module:
+def default_qubit(workload: Workload) -> TorchPeer:
     """PennyLane's `TorchLayer` on `default.qubit`, backpropagation."""
     return _torch_layer(workload, "default.qubit", diff_method="backprop")
 
 
-def lightning_qubit(workload: Workload) -> nn.Module:
+def lightning_qubit(workload: Workload) -> TorchPeer:
     """PennyLane's `TorchLayer` on `lightning.qubit`, adjoint with `device_vjp`."""
     return _torch_layer(
         workload, "lightning.qubit", diff_method="adjoint", device_vjp=True
     )
 
 
-def ours_through_qnode(workload: Workload) -> nn.Module:
+def stock_qnode(workload: Workload) -> TorchPeer:
     """PennyLane's `TorchLayer` on `qdl.simulator`: workload G."""
     return _torch_layer(workload, "qdl.simulator")
 
 
-PEERS: dict[str, Callable[[Workload], nn.Module]] = {
+class TensorCircuit(Peer):
+    """TensorCircuit-NG on JAX: vectorised, compiled by jit, by which it is fastest.
+
+    Args:
+        workload: What is run.
+    """
+
+    def __init__(self, workload: Workload) -> None:
+        import jax
+        import tensorcircuit
+
+        backend = tensorcircuit.set_backend("jax")
+        wires = workload.wires
+
+        def row(inputs: Any, weights: Any) -> Any:
+            circuit = tensorcircuit.Circuit(wires)
+            for upload in range(workload.uploads):
+                for wire in range(wires):
+                    circuit.ry(wire, theta=inputs[wire])
+                for layer in range(workload.layers):
+                    for wire in range(wires):
+                        angles = weights[upload, layer, wire]
+                        circuit.rz(wire, theta=angles[0])
+                        circuit.ry(wire, theta=angles[1])
+                        circuit.rz(wire, theta=angles[2])
+                    reach = layer % (wires - 1) + 1
+                    for wire in range(wires):
+                        circuit.cnot(wire, (wire + reach) % wires)
+            return backend.stack(
+                [
+                    backend.real(circuit.expectation_ps(z=[wire]))
+                    for wire in range(wires)
+                ]
+            )
+
+        rows = jax.vmap(row, in_axes=(0, None))
+        self._ready = jax.block_until_ready
+        self._arguments = (
+            jax.numpy.asarray(workload.inputs().numpy()),
+            jax.numpy.asarray(workload.weights().numpy()),
+        )
+        self._forward = jax.jit(rows)
+        self._step = jax.jit(
+            jax.value_and_grad(lambda x, w: rows(x, w).sum(), argnums=1)
+        )
+
+    def forward(self) -> None:
+        self._ready(self._forward(*self._arguments))
+
+    def step(self) -> None:
+        self._ready(self._step(*self._arguments))
+
+
+PEERS: dict[str, Callable[[Workload], Peer]] = {
     "qml-qdl": ours,
     "default.qubit": default_qubit,
     "lightning.qubit": lightning_qubit,
-    "qml-qdl, stock QNode": ours_through_qnode,
+    "qml-qdl, stock QNode": stock_qnode,
 }
+if find_spec("tensorcircuit") is not None:
+    PEERS["TensorCircuit-NG, JAX jit"] = TensorCircuit
 
-TOO_SLOW = {("A", "lightning.qubit"), ("B", "lightning.qubit"), ("E", "default.qubit")}
-"""Not run: 3,136 or 256 circuits one after the other; 20 wires kept for backward."""
+TOO_SLOW = {
+    ("A", "lightning.qubit"),
+    ("B", "lightning.qubit"),
+    ("E", "default.qubit"),
+    ("C", "TensorCircuit-NG, JAX jit"),
+    ("D", "TensorCircuit-NG, JAX jit"),
+    ("E", "TensorCircuit-NG, JAX jit"),
+}
+"""Not run: thousands of circuits one after the other, 20 wires kept for the way back,
+minutes of compilation."""

@@ -10,7 +10,7 @@ import torch
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling, reupload
 from qml_qdl.nn import QuantumLayer
-from tests.benchmarks.peers import PEERS, TOO_SLOW
+from tests.benchmarks.peers import PEERS, TOO_SLOW, ours
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
 CASES = [
@@ -34,39 +34,21 @@ def _measure(benchmark: Any, function: Any) -> None:
 @pytest.mark.parametrize(("workload", "peer"), CASES)
 def test_forward(benchmark: Any, workload: Workload, peer: str) -> None:
     benchmark.extra_info.update(workload=str(workload), peer=peer, kind="forward")
-    model, inputs = PEERS[peer](workload), workload.inputs()
-
-    def forward() -> None:
-        with torch.no_grad():
-            model(inputs)
-
-    _measure(benchmark, forward)
+    _measure(benchmark, PEERS[peer](workload).forward)
 
 
 @pytest.mark.parametrize(("workload", "peer"), CASES)
 def test_step(benchmark: Any, workload: Workload, peer: str) -> None:
     benchmark.extra_info.update(workload=str(workload), peer=peer, kind="step")
-    model, inputs = PEERS[peer](workload), workload.inputs()
-
-    def step() -> None:
-        model.zero_grad()
-        model(inputs).sum().backward()
-
-    _measure(benchmark, step)
+    _measure(benchmark, PEERS[peer](workload).step)
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda w: w.name)
 def test_step_with_input_gradients(benchmark: Any, workload: Workload) -> None:
     benchmark.extra_info.update(workload=str(workload), peer="qml-qdl", kind="inputs")
-    model = PEERS["qml-qdl"](workload)
-    inputs = workload.inputs().requires_grad_()
-
-    def step() -> None:
-        model.zero_grad()
-        inputs.grad = None
-        model(inputs).sum().backward()
-
-    _measure(benchmark, step)
+    peer = ours(workload)
+    peer.inputs.requires_grad_()
+    _measure(benchmark, peer.step)
 
 
 def test_limit_of_workload_a(benchmark: Any) -> None:

@@ -14,6 +14,8 @@ from qml_qdl.circuits import (
     Circuit,
     Expectation,
     Probabilities,
+    Samples,
+    State,
     StronglyEntangling,
 )
 from qml_qdl.circuits.errors import ArgumentTypeError, QdlError, TargetError
@@ -54,12 +56,14 @@ def test_auto_needs_less_memory_where_a_row_does_not_fit() -> None:
     [
         ("qdl.simulator", U, True),
         ("qdl.simulator", U.with_readout(Expectation([qml.X(0) + qml.Z(1)])), True),
-        ("qdl.simulator", U.with_readout(Probabilities()), False),
+        ("qdl.simulator", U.with_readout(Probabilities()), True),
+        ("qdl.simulator", U.with_readout(State()), True),
         (
             "qdl.simulator",
             U.with_readout(Expectation([qml.Projector([0], wires=0)])),
-            False,
+            True,
         ),
+        ("qdl.simulator", U.with_readout(Samples()), False),
         ("default.qubit", U, False),
     ],
 )
