@@ -15,7 +15,7 @@ from qml_qdl.nn import QuantumLayer, set_target
 NUM_WIRES = 2
 
 
-@qml.qnode(qml.device("default.qubit", wires=NUM_WIRES))  # type: ignore[untyped-decorator]
+@qml.qnode(qml.device("default.qubit", wires=NUM_WIRES))
 def circuit(inputs: Any, weights: Any) -> Any:
     qml.AngleEmbedding(inputs, wires=range(NUM_WIRES))
     qml.StronglyEntanglingLayers(weights, wires=range(NUM_WIRES))

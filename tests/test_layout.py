@@ -44,7 +44,11 @@ def test_version_is_said_once_in_each_place() -> None:
 def test_constraints_pin_every_dependency_exactly() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert "make constraints" in lines[0]
-    pinned = dict(re.fullmatch(r"([\w.-]+)==([\w.!]+)", x).groups() for x in lines[1:])  # type: ignore[union-attr]
+    pinned: dict[str, str] = {}
+    for line in lines[1:]:
+        match = re.fullmatch(r"([\w.-]+)==([\w.!]+)", line)
+        assert match, line
+        pinned[match[1]] = match[2]
     names = {name.lower().replace("_", "-") for name in pinned}
     project = PYPROJECT["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["dev"]

@@ -109,7 +109,7 @@ class _Blocks(torch.autograd.Function):
         return levels[-1][0]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Any:
         maker: BlockMaker = ctx.maker
         if torch.is_grad_enabled():
             (angles,) = ctx.saved_tensors

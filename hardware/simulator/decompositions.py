@@ -71,8 +71,8 @@ def _polished(matrix: Any) -> Any:
     return 1.5 * matrix - 0.5 * matrix @ (adjoint @ matrix)
 
 
-def exponential(operation: Any) -> list[Any]:
-    """What PennyLane's `exp` and `evolve` consist of, whatever the numbers.
+def exponential(operation: Any) -> Any:
+    """The gate that PennyLane's `exp` and `evolve` are, whatever the numbers.
 
     Args:
         operation: exp(cG) or exp(−iφG) of a Hermitian G; c is imaginary.
@@ -84,15 +84,15 @@ def exponential(operation: Any) -> list[Any]:
     if sentence is None or len(sentence) != 1:
         matrix = operation.matrix(wire_order=operation.wires)
         matrix = _polished(matrix)
-        return [qml.QubitUnitary(matrix, operation.wires, unitary_check=False)]
+        return qml.QubitUnitary(matrix, operation.wires, unitary_check=False)
     ((word, factor),) = sentence.items()
     if isinstance(operation, qml.ops.Evolution):
         angle = 2 * operation.param * factor
     else:
         angle = -2 * qml.math.imag(operation.coeff * factor)
     if not word:
-        return [qml.GlobalPhase(angle / 2)]
-    return [qml.PauliRot(angle, "".join(word.values()), wires=list(word))]
+        return qml.GlobalPhase(angle / 2)
+    return qml.PauliRot(angle, "".join(word.values()), wires=list(word))
 
 
 def _diagonal_unitary(operation: Any) -> list[Any]:

@@ -123,8 +123,8 @@ class SimulatorDevice(Device):
                     qml.math.Interface.JAX_JIT,
                 ):
                     raise TargetError(
-                        f"diff_method: qdl.simulator has 'backprop' for torch only, got "
-                        f"interface {config.interface.value!r}; use diff_method='best'"
+                        f"diff_method: qdl.simulator has 'backprop' for torch only, got"
+                        f" interface {config.interface.value!r}; use diff_method='best'"
                     )
                 torch_like = True  # no gradient will be asked for
             changes = {

@@ -112,5 +112,7 @@ def evolve(
         DoubleBackwardError: On the way back, if a gradient of a gradient is asked of
             more than 8 wires.
     """
-    final: Tensor = _Evolution.apply(tuple(steps), state, *parameters)
+    final: Tensor = _Evolution.apply(  # type: ignore[no-untyped-call]
+        tuple(steps), state, *parameters
+    )
     return final

@@ -86,7 +86,9 @@ def form_of(node: Node, known: Mapping[Node, Any]) -> Any:
     Returns:
         The form, a list of forms for an operation with several results, or None.
     """
-    arguments = [known.get(a) if isinstance(a, Node) else a for a in node.args]
+    arguments: list[Any] = [
+        known.get(a) if isinstance(a, Node) else a for a in node.args
+    ]
     if any(
         a is None and isinstance(n, Node)
         for a, n in zip(arguments, node.args, strict=True)

@@ -215,14 +215,25 @@ def _parts(operation: Any) -> list[Any]:
             qml.ctrl(gate, operation.control_wires, operation.control_values)
             for gate in decomposition(operation.base)
         ]
-    if not isinstance(operation, qml.ops.Exp) and operation.has_decomposition:
+    if isinstance(_innermost(operation), qml.ops.Exp):
+        return [_exponential(operation)]
+    if operation.has_decomposition:
         return list(operation.decomposition())
-    if isinstance(operation, qml.ops.Exp) and _is_unitary(operation):
-        return exponential(operation)
-    if isinstance(_innermost(operation), qml.ops.Exp) and operation.has_matrix:
-        matrix = operation.matrix(wire_order=operation.wires)
-        return [qml.QubitUnitary(matrix, operation.wires, unitary_check=False)]
     raise qml.operation.DecompositionUndefinedError
+
+
+def _exponential(operation: Any) -> Any:
+    """An exponential, or what is around one, as one gate."""
+    if isinstance(operation, qml.ops.Exp):
+        if _is_unitary(operation):
+            return exponential(operation)
+        raise qml.operation.DecompositionUndefinedError
+    gate = _exponential(operation.base)
+    if isinstance(operation, qml.ops.Pow):
+        return qml.pow(gate, operation.z)
+    if isinstance(operation, qml.ops.Controlled):
+        return qml.ctrl(gate, operation.control_wires, operation.control_values)
+    return qml.adjoint(gate)
 
 
 def _is_unitary(exponential: Any) -> bool:
@@ -270,13 +281,14 @@ def _rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
         return _ROTATIONS[operation.name](operation)
     phases, word = _rotation(operation.base)
     if isinstance(operation, qml.ops.Pow):
-        return operation.z * phases, word
+        return phases * np.float64(operation.z), word
     if isinstance(operation, qml.ops.op_math.Adjoint):
         return -phases, word
     active = np.ones(1)
     for value in operation.control_values:
         active = np.kron(active, np.array([not value, value], dtype=float))
-    return np.kron(active, phases), "Z" * len(operation.control_values) + word
+    phases = np.kron(active, phases).astype(np.float64)
+    return phases, "Z" * len(operation.control_values) + word
 
 
 def _innermost(operation: Any) -> Any:

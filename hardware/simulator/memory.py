@@ -58,7 +58,7 @@ def rows_at_once(
             f"may be used of {free:,} that are free; use fewer wires, or raise memory= "
             "of the device qdl.simulator"
         )
-    return allowed // row
+    return int(allowed // row)
 
 
 def in_chunks(run: Callable[[int, int], Any], rows: int, most: int) -> list[Any]:

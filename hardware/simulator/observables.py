@@ -275,6 +275,7 @@ class Reader:
                 indices.to(self.setting.device),
                 self._constant(sparse.data),
                 sparse.shape,
+                check_invariants=False,
             )
             rows, size, rest = vectors.shape
             columns = vectors.transpose(0, 1).reshape(size, -1)

@@ -25,7 +25,8 @@ class _Squares(torch.autograd.Function):
         return state.real.square() + state.imag.square()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        state: Tensor
         (state,) = ctx.saved_tensors
         return state * (2 * gradient)
 
@@ -39,7 +40,7 @@ def squares(state: Tensor) -> Tensor:
     Returns:
         (L, 2ⁿ, T), real.
     """
-    probabilities: Tensor = _Squares.apply(state)
+    probabilities: Tensor = _Squares.apply(state)  # type: ignore[no-untyped-call]
     return probabilities
 
 
@@ -108,7 +109,8 @@ class LocalWord:
             overlaps = view.flip([1 + axis for axis in self.flipped]).conj() * view
         else:
             overlaps = squares(state).unflatten(1, self.shape)
-        terms = (overlaps * self.phases[..., None]).flatten(1, -2).sum(1).real
+        weighted: Tensor = overlaps * self.phases[..., None]
+        terms = weighted.flatten(1, -2).sum(1).real
         return self.weights * terms.reshape(1, -1)
 
 

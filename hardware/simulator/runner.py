@@ -51,6 +51,9 @@ class CircuitRunner:
         Raises:
             MemoryBoundError: Not even one row fits into the memory.
         """
+        if inputs is not None and not len(inputs):
+            one = torch.cat([inputs, inputs.new_zeros(1, inputs.shape[1])])
+            return self(one, weights)[:0]
         like = inputs if inputs is not None else weights[0]
         traced, most = self._trace(like)
         angles = traced.angles(inputs, weights)

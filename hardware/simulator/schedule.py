@@ -156,7 +156,7 @@ class _Builder:
 
 def _same_kind(stage: Stage, kind: Stage) -> bool:
     if isinstance(stage, Diagonal | Matrices):
-        return type(stage) is type(kind) and stage.batched == kind.batched  # type: ignore[union-attr]
+        return type(stage) is type(kind) and stage.batched == kind.batched
     return type(stage) is type(kind)
 
 

@@ -170,8 +170,8 @@ def _kept_shots(
     """How many shots a postselection keeps: as on a machine, by chance."""
     if rows is not None:
         raise TargetError(
-            f"shots: a postselection keeps other numbers of shots of each of the {rows} "
-            "rows; use postselect_mode='fill-shots', no shots, or one row at a time"
+            f"shots: a postselection keeps other numbers of shots of each of the {rows}"
+            " rows; use postselect_mode='fill-shots', no shots, or one row at a time"
         )
     chance = min(1.0, float(kept.detach()))
     return _FlexShots([int(rng.binomial(count, chance)) for count in shots])

@@ -183,9 +183,8 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
     plans: list[Plan] = []
 
     def angles(*symbols: Tensor) -> list[Any]:
-        inputs, weights = None, symbols
-        if circuit.num_inputs:
-            inputs, *weights = symbols
+        inputs = symbols[0] if circuit.num_inputs else None
+        weights = symbols[1:] if circuit.num_inputs else symbols
         tape = qml.tape.make_qscript(circuit)(
             inputs, dict(zip(shapes, weights, strict=True))
         )
@@ -297,4 +296,4 @@ def _pruned(graph: Graph, results: Sequence[Node]) -> GraphModule:
     pruned.graph_copy(graph, copies)
     pruned.output([copies[node] for node in results])
     pruned.eliminate_dead_code()
-    return GraphModule(graph.owning_module, pruned)
+    return GraphModule(graph.owning_module or {}, pruned)

@@ -147,7 +147,7 @@ def test_precisions_agree(
     for dtype in (torch.float32, torch.float64):
         x = inputs.to(dtype, copy=True).requires_grad_()
         result = execute(circuit, x, {k: w.to(dtype) for k, w in weights.items()})
-        result[0].backward()  # type: ignore[no-untyped-call]
+        result[0].backward()
         assert x.grad is not None
         assert x.grad.dtype == dtype
         results.append((result.detach().double(), x.grad.double()))

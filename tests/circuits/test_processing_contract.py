@@ -162,7 +162,7 @@ def test_precisions_agree(
         theta = {k: w.to(dtype, copy=True) for k, w in weights.items()}
         theta["weights_0"].requires_grad_()
         result = execute(circuit, data(processing).to(dtype), theta)
-        result[0].backward()  # type: ignore[no-untyped-call]
+        result[0].backward()
         gradient = theta["weights_0"].grad
         assert gradient is not None
         assert gradient.dtype == dtype

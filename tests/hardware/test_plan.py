@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import ast
+import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,11 +148,15 @@ def test_measured_values_are_told_apart() -> None:
     assert len(keys) == 2
 
 
-def test_plan_loads_neither_torch_nor_qiskit() -> None:
-    code = """
-import sys
-import qml_qdl.hardware.plan
-heavy = {name.split(".")[0] for name in sys.modules} & {"torch", "qiskit"}
-assert not heavy, heavy
-"""
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+def test_plan_imports_neither_torch_nor_qiskit() -> None:
+    """So that a machine's device can use it without the simulator."""
+    source = Path(inspect.getfile(Plan)).read_text()
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").split(".")[0])
+    assert names == {"__future__", "attrs", "collections", "numpy", "pennylane"} | (
+        names & {"typing"}
+    )

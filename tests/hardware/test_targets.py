@@ -167,7 +167,7 @@ def test_what_devices_can() -> None:
     "name", sorted(set(STATE_VECTOR_DEVICES) & set(qml.plugin_devices))
 )
 def test_state_vector_devices_return_the_state(name: str) -> None:
-    @qml.qnode(make_device(name, range(2)))  # type: ignore[untyped-decorator]
+    @qml.qnode(make_device(name, range(2)))
     def state() -> Any:
         qml.X(1)
         return qml.state()
@@ -179,7 +179,7 @@ def test_state_vector_devices_return_the_state(name: str) -> None:
 def test_who_takes_batches_apart(name: str) -> None:
     device = make_device(name, range(1))
 
-    @qml.qnode(device)  # type: ignore[untyped-decorator]
+    @qml.qnode(device)
     def turned(angles: Any) -> Any:
         qml.RX(angles, wires=0)
         return qml.expval(qml.Z(0))

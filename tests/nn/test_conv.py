@@ -126,7 +126,7 @@ def test_it_is_a_loop_over_patches(channels: int) -> None:
     with torch.no_grad():
         conv.bias += torch.arange(4)
 
-    @qml.qnode(qml.device("default.qubit", wires=8))  # type: ignore[untyped-decorator]
+    @qml.qnode(qml.device("default.qubit", wires=8))
     def naive(pixels: Any, weights: Any) -> Any:
         for wire, pixel in enumerate(pixels):
             qml.RY(math.pi * pixel, wires=wire)

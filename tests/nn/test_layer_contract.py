@@ -35,14 +35,14 @@ from qml_qdl.nn import QuantumConv2d, QuantumLayer, set_target
 TWO = qml.device("default.qubit", wires=2)
 
 
-@qml.qnode(TWO)  # type: ignore[untyped-decorator]
+@qml.qnode(TWO)
 def one_value(inputs: Any, angle: Any) -> Any:
     qml.AngleEmbedding(inputs, wires=range(2))
     qml.CRX(angle, wires=[0, 1])
     return qml.expval(qml.Z(1))
 
 
-@qml.qnode(TWO)  # type: ignore[untyped-decorator]
+@qml.qnode(TWO)
 def values_and_probabilities(x: Any, y: Any, weights: Any) -> Any:
     qml.AngleEmbedding(x, wires=range(2))
     qml.BasicEntanglerLayers(weights, wires=range(2))

@@ -175,7 +175,7 @@ def test_the_example_of_its_documentation(kind: Any) -> None:
     n_qubits = 2
     dev = qml.device("default.qubit", wires=n_qubits)
 
-    @qml.qnode(dev)  # type: ignore[untyped-decorator]
+    @qml.qnode(dev)
     def qnode(inputs: Any, weights_0: Any, weight_1: Any) -> Any:
         qml.RX(inputs[..., 0], wires=0)
         qml.RX(inputs[..., 1], wires=1)

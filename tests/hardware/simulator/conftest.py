@@ -58,8 +58,21 @@ def phases(wires: int) -> Callable[[Rng, int | None], list[Any]]:
 
 
 FIXED = {
-    1: ["H", "Hadamard", "Identity", "PauliX", "PauliY", "PauliZ", "S", "SX", "T"]
-    + ["X", "Y", "Z", "Barrier"],
+    1: [
+        "H",
+        "Hadamard",
+        "Identity",
+        "PauliX",
+        "PauliY",
+        "PauliZ",
+        "S",
+        "SX",
+        "T",
+        "X",
+        "Y",
+        "Z",
+        "Barrier",
+    ],
     2: ["CH", "CNOT", "CY", "CZ", "ECR", "ISWAP", "SISWAP", "SQISW", "SWAP"],
     3: ["CCZ", "CSWAP", "QubitSum", "Toffoli", "MultiControlledX"],
     4: ["QubitCarry"],
@@ -68,16 +81,40 @@ TURNED = {
     (1, 1): ["PhaseShift", "RX", "RY", "RZ", "U1", "GlobalPhase"],
     (1, 2): ["U2"],
     (1, 3): ["Rot", "U3"],
-    (2, 1): ["CPhase", "CPhaseShift00", "CPhaseShift01", "CPhaseShift10", "CRX", "CRY"]
-    + ["CRZ", "ControlledPhaseShift", "FermionicSWAP", "IsingXX", "IsingXY", "IsingYY"]
-    + ["IsingZZ", "MultiRZ", "PSWAP", "SingleExcitation", "SingleExcitationMinus"]
-    + ["SingleExcitationPlus"],
+    (2, 1): [
+        "CPhase",
+        "CPhaseShift00",
+        "CPhaseShift01",
+        "CPhaseShift10",
+        "CRX",
+        "CRY",
+        "CRZ",
+        "ControlledPhaseShift",
+        "FermionicSWAP",
+        "IsingXX",
+        "IsingXY",
+        "IsingYY",
+        "IsingZZ",
+        "MultiRZ",
+        "PSWAP",
+        "SingleExcitation",
+        "SingleExcitationMinus",
+        "SingleExcitationPlus",
+    ],
     (2, 3): ["CRot"],
-    (4, 1): ["DoubleExcitation", "DoubleExcitationMinus", "DoubleExcitationPlus"]
-    + ["OrbitalRotation"],
+    (4, 1): [
+        "DoubleExcitation",
+        "DoubleExcitationMinus",
+        "DoubleExcitationPlus",
+        "OrbitalRotation",
+    ],
 }
 GATES: dict[str, Kind] = {
-    **{name: plain(getattr(qml, name), w) for w, names in FIXED.items() for name in names},
+    **{
+        name: plain(getattr(qml, name), w)
+        for w, names in FIXED.items()
+        for name in names
+    },
     **{
         name: plain(getattr(qml, name), w, count)
         for (w, count), names in TURNED.items()
@@ -85,7 +122,9 @@ GATES: dict[str, Kind] = {
     },
     "BasisState": Kind(2, angles(0), lambda p, w: qml.BasisState([1, 0], w)),
     "BlockEncode": Kind(
-        2, angles(0), lambda p, w: qml.BlockEncode(np.array([[0.1, 0.2], [0.3, 0.4]]), w)
+        2,
+        angles(0),
+        lambda p, w: qml.BlockEncode(np.array([[0.1, 0.2], [0.3, 0.4]]), w),
     ),
     "ControlledQubitUnitary": Kind(
         3,
@@ -117,17 +156,45 @@ CV = "acts on harmonic oscillators"
 QUTRIT = "acts on qutrits"
 EXCLUDED = {
     **dict.fromkeys(
-        ["Beamsplitter", "CatState", "CoherentState", "ControlledAddition"]
-        + ["ControlledPhase", "CrossKerr", "CubicPhase", "DisplacedSqueezedState"]
-        + ["Displacement", "FockDensityMatrix", "FockState", "FockStateVector"]
-        + ["GaussianState", "InterferometerUnitary", "Kerr", "QuadraticPhase"]
-        + ["Rotation", "SqueezedState", "Squeezing", "ThermalState"]
-        + ["TwoModeSqueezing"],
+        [
+            "Beamsplitter",
+            "CatState",
+            "CoherentState",
+            "ControlledAddition",
+            "ControlledPhase",
+            "CrossKerr",
+            "CubicPhase",
+            "DisplacedSqueezedState",
+            "Displacement",
+            "FockDensityMatrix",
+            "FockState",
+            "FockStateVector",
+            "GaussianState",
+            "InterferometerUnitary",
+            "Kerr",
+            "QuadraticPhase",
+            "Rotation",
+            "SqueezedState",
+            "Squeezing",
+            "ThermalState",
+            "TwoModeSqueezing",
+        ],
         CV,
     ),
     **dict.fromkeys(
-        ["ControlledQutritUnitary", "QutritBasisState", "QutritUnitary", "TAdd"]
-        + ["TClock", "THadamard", "TRX", "TRY", "TRZ", "TSWAP", "TShift"],
+        [
+            "ControlledQutritUnitary",
+            "QutritBasisState",
+            "QutritUnitary",
+            "TAdd",
+            "TClock",
+            "THadamard",
+            "TRX",
+            "TRY",
+            "TRZ",
+            "TSWAP",
+            "TShift",
+        ],
         QUTRIT,
     ),
     "QubitDensityMatrix": "makes a mixed state; the simulator holds pure ones",
@@ -183,9 +250,16 @@ WRAPPED: dict[str, Kind] = {
         3, angles(1), lambda p, w: qml.ctrl(qml.SingleExcitation(p[0], w[:2]), w[2:])
     ),
     "ctrl(SWAP)": Kind(3, angles(0), lambda p, w: qml.ctrl(qml.SWAP(w[:2]), w[2:])),
-    "exp": Kind(2, angles(1), lambda p, w: qml.exp(qml.X(w[0]) @ qml.Y(w[1]), 1j * p[0])),
+    "exp": Kind(
+        2, angles(1), lambda p, w: qml.exp(qml.X(w[0]) @ qml.Y(w[1]), 1j * p[0])
+    ),
     "evolve": Kind(
         2, angles(1), lambda p, w: qml.evolve(qml.X(w[0]) @ qml.Y(w[1]), p[0])
+    ),
+    "ctrl(evolve)": Kind(
+        3,
+        angles(1),
+        lambda p, w: qml.ctrl(qml.evolve(qml.X(w[0]) @ qml.Y(w[1]), p[0]), w[2:]),
     ),
     "prod": Kind(2, angles(1), lambda p, w: qml.prod(qml.RX(p[0], w[0]), qml.CNOT(w))),
     "ApproxTimeEvolution": Kind(

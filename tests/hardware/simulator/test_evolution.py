@@ -1,0 +1,165 @@
+"""The adjoint method gives the gradients of plain autograd, in memory of one state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+from attrs import evolve as changed
+from torch import Tensor
+
+from qml_qdl.circuits.errors import DoubleBackwardError
+from qml_qdl.hardware.plan import make_plan
+from qml_qdl.hardware.simulator.compiler import compile_structure
+from qml_qdl.hardware.simulator.program import Angles
+from qml_qdl.hardware.simulator.setting import Setting
+
+CPU = torch.device("cpu")
+
+
+def gates(rows: int | None, wires: int, layers: int = 2) -> list[Any]:
+    """Every kind of stage, with common and with batched numbers."""
+    rng = np.random.default_rng(0)
+    made: list[Any] = []
+
+    def batch(*shape: int) -> Any:
+        return rng.normal(size=(*(() if rows is None else (rows,)), *shape))
+
+    for _ in range(layers):
+        for wire in range(wires):
+            made += [qml.RY(batch(), wire), qml.RX(float(rng.normal()), wire)]
+        made += [qml.CNOT([w, w + 1]) for w in range(wires - 1)]
+        made += [qml.ISWAP([wires - 1, 0]), qml.IsingZZ(0.3, [0, wires - 1])]
+        made += [qml.IsingXX(batch(), [1, 0]), qml.CRY(0.4, [0, 1])]
+        made += [qml.QubitUnitary(np.linalg.qr(rng.normal(size=(4, 4)))[0], [1, 0])]
+        made += [qml.QubitUnitary(np.linalg.qr(batch(2, 2))[0], [wires - 1])]
+        made += [qml.PSWAP(0.2, [0, 1]), qml.CH([0, 1])]
+    return made
+
+
+def compiled(
+    operations: list[Any], wires: int, rows: int | None, setting: Setting
+) -> tuple[Callable[..., Tensor], list[Tensor]]:
+    """What runs a program, undoing its steps or not, and its numbers."""
+    plan = make_plan(qml.tape.QuantumScript(operations), range(wires))
+    program = compile_structure(plan.structure, plan.batched, setting)
+    arrays = [
+        slot
+        for slot in range(plan.structure.num_slots)
+        if slot not in {*program.common_slots, *program.row_slots}
+    ]
+    groups = [program.common_slots, program.row_slots]
+    leaves = [
+        torch.as_tensor(np.array([plan.angles[slot] for slot in slots]))
+        for slots in groups
+    ]
+    leaves += [
+        torch.as_tensor(np.asarray(plan.angles[slot], dtype=complex)) for slot in arrays
+    ]
+
+    def run(unitary: bool, *numbers: Tensor) -> Tensor:
+        angles = Angles(
+            numbers[0], numbers[1], dict(zip(arrays, numbers[2:], strict=True)), rows
+        )
+        return changed(program, unitary=unitary)(angles)
+
+    return run, leaves
+
+
+SETTINGS = {
+    "one row": (None, Setting(torch.complex128, CPU, few_rows=True, whole=False)),
+    "few rows": (3, Setting(torch.complex128, CPU, few_rows=True, whole=False)),
+    "many rows": (5, Setting(torch.complex128, CPU, few_rows=False, whole=False)),
+    "whole runs": (5, Setting(torch.complex128, CPU, few_rows=False, whole=True)),
+}
+
+
+@pytest.mark.parametrize("wires", [2, 3, 5, 13])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_gradients_are_those_of_autograd(name: str, wires: int) -> None:
+    rows, setting = SETTINGS[name]
+    if wires > 7 and setting.whole:
+        return  # whole runs are for few wires
+    operations = gates(rows, wires, 1 if wires > 7 else 2)
+    run, leaves = compiled(operations, wires, rows, setting)
+    found = []
+    for unitary in (True, False):
+        own = [leaf.clone().requires_grad_() for leaf in leaves]
+        state = run(unitary, *own)
+        weights = torch.randn(
+            state.shape,
+            dtype=state.dtype,
+            generator=torch.Generator().manual_seed(0),
+        )
+        own = [leaf for leaf in own if leaf.numel()]
+        found.append([state, *torch.autograd.grad((weights * state).real.sum(), own)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-11, rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_states_are_the_circuits(name: str) -> None:
+    rows, setting = SETTINGS[name]
+    operations = gates(rows, 3)
+    run, leaves = compiled(operations, 3, rows, setting)
+    state = run(True, *leaves)
+    flat = state[0].T if state.shape[0] == 1 else state[:, :, 0]
+    tape = qml.tape.QuantumScript(operations, [qml.state()])
+    expected = np.asarray(qml.device("default.qubit", wires=3).execute(tape))
+    np.testing.assert_allclose(flat, expected.reshape(-1, 8), atol=1e-12)
+
+
+def kept(operations: list[Any], wires: int, rows: int, setting: Setting) -> int:
+    """States that backward will find."""
+    run, leaves = compiled(operations, wires, rows, setting)
+    count = 0
+
+    def note(tensor: Tensor) -> Tensor:
+        nonlocal count
+        count += tensor.numel() >= rows * 2**wires
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        run(True, *(leaf.requires_grad_() for leaf in leaves))
+    return count
+
+
+@pytest.mark.parametrize("name", ["few rows", "many rows"])
+def test_memory_does_not_grow_with_depth(name: str) -> None:
+    _, setting = SETTINGS[name]
+    shallow, deep = (kept(gates(32, 9, n), 9, 32, setting) for n in (1, 8))
+    assert shallow == deep
+    assert deep <= 3
+
+
+@pytest.mark.parametrize("wires", [8, 9])
+def test_gradient_of_a_gradient(wires: int) -> None:
+    rows, setting = SETTINGS["few rows"]
+    operations = [qml.RX(0.3, w) for w in range(wires)]
+    operations += [qml.CNOT([w, w + 1]) for w in range(wires - 1)]
+    operations += [qml.RY(0.2, w) for w in range(wires)]
+    run, leaves = compiled(operations, wires, rows, setting)
+    angles = leaves[0].requires_grad_()
+    state = run(True, angles, *leaves[1:])
+    value = state[:, 0].abs().square().sum()
+    if wires > 8:
+        with pytest.raises(DoubleBackwardError, match=r"up to 8 wires, got 9; use"):
+            torch.autograd.grad(value, angles, create_graph=True)
+        return
+    (first,) = torch.autograd.grad(value, angles, create_graph=True)
+    (second,) = torch.autograd.grad(first.square().sum(), angles)
+    assert second.isfinite().all()
+    assert second.abs().max() > 1e-6
+
+
+def test_only_what_is_wanted_gets_a_gradient() -> None:
+    rows, setting = SETTINGS["few rows"]
+    run, leaves = compiled(gates(rows, 3), 3, rows, setting)
+    state = run(True, leaves[0].requires_grad_(), *leaves[1:])
+    state.abs().square()[:, 0].sum().backward()
+    assert leaves[0].grad is not None
+    assert all(leaf.grad is None for leaf in leaves[1:])
