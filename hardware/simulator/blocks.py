@@ -72,7 +72,7 @@ class BlockMaker:
         blocks: Tensor = _Blocks.apply(turned, self)  # type: ignore[no-untyped-call]
         return blocks
 
-    def factors(self, angles: Tensor) -> tuple[Tensor, list[Tensor], list[list[Tensor]]]:
+    def factors(self, angles: Tensor) -> tuple[Tensor, list[Tensor], list[Level]]:
         """What the blocks are made of.
 
         Args:
@@ -80,8 +80,8 @@ class BlockMaker:
 
         Returns:
             The projectors' phases (turns, 2); for each place in a chain the matrices
-            there, (blocks · b, 2, 2); and for each level the blocks' Kronecker factors,
-            on one wire first, the whole blocks last.
+            there, (blocks · b, 2, 2); and the levels of the Kronecker product, from
+            factors on one wire to the whole blocks.
         """
         turns = phases_of(angles[:, None] * self.phases)
         matrices = (turns[:, :, None, None] * self.projectors).sum(1)
@@ -89,13 +89,79 @@ class BlockMaker:
         wires = chains[0]
         for chain in chains[1:]:
             wires = chain @ wires
-        levels = [list(wires.reshape(-1, self.size, 2, 2).unbind(1))]
-        while len(levels[-1]) > 1:
-            parts = levels[-1]
-            ends = range(1, len(parts), 2)
-            pairs = [_kronecker(parts[end - 1], parts[end]) for end in ends]
-            levels.append(pairs + parts[2 * len(pairs) :])
+        levels = [Level(wires.reshape(-1, self.size, 2, 2), None)]
+        while not levels[-1].done:
+            levels.append(levels[-1].next())
         return turns, chains, levels
+
+
+@frozen(eq=False)
+class Level:
+    """Factors of Kronecker products: equal ones, and perhaps a last one.
+
+    Args:
+        equal: (blocks, count, s, s), in order.
+        last: (blocks, t, t) behind them; None for none.
+    """
+
+    equal: Tensor
+    last: Tensor | None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is one factor only: the block."""
+        return self.equal.shape[1] == 1 and self.last is None
+
+    def next(self) -> Level:
+        """Neighbours multiplied."""
+        count = self.equal.shape[1]
+        if count == 1:
+            assert self.last is not None
+            return Level(_kronecker(self.equal, self.last[:, None]), None)
+        if count % 2:
+            # An odd one waits behind the pairs; blocks of up to 4 wires have only one.
+            return Level(_kronecker(*self._pairs()), self.equal[:, -1])
+        return Level(_kronecker(*self._pairs()), self.last)
+
+    def _pairs(self) -> tuple[Tensor, Tensor]:
+        end = self.equal.shape[1] // 2 * 2
+        return self.equal[:, 0:end:2], self.equal[:, 1:end:2]
+
+    def gradient(self, above: Level) -> Level:
+        """Gradients of these factors from those of the next level's.
+
+        Args:
+            above: The gradients of what `next` returned.
+
+        Returns:
+            Gradients in the shape of this level.
+        """
+        if self.equal.shape[1] == 1:
+            assert self.last is not None
+            first, last = _split(above.equal, self.equal, self.last[:, None])
+            return Level(first, last[:, 0])
+        pair = _split(above.equal, *self._pairs())
+        equal = torch.stack(pair, dim=2).flatten(1, 2)
+        if self.equal.shape[1] % 2:
+            assert above.last is not None
+            return Level(torch.cat((equal, above.last[:, None]), dim=1), None)
+        return Level(equal, above.last)
+
+
+def _kronecker(left: Tensor, right: Tensor) -> Tensor:
+    """Kronecker products of square matrices (blocks, count, ·, ·)."""
+    product = left[..., :, None, :, None] * right[..., None, :, None, :]
+    size = left.shape[-1] * right.shape[-1]
+    return product.reshape(*left.shape[:2], size, size)
+
+
+def _split(gradient: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of the factors of Kronecker products."""
+    sizes = (left.shape[-1], right.shape[-1])
+    view = gradient.reshape(*gradient.shape[:2], *sizes, *sizes)
+    first = (view * right.conj()[..., None, :, None, :]).sum((3, 5))
+    second = (view * left.conj()[..., :, None, :, None]).sum((2, 4))
+    return first, second
 
 
 class _Blocks(torch.autograd.Function):
@@ -106,45 +172,23 @@ class _Blocks(torch.autograd.Function):
         turns, chains, levels = maker.factors(angles)
         ctx.maker, ctx.made = maker, (turns, chains, levels[:-1])
         ctx.save_for_backward(angles)
-        return levels[-1][0]
+        return levels[-1].equal[:, 0]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         maker: BlockMaker = ctx.maker
         if torch.is_grad_enabled():
             (angles,) = ctx.saved_tensors
-            blocks = maker.factors(angles)[2][-1][0]
+            blocks = maker.factors(angles)[2][-1].equal[:, 0]
             found = torch.autograd.grad(blocks, angles, gradient, create_graph=True)
             return found[0], None
         turns, chains, levels = ctx.made
-        parts = [gradient]
-        for factors in reversed(levels):
-            parts = _split(parts, factors)
-        matrices = _unchained(chains, torch.stack(parts, 1).flatten(0, 1))
+        below = Level(gradient[:, None], None)
+        for level in reversed(levels):
+            below = level.gradient(below)
+        matrices = _unchained(chains, below.equal.flatten(0, 1))
         overlaps = (matrices.conj()[:, None] * maker.projectors).sum((2, 3)) * turns
         return -(overlaps.imag * maker.phases).sum(1), None
-
-
-def _kronecker(left: Tensor, right: Tensor) -> Tensor:
-    """Kronecker products of two lists of square matrices."""
-    size = left.shape[1] * right.shape[1]
-    product = left[:, :, None, :, None] * right[:, None, :, None, :]
-    return product.reshape(-1, size, size)
-
-
-def _split(gradients: list[Tensor], factors: list[Tensor]) -> list[Tensor]:
-    """Gradients of the factors of Kronecker products."""
-    found: list[Tensor] = []
-    for index, gradient in enumerate(gradients):
-        if 2 * index + 1 == len(factors):
-            found.append(gradient)
-            continue
-        left, right = factors[2 * index], factors[2 * index + 1]
-        sizes = (left.shape[1], right.shape[1])
-        view = gradient.reshape(len(gradient), *sizes, *sizes)
-        found.append((view * right.conj()[:, None, :, None, :]).sum((2, 4)))
-        found.append((view * left.conj()[:, :, None, :, None]).sum((1, 3)))
-    return found
 
 
 def _unchained(matrices: list[Tensor], gradient: Tensor) -> Tensor:
