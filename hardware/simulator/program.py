@@ -107,8 +107,10 @@ class Program:
             )
             matrix = self._evolve(run, identity[None], parameters)
             if run is self.segments[-1][1]:
-                # Keeping one state costs less than undoing the largest product.
-                return matrix @ self._evolve(steps, state, parameters)
+                # Keeping one state costs less than undoing the largest product; without
+                # the first dimension its gradient needs no conjugated copy.
+                state = self._evolve(steps, state, parameters)
+                return (matrix.squeeze(0) @ state.squeeze(0)).unsqueeze(0)
             steps.append(BlockStep(len(parameters), 0, 1, size))
             parameters.append(matrix)
         return self._evolve(steps, state, parameters)
