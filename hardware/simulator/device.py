@@ -25,7 +25,7 @@ from pennylane.transforms import defer_measurements
 from pennylane.transforms.core import CompilePipeline
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.simulator.gates import decomposition, is_native
+from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 
 _OWN_METHODS = ("best", "backprop", "adjoint", "device")
@@ -187,7 +187,8 @@ class SimulatorDevice(Device):
         config = execution_config or ExecutionConfig()
         mode = config.mcm_config.postselect_mode
         results = tuple(
-            run_tape(tape, self._cache, self._rng, mode) for tape in circuits
+            run_tape(tape, self._cache, self._rng, mode, self.memory)
+            for tape in circuits
         )
         if config.interface == qml.math.Interface.TORCH:
             return results
@@ -234,7 +235,7 @@ class SimulatorDevice(Device):
         ]
         leaves = [number.requires_grad_() for number in numbers]
         tape = tape.bind_new_parameters(leaves, tape.trainable_params)
-        result = run_tape(tape, self._cache, self._rng)
+        result = run_tape(tape, self._cache, self._rng, memory=self.memory)
         outputs = result if isinstance(result, tuple) else (result,)
         weights = cotangent if isinstance(result, tuple) else (cotangent,)
         total = sum(

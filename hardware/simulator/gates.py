@@ -13,12 +13,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pennylane as qml
-import torch
 from attrs import field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.hardware.plan import Gate
-from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
 
 Matrix: TypeAlias = NDArray[np.complex128]
 
@@ -143,126 +141,13 @@ _ROTATIONS: dict[str, Callable[[Any], tuple[NDArray[np.float64], str]]] = {
 }
 """For each gate of one angle: its phases at angle 1, and the axis on each wire."""
 
-_DECOMPOSED = frozenset(
-    {"Rot", "U2", "U3", "CRot", "IsingXY", "OrbitalRotation", "FermionicSWAP"}
-    | TAKEN_APART.keys()
-)
-"""Have a matrix, but are faster as the rotations they consist of."""
 
-_OBSERVABLES = frozenset({"Hermitian", "SparseHamiltonian"})
-"""Have a matrix, but it is not that of a gate."""
-
-MOST_DENSE_WIRES = 6
-"""Wider gates are taken apart, if they can be."""
+WRAPPERS = (qml.ops.Controlled, qml.ops.Pow, qml.ops.op_math.Adjoint)
 
 
-def is_native(operation: Any) -> bool:
-    """Whether the simulator takes an operation as it is.
-
-    Args:
-        operation: A PennyLane operation.
-
-    Returns:
-        False where it must be decomposed first, by `decomposition`.
-    """
-    if _is_rotation(operation) or operation.name == "GlobalPhase":
-        return True
-    if operation.name == "Identity":
-        return len(operation.wires) > 0
-    if not _is_gate(operation) or not operation.has_matrix:
-        return False
-    if operation.data and isinstance(operation, qml.ops.op_math.SymbolicOp):
-        # Adjoints, powers and controls of gates with angles: best as what they wrap.
-        # A matrix keeps its own gradient: taken apart, it would be one of angles.
-        dimensions = _innermost(operation).ndim_params
-        if operation.has_decomposition and not any(dimensions):
-            return False
-    return len(operation.wires) <= MOST_DENSE_WIRES or not operation.has_decomposition
-
-
-def decomposition(operation: Any) -> list[Any]:
-    """What an operation consists of that is not native.
-
-    Args:
-        operation: A PennyLane operation.
-
-    Returns:
-        Its decomposition; where it has none, or one that needs to know its numbers,
-        its matrix.
-
-    Raises:
-        DecompositionUndefinedError: The simulator cannot run it.
-    """
-    parts = _parts(operation)
-    single = (torch.float32, torch.complex64)
-    tensors = [n for n in operation.data if isinstance(n, torch.Tensor)]
-    if any(t.dtype in single for t in tensors) and all(
-        t.dtype in single or not (t.is_floating_point() or t.is_complex())
-        for t in tensors
-    ):
-        # PennyLane multiplies with NumPy's constants, which are double.
-        return [_in_single_precision(part) for part in parts]
-    return parts
-
-
-def _parts(operation: Any) -> list[Any]:
-    if operation.name in TAKEN_APART:
-        return TAKEN_APART[operation.name](operation)
-    if isinstance(operation, qml.ops.Controlled) and (
-        operation.base.name in _DECOMPOSED and len(operation.base.wires) < 3
-    ):
-        return [
-            qml.ctrl(gate, operation.control_wires, operation.control_values)
-            for gate in decomposition(operation.base)
-        ]
-    if isinstance(_innermost(operation), qml.ops.Exp):
-        return [_exponential(operation)]
-    if operation.has_decomposition:
-        return list(operation.decomposition())
-    raise qml.operation.DecompositionUndefinedError
-
-
-def _exponential(operation: Any) -> Any:
-    """An exponential, or what is around one, as one gate."""
-    if isinstance(operation, qml.ops.Exp):
-        if _is_unitary(operation):
-            return exponential(operation)
-        raise qml.operation.DecompositionUndefinedError
-    gate = _exponential(operation.base)
-    if isinstance(operation, qml.ops.Pow):
-        return qml.pow(gate, operation.z)
-    if isinstance(operation, qml.ops.Controlled):
-        return qml.ctrl(gate, operation.control_wires, operation.control_values)
-    return qml.adjoint(gate)
-
-
-def _is_unitary(exponential: Any) -> bool:
-    """Whether the exponent is imaginary, as far as its type and constants tell."""
-    if isinstance(exponential, qml.ops.Evolution):
-        return True
-    coefficient = exponential.coeff
-    if isinstance(coefficient, int | float | complex):
-        return complex(coefficient).real == 0
-    return "complex" in qml.math.get_dtype_name(coefficient)
-
-
-def _in_single_precision(operation: Any) -> Any:
-    dtypes = {torch.float64: torch.float32, torch.complex128: torch.complex64}
-    numbers = [
-        n.to(dtypes.get(n.dtype, n.dtype)) if isinstance(n, torch.Tensor) else n
-        for n in operation.data
-    ]
-    if all(n is old for n, old in zip(numbers, operation.data, strict=True)):
-        return operation
-    return qml.ops.functions.bind_new_parameters(_plain(operation), numbers)
-
-
-_SIMPLE_WRAPPERS = (qml.ops.Controlled, qml.ops.Pow, qml.ops.op_math.Adjoint)
-
-
-def _is_rotation(operation: Any) -> bool:
+def is_rotation(operation: Any) -> bool:
     """Whether `rotation` knows it."""
-    while isinstance(operation, _SIMPLE_WRAPPERS) and operation.name not in _ROTATIONS:
+    while isinstance(operation, WRAPPERS) and operation.name not in _ROTATIONS:
         if isinstance(operation, qml.ops.Pow) and not isinstance(
             operation.z, int | float
         ):
@@ -291,27 +176,26 @@ def _rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
     return phases, "Z" * len(operation.control_values) + word
 
 
-def _innermost(operation: Any) -> Any:
-    """What adjoints, powers and controls are around."""
-    while isinstance(operation, _SIMPLE_WRAPPERS):
-        operation = operation.base
-    return operation
+def actions(gate: Gate) -> tuple[Action, ...]:
+    """How a gate acts on amplitudes, step by step.
 
+    Args:
+        gate: A gate of a structure, of a native kind.
 
-def _is_gate(operation: Any) -> bool:
-    """False for what must be decomposed, acts on qutrits, or is only an observable."""
-    operation = _innermost(operation)
-    ops = qml.ops
-    return not (
-        isinstance(operation, ops.CompositeOp | ops.SProd | ops.Exp)
-        or operation.name in _DECOMPOSED
-        or operation.name in _OBSERVABLES
-        or type(operation).__module__.startswith("pennylane.ops.qutrit")
-    )
+    Returns:
+        One action, but three rotations for a `Rot`.
+    """
+    if gate.operation.name == "Rot":
+        half = -_signs(1) / 2
+        return tuple(
+            Rotation(gate.wires, slot, half, (BASES[axis],))
+            for slot, axis in zip(gate.slots, "ZYZ", strict=True)
+        )
+    return (action(gate),)
 
 
 def action(gate: Gate) -> Action:
-    """How a gate acts on amplitudes.
+    """How a gate that is no `Rot` acts on amplitudes.
 
     Args:
         gate: A gate of a structure, of a native kind.
@@ -322,14 +206,14 @@ def action(gate: Gate) -> Action:
     operation, wires = gate.operation, gate.wires
     if operation.name == "GlobalPhase":
         return Rotation((0,), gate.slots[0], np.array([-1.0, -1.0]), (IDENTITY,))
-    if _is_rotation(operation):
+    if is_rotation(operation):
         phases, word = _rotation(operation)
         bases = tuple(BASES[letter] for letter in word)
         return Rotation(wires, gate.slots[0], phases, bases)
     if operation.name == "Identity":
         return Constant(wires[0], IDENTITY)
     if gate.slots:
-        return Dense(wires, gate.slots, _plain(operation))
+        return Dense(wires, gate.slots, rebindable(operation))
     matrix = np.asarray(operation.matrix(), dtype=complex)
     if len(wires) == 1:
         return Constant(wires[0], matrix)
@@ -340,7 +224,7 @@ def action(gate: Gate) -> Action:
     return Dense(wires, (), operation, matrix)
 
 
-def _plain(operation: Any) -> Any:
+def rebindable(operation: Any) -> Any:
     """The same operation, of a kind that takes new numbers without loss.
 
     PennyLane forgets a `ControlledQubitUnitary`'s control values (0.45).

@@ -22,7 +22,7 @@ from qml_qdl.hardware.simulator.gates import (
     Matrix,
     Monomial,
     Rotation,
-    action,
+    actions,
 )
 
 
@@ -128,7 +128,7 @@ class _Builder:
         if not np.allclose(matrix, IDENTITY, atol=1e-15, rtol=0):
             self.turn(wire, Turn(None, (0.0, 0.0), matrix, np.zeros_like(matrix)))
 
-    def add(self, gate: Action, batched: bool) -> None:
+    def add(self, gate: Action, batched: Sequence[bool]) -> None:
         if isinstance(gate, Constant):
             self.fixed(gate.wire, gate.matrix)
         elif isinstance(gate, Monomial):
@@ -136,22 +136,26 @@ class _Builder:
             assert isinstance(stage, Permutation)
             stage.gates.append(gate)
         elif isinstance(gate, Dense):
-            stage = self.place(gate.wires, Matrices(batched))
+            rows = any(batched[slot] for slot in gate.slots)
+            stage = self.place(gate.wires, Matrices(rows))
             assert isinstance(stage, Matrices)
             stage.gates.append(gate)
-        elif len(gate.wires) == 1 and not batched:
+        elif len(gate.wires) == 1 and not batched[gate.slot]:
             (basis,) = gate.bases
             first, second = (np.outer(v, v.conj()) for v in basis.T)
             phases = (float(gate.phases[0]), float(gate.phases[1]))
             self.turn(gate.wires[0], Turn(gate.slot, phases, first, second))
         else:
-            for wire, basis in zip(gate.wires, gate.bases, strict=True):
-                self.fixed(wire, basis.conj().T)
-            stage = self.place(gate.wires, Diagonal(batched))
-            assert isinstance(stage, Diagonal)
-            stage.rotations.append(gate)
-            for wire, basis in zip(gate.wires, gate.bases, strict=True):
-                self.fixed(wire, basis)
+            self.diagonal(gate, batched[gate.slot])
+
+    def diagonal(self, gate: Rotation, batched: bool) -> None:
+        for wire, basis in zip(gate.wires, gate.bases, strict=True):
+            self.fixed(wire, basis.conj().T)
+        stage = self.place(gate.wires, Diagonal(batched))
+        assert isinstance(stage, Diagonal)
+        stage.rotations.append(gate)
+        for wire, basis in zip(gate.wires, gate.bases, strict=True):
+            self.fixed(wire, basis)
 
 
 def _same_kind(stage: Stage, kind: Stage) -> bool:
@@ -175,7 +179,8 @@ def make_schedule(
     """
     builder = _Builder(num_wires)
     for gate in gates:
-        builder.add(action(gate), any(batched[slot] for slot in gate.slots))
+        for each in actions(gate):
+            builder.add(each, batched)
     return builder.stages
 
 

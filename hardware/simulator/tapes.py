@@ -16,6 +16,7 @@ from torch import Tensor
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
+from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import squares
@@ -57,6 +58,7 @@ def run_tape(
     cache: ProgramCache,
     rng: np.random.Generator,
     postselect_mode: str | None = None,
+    memory: int | None = None,
 ) -> Any:
     """Runs a tape of native gates.
 
@@ -67,6 +69,8 @@ def run_tape(
         rng: Where samples come from.
         postselect_mode: With shots: None or "hw-like" discards the shots that a
             postselection rejects, "fill-shots" keeps their number.
+        memory: Bytes that may be used; None for a quarter of what is free when a size
+            is first met.
 
     Returns:
         One result, or a tuple for several measurements, as PennyLane devices return
@@ -74,30 +78,56 @@ def run_tape(
 
     Raises:
         TargetError: A postselection with shots cannot be done.
+        MemoryBoundError: Not even one row fits into the memory.
     """
     tape = _with_vector(tape.map_to_standard_wires())
     plan = make_plan(tape, range(max(1, len(tape.wires))))
     tensors = [_tensor(angle) for angle in plan.angles]
     dtype, device = _precision(plan.angles, tensors)
     rows = _num_rows(plan, tensors)
-    setting = Setting.of(dtype, device, rows, plan.structure.num_wires)
-    key = (plan.structure, plan.batched, setting)
-    program: Program = cache.get(
-        key, lambda: compile_structure(plan.structure, plan.batched, setting)
+    wires = plan.structure.num_wires
+    most: int = cache.get(
+        (wires, dtype, device), lambda: rows_at_once(wires, dtype, device, memory)
     )
-    state = program(_angles(program, plan, tensors, rows, setting))
-    shots = tape.shots
-    if not program.unitary:
-        # Only a projection shortens a state: what it kept is the chance of that.
-        kept = squares(state).sum(1, keepdim=True)
-        state = state / kept.sqrt()
-        if shots and postselect_mode != "fill-shots":
-            shots = _kept_shots(shots, kept, rows, rng)
-    if shots:
-        return _sampled(tape.measurements, shots, state, rows, rng)
-    reader = Reader(state, rows, setting, cache.get)
-    results = reader.read_all(plan.measurements)
-    return results[0] if len(results) == 1 else tuple(results)
+
+    def run(first: int, last: int) -> Any:
+        part = None if rows is None else last - first
+        setting = Setting.of(dtype, device, part, wires)
+        program: Program = cache.get(
+            (plan.structure, plan.batched, setting),
+            lambda: compile_structure(plan.structure, plan.batched, setting),
+        )
+        angles = _angles(program, plan, tensors, rows, setting)
+        if part != rows:
+            angles = angles.part(first, last)
+        state = program(angles)
+        shots = tape.shots
+        if not program.unitary:
+            # Only a projection shortens a state: what it kept is the chance of that.
+            kept = squares(state).sum(1, keepdim=True)
+            state = state / kept.sqrt()
+            if shots and postselect_mode != "fill-shots":
+                shots = _kept_shots(shots, kept, rows, rng)
+        if shots:
+            return _sampled(tape.measurements, shots, state, part, rng)
+        results = Reader(state, part, setting, cache.get).read_all(plan.measurements)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    if rows is None or rows <= most:
+        return run(0, rows or 0)
+    return _joined(in_chunks(run, rows, most))
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """The results of chunks of rows as those of all rows."""
+    first = parts[0]
+    if isinstance(first, tuple):
+        return tuple(_joined(part) for part in zip(*parts, strict=True))
+    if isinstance(first, Tensor):
+        return torch.cat(list(parts))
+    if isinstance(first, list):
+        return [item for part in parts for item in part]
+    return np.concatenate(parts)
 
 
 def _with_vector(tape: Any) -> Any:

@@ -19,7 +19,7 @@ from torch.fx import Graph, GraphModule, Node
 from qml_qdl.circuits import Circuit
 from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.simulator.forms import Form, form_of
-from qml_qdl.hardware.simulator.gates import decomposition, is_native
+from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.program import Angles
 
 

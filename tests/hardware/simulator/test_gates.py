@@ -18,9 +18,8 @@ from qml_qdl.hardware.simulator.gates import (
     Monomial,
     Rotation,
     action,
-    decomposition,
-    is_native,
 )
+from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tracing import native_tape
 
 WIRES = 4

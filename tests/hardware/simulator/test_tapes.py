@@ -100,7 +100,7 @@ def test_first_state_is_an_angle_not_a_structure() -> None:
     for vector in ([1.0, 0.0], [0.6, 0.8]):
         found = run(qml.StatePrep(np.array(vector), 0), cache=cache)
         np.testing.assert_allclose(found, vector[0] ** 2 - vector[1] ** 2, atol=1e-14)
-    assert len(cache._kept) == 2  # one program, one observable
+    assert len(cache._kept) == 3  # one bound, one program, one observable
 
 
 @pytest.mark.parametrize(
