@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError
+from qml_qdl.hardware.simulator.states import Pool
 from qml_qdl.hardware.simulator.steps import Step
 
 MOST_WIRES_DOUBLE_BACKWARD = 8
@@ -19,20 +20,28 @@ MOST_WIRES_DOUBLE_BACKWARD = 8
 
 
 def run_steps(
-    steps: Sequence[Step], state: Tensor, parameters: Sequence[Tensor]
+    steps: Sequence[Step],
+    initial: Tensor,
+    parameters: Sequence[Tensor],
+    pool: Pool | None = None,
 ) -> Tensor:
-    """Applies steps one after the other, by differentiable operations.
+    """Applies steps one after the other.
 
     Args:
         steps: The steps.
-        state: (L, 2ⁿ, T), complex.
+        initial: (L, 2ⁿ, T), complex; left as it is.
         parameters: The evolution's parameters.
+        pool: Memory for the states between; None to run by differentiable operations.
 
     Returns:
         The state after the last step.
     """
+    state = initial
     for step in steps:
-        state = step.forward(state, parameters)
+        after = step.forward(state, parameters, pool)
+        if pool is not None and state is not initial:
+            pool.give(state)
+        state = after
     return state
 
 
@@ -41,7 +50,7 @@ class _Evolution(torch.autograd.Function):
     def forward(
         ctx: Any, steps: Sequence[Step], state: Tensor, *parameters: Tensor
     ) -> Tensor:
-        final = run_steps(steps, state, parameters)
+        final = run_steps(steps, state, parameters, Pool())
         ctx.steps = steps
         ctx.save_for_backward(state, final, *parameters)
         return final
@@ -59,11 +68,17 @@ class _Evolution(torch.autograd.Function):
         needed = ctx.needs_input_grad[1]
         first = 0 if needed else first_wanted(ctx.steps, wanted)
         state = state.conj().resolve_conj()
+        pool = Pool()
         for index in range(len(ctx.steps) - 1, first - 1, -1):
             onward = needed or index > first
-            state, gradient = ctx.steps[index].backward(
-                state, gradient, parameters, gradients, onward
+            before, after = ctx.steps[index].backward(
+                state, gradient, parameters, gradients, onward, pool
             )
+            if before is not state:
+                pool.give(state)
+            if after is not gradient:
+                pool.give(gradient)
+            state, gradient = before, after
         return (None, gradient if needed else None, *gradients)
 
 

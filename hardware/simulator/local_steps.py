@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.states import from_layout, imag_of_product, phases_of
+from qml_qdl.hardware.simulator.states import (
+    Pool,
+    from_layout,
+    imag_of_product,
+    phases_of,
+)
 from qml_qdl.hardware.simulator.steps import Step
 
 
@@ -44,7 +49,9 @@ class LocalPhaseStep(Step):
         product = state.reshape(length, *self.shape, rows) * factors
         return product.flatten(1, -2)
 
-    def forward(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
+    ) -> Tensor:
         """The state times the phases."""
         return self._times(state, self._factors(parameters[self.parameter]))
 
@@ -55,6 +62,7 @@ class LocalPhaseStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
+        pool: Pool | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Both times the opposite phases; the gradient is Im(λψ̄), weighted."""
         angles = parameters[self.parameter]
@@ -129,7 +137,9 @@ class MatrixStep(Step):
         result = matrix @ self._front(state)
         return self._back(result, state.shape[0], state.shape[2])
 
-    def forward(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
+    ) -> Tensor:
         """The matrix times the state."""
         return self._apply(parameters[self.parameter], state)
 
@@ -140,6 +150,7 @@ class MatrixStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
+        pool: Pool | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The adjoint matrix times both; their outer product is the gradient."""
         matrix = parameters[self.parameter]

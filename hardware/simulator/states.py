@@ -11,6 +11,47 @@ import torch
 from torch import Tensor
 
 
+class Pool:
+    """Memory of states that are no longer needed, for those that come.
+
+    New memory of several megabytes costs as much as a product to touch for the first
+    time (measured), so the steps of one run take turns in a few pieces.
+    """
+
+    LEAST = 2**15
+    """States with fewer numbers are as fast in new memory."""
+
+    def __init__(self) -> None:
+        self._made: list[Tensor] = []
+        self._free: list[Tensor] = []
+
+    def take(self, like: Tensor) -> Tensor | None:
+        """Memory for a tensor.
+
+        Args:
+            like: A tensor of the same shape and type.
+
+        Returns:
+            A tensor whose numbers mean nothing; None for a small one.
+        """
+        if like.numel() < self.LEAST:
+            return None
+        for index, free in enumerate(self._free):
+            if free.shape == like.shape:
+                return self._free.pop(index)
+        self._made.append(torch.empty_like(like, memory_format=torch.contiguous_format))
+        return self._made[-1]
+
+    def give(self, tensor: Tensor) -> None:
+        """Takes back memory that is no longer needed, if it came from here.
+
+        Args:
+            tensor: Any tensor.
+        """
+        if any(tensor is made for made in self._made):
+            self._free.append(tensor)
+
+
 def phases_of(angles: Tensor) -> Tensor:
     """exp(i·angle), elementwise."""
     return torch.complex(angles.cos(), angles.sin())

@@ -10,6 +10,7 @@ from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.hardware.simulator.states import (
+    Pool,
     as_layout,
     from_layout,
     imag_of_product,
@@ -25,12 +26,15 @@ class Step(ABC):
     # ---- Must be defined: these two, and nothing else. ----
 
     @abstractmethod
-    def forward(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
+    ) -> Tensor:
         """The state after the step, by differentiable operations.
 
         Args:
             state: (L, 2ⁿ, T), complex.
             parameters: All parameters of the evolution.
+            pool: Memory for the result; None to take new memory, differentiably.
         """
 
     @abstractmethod
@@ -41,6 +45,7 @@ class Step(ABC):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
+        pool: Pool | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Undoes the step, and adds to the parameters' gradients.
 
@@ -52,6 +57,7 @@ class Step(ABC):
             gradients: One entry for each; None where none is wanted.
             onward: Whether steps before this one will be undone too; if not, what is
                 returned does not matter.
+            pool: Memory for what is returned; None to take new memory.
 
         Returns:
             State, conjugated, and gradient before the step.
@@ -80,20 +86,26 @@ class BlockStep(Step):
         right = amplitudes // (self.before * self.size) * rows
         return [s.reshape(length * self.before, self.size, right) for s in states]
 
-    def forward(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
+    ) -> Tensor:
         """The matrix times the state."""
-        return self._apply(parameters[self.parameter][self.index], state)
+        return self._apply(parameters[self.parameter][self.index], state, pool)
 
-    def _apply(self, matrix: Tensor, state: Tensor) -> Tensor:
+    def _apply(self, matrix: Tensor, state: Tensor, pool: Pool | None) -> Tensor:
         (view,) = self._views(state)
+        out = None if pool is None else pool.take(state)
+        into = None if out is None else out.view(view.shape)
         if view.shape[0] == 1:
-            result = matrix @ view[0]
+            into = None if into is None else into[0]
+            result = torch.mm(matrix, view[0], out=into)
         elif view.shape[2] == 1:
-            result = view[:, :, 0] @ matrix.T
+            into = None if into is None else into[:, :, 0]
+            result = torch.mm(view[:, :, 0], matrix.T, out=into)
         else:
             # Not `matrix @ view`, which would copy the state to fold it.
-            result = torch.bmm(matrix.expand(view.shape[0], -1, -1), view)
-        return result.reshape(state.shape)
+            result = torch.bmm(matrix.expand(view.shape[0], -1, -1), view, out=into)
+        return result.reshape(state.shape) if out is None else out
 
     def backward(
         self,
@@ -102,15 +114,16 @@ class BlockStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
+        pool: Pool | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The adjoint matrix times both; their outer product is the gradient."""
         matrix = parameters[self.parameter][self.index]
-        state = self._apply(matrix.T, state)
+        state = self._apply(matrix.T, state, pool)
         total = gradients[self.parameter]
         if total is not None:
             total[self.index] += self._outer(*self._views(gradient, state))
         if onward:
-            gradient = self._apply(matrix.mH.contiguous(), gradient)
+            gradient = self._apply(matrix.mH.contiguous(), gradient, pool)
         return state, gradient
 
     def _outer(self, after: Tensor, before: Tensor) -> Tensor:
@@ -139,9 +152,11 @@ class PermutationStep(Step):
     targets: Tensor
     factors: Tensor | None
 
-    def forward(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
+    ) -> Tensor:
         """Moves the amplitudes."""
-        moved = state.index_select(1, self.sources)
+        moved = _moved(state, self.sources, pool)
         return moved if self.factors is None else moved * self.factors
 
     def backward(
@@ -151,14 +166,20 @@ class PermutationStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
+        pool: Pool | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Moves both back."""
         if self.factors is not None:
             state, gradient = state * self.factors, gradient * self.factors.conj()
         return (
-            state.index_select(1, self.targets),
-            gradient.index_select(1, self.targets),
+            _moved(state, self.targets, pool),
+            _moved(gradient, self.targets, pool),
         )
+
+
+def _moved(state: Tensor, sources: Tensor, pool: Pool | None) -> Tensor:
+    out = None if pool is None else pool.take(state)
+    return torch.index_select(state, 1, sources, out=out)
 
 
 @frozen(eq=False)
@@ -202,9 +223,16 @@ class PhaseStep(Step):
         assert phases is not None
         return as_layout(phases, self.few_rows and self.batched)
 
-    def forward(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
+    ) -> Tensor:
         """The state times the phases."""
-        return state * self._phases(parameters[self.parameter])
+        return self._times(state, self._phases(parameters[self.parameter]), pool)
+
+    def _times(self, state: Tensor, phases: Tensor, pool: Pool | None) -> Tensor:
+        grows = state.shape != torch.broadcast_shapes(state.shape, phases.shape)
+        out = None if pool is None or grows else pool.take(state)
+        return torch.mul(state, phases, out=out)
 
     def backward(
         self,
@@ -213,6 +241,7 @@ class PhaseStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
+        pool: Pool | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Both times the opposite phases; the gradient is Im(λψ̄), summed by slot."""
         angles = parameters[self.parameter]
@@ -224,7 +253,8 @@ class PhaseStep(Step):
         if not onward:
             return state, gradient
         phases = self._phases(angles)
-        state, gradient = state * phases, gradient * phases.conj()
+        state = self._times(state, phases, pool)
+        gradient = self._times(gradient, phases.conj(), pool)
         if self.expands:
             dimension = 0 if self.few_rows else 2
             state = state.narrow(dimension, 0, 1)
