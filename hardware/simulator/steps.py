@@ -178,8 +178,26 @@ class PermutationStep(Step):
 
 
 def _moved(state: Tensor, sources: Tensor, pool: Pool | None) -> Tensor:
+    """The amplitudes in another order."""
+    length, _, rows = state.shape
     out = None if pool is None else pool.take(state)
-    return torch.index_select(state, 1, sources, out=out)
+    # torch is several times faster at selecting from a first dimension (measured).
+    views = [state.squeeze(0)] if length == 1 else list(state.unbind(0))
+    intos = [None] * length if out is None else list(out.unbind(0))
+    moved = [
+        torch.index_select(
+            view.reshape(-1) if rows == 1 else view,
+            0,
+            sources,
+            out=None if into is None else into.view(-1) if rows == 1 else into,
+        )
+        for view, into in zip(views, intos, strict=True)
+    ]
+    if out is not None or not moved:
+        return state if out is None else out
+    if length == 1:
+        return moved[0].reshape(state.shape)
+    return torch.stack(moved).reshape(state.shape)
 
 
 @frozen(eq=False)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import os
 import signal
 from pathlib import Path
 
@@ -133,7 +132,7 @@ def test_ctrl_c_stays_an_interrupt_and_can_be_continued(
         nonlocal count
         count += 1
         if count == 9:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # to this thread, at once
         return step(self, closure)
 
     monkeypatch.setattr(torch.optim.Adam, "step", interrupting)
