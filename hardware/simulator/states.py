@@ -18,7 +18,7 @@ class Pool:
     time (measured), so the steps of one run take turns in a few pieces.
     """
 
-    LEAST = 2**15
+    LEAST = 2**17
     """States with fewer numbers are as fast in new memory."""
 
     def __init__(self) -> None:

@@ -179,25 +179,20 @@ class PermutationStep(Step):
 
 def _moved(state: Tensor, sources: Tensor, pool: Pool | None) -> Tensor:
     """The amplitudes in another order."""
-    length, _, rows = state.shape
-    out = None if pool is None else pool.take(state)
     # torch is several times faster at selecting from a first dimension (measured).
-    views = [state.squeeze(0)] if length == 1 else list(state.unbind(0))
-    intos = [None] * length if out is None else list(out.unbind(0))
-    moved = [
-        torch.index_select(
-            view.reshape(-1) if rows == 1 else view,
-            0,
-            sources,
-            out=None if into is None else into.view(-1) if rows == 1 else into,
-        )
-        for view, into in zip(views, intos, strict=True)
-    ]
-    if out is not None or not moved:
-        return state if out is None else out
+    length, amplitudes, rows = state.shape
     if length == 1:
-        return moved[0].reshape(state.shape)
-    return torch.stack(moved).reshape(state.shape)
+        out = None if pool is None else pool.take(state)
+        shape = (amplitudes,) if rows == 1 else (amplitudes, rows)
+        into = None if out is None else out.view(shape)
+        moved = torch.index_select(state.reshape(shape), 0, sources, out=into)
+        return moved.reshape(state.shape) if out is None else out
+    out = None if pool is None else pool.take(state)
+    if out is None:
+        return state.index_select(1, sources)
+    for row, target in zip(state.unbind(0), out.unbind(0), strict=True):
+        torch.index_select(row.reshape(-1), 0, sources, out=target.view(-1))
+    return out
 
 
 @frozen(eq=False)
@@ -248,9 +243,9 @@ class PhaseStep(Step):
         return self._times(state, self._phases(parameters[self.parameter]), pool)
 
     def _times(self, state: Tensor, phases: Tensor, pool: Pool | None) -> Tensor:
-        grows = state.shape != torch.broadcast_shapes(state.shape, phases.shape)
-        out = None if pool is None or grows else pool.take(state)
-        return torch.mul(state, phases, out=out)
+        if pool is None or state.numel() < phases.numel():
+            return state * phases
+        return torch.mul(state, phases, out=pool.take(state))
 
     def backward(
         self,
