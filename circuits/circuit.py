@@ -7,10 +7,10 @@ from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self, TypeAlias
 
-import numpy as np
 import pennylane as qml
-from attrs import NOTHING, evolve, field, fields, frozen
+from attrs import evolve, field, frozen
 
+from qml_qdl.circuits.drawing import compact_repr, draw_mpl, draw_text
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.readout import Expectation, Readout
 from qml_qdl.circuits.validation import WiresLike, as_many_wires
@@ -321,29 +321,13 @@ class Circuit:
                 )
         return named
 
-    def _tape(self) -> Any:
-        """The gates with all numbers zero, templates taken apart once."""
-        zeros = {name: np.zeros(shape) for name, shape in self._weight_shapes.items()}
-        inputs = np.zeros(self.num_inputs) if self.num_inputs else None
-        tape = qml.tape.make_qscript(self)(inputs, zeros)
-        templates = qml.templates.__dict__.values()
-        (tape,), _ = qml.devices.preprocess.decompose(
-            tape,
-            stopping_condition=lambda op: (
-                type(op) not in templates and not isinstance(op, qml.StatePrep)
-            ),
-            skip_initial_state_prep=False,
-            name="drawing",
-        )
-        return tape
-
     def draw(self) -> str:
         """Draws the circuit as text.
 
         Returns:
             One line a wire; gates without their angles.
         """
-        return str(qml.drawer.tape_text(self._tape(), wire_order=self.wires))
+        return draw_text(self)
 
     def draw_mpl(self, **options: Any) -> Any:
         """Draws the circuit with matplotlib.
@@ -355,7 +339,7 @@ class Circuit:
         Returns:
             The figure and its axes.
         """
-        return qml.drawer.tape_mpl(self._tape(), wire_order=self.wires, **options)
+        return draw_mpl(self, **options)
 
     def __repr__(self) -> str:
         formula = " @ ".join(repr(block) for block in reversed(self.blocks))
@@ -415,26 +399,3 @@ def as_circuit(block: Block | Circuit) -> Circuit:
     raise ArgumentTypeError(
         f"circuit: expected a circuit, an encoding or a processing, got {block!r}"
     )
-
-
-def compact_repr(value: Any) -> str:
-    """Writes an attrs value as the call that makes it, without what is default.
-
-    Args:
-        value: An instance of an attrs class.
-
-    Returns:
-        Python source; wires 0 … n−1 are written as n.
-    """
-    arguments = []
-    for attribute in fields(type(value)):
-        content, default = getattr(value, attribute.name), attribute.default
-        if default is not NOTHING and content == default:
-            continue
-        text = repr(content)
-        if attribute.name == "wires":
-            plain = content == tuple(range(len(content)))
-            text = repr(len(content) if plain else list(content))
-        required = default is NOTHING and not attribute.kw_only
-        arguments.append(text if required else f"{attribute.name}={text}")
-    return f"{type(value).__name__}({', '.join(arguments)})"
