@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import logging
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,15 @@ def test_other_data_or_batches_cannot_continue(iris: Split, tmp_path: Path) -> N
         fit(linear(), iris, options(3), seed=1, folder=tmp_path, resume=True)
 
 
+@pytest.fixture
+def _heeds_ctrl_c() -> Iterator[None]:
+    """Python's own handler: shells start background jobs with the signal ignored."""
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, kept)
+
+
+@pytest.mark.usefixtures("_heeds_ctrl_c")
 def test_ctrl_c_stays_an_interrupt_and_can_be_continued(
     iris: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
