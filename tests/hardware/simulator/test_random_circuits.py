@@ -53,7 +53,9 @@ READOUTS: dict[str, Callable[[Any, list[int]], Any]] = {
 def hermitian(rng: np.random.Generator, wires: int) -> Any:
     size = (2**wires, 2**wires)
     matrix = rng.normal(size=size) + 1j * rng.normal(size=size)
-    return matrix + matrix.conj().T
+    matrix = matrix + matrix.conj().T
+    # Of norm 1, so that a tolerance means the same for every drawn observable.
+    return matrix / np.linalg.norm(matrix, 2)
 
 
 def compare(data: Any, kinds: dict[str, Any], agree: Callable[..., Any]) -> None:
