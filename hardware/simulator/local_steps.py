@@ -9,6 +9,7 @@ from torch import Tensor
 
 from qml_qdl.hardware.simulator.states import (
     Pool,
+    before_expansion,
     from_layout,
     imag_of_product,
     phases_of,
@@ -77,9 +78,7 @@ class LocalPhaseStep(Step):
         state = self._times(state, factors)
         gradient = self._times(gradient, factors.conj())
         if self.expands:
-            dimension = 0 if self.few_rows else 2
-            state = state.narrow(dimension, 0, 1)
-            gradient = gradient.sum(dimension, keepdim=True)
+            return before_expansion(state, gradient, self.few_rows)
         return state, gradient
 
 
@@ -160,7 +159,5 @@ class MatrixStep(Step):
             total += self._front(gradient) @ self._front(before).mT
         gradient = self._apply(matrix.mH, gradient)
         if self.expands:
-            dimension = 0 if self.few_rows else 2
-            before = before.narrow(dimension, 0, 1)
-            gradient = gradient.sum(dimension, keepdim=True)
+            return before_expansion(before, gradient, self.few_rows)
         return before, gradient

@@ -111,3 +111,20 @@ def marginals(values: Tensor) -> Tensor:
     half = size // 2
     view = values.reshape(2**half, 2 ** (size - half), rows)
     return torch.cat([marginals(view.sum(1)), marginals(view.sum(0))])
+
+
+def before_expansion(
+    state: Tensor, gradient: Tensor, few_rows: bool
+) -> tuple[Tensor, Tensor]:
+    """What a step undid, as it was when there was one row for all.
+
+    Args:
+        state: (L, 2ⁿ, T), the same in every row.
+        gradient: (L, 2ⁿ, T), each row's part of the one row's gradient.
+        few_rows: Whether rows are the leading dimension.
+
+    Returns:
+        State and gradient, (1, 2ⁿ, 1).
+    """
+    dimension = 0 if few_rows else 2
+    return state.narrow(dimension, 0, 1), gradient.sum(dimension, keepdim=True)

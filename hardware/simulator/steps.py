@@ -12,6 +12,7 @@ from torch import Tensor
 from qml_qdl.hardware.simulator.states import (
     Pool,
     as_layout,
+    before_expansion,
     from_layout,
     imag_of_product,
     marginals,
@@ -269,9 +270,7 @@ class PhaseStep(Step):
         state = self._times(state, phases, pool)
         gradient = self._times(gradient, phases.conj(), pool)
         if self.expands:
-            dimension = 0 if self.few_rows else 2
-            state = state.narrow(dimension, 0, 1)
-            gradient = gradient.sum(dimension, keepdim=True)
+            return before_expansion(state, gradient, self.few_rows)
         return state, gradient
 
     def _summed(self, change: Tensor) -> Tensor:
