@@ -1,0 +1,105 @@
+"""What goes to a backend, and what comes back: circuits with rows of angles."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
+
+Bits: TypeAlias = NDArray[np.uint8]
+"""Outcomes 0 and 1, (rows, shots, bits): bit j is the circuit's j-th classical bit."""
+
+
+@frozen(eq=False)
+class Pub:
+    """One parametrised circuit with all its rows of angles.
+
+    Args:
+        circuit: A circuit on as many qubits as the structure has wires, qubit i being
+            wire position i. Its parameters, sorted as `circuit.parameters` sorts them,
+            are the columns of `angles`. It measures into its classical bits for
+            `sample`; for `estimate` and `states` it measures nothing.
+        angles: Numbers of the parameters, (rows, parameters).
+        digest: Content of the circuit as a hexadecimal SHA-256, the same in every
+            process and for equal circuits only.
+        observables: What `estimate` estimates, on the circuit's qubits in Qiskit's
+            order (the last letter of a label is qubit 0).
+    """
+
+    circuit: QuantumCircuit
+    angles: NDArray[np.float64]
+    digest: str
+    observables: tuple[SparsePauliOp, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.angles)
+
+
+@frozen(eq=False)
+class Estimates:
+    """Expectation values with their standard errors.
+
+    Args:
+        values: (rows, observables).
+        errors: Standard errors, (rows, observables); zero where values are exact.
+    """
+
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+
+class Executor(ABC):
+    """Runs pubs on one backend; all pubs of a call go together.
+
+    ---- to be implemented: `sample`, `estimate`, `states` ----
+    """
+
+    @abstractmethod
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+        """Draws outcomes.
+
+        Args:
+            pubs: Circuits that measure.
+            shots: Shots of every row.
+
+        Returns:
+            For each pub its outcomes, (rows, shots, bits).
+        """
+
+    @abstractmethod
+    def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
+        """Estimates the pubs' observables.
+
+        Args:
+            pubs: Circuits that do not measure, with observables.
+            shots: Shots of every row and basis; None for exact values.
+
+        Returns:
+            For each pub its estimates.
+
+        Raises:
+            TargetError: Exact values were asked of a machine.
+        """
+
+    @abstractmethod
+    def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
+        """The exact states, wire 0 being the most significant bit.
+
+        Args:
+            pubs: Circuits that do not measure.
+
+        Returns:
+            For each pub state vectors (rows, 2ⁿ), or density matrices (rows, 2ⁿ, 2ⁿ)
+            where the backend has noise.
+
+        Raises:
+            TargetError: The backend is no simulator of such states.
+        """
