@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeAlias
 
 import pennylane as qml
 from attrs import field, frozen
@@ -20,13 +20,17 @@ ENTANGLERS = ("CNOT", "CZ", "iSWAP", "IsingZZ")
 """The entangling gates of a hardware-efficient layer, by name."""
 
 
-def pattern_pairs(pattern: str, size: int) -> tuple[tuple[int, int], ...]:
+Pattern: TypeAlias = str | tuple[tuple[int, int], ...]
+"""Which pairs of wires are entangled: a name, or pairs of positions."""
+
+
+def pattern_pairs(pattern: Pattern, size: int) -> tuple[tuple[int, int], ...]:
     """The pairs of wires that a pattern joins, in the order of application.
 
     Args:
         pattern: "linear" joins neighbours from first to last; "ring" also the last
             with the first; "full" all pairs; "brick" neighbours from the first wire
-            on, then those in between.
+            on, then those in between. Pairs of positions are taken as they are.
         size: Number of wires, n.
 
     Returns:
@@ -34,12 +38,20 @@ def pattern_pairs(pattern: str, size: int) -> tuple[tuple[int, int], ...]:
         one pair.
 
     Raises:
-        ArgumentError: The pattern is unknown.
+        ArgumentError: The pattern is unknown, or a pair is not of two wires.
 
     Example:
         >>> pattern_pairs("brick", 5)
         ((0, 1), (2, 3), (1, 2), (3, 4))
     """
+    if not isinstance(pattern, str):
+        for pair in pattern:
+            if len(set(pair)) != 2 or not set(pair) <= set(range(size)):
+                raise ArgumentError(
+                    f"pattern: expected pairs of different positions 0 to {size - 1}, "
+                    f"got {pair}"
+                )
+        return pattern
     check_choice("pattern", pattern, PATTERNS)
     if pattern == "full":
         return tuple(combinations(range(size), 2))
@@ -61,6 +73,18 @@ def _as_names(names: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _as_pattern(pattern: Any) -> Pattern:
+    if isinstance(pattern, str):
+        return pattern
+    try:
+        return tuple((int(i), int(j)) for i, j in pattern)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            f"pattern: expected a name such as 'linear' or pairs of positions, got "
+            f"{pattern!r}"
+        ) from None
+
+
 @frozen(repr=False)
 class HardwareEfficient(Processing):
     """Layers of rotations on every wire and entangling gates along a pattern.
@@ -75,11 +99,13 @@ class HardwareEfficient(Processing):
         rotations: "RX", "RY", "RZ" or "Rot", or several, in the order of application.
         entangler: "CNOT", "CZ", "iSWAP", or "IsingZZ" with a trained angle for each
             pair.
-        pattern: Which pairs are entangled: "linear", "ring", "full" or "brick".
+        pattern: Which pairs are entangled: "linear", "ring", "full" or "brick", or
+            the pairs themselves, as positions of wires; an empty list for none.
 
     Raises:
-        ArgumentError: `layers` is below 1, a name is unknown, or there is no rotation.
-        ArgumentTypeError: `rotations` holds no names.
+        ArgumentError: `layers` is below 1, a name is unknown, a pair is not of two
+            wires, or there is no rotation.
+        ArgumentTypeError: `rotations` holds no names, or `pattern` no pairs.
 
     Example:
         >>> from qml_qdl.circuits import Circuit
@@ -94,7 +120,7 @@ class HardwareEfficient(Processing):
         default=("RY", "RZ"), converter=_as_names, kw_only=True
     )
     entangler: str = field(default="CNOT", kw_only=True)
-    pattern: str = field(default="linear", kw_only=True)
+    pattern: Pattern = field(default="linear", converter=_as_pattern, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         check_count("layers", self.layers)
@@ -105,7 +131,7 @@ class HardwareEfficient(Processing):
                 "rotations: expected at least one of 'RX', 'RY', 'RZ', 'Rot', got none"
             )
         check_choice("entangler", self.entangler, ENTANGLERS)
-        check_choice("pattern", self.pattern, PATTERNS)
+        pattern_pairs(self.pattern, len(self.wires))
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:

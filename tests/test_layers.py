@@ -22,10 +22,12 @@ ALLOWED: dict[str, set[str]] = {
     "qml_qdl.hardware": {"qml_qdl.circuits"},
     "qml_qdl.nn": {"qml_qdl.circuits", "qml_qdl.hardware"},
     "qml_qdl.models": {"qml_qdl.circuits", "qml_qdl.hardware", "qml_qdl.nn"},
+    "qml_qdl.generative": {"qml_qdl.circuits", "qml_qdl.hardware", "qml_qdl.nn"},
     "qml_qdl.data": {"qml_qdl.circuits.errors", "qml_qdl.circuits.validation"},
     "qml_qdl.training": {
         "qml_qdl.circuits",
         "qml_qdl.data",
+        "qml_qdl.generative",
         "qml_qdl.hardware",
         "qml_qdl.models",
         "qml_qdl.nn",
@@ -33,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "qml_qdl.cli": {
         "qml_qdl.circuits",
         "qml_qdl.data",
+        "qml_qdl.generative",
         "qml_qdl.hardware",
         "qml_qdl.models",
         "qml_qdl.nn",

@@ -1,0 +1,146 @@
+"""Deep belief networks and deep Boltzmann machines against enumeration."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.generative import (
+    RBM,
+    DeepBeliefNetwork,
+    DeepBoltzmannMachine,
+    all_bits,
+    frequencies,
+)
+
+DOUBLE = torch.float64
+STRIPES = torch.tensor([[0.0, 0, 1, 1], [1, 1, 0, 0]], dtype=DOUBLE)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def random_machine(sizes: tuple[int, ...] = (3, 2, 2)) -> DeepBoltzmannMachine:
+    machine = DeepBoltzmannMachine(sizes, num_chains=50, dtype=DOUBLE)
+    generator = seeded()
+    with torch.no_grad():
+        for parameter in machine.parameters():
+            parameter.normal_(generator=generator)
+    return machine
+
+
+def all_layers(machine: DeepBoltzmannMachine) -> list[Tensor]:
+    bits = all_bits(sum(machine.sizes), dtype=DOUBLE)
+    return list(bits.split(machine.sizes, -1))
+
+
+@pytest.mark.parametrize("sizes", [(3, 2, 2), (2, 3, 2, 2), (2, 2, 1, 2, 1)])
+def test_likelihood_sums_over_hidden_layers(sizes: tuple[int, ...]) -> None:
+    machine = random_machine(sizes)
+    weights = -machine.energy(all_layers(machine))
+    torch.testing.assert_close(machine.log_partition(), weights.logsumexp(0))
+    joint = weights.softmax(0).reshape(2 ** sizes[0], -1).sum(1)
+    likelihood = machine.log_likelihood(all_bits(sizes[0], dtype=DOUBLE))
+    torch.testing.assert_close(likelihood.exp(), joint)
+
+
+def test_energy_with_two_layers_is_that_of_the_rbm() -> None:
+    machine, rbm = random_machine((3, 2, 1)), RBM(3, 2, dtype=DOUBLE)
+    with torch.no_grad():
+        rbm.weight.copy_(machine.weights[0])
+        rbm.visible_bias.copy_(machine.biases[0])
+        rbm.hidden_bias.copy_(machine.biases[1])
+    v, h = all_bits(3, dtype=DOUBLE), all_bits(3, dtype=DOUBLE)[:, :2]
+    off = torch.zeros(8, 1, dtype=DOUBLE)
+    torch.testing.assert_close(machine.energy([v, h, off]), rbm.energy(v, h))
+
+
+def test_mean_field_bounds_the_likelihood() -> None:
+    machine = random_machine()
+    visible = all_bits(3, dtype=DOUBLE)
+    layers = machine.mean_field(visible, 100)
+    entropy = sum(
+        -(torch.xlogy(m, m) + torch.xlogy(1 - m, 1 - m)).sum(-1) for m in layers[1:]
+    )
+    bound = -machine.energy(layers) + entropy - machine.log_partition()
+    gap = machine.log_likelihood(visible) - bound
+    assert bool((gap >= -1e-12).all())
+    assert bool((gap < 1).all())
+
+
+def test_gibbs_sampling_keeps_the_distribution() -> None:
+    machine = random_machine()
+    samples = machine.sample(20_000, steps=30, generator=seeded())
+    probabilities = machine.log_likelihood(all_bits(3, dtype=DOUBLE)).exp()
+    error = (probabilities * (1 - probabilities) / 20_000).sqrt()
+    assert bool(
+        ((frequencies(samples, DOUBLE) - probabilities).abs() < 5 * error).all()
+    )
+
+
+def test_known_units_stay() -> None:
+    machine = random_machine()
+    start = [layer[:8] for layer in all_layers(machine)]
+    known = torch.tensor([True, False, True])
+    moved = machine.gibbs(start, 5, seeded(), known=known)[0]
+    assert torch.equal(moved[:, known], start[0][:, known])
+
+
+def test_deep_boltzmann_machine_learns_stripes() -> None:
+    generator = seeded()
+    machine = DeepBoltzmannMachine(
+        [4, 3, 2], num_chains=200, generator=generator, dtype=DOUBLE
+    )
+    optimizer = torch.optim.Adam(machine.parameters(), lr=0.02)
+    before = machine.log_likelihood(STRIPES).mean().item()
+    for _ in range(400):
+        optimizer.zero_grad()
+        machine.contrastive_loss(STRIPES, 2, generator).backward()
+        optimizer.step()
+    after = machine.log_likelihood(STRIPES).mean().item()
+    assert before < -2.7
+    assert after > -1.4  # the ceiling is −ln 2 = −0.69
+
+
+def test_belief_network_learns_stripes() -> None:
+    generator = seeded()
+    network = DeepBeliefNetwork(
+        [4, 3, 2], num_chains=100, generator=generator, dtype=DOUBLE
+    )
+    network.fit_greedily(
+        STRIPES.repeat(20, 1), epochs=100, learning_rate=0.05, generator=generator
+    )
+    samples = network.sample(2000, 50, generator)
+    right = (samples[:, None] == STRIPES).all(-1).any(-1)
+    assert right.double().mean().item() > 0.5  # 0.125 by chance
+
+
+def test_belief_network_passes_data_up() -> None:
+    network = DeepBeliefNetwork([5, 4, 3])
+    visible = torch.ones(7, 5)
+    assert torch.equal(network.up(visible, 0), visible)
+    assert network.up(visible, 2).shape == (7, 3)
+    assert network(visible).shape == (7, 3)
+    with pytest.raises(ArgumentError, match="level: expected 0 to 2, got 3"):
+        network.up(visible, 3)
+
+
+def test_bad_arguments_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="sizes: expected two or more layers"):
+        DeepBeliefNetwork([4])
+    with pytest.raises(ArgumentError, match="with two layers use RBM"):
+        DeepBoltzmannMachine([4, 2])
+    with pytest.raises(ArgumentError, match="enumerated up to 20 units, got 21"):
+        DeepBoltzmannMachine([2, 21, 2]).log_partition()
+    with pytest.raises(DataError, match="zeros and ones, got 0"):
+        DeepBoltzmannMachine([2, 2, 2]).contrastive_loss(torch.full((1, 2), 0.5))
+
+
+def test_state_dict_round_trip() -> None:
+    machine = random_machine()
+    other = DeepBoltzmannMachine([3, 2, 2], num_chains=50, dtype=DOUBLE)
+    other.load_state_dict(machine.state_dict())
+    torch.testing.assert_close(other.log_partition(), machine.log_partition())

@@ -1,0 +1,86 @@
+"""Divergences against their definitions."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from scipy.stats import entropy
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.generative import (
+    all_bits,
+    kl_divergence,
+    mmd,
+    mmd_of_samples,
+    total_variation,
+)
+
+DOUBLE = torch.float64
+
+
+def two(bits: int = 4) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    pair = torch.rand(2, 2**bits, generator=generator, dtype=DOUBLE)
+    first, second = pair / pair.sum(1, keepdim=True)
+    return first, second
+
+
+def test_mmd_is_that_of_the_written_out_kernel() -> None:
+    first, second = two()
+    bits = all_bits(4, dtype=DOUBLE)
+    distance = (bits[:, None] - bits[None]).abs().sum(-1)
+    kernel = sum(torch.exp(-distance / (2 * w)) for w in (0.5, 2.0)) / 2
+    expected = (first - second) @ kernel @ (first - second)
+    torch.testing.assert_close(mmd(first, second, (0.5, 2.0)), expected)
+
+
+def test_mmd_gradient() -> None:
+    first, second = two(3)
+    assert torch.autograd.gradcheck(lambda p: mmd(p, second), first.requires_grad_())
+
+
+def test_sampled_mmd_is_unbiased() -> None:
+    first, second = two(3)
+    bits = all_bits(3, dtype=DOUBLE)
+    generator = torch.Generator().manual_seed(1)
+    found = []
+    for _ in range(300):
+        rows = [
+            bits[torch.multinomial(p, 60, replacement=True, generator=generator)]
+            for p in (first, second)
+        ]
+        found.append(mmd_of_samples(rows[0], rows[1]))
+    values = torch.stack(found)
+    error = values.std().item() / math.sqrt(300)
+    assert abs(values.mean().item() - mmd(first, second).item()) < 5 * error
+
+
+def test_kl_divergence_is_scipys() -> None:
+    first, second = two()
+    expected = entropy(first.numpy(), second.numpy())
+    assert kl_divergence(first, second).item() == pytest.approx(expected)
+    zero = torch.tensor([0.0, 1.0], dtype=DOUBLE)
+    half = torch.tensor([0.5, 0.5], dtype=DOUBLE)
+    assert kl_divergence(zero, half).item() == pytest.approx(math.log(2))
+    assert kl_divergence(half, zero).item() == math.inf
+
+
+def test_total_variation_lies_between_nought_and_one() -> None:
+    unit = torch.eye(2, dtype=DOUBLE)
+    assert total_variation(unit[0], unit[1]).item() == 1
+    assert total_variation(unit[0], unit[0]).item() == 0
+
+
+def test_bad_arguments_are_refused() -> None:
+    first, second = two(2)
+    with pytest.raises(ShapeError, match="same 2ⁿ bit strings"):
+        mmd(first[:3], second[:3])
+    with pytest.raises(ShapeError, match="expected the same shape"):
+        kl_divergence(first, second[:2])
+    with pytest.raises(ArgumentError, match="widths: expected one or more positive"):
+        mmd(first, second, [])
+    with pytest.raises(ShapeError, match="two or more rows of the same features"):
+        mmd_of_samples(torch.zeros(1, 2), torch.zeros(3, 2))
