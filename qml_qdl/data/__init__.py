@@ -5,11 +5,13 @@ from qml_qdl.data.files import read_csv, read_npz
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.named import load, names
 from qml_qdl.data.parts import Split, split
+from qml_qdl.data.patterns import bars_and_stripes
 
 __all__ = [
     "Dataset",
     "ResumableLoader",
     "Split",
+    "bars_and_stripes",
     "encode_labels",
     "load",
     "names",

@@ -12,6 +12,17 @@ from qml_qdl.generative.divergences import (
     mmd_of_samples,
     total_variation,
 )
+from qml_qdl.generative.metrics import (
+    Manifold,
+    Quality,
+    diversity,
+    frechet_distance,
+    kolmogorov_smirnov,
+    manifold,
+    quality,
+    trivial_rivals,
+    valid_rate,
+)
 from qml_qdl.generative.quantum_boltzmann import QuantumBoltzmannMachine
 from qml_qdl.generative.rbm import RBM
 
@@ -20,16 +31,25 @@ __all__ = [
     "BornMachine",
     "DeepBeliefNetwork",
     "DeepBoltzmannMachine",
+    "Manifold",
+    "Quality",
     "QuantumBoltzmannMachine",
     "all_bits",
     "annealed_log_partition",
     "bit_index",
     "chow_liu_circuit",
     "chow_liu_tree",
+    "diversity",
+    "frechet_distance",
     "frequencies",
     "kl_divergence",
+    "kolmogorov_smirnov",
+    "manifold",
     "mmd",
     "mmd_of_samples",
     "mutual_information",
+    "quality",
     "total_variation",
+    "trivial_rivals",
+    "valid_rate",
 ]

@@ -1,0 +1,301 @@
+"""How good samples are: measures that a collapsed generator cannot please together."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from attrs import frozen
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qml_qdl.circuits.errors import DataError, ShapeError
+from qml_qdl.circuits.validation import check_count
+
+
+def _as_rows(real: Tensor, generated: Tensor, least: int) -> list[NDArray[np.float64]]:
+    """Both as float64 matrices (rows, features)."""
+    pair = []
+    for name, samples in (("real", real), ("generated", generated)):
+        if samples.ndim < 2 or samples.shape[1:] != real.shape[1:]:
+            raise ShapeError(
+                "real, generated: expected rows of the same shape, got "
+                f"{tuple(real.shape)} and {tuple(generated.shape)}"
+            )
+        if len(samples) < least:
+            raise DataError(
+                f"{name}: expected at least {least} rows, got {len(samples)}"
+            )
+        rows = samples.detach().double().flatten(1).numpy(force=True)
+        if not np.isfinite(rows).all():
+            raise DataError(f"{name}: expected finite numbers, got NaN or infinity")
+        pair.append(rows)
+    return pair
+
+
+def frechet_distance(
+    real: Tensor, generated: Tensor, num_components: int | None = None
+) -> float:
+    """Fréchet distance of the Gaussians that fit both sets of samples.
+
+    |μ₁ − μ₂|² + Tr(C₁ + C₂ − 2 (C₁C₂)^½) in the space of pixels or of the real data's
+    principal components, *not* of a network's features, so values compare only with
+    others of this kind (Heusel et al. 2017, arXiv:1706.08500, with other features).
+    It rewards collapse on small data: look at `diversity` and `recall` beside it.
+
+    Args:
+        real: Real samples, (rows, ...), 2 or more rows.
+        generated: Generated samples, (rows, ...), 2 or more rows.
+        num_components: Principal components of the real data; None for all pixels.
+
+    Returns:
+        A number ≥ 0, in squared units of the samples.
+
+    Raises:
+        DataError: There are too few rows, or numbers that are not finite.
+        ShapeError: The shapes differ.
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(50, 8, 8)
+        >>> round(frechet_distance(images, images), 6)
+        0.0
+    """
+    first, second = _as_rows(real, generated, 2)
+    if num_components is not None:
+        from sklearn.decomposition import PCA
+
+        check_count("num_components", num_components)
+        components = PCA(num_components, svd_solver="full").fit(first)
+        first, second = components.transform(first), components.transform(second)
+    shift = first.mean(0) - second.mean(0)
+    covariances = [
+        np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (first, second)
+    ]
+    root = _square_root(covariances[0])
+    between = np.linalg.eigvalsh(root @ covariances[1] @ root).clip(min=0)
+    spread = sum(float(np.trace(c)) for c in covariances) - 2 * np.sqrt(between).sum()
+    return max(float(shift @ shift + spread), 0.0)
+
+
+def _square_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    values, vectors = np.linalg.eigh(matrix)
+    root: NDArray[np.float64] = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+    return root
+
+
+def diversity(samples: Tensor) -> float:
+    """Mean Euclidean distance of two different samples.
+
+    Args:
+        samples: (rows, ...), 2 or more rows.
+
+    Returns:
+        A number ≥ 0; close to zero where a generator has collapsed.
+
+    Raises:
+        DataError: There are too few rows, or numbers that are not finite.
+
+    Example:
+        >>> import torch
+        >>> diversity(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
+        5.0
+    """
+    from scipy.spatial.distance import pdist
+
+    rows, _ = _as_rows(samples, samples, 2)
+    return float(pdist(rows).mean())
+
+
+@frozen
+class Manifold:
+    """How well samples lie on, and fill, the manifold of the real data.
+
+    Precision and recall of Kynkäänniemi et al. 2019 (arXiv:1904.06991), coverage of
+    Naeem et al. 2020 (arXiv:2002.09797): balls around samples that reach to their k-th
+    neighbour stand for a manifold.
+
+    Args:
+        precision: Share of generated samples in a ball of the real ones.
+        recall: Share of real samples in a ball of the generated ones.
+        coverage: Share of real samples whose own ball holds a generated one.
+    """
+
+    precision: float
+    recall: float
+    coverage: float
+
+
+def manifold(real: Tensor, generated: Tensor, neighbours: int = 3) -> Manifold:
+    """Precision, recall and coverage of generated samples.
+
+    Args:
+        real: Real samples, (rows, ...), more rows than neighbours.
+        generated: Generated samples, (rows, ...), more rows than neighbours.
+        neighbours: Which neighbour a ball reaches to, ≥ 1.
+
+    Returns:
+        Three shares from 0 to 1.
+
+    Raises:
+        DataError: There are too few rows, or numbers that are not finite.
+        ShapeError: The shapes differ.
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(50, 64)
+        >>> manifold(images, images)
+        Manifold(precision=1.0, recall=1.0, coverage=1.0)
+    """
+    from scipy.spatial.distance import cdist
+
+    check_count("neighbours", neighbours)
+    first, second = _as_rows(real, generated, neighbours + 1)
+    # The nearest neighbour of each is itself.
+    radius = [
+        np.sort(cdist(rows, rows), axis=1)[:, neighbours] for rows in (first, second)
+    ]
+    across = cdist(first, second)
+    return Manifold(
+        precision=float((across <= radius[0][:, None]).any(0).mean()),
+        recall=float((across <= radius[1][None]).any(1).mean()),
+        coverage=float((across.min(1) <= radius[0]).mean()),
+    )
+
+
+@frozen
+class Quality:
+    """Measures of generated samples side by side.
+
+    Args:
+        name: Whose samples.
+        frechet: Fréchet distance in pixel space.
+        diversity: Mean distance of two samples.
+        precision: Share of samples on the real data's manifold.
+        recall: Share of the real data on the samples' manifold.
+        coverage: Share of the real data with a sample close by.
+    """
+
+    name: str
+    frechet: float
+    diversity: float
+    precision: float
+    recall: float
+    coverage: float
+
+
+def quality(real: Tensor, generated: Tensor, name: str = "model") -> Quality:
+    """All measures of generated samples.
+
+    Args:
+        real: Real samples, (rows, ...), 4 or more rows.
+        generated: Generated samples, (rows, ...), 4 or more rows.
+        name: Whose samples they are.
+
+    Returns:
+        The measures.
+
+    Raises:
+        DataError: There are too few rows, or numbers that are not finite.
+        ShapeError: The shapes differ.
+    """
+    shares = manifold(real, generated)
+    return Quality(
+        name=name,
+        frechet=frechet_distance(real, generated),
+        diversity=diversity(generated),
+        precision=shares.precision,
+        recall=shares.recall,
+        coverage=shares.coverage,
+    )
+
+
+def trivial_rivals(
+    real: Tensor,
+    generator: torch.Generator | None = None,
+    *,
+    num_components: int = 8,
+) -> list[Quality]:
+    """What needs no learning, measured in the same way: to be printed beside a model.
+
+    Args:
+        real: Real samples, (rows, ...), 8 or more rows.
+        generator: Random numbers; None for torch's own.
+        num_components: Principal components of the Gaussian rival.
+
+    Returns:
+        One half of the real data against the other (the floor), a Gaussian of the
+        principal components, Gaussian noise on each pixel alone, and the mean image.
+
+    Raises:
+        DataError: There are too few rows, or numbers that are not finite.
+    """
+    from sklearn.decomposition import PCA
+
+    rows, _ = _as_rows(real, real, max(8, num_components))
+    order = torch.randperm(len(real), generator=generator)
+    half = len(real) // 2
+    flat = torch.as_tensor(rows)
+    noise = torch.randn(flat.shape, generator=generator, dtype=flat.dtype)
+    pca = PCA(num_components, svd_solver="full").fit(rows)
+    scores = noise[:, :num_components].numpy() * np.sqrt(pca.explained_variance_)
+    gaussian = torch.as_tensor(pca.inverse_transform(scores))
+    pixels = flat.mean(0) + noise * flat.std(0)
+    rivals = {
+        "half of the data": (flat[order[:half]], flat[order[half:]]),
+        f"PCA-{num_components} Gaussian": (flat, gaussian),
+        "Gaussian pixels": (flat, pixels),
+        "mean image": (flat, flat.mean(0).expand_as(flat)),
+    }
+    return [quality(a, b, name) for name, (a, b) in rivals.items()]
+
+
+def kolmogorov_smirnov(real: Tensor, generated: Tensor) -> float:
+    """Largest difference of two cumulative distributions of numbers.
+
+    Args:
+        real: Real samples, (rows,).
+        generated: Generated samples, (rows,).
+
+    Returns:
+        A number from 0 to 1.
+
+    Example:
+        >>> import torch
+        >>> kolmogorov_smirnov(torch.tensor([0.0, 1.0]), torch.tensor([2.0, 3.0]))
+        1.0
+    """
+    from scipy.stats import ks_2samp
+
+    first, second = _as_rows(real.reshape(-1, 1), generated.reshape(-1, 1), 1)
+    return float(ks_2samp(first[:, 0], second[:, 0]).statistic)
+
+
+def valid_rate(samples: Tensor, valid: Tensor) -> float:
+    """Share of samples that are among the valid patterns, such as bars and stripes.
+
+    Args:
+        samples: (rows, features).
+        valid: All valid patterns, (patterns, features).
+
+    Returns:
+        A share from 0 to 1.
+
+    Raises:
+        ShapeError: The features differ.
+
+    Example:
+        >>> import torch
+        >>> valid_rate(torch.eye(2), torch.tensor([[1.0, 0.0]]))
+        0.5
+    """
+    if samples.ndim != 2 or valid.ndim != 2 or samples.shape[1] != valid.shape[1]:
+        raise ShapeError(
+            "samples, valid: expected rows of the same features, got "
+            f"{tuple(samples.shape)} and {tuple(valid.shape)}"
+        )
+    if not len(samples):
+        return math.nan
+    hits = (samples[:, None] == valid[None].to(samples)).all(-1).any(-1)
+    return float(hits.double().mean())

@@ -1,0 +1,94 @@
+"""Measures of samples: what they are, and that collapse does not please them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+from qml_qdl.circuits.errors import DataError, ShapeError
+from qml_qdl.generative import (
+    diversity,
+    frechet_distance,
+    kolmogorov_smirnov,
+    manifold,
+    quality,
+    trivial_rivals,
+    valid_rate,
+)
+
+
+def zeros() -> Tensor:
+    digits = load_digits()
+    return torch.as_tensor(digits.images[digits.target == 0] / 16)
+
+
+def test_frechet_distance_of_gaussians_is_the_formula() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first = torch.randn(200_000, 2, generator=generator, dtype=torch.float64)
+    second = 2 * torch.randn(200_000, 2, generator=generator, dtype=torch.float64) + 3
+    # |3|² for each of two dimensions, and (2 − 1)² for each standard deviation.
+    assert frechet_distance(first, second) == pytest.approx(20, rel=0.02)
+    assert frechet_distance(first, second, 1) == pytest.approx(10, rel=0.02)
+
+
+def test_frechet_distance_of_the_mean_image_is_the_total_variance() -> None:
+    real = zeros()
+    mean = real.mean(0).expand_as(real)
+    assert frechet_distance(real, mean) == pytest.approx(real.var(0).sum().item())
+    assert frechet_distance(real, mean) == pytest.approx(1.56, abs=0.01)
+
+
+def test_diversity_of_real_zeros() -> None:
+    assert diversity(zeros()) == pytest.approx(1.72, abs=0.01)
+
+
+def test_collapse_has_no_recall() -> None:
+    real = zeros()
+    noise = 1e-3 * torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
+    collapsed = quality(real, real[:1] + noise)
+    assert collapsed.precision == 1
+    assert collapsed.recall < 0.05
+    assert collapsed.coverage < 0.1
+    assert collapsed.diversity < 0.1
+
+
+def test_noise_has_no_precision() -> None:
+    real = zeros()
+    noise = torch.rand(real.shape, generator=torch.Generator().manual_seed(0))
+    assert manifold(real, noise).precision == 0
+
+
+def test_rivals_have_the_known_distances() -> None:
+    found = trivial_rivals(zeros(), torch.Generator().manual_seed(0))
+    distances = {rival.name: rival.frechet for rival in found}
+    assert distances["half of the data"] == pytest.approx(0.23, abs=0.06)
+    assert distances["PCA-8 Gaussian"] == pytest.approx(0.29, abs=0.06)
+    assert distances["Gaussian pixels"] == pytest.approx(0.61, abs=0.1)
+    assert distances["mean image"] == pytest.approx(1.56, abs=0.01)
+
+
+def test_kolmogorov_smirnov_of_shifted_uniforms() -> None:
+    line = torch.linspace(0, 1, 1001)
+    assert kolmogorov_smirnov(line, line + 0.25) == pytest.approx(0.25, abs=2e-3)
+
+
+def test_valid_rate() -> None:
+    valid = torch.tensor([[0.0, 0], [1, 1]])
+    assert valid_rate(torch.tensor([[0.0, 0], [0, 1], [1, 1], [1, 1]]), valid) == 0.75
+    assert math.isnan(valid_rate(torch.empty(0, 2), valid))
+
+
+def test_bad_arguments_are_refused() -> None:
+    real = torch.rand(10, 4)
+    with pytest.raises(ShapeError, match=r"got \(10, 4\) and \(10, 5\)"):
+        frechet_distance(real, torch.rand(10, 5))
+    with pytest.raises(DataError, match="generated: expected finite numbers"):
+        quality(real, torch.full((10, 4), math.nan))
+    with pytest.raises(DataError, match="generated: expected at least 4 rows, got 3"):
+        manifold(real, real[:3])
+    with pytest.raises(ShapeError, match="rows of the same features"):
+        valid_rate(real, torch.rand(2, 5))
