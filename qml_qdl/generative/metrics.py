@@ -216,6 +216,7 @@ def trivial_rivals(
     generator: torch.Generator | None = None,
     *,
     num_components: int = 8,
+    num_samples: int = 1000,
 ) -> list[Quality]:
     """What needs no learning, measured in the same way: to be printed beside a model.
 
@@ -223,6 +224,8 @@ def trivial_rivals(
         real: Real samples, (rows, ...), 8 or more rows.
         generator: Random numbers; None for torch's own.
         num_components: Principal components of the Gaussian rival.
+        num_samples: Samples of the Gaussian rivals; give the model as many, since
+            Fréchet distances shrink with their number.
 
     Returns:
         One half of the real data against the other (the floor), a Gaussian of the
@@ -233,11 +236,13 @@ def trivial_rivals(
     """
     from sklearn.decomposition import PCA
 
+    check_count("num_samples", num_samples, 4)
     rows, _ = _as_rows(real, real, max(8, num_components))
     order = torch.randperm(len(real), generator=generator)
     half = len(real) // 2
     flat = torch.as_tensor(rows)
-    noise = torch.randn(flat.shape, generator=generator, dtype=flat.dtype)
+    shape = (num_samples, flat.shape[1])
+    noise = torch.randn(shape, generator=generator, dtype=flat.dtype)
     pca = PCA(num_components, svd_solver="full").fit(rows)
     scores = noise[:, :num_components].numpy() * np.sqrt(pca.explained_variance_)
     gaussian = torch.as_tensor(pca.inverse_transform(scores))
