@@ -155,7 +155,7 @@ class SimCircuit(Processing):
         for name, positions in self._gates():
             wires = [self.wires[position] for position in positions]
             if name in TRAINED:
-                getattr(qml, name)(weights[used], wires=wires)
+                getattr(qml, name)(weights[..., used], wires=wires)
                 used += 1
             else:
                 getattr(qml, name)(wires=wires)

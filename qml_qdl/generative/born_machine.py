@@ -19,7 +19,7 @@ from qml_qdl.generative.chow_liu import chow_liu_tree
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.initial import Init
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.program import Shots
+from qml_qdl.nn.shots import Shots
 
 
 def chow_liu_circuit(bits: Tensor, layers: int) -> Circuit:

@@ -1,0 +1,122 @@
+"""Losses of generative adversarial networks, from the discriminator's logits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from qml_qdl.circuits.validation import check_choice
+
+Game = Literal["minimax", "non-saturating", "wasserstein"]
+GAMES = ("minimax", "non-saturating", "wasserstein")
+
+EQUILIBRIUM = 2 * math.log(2)
+"""The discriminator's loss where it cannot tell real from generated."""
+
+
+def discriminator_loss(
+    real: Tensor, generated: Tensor, game: Game = "non-saturating"
+) -> Tensor:
+    """What the discriminator minimises.
+
+    For "minimax" and "non-saturating" C = −⟨log D(x_real)⟩ − ⟨log(1 − D(x_fake))⟩ with
+    D the sigmoid of a logit (Goodfellow et al. 2014, arXiv:1406.2661), 2 ln 2 where it
+    cannot tell them apart; for "wasserstein" ⟨f(x_fake)⟩ − ⟨f(x_real)⟩ (Arjovsky et al.
+    2017, arXiv:1701.07875), to which `gradient_penalty` belongs.
+
+    Args:
+        real: Logits of real samples, (rows,) or (rows, 1).
+        generated: Logits of generated samples.
+        game: Which of the losses.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ArgumentError: The game is unknown.
+
+    Example:
+        >>> import torch
+        >>> undecided = torch.zeros(4)
+        >>> round(float(discriminator_loss(undecided, undecided)), 4)
+        1.3863
+    """
+    check_choice("game", game, GAMES)
+    if game == "wasserstein":
+        return generated.mean() - real.mean()
+    return softplus(-real).mean() + softplus(generated).mean()
+
+
+def generator_loss(generated: Tensor, game: Game = "non-saturating") -> Tensor:
+    """What the generator minimises.
+
+    For "minimax" ⟨log(1 − D(x_fake))⟩, minus what the discriminator minimises; for
+    "non-saturating" −⟨log D(x_fake)⟩, whose gradient is large where the discriminator
+    wins; for "wasserstein" −⟨f(x_fake)⟩.
+
+    Args:
+        generated: Logits of generated samples, (rows,) or (rows, 1).
+        game: Which of the losses.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ArgumentError: The game is unknown.
+
+    Example:
+        >>> import torch
+        >>> round(float(generator_loss(torch.zeros(4))), 4)
+        0.6931
+    """
+    check_choice("game", game, GAMES)
+    if game == "wasserstein":
+        return -generated.mean()
+    if game == "minimax":
+        return -softplus(generated).mean()
+    return softplus(-generated).mean()
+
+
+def gradient_penalty(
+    discriminator: Callable[[Tensor], Tensor],
+    real: Tensor,
+    generated: Tensor,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """How far the discriminator's slope is from 1, between real and generated samples.
+
+    ⟨(|∇f(x̂)| − 1)²⟩ at random points x̂ on the lines between them (Gulrajani et al.
+    2017, arXiv:1704.00028). Its gradient is a gradient of a gradient: a quantum
+    discriminator needs the simulator, up to 8 wires.
+
+    Args:
+        discriminator: Maps (rows, ...) to logits.
+        real: Real samples, (rows, ...).
+        generated: As many generated samples.
+        generator: Random numbers; None for torch's own.
+
+    Returns:
+        A scalar ≥ 0.
+
+    Raises:
+        DoubleBackwardError: The discriminator cannot be differentiated twice.
+
+    Example:
+        >>> import torch
+        >>> slope_one = lambda x: x[:, 0]
+        >>> float(gradient_penalty(slope_one, torch.zeros(3, 2), torch.ones(3, 2)))
+        0.0
+    """
+    share = real.new_empty(len(real), *[1] * (real.ndim - 1))
+    share.uniform_(generator=generator)
+    between = torch.lerp(generated.detach(), real, share).requires_grad_()
+    (slope,) = torch.autograd.grad(
+        discriminator(between).sum(), between, create_graph=True
+    )
+    lengths: Tensor = slope.flatten(1).norm(dim=1)
+    return (lengths - 1).square().mean()

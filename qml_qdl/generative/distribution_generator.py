@@ -1,0 +1,136 @@
+"""The distribution generator: bit strings that stand for values, with probabilities."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from qml_qdl.circuits import Block, Circuit
+from qml_qdl.circuits.errors import DataError, ShapeError
+from qml_qdl.circuits.validation import check_count
+from qml_qdl.generative.adversarial_losses import Game, generator_loss
+from qml_qdl.generative.born_machine import BornMachine
+from qml_qdl.hardware.targets import Target
+from qml_qdl.nn.initial import Init
+from qml_qdl.nn.shots import Shots
+
+
+class DistributionGenerator(nn.Module):
+    """A Born machine whose bit strings stand for the points of a grid.
+
+    It loads a distribution into amplitudes (Zoufal, Lucchi and Woerner 2019,
+    arXiv:1904.00043). A discriminator sees the values; the generator's loss is the mean
+    over its probabilities, so it is differentiable although samples are not.
+
+    Args:
+        circuit: A processing, or a circuit without inputs, on n wires.
+        values: What the bit strings stand for, (2ⁿ,) or (2ⁿ, features).
+        init_method: How weights begin, as in `QuantumLayer`.
+        target: Where the circuit runs; None means "auto".
+        shots: Number of shots; None or "keep" for exact probabilities.
+        generator: Random numbers for the initial weights; None for torch's own.
+        dtype: Floating type of the weights; None for torch's default.
+
+    Shape:
+        - Output: (2ⁿ,), probabilities of the values.
+
+    Raises:
+        ArgumentError: The circuit reads inputs.
+        ShapeError: There are not 2ⁿ values.
+        TargetError: The target is unknown or cannot run the circuit.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.circuits import HardwareEfficient
+        >>> from qml_qdl.generative import DistributionGenerator
+        >>> prices = DistributionGenerator(HardwareEfficient(3), torch.arange(8.0))
+        >>> prices.sample(5).shape
+        torch.Size([5, 1])
+    """
+
+    values: Tensor
+
+    def __init__(
+        self,
+        circuit: Circuit | Block,
+        values: Tensor,
+        *,
+        init_method: Init | None = None,
+        target: Target | None = None,
+        shots: Shots = "keep",
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.machine = BornMachine(
+            circuit,
+            init_method=init_method,
+            target=target,
+            shots=shots,
+            generator=generator,
+            dtype=dtype,
+        )
+        points = 2**self.machine.num_bits
+        if values.ndim not in (1, 2) or len(values) != points:
+            raise ShapeError(
+                f"values: expected ({points},) or ({points}, features) for "
+                f"{self.machine.num_bits} wires, got {tuple(values.shape)}"
+            )
+        if not bool(values.isfinite().all()):
+            raise DataError("values: expected finite numbers, got NaN or infinity")
+        grid = values.detach().reshape(points, -1)
+        self.register_buffer(
+            "values", grid.to(dtype or torch.get_default_dtype()).clone()
+        )
+
+    def forward(self) -> Tensor:
+        """The probabilities of all values, (2ⁿ,)."""
+        probabilities: Tensor = self.machine()
+        return probabilities
+
+    def loss(self, discriminator: nn.Module, game: Game = "non-saturating") -> Tensor:
+        """The generator's loss: `generator_loss`, averaged over the probabilities.
+
+        Args:
+            discriminator: Maps (rows, features) to logits.
+            game: Which of the losses.
+
+        Returns:
+            A scalar, differentiable in the circuit's weights.
+
+        Raises:
+            ArgumentError: The game is unknown.
+        """
+        logits = discriminator(self.values).reshape(len(self.values))
+        each = torch.stack([generator_loss(logit, game) for logit in logits])
+        return torch.dot(self(), each)
+
+    def mean(self, function_values: Tensor) -> Tensor:
+        """The expectation of a function, such as the payoff of an option.
+
+        Args:
+            function_values: The function at each value, (2ⁿ,).
+
+        Returns:
+            A scalar.
+        """
+        probabilities = self()
+        return torch.dot(probabilities, function_values.to(probabilities))
+
+    @torch.no_grad()
+    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws values.
+
+        Args:
+            rows: How many, ≥ 1.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            (rows, features).
+        """
+        check_count("rows", rows)
+        probabilities = self().clamp(min=0)
+        drawn = torch.multinomial(
+            probabilities, rows, replacement=True, generator=generator
+        )
+        return self.values[drawn]

@@ -1,0 +1,164 @@
+"""The style-based generator: noise enters every angle of the circuit."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from qml_qdl.circuits import Expectation, HardwareEfficient
+from qml_qdl.circuits.circuit import as_circuit
+from qml_qdl.circuits.driven import Driven
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.processing import Processing
+from qml_qdl.circuits.readout import z_words
+from qml_qdl.circuits.validation import check_count
+from qml_qdl.hardware.targets import Target
+from qml_qdl.nn.layer import QuantumLayer
+from qml_qdl.nn.shots import Shots
+
+
+class StyleGenerator(nn.Module):
+    """A generator of continuous samples: each angle is an affine function of noise.
+
+    Angle k is aₖ z + bₖ, where z is one of the noise's components, taken in turn; the
+    samples are expectation values, scaled and shifted (Bravo-Prieto et al. 2022,
+    arXiv:2110.06933). So noise enters all over the circuit, not only at its beginning.
+
+    Args:
+        num_features: Numbers in a sample, ≥ 1.
+        noise_size: Components of the noise, ≥ 1.
+        processing: The circuit; None for RY, RZ and a chain of CZ on one wire a
+            feature, in two layers.
+        target: Where the circuit runs; None means "auto".
+        shots: Number of shots; None or "keep" for exact values.
+        diff_method: How gradients are computed, as in `QuantumLayer`.
+        generator: Random numbers for the initial weights; None for torch's own.
+        device: Where the weights are, a torch device.
+        dtype: Floating type of the weights; None for torch's default.
+
+    Shape:
+        - Input: (rows, noise_size), standard normal numbers.
+        - Output: (rows, num_features).
+
+    Raises:
+        ArgumentError: The processing has too few wires to read out all features.
+        TargetError: The target is unknown or cannot run the circuit.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.generative import StyleGenerator
+        >>> StyleGenerator(3, noise_size=2).sample(5).shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        noise_size: int,
+        *,
+        processing: Processing | None = None,
+        target: Target | None = None,
+        shots: Shots = "keep",
+        diff_method: str = "best",
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        check_count("num_features", num_features)
+        check_count("noise_size", noise_size)
+        processing = processing or HardwareEfficient(
+            num_features, layers=2, rotations=("RY", "RZ"), entangler="CZ"
+        )
+        wires = len(processing.wires)
+        if num_features > 2**wires - 1:
+            raise ArgumentError(
+                f"processing: {wires} wires have {2**wires - 1} words of Z to read "
+                f"out, got num_features={num_features}; use more wires"
+            )
+        self.num_features = num_features
+        self.noise_size = noise_size
+        self.layer = QuantumLayer(
+            as_circuit(Driven(processing)).with_readout(
+                Expectation(z_words(wires, num_features))
+            ),
+            target=target,
+            shots=shots,
+            diff_method=diff_method,
+        )
+        angles = math.prod(processing.weight_shape)
+        like = torch.empty(0, device=device, dtype=dtype)
+        self.weight = nn.Parameter(like.new_empty(angles))
+        self.bias = nn.Parameter(like.new_empty(angles))
+        self.scale = nn.Parameter(like.new_empty(num_features))
+        self.shift = nn.Parameter(like.new_empty(num_features))
+        component = torch.arange(angles, device=device) % noise_size
+        self.register_buffer("_component", component, persistent=False)
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draws angles anew; samples begin between −1 and 1.
+
+        Args:
+            generator: Random numbers; None for torch's own.
+        """
+        with torch.no_grad():
+            self.weight.normal_(0, 0.5, generator=generator)
+            self.bias.uniform_(-math.pi, math.pi, generator=generator)
+            self.scale.fill_(1)
+            self.shift.zero_()
+
+    def extra_repr(self) -> str:
+        """The arguments, as `repr` shows them."""
+        return f"{self.num_features}, noise_size={self.noise_size}"
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Draws samples.
+
+        Args:
+            noise: (rows, noise_size).
+
+        Returns:
+            (rows, num_features).
+
+        Raises:
+            ShapeError: The noise has another shape.
+        """
+        if noise.ndim != 2 or noise.shape[1] != self.noise_size:
+            raise ShapeError(
+                f"noise: expected the shape (rows, {self.noise_size}), got "
+                f"{tuple(noise.shape)}"
+            )
+        spread = noise[:, self.get_buffer("_component")]
+        angles = spread * self.weight.to(noise) + self.bias.to(noise)
+        values: Tensor = self.layer(angles)
+        return values * self.scale.to(values) + self.shift.to(values)
+
+    def draw_noise(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws standard normal noise.
+
+        Args:
+            rows: How many, ≥ 0.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            (rows, noise_size).
+        """
+        check_count("rows", rows, 0)
+        return self.weight.new_empty(rows, self.noise_size).normal_(generator=generator)
+
+    @torch.no_grad()
+    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws samples from fresh noise.
+
+        Args:
+            rows: How many, ≥ 0.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            (rows, num_features).
+        """
+        samples: Tensor = self(self.draw_noise(rows, generator))
+        return samples

@@ -1,0 +1,332 @@
+"""The variational autoencoder, classical or quantum in any of its parts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy, one_hot
+
+from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.generative.bits import check_rows
+from qml_qdl.hardware.targets import Target
+from qml_qdl.nn.layer import QuantumLayer
+from qml_qdl.nn.shots import Shots
+
+Kind = Literal["classical", "quantum"]
+KINDS = ("classical", "quantum")
+Likelihood = Literal["gaussian", "bernoulli"]
+LIKELIHOODS = ("gaussian", "bernoulli")
+
+
+class QuantumVAE(nn.Module):
+    """A variational autoencoder with circuits in its encoder, latent layer or decoder.
+
+    The encoder gives means μ and standard deviations σ, z = μ + σε with standard normal
+    ε, and the decoder draws x̂ from z; the loss is that of Kingma and Welling 2014
+    (arXiv:1312.6114): reconstruction + β KL(N(μ, σ²) ‖ N(0, 1)), with β of Higgins et
+    al. 2017 and, for labelled data, the label given to both sides (Sohn et al. 2015).
+
+    A quantum part is a dressed circuit of `latent_size` wires: a linear layer, bounded
+    angles, strongly entangling layers, ⟨Z⟩ on every wire, a linear layer. The classical
+    part has a tanh layer of as many units in its place (`classical_twin`).
+
+    Args:
+        num_features: Numbers in a sample, such as pixels.
+        latent_size: Latent variables, which are the wires of the circuits.
+        encoder: "classical" or "quantum".
+        decoder: "classical" or "quantum".
+        latent: "quantum" puts a circuit between z and the decoder, "classical" leaves z
+            as it is.
+        hidden: Units of the classical layers.
+        layers: Strongly entangling layers of each circuit.
+        beta: Weight of the KL term, ≥ 0.
+        num_classes: Classes of a conditional model; 0 for none.
+        likelihood: "gaussian" with |x̂ − x|² as reconstruction loss, or "bernoulli" for
+            numbers from 0 to 1, with cross-entropy.
+        target: Where the circuits run; None means "auto".
+        shots: Number of shots; None or "keep" for exact values.
+
+    Shape:
+        - Input: (rows, num_features), and labels (rows,) of a conditional model.
+        - Output: (rows, num_features), means of the reconstruction.
+
+    Raises:
+        ArgumentError: An argument does not fit.
+        TargetError: The target is unknown or cannot run the circuits.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.generative import QuantumVAE
+        >>> vae = QuantumVAE(64, latent_size=4, latent="quantum")
+        >>> vae.loss(torch.rand(8, 64)).shape, vae.sample(3).shape
+        (torch.Size([]), torch.Size([3, 64]))
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        latent_size: int,
+        *,
+        encoder: Kind = "classical",
+        decoder: Kind = "classical",
+        latent: Kind = "quantum",
+        hidden: int = 32,
+        layers: int = 2,
+        beta: float = 1.0,
+        num_classes: int = 0,
+        likelihood: Likelihood = "bernoulli",
+        target: Target | None = None,
+        shots: Shots = "keep",
+    ) -> None:
+        super().__init__()
+        for name, value in (
+            ("num_features", num_features),
+            ("latent_size", latent_size),
+            ("hidden", hidden),
+            ("layers", layers),
+        ):
+            check_count(name, value)
+        check_count("num_classes", num_classes, 0)
+        for name, kind in (("encoder", encoder), ("decoder", decoder)):
+            check_choice(name, kind, KINDS)
+        check_choice("latent", latent, KINDS)
+        check_choice("likelihood", likelihood, LIKELIHOODS)
+        if not 0 <= beta < float("inf"):
+            raise ArgumentError(f"beta: expected a number of at least 0, got {beta}")
+        self.num_features, self.latent_size = num_features, latent_size
+        self.num_classes, self.beta, self.likelihood = num_classes, beta, likelihood
+        self._settings = {
+            "hidden": hidden,
+            "layers": layers,
+            "beta": beta,
+            "num_classes": num_classes,
+            "likelihood": likelihood,
+        }
+
+        def part(kind: str) -> nn.Module:
+            if kind == "classical":
+                return nn.Tanh()
+            return _Bounded(latent_size, layers, target, shots)
+
+        self.encoder = nn.Sequential(
+            nn.Linear(num_features + num_classes, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, latent_size),
+            part(encoder),
+            nn.Linear(latent_size, 2 * latent_size),
+        )
+        self.latent = part("quantum") if latent == "quantum" else nn.Identity()
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_size + num_classes, latent_size),
+            part(decoder),
+            nn.Linear(latent_size, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, num_features),
+        )
+
+    def classical_twin(self) -> QuantumVAE:
+        """The same network with a layer of tanh units in place of each circuit.
+
+        Returns:
+            A fresh network; the linear layers around the circuits stay, and a circuit's
+            3 n layers weights have their counterpart in n (n + 1).
+        """
+        twin = QuantumVAE(
+            self.num_features,
+            self.latent_size,
+            encoder="classical",
+            decoder="classical",
+            latent="classical",
+            **self._settings,  # type: ignore[arg-type]
+        )
+
+        def units() -> nn.Module:
+            size = self.latent_size
+            return nn.Sequential(nn.Linear(size, size), nn.Tanh())
+
+        if isinstance(self.latent, _Bounded):
+            twin.latent = units()
+        if isinstance(self.encoder[3], _Bounded):
+            twin.encoder[3] = units()
+        if isinstance(self.decoder[1], _Bounded):
+            twin.decoder[1] = units()
+        return twin
+
+    def encode(
+        self, inputs: Tensor, labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Means and logarithms of the variances of the latent variables.
+
+        Args:
+            inputs: (rows, num_features).
+            labels: (rows,), whole numbers; None for a model without classes.
+
+        Returns:
+            μ and log σ², each (rows, latent_size).
+
+        Raises:
+            DataError: There are no rows, numbers are not finite, or labels are wrong.
+            ShapeError: A shape does not fit.
+        """
+        check_rows("inputs", inputs, self.num_features)
+        mean, log_variance = self.encoder(self._given(inputs, labels)).chunk(2, -1)
+        return mean, log_variance
+
+    def decode(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Means of the samples that latent variables stand for.
+
+        Args:
+            latent: (rows, latent_size).
+            labels: (rows,), whole numbers; None for a model without classes.
+
+        Returns:
+            (rows, num_features).
+        """
+        decoded: Tensor = self.decoder(self._given(self.latent(latent), labels))
+        return decoded.sigmoid() if self.likelihood == "bernoulli" else decoded
+
+    def _given(self, rows: Tensor, labels: Tensor | None) -> Tensor:
+        if (labels is None) != (self.num_classes == 0):
+            wanted = f"{self.num_classes} classes" if self.num_classes else "no labels"
+            raise DataError(f"labels: the model has {wanted}, got labels={labels!r}")
+        if labels is None:
+            return rows
+        if labels.shape != rows.shape[:1]:
+            raise ShapeError(
+                f"labels: expected ({len(rows)},), got {tuple(labels.shape)}"
+            )
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < (
+            self.num_classes
+        ):
+            raise DataError(
+                f"labels: expected 0 to {self.num_classes - 1}, got "
+                f"{int(labels.min())} to {int(labels.max())}"
+            )
+        return torch.cat([rows, one_hot(labels, self.num_classes).to(rows)], -1)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Reconstructs samples from latent variables drawn for them.
+
+        Args:
+            inputs: (rows, num_features).
+            labels: (rows,); None for a model without classes.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            (rows, num_features).
+        """
+        return self.decode(_drawn(*self.encode(inputs, labels), generator), labels)
+
+    def terms(
+        self,
+        inputs: Tensor,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Reconstruction loss and KL divergence of each row.
+
+        Args:
+            inputs: (rows, num_features); from 0 to 1 for "bernoulli".
+            labels: (rows,); None for a model without classes.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            Two tensors (rows,); minus their sum is the evidence lower bound where
+            β = 1 (for "gaussian" up to a constant and with variance 1/2).
+
+        Raises:
+            DataError: Numbers are not finite, or not from 0 to 1 for "bernoulli".
+        """
+        mean, log_variance = self.encode(inputs, labels)
+        decoded = self.decode(_drawn(mean, log_variance, generator), labels)
+        if self.likelihood == "gaussian":
+            error = (decoded - inputs).square().sum(-1)
+        else:
+            if bool(((inputs < 0) | (inputs > 1)).any()):
+                raise DataError(
+                    f"inputs: expected numbers from 0 to 1, got "
+                    f"{float(inputs.min()):g} to {float(inputs.max()):g}; scale them, "
+                    "or use likelihood='gaussian'"
+                )
+            error = binary_cross_entropy(decoded, inputs, reduction="none").sum(-1)
+        divergence = mean.square() + log_variance.exp() - 1 - log_variance
+        return error, divergence.sum(-1) / 2
+
+    def loss(
+        self,
+        inputs: Tensor,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Mean of reconstruction loss + β KL.
+
+        Args:
+            inputs: (rows, num_features); from 0 to 1 for "bernoulli".
+            labels: (rows,); None for a model without classes.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            A scalar, in nats for "bernoulli".
+
+        Raises:
+            DataError: Numbers are not finite, or not from 0 to 1 for "bernoulli".
+        """
+        error, divergence = self.terms(inputs, labels, generator)
+        return error.mean() + self.beta * divergence.mean()
+
+    @torch.no_grad()
+    def sample(
+        self,
+        rows: int,
+        labels: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Decodes latent variables drawn from N(0, 1).
+
+        Args:
+            rows: How many, ≥ 1.
+            labels: (rows,); None for a model without classes.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            (rows, num_features).
+        """
+        check_count("rows", rows)
+        first = next(self.parameters())
+        latent = first.new_empty(rows, self.latent_size).normal_(generator=generator)
+        return self.decode(latent, labels)
+
+
+class _Bounded(nn.Module):
+    """A circuit whose angles are kept between −π and π."""
+
+    def __init__(
+        self, wires: int, layers: int, target: Target | None, shots: Shots
+    ) -> None:
+        super().__init__()
+        encoding = AngleEncoding(wires, scaling=torch.pi)
+        self.layer = QuantumLayer(
+            StronglyEntangling(wires, layers=layers) @ encoding,
+            target=target,
+            shots=shots,
+        )
+
+    def forward(self, angles: Tensor) -> Tensor:
+        values: Tensor = self.layer(angles.tanh())
+        return values
+
+
+def _drawn(
+    mean: Tensor, log_variance: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    noise = torch.empty_like(mean).normal_(generator=generator)
+    return mean + (log_variance / 2).exp() * noise

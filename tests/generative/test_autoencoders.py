@@ -1,0 +1,165 @@
+"""The quantum autoencoder and the variational ones."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+
+from qml_qdl.circuits import AmplitudeEncoding, AngleEncoding, StronglyEntangling
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.generative import QuantumAutoencoder, QuantumVAE
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def compressible() -> Tensor:
+    """States of 3 wires whose last wire is always in |0⟩ after a known rotation."""
+    states = torch.rand(20, 4, generator=seeded())
+    turn = torch.tensor([0.6, 0.8])
+    return (states[:, :, None] * turn).reshape(20, 8)
+
+
+def trained_autoencoder() -> QuantumAutoencoder:
+    model = QuantumAutoencoder(
+        AmplitudeEncoding(3),
+        StronglyEntangling(3, layers=3),
+        num_trash=1,
+        generator=seeded(),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    for _ in range(80):
+        optimizer.zero_grad()
+        model.loss(compressible()).backward()
+        optimizer.step()
+    return model
+
+
+def test_autoencoder_frees_the_trash_and_brings_states_back() -> None:
+    model = trained_autoencoder()
+    inputs = compressible()
+    trash = model(inputs).detach()
+    assert trash.min().item() > 0.99
+    # Resetting trash that is in |0⟩ with probability p costs at most 2 (1 − p).
+    assert bool((model.fidelity(inputs) >= 2 * trash - 1 - 1e-5).all())
+    noise = torch.rand(50, 8, generator=seeded(1)) - 0.5
+    assert model.fidelity(noise).mean().item() < 0.9
+
+
+def test_fidelity_is_that_of_density_matrices() -> None:
+    import pennylane as qml
+
+    processing = StronglyEntangling(2)
+    model = QuantumAutoencoder(
+        AngleEncoding(2), processing, num_trash=1, generator=seeded()
+    )
+    inputs = torch.tensor([[0.4, 1.1]])
+    weights = model.layer.get_parameter("W").detach()
+
+    @qml.qnode(qml.device("default.mixed", wires=3))
+    def there_and_back() -> object:
+        AngleEncoding(2).encode(inputs[0])
+        processing.process(weights)
+        qml.SWAP([1, 2])
+        qml.adjoint(processing.process)(weights)
+        return qml.density_matrix([0, 1])
+
+    state = torch.tensor(
+        [
+            math.cos(a) * math.cos(b)
+            for a in (0.2, 0.2 - math.pi / 2)
+            for b in (0.55, 0.55 - math.pi / 2)
+        ],
+        dtype=torch.complex128,
+    )
+    density = torch.as_tensor(there_and_back(), dtype=torch.complex128)
+    expected = (state.conj() @ density @ state).real.item()
+    assert model.fidelity(inputs).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_autoencoder_refuses_bad_wires() -> None:
+    with pytest.raises(ArgumentError, match="a latent wire must be left"):
+        QuantumAutoencoder(AngleEncoding(2), StronglyEntangling(2), 2)
+    with pytest.raises(ArgumentError, match=r"the encoding's wires \[0, 1\], got"):
+        QuantumAutoencoder(AngleEncoding(2), StronglyEntangling(3), 1)
+
+
+def test_kl_term_is_torchs() -> None:
+    vae = QuantumVAE(6, 2, latent="classical")
+    inputs = torch.rand(5, 6, generator=seeded())
+    mean, log_variance = vae.encode(inputs)
+    posterior = Normal(mean, (log_variance / 2).exp())
+    expected = kl_divergence(posterior, Normal(0.0, 1.0)).sum(-1)
+    torch.testing.assert_close(vae.terms(inputs)[1], expected)
+
+
+def test_loss_weighs_the_kl_term_by_beta() -> None:
+    torch.manual_seed(0)
+    vae = QuantumVAE(6, 2, latent="classical", beta=3.0, likelihood="gaussian")
+    inputs = torch.randn(5, 6, generator=seeded())
+    error, divergence = vae.terms(inputs, generator=seeded(1))
+    mean = vae(inputs, generator=seeded(1))
+    torch.testing.assert_close(error, (mean - inputs).square().sum(-1))
+    expected = error.mean() + 3 * divergence.mean()
+    torch.testing.assert_close(vae.loss(inputs, generator=seeded(1)), expected)
+
+
+@pytest.mark.parametrize("latent", ["classical", "quantum"])
+@pytest.mark.parametrize("decoder", ["classical", "quantum"])
+@pytest.mark.parametrize("encoder", ["classical", "quantum"])
+def test_every_pairing_learns(encoder: str, decoder: str, latent: str) -> None:
+    torch.manual_seed(0)
+    images = torch.as_tensor(load_digits().data[:100] / 16, dtype=torch.float32)
+    vae = QuantumVAE(64, 3, encoder=encoder, decoder=decoder, latent=latent)  # type: ignore[arg-type]
+    optimizer = torch.optim.Adam(vae.parameters(), lr=0.02)
+    losses = []
+    for _ in range(25):
+        optimizer.zero_grad()
+        loss = vae.loss(images, generator=seeded())
+        loss.backward()
+        assert all(p.grad is not None for p in vae.parameters())
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    assert vae.sample(4, generator=seeded()).shape == (4, 64)
+
+
+def test_twin_has_no_circuit_and_about_as_many_weights() -> None:
+    vae = QuantumVAE(64, 4, encoder="quantum", decoder="quantum", latent="quantum")
+    twin = vae.classical_twin()
+    sizes = [sum(p.numel() for p in m.parameters()) for m in (vae, twin)]
+    assert abs(sizes[0] - sizes[1]) <= 0.01 * sizes[0]
+    assert not any(type(m).__name__ == "QuantumLayer" for m in twin.modules())
+    assert isinstance(twin.latent, nn.Sequential)
+
+
+def test_conditional_model_takes_labels() -> None:
+    torch.manual_seed(0)
+    vae = QuantumVAE(6, 2, num_classes=3)
+    inputs, labels = torch.rand(4, 6), torch.tensor([0, 2, 1, 1])
+    assert vae.loss(inputs, labels).isfinite()
+    assert vae.sample(2, torch.tensor([0, 1])).shape == (2, 6)
+    with pytest.raises(DataError, match="the model has 3 classes, got labels=None"):
+        vae.loss(inputs)
+    with pytest.raises(DataError, match="labels: expected 0 to 2, got 0 to 3"):
+        vae.loss(inputs, torch.tensor([0, 1, 2, 3]))
+    with pytest.raises(ShapeError, match=r"labels: expected \(4,\), got \(3,\)"):
+        vae.loss(inputs, labels[:3])
+    with pytest.raises(DataError, match="the model has no labels"):
+        QuantumVAE(6, 2).loss(inputs, labels)
+
+
+def test_bad_data_are_refused() -> None:
+    vae = QuantumVAE(6, 2)
+    with pytest.raises(DataError, match="numbers from 0 to 1, got -1 to 1"):
+        vae.loss(torch.tensor([[-1.0, 1, 0, 0, 0, 0]]))
+    with pytest.raises(DataError, match="NaN or infinity in row 0"):
+        vae.loss(torch.full((1, 6), math.nan))
+    with pytest.raises(ArgumentError, match="beta: expected a number of at least 0"):
+        QuantumVAE(6, 2, beta=-1)
