@@ -1,8 +1,10 @@
 """Circuits: encodings S(x), processings W(θ), their algebra and readouts."""
 
+from qml_qdl.circuits.adjoint import Adjoint
 from qml_qdl.circuits.amplitude import AmplitudeEncoding
 from qml_qdl.circuits.circuit import Block, Circuit
 from qml_qdl.circuits.composition import Shared, reupload, share
+from qml_qdl.circuits.driven import Driven
 from qml_qdl.circuits.encoding import (
     AngleEncoding,
     BasisEncoding,
@@ -18,7 +20,10 @@ from qml_qdl.circuits.errors import (
     ShapeError,
 )
 from qml_qdl.circuits.hardware_efficient import HardwareEfficient, IsingLayers
+from qml_qdl.circuits.hur_circuits import HurCircuit
 from qml_qdl.circuits.initializers import INITIALIZERS, initial_weights
+from qml_qdl.circuits.linear import ArccosEncoding, Rotations
+from qml_qdl.circuits.pooling import QuantumPool
 from qml_qdl.circuits.processing import (
     BasicEntangler,
     Processing,
@@ -26,6 +31,7 @@ from qml_qdl.circuits.processing import (
     SimplifiedTwoDesign,
     StronglyEntangling,
 )
+from qml_qdl.circuits.qcnn import ConvolutionLayer, qcnn, reverse_mera
 from qml_qdl.circuits.readout import (
     Expectation,
     Probabilities,
@@ -35,6 +41,24 @@ from qml_qdl.circuits.readout import (
     z_words,
 )
 from qml_qdl.circuits.sim_circuits import SimCircuit
+from qml_qdl.circuits.swap_test import Exchange, SwapTest
+from qml_qdl.circuits.symmetry.collective import permutation_equivariant
+from qml_qdl.circuits.symmetry.equivariance import encoding_error, invariance_error
+from qml_qdl.circuits.symmetry.equivariant import (
+    EquivariantProcessing,
+    invariant_readout,
+)
+from qml_qdl.circuits.symmetry.gauge import GaugeLattice, LinkEncoding, gauge_circuit
+from qml_qdl.circuits.symmetry.groups import WireGroup
+from qml_qdl.circuits.symmetry.spin import (
+    DirectionEncoding,
+    HeisenbergExchange,
+    RotationEncoding,
+    Singlets,
+    exchange_readout,
+)
+from qml_qdl.circuits.symmetry.twirling import invariant_operators, twirl
+from qml_qdl.circuits.symmetry.wire_action import WireAction
 from qml_qdl.circuits.tensor_network import MERA, MPS, TTN, TensorNetwork
 
 __all__ = [
@@ -42,36 +66,64 @@ __all__ = [
     "MERA",
     "MPS",
     "TTN",
+    "Adjoint",
     "AmplitudeEncoding",
     "AngleEncoding",
+    "ArccosEncoding",
     "ArgumentError",
     "ArgumentTypeError",
     "BasicEntangler",
     "BasisEncoding",
     "Block",
     "Circuit",
+    "ConvolutionLayer",
+    "DirectionEncoding",
+    "Driven",
     "Encoding",
+    "EquivariantProcessing",
+    "Exchange",
     "Expectation",
+    "GaugeLattice",
     "HamiltonianEncoding",
     "HardwareEfficient",
+    "HeisenbergExchange",
+    "HurCircuit",
     "IQPEncoding",
     "IsingLayers",
+    "LinkEncoding",
     "Probabilities",
     "Processing",
     "QdlError",
+    "QuantumPool",
     "RandomLayers",
     "Readout",
+    "RotationEncoding",
+    "Rotations",
     "Samples",
     "ShapeError",
     "Shared",
     "SimCircuit",
     "SimplifiedTwoDesign",
+    "Singlets",
     "State",
     "StronglyEntangling",
+    "SwapTest",
     "TensorNetwork",
+    "WireAction",
+    "WireGroup",
     "ZZFeatureMap",
+    "encoding_error",
+    "exchange_readout",
+    "gauge_circuit",
     "initial_weights",
+    "invariance_error",
+    "invariant_operators",
+    "invariant_readout",
+    "permutation_equivariant",
+    "qcnn",
     "reupload",
+    "reverse_mera",
     "share",
+    "twirl",
     "z_words",
 ]

@@ -21,6 +21,8 @@ def compact_repr(value: Any) -> str:
     arguments = []
     for attribute in fields(type(value)):
         content, default = getattr(value, attribute.name), attribute.default
+        if not attribute.init:
+            continue
         if default is not NOTHING and content == default:
             continue
         text = repr(content)

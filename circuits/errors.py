@@ -54,3 +54,61 @@ class MemoryBoundError(QdlError, MemoryError):
 
 class DoubleBackwardError(QdlError, RuntimeError):
     """A gradient of a gradient was asked of too many wires."""
+
+
+class ServiceError(QdlError, ConnectionError):
+    """A service cannot be reached, or does not answer as it should."""
+
+
+class AccountError(QdlError, PermissionError):
+    """A service knows no such account, or does not let it in."""
+
+
+class SubmissionRefused(QdlError, RuntimeError):  # noqa: N818 - what happened
+    """A service refused a job: surely none was made."""
+
+
+class SubmissionUnclear(QdlError, RuntimeError):  # noqa: N818 - what happened
+    """A job was sent, and whether the service made it is not known."""
+
+
+class JobError(QdlError, RuntimeError):
+    """A job failed, was cancelled, or cannot be taken up again."""
+
+
+class JobTimeoutError(QdlError, TimeoutError):
+    """A job has not finished in time; it stays where it is."""
+
+
+class BudgetError(QdlError, ValueError):
+    """A job would cost more than it may.
+
+    Args:
+        message: What it would cost, and what would pass.
+        share: Which part of its rows, 0 … 1, could be paid.
+    """
+
+    def __init__(self, message: str, share: float = 0.0) -> None:
+        super().__init__(message)
+        self.share = share
+
+
+class JournalError(QdlError, RuntimeError):
+    """The journal of jobs is damaged, too new, or says otherwise."""
+
+
+class JournalWriteError(JournalError, OSError):
+    """The journal cannot be written, because the disk is full say."""
+
+
+class Detached(QdlError, RuntimeError):  # noqa: N818 - nothing is wrong
+    """Jobs were sent and nobody waits for them here.
+
+    Args:
+        message: Which jobs, and where.
+        job_ids: Their names at the service.
+    """
+
+    def __init__(self, message: str, job_ids: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.job_ids = job_ids

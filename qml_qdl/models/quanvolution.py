@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.hardware.targets import Target
-from qml_qdl.nn.conv import Pair, QuantumConv2d
+from qml_qdl.nn.conv import QuantumConv2d
+from qml_qdl.nn.geometry import Sizes
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.program import Shots
 
@@ -52,8 +53,8 @@ class QuanvolutionClassifier(nn.Module):
         num_classes: int,
         *,
         channels: int = 4,
-        kernel_size: Pair = 2,
-        stride: Pair = 1,
+        kernel_size: Sizes = 2,
+        stride: Sizes = 1,
         layers: int = 2,
         target: Target | None = None,
         shots: Shots = "keep",
@@ -104,9 +105,11 @@ class QuanvolutionClassifier(nn.Module):
             A new, untrained module: kernel, stride, channels and linear layer as here.
         """
         conv = self.conv
+        height, width = conv.kernel_size
+        down, across = conv.stride
         return nn.Sequential(
             nn.Conv2d(
-                conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride
+                conv.in_channels, conv.out_channels, (height, width), (down, across)
             ),
             nn.Tanh(),
             nn.Flatten(),

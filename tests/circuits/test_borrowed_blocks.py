@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pennylane as qml
 import pytest
@@ -59,6 +61,21 @@ def test_driven_is_the_processing_with_the_features_as_weights(
 def test_a_processing_that_takes_no_rows_is_refused() -> None:
     with pytest.raises(ArgumentError, match=r"index its weights as weights\[..., k\]"):
         Driven(MPS(4, BasicEntangler(2)))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Driven(BasicEntangler(2), features=range(1, 3)),
+        Adjoint(StronglyEntangling(["a", "b"])),
+        SwapTest(3),
+        Exchange(2),
+    ],
+    ids=repr,
+)
+def test_blocks_are_values_that_show_how_they_are_made(block: Block) -> None:
+    assert eval(repr(block)) == block
+    assert hash(pickle.loads(pickle.dumps(block))) == hash(block)
 
 
 def test_driven_moves_with_its_wires() -> None:

@@ -15,6 +15,7 @@ import torch
 from qml_qdl.circuits import (
     AmplitudeEncoding,
     AngleEncoding,
+    ArccosEncoding,
     ArgumentError,
     BasisEncoding,
     Block,
@@ -29,6 +30,8 @@ from qml_qdl.circuits import (
     StronglyEntangling,
     ZZFeatureMap,
 )
+from qml_qdl.circuits.symmetry.gauge import LinkEncoding
+from qml_qdl.circuits.symmetry.spin import DirectionEncoding, RotationEncoding
 
 PAIR = [qml.Z(0) @ qml.Z(1), qml.X(0) + 0.5 * qml.Y(1)]
 
@@ -77,6 +80,20 @@ ENCODINGS = [
         id="amplitude-padded",
     ),
     pytest.param(AmplitudeEncoding(1, trainable_scaling=True), id="amplitude-trained"),
+    pytest.param(ArccosEncoding(2, scaling=0.5), id="arccos"),
+    pytest.param(
+        ArccosEncoding(
+            ["a", "b"], features=[1, 2], scaling=0.4, trainable_scaling=True
+        ),
+        id="arccos-trained",
+    ),
+    pytest.param(DirectionEncoding(2), id="direction"),
+    pytest.param(
+        DirectionEncoding(["b", "a"], features=range(1, 7)), id="direction-labels"
+    ),
+    pytest.param(RotationEncoding(1, scaling=0.5), id="rotation"),
+    pytest.param(RotationEncoding(2, trainable_scaling=True), id="rotation-trained"),
+    pytest.param(LinkEncoding(3), id="link"),
 ]
 
 pytestmark = pytest.mark.parametrize("encoding", ENCODINGS)

@@ -23,11 +23,13 @@ from qml_qdl.circuits import (
     Block,
     Circuit,
     HardwareEfficient,
+    HurCircuit,
     IsingLayers,
     Probabilities,
     Processing,
     QdlError,
     RandomLayers,
+    Rotations,
     ShapeError,
     SimCircuit,
     SimplifiedTwoDesign,
@@ -89,6 +91,10 @@ PROCESSINGS = [
     pytest.param(SimCircuit(5, LABELS, layers=2), id="sim-5-labels"),
     pytest.param(SimCircuit(13, 5), id="sim-13-five-wires"),
     pytest.param(SimCircuit(10, 2, layers=2), id="sim-10-two-wires"),
+    *(pytest.param(HurCircuit(k), id=f"hur-{k}") for k in range(1, 10)),
+    pytest.param(HurCircuit(3, ["b", "a"]), id="hur-3-labels"),
+    pytest.param(Rotations(3), id="rotations"),
+    pytest.param(Rotations(LABELS, rotation="RZ"), id="rotations-labels"),
 ]
 
 pytestmark = pytest.mark.parametrize("processing", PROCESSINGS)
@@ -251,7 +257,7 @@ def test_wrong_weights_are_refused(processing: Processing) -> None:
 
 
 def make(processing: Processing, **options: Any) -> Processing:
-    if isinstance(processing, SimCircuit):
+    if isinstance(processing, HurCircuit | SimCircuit):
         options["number"] = processing.number
     return type(processing)(**{"wires": processing.wires, **options})
 

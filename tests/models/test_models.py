@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import QdlError
-from qml_qdl.models import DressedClassifier, QuanvolutionClassifier
+from qml_qdl.models import DressedClassifier, QCNNClassifier, QuanvolutionClassifier
 from qml_qdl.nn import QuantumLayer, set_target
 
 MODELS = [
@@ -33,6 +33,14 @@ MODELS = [
         (2, 4, 3),
         id="quanv-options",
     ),
+    pytest.param(lambda **k: QCNNClassifier(4, 2, **k), (4,), id="qcnn"),
+    pytest.param(
+        lambda **k: QCNNClassifier(
+            (1, 4, 4), 3, encoding="amplitude", convolution=6, pooling="rot", **k
+        ),
+        (1, 4, 4),
+        id="qcnn-options",
+    ),
 ]
 every_model = pytest.mark.parametrize(("make", "shape"), MODELS)
 
@@ -42,6 +50,8 @@ def count(module: nn.Module) -> int:
 
 
 def classes(model: Any) -> int:
+    if isinstance(model, QCNNClassifier):
+        return model.num_classes
     head = model.leave if isinstance(model, DressedClassifier) else model.head
     return int(head.out_features)
 

@@ -1,0 +1,1 @@
+"""Symmetry: finite groups on wires, and circuits that respect them."""

@@ -1,0 +1,179 @@
+"""From a group to a circuit: equivariant processings and invariant readouts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from functools import cached_property
+from itertools import combinations
+from typing import Any, TypeAlias
+
+import numpy as np
+import pennylane as qml
+from attrs import evolve, field, frozen
+
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.processing import Processing
+from qml_qdl.circuits.readout import Expectation
+from qml_qdl.circuits.symmetry.groups import WireGroup
+from qml_qdl.circuits.symmetry.twirling import twirl
+from qml_qdl.circuits.validation import WiresLike, as_many_wires, check_count
+
+Terms: TypeAlias = tuple[tuple[str, tuple[Hashable, ...], float], ...]
+"""Pauli words: their letters, their wires, their factor."""
+
+
+def _as_operators(items: Any) -> tuple[Any, ...]:
+    lone = isinstance(items, str | qml.operation.Operator | qml.pauli.PauliSentence)
+    given = (items,) if lone or not isinstance(items, Iterable) else tuple(items)
+    if not given:
+        raise ArgumentError("generators: expected at least one operator, got none")
+    # Sentences are dictionaries, which cannot be hashed; operators can.
+    return tuple(
+        item.operation() if isinstance(item, qml.pauli.PauliSentence) else item
+        for item in given
+    )
+
+
+@frozen(repr=False)
+class EquivariantProcessing(Processing):
+    """W(θ) that commutes with a group: ∏ exp(−iθₖGₖ) of twirled generators.
+
+    Each operator given is twirled, and scaled so that the largest factor of its Pauli
+    words is 1: ZZ on one bond becomes ΣZZ over all bonds of its orbit (Meyer et al.
+    2022, arXiv:2205.06217). exp(−iθG) is then one Pauli rotation for each word, all by
+    the angle 2θ. This is exact because the words commute; where they do not, the
+    generator is refused, since a product of their rotations would break the symmetry.
+
+    Args:
+        wires: A number of wires, meaning 0 … n−1, or their labels.
+        group: The group; its place k is the k-th wire.
+        generators: Pauli words as text, one letter a wire ("ZZI"), or PennyLane
+            operators made of Pauli words on these wires.
+        layers: Number of layers, 1 or more; weights are (layers, generators).
+
+    Raises:
+        ArgumentError: The group acts on more or fewer wires, a generator vanishes when
+            it is twirled or becomes a sum of words that do not commute, or `layers` is
+            below 1.
+        ArgumentTypeError: The group is none, or a generator is not made of Pauli words.
+
+    Example:
+        >>> from qml_qdl.circuits import Circuit
+        >>> from qml_qdl.circuits.symmetry.named_groups import translations
+        >>> W = EquivariantProcessing(3, translations(3), ["ZZI", "XII"], layers=2)
+        >>> W.weight_shape
+        (2, 2)
+        >>> print(Circuit([W]))
+        0: ─╭RZZ──────╭RZZ──RX─╭RZZ──────╭RZZ──RX─┤  <Z>
+        1: ─╰RZZ─╭RZZ─│─────RX─╰RZZ─╭RZZ─│─────RX─┤  <Z>
+        2: ──────╰RZZ─╰RZZ──RX──────╰RZZ─╰RZZ──RX─┤  <Z>
+    """
+
+    group: WireGroup
+    generators: tuple[Any, ...] = field(converter=_as_operators)
+    layers: int = 1
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.group, WireGroup):
+            raise ArgumentTypeError(f"group: expected a WireGroup, got {self.group!r}")
+        check_count("layers", self.layers)
+        _ = self.terms
+
+    @cached_property
+    def terms(self) -> tuple[Terms, ...]:
+        """For each generator its twirled Pauli words: letters, wires and factor."""
+        return tuple(self._twirled(operator) for operator in self.generators)
+
+    def _twirled(self, operator: Any) -> Terms:
+        sentence = twirl(operator, self.group, self.wires)
+        words = {word: float(np.real(c)) for word, c in sentence.items() if word}
+        if not words:
+            raise ArgumentError(
+                f"generators: nothing is left of {operator!r} when it is twirled: no "
+                "part of it, but for a constant, commutes with the group; choose "
+                "another, such as one of invariant_operators(group)"
+            )
+        clash = _clash(list(words))
+        if clash:
+            raise ArgumentError(
+                f"generators: {operator!r} twirled contains {clash[0]} and {clash[1]}, "
+                "which do not commute, so that no product of rotations is exactly "
+                "equivariant; use generators whose words commute, such as words of "
+                "one letter"
+            )
+        largest = max(words.values(), key=abs)
+        return tuple(
+            ("".join(word.values()), tuple(word), factor / abs(largest))
+            for word, factor in words.items()
+        )
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """(layers, generators)."""
+        return (self.layers, len(self.generators))
+
+    def on(self, wires: WiresLike) -> EquivariantProcessing:
+        """The same processing on other wires, its generators moved along."""
+        labels = as_many_wires(wires, self.wires)
+        names = dict(zip(self.wires, labels, strict=True))
+        generators = [
+            item if isinstance(item, str) else qml.map_wires(item, names)
+            for item in self.generators
+        ]
+        return evolve(self, wires=labels, generators=generators)
+
+    def process(self, weights: Any) -> None:
+        """Queues one Pauli rotation for each word."""
+        for layer in range(self.layers):
+            for index, words in enumerate(self.terms):
+                for letters, wires, factor in words:
+                    angle = 2 * factor * weights[layer, index]
+                    qml.PauliRot(angle, letters, wires=wires)
+
+
+def _clash(words: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Two words that do not commute; None where all do."""
+    if len({letter for word in words for letter in word.values()}) < 2:
+        return None
+    for first, second in combinations(words, 2):
+        if not first.commutes_with(second):
+            return first, second
+    return None
+
+
+def invariant_readout(
+    group: WireGroup, observables: Any, wires: WiresLike | None = None
+) -> Expectation:
+    """Expectation values that no element of the group changes.
+
+    Each observable is twirled; after an equivariant circuit its expectation value is a
+    function of the orbit of x alone.
+
+    Args:
+        group: The group; its place k is the k-th wire.
+        observables: Pauli words as text, one letter a wire, or PennyLane operators.
+        wires: A number of wires, meaning 0 … n−1, or their labels; None means 0 … n−1.
+
+    Returns:
+        The readout, one output for each observable.
+
+    Raises:
+        ArgumentError: Nothing but a constant is left of an observable, or it does not
+            fit the wires.
+        ArgumentTypeError: An observable is not made of Pauli words.
+
+    Example:
+        >>> from qml_qdl.circuits.symmetry.named_groups import symmetric_group
+        >>> invariant_readout(symmetric_group(2), ["ZI"])
+        Expectation([0.5 * Z(0) + 0.5 * Z(1)])
+    """
+    means = []
+    for observable in _as_operators(observables):
+        sentence = twirl(observable, group, wires)
+        if not any(sentence):
+            raise ArgumentError(
+                f"observables: nothing is left of {observable!r} when it is twirled; "
+                "choose another, such as one of invariant_operators(group)"
+            )
+        means.append(sentence.operation())
+    return Expectation(means)

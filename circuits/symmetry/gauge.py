@@ -1,0 +1,291 @@
+"""A Z₂ lattice gauge circuit, whose results no local gauge transformation changes."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import pennylane as qml
+from attrs import field, frozen
+
+from qml_qdl.circuits.circuit import Circuit
+from qml_qdl.circuits.composition import reupload
+from qml_qdl.circuits.encoding import Encoding
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.readout import Expectation
+from qml_qdl.circuits.symmetry.equivariant import EquivariantProcessing
+from qml_qdl.circuits.symmetry.groups import WireGroup
+from qml_qdl.circuits.symmetry.named_groups import local_flips
+from qml_qdl.circuits.symmetry.wire_action import WireAction
+from qml_qdl.circuits.validation import check_count
+
+Link: TypeAlias = tuple[int, int, int]
+"""Row and column of a site, and 0 for the link to its right, 1 for the one below."""
+
+
+@frozen(slots=False)
+class GaugeLattice:
+    """A square lattice with a Z₂ variable on each link, one wire for each.
+
+    A gauge transformation at a site flips the variables of all links that end there:
+    X on their wires (Wegner 1971; Kogut 1979, Rev. Mod. Phys. 51, 659). Around each
+    plaquette the product of the four variables does not change; nor does the product
+    along a loop around the torus.
+
+    Args:
+        rows: Rows of sites, 2 or more.
+        columns: Columns of sites, 2 or more.
+        periodic: Whether opposite edges are joined.
+
+    Raises:
+        ArgumentError: There are fewer than two rows or columns.
+
+    Example:
+        >>> lattice = GaugeLattice(2, 2)
+        >>> lattice.num_links, lattice.stars[0], lattice.plaquettes[0]
+        (8, (0, 1, 2, 5), (0, 1, 3, 4))
+        >>> lattice.group.order
+        8
+    """
+
+    rows: int
+    columns: int
+    periodic: bool = field(default=True, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        check_count("rows", self.rows, 2)
+        check_count("columns", self.columns, 2)
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """All links, in the order of their wires: site by site, right before down."""
+        return tuple(
+            (row, column, down)
+            for row in range(self.rows)
+            for column in range(self.columns)
+            for down in (0, 1)
+            if self.periodic or (row + 1 < self.rows if down else self._inside(column))
+        )
+
+    def _inside(self, column: int) -> bool:
+        return column + 1 < self.columns
+
+    @property
+    def num_links(self) -> int:
+        """Number of links, which is the number of wires."""
+        return len(self.links)
+
+    @cached_property
+    def _wire(self) -> dict[Link, int]:
+        return {link: wire for wire, link in enumerate(self.links)}
+
+    def _wires(self, links: list[Link]) -> tuple[int, ...]:
+        """The wires of those links that exist."""
+        wrapped = [(r % self.rows, c % self.columns, d) for r, c, d in links]
+        if not self.periodic:
+            kept = [link == was for link, was in zip(wrapped, links, strict=True)]
+            wrapped = [link for link, keep in zip(wrapped, kept, strict=True) if keep]
+        return tuple(sorted(self._wire[k] for k in wrapped if k in self._wire))
+
+    @cached_property
+    def stars(self) -> tuple[tuple[int, ...], ...]:
+        """For each site the wires of the links that end there."""
+        return tuple(
+            self._wires([(r, c, 0), (r, c - 1, 0), (r, c, 1), (r - 1, c, 1)])
+            for r in range(self.rows)
+            for c in range(self.columns)
+        )
+
+    @cached_property
+    def plaquettes(self) -> tuple[tuple[int, ...], ...]:
+        """For each plaquette the wires of its four links."""
+        squares = [
+            self._wires([(r, c, 0), (r, c + 1, 1), (r + 1, c, 0), (r, c, 1)])
+            for r in range(self.rows)
+            for c in range(self.columns)
+        ]
+        return tuple(square for square in squares if len(square) == 4)
+
+    @cached_property
+    def loops(self) -> tuple[tuple[int, ...], ...]:
+        """The wires of the loops around the torus; none without periodic edges."""
+        if not self.periodic:
+            return ()
+        across = [
+            self._wires([(r, c, 0) for c in range(self.columns)])
+            for r in range(self.rows)
+        ]
+        down = [
+            self._wires([(r, c, 1) for r in range(self.rows)])
+            for c in range(self.columns)
+        ]
+        return (*across, *down)
+
+    @cached_property
+    def group(self) -> WireGroup:
+        """All gauge transformations: one generator for each site."""
+        return local_flips(self.num_links, self.stars)
+
+    @cached_property
+    def translations(self) -> WireGroup:
+        """The translations of the torus, by one row and by one column.
+
+        Raises:
+            ArgumentError: The edges are not joined.
+        """
+        if not self.periodic:
+            raise ArgumentError(
+                "periodic: a lattice with edges has no translations; join them with "
+                "periodic=True, or give every link weights of its own"
+            )
+        return WireGroup(
+            [
+                WireAction(
+                    self._wire[(r + down) % self.rows, (c + right) % self.columns, d]
+                    for r, c, d in self.links
+                )
+                for down, right in ((1, 0), (0, 1))
+            ]
+        )
+
+    def transform(self, variables: Any, site: int) -> Any:
+        """A gauge transformation of data at one site.
+
+        Args:
+            variables: Array (..., num_links), −1 … 1.
+            site: Number of the site, row by row.
+
+        Returns:
+            Array of the same shape, the links of the site times −1.
+
+        Raises:
+            ArgumentError: There is no such site.
+        """
+        if not 0 <= site < len(self.stars):
+            raise ArgumentError(
+                f"site: expected a number from 0 to {len(self.stars) - 1}, got {site}"
+            )
+        signs = np.ones(self.num_links)
+        signs[list(self.stars[site])] = -1
+        return variables * qml.math.cast_like(
+            qml.math.asarray(signs, like=qml.math.get_interface(variables)), variables
+        )
+
+
+@frozen(repr=False)
+class LinkEncoding(Encoding):
+    """One Z₂ variable u a wire: RY(π(1 − u)/2), so that u = 1 is |0⟩ and −1 is |1⟩.
+
+    A change of sign of u is X on its wire, also for values in between.
+
+    Args:
+        wires: A number of wires, meaning 0 … n−1, or their labels.
+        features: Which features of x are read; None for the whole x.
+        scaling: Factor on the variables.
+        trainable_scaling: Whether each variable's factor is trained.
+
+    Raises:
+        ArgumentError: The number of features is not the number of wires.
+
+    Example:
+        >>> import numpy as np
+        >>> qml.matrix(LinkEncoding(1).encode, wire_order=[0])(
+        ...     np.array([-1.0])).real.round(3)[:, 0]
+        array([0., 1.])
+    """
+
+    @property
+    def num_features(self) -> int:
+        """One for each wire."""
+        return len(self.wires)
+
+    def encode(self, features: Any) -> None:
+        """Queues one rotation for each link."""
+        angles = (1 - features) * (math.pi / 2)
+        qml.AngleEmbedding(angles, wires=self.wires, rotation="Y")
+
+
+def gauge_processing(
+    lattice: GaugeLattice, layers: int = 1, *, shared: bool = False
+) -> EquivariantProcessing:
+    """W(θ) of plaquettes ZZZZ and link terms X, the lattice Hamiltonian's own.
+
+    Args:
+        lattice: The lattice.
+        layers: Number of layers, 1 or more.
+        shared: Whether all plaquettes, and all links of one direction, share an angle,
+            which makes the circuit equivariant under translations too.
+
+    Returns:
+        The processing, equivariant under every gauge transformation.
+
+    Raises:
+        ArgumentError: `layers` is below 1, or the lattice has no translations to share
+            weights under.
+
+    Example:
+        >>> gauge_processing(GaugeLattice(2, 2), layers=2).weight_shape
+        (2, 12)
+        >>> gauge_processing(GaugeLattice(2, 2), shared=True).weight_shape
+        (1, 3)
+    """
+    group, squares = lattice.group, lattice.plaquettes
+    turns: list[tuple[int, ...]] = [(wire,) for wire in range(lattice.num_links)]
+    if shared:
+        group = group.joined(lattice.translations)
+        squares, turns = squares[:1], turns[:2]
+    words = [_word(lattice, square, "Z") for square in squares]
+    words += [_word(lattice, link, "X") for link in turns]
+    return EquivariantProcessing(lattice.num_links, group, words, layers)
+
+
+def gauge_readout(lattice: GaugeLattice) -> Expectation:
+    """⟨ZZZZ⟩ of each plaquette, then ⟨Z…Z⟩ of each loop around the torus.
+
+    Args:
+        lattice: The lattice.
+
+    Returns:
+        The readout.
+
+    Example:
+        >>> gauge_readout(GaugeLattice(2, 2)).output_shape(range(8))
+        (8,)
+    """
+    loops = (*lattice.plaquettes, *lattice.loops)
+    return Expectation([_word(lattice, loop, "Z") for loop in loops])
+
+
+def gauge_circuit(
+    lattice: GaugeLattice, layers: int = 1, *, shared: bool = False
+) -> Circuit:
+    """A circuit on link variables whose results are gauge invariant.
+
+    The quantum counterpart of lattice gauge equivariant networks (Favoni et al. 2020,
+    arXiv:2012.12901) for the group Z₂.
+
+    Args:
+        lattice: The lattice; x has one variable −1 … 1 for each link.
+        layers: Layers of the processing, 1 or more.
+        shared: Whether translations share weights.
+
+    Returns:
+        The circuit, read out on plaquettes and loops.
+
+    Raises:
+        ArgumentError: `layers` is below 1, or the lattice has no translations.
+
+    Example:
+        >>> U = gauge_circuit(GaugeLattice(2, 2), layers=2)
+        >>> U.num_inputs, U.output_shape
+        (8, (8,))
+    """
+    processing = gauge_processing(lattice, layers, shared=shared)
+    circuit = reupload(processing, LinkEncoding(lattice.num_links), 1)
+    return circuit.with_readout(gauge_readout(lattice))
+
+
+def _word(lattice: GaugeLattice, wires: tuple[int, ...], letter: str) -> str:
+    return "".join(letter if w in wires else "I" for w in range(lattice.num_links))

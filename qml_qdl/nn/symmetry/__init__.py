@@ -1,0 +1,1 @@
+"""Layers that respect turns and mirrors of images, and how well they do."""

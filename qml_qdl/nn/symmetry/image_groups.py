@@ -1,0 +1,198 @@
+"""Groups of rotations and mirror images, acting on images and on feature maps."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import torch
+from attrs import frozen
+from torch import Tensor
+from torch.nn import functional
+
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.validation import check_choice
+
+_KINDS = {"p4": (4, False), "p4m": (4, True), "c8": (8, False)}
+
+
+@frozen(slots=False)
+class ImageGroup:
+    """Rotations of an image about its centre, with mirror images or without.
+
+    Element number m·turns + r mirrors the image left to right where m is 1, then turns
+    it r times, counter-clockwise. "p4" turns by 90°, "p4m" by 90° and mirrors; both
+    only move pixels (Cohen and Welling 2016, arXiv:1602.07576). "c8" turns by 45°, the
+    coarse stand-in for all rotations of the plane; there odd elements interpolate
+    linearly between pixels.
+
+    An element g acts on an image as (Lf)(x) = f(g⁻¹x), and on feature maps with a place
+    for each element as (Lf)(h, x) = f(g⁻¹h, g⁻¹x).
+
+    Args:
+        name: "p4", "p4m" or "c8".
+
+    Raises:
+        ArgumentError: The name is unknown.
+
+    Example:
+        >>> group = ImageGroup("p4m")
+        >>> group.order, group.product(1, 4), group.inverse(5)
+        (8, 5, 5)
+    """
+
+    name: str
+
+    def __attrs_post_init__(self) -> None:
+        check_choice("group", self.name, tuple(_KINDS))
+
+    @property
+    def turns(self) -> int:
+        """How many rotations there are."""
+        return _KINDS[self.name][0]
+
+    @property
+    def order(self) -> int:
+        """How many elements there are."""
+        turns, mirrored = _KINDS[self.name]
+        return turns * (2 if mirrored else 1)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every element only moves pixels."""
+        return self.turns == 4
+
+    def only_moves_pixels(self, element: int) -> bool:
+        """Whether an element turns by a multiple of 90°.
+
+        Args:
+            element: Its number.
+
+        Returns:
+            True if nothing is interpolated.
+        """
+        return (element % self.turns) * 4 % self.turns == 0
+
+    def product(self, second: int, first: int) -> int:
+        """The element that acts as `first`, then `second`.
+
+        Args:
+            second: The number of the element on the left.
+            first: The number of the element on the right.
+
+        Returns:
+            The number of their product.
+        """
+        (m, a), (n, b) = divmod(second, self.turns), divmod(first, self.turns)
+        return (m ^ n) * self.turns + (a - b if m else a + b) % self.turns
+
+    def inverse(self, element: int) -> int:
+        """The element that undoes another.
+
+        Args:
+            element: Its number.
+
+        Returns:
+            The number of its inverse.
+        """
+        mirrored, turned = divmod(element, self.turns)
+        return element if mirrored else -turned % self.turns
+
+    @cached_property
+    def table(self) -> Tensor:
+        """(order, order), whole: entry g, h is the number of gh."""
+        numbers = range(self.order)
+        return torch.tensor([[self.product(g, h) for h in numbers] for g in numbers])
+
+    def act_on_images(self, element: int, images: Tensor) -> Tensor:
+        """Turns and mirrors images.
+
+        Args:
+            element: The number of the element.
+            images: (..., H, W); H = W where a rotation is not by a multiple of 90°.
+
+        Returns:
+            (..., H, W), or (..., W, H) for a quarter turn.
+
+        Raises:
+            ShapeError: An image that is turned by 45° is not square.
+        """
+        mirrored, turned = divmod(element, self.turns)
+        if mirrored:
+            images = images.flip(-1)
+        quarters, rest = divmod(turned * 4, self.turns)
+        images = images.rot90(quarters, (-2, -1))
+        return (
+            self._rotated(images, math.pi / 2 * rest / self.turns) if rest else images
+        )
+
+    def _rotated(self, images: Tensor, angle: float) -> Tensor:
+        height, width = images.shape[-2:]
+        if height != width:
+            raise ShapeError(
+                f"images: to be turned by 45° they must be square, got {height} × "
+                f"{width}; pad them to a square"
+            )
+        flat = images.reshape(-1, 1, height, width)
+        grid = turned_grid(height, angle, flat)
+        sampled = functional.grid_sample(
+            flat,
+            grid.expand(len(flat), -1, -1, -1),
+            mode="bilinear",
+            align_corners=True,
+        )
+        return sampled.reshape(images.shape)
+
+    def act_on_maps(self, element: int, maps: Tensor) -> Tensor:
+        """Turns and mirrors feature maps that have a place for each element.
+
+        Args:
+            element: The number of the element.
+            maps: (..., order, H, W).
+
+        Returns:
+            (..., order, H, W), or (..., order, W, H) for a quarter turn.
+
+        Raises:
+            ShapeError: There are more or fewer places than elements.
+        """
+        if maps.ndim < 3 or maps.shape[-3] != self.order:
+            raise ShapeError(
+                f"maps: expected (..., {self.order}, H, W), one place for each element "
+                f"of {self.name}, got {tuple(maps.shape)}"
+            )
+        places = self.table[self.inverse(element)].to(maps.device)
+        return self.act_on_images(element, maps.index_select(-3, places))
+
+    @cached_property
+    def margin(self) -> float:
+        """How much further a turned square reaches, as part of its half side."""
+        return 0.0 if self.is_exact else math.sqrt(2) - 1
+
+
+def turned_grid(size: int, angle: float, like: Tensor, scale: float = 1.0) -> Tensor:
+    """Where the pixels of an image were before it was turned counter-clockwise.
+
+    Args:
+        size: Pixels of a side.
+        angle: In radians.
+        like: A tensor of the wanted dtype and device.
+        scale: Factor on the coordinates.
+
+    Returns:
+        (1, size, size, 2): x to the right and y downwards, −1 … 1 from the centre of
+        the first to that of the last pixel, as torch's `grid_sample` reads them.
+
+    Raises:
+        ArgumentError: An image of one pixel is turned.
+    """
+    if size < 2:
+        raise ArgumentError(
+            f"size: expected at least 2 pixels to turn, got {size}; use a larger kernel"
+        )
+    line = torch.linspace(-1, 1, size, dtype=torch.float64) * scale
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    cos, sin = math.cos(angle), math.sin(angle)
+    # Counter-clockwise on the screen, whose y axis points down; undone to look back.
+    back = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)
+    return back[None].to(like)
