@@ -19,18 +19,36 @@ Target: TypeAlias = str | Any
 SIMULATOR = "qdl.simulator"
 """The name of this library's own simulator."""
 
+QISKIT = "qdl.qiskit"
+"""The name of the device behind all Qiskit backends."""
+
+QISKIT_TARGETS = (
+    "aer",
+    "aer:fake_NAME",
+    "aer:ibm_NAME",
+    "ibm:ibm_NAME",
+    "ibm:least_busy",
+)
+"""The names of Qiskit backends; NAME stands for that of a machine."""
+
+QISKIT_METHODS = ("parameter-shift", "spsa")
+"""The ways to gradients on a Qiskit backend."""
+
+_QISKIT_BEGINNINGS = ("aer:", "fake_", "ibm:", "ibm_")
+
 
 def available_targets() -> tuple[str, ...]:
     """The names of all targets that can be used here.
 
     Returns:
-        "auto" and every installed PennyLane device, sorted.
+        "auto", the forms of Qiskit's names, in which NAME stands for a machine's
+        ("aer:fake_torino"), and every installed PennyLane device, sorted.
 
     Example:
         >>> "lightning.qubit" in available_targets()
         True
     """
-    return ("auto", *sorted(qml.plugin_devices))
+    return ("auto", *QISKIT_TARGETS, *sorted(qml.plugin_devices))
 
 
 def choose_target(num_wires: int) -> str:
@@ -51,12 +69,34 @@ def choose_target(num_wires: int) -> str:
     return SIMULATOR
 
 
-def make_device(target: Target, wires: Sequence[Hashable] | None) -> Any:
+def is_qiskit_name(name: str) -> bool:
+    """Whether a target's name is that of a Qiskit backend.
+
+    Args:
+        name: A target's name.
+
+    Returns:
+        True for "aer", "fake_torino", "ibm:least_busy" and the like.
+    """
+    return name == "aer" or name.startswith(_QISKIT_BEGINNINGS)
+
+
+def make_device(
+    target: Target,
+    wires: Sequence[Hashable] | None,
+    resilience_level: int | None = None,
+    account: str | None = None,
+) -> Any:
     """The PennyLane device of a target.
 
     Args:
-        target: "auto", the name of an installed PennyLane device, or a device.
+        target: "auto", the name of a Qiskit backend ("aer", "aer:fake_torino",
+            "ibm:ibm_torino", "ibm:least_busy"), that of an installed PennyLane device,
+            or a device.
         wires: Labels of the wires; None lets the device find them in each circuit.
+        resilience_level: On "ibm:...": expectation values by IBM's estimator, with its
+            error mitigation of this level. Other targets have no use for it.
+        account: Where IBM is asked: the account's name; None for the default one.
 
     Returns:
         The device; a device comes back as it is.
@@ -85,12 +125,24 @@ def make_device(target: Target, wires: Sequence[Hashable] | None) -> Any:
     name = target
     if name == "auto":
         name = choose_target(len(wires) if wires is not None else 0)
+    options: dict[str, Any] = {} if wires is None else {"wires": list(wires)}
+    if is_qiskit_name(name):
+        if resilience_level is not None and name.startswith("ibm:"):
+            options |= {"route": "estimator", "resilience_level": resilience_level}
+        if account is not None:
+            options["account"] = account
+        # What is wrong with such a name, its own errors say best.
+        return qml.device(QISKIT, backend=name, **options)
+    if account is not None:
+        raise TargetError(
+            f"account: {target!r} asks nobody for an account, got {account!r}; leave "
+            "it out, or use 'ibm:...'"
+        )
     if name not in qml.plugin_devices:
         raise TargetError(
             f"target: unknown target {target!r}; available here: "
             f"{', '.join(available_targets())}"
         )
-    options = {} if wires is None else {"wires": list(wires)}
     try:
         return qml.device(name, **options)
     except (qml.exceptions.DeviceError, ImportError, TypeError, ValueError) as error:
@@ -134,6 +186,32 @@ def has_fast_adjoint(device: Any) -> bool:
         True for the Lightning family.
     """
     return str(device.name).startswith("lightning.")
+
+
+def is_qiskit(device: Any) -> bool:
+    """Whether a device runs a Qiskit backend.
+
+    Args:
+        device: A PennyLane device.
+
+    Returns:
+        True for `qdl.qiskit`.
+    """
+    return bool(device.name == QISKIT)
+
+
+def with_gradient_options(device: Any, **options: Any) -> Any:
+    """A Qiskit device that computes gradients in another way.
+
+    Args:
+        device: A device `qdl.qiskit`.
+        **options: Options by name; None leaves one as it is.
+
+    Returns:
+        The device itself if nothing changes, else one that shares its backend.
+    """
+    given = {k: v for k, v in options.items() if v is not None}
+    return device.changed(**given) if given else device
 
 
 def takes_batches(device: Any) -> bool:

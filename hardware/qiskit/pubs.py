@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
+from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.qiskit.counters import Counters
+
 Bits: TypeAlias = NDArray[np.uint8]
 """Outcomes 0 and 1, (rows, shots, bits): bit j is the circuit's j-th classical bit."""
 
@@ -59,8 +62,13 @@ class Estimates:
 class Executor(ABC):
     """Runs pubs on one backend; all pubs of a call go together.
 
-    ---- to be implemented: `sample`, `estimate`, `states` ----
+    ---- to be implemented: `counters`, `sample`, `estimate`, `states` ----
     """
+
+    @property
+    @abstractmethod
+    def counters(self) -> Counters:
+        """What was done so far."""
 
     @abstractmethod
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
@@ -103,3 +111,21 @@ class Executor(ABC):
         Raises:
             TargetError: The backend is no simulator of such states.
         """
+
+    def probabilities(self, pubs: Sequence[Pub]) -> list[NDArray[np.float64]]:
+        """The exact probabilities of all outcomes.
+
+        Args:
+            pubs: Circuits that measure.
+
+        Returns:
+            For each pub (rows, 2ᵇ) for b classical bits, errors of reading included;
+            bit j of an outcome's number is the circuit's j-th classical bit.
+
+        Raises:
+            TargetError: The backend has no exact results.
+        """
+        raise TargetError(
+            "shots: this backend has no exact results, got shots=None; pass "
+            "shots=1000, say, or use the backend 'aer'"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,17 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.gates import IDENTITY
+from qml_qdl.hardware.simulator.gates import IDENTITY, Matrix
+from qml_qdl.hardware.simulator.kronecker import Level
 from qml_qdl.hardware.simulator.schedule import Product, Turn
 from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.states import phases_of
 
 BLOCK_WIRES = 4
 """Wires of a block: 16×16 products make the best use of a processor (measured)."""
+
+LINK_TURNS = 3
+"""Turns of a link: 2³ terms."""
 
 
 def block_layout(num_wires: int) -> list[tuple[int, int]]:
@@ -43,19 +48,22 @@ def block_layout(num_wires: int) -> list[tuple[int, int]]:
 class BlockMaker:
     """Makes all blocks of one number of wires from the angles.
 
+    What is done to one wire is a chain of links, each up to three turns multiplied out:
+    the sum of eight fixed matrices, each times a phase that is linear in three angles.
+
     Args:
         size: Wires of a block, b.
-        slots: (turns,) which angle each turn takes.
-        phases: (turns, 2) phases of the two projectors at angle 1.
-        projectors: (turns, 2, 2, 2).
-        length: Turns of each wire of each block; (blocks · b · length) = turns.
+        slots: (links · turns,) which angle each turn takes.
+        phases: (links, terms, turns) each term's phase at angle 1 of each turn.
+        terms: (links, terms, 4) the fixed 2×2 matrices.
+        length: Links of each wire of each block; (blocks · b · length) = links.
         fixed: Whether no turn has an angle.
     """
 
     size: int
     slots: Tensor
     phases: Tensor
-    projectors: Tensor
+    terms: Tensor
     length: int
     fixed: bool
 
@@ -68,100 +76,51 @@ class BlockMaker:
         Returns:
             (blocks, 2ᵇ, 2ᵇ), complex.
         """
-        turned = angles.index_select(0, self.slots)
-        blocks: Tensor = _Blocks.apply(turned, self)  # type: ignore[no-untyped-call]
+        blocks: Tensor = _Blocks.apply(angles, self)  # type: ignore[no-untyped-call]
         return blocks
 
     def factors(self, angles: Tensor) -> tuple[Tensor, list[Tensor], list[Level]]:
         """What the blocks are made of.
 
         Args:
-            angles: (turns,) the turns' own angles.
+            angles: (slots,) real.
 
         Returns:
-            The projectors' phases (turns, 2); for each place in a chain the matrices
+            The terms' phases (links, terms); for each place in a chain the matrices
             there, (blocks · b, 2, 2); and the levels of the Kronecker product, from
             factors on one wire to the whole blocks.
         """
-        turns = phases_of(angles[:, None] * self.phases)
-        matrices = (turns[:, :, None, None] * self.projectors).sum(1)
-        chains = list(matrices.reshape(-1, self.length, 2, 2).unbind(1))
-        wires = chains[0]
-        for chain in chains[1:]:
-            wires = chain @ wires
-        levels = [Level(wires.reshape(-1, self.size, 2, 2), None)]
+        turned = angles.index_select(0, self.slots)
+        links, terms, count = self.phases.shape
+        turns = phases_of(torch.bmm(self.phases, turned.reshape(links, count, 1)))
+        matrices = torch.bmm(turns.reshape(links, 1, terms), self.terms)
+        chain = list(matrices.reshape(-1, self.length, 2, 2).unbind(1))
+        wires = chain[0]
+        for link in chain[1:]:
+            wires = torch.bmm(link, wires)
+        levels = [Level(wires.reshape(-1, self.size, 4), None)]
         while not levels[-1].done:
             levels.append(levels[-1].next())
-        return turns, chains, levels
+        return turns, chain, levels
 
-
-@frozen(eq=False)
-class Level:
-    """Factors of Kronecker products: equal ones, and perhaps a last one.
-
-    Args:
-        equal: (blocks, count, s, s), in order.
-        last: (blocks, t, t) behind them; None for none.
-    """
-
-    equal: Tensor
-    last: Tensor | None
-
-    @property
-    def done(self) -> bool:
-        """Whether there is one factor only: the block."""
-        return self.equal.shape[1] == 1 and self.last is None
-
-    def next(self) -> Level:
-        """Neighbours multiplied."""
-        count = self.equal.shape[1]
-        if count == 1:
-            assert self.last is not None
-            return Level(_kronecker(self.equal, self.last[:, None]), None)
-        if count % 2:
-            # An odd one waits behind the pairs; blocks of up to 4 wires have only one.
-            return Level(_kronecker(*self._pairs()), self.equal[:, -1])
-        return Level(_kronecker(*self._pairs()), self.last)
-
-    def _pairs(self) -> tuple[Tensor, Tensor]:
-        end = self.equal.shape[1] // 2 * 2
-        return self.equal[:, 0:end:2], self.equal[:, 1:end:2]
-
-    def gradient(self, above: Level) -> Level:
-        """Gradients of these factors from those of the next level's.
+    def matrices(self, factors: Tensor) -> Tensor:
+        """Kronecker products from products of their factors' entries.
 
         Args:
-            above: The gradients of what `next` returned.
+            factors: (blocks, 4ᵇ): rows and columns of each wire in turn.
 
         Returns:
-            Gradients in the shape of this level.
+            (blocks, 2ᵇ, 2ᵇ).
         """
-        if self.equal.shape[1] == 1:
-            assert self.last is not None
-            first, last = _split(above.equal, self.equal, self.last[:, None])
-            return Level(first, last[:, 0])
-        pair = _split(above.equal, *self._pairs())
-        equal = torch.stack(pair, dim=2).flatten(1, 2)
-        if self.equal.shape[1] % 2:
-            assert above.last is not None
-            return Level(torch.cat((equal, above.last[:, None]), dim=1), None)
-        return Level(equal, above.last)
+        order = (*range(1, 2 * self.size, 2), *range(2, 2 * self.size + 1, 2))
+        view = factors.reshape(-1, *(2,) * (2 * self.size)).permute(0, *order)
+        return view.reshape(-1, 2**self.size, 2**self.size)
 
-
-def _kronecker(left: Tensor, right: Tensor) -> Tensor:
-    """Kronecker products of square matrices (blocks, count, ·, ·)."""
-    product = left[..., :, None, :, None] * right[..., None, :, None, :]
-    size = left.shape[-1] * right.shape[-1]
-    return product.reshape(*left.shape[:2], size, size)
-
-
-def _split(gradient: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients of the factors of Kronecker products."""
-    sizes = (left.shape[-1], right.shape[-1])
-    view = gradient.reshape(*gradient.shape[:2], *sizes, *sizes)
-    first = (view * right.conj()[..., None, :, None, :]).sum((3, 5))
-    second = (view * left.conj()[..., :, None, :, None]).sum((2, 4))
-    return first, second
+    def entries(self, matrices: Tensor) -> Tensor:
+        """The inverse of `matrices`."""
+        order = [axis for wire in range(self.size) for axis in (wire, self.size + wire)]
+        view = matrices.reshape(-1, *(2,) * (2 * self.size))
+        return view.permute(0, *(1 + axis for axis in order)).reshape(len(matrices), -1)
 
 
 class _Blocks(torch.autograd.Function):
@@ -169,38 +128,41 @@ class _Blocks(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, angles: Tensor, maker: BlockMaker) -> Tensor:
-        turns, chains, levels = maker.factors(angles)
-        ctx.maker, ctx.made = maker, (turns, chains, levels[:-1])
+        turns, chain, levels = maker.factors(angles)
+        ctx.maker, ctx.made = maker, (turns, chain, levels[:-1])
         ctx.save_for_backward(angles)
-        return levels[-1].equal[:, 0]
+        return maker.matrices(levels[-1].equal)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         maker: BlockMaker = ctx.maker
+        (angles,) = ctx.saved_tensors
         if torch.is_grad_enabled():
-            (angles,) = ctx.saved_tensors
-            blocks = maker.factors(angles)[2][-1].equal[:, 0]
+            blocks = maker.matrices(maker.factors(angles)[2][-1].equal)
             found = torch.autograd.grad(blocks, angles, gradient, create_graph=True)
             return found[0], None
-        turns, chains, levels = ctx.made
-        below = Level(gradient[:, None], None)
+        turns, chain, levels = ctx.made
+        below = Level(maker.entries(gradient.conj())[:, None], None)
         for level in reversed(levels):
             below = level.gradient(below)
-        matrices = _unchained(chains, below.equal.flatten(0, 1))
-        overlaps = (matrices.conj()[:, None] * maker.projectors).sum((2, 3)) * turns
-        return -(overlaps.imag * maker.phases).sum(1), None
+        links = _unchained(chain, below.equal.reshape(-1, 2, 2))
+        overlaps = torch.bmm(maker.terms, links.reshape(-1, 4, 1)) * turns
+        changes = torch.bmm(maker.phases.mT, -overlaps.imag).reshape(-1)
+        return torch.zeros_like(angles).index_add_(0, maker.slots, changes), None
 
 
 def _unchained(matrices: list[Tensor], gradient: Tensor) -> Tensor:
-    """Gradients of the factors of chains, in the order of the makers' turns."""
+    """Conjugated gradients of the links of chains, in the makers' order."""
+    if len(matrices) == 1:
+        return gradient
     befores = [matrices[0]]
     for matrix in matrices[1:-1]:
-        befores.append(matrix @ befores[-1])
+        befores.append(torch.bmm(matrix, befores[-1]))
     found = []
-    for index in range(len(matrices) - 1, -1, -1):
-        found.append(gradient if not index else gradient @ befores[index - 1].mH)
-        gradient = matrices[index].mH @ gradient
-    return torch.stack(found[::-1], 1).flatten(0, 1)
+    for matrix, before in zip(matrices[:0:-1], befores[::-1], strict=True):
+        found.append(torch.bmm(gradient, before.mT))
+        gradient = torch.bmm(matrix.mT, gradient)
+    return torch.stack([gradient, *found[::-1]], 1).flatten(0, 1)
 
 
 class BlockList:
@@ -245,27 +207,54 @@ class BlockList:
         Returns:
             The makers.
         """
-        makers = []
-        for size, blocks in sorted(self._blocks.items()):
-            length = max(len(chain) for block in blocks for chain in block)
-            turns = [
-                turn
-                for block in blocks
-                for chain in block
-                for turn in chain + [_NOTHING] * (length - len(chain))
-            ]
-            index = [0 if t.slot is None else positions[t.slot] for t in turns]
-            makers.append(
-                BlockMaker(
-                    size,
-                    setting.tensor(np.array(index)),
-                    setting.tensor(np.array([t.phases for t in turns])),
-                    setting.tensor(np.array([[t.first, t.second] for t in turns])),
-                    length,
-                    all(turn.slot is None for turn in turns),
-                )
-            )
-        return makers
+        return [
+            self._maker(size, blocks, positions, setting)
+            for size, blocks in sorted(self._blocks.items())
+        ]
+
+    def _maker(
+        self,
+        size: int,
+        blocks: Sequence[Sequence[list[Turn]]],
+        positions: Mapping[int, int],
+        setting: Setting,
+    ) -> BlockMaker:
+        longest = max(len(chain) for block in blocks for chain in block)
+        length = -(-longest // LINK_TURNS)
+        count = -(-longest // length)
+        turns = [
+            turn
+            for block in blocks
+            for chain in block
+            for turn in chain + [_NOTHING] * (length * count - len(chain))
+        ]
+        links = [turns[i : i + count] for i in range(0, len(turns), count)]
+        index = [0 if t.slot is None else positions[t.slot] for t in turns]
+        return BlockMaker(
+            size,
+            setting.tensor(np.array(index)),
+            setting.tensor(np.array([_phases(link) for link in links])),
+            setting.tensor(np.array([_terms(link) for link in links])),
+            length,
+            all(turn.slot is None for turn in turns),
+        )
+
+
+def _phases(link: Sequence[Turn]) -> list[list[float]]:
+    """(terms, turns): each turn's phase in each term."""
+    choices = product((0, 1), repeat=len(link))
+    return [
+        [turn.phases[choice] for turn, choice in zip(link, chosen, strict=True)]
+        for chosen in choices
+    ]
+
+
+def _terms(link: Sequence[Turn]) -> list[Matrix]:
+    """(terms, 4): the product of one of each turn's two matrices, for each choice."""
+    terms = [IDENTITY]
+    for turn in link:
+        terms = [m @ term for term in terms for m in (turn.first, turn.second)]
+    return [term.reshape(4) for term in terms]
 
 
 _NOTHING = Turn(None, (0.0, 0.0), IDENTITY, np.zeros((2, 2), dtype=complex))

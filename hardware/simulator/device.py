@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -133,6 +134,9 @@ class SimulatorDevice(Device):
                 "use_device_jacobian_product": not torch_like,
                 "grad_on_execution": False,
             }
+            if config.interface == qml.math.Interface.JAX_JIT:
+                # Else PennyLane asks for whole Jacobians inside a jitted function.
+                changes["convert_to_numpy"] = False
         method = config.mcm_config.mcm_method
         if method not in (None, "deferred", "device"):
             raise TargetError(
@@ -238,18 +242,37 @@ class SimulatorDevice(Device):
         result = run_tape(tape, self._cache, self._rng, memory=self.memory)
         outputs = result if isinstance(result, tuple) else (result,)
         weights = cotangent if isinstance(result, tuple) else (cotangent,)
-        total = sum(
-            (
-                (torch.as_tensor(np.asarray(weight)) * output).real.sum()
-                for weight, output in zip(weights, outputs, strict=True)
-            ),
-            start=torch.zeros((), dtype=torch.float64),
-        )
-        gradients = torch.autograd.grad(total, leaves, allow_unused=True)
+        parts = [
+            _weighted(torch.as_tensor(np.asarray(weight)), output)
+            for weight, output in zip(weights, outputs, strict=True)
+        ]
+        totals = sum(parts, start=torch.zeros((), dtype=torch.float64))
+        found = [
+            torch.autograd.grad(total, leaves, retain_graph=True, allow_unused=True)
+            for total in totals.reshape(-1)
+        ]
         return _as_numpy(result), tuple(
-            np.zeros(leaf.shape) if gradient is None else gradient.numpy()
-            for leaf, gradient in zip(leaves, gradients, strict=True)
+            _stacked(gradients, leaf).reshape(totals.shape + leaf.shape).numpy()
+            for leaf, gradients in zip(leaves, zip(*found, strict=True), strict=True)
         )
+
+
+def _weighted(weight: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+    """The sum of an output's numbers, weighted; one for each set of weights.
+
+    Such sets come from jax, whose jacobian and vmap put a dimension in front.
+    """
+    product = (weight * output).real
+    leading = product.shape[: product.ndim - output.ndim]
+    return product.reshape(*leading, -1).sum(-1)
+
+
+def _stacked(
+    gradients: Sequence[torch.Tensor | None], leaf: torch.Tensor
+) -> torch.Tensor:
+    """Gradients with respect to a leaf; None where nothing depends on it."""
+    zero = torch.zeros_like(leaf, requires_grad=False)
+    return torch.stack([zero if g is None else g for g in gradients])
 
 
 def _as_numpy(results: Any) -> Any:

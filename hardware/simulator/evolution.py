@@ -50,7 +50,9 @@ class _Evolution(torch.autograd.Function):
     def forward(
         ctx: Any, steps: Sequence[Step], state: Tensor, *parameters: Tensor
     ) -> Tensor:
-        final = run_steps(steps, state, parameters, Pool())
+        pool = Pool()
+        final = run_steps(steps, state, parameters, pool)
+        pool.close()
         ctx.steps = steps
         ctx.save_for_backward(state, final, *parameters)
         return final
@@ -67,18 +69,21 @@ class _Evolution(torch.autograd.Function):
         ]
         needed = ctx.needs_input_grad[1]
         first = 0 if needed else first_wanted(ctx.steps, wanted)
-        state = state.conj().resolve_conj()
         pool = Pool()
+        state = torch.conj_physical(state, out=pool.take(state))
         for index in range(len(ctx.steps) - 1, first - 1, -1):
             onward = needed or index > first
             before, after = ctx.steps[index].backward(
                 state, gradient, parameters, gradients, onward, pool
             )
-            if before is not state:
-                pool.give(state)
-            if after is not gradient:
-                pool.give(gradient)
+            for used in (state, gradient):
+                if used is not before and used is not after:
+                    pool.give(used)
             state, gradient = before, after
+        pool.give(state)
+        if not needed:
+            pool.give(gradient)
+        pool.close()
         return (None, gradient if needed else None, *gradients)
 
 
@@ -127,7 +132,10 @@ def evolve(
         DoubleBackwardError: On the way back, if a gradient of a gradient is asked of
             more than 8 wires.
     """
+    # What no step takes is left out, or autograd would see a state that depends on it.
+    taken = {getattr(step, "parameter", None) for step in steps}
+    own = [p if index in taken else None for index, p in enumerate(parameters)]
     final: Tensor = _Evolution.apply(  # type: ignore[no-untyped-call]
-        tuple(steps), state, *parameters
+        tuple(steps), state, *own
     )
     return final

@@ -147,7 +147,7 @@ WRAPPERS = (qml.ops.Controlled, qml.ops.Pow, qml.ops.op_math.Adjoint)
 
 def is_rotation(operation: Any) -> bool:
     """Whether `rotation` knows it."""
-    while isinstance(operation, WRAPPERS) and operation.name not in _ROTATIONS:
+    while operation.name not in _ROTATIONS and isinstance(operation, WRAPPERS):
         if isinstance(operation, qml.ops.Pow) and not isinstance(
             operation.z, int | float
         ):

@@ -63,7 +63,7 @@ class LocalPhaseStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
-        pool: Pool | None = None,
+        pool: Pool,
     ) -> tuple[Tensor, Tensor]:
         """Both times the opposite phases; the gradient is Im(λψ̄), weighted."""
         angles = parameters[self.parameter]
@@ -149,7 +149,7 @@ class MatrixStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
-        pool: Pool | None = None,
+        pool: Pool,
     ) -> tuple[Tensor, Tensor]:
         """The adjoint matrix times both; their outer product is the gradient."""
         matrix = parameters[self.parameter]

@@ -16,6 +16,9 @@ _DECOMPOSED = frozenset(
 )
 """Have a matrix, but are faster as the rotations they consist of."""
 
+_COMMON = frozenset({"CNOT", "CZ", "GlobalPhase", "Hadamard", "PauliX", "Rot", "SWAP"})
+"""Taken as they are, and known without a closer look, which takes time (measured)."""
+
 _OBSERVABLES = frozenset({"Hermitian", "SparseHamiltonian"})
 """Have a matrix, but it is not that of a gate."""
 
@@ -32,7 +35,7 @@ def is_native(operation: Any) -> bool:
     Returns:
         False where it must be decomposed first, by `decomposition`.
     """
-    if is_rotation(operation) or operation.name in ("GlobalPhase", "Rot"):
+    if operation.name in _COMMON or is_rotation(operation):
         return True
     if operation.name == "Identity":
         return len(operation.wires) > 0

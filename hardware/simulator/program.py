@@ -125,13 +125,21 @@ class Program:
         if self.preparation is None:
             return self.initial
         (slot,) = self.preparation.slots
+        numbers = angles.arrays[slot]
+        few = self.setting.few_rows and slot in angles.row_arrays
+        if slot in angles.row_arrays and not len(numbers):
+            vectors = numbers[:, :1].expand(-1, 2**self.num_wires)  # PennyLane cannot
+        else:
+            vectors = self._prepared(self.preparation, numbers)
+        columns = vectors.reshape(-1, 2**self.num_wires).T.to(self.setting.dtype)
+        return as_layout(columns, few).contiguous()
+
+    def _prepared(self, preparation: Gate, numbers: Tensor) -> Tensor:
+        """(…, 2ⁿ) the state vectors that a gate prepares."""
         operation = qml.ops.functions.bind_new_parameters(
-            self.preparation.operation, [angles.arrays[slot]]
+            preparation.operation, [numbers]
         )
-        wire_map = dict(zip(operation.wires, self.preparation.wires, strict=True))
+        wire_map = dict(zip(operation.wires, preparation.wires, strict=True))
         operation = qml.map_wires(operation, wire_map)
         vectors = operation.state_vector(wire_order=range(self.num_wires))
-        vectors = torch.as_tensor(vectors, device=self.setting.device)
-        columns = vectors.reshape(-1, 2**self.num_wires).T.to(self.setting.dtype)
-        few = self.setting.few_rows and operation.batch_size is not None
-        return as_layout(columns, few).contiguous()
+        return torch.as_tensor(vectors, device=self.setting.device)

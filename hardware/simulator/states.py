@@ -7,6 +7,8 @@ L = rows and T = 1, so that the last wires' products stay large too.
 
 from __future__ import annotations
 
+from threading import Lock
+
 import torch
 from torch import Tensor
 
@@ -15,41 +17,82 @@ class Pool:
     """Memory of states that are no longer needed, for those that come.
 
     New memory of several megabytes costs as much as a product to touch for the first
-    time (measured), so the steps of one run take turns in a few pieces.
+    time (measured), so the steps of a run take turns in a few pieces, and the next run
+    finds them again.
     """
 
-    LEAST = 2**17
+    LEAST = 2**15
     """States with fewer numbers are as fast in new memory."""
 
+    MOST_KEPT = 2**27
+    """Bytes that are kept from run to run, for all runs together."""
+
+    _kept: list[Tensor] = []  # noqa: RUF012  (shared by all, on purpose)
+    _lock = Lock()
+
     def __init__(self) -> None:
-        self._made: list[Tensor] = []
+        self._used: list[Tensor] = []
         self._free: list[Tensor] = []
 
     def take(self, like: Tensor) -> Tensor | None:
         """Memory for a tensor.
 
         Args:
-            like: A tensor of the same shape and type.
+            like: A tensor of the same shape, type and device.
 
         Returns:
             A tensor whose numbers mean nothing; None for a small one.
         """
         if like.numel() < self.LEAST:
             return None
-        for index, free in enumerate(self._free):
-            if free.shape == like.shape:
-                return self._free.pop(index)
-        self._made.append(torch.empty_like(like, memory_format=torch.contiguous_format))
-        return self._made[-1]
+        piece = _fitting(self._free, like)
+        if piece is None:
+            with self._lock:
+                piece = _fitting(self._kept, like)
+            if piece is None:
+                contiguous = torch.contiguous_format
+                piece = torch.empty_like(like, memory_format=contiguous)
+        self._used.append(piece)
+        return piece
 
     def give(self, tensor: Tensor) -> None:
-        """Takes back memory that is no longer needed, if it came from here.
+        """Takes back memory that is no longer needed, if it is from here and in use.
 
         Args:
             tensor: Any tensor.
         """
-        if any(tensor is made for made in self._made):
-            self._free.append(tensor)
+        for index, used in enumerate(self._used):
+            if used is tensor:
+                self._free.append(self._used.pop(index))
+                return
+
+    def close(self) -> None:
+        """Ends the run: what was given back is kept for the next."""
+        # Elsewhere torch keeps memory itself; traced and inference tensors are not for
+        # everybody.
+        plain = [
+            piece
+            for piece in self._free
+            if type(piece) is Tensor
+            and piece.device.type == "cpu"
+            and not piece.is_inference()
+        ]
+        with self._lock:
+            self._kept.extend(plain)
+            while sum(piece.nbytes for piece in self._kept) > self.MOST_KEPT:
+                self._kept.pop(0)
+
+
+def _fitting(pieces: list[Tensor], like: Tensor) -> Tensor | None:
+    """Takes a piece of the same shape, type and device out of a list."""
+    for index, piece in enumerate(pieces):
+        if (piece.shape, piece.dtype, piece.device) == (
+            like.shape,
+            like.dtype,
+            like.device,
+        ):
+            return pieces.pop(index)
+    return None
 
 
 def phases_of(angles: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class Step(ABC):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
-        pool: Pool | None = None,
+        pool: Pool,
     ) -> tuple[Tensor, Tensor]:
         """Undoes the step, and adds to the parameters' gradients.
 
@@ -58,7 +58,8 @@ class Step(ABC):
             gradients: One entry for each; None where none is wanted.
             onward: Whether steps before this one will be undone too; if not, what is
                 returned does not matter.
-            pool: Memory for what is returned; None to take new memory.
+            pool: Memory for what is returned; what came from it and is no longer needed
+                may be given back, and is by the caller if not.
 
         Returns:
             State, conjugated, and gradient before the step.
@@ -115,17 +116,18 @@ class BlockStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
-        pool: Pool | None = None,
+        pool: Pool,
     ) -> tuple[Tensor, Tensor]:
         """The adjoint matrix times both; their outer product is the gradient."""
         matrix = parameters[self.parameter][self.index]
-        state = self._apply(matrix.T, state, pool)
+        before = self._apply(matrix.T, state, pool)
+        pool.give(state)  # now, so that less memory takes turns in the cache
         total = gradients[self.parameter]
         if total is not None:
-            total[self.index] += self._outer(*self._views(gradient, state))
+            total[self.index] += self._outer(*self._views(gradient, before))
         if onward:
             gradient = self._apply(matrix.mH.contiguous(), gradient, pool)
-        return state, gradient
+        return before, gradient
 
     def _outer(self, after: Tensor, before: Tensor) -> Tensor:
         """The sum over all but the block's wires of products of two amplitudes."""
@@ -167,15 +169,14 @@ class PermutationStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
-        pool: Pool | None = None,
+        pool: Pool,
     ) -> tuple[Tensor, Tensor]:
         """Moves both back."""
         if self.factors is not None:
             state, gradient = state * self.factors, gradient * self.factors.conj()
-        return (
-            _moved(state, self.targets, pool),
-            _moved(gradient, self.targets, pool),
-        )
+        before = _moved(state, self.targets, pool)
+        pool.give(state)
+        return before, _moved(gradient, self.targets, pool)
 
 
 def _moved(state: Tensor, sources: Tensor, pool: Pool | None) -> Tensor:
@@ -255,7 +256,7 @@ class PhaseStep(Step):
         parameters: Sequence[Tensor],
         gradients: list[Tensor | None],
         onward: bool,
-        pool: Pool | None = None,
+        pool: Pool,
     ) -> tuple[Tensor, Tensor]:
         """Both times the opposite phases; the gradient is Im(λψ̄), summed by slot."""
         angles = parameters[self.parameter]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pennylane as qml
 import torch
 from attrs import frozen
@@ -18,6 +19,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.hardware.plan import Plan, make_plan
+from qml_qdl.hardware.simulator.deferral import deferred
 from qml_qdl.hardware.simulator.forms import Form, form_of
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.program import Angles
@@ -188,8 +190,13 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
         tape = qml.tape.make_qscript(circuit)(
             inputs, dict(zip(shapes, weights, strict=True))
         )
-        plans.append(make_plan(native_tape(tape), circuit.wires))
-        return [torch.as_tensor(angle) for angle in plans[-1].angles]
+        tape = native_tape(deferred(tape, circuit.wires))
+        plans.append(make_plan(tape, circuit.wires))
+        # A plain number would be taken in single precision.
+        return [
+            torch.as_tensor(np.float64(angle) if isinstance(angle, float) else angle)
+            for angle in plans[-1].angles
+        ]
 
     data = [like.new_zeros(circuit.num_inputs)] if circuit.num_inputs else []
     symbols = [*data, *(like.new_zeros(shape) for shape in shapes.values())]
@@ -232,7 +239,8 @@ def _analysed(plan: Plan, graph: Graph, num_inputs: int, like: Tensor) -> Traced
             sources += size
         elif node.op == "get_attr":
             value = getattr(graph.owning_module, str(node.target))
-            known[node] = Form.constant(value)
+            if not value.is_complex():  # matrices are no angles
+                known[node] = Form.constant(value)
         elif node.op == "call_function":
             known[node] = form_of(node, known)
             if on_inputs & set(node.all_input_nodes):

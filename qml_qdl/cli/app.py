@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
+from qml_qdl.cli.jobs import jobs_app
 from qml_qdl.cli.train import train
 
 NAME = "qml-qdl"
@@ -22,7 +24,11 @@ app = typer.Typer(
 )
 app.command(epilog="Example: qml-qdl train --data wine --epochs 30 --seeds 5")(train)
 app.command(epilog="Example: qml-qdl evaluate my-run --shots 1000 --limit 50")(evaluate)
-_COMMANDS = ("train", "evaluate")
+app.command(
+    epilog="Example: qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"
+)(estimate)
+app.add_typer(jobs_app, name="jobs")
+_COMMANDS = ("train", "evaluate", "estimate", "jobs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from qml_qdl.training import Evaluation
 
 RunName = Annotated[
     str,
@@ -15,7 +18,8 @@ RunName = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        help="Where circuits run: auto, or a PennyLane device such as lightning.qubit.",
+        help="Where circuits run: auto; aer, aer:fake_torino, ibm:ibm_torino and the "
+        "like; or a PennyLane device such as lightning.qubit.",
         show_default="where they were trained",
     ),
 ]
@@ -57,6 +61,38 @@ BatchSize = Annotated[
         help="Test rows per call of the model, so per job on a machine.", min=1
     ),
 ]
+ResilienceLevel = Annotated[
+    int | None,
+    typer.Option(
+        help="On ibm:...: error mitigation of IBM's estimator, 0, 1 or 2.",
+        min=0,
+        max=2,
+        show_default="IBM's sampler",
+    ),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of an IBM account that Qiskit saved.",
+        show_default="that of the environment, or the default one",
+    ),
+]
+MaxQpuSeconds = Annotated[
+    float | None,
+    typer.Option(
+        help="On ibm:...: refuse a job that would take more.",
+        min=0,
+        show_default="60",
+    ),
+]
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="On ibm:...: send the jobs and do not wait; qml-qdl jobs wait RUN "
+        "finishes the evaluation.",
+    ),
+]
 RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.")]
 
 
@@ -69,6 +105,10 @@ def evaluate(
     seed: Seed = None,
     model: Model = "quantum",
     batch_size: BatchSize = 256,
+    resilience_level: ResilienceLevel = None,
+    account: Account = None,
+    max_qpu_seconds: MaxQpuSeconds = None,
+    detach: Detach = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Run the trained weights of RUN elsewhere, on rows of its test part.
@@ -77,6 +117,7 @@ def evaluate(
     training, and added to evaluations.json in the run's folder.
     """
     import qml_qdl.training as training
+    from qml_qdl.circuits.errors import Detached
 
     try:
         result = training.evaluate(
@@ -88,12 +129,30 @@ def evaluate(
             kind=model,
             batch_size=batch_size,
             draw_seed=draw_seed,
+            resilience_level=resilience_level,
+            account=account,
+            max_qpu_seconds=max_qpu_seconds,
+            detach=detach,
         )
-    except KeyboardInterrupt:
-        print("qml-qdl evaluate: interrupted; nothing was kept", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        kept = "; ".join(getattr(error, "__notes__", ())) or "nothing was kept"
+        print(f"qml-qdl evaluate: interrupted; {kept}", file=sys.stderr)
         raise typer.Exit(130) from None
-    place = "where it was trained" if target is None else f"on {target}"
-    counted = "" if shots is None else f", {shots} shots" if shots else ", exact"
+    except Detached as detached:
+        print(detached)
+        return
+    tell(result)
+
+
+def tell(result: Evaluation) -> None:
+    """Prints what an evaluation reached.
+
+    Args:
+        result: What it reached.
+    """
+    place = "where it was trained" if result.target is None else f"on {result.target}"
+    counted = "" if result.shots == "keep" else f", {result.shots} shots"
+    counted = ", exact" if result.shots is None else counted
     print(
         f"{result.kind}, seed {result.seed}, {place}{counted}: "
         f"{result.accuracy:.1%} of {result.rows} test rows "
@@ -104,3 +163,5 @@ def evaluate(
         f"at the end of training: {result.trained_accuracy:.1%} of these rows; same "
         f"class for {result.agreement:.1%}"
     )
+    if result.qpu_seconds is not None:
+        print(f"the jobs took {result.qpu_seconds:.1f} QPU seconds")

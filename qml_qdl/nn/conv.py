@@ -1,70 +1,256 @@
-"""Quantum convolution: a circuit that slides over an image."""
+"""Quantum convolution: a circuit that slides over a signal, an image or a volume."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from qml_qdl.circuits import Block, Circuit
-from qml_qdl.circuits.circuit import as_circuit
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.targets import Target
+from qml_qdl.nn.filters import QuantumFilters
 from qml_qdl.nn.geometry import (
-    PADDING_MODES,
-    Sides,
-    as_pair,
-    check_room,
+    Sizes,
+    as_sizes,
     count_patches,
+    extract_patches,
+    pad,
     sides_of,
 )
-from qml_qdl.nn.kernels import default_circuits
-from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.program import Shots
 
-Pair: TypeAlias = int | tuple[int, int]
 
-
-class QuantumConv2d(nn.Module):
-    """A quantum convolution with the signature of `torch.nn.Conv2d`.
+class QuantumConv(QuantumFilters, ABC):
+    """A quantum convolution in any number of directions: abstract base.
 
     Each patch of the image is one row of data of a circuit; its expectation values are
     the output channels (Henderson et al. 2019, arXiv:1904.04767, there with random,
     untrained circuits). All patches of all images run as one batch of one structure.
 
-    A patch's pixels are read channel by channel, row by row: pixel (c, i, j) of a patch
-    with kh × kw pixels is feature c·kh·kw + i·kw + j. The kernel is not flipped, as in
-    torch.
+    A patch's pixels are read channel by channel and, within each, in the order in which
+    the last direction runs fastest: pixel (c, i, j) of a patch with kh × kw pixels is
+    feature c·kh·kw + i·kw + j. By "angle", "reupload" and "linear" feature f turns wire
+    f; by "amplitude" it is the amplitude of |f⟩, the first wire's bit leading. The
+    kernel is not flipped, as in torch; with `flip=True` pixels are read from the last
+    to the first in each direction, which is the convolution of mathematics.
 
-    The default circuit is two strongly entangling layers after an encoding: up to 8
-    pixels a patch one wire for each, turned by π times the pixel; above, the pixels as
-    amplitudes of ⌈log₂⌉ wires. Outputs are ⟨Z⟩ of each wire, then ⟨ZZ⟩ of pairs and so
-    on; when all 2ⁿ − 1 words are used, further circuits with weights of their own.
+    The default circuits, by `encoding`:
+
+    - "angle": each pixel turns a wire by π times its value, then strongly entangling
+      layers.
+    - "reupload": the same turns again before every layer (Pérez-Salinas et al. 2020,
+      arXiv:1907.02085).
+    - "amplitude": k pixels as the amplitudes of ⌈log₂ k⌉ wires, then the layers. A
+      patch's brightness is lost, since amplitudes are normalised.
+    - "linear": Σ cos θᵢ · xᵢ for pixels from −1 to 1 (beyond, they count as ±1): for
+      each output a product of RX(θᵢ) RY(arccos xᵢ), read as the sum of all ⟨Z⟩. The
+      layer then is torch's convolution with the weights cos θ.
+    - "auto": "angle" up to 8 pixels a patch, else "amplitude".
+
+    Outputs are ⟨Z⟩ of each wire, then ⟨ZZ⟩ of pairs and so on; when all 2ⁿ − 1 words
+    are used, further circuits with weights of their own.
 
     Args:
         in_channels: Channels of the image.
         out_channels: Channels of the result.
-        kernel_size: Height and width of a patch, in pixels.
+        kernel_size: Size of a patch in each direction, in pixels.
         stride: Pixels from one patch to the next.
         padding: Pixels added on each side, or "valid" (none) or "same".
-        dilation: Pixels from one row of the patch to the next.
-        groups: Only 1 so far.
+        dilation: Pixels from one place of the patch to the next.
+        groups: Into how many groups channels are divided; each has circuits of its own,
+            and reads and makes only its share of the channels.
         bias: Whether a trained number is added to each output channel.
         padding_mode: "zeros", "reflect", "replicate" or "circular".
         device: Where the weights are, a torch device.
         dtype: Type of the weights; None for torch's default.
-        circuit: Makes each circuit instead of the default: a `Circuit` that reads one
-            patch and has as many outputs as there are output channels.
-        layers: Strongly entangling layers of the default circuit.
+        circuit: Instead of the default: a `Circuit` that reads one patch and has as
+            many outputs as there are output channels in a group, or several whose
+            outputs are put together. Each group, or channel, has weights of its own.
+        encoding: How pixels enter the default circuits, see above.
+        layers: Strongly entangling layers of the default circuits.
+        per_channel: Whether circuits read one input channel each, their outputs being
+            added up, instead of all channels jointly.
+        flip: Whether the kernel is flipped.
+        trainable: False freezes all weights at random, as Henderson et al. have it.
         target: Where it runs; None means "auto".
         shots: Number of shots; None or "keep" for exact results.
         diff_method: How gradients are computed, as in `QuantumLayer`.
         generator: Random numbers for the initial weights; None for torch's own.
+
+    Raises:
+        ArgumentError: An argument does not fit.
+        TargetError: The target is unknown or cannot run the circuit.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        circuit: Circuit | Block | Sequence[Circuit | Block] | None = None,
+        encoding: str = "auto",
+        layers: int = 2,
+        per_channel: bool = False,
+        flip: bool = False,
+        trainable: bool = True,
+        target: Target | None = None,
+        shots: Shots = "keep",
+        diff_method: str = "best",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+            circuit=circuit,
+            encoding=encoding,
+            layers=layers,
+            per_channel=per_channel,
+            trainable=trainable,
+            target=target,
+            shots=shots,
+            diff_method=diff_method,
+            generator=generator,
+        )
+        self.flip = bool(flip)
+        self.padding: str | tuple[int, ...] = (
+            padding
+            if isinstance(padding, str)
+            else as_sizes("padding", padding, 0, self.dims)
+        )
+        self._check_padding()
+
+    @property
+    def num_pixels(self) -> int:
+        """Pixels that a circuit reads: of one channel, or of all in its group."""
+        channels = 1 if self.per_channel else self._group_channels
+        return channels * math.prod(self.kernel_size)
+
+    @property
+    def num_outputs(self) -> int:
+        """Output channels of a group."""
+        return self.out_channels // self.groups
+
+    def _check_padding(self) -> None:
+        if not isinstance(self.padding, str):
+            return
+        if self.padding not in ("valid", "same"):
+            raise ArgumentError(
+                "padding: expected a number of pixels, 'valid' or 'same', got "
+                f"{self.padding!r}"
+            )
+        if self.padding == "same" and set(self.stride) != {1}:
+            raise ArgumentError(
+                f"padding: 'same' needs stride=1, got stride={self.stride}; give "
+                "the padding in pixels"
+            )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Slides the circuits over the images.
+
+        Args:
+            images: (rows, in_channels, *size) or (in_channels, *size), floating.
+
+        Returns:
+            (rows, out_channels, *output size) or (out_channels, *output size).
+
+        Raises:
+            ShapeError: The images have another shape, or are smaller than a patch or
+                than the padding mode allows.
+            ArgumentTypeError: The images are not floating.
+        """
+        padded = pad(self._as_batch(images), self._sides(), self.padding_mode)
+        counts = self._patches(padded.shape[2:])
+        rows = extract_patches(
+            padded, self.kernel_size, self.dilation, self.stride, flip=self.flip
+        )
+        values = self._filtered(rows)
+        if self.bias is not None:
+            values = values + self.bias.to(values)
+        maps = values.transpose(1, 2).reshape(-1, self.out_channels, *counts)
+        return maps if images.ndim == self.dims + 2 else maps[0]
+
+    def output_size(self, image_size: Sequence[int]) -> tuple[int, ...]:
+        """The size of the feature maps.
+
+        Args:
+            image_size: Size of the images in each direction, in pixels.
+
+        Returns:
+            ⌊(n + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1 for each.
+
+        Raises:
+            ShapeError: A patch is larger than the padded image.
+        """
+        padded = [
+            size + before + behind
+            for size, (before, behind) in zip(image_size, self._sides(), strict=True)
+        ]
+        return self._patches(padded)
+
+    def _patches(self, padded_size: Sequence[int]) -> tuple[int, ...]:
+        return count_patches(padded_size, self.kernel_size, self.dilation, self.stride)
+
+    def _sides(self) -> tuple[tuple[int, int], ...]:
+        return sides_of(self.padding, self.kernel_size, self.dilation)
+
+    def _padding_repr(self) -> list[str]:
+        parts = []
+        if self.padding != "valid" and self.padding != (0,) * self.dims:
+            parts.append(f"padding={self.padding!r}")
+        if self.flip:
+            parts.append("flip=True")
+        return parts
+
+
+class QuantumConv1d(QuantumConv):
+    """A quantum convolution of signals, with the signature of `torch.nn.Conv1d`.
+
+    All arguments are those of `QuantumConv`.
+
+    Shape:
+        - Input: (rows, in_channels, L) or (in_channels, L), floating.
+        - Output: (rows, out_channels, L') or (out_channels, L'), where
+          L' = ⌊(L + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1.
+
+    Raises:
+        ArgumentError: An argument does not fit.
+        TargetError: The target is unknown or cannot run the circuit.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.nn import QuantumConv1d
+        >>> QuantumConv1d(2, 3, kernel_size=3)(torch.rand(5, 2, 10)).shape
+        torch.Size([5, 3, 8])
+    """
+
+    dims = 1
+
+
+class QuantumConv2d(QuantumConv):
+    """A quantum convolution of images, with the signature of `torch.nn.Conv2d`.
+
+    All arguments are those of `QuantumConv`.
 
     Shape:
         - Input: (rows, in_channels, H, W) or (in_channels, H, W), floating.
@@ -72,7 +258,7 @@ class QuantumConv2d(nn.Module):
           H' = ⌊(H + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1.
 
     Raises:
-        ArgumentError: An argument does not fit, or is not built yet.
+        ArgumentError: An argument does not fit.
         TargetError: The target is unknown or cannot run the circuit.
 
     Example:
@@ -81,202 +267,39 @@ class QuantumConv2d(nn.Module):
         >>> conv = QuantumConv2d(1, 4, kernel_size=2, stride=2)
         >>> conv(torch.rand(3, 1, 8, 8)).shape
         torch.Size([3, 4, 4, 4])
+
+        The linear kernel is torch's convolution:
+
+        >>> conv = QuantumConv2d(1, 1, 3, bias=False, encoding="linear")
+        >>> images = torch.rand(2, 1, 5, 5)
+        >>> weights = conv.kernels[0].weights_0.cos().reshape(1, 1, 3, 3)
+        >>> expected = torch.nn.functional.conv2d(images, weights)
+        >>> torch.allclose(conv(images), expected, atol=1e-6)
+        True
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Pair,
-        stride: Pair = 1,
-        padding: Pair | str = 0,
-        dilation: Pair = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-        *,
-        circuit: Circuit | Block | None = None,
-        layers: int = 2,
-        target: Target | None = None,
-        shots: Shots = "keep",
-        diff_method: str = "best",
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__()
-        check_count("in_channels", in_channels)
-        check_count("out_channels", out_channels)
-        self.in_channels = int(in_channels)
-        self.out_channels = int(out_channels)
-        self.kernel_size = as_pair("kernel_size", kernel_size, 1)
-        self.stride = as_pair("stride", stride, 1)
-        self.dilation = as_pair("dilation", dilation, 1)
-        self.padding: str | tuple[int, int] = (
-            padding if isinstance(padding, str) else as_pair("padding", padding, 0)
-        )
-        self.padding_mode = padding_mode
-        self._check_options(groups)
-        circuits = (
-            default_circuits(self.num_pixels, self.out_channels, layers)
-            if circuit is None
-            else [self._checked(as_circuit(circuit))]
-        )
-        self.kernels = nn.ModuleList(
-            QuantumLayer(
-                each,
-                target=target,
-                shots=shots,
-                diff_method=diff_method,
-                generator=generator,
-                device=device,
-                dtype=dtype,
-            )
-            for each in circuits
-        )
-        self.bias = (
-            nn.Parameter(torch.zeros(self.out_channels, device=device, dtype=dtype))
-            if bias
-            else None
-        )
+    dims = 2
 
-    @property
-    def num_pixels(self) -> int:
-        """Pixels of a patch, all channels together: the features of the circuit."""
-        return self.in_channels * math.prod(self.kernel_size)
 
-    def _check_options(self, groups: int) -> None:
-        if groups != 1:
-            raise ArgumentError(
-                f"groups: only groups=1 is built so far, got {groups}; use one "
-                "QuantumConv2d for each group of channels"
-            )
-        if self.padding_mode not in PADDING_MODES:
-            raise ArgumentError(
-                f"padding_mode: expected one of {', '.join(PADDING_MODES)}, got "
-                f"{self.padding_mode!r}"
-            )
-        if isinstance(self.padding, str):
-            if self.padding not in ("valid", "same"):
-                raise ArgumentError(
-                    "padding: expected a number of pixels, 'valid' or 'same', got "
-                    f"{self.padding!r}"
-                )
-            if self.padding == "same" and self.stride != (1, 1):
-                raise ArgumentError(
-                    f"padding: 'same' needs stride=1, got stride={self.stride}; give "
-                    "the padding in pixels"
-                )
+class QuantumConv3d(QuantumConv):
+    """A quantum convolution of volumes, with the signature of `torch.nn.Conv3d`.
 
-    def _checked(self, circuit: Circuit) -> Circuit:
-        expected = (self.num_pixels, (self.out_channels,))
-        if (circuit.num_inputs, circuit.output_shape) != expected:
-            raise ArgumentError(
-                f"circuit: expected {expected[0]} features, one a pixel of the patch, "
-                f"and {expected[1][0]} outputs, one a channel, got "
-                f"{circuit.num_inputs} features and outputs {circuit.output_shape}"
-            )
-        return circuit
+    All arguments are those of `QuantumConv`.
 
-    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draws the weights anew; the bias becomes zero.
+    Shape:
+        - Input: (rows, in_channels, D, H, W) or (in_channels, D, H, W), floating.
+        - Output: (rows, out_channels, D', H', W') or (out_channels, D', H', W'), where
+          D' = ⌊(D + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1.
 
-        Args:
-            generator: Where random numbers come from; None for torch's own.
-        """
-        for layer in self.quantum_layers():
-            layer.reset_parameters(generator)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+    Raises:
+        ArgumentError: An argument does not fit.
+        TargetError: The target is unknown or cannot run the circuit.
 
-    def quantum_layers(self) -> list[QuantumLayer]:
-        """The layers that run the circuits, one for each circuit."""
-        return [layer for layer in self.kernels if isinstance(layer, QuantumLayer)]
+    Example:
+        >>> import torch
+        >>> from qml_qdl.nn import QuantumConv3d
+        >>> QuantumConv3d(1, 2, kernel_size=2)(torch.rand(1, 1, 4, 4, 3)).shape
+        torch.Size([1, 2, 3, 3, 2])
+    """
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Slides the circuits over the images.
-
-        Args:
-            images: (rows, in_channels, H, W) or (in_channels, H, W), floating.
-
-        Returns:
-            (rows, out_channels, H', W') or (out_channels, H', W').
-
-        Raises:
-            ShapeError: The images have another shape, or are smaller than a patch or
-                than the padding mode allows.
-            ArgumentTypeError: The images are not floating.
-        """
-        if not images.is_floating_point():
-            raise ArgumentTypeError(
-                f"images: expected a floating tensor, got {images.dtype}; convert it "
-                "with .float()"
-            )
-        if images.ndim not in (3, 4) or images.shape[-3] != self.in_channels:
-            raise ShapeError(
-                f"images: expected (rows, {self.in_channels}, H, W) or "
-                f"({self.in_channels}, H, W), got {tuple(images.shape)}"
-            )
-        batch = images if images.ndim == 4 else images[None]
-        padded = self._padded(batch)
-        height, width = self._patches(padded.shape[-2:])
-        patches = functional.unfold(
-            padded, self.kernel_size, dilation=self.dilation, stride=self.stride
-        )
-        rows = patches.transpose(1, 2)  # (images, patches, pixels)
-        values = torch.cat([layer(rows) for layer in self.kernels], dim=-1)
-        if self.bias is not None:
-            values = values + self.bias.to(values)
-        maps = values.transpose(1, 2).reshape(-1, self.out_channels, height, width)
-        return maps if images.ndim == 4 else maps[0]
-
-    def output_size(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of the feature maps.
-
-        Args:
-            image_size: Height and width of the images, in pixels.
-
-        Returns:
-            ⌊(n + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1 for each.
-
-        Raises:
-            ShapeError: A patch is larger than the padded image.
-        """
-        left, right, top, bottom = self._sides()
-        height, width = image_size
-        return self._patches((height + top + bottom, width + left + right))
-
-    def _patches(self, padded_size: Sequence[int]) -> tuple[int, int]:
-        return count_patches(padded_size, self.kernel_size, self.dilation, self.stride)
-
-    def _sides(self) -> Sides:
-        return sides_of(self.padding, self.kernel_size, self.dilation)
-
-    def _padded(self, images: Tensor) -> Tensor:
-        sides = self._sides()
-        if not any(sides):
-            return images
-        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
-        check_room(sides, images.shape[-2:], self.padding_mode)
-        return functional.pad(images, sides, mode=mode)
-
-    def extra_repr(self) -> str:
-        """What `print(conv)` shows: the arguments of the convolution."""
-        parts = [
-            f"{self.in_channels}, {self.out_channels}",
-            f"kernel_size={self.kernel_size}",
-            f"stride={self.stride}",
-        ]
-        if self.padding not in ((0, 0), "valid"):
-            parts.append(f"padding={self.padding!r}")
-        if self.dilation != (1, 1):
-            parts.append(f"dilation={self.dilation}")
-        if self.padding_mode != "zeros":
-            parts.append(f"padding_mode={self.padding_mode!r}")
-        if self.bias is None:
-            parts.append("bias=False")
-        circuits = self.quantum_layers()
-        first = circuits[0].circuit
-        formula = " @ ".join(repr(block) for block in reversed(first.blocks))
-        parts.append(f"{len(circuits)} × {formula}")
-        return ", ".join(parts)
+    dims = 3

@@ -3,121 +3,169 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
+from torch import Tensor
+from torch.nn import functional
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 
-Sides: TypeAlias = tuple[int, int, int, int]
-"""Pixels added left, right, above and below, as torch's `pad` wants them."""
+Sizes: TypeAlias = int | tuple[int, ...]
+"""A size given once for all directions, or for each."""
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
+_NUMERALS = {1: "one", 2: "two", 3: "three"}
 
-def as_pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
-    """Reads a size that may be given once for both directions.
+
+def as_sizes(name: str, value: Any, minimum: int, dims: int) -> tuple[int, ...]:
+    """Reads a size that may be given once for all directions.
 
     Args:
         name: The argument's name, for the message.
-        value: A whole number, or two: vertical, horizontal.
+        value: A whole number, or one for each direction.
         minimum: The least value allowed.
+        dims: Number of directions, 1 … 3.
 
     Returns:
-        The two numbers.
+        One number for each direction.
 
     Raises:
         ArgumentError: It is neither.
     """
-    pair = tuple(value) if isinstance(value, Iterable) else (value, value)
-    if len(pair) != 2 or not all(
+    sizes = tuple(value) if isinstance(value, Iterable) else (value,) * dims
+    if len(sizes) != dims or not all(
         isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= minimum
-        for n in pair
+        for n in sizes
     ):
         raise ArgumentError(
-            f"{name}: expected a whole number from {minimum} up, or two of them, got "
-            f"{value!r}"
+            f"{name}: expected a whole number from {minimum} up, or {_NUMERALS[dims]} "
+            f"of them, got {value!r}"
         )
-    return int(pair[0]), int(pair[1])
+    return tuple(int(n) for n in sizes)
 
 
 def sides_of(
-    padding: str | tuple[int, int], kernel: tuple[int, int], dilation: tuple[int, int]
-) -> Sides:
+    padding: str | tuple[int, ...], kernel: Sequence[int], dilation: Sequence[int]
+) -> tuple[tuple[int, int], ...]:
     """The pixels that are added on each side.
 
     Args:
-        padding: Pixels above and below, left and right; or "valid" or "same".
-        kernel: Height and width of a patch.
-        dilation: Pixels from one row or column of the patch to the next.
+        padding: Pixels on both sides, for each direction; or "valid" or "same".
+        kernel: Size of a patch in each direction.
+        dilation: Pixels from one place of the patch to the next, likewise.
 
     Returns:
-        Left, right, above, below.
+        For each direction the pixels before and behind.
     """
     if padding == "same":
-        # As in torch: where the total is odd, the right and lower side gets more.
-        down, across = dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)
-        left, top = across // 2, down // 2
-        return left, across - left, top, down - top
+        # As in torch: where the total is odd, the far side gets more.
+        totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        return tuple((total // 2, total - total // 2) for total in totals)
     if isinstance(padding, str):
-        return 0, 0, 0, 0
-    vertical, horizontal = padding
-    return horizontal, horizontal, vertical, vertical
+        return ((0, 0),) * len(kernel)
+    return tuple((pixels, pixels) for pixels in padding)
 
 
-def check_room(sides: Sides, image_size: Sequence[int], padding_mode: str) -> None:
-    """Reflected or wrapped around, an image has only so many pixels to give.
+def pad(images: Tensor, sides: Sequence[tuple[int, int]], padding_mode: str) -> Tensor:
+    """Adds pixels on each side.
 
     Args:
-        sides: Pixels added left, right, above, below.
-        image_size: Height and width of the images.
+        images: (rows, channels, *size).
+        sides: For each direction the pixels before and behind.
         padding_mode: One of `PADDING_MODES`.
 
+    Returns:
+        The padded images.
+
     Raises:
-        ShapeError: The images are too small.
+        ShapeError: The images are too small to be reflected or wrapped around so far.
     """
+    if not any(chain.from_iterable(sides)):
+        return images
+    size = images.shape[2:]
+    # Reflected or wrapped around, an image has only so many pixels to give.
     spare = {"reflect": 1, "circular": 0}.get(padding_mode)
-    if spare is None:
-        return
-    for size, added in zip(image_size, (sides[2:], sides[:2]), strict=True):
-        if max(added) > size - spare:
+    for length, added in zip(size, sides, strict=True):
+        if spare is not None and max(added) > length - spare:
             raise ShapeError(
-                f"images: padding_mode={padding_mode!r} can add at most {size - spare} "
-                f"pixels to a side of {size}, got {max(added)} for images of "
-                f"{tuple(image_size)}; use less padding or larger images"
+                f"images: padding_mode={padding_mode!r} can add at most "
+                f"{length - spare} pixels to a side of {length}, got {max(added)} for "
+                f"images of {tuple(size)}; use less padding or larger images"
             )
+    mode = "constant" if padding_mode == "zeros" else padding_mode
+    # torch begins with the last direction.
+    return functional.pad(images, list(chain(*reversed(sides))), mode=mode)
 
 
 def count_patches(
     padded_size: Sequence[int],
-    kernel: tuple[int, int],
-    dilation: tuple[int, int],
-    stride: tuple[int, int],
-) -> tuple[int, int]:
-    """How many patches fit below and beside one another.
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    stride: Sequence[int],
+) -> tuple[int, ...]:
+    """How many patches fit in each direction.
 
     Args:
-        padded_size: Height and width of the padded images.
-        kernel: Height and width of a patch.
-        dilation: Pixels from one row or column of the patch to the next.
+        padded_size: Size of the padded images.
+        kernel: Size of a patch.
+        dilation: Pixels from one place of the patch to the next.
         stride: Pixels from one patch to the next.
 
     Returns:
-        Height and width of the feature maps.
+        The size of the feature maps.
 
     Raises:
         ShapeError: A patch is larger than the padded image.
     """
-    counts = [
+    counts = tuple(
         (size - step * (width - 1) - 1) // stride_ + 1
         for size, step, width, stride_ in zip(
             padded_size, dilation, kernel, stride, strict=True
         )
-    ]
+    )
     if min(counts) < 1:
         raise ShapeError(
-            f"images: a patch of kernel_size={kernel} with dilation={dilation} is "
-            f"larger than the padded image {tuple(padded_size)}; add padding or use a "
-            "smaller kernel"
+            f"images: a patch of kernel_size={tuple(kernel)} with "
+            f"dilation={tuple(dilation)} is larger than the padded image "
+            f"{tuple(padded_size)}; add padding or use a smaller kernel"
         )
-    return counts[0], counts[1]
+    return counts
+
+
+def extract_patches(
+    images: Tensor,
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    stride: Sequence[int],
+    *,
+    flip: bool = False,
+) -> Tensor:
+    """Cuts images into patches, in any number of directions.
+
+    Args:
+        images: (rows, channels, *size), padded.
+        kernel: Size of a patch.
+        dilation: Pixels from one place of the patch to the next.
+        stride: Pixels from one patch to the next.
+        flip: Whether each patch is turned end for end in every direction.
+
+    Returns:
+        (rows, patches, channels, pixels), patches and pixels in the order in which the
+        last direction runs fastest.
+    """
+    dims = len(kernel)
+    patches = images
+    for axis, (width, step, stride_) in enumerate(
+        zip(kernel, dilation, stride, strict=True), start=2
+    ):
+        # torch's unfold of tensors has no dilation: every step-th of a wider window.
+        patches = patches.unfold(axis, step * (width - 1) + 1, stride_)[..., ::step]
+    if flip:
+        patches = patches.flip(list(range(-dims, 0)))
+    counts = patches.shape[2 : 2 + dims]
+    patches = patches.movedim(1, 1 + dims)  # (rows, *counts, channels, *kernel)
+    size = (images.shape[0], counts.numel(), images.shape[1])
+    return patches.reshape(*size, patches.shape[-dims:].numel())

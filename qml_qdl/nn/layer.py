@@ -14,15 +14,12 @@ from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.initial import Init, initial_values, methods_by_name
-from qml_qdl.nn.program import Program, Shots
+from qml_qdl.nn.options import TargetOptions
+from qml_qdl.nn.program import Program
 from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
-from qml_qdl.nn.results import (
-    at_least_single,
-    like,
-    neutral_rows,
-    with_nan,
-    without_nan,
-)
+from qml_qdl.nn.results import at_least_single, with_nan, without_nan
+from qml_qdl.nn.rows import Rows
+from qml_qdl.nn.shots import Shots
 
 
 class QuantumLayer(nn.Module):
@@ -32,6 +29,8 @@ class QuantumLayer(nn.Module):
     with the same arguments, weights and `state_dict` keys. Weights are trained, and
     gradients flow to the inputs too, on every target. All rows of a batch run at once
     where the target can.
+
+    Options that the present target has no use for are kept for another one.
 
     A QNode's results are laid side by side in the last dimension, also where the QNode
     returns a tuple, for which `TorchLayer` puts a new dimension first.
@@ -51,6 +50,15 @@ class QuantumLayer(nn.Module):
             exact results for a `Circuit`.
         diff_method: How gradients are computed, as PennyLane names it ("backprop",
             "adjoint", "parameter-shift", ...); "best" chooses, or keeps a QNode's own.
+            Qiskit targets have "parameter-shift", which is the best there, and "spsa",
+            both for all rows at once.
+        spsa_directions: With "spsa": how many directions an estimate of the gradient
+            takes, each of which costs two runs of every row; None for 1.
+        fuse_gradient: On Qiskit targets: whether the runs that gradients need go into
+            the job of the forward pass (None or True), or into one of their own on the
+            way back (False).
+        resilience_level: On a target "ibm:...": 0, 1 or 2 has expectation values come
+            from IBM's estimator, with its error mitigation of that level.
         generator: Random numbers for the initial weights; None for torch's own.
         device: Where the weights are, a torch device.
         dtype: Floating type of the weights; None for that of a tensor given as
@@ -86,6 +94,9 @@ class QuantumLayer(nn.Module):
         target: Target | None = None,
         shots: Shots = "keep",
         diff_method: str = "best",
+        spsa_directions: int | None = None,
+        fuse_gradient: bool | None = None,
+        resilience_level: int | None = None,
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -114,7 +125,8 @@ class QuantumLayer(nn.Module):
                 "circuit_or_qnode: expected a Circuit or a PennyLane QNode, got "
                 f"{circuit_or_qnode!r}"
             )
-        self.program = Program(source, inputs, target, shots, diff_method)
+        options = TargetOptions(spsa_directions, fuse_gradient, resilience_level)
+        self.program = Program(source, inputs, target, shots, diff_method, options)
         self.weight_shapes: dict[str, tuple[int, ...]] = dict(shapes)
         self._init_method = methods_by_name(init_method, self.weight_shapes)
         if dtype is not None and not dtype.is_floating_point:
@@ -166,12 +178,16 @@ class QuantumLayer(nn.Module):
         """The target, as given; None for a QNode's own device."""
         return self.program.target
 
-    def set_target(self, target: Target | None, shots: Shots = "keep") -> QuantumLayer:
+    def set_target(
+        self, target: Target | None, shots: Shots = "keep", **options: Any
+    ) -> QuantumLayer:
         """Runs the layer elsewhere from now on; weights stay.
 
         Args:
             target: A target's name or a PennyLane device; None keeps the present one.
             shots: Number of shots, None for exact results, "keep" for the present.
+            **options: Any of `diff_method`, `spsa_directions`, `fuse_gradient` and
+                `resilience_level`, as the layer takes them; the others are kept.
 
         Returns:
             The layer itself.
@@ -179,8 +195,9 @@ class QuantumLayer(nn.Module):
         Raises:
             TargetError: The target is unknown or cannot run the circuit; the layer
                 stays where it was.
+            ArgumentError: The target has no such `diff_method`.
         """
-        self.program = self.program.moved(target, shots)
+        self.program = self.program.moved(target, shots, **options)
         return self
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -234,27 +251,55 @@ class QuantumLayer(nn.Module):
             ArgumentTypeError: An input is not floating.
         """
         self._check(inputs)
-        leading = inputs[0].shape[:-1] if inputs else torch.Size()
-        rows = leading.numel() if leading else None
-        flat = [_flattened(x, rows) for x in inputs]
-        weights = self._weights_like(flat)
-        if rows == 0:
-            # One row is run for its shape, and for gradients that are zero.
-            flat = [torch.cat([x, neutral_rows(x, 1)]) for x in flat]
-            result = self._run(flat, weights, 1)[:0]
-        else:
-            result = self._run(flat, weights, rows)
-        own = [w for _, w in self.named_parameters(recurse=False)]
-        result = like(result, [*inputs, *own, torch.empty(0)][0])
-        return result.reshape(*leading, *result.shape[1:]) if leading else result
+        rows = Rows.of(inputs)
+        weights = self._weights_like(rows.inputs)
+        return rows.restored(self._run(rows, weights), self._example(inputs))
 
-    def _run(
-        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
-    ) -> Tensor:
+    def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Runs the circuit, and tells how sure the expectation values are.
+
+        Args:
+            *inputs: As `forward` takes them.
+
+        Returns:
+            Values as `forward` gives them, but without gradients, and their standard
+            errors: of one standard deviation, from the shots of this run; zero where
+            results are exact, NaN for a single shot.
+
+        Raises:
+            ArgumentTypeError: The readout is no `Expectation`; or, but on Qiskit
+                targets, one of sums of Pauli words.
+
+        Example:
+            >>> import torch
+            >>> from qml_qdl.circuits import AngleEncoding
+            >>> from qml_qdl.nn import QuantumLayer
+            >>> layer = QuantumLayer(AngleEncoding(2), shots=100)
+            >>> values, errors = layer.with_errors(torch.tensor([0.0, 1.5]))
+            >>> values.shape, bool(errors[0] == 0), bool(0.08 < errors[1] < 0.11)
+            (torch.Size([2]), True, True)
+        """
+        self._check(inputs)
+        rows = Rows.of(inputs)
+        weights = self._weights_like(rows.inputs)
+        clean, weights, lost = without_nan(rows.inputs, weights)
+        values, errors = self.program.with_errors(clean, weights, rows.count)
+        example = self._example(inputs)
+        return (
+            rows.restored(with_nan(values, lost), example),
+            rows.restored(with_nan(errors, lost), example),
+        )
+
+    def _run(self, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
         if self.shots is None:
-            return self.program(inputs, weights, rows)
-        inputs, weights, lost = without_nan(inputs, weights)
-        return with_nan(self.program(inputs, weights, rows), lost)
+            return self.program(rows.inputs, weights, rows.count)
+        inputs, weights, lost = without_nan(rows.inputs, weights)
+        return with_nan(self.program(inputs, weights, rows.count), lost)
+
+    def _example(self, inputs: Sequence[Tensor]) -> Tensor:
+        """A tensor whose type and place the result shall have."""
+        own = [weight for _, weight in self.named_parameters(recurse=False)]
+        return [*inputs, *own, torch.empty(0)][0]
 
     def _check(self, inputs: Sequence[Any]) -> None:
         names = self.program.input_names
@@ -297,9 +342,3 @@ class QuantumLayer(nn.Module):
             f"{text}, weight_shapes={self.weight_shapes}, "
             f"target={target or self.qnode.device.name!r}, shots={self.shots}"
         )
-
-
-def _flattened(x: Tensor, rows: int | None) -> Tensor:
-    """All leading dimensions as one, in a precision that complex numbers have."""
-    wide = at_least_single(x)
-    return wide if rows is None else wide.reshape(rows, x.shape[-1])

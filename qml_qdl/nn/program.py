@@ -5,52 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property
-from numbers import Integral
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import pennylane as qml
 import torch
 from attrs import evolve, field, frozen
 from torch import Tensor
 
-from qml_qdl.circuits import Circuit, Expectation, Samples, State
-from qml_qdl.circuits.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    SerializationError,
-    TargetError,
-)
+from qml_qdl.circuits import Circuit
+from qml_qdl.circuits.errors import SerializationError
 from qml_qdl.hardware.simulator.runner import CircuitRunner
-from qml_qdl.hardware.targets import (
-    Target,
-    direct_runner,
-    has_fast_adjoint,
-    has_state_vector,
-    make_device,
-    takes_batches,
-)
+from qml_qdl.hardware.targets import Target, direct_runner, is_qiskit, takes_batches
+from qml_qdl.nn.binding import circuit_qnode, moved_qnode
+from qml_qdl.nn.error_bars import device_errors, word_errors
+from qml_qdl.nn.options import TargetOptions
 from qml_qdl.nn.qnodes import QNodeReference, one_row_each
 from qml_qdl.nn.results import DoubleNumbers, as_tensor
+from qml_qdl.nn.shots import Shots, as_shots
 
-Shots: TypeAlias = int | Literal["keep"] | None
-"""A number of shots, None for exact results, or "keep" for what was set before."""
+__all__ = ["Program", "Shots"]
 
 _TAKE_BATCHES = ("None", "adjoint", "backprop", "best", "device")
 """The ways to gradients that take batched trainable inputs."""
-
-
-def _as_shots(shots: Any) -> Shots:
-    if shots is None or (isinstance(shots, str) and shots == "keep"):
-        return "keep" if shots else None
-    if isinstance(shots, bool) or not isinstance(shots, Integral):
-        raise ArgumentTypeError(
-            f"shots: expected a whole number, None or 'keep', got {shots!r}"
-        )
-    if int(shots) < 1:
-        raise ArgumentError(
-            f"shots: expected at least 1, or None for exact results, got {shots!r}"
-        )
-    return int(shots)
 
 
 @frozen(slots=False)
@@ -66,6 +42,7 @@ class Program:
         target: A target's name or device; None for a QNode's own device.
         shots: A number, None for exact results, "keep" for a QNode's own shots.
         diff_method: PennyLane's name; "best" keeps a QNode's own.
+        options: What targets that understand it are told.
 
     Raises:
         TargetError: The target is unknown or cannot run what is asked of it.
@@ -76,8 +53,9 @@ class Program:
     source: Any
     input_names: tuple[str, ...]
     target: Target | None
-    shots: Shots = field(converter=_as_shots)
+    shots: Shots = field(converter=as_shots)
     diff_method: str = field(default="best")
+    options: TargetOptions = field(factory=TargetOptions)
 
     def __attrs_post_init__(self) -> None:
         _ = self.qnode  # so that a target that cannot serve is refused here
@@ -85,11 +63,10 @@ class Program:
     @cached_property
     def qnode(self) -> Any:
         """The PennyLane QNode that runs."""
+        how = (self.shots, self.diff_method, self.options)
         if isinstance(self.source, Circuit):
-            return _circuit_qnode(
-                self.source, self.target or "auto", self.shots, self.diff_method
-            )
-        return _moved_qnode(self.source, self.target, self.shots, self.diff_method)
+            return circuit_qnode(self.source, self.target or "auto", *how)
+        return moved_qnode(self.source, self.target, *how)
 
     @property
     def num_shots(self) -> int | None:
@@ -97,23 +74,35 @@ class Program:
         shots: int | None = self.qnode.shots.total_shots
         return shots
 
-    def moved(self, target: Target | None, shots: Shots) -> Program:
+    def moved(
+        self,
+        target: Target | None,
+        shots: Shots,
+        diff_method: str = "keep",
+        **options: Any,
+    ) -> Program:
         """The same program on another target.
 
         Args:
             target: A target's name or device; None keeps the present one.
             shots: A number, None for exact results, or "keep".
+            diff_method: PennyLane's name, "best" or "keep".
+            **options: Those of `TargetOptions`; "keep" for the present one.
 
         Returns:
             A new program.
 
         Raises:
             TargetError: The target is unknown or cannot run what is asked of it.
+            ArgumentError: A value cannot be used there.
+            ArgumentTypeError: A value has a type that cannot be used.
         """
         return evolve(
             self,
             target=self.target if target is None else target,
             shots=self.shots if shots == "keep" else shots,
+            diff_method=self.diff_method if diff_method == "keep" else diff_method,
+            options=self.options.changed(**options),
         )
 
     def arguments(
@@ -160,6 +149,32 @@ class Program:
             result = qnode(**arguments)
         return as_tensor(result, rows)
 
+    def with_errors(
+        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """Runs all rows at once, and tells how sure the results are.
+
+        Args:
+            inputs: For each input name a tensor (rows, features), or (features,).
+            weights: The trained tensors by name, of the inputs' dtype.
+            rows: Number of rows; None where the inputs have no rows dimension.
+
+        Returns:
+            Values and standard errors, as `__call__` gives values, without gradients.
+
+        Raises:
+            ArgumentTypeError: The target cannot tell the errors of this readout.
+        """
+        with torch.no_grad():
+            if is_qiskit(self.qnode.device):
+                arguments = self.arguments(inputs, weights)
+                values, errors = device_errors(self.qnode, arguments)
+                if isinstance(self.source, Circuit):  # one observable is a list of one
+                    values, errors = [values], [errors]
+                return as_tensor(values, rows), as_tensor(errors, rows)
+            result = self(inputs, weights, rows)
+            return result, word_errors(result, self.source, self.num_shots)
+
     @cached_property
     def _runner(self) -> CircuitRunner | None:
         """What runs the circuit without PennyLane on the way; None where none can."""
@@ -179,6 +194,8 @@ class Program:
     def _needs_single_rows(
         self, inputs: Sequence[Tensor], arguments: Mapping[str, Any], rows: int
     ) -> bool:
+        if is_qiskit(self.qnode.device) and self.qnode.diff_method == "best":
+            return False
         if not takes_batches(self.qnode.device):
             return True
         if rows == 1 and self.num_shots is not None:
@@ -207,88 +224,10 @@ class Program:
         if not isinstance(source, Circuit):
             source = QNodeReference.find(source)
         rest = (self.input_names, self.target, self.shots, self.diff_method)
-        return _restored, (source, *rest)
+        return _restored, (source, *rest, self.options)
 
 
 def _restored(source: Any, *rest: Any) -> Program:
     if isinstance(source, QNodeReference):
         source = source.load()
     return Program(source, *rest)
-
-
-def _circuit_qnode(
-    circuit: Circuit, target: Target, shots: Shots, diff_method: str
-) -> Any:
-    device = make_device(target, circuit.wires)
-    count = None if shots == "keep" else shots
-    if isinstance(circuit.readout, State):
-        _check_state(circuit, device, count)
-    if isinstance(circuit.readout, Samples) and count is None:
-        raise TargetError(
-            "shots: samples need a number of shots, got None; pass shots=1000, say"
-        )
-    options: dict[str, Any] = {}
-    if (
-        has_fast_adjoint(device)
-        and count is None
-        and diff_method in ("best", "adjoint")
-        and isinstance(circuit.readout, Expectation)
-    ):
-        diff_method, options = "adjoint", {"device_vjp": True}
-    try:
-        return qml.QNode(
-            circuit,
-            device,
-            interface="torch",
-            diff_method=diff_method,
-            shots=count,
-            **options,
-        )
-    except (qml.exceptions.QuantumFunctionError, ValueError) as error:
-        raise _wrong_method(diff_method, device, error) from error
-
-
-def _check_state(circuit: Circuit, device: Any, count: int | None) -> None:
-    if count is not None or not has_state_vector(device):
-        raise TargetError(
-            f"target: the state is known only to a state vector simulator without "
-            f"shots, got {device.name} with shots={count}; read out expectation values "
-            "or probabilities instead"
-        )
-    if device.wires is not None and tuple(device.wires) != circuit.wires:
-        # PennyLane gives the state of the device's wires in the device's order.
-        raise TargetError(
-            f"target: the state is that of the wires {list(circuit.wires)} in this "
-            f"order, but {device.name} has {list(device.wires)}; make the device with "
-            "the circuit's wires, or give the target by its name"
-        )
-
-
-def _wrong_method(diff_method: Any, device: Any, error: Exception) -> ArgumentError:
-    return ArgumentError(
-        f"diff_method: {diff_method!r} does not go with {device.name}: {error}"
-    )
-
-
-def _moved_qnode(
-    qnode: Any, target: Target | None, shots: Shots, diff_method: str
-) -> Any:
-    changes: dict[str, Any] = {}
-    if diff_method != "best":
-        changes["diff_method"] = diff_method
-    if target is not None:
-        changes["device"] = make_device(target, qnode.device.wires or None)
-        # A method named for the old device, adjoint say, may not exist on the new one.
-        changes.setdefault("diff_method", "best")
-        changes["device_vjp"] = False
-    kept = qnode.shots
-    if changes:
-        device = changes.get("device", qnode.device)
-        try:
-            # PennyLane warns where the new device does not carry the QNode's shots.
-            qnode = qml.set_shots(qnode, kept).update(**changes)
-        except (qml.exceptions.QuantumFunctionError, ValueError) as error:
-            raise _wrong_method(changes["diff_method"], device, error) from error
-    if shots != "keep":
-        qnode = qml.set_shots(qnode, shots)
-    return qnode

@@ -15,6 +15,7 @@ One's own script needs a few lines:
 `train` does the whole comparison that `qml-qdl train` does.
 """
 
+from qml_qdl.training.costs import Estimate, estimate
 from qml_qdl.training.evaluation import Evaluation, evaluate
 from qml_qdl.training.experiment import begin, carry_on, train
 from qml_qdl.training.fitting import Fit, accuracy, count_parameters, fit, predict
@@ -30,6 +31,7 @@ from qml_qdl.training.run import Run
 
 __all__ = [
     "DataOptions",
+    "Estimate",
     "Evaluation",
     "Fit",
     "ModelOptions",
@@ -42,6 +44,7 @@ __all__ = [
     "begin",
     "carry_on",
     "count_parameters",
+    "estimate",
     "evaluate",
     "fit",
     "fit_rivals",

@@ -9,13 +9,13 @@ from typing import Literal
 from attrs import asdict, frozen
 from lightning.pytorch import seed_everything
 
-from qml_qdl.circuits.errors import ArgumentError, RunError
+from qml_qdl.circuits.errors import ArgumentError, BudgetError, RunError
 from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.data.dataset import stratified_rows
-from qml_qdl.nn import set_target
 from qml_qdl.training.building import build_quantum, build_twin, split_data
 from qml_qdl.training.checkpoints import load_weights
 from qml_qdl.training.fitting import predict
+from qml_qdl.training.moving import STEP, JobTask, move, with_limit
 from qml_qdl.training.run import Kind, Run, read_json, write_json
 
 EVALUATIONS = "evaluations.json"
@@ -37,6 +37,7 @@ class Evaluation:
         trained_accuracy: Accuracy on the same rows at the end of training.
         agreement: Share of the rows with the same class as at the end of training.
         seconds: Wall-clock seconds.
+        qpu_seconds: What the service counts for the jobs; None where nothing was sent.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Evaluation:
     trained_accuracy: float
     agreement: float
     seconds: float
+    qpu_seconds: float | None = None
 
 
 def evaluate(
@@ -62,6 +64,10 @@ def evaluate(
     kind: Kind = "quantum",
     batch_size: int = 256,
     draw_seed: int = 0,
+    resilience_level: int | None = None,
+    account: str | None = None,
+    max_qpu_seconds: float | None = None,
+    detach: bool = False,
 ) -> Evaluation:
     """Runs the best weights of a run on a target and counts what is right.
 
@@ -75,12 +81,23 @@ def evaluate(
         batch_size: Test rows per call of the model, so per job on a machine.
         draw_seed: Fixes which rows `limit` takes, and the shots of a simulator: the
             same seed repeats both, another one draws both anew.
+        resilience_level: On "ibm:...": 0, 1 or 2 has IBM's estimator mitigate errors.
+        account: The name of the IBM account; None for the default one.
+        max_qpu_seconds: A job that would take more is refused; None for 60.
+        detach: Sends the jobs and raises `Detached` instead of waiting for them.
+
+    Where circuits are jobs of a service, the run's journal knows them: an evaluation
+    that was interrupted, or detached, goes on when it is asked for again, and pays
+    nothing twice.
 
     Returns:
         The accuracy, which is also added to `evaluations.json` in the run's folder.
 
     Raises:
         ArgumentError: An argument does not fit the run.
+        BudgetError: A job would take too many QPU seconds.
+        Detached: Jobs were sent, and `detach` was asked for.
+        JobError: A job failed or was cancelled.
         RunError: The training has not finished, or a file is damaged.
         TargetError: The target is unknown or cannot run the circuit.
     """
@@ -111,10 +128,34 @@ def evaluate(
     load_weights(model, run.checkpoint(kind, seed))
     # Simulators take their seed from the global generator when they are made.
     seed_everything(draw_seed, verbose=False)
-    if moves:
-        set_target(model, target, shots=shots)
+    if moves or resilience_level is not None or account is not None:
+        move(model, target, shots, resilience_level, account)
+    asked = {
+        "target": target,
+        "shots": shots,
+        "limit": limit,
+        "seed": seed,
+        "kind": kind,
+        "batch_size": batch_size,
+        "draw_seed": draw_seed,
+        "resilience_level": resilience_level,
+        "account": account,
+    }
+    task = JobTask.begin(run, model, asked, max_qpu_seconds)
+    if detach and task is None:
+        raise ArgumentError(
+            f"detach: only jobs of a machine can run while nobody waits, got target="
+            f"{target!r}; leave it out, or use 'ibm:...'"
+        )
     start = time.perf_counter()
-    predictions = predict(model, test, batch_size=batch_size)
+    try:
+        if task is not None and detach:
+            task.send(model, test, batch_size)
+        predictions = predict(model, test, batch_size=batch_size, step=STEP)
+    except BudgetError as error:
+        if task is not None:
+            task.end_if_unsent()
+        raise with_limit(error, test, batch_size) from error
     seconds = time.perf_counter() - start
     before = trained.predictions[chosen]
     right = int((predictions == test.labels).sum())
@@ -131,11 +172,23 @@ def evaluate(
         trained_accuracy=float((before == test.labels).mean()),
         agreement=float((before == predictions).mean()),
         seconds=seconds,
+        qpu_seconds=None if task is None else task.qpu_seconds(),
     )
+    _keep(run, result, task)
+    return result
+
+
+def _keep(run: Run, result: Evaluation, task: JobTask | None) -> None:
     path = run.folder / EVALUATIONS
     earlier = read_json(path)["evaluations"] if path.exists() else []
-    write_json(path, {"evaluations": [*earlier, asdict(result)]})
-    return result
+    entry = asdict(result)
+    if task is not None:
+        # A process killed after it wrote, and before it ended the task, comes again.
+        entry["jobs"] = task.name
+        earlier = [each for each in earlier if each.get("jobs") != task.name]
+    write_json(path, {"evaluations": [*earlier, entry]})
+    if task is not None:
+        task.end()
 
 
 def wilson_interval(right: int, rows: int) -> tuple[float, float]:

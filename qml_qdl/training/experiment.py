@@ -133,6 +133,7 @@ def _fit_one(run: Run, split: Split, kind: Kind, seed: int, progress: bool) -> F
         folder=run.fit_folder(kind, seed),
         resume=True,
         progress=progress,
+        journal=run.journal,
     )
 
 

@@ -20,6 +20,7 @@ from qml_qdl.circuits.errors import RunError
 from qml_qdl.data.dataset import Dataset, Integers
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.parts import Split
+from qml_qdl.nn.jobs import begin_step, record_jobs
 from qml_qdl.training.checkpoints import (
     AtomicCheckpointIO,
     ExactResume,
@@ -27,6 +28,7 @@ from qml_qdl.training.checkpoints import (
     read_checkpoint,
 )
 from qml_qdl.training.classifier import Classifier
+from qml_qdl.training.jobs import JOURNAL, JobSteps
 from qml_qdl.training.options import TrainingOptions
 from qml_qdl.training.recorder import BEST, LAST, Recorder
 
@@ -66,6 +68,7 @@ def fit(
     folder: str | Path | None = None,
     resume: bool = False,
     progress: bool = False,
+    journal: str | Path | None = None,
 ) -> Fit:
     """Trains a model; it ends with the weights of its best epoch.
 
@@ -79,6 +82,8 @@ def fit(
         resume: Continues a training that the folder holds, exactly where its last
             checkpoint left it; a folder without one begins anew.
         progress: Whether a progress bar is shown.
+        journal: The journal of a target's jobs, where several trainings share one:
+            this one is known in it by its folder's name. None for one in the folder.
 
     Returns:
         Accuracies, parameters, seconds and the history.
@@ -107,6 +112,10 @@ def fit(
             f"folder: {folder} holds a training already; pass resume=True to continue "
             "it, or another folder"
         )
+    if journal is None:
+        record_jobs(model, folder / JOURNAL, "training")
+    else:
+        record_jobs(model, journal, folder.name)
     return _fit(model, split, options, seed, folder, progress, True)
 
 
@@ -130,7 +139,12 @@ def _fit(
             max_epochs=options.epochs,
             accelerator=options.accelerator,
             devices=1,
-            callbacks=[ExactResume(loader), *_callbacks(options, progress), recorder],
+            callbacks=[
+                ExactResume(loader),
+                JobSteps(model),
+                *_callbacks(options, progress),
+                recorder,
+            ],
             plugins=[AtomicCheckpointIO()],
             logger=_tensorboard(folder, step) if log else False,
             log_every_n_steps=1,
@@ -155,7 +169,7 @@ def _fit(
             raise
     recorder.write_metrics()
     load_weights(model, folder / BEST)
-    predictions = predict(model, split.test, batch_size=options.batch_size)
+    predictions = predict(model, split.test, batch_size=options.batch_size, step="test")
     return Fit(
         epochs=len(recorder.history),
         best_epoch=int(recorder.best["epoch"]),
@@ -183,7 +197,12 @@ def _tensorboard(folder: Path, step: int | None) -> TensorBoardLogger:
 
 
 def predict(
-    model: torch.nn.Module, dataset: Dataset, *, batch_size: int = 64
+    model: torch.nn.Module,
+    dataset: Dataset,
+    *,
+    batch_size: int = 64,
+    step: str | None = None,
+    first: int = 0,
 ) -> Integers:
     """Returns the class that a model gives to each row.
 
@@ -191,6 +210,9 @@ def predict(
         model: Maps inputs (rows, …) to logits (rows, classes).
         dataset: The rows.
         batch_size: Rows per call of the model.
+        step: A name for this prediction in the run that the model's jobs belong to (see
+            `qml_qdl.nn.record_jobs`); None if they belong to the present step.
+        first: Number of the first batch in that name.
 
     Returns:
         Class indices (rows,).
@@ -199,8 +221,12 @@ def predict(
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
+    parts = []
     with torch.no_grad():
-        parts = [model(inputs.to(device)).argmax(dim=-1).cpu() for inputs, _ in loader]
+        for number, (inputs, _) in enumerate(loader, first):
+            if step is not None:
+                begin_step(model, f"{step}-{number}")
+            parts.append(model(inputs.to(device)).argmax(dim=-1).cpu())
     model.train(was_training)
     return np.asarray(torch.cat(parts).numpy(), dtype=np.int64)
 

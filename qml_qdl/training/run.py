@@ -16,6 +16,7 @@ from qml_qdl.data.dataset import Dataset
 from qml_qdl.training.building import load_data
 from qml_qdl.training.checkpoints import write_atomically
 from qml_qdl.training.fitting import Fit
+from qml_qdl.training.jobs import JOURNAL
 from qml_qdl.training.options import RunOptions
 from qml_qdl.training.recorder import BEST
 
@@ -161,6 +162,11 @@ class Run:
     def checkpoint(self, kind: Kind, seed: int) -> Path:
         """Returns the path of the best weights of one training."""
         return self.fit_folder(kind, seed) / BEST
+
+    @property
+    def journal(self) -> Path:
+        """The path of the journal of jobs; there once a job was sent."""
+        return self.folder / JOURNAL
 
     def write_fit(self, kind: Kind, seed: int, fit: Fit) -> None:
         """Keeps what a training reached; it counts as finished from now on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -146,14 +147,86 @@ class TensorCircuit(Peer):
         self._ready(self._step(*self._arguments))
 
 
+class _DeepQuantum(nn.Module):
+    def __init__(self, workload: Workload) -> None:
+        super().__init__()
+        wires = workload.wires
+        axes = ("rz", "ry", "rz")
+        self.circuit = import_module("deepquantum").QubitCircuit(wires)
+        for block in workload.weights():
+            for wire in range(wires):
+                self.circuit.ry(wire, encode=True)
+            for layer, angles in enumerate(block):
+                for wire in range(wires):
+                    for axis, angle in zip(axes, angles[wire], strict=True):
+                        getattr(self.circuit, axis)(wire)
+                        self.circuit.operators[-1].theta.data.copy_(angle)
+                reach = layer % (wires - 1) + 1
+                for wire in range(wires):
+                    self.circuit.cnot(wire, (wire + reach) % wires)
+        for wire in range(wires):
+            self.circuit.observable(wire)
+        self._uploads = workload.uploads
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.circuit(inputs.repeat(1, self._uploads))
+        return self.circuit.expectation()
+
+
+class _PyQTorch(nn.Module):
+    def __init__(self, workload: Workload) -> None:
+        super().__init__()
+        pyqtorch = import_module("pyqtorch")
+        wires = workload.wires
+        self.weights = nn.Parameter(workload.weights().reshape(-1))
+        names = (f"w{number}" for number in range(self.weights.numel()))
+        axes = (pyqtorch.RZ, pyqtorch.RY, pyqtorch.RZ)
+        gates: list[Any] = []
+        for _ in range(workload.uploads):
+            gates += [pyqtorch.RY(wire, f"x{wire}") for wire in range(wires)]
+            for layer in range(workload.layers):
+                gates += [
+                    pyqtorch.Merge([axis(wire, next(names)) for axis in axes])
+                    for wire in range(wires)
+                ]
+                reach = layer % (wires - 1) + 1
+                gates += [pyqtorch.CNOT(w, (w + reach) % wires) for w in range(wires)]
+        self.circuit = pyqtorch.QuantumCircuit(wires, gates).to(torch.complex64)
+        self.observables = nn.ModuleList(pyqtorch.Z(w) for w in range(wires))
+        self.observables.to(torch.complex64)
+        self._product = pyqtorch.inner_prod
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        values = {f"x{wire}": x for wire, x in enumerate(inputs.unbind(1))}
+        values |= {f"w{number}": w for number, w in enumerate(self.weights.unbind())}
+        state = self.circuit(self.circuit.init_state(len(inputs)), values)
+        means = [self._product(state, z(state)).real for z in self.observables]
+        return torch.stack(means, dim=1)
+
+
+def deep_quantum(workload: Workload) -> TorchPeer:
+    """DeepQuantum's circuit, its rows by vmap."""
+    return TorchPeer(_DeepQuantum(workload), workload.inputs())
+
+
+def py_q_torch(workload: Workload) -> TorchPeer:
+    """pyqtorch's circuit, each wire's rotations merged, gradients by autograd."""
+    return TorchPeer(_PyQTorch(workload), workload.inputs())
+
+
 PEERS: dict[str, Callable[[Workload], Peer]] = {
     "qml-qdl": ours,
     "default.qubit": default_qubit,
     "lightning.qubit": lightning_qubit,
     "qml-qdl, stock QNode": stock_qnode,
 }
-if find_spec("tensorcircuit") is not None:
-    PEERS["TensorCircuit-NG, JAX jit"] = TensorCircuit
+OPTIONAL: dict[str, tuple[str, Callable[[Workload], Peer]]] = {
+    "tensorcircuit": ("TensorCircuit-NG, JAX jit", TensorCircuit),
+    "deepquantum": ("DeepQuantum", deep_quantum),
+    "pyqtorch": ("pyqtorch", py_q_torch),
+}
+"""By the module they need."""
+PEERS.update(peer for module, peer in OPTIONAL.items() if find_spec(module) is not None)
 
 TOO_SLOW = {
     ("A", "lightning.qubit"),
@@ -162,6 +235,8 @@ TOO_SLOW = {
     ("C", "TensorCircuit-NG, JAX jit"),
     ("D", "TensorCircuit-NG, JAX jit"),
     ("E", "TensorCircuit-NG, JAX jit"),
+    ("E", "DeepQuantum"),
+    ("E", "pyqtorch"),
 }
 """Not run: thousands of circuits one after the other, 20 wires kept for the way back,
 minutes of compilation."""

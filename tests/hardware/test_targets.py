@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import pennylane as qml
@@ -21,12 +23,16 @@ from qml_qdl.circuits import (
 from qml_qdl.circuits.errors import ArgumentTypeError, QdlError, TargetError
 from qml_qdl.hardware import available_targets, make_device
 from qml_qdl.hardware.targets import (
+    QISKIT_TARGETS,
     STATE_VECTOR_DEVICES,
     choose_target,
     direct_runner,
     has_fast_adjoint,
     has_state_vector,
+    is_qiskit,
+    is_qiskit_name,
     takes_batches,
+    with_gradient_options,
 )
 
 U = StronglyEntangling(2) @ AngleEncoding(2)
@@ -35,8 +41,10 @@ U = StronglyEntangling(2) @ AngleEncoding(2)
 def test_all_installed_devices_are_available() -> None:
     targets = available_targets()
     assert targets[0] == "auto"
-    assert set(targets[1:]) == set(qml.plugin_devices)
-    assert list(targets[1:]) == sorted(targets[1:])
+    others = targets[1 + len(QISKIT_TARGETS) :]
+    assert targets[1 : 1 + len(QISKIT_TARGETS)] == QISKIT_TARGETS
+    assert set(others) == set(qml.plugin_devices)
+    assert list(others) == sorted(others)
     assert {"default.qubit", "default.mixed", "lightning.qubit"} <= set(targets)
 
 
@@ -161,6 +169,44 @@ def test_what_devices_can() -> None:
     assert takes_batches(qubit)
     assert not takes_batches(lightning)
     assert takes_batches(mixed)
+
+
+@pytest.mark.parametrize(
+    ("name", "qiskit"),
+    [
+        ("aer", True),
+        ("aer:fake_torino", True),
+        ("fake_torino", True),
+        ("ibm:ibm_torino", True),
+        ("ibm:least_busy", True),
+        ("ibm_torino", True),  # its own error knows better
+        ("qdl.qiskit", False),
+        ("auto", False),
+        ("aerial", False),
+    ],
+)
+def test_names_of_qiskit_backends(name: str, qiskit: bool) -> None:
+    assert is_qiskit_name(name) == qiskit
+
+
+def test_qiskit_devices() -> None:
+    device = make_device("aer", ["b", "a"])
+    assert is_qiskit(device)
+    assert device.wires == qml.wires.Wires(["b", "a"])
+    assert is_qiskit(make_device("qdl.qiskit", range(2)))
+    assert not is_qiskit(make_device("auto", range(2)))
+    assert with_gradient_options(device, gradient=None) is device
+    other = with_gradient_options(device, gradient="spsa", spsa_directions=3)
+    assert (other.options.gradient, other.options.spsa_directions) == ("spsa", 3)
+
+
+def test_qiskit_is_loaded_where_it_is_asked_for() -> None:
+    code = (
+        "import sys; from qml_qdl.hardware import make_device; import qml_qdl.nn;"
+        "assert 'qiskit' not in sys.modules; make_device('aer', range(2));"
+        "assert 'qiskit_ibm_runtime' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is particular to QuantumConv2d."""
+"""What is particular to quantum convolutions: patches, arguments, circuits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
+import qml_qdl.nn
 from qml_qdl.circuits import (
     AngleEncoding,
     Circuit,
     Expectation,
     Probabilities,
+    RandomLayers,
     Samples,
+    State,
     StronglyEntangling,
 )
 from qml_qdl.circuits.errors import (
@@ -31,7 +34,8 @@ from qml_qdl.circuits.errors import (
     QdlError,
     ShapeError,
 )
-from qml_qdl.nn import QuantumConv2d, set_target
+from qml_qdl.nn import QuantumConv1d, QuantumConv2d, QuantumConv3d, set_target
+from qml_qdl.nn.geometry import extract_patches
 
 PADDING_MODES = ["zeros", "reflect", "replicate", "circular"]
 
@@ -53,9 +57,10 @@ def pixel_reader(num_pixels: int, pixel: int) -> Circuit:
     return (rest @ encoding).with_readout(Expectation([qml.Z(0)]))
 
 
-def test_positional_arguments_are_torchs() -> None:
-    ours = inspect.signature(QuantumConv2d).parameters
-    theirs = inspect.signature(nn.Conv2d).parameters
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_positional_arguments_are_torchs(dims: int) -> None:
+    ours = inspect.signature(getattr(qml_qdl.nn, f"QuantumConv{dims}d")).parameters
+    theirs = inspect.signature(getattr(nn, f"Conv{dims}d")).parameters
     positional = [n for n, p in ours.items() if p.kind == p.POSITIONAL_OR_KEYWORD]
     assert positional == list(theirs)
     for name, parameter in theirs.items():
@@ -236,7 +241,29 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("changes", "text"),
         [
-            ({"groups": 2}, r"groups: only groups=1 is built so far, got 2; use one"),
+            ({"groups": 2}, r"groups: expected a divisor of in_channels=1, got 2; ch"),
+            (
+                {"in_channels": 3, "groups": 3},
+                r"groups: expected a divisor of out_channels=4, got 3; change groups",
+            ),
+            ({"groups": 0}, r"groups: expected at least 1, got 0"),
+            (
+                {"encoding": "basis"},
+                r"encoding: expected one of 'auto', .* got 'basis'",
+            ),
+            (
+                {"kernel_size": 1, "encoding": "amplitude"},
+                r"encoding: 'amplitude' of a single pixel is constant, .* use 'angle'",
+            ),
+            (
+                {"kernel_size": 5, "encoding": "angle"},
+                r"kernel_size: .* 25 pixels needs 25 wires, .*encoding='amplitude'",
+            ),
+            ({"circuit": []}, r"circuit: expected 4 features, .* outputs \[\]"),
+            (
+                {"circuit": [AngleEncoding(4), AngleEncoding(3)]},
+                r"circuit: expected 4 .* got \[4, 3\] features and outputs \[\(4,",
+            ),
             ({"in_channels": 0}, r"in_channels: expected at least 1, got 0"),
             ({"out_channels": 1.5}, r"out_channels: expected a whole number, got 1.5"),
             ({"kernel_size": 0}, r"kernel_size: expected a whole number from 1 up"),
@@ -354,3 +381,257 @@ class TestModule:
         assert {x.target for x in conv.quantum_layers()} == {"default.qubit"}
         twin = pickle.loads(pickle.dumps(conv))
         assert torch.equal(twin(images(1, 1, 3, 3)), conv(images(1, 1, 3, 3)))
+
+    @pytest.mark.parametrize(
+        ("options", "part"),
+        [
+            ({"in_channels": 2, "groups": 2}, "groups=2"),
+            ({"flip": True}, "flip=True"),
+            ({"per_channel": True}, "per_channel=True"),
+            ({"trainable": False}, "trainable=False"),
+        ],
+        ids=str,
+    )
+    def test_repr_of_options(self, options: dict[str, Any], part: str) -> None:
+        given = {"in_channels": 1, "out_channels": 2, "kernel_size": 2} | options
+        assert part in make(**given).extra_repr()
+        assert part.split("=")[0] not in make(1, 2, 2).extra_repr()
+
+
+def linear(kind: Any, *arguments: Any, **options: Any) -> Any:
+    options["generator"] = torch.Generator().manual_seed(3)
+    return kind(*arguments, encoding="linear", dtype=torch.float64, **options)
+
+
+def classical_weights(conv: Any) -> Tensor:
+    """cos θ of a layer with linear circuits, in the shape of torch's weights."""
+    channels = conv.in_channels // conv.groups
+    outputs = conv.out_channels // conv.groups
+    angles = torch.stack([layer.weights_0 for layer in conv.kernels])
+    if conv.per_channel:
+        angles = angles.reshape(conv.groups, channels, outputs, -1).transpose(1, 2)
+    shape = (conv.out_channels, channels, *conv.kernel_size)
+    return angles.cos().reshape(shape).detach()
+
+
+LINEAR = [
+    pytest.param(QuantumConv1d, (1, 1, 3), (7,), {}, id="1d"),
+    pytest.param(
+        QuantumConv1d,
+        (2, 4, 2, 2, 1, 2, 2, False, "circular"),
+        (6,),
+        {},
+        id="1d-positional",
+    ),
+    pytest.param(QuantumConv2d, (1, 2, 2), (4, 5), {}, id="2d"),
+    pytest.param(
+        QuantumConv2d, (2, 1, (2, 3), 1, "same"), (4, 3), {}, id="2d-same-channels"
+    ),
+    pytest.param(
+        QuantumConv2d,
+        (4, 2, 2),
+        (3, 3),
+        {"groups": 2, "stride": (1, 2), "padding": (1, 0)},
+        id="2d-groups",
+    ),
+    pytest.param(
+        QuantumConv2d,
+        (4, 4, (1, 2)),
+        (3, 3),
+        {"groups": 2, "per_channel": True, "padding_mode": "reflect", "padding": 1},
+        id="2d-groups-per-channel",
+    ),
+    pytest.param(
+        QuantumConv2d, (3, 3, 2), (3, 3), {"groups": 3}, id="2d-one-channel-a-group"
+    ),
+    pytest.param(QuantumConv3d, (1, 1, 2), (3, 2, 4), {}, id="3d"),
+    pytest.param(
+        QuantumConv3d,
+        (2, 2, (1, 2, 2), (2, 1, 1), (0, 1, 2), (1, 1, 3)),
+        (3, 3, 4),
+        {"padding_mode": "replicate"},
+        id="3d-options",
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("flip", [False, True], ids=["as-torch", "flipped"])
+@pytest.mark.parametrize(("kind", "arguments", "size", "options"), LINEAR)
+def test_the_linear_kernel_is_torchs_convolution(
+    kind: Any,
+    arguments: tuple[Any, ...],
+    size: tuple[int, ...],
+    options: dict[str, Any],
+    flip: bool,
+) -> None:
+    ours = linear(kind, *arguments, flip=flip, **options)
+    rest = {name: value for name, value in options.items() if name != "per_channel"}
+    theirs = getattr(nn, kind.__name__.removeprefix("Quantum"))(
+        *arguments, dtype=torch.float64, **rest
+    )
+    weights = classical_weights(ours)
+    with torch.no_grad():
+        theirs.weight.copy_(weights.flip(list(range(2, weights.ndim))))
+        if not flip:
+            theirs.weight.copy_(weights)
+        if ours.bias is not None:
+            ours.bias += 0.5 * torch.arange(ours.out_channels)
+            theirs.bias.copy_(ours.bias)
+    x = 2 * images(2, ours.in_channels, *size) - 1
+    torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-12)
+    torch.testing.assert_close(ours(x[0]), theirs(x[0]), rtol=0, atol=1e-12)
+    assert ours.output_size(size) == tuple(theirs(x).shape[2:])
+    single = ours.float()(x.float())
+    rounding = 1e-6 * ours.num_pixels
+    torch.testing.assert_close(single.double(), theirs(x), rtol=0, atol=rounding)
+
+
+def test_the_linear_kernel_has_the_gradients_of_torchs() -> None:
+    conv = linear(QuantumConv2d, 2, 2, (1, 2))
+    x = (2 * images(2, 2, 2, 3) - 1).requires_grad_()
+    conv(x).square().sum().backward()
+    (found,) = (x.grad,)
+    x.grad = None
+    functional.conv2d(x, classical_weights(conv)).square().sum().backward()
+    torch.testing.assert_close(found, x.grad)
+    assert all(layer.weights_0.grad.abs().max() > 1e-3 for layer in conv.kernels)
+
+
+class TestOrderOfPixels:
+    """Feature f of a patch is channel f // k², row and column within it last."""
+
+    def wires_of(self, circuit: Any) -> dict[Any, list[float]]:
+        pixels = torch.arange(1.0, circuit.num_inputs + 1) / 100
+        tape = qml.tape.make_qscript(circuit)(
+            pixels, {n: torch.zeros(s) for n, s in circuit.weight_shapes.items()}
+        )
+        turned: dict[Any, list[float]] = {}
+        for template in tape.operations:
+            if template.name == "AngleEmbedding":
+                for turn in template.decomposition():
+                    (wire,) = turn.wires
+                    turned.setdefault(wire, []).append(float(turn.data[0]))
+        return turned
+
+    @pytest.mark.parametrize(("encoding", "times"), [("angle", 1), ("reupload", 3)])
+    def test_each_pixel_turns_its_wire(self, encoding: str, times: int) -> None:
+        (layer,) = make(2, 1, (1, 2), encoding=encoding, layers=3).quantum_layers()
+        for wire, angles in self.wires_of(layer.circuit).items():
+            assert angles == pytest.approx([math.pi * (wire + 1) / 100] * times)
+
+    def test_each_pixel_is_an_amplitude(self) -> None:
+        (layer,) = make(1, 1, (2, 3), encoding="amplitude").quantum_layers()
+        (first, *_) = layer.circuit.blocks
+        state = qml.QNode(
+            Circuit([first], readout=State()), qml.device("default.qubit", wires=3)
+        )
+        pixels = torch.arange(1.0, 7.0).double()
+        expected = torch.cat([pixels / pixels.norm(), torch.zeros(2)])
+        torch.testing.assert_close(state(pixels).real, expected)
+
+    @pytest.mark.parametrize("flip", [False, True])
+    def test_in_a_volume(self, flip: bool) -> None:
+        x = torch.arange(2 * 3 * 2 * 4, dtype=torch.float64).reshape(1, 2, 3, 2, 4)
+        patches = extract_patches(x, (2, 1, 2), (1, 1, 2), (1, 1, 1), flip=flip)
+        assert patches.shape == (1, 2 * 2 * 2, 2, 4)
+        # The patch at depth 1, row 0, column 1 is the fifth of eight, but one.
+        for channel in range(2):
+            cut = x[0, channel, 1:3, 0:1, 1:4:2]
+            cut = cut.flip(0, 1, 2) if flip else cut
+            torch.testing.assert_close(patches[0, 5, channel], cut.flatten())
+
+    def test_patches_are_those_of_torchs_unfold(self) -> None:
+        x = images(2, 3, 7, 6)
+        found = extract_patches(x, (2, 3), (2, 1), (1, 2))
+        expected = functional.unfold(x, (2, 3), dilation=(2, 1), stride=(1, 2))
+        torch.testing.assert_close(found.flatten(2), expected.transpose(1, 2))
+
+
+class TestOptions:
+    def test_flipping_turns_the_patch_end_for_end(self) -> None:
+        conv = make(1, 4, (2, 3), encoding="angle", dtype=torch.float64)
+        flipped = make(1, 4, (2, 3), encoding="angle", dtype=torch.float64, flip=True)
+        flipped.load_state_dict(conv.state_dict())
+        x = images(1, 1, 2, 3)
+        torch.testing.assert_close(flipped(x), conv(x.flip(2, 3)))
+        assert not torch.allclose(flipped(x), conv(x))
+
+    def test_channels_of_their_own_are_added_up(self) -> None:
+        conv = make(3, 2, (1, 2), per_channel=True, dtype=torch.float64)
+        assert len(conv.kernels) == 3
+        assert {len(layer.circuit.wires) for layer in conv.kernels} == {2}
+        x = images(1, 3, 1, 2)
+        expected = sum(layer(x[0, c, 0]) for c, layer in enumerate(conv.kernels))
+        torch.testing.assert_close(conv(x)[0, :, 0, 0], expected)
+
+    def test_groups_do_not_mix(self) -> None:
+        conv = make(4, 6, (1, 2), groups=2, dtype=torch.float64)
+        x = images(1, 4, 1, 2)
+        before = conv(x)
+        x[:, 2:] += 0.3
+        after = conv(x)
+        torch.testing.assert_close(after[:, :3], before[:, :3])
+        assert (after[:, 3:] - before[:, 3:]).abs().min() > 1e-4
+
+    def test_several_circuits(self) -> None:
+        circuits = [
+            RandomLayers(4, rotations=6, seed=seed) @ AngleEncoding(4, scaling=math.pi)
+            for seed in range(2)
+        ]
+        conv = make(1, 8, 2, circuit=circuits, trainable=False)
+        assert [layer.circuit for layer in conv.kernels] == circuits
+        assert conv(images(2, 1, 3, 3)).shape == (2, 8, 2, 2)
+
+    def test_frozen_filters_stay(self) -> None:
+        torch.manual_seed(0)
+        conv = make(1, 4, 2, trainable=False)
+        model = nn.Sequential(conv, nn.Flatten(), nn.Linear(16, 2))
+        assert len([w for w in model.parameters() if w.requires_grad]) == 2
+        before = {name: w.clone() for name, w in conv.state_dict().items()}
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.1)
+        model(images(3, 1, 3, 3, dtype=torch.float32)).square().sum().backward()
+        optimiser.step()
+        torch.testing.assert_close(dict(conv.state_dict()), before)
+        first, second = make(1, 4, 2, trainable=False), make(1, 4, 2, trainable=False)
+        assert not torch.equal(first.kernels[0].weights_0, second.kernels[0].weights_0)
+        first.reset_parameters(torch.Generator().manual_seed(1))
+        assert not any(w.requires_grad for w in first.parameters())
+
+    def test_reuploading_has_weights_for_each_layer(self) -> None:
+        conv = make(1, 4, 2, encoding="reupload", layers=3)
+        shapes = [tuple(w.shape) for w in conv.kernels.parameters()]
+        assert shapes == [(1, 4, 3)] * 3
+
+    def test_amplitudes_take_few_wires(self) -> None:
+        conv = make(2, 3, 2, encoding="amplitude", dtype=torch.float64)
+        (layer,) = conv.quantum_layers()
+        assert len(layer.circuit.wires) == 3
+        # Amplitudes are normalised: a patch and its double are the same.
+        x = images(1, 2, 2, 2)
+        torch.testing.assert_close(conv(x), conv(2 * x))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "text"),
+    [
+        (QuantumConv1d, (1,), r"kernel_size=\(2,\) .* padded image \(1,\); add"),
+        (QuantumConv3d, (3, 1, 3), r"kernel_size=\(2, 2, 2\) .* image \(3, 1, 3\)"),
+    ],
+)
+def test_images_smaller_than_a_patch(
+    kind: Any, size: tuple[int, ...], text: str
+) -> None:
+    conv = kind(1, 1, 2, encoding="amplitude")
+    with pytest.raises(ShapeError, match=text):
+        conv(images(1, 1, *size))
+    with pytest.raises(ShapeError, match=r"images: expected \(rows, 1, "):
+        conv(images(*size))
+
+
+def test_sizes_for_each_direction() -> None:
+    assert QuantumConv1d(1, 1, (2,)).kernel_size == (2,)
+    with pytest.raises(ArgumentError, match=r"or one of them, got \(2, 2\)"):
+        QuantumConv1d(1, 1, (2, 2))
+    with pytest.raises(ArgumentError, match=r"or three of them, got \(2, 2\)"):
+        QuantumConv3d(1, 1, (2, 2))

@@ -30,7 +30,14 @@ from qml_qdl.circuits import (
     share,
 )
 from qml_qdl.circuits.errors import ArgumentTypeError, QdlError, ShapeError
-from qml_qdl.nn import QuantumConv2d, QuantumLayer, set_target
+from qml_qdl.nn import (
+    QuantumConv1d,
+    QuantumConv2d,
+    QuantumConv3d,
+    QuantumConvTranspose2d,
+    QuantumLayer,
+    set_target,
+)
 
 TWO = qml.device("default.qubit", wires=2)
 
@@ -79,10 +86,10 @@ def circuit_case(circuit: Any, features: int, *output: int, **options: Any) -> C
 
 
 def conv_case(
-    arguments: tuple[Any, ...], size: tuple[int, int], *output: int, **rest: Any
+    arguments: tuple[Any, ...], size: tuple[int, ...], *output: int, **rest: Any
 ) -> Case:
     runs = rest.pop("runs", 1)
-    kind: Any = QuantumConv2d
+    kind: Any = rest.pop("kind", QuantumConv2d)
 
     def make(**more: Any) -> nn.Module:
         layer: nn.Module = kind(*arguments, **rest, **more)
@@ -201,6 +208,30 @@ CASES = [
             circuit=reupload(SE1, ANGLES, layers=2),
         ),
         id="conv-circuit",
+    ),
+    pytest.param(
+        conv_case((1, 2, 2), (3,), 2, 2, kind=QuantumConv1d, flip=True), id="conv-1d"
+    ),
+    pytest.param(
+        conv_case((1, 1, (1, 2, 1)), (1, 3, 1), 1, 1, 2, 1, kind=QuantumConv3d),
+        id="conv-3d",
+    ),
+    pytest.param(
+        conv_case((2, 2, (1, 2)), (1, 3), 2, 1, 2, runs=2, groups=2), id="conv-groups"
+    ),
+    pytest.param(
+        conv_case((2, 1, (1, 2)), (1, 2), 1, 1, 1, runs=2, per_channel=True),
+        id="conv-per-channel",
+    ),
+    pytest.param(
+        conv_case(
+            (1, 1, (1, 2)), (1, 2), 1, 1, 1, encoding="linear", padding_mode="zeros"
+        ),
+        id="conv-linear",
+    ),
+    pytest.param(
+        conv_case((2, 1, (1, 2), (1, 2)), (1, 2), 1, 1, 4, kind=QuantumConvTranspose2d),
+        id="conv-transpose",
     ),
 ]
 

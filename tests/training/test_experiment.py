@@ -236,7 +236,7 @@ def test_the_rows_drawn_depend_on_the_seed_alone(
 ) -> None:
     seen: list[str] = []
 
-    def predict(model: object, dataset: object, *, batch_size: int) -> object:
+    def predict(model: object, dataset: object, **options: object) -> object:
         seen.append(dataset.fingerprint())  # type: ignore[attr-defined]
         return np.zeros(len(dataset), dtype=np.int64)  # type: ignore[arg-type]
 

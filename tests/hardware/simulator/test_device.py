@@ -443,3 +443,22 @@ def test_vjp_of_real_and_complex_results() -> None:
     np.testing.assert_allclose(results, [np.cos(0.15), -1j * np.sin(0.15)])
     expected = -np.sin(0.15) / 2 + np.cos(0.15)
     np.testing.assert_allclose(gradients[0], expected)
+
+
+@pytest.mark.parametrize("prepare", [qml.StatePrep, qml.AmplitudeEmbedding])
+@pytest.mark.parametrize("interface", ["torch", "numpy"])
+def test_no_rows_of_states(interface: str, prepare: Any) -> None:
+    @qml.qnode(qml.device("qdl.simulator", wires=3))
+    def node(vectors: Any) -> Any:
+        prepare(vectors, wires=[2, 0], normalize=True)
+        qml.CNOT([0, 1])
+        return qml.expval(qml.Z(1)), qml.probs(wires=[0, 2]), qml.state()
+
+    vectors: Any = np.zeros((0, 4))
+    if interface == "torch":
+        vectors = torch.zeros(0, 4, dtype=torch.float64, requires_grad=True)
+    results = node(vectors)
+    assert [tuple(result.shape) for result in results] == [(0,), (0, 4), (0, 8)]
+    if interface == "torch":
+        results[0].sum().backward()
+        assert vectors.grad.shape == (0, 4)

@@ -17,6 +17,7 @@ from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.program import Angles
 from qml_qdl.hardware.simulator.setting import Setting
+from qml_qdl.hardware.simulator.states import Pool
 
 CPU = torch.device("cpu")
 
@@ -163,3 +164,53 @@ def test_only_what_is_wanted_gets_a_gradient() -> None:
     state.abs().square()[:, 0].sum().backward()
     assert leaves[0].grad is not None
     assert all(leaf.grad is None for leaf in leaves[1:])
+
+
+@pytest.mark.parametrize("wires", [1, 3, 4])
+@pytest.mark.parametrize("length", range(1, 9))
+def test_chains_of_turns(length: int, wires: int) -> None:
+    axes = [qml.RX, qml.RY, qml.RZ, qml.PhaseShift]
+    found = []
+    for device in ("qdl.simulator", "default.qubit"):
+        generator = torch.Generator().manual_seed(length)
+        angles = torch.rand(length, wires, generator=generator, dtype=torch.float64)
+        angles = (6 * angles).requires_grad_()
+
+        @qml.qnode(qml.device(device, wires=wires))
+        def node(angles: Tensor) -> Any:
+            for wire in range(wires):
+                for index in range(length - wire % 2):
+                    axes[(index + wire) % 4](angles[index, wire], wire)
+                    qml.SX(wire)
+            return qml.state()
+
+        state = node(angles)
+        loss = (state * torch.arange(2**wires)).abs().sum()
+        found.append((state, *torch.autograd.grad(loss, angles)))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
+def test_memory_kept_between_runs_is_nobody_elses() -> None:
+    _, setting = SETTINGS["many rows"]
+    rows = Pool.LEAST // 2**5
+    operations: list[Any] = [qml.RY(np.linspace(0, 3, rows), w) for w in range(5)]
+    operations += [qml.RX(0.3 + w, w) for w in range(5)]
+    operations += [qml.CNOT([w, w + 1]) for w in range(4)]
+    run, leaves = compiled(operations, 5, rows, setting)
+    own = [leaf.requires_grad_() for leaf in leaves]
+    others = [(2 * leaf.detach()).requires_grad_() for leaf in leaves]
+    with torch.inference_mode():
+        run(True, *leaves)
+    state = run(True, *own)
+    loss = state.real[:, ::2].sum()
+    found = []
+    for _ in range(3):
+        gradients = torch.autograd.grad(loss, own, retain_graph=True)
+        found.append((state.detach().clone(), *gradients))
+        run(True, *others).real[:, ::2].sum().backward()
+    for later in found[1:]:
+        for one, other in zip(found[0], later, strict=True):
+            assert torch.equal(one, other)
+    assert sum(piece.nbytes for piece in Pool._kept) <= Pool.MOST_KEPT
+    assert not any(piece.is_inference() for piece in Pool._kept)

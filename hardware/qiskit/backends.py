@@ -1,0 +1,228 @@
+"""The executors that run circuits on backends, found by name or given as objects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qiskit.providers import BackendV2
+from qiskit.transpiler import PassManager
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel
+
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.hardware.qiskit.aer import METHODS, AerExecutor
+from qml_qdl.hardware.qiskit.backend_names import FORMS, parse_backend
+from qml_qdl.hardware.qiskit.backend_options import CACHE, Wanted
+from qml_qdl.hardware.qiskit.generic import GenericExecutor
+from qml_qdl.hardware.qiskit.noise import (
+    GivenNoise,
+    MachineNoise,
+    NoiseSource,
+    NoNoise,
+)
+from qml_qdl.hardware.qiskit.pubs import Executor
+
+
+def make_executor(
+    backend: str | BackendV2 | Executor,
+    *,
+    method: str | None = None,
+    noise_model: NoiseModel | None = None,
+    optimization_level: int | None = None,
+    seed_transpiler: int = 0,
+    initial_layout: Sequence[int] | None = None,
+    pass_manager: PassManager | None = None,
+    cache: str | Path | None = CACHE,
+    seed: int | np.random.Generator | None = None,
+    account: str | None = None,
+    session: bool = False,
+    resilience_level: int = 0,
+    journal: Any = None,
+    run: str | None = None,
+    max_qpu_seconds: float | None = None,
+) -> Executor:
+    """What runs circuits on a backend.
+
+    Simulations are neither written into a journal nor held to a budget.
+
+    Args:
+        backend: "aer", "aer:fake_torino" (or "fake_torino"), "aer:ibm_torino",
+            "ibm:ibm_torino", "ibm:least_busy", or a backend. An executor comes back as
+            it is, so that a device can be given `Mitigated(...)`.
+        method: Aer's method: "statevector", "density_matrix", "matrix_product_state" or
+            "stabilizer"; None chooses. Aer only.
+        noise_model: A noise model of Aer to use instead of the machine's. Aer only.
+        optimization_level: Qiskit's, 0 to 3; None for 3 on machines where not all
+            qubits are coupled; elsewhere gates are only translated.
+        seed_transpiler: Seed of the transpiler.
+        initial_layout: For each wire the machine's qubit on which it starts.
+        pass_manager: A pass manager to use instead of Qiskit's preset one.
+        cache: Folder where transpiled circuits are kept; "default" for the
+            environment's QML_QDL_CACHE or the platform's cache folder, None for memory
+            only. Those for Aer without a machine are kept in memory in any case.
+        seed: Seed of the shots of simulators; None for new ones each time.
+        account: Name of the saved IBM account; only where IBM is asked.
+        session: Whether IBM's jobs run in a session.
+        resilience_level: Error mitigation of IBM's estimator, 0, 1 or 2.
+        journal: The journal of IBM's jobs, or its file.
+        run: The run in the journal.
+        max_qpu_seconds: A job that would take more is refused; None for 60.
+
+    Returns:
+        The executor.
+
+    Raises:
+        ArgumentError: An option does not fit the backend.
+        ArgumentTypeError: The backend is neither a name nor a backend.
+        TargetError: There is no such backend.
+
+    Example:
+        >>> make_executor("aer", seed=1).name
+        'aer'
+    """
+    if method is not None and method not in METHODS:
+        raise ArgumentError(
+            f"method: expected one of {', '.join(METHODS)}, got {method!r}"
+        )
+    if noise_model is not None and not isinstance(noise_model, NoiseModel):
+        raise ArgumentTypeError(
+            f"noise_model: expected a qiskit_aer NoiseModel, got {noise_model!r}"
+        )
+    wanted = Wanted(
+        method=method,
+        noise_model=noise_model,
+        level=optimization_level,
+        seed_transpiler=seed_transpiler,
+        layout=initial_layout,
+        pass_manager=pass_manager,
+        folder=cache,
+        seed=seed,
+        account=account,
+        session=session,
+        resilience=resilience_level,
+        remote={
+            name: value
+            for name, value in {
+                "journal": journal,
+                "run": run,
+                "max_qpu_seconds": max_qpu_seconds,
+            }.items()
+            if value is not None
+        },
+    )
+    if isinstance(backend, Executor):
+        wanted.refuse_all()
+        return backend
+    if isinstance(backend, str):
+        return _by_name(backend, wanted)
+    if isinstance(backend, BackendV2):
+        return _by_object(backend, wanted)
+    raise ArgumentTypeError(f"backend: expected {FORMS}, got {backend!r}")
+
+
+def _by_name(backend: str, wanted: Wanted) -> Executor:
+    name = parse_backend(backend)
+    if name.place == "ibm":
+        wanted.refuse_aer(backend)
+        return _remote(backend, wanted)
+    if name.machine is None:
+        wanted.refuse_remote(backend)
+        simulator = _simulator(wanted.method, wanted.noise_model)
+        return _on_simulator(simulator, wanted, "aer")
+    stored = name.machine.startswith("fake_")
+    wanted.refuse_remote(backend, asks_ibm=not stored)
+    if stored:
+        from qml_qdl.hardware.qiskit.ibm_fakes import make_fake
+
+        machine = make_fake(name.machine)
+    else:
+        from qml_qdl.hardware.qiskit.ibm_machines import service_backend
+
+        machine = service_backend(name.machine, wanted.account)
+    return _simulated_machine(machine, wanted)
+
+
+def _by_object(backend: BackendV2, wanted: Wanted) -> Executor:
+    home = type(backend).__module__
+    if home == "qiskit_ibm_runtime.ibm_backend":
+        wanted.refuse_aer(backend.name)
+        return _remote(f"ibm:{backend.name}", wanted, backend)
+    wanted.refuse_remote(backend.name)
+    if isinstance(backend, AerSimulator):
+        return _on_simulator(backend, wanted, backend.name)
+    if home.startswith("qiskit_ibm_runtime.fake_provider"):
+        return _simulated_machine(backend, wanted)
+    wanted.refuse_aer(backend.name)
+    return GenericExecutor(backend, wanted.isa(backend), seed=wanted.seed)
+
+
+def _simulator(method: str | None, noise_model: NoiseModel | None) -> AerSimulator:
+    """Aer with as many threads as the environment allows."""
+    options = {"method": method, "noise_model": noise_model}
+    threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if threads.isdigit() and int(threads) > 0:
+        options["max_parallel_threads"] = int(threads)
+    given = {name: value for name, value in options.items() if value is not None}
+    return AerSimulator(**given)
+
+
+def _on_simulator(simulator: AerSimulator, wanted: Wanted, name: str) -> AerExecutor:
+    method = wanted.method
+    own = simulator.options.get("method")
+    if method is None and own in METHODS:
+        method = own
+    model = wanted.noise_model or simulator.options.get("noise_model")
+    noise: NoiseSource = NoNoise() if model is None else GivenNoise(model)
+    return AerExecutor(
+        simulator,
+        wanted.isa(simulator),
+        noise=noise,
+        method=method,
+        seed=wanted.seed,
+        name=name,
+    )
+
+
+def _simulated_machine(machine: BackendV2, wanted: Wanted) -> AerExecutor:
+    """A machine, simulated with its noise."""
+    if wanted.method == "stabilizer":
+        raise ArgumentError(
+            f"method: 'stabilizer' cannot run the noise of {machine.name}; use None, "
+            "'density_matrix' or 'statevector'"
+        )
+    model = wanted.noise_model
+    return AerExecutor(
+        _simulator(wanted.method, None),
+        wanted.isa(machine),
+        noise=MachineNoise(machine) if model is None else GivenNoise(model),
+        method=wanted.method,
+        seed=wanted.seed,
+        name=f"aer:{machine.name}",
+    )
+
+
+def _remote(name: str, wanted: Wanted, given: Any = None) -> Executor:
+    """A machine of IBM's; `given` is the user's object of it."""
+    from qml_qdl.hardware.qiskit.ibm import IBMClient
+    from qml_qdl.hardware.qiskit.remote import RemoteExecutor
+
+    client = IBMClient(name, wanted.account, session=wanted.session)
+    if given is not None:
+        # Ours is a connection of its own; it must be to the same purse.
+        ours, theirs = client.backend.service, given.service
+        if ours.active_instance() != theirs.active_instance():
+            raise TargetError(
+                f"backend: the {given.name} given belongs to another instance than "
+                f"that of account={wanted.account!r}; name the saved account that it "
+                "is reached with, account=..."
+            )
+    return RemoteExecutor(
+        client,
+        wanted.isa(client.backend),
+        resilience_level=wanted.resilience,
+        **wanted.remote,
+    )

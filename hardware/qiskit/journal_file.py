@@ -1,0 +1,289 @@
+"""The file of a journal: made whole, opened only when sound, changed in transactions.
+
+It is an SQLite file with a rollback journal, which unlike a write-ahead log also works
+on network file systems, and leaves one file. Every change is on the disk when its
+transaction returns; a process or a computer that stops at any point leaves the state
+before or after a transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from qml_qdl.circuits.errors import JournalError, JournalWriteError
+
+VERSION = 1
+_APPLICATION = 0x51444C4A  # "QDLJ"
+_HEADER = b"SQLite format 3\x00"
+_PATIENCE = 60.0
+_SYNCHRONOUS = "EXTRA"  # on the disk, with its folder, before a transaction returns
+_CIRCUMSTANCES = {  # all other failures mean that the file is not what was written
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+_CHECK = "PRAGMA integrity_check(1)"  # unlike quick_check it compares the indices too
+_TABLES = """
+CREATE TABLE calls (
+    id INTEGER PRIMARY KEY, run TEXT NOT NULL, layer TEXT NOT NULL, step TEXT NOT NULL,
+    call INTEGER NOT NULL, content TEXT NOT NULL, kind TEXT NOT NULL,
+    backend TEXT NOT NULL, account TEXT, rows INTEGER NOT NULL, shots INTEGER NOT NULL,
+    seconds REAL NOT NULL, created REAL NOT NULL, seal TEXT NOT NULL,
+    UNIQUE (run, layer, step, call)
+);
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY, call_id INTEGER NOT NULL REFERENCES calls (id),
+    part INTEGER NOT NULL, attempt INTEGER NOT NULL, pieces TEXT NOT NULL,
+    tag TEXT NOT NULL UNIQUE, state TEXT NOT NULL, job_id TEXT, reason TEXT,
+    owner TEXT, used REAL, changed REAL NOT NULL, seal TEXT NOT NULL,
+    UNIQUE (call_id, part, attempt)
+);
+CREATE TABLE tasks (
+    id INTEGER PRIMARY KEY, description TEXT NOT NULL, state TEXT NOT NULL,
+    created REAL NOT NULL, seal TEXT NOT NULL
+);
+CREATE TABLE arrays (name TEXT PRIMARY KEY, data BLOB NOT NULL, seal TEXT NOT NULL);
+"""
+
+
+class JournalFile:
+    """An SQLite file that is known to be a sound journal of this version.
+
+    Args:
+        path: The file, which is there.
+
+    Raises:
+        JournalError: It is damaged, of a newer version, or no journal; it is left as
+            it was.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._check_header()
+        with self.reading() as connection:
+            verdicts = [row[0] for row in connection.execute(_CHECK)]
+            if verdicts != ["ok"]:
+                raise self._damaged("; ".join(verdicts))
+
+    @classmethod
+    def make(cls, path: Path) -> None:
+        """Makes an empty journal, unless another process makes one at the same time.
+
+        Args:
+            path: Where to; the folder is made too.
+
+        Raises:
+            JournalWriteError: The disk is full or the folder cannot be written.
+        """
+        temporary: str | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(
+                dir=path.parent, prefix=f".{path.name}."
+            )
+            os.close(handle)
+            with closing(sqlite3.connect(temporary, isolation_level=None)) as fresh:
+                fresh.executescript(
+                    f"PRAGMA application_id = {_APPLICATION};"
+                    f"PRAGMA user_version = {VERSION}; BEGIN; {_TABLES} COMMIT;"
+                )
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            _move_unless_there(temporary, path)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalWriteError(
+                f"journal: {path} cannot be made ({error}); make room, or name another "
+                "place"
+            ) from error
+        finally:
+            if temporary is not None:
+                Path(temporary).unlink(missing_ok=True)
+
+    def _check_header(self) -> None:
+        try:
+            with self.path.open("rb") as file:
+                header = file.read(100)
+        except OSError as error:
+            raise JournalError(
+                f"journal: {self.path} cannot be read: {error}"
+            ) from error
+        number = [int.from_bytes(header[k : k + 4], "big") for k in (60, 68)]
+        if len(header) < 100 or header[:16] != _HEADER or number[1] != _APPLICATION:
+            raise JournalError(
+                f"journal: expected a journal of qml-qdl, got {self.path}, which is "
+                "damaged or something else; restore it, or name another place"
+            )
+        if number[0] > VERSION:
+            raise JournalError(
+                f"journal: {self.path} has version {number[0]}, this is for version "
+                f"{VERSION}; use the newer qml-qdl that wrote it"
+            )
+        if number[0] < 1 or header[18:20] != b"\x01\x01":
+            raise self._damaged("its header is not what was written")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one state of the journal.
+
+        Raises:
+            JournalError: The file is damaged.
+        """
+        mode = "rw" if os.access(self.path, os.W_OK) else "ro"
+        with self._connection(mode) as connection:
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of which no other process sees a part.
+
+        Raises:
+            JournalError: The file is damaged.
+            JournalWriteError: The disk is full or the file cannot be written; nothing
+                of the transaction was kept.
+        """
+        with self._connection("rw") as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _connection(self, mode: str) -> Iterator[sqlite3.Connection]:
+        # One for each transaction: they are cheap, and neither threads nor forked
+        # processes can share one.
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        try:
+            with closing(
+                sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+            ) as connection:
+                connection.row_factory = sqlite3.Row
+                connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS}")
+                connection.execute("PRAGMA foreign_keys = ON")
+                try:
+                    yield connection
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+        except UnicodeDecodeError as error:  # a name in the schema
+            raise self._damaged(str(error)) from error
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0)
+            short = code == sqlite3.SQLITE_IOERR_SHORT_READ
+            if short or code & 0xFF not in _CIRCUMSTANCES:
+                raise self._damaged(str(error)) from error
+            raise JournalWriteError(
+                f"journal: {self.path} cannot be used ({error}); make room, or let "
+                "other processes end, and run again: what was sent is not lost"
+            ) from error
+
+    def _damaged(self, how: str) -> JournalError:
+        return JournalError(
+            f"journal: {self.path} is damaged ({how}); restore it from a copy, or name "
+            "another place"
+        )
+
+    def insert(self, connection: sqlite3.Connection, table: str, **values: Any) -> int:
+        """Adds a line with its seal.
+
+        Args:
+            connection: Of `writing`.
+            table: Which table.
+            **values: The line.
+
+        Returns:
+            Its number.
+        """
+        names = ", ".join(values)
+        places = ", ".join("?" * len(values))
+        cursor = connection.execute(
+            f"INSERT INTO {table} ({names}, seal) VALUES ({places}, '')",
+            tuple(values.values()),
+        )
+        number = cursor.lastrowid
+        assert number is not None
+        self._reseal(connection, table, number)
+        return number
+
+    def update(
+        self, connection: sqlite3.Connection, table: str, number: int, **values: Any
+    ) -> None:
+        """Changes a line and its seal.
+
+        Args:
+            connection: Of `writing`.
+            table: Which table.
+            number: The line's number.
+            **values: What changes.
+        """
+        changes = ", ".join(f"{name} = ?" for name in values)
+        connection.execute(
+            f"UPDATE {table} SET {changes} WHERE rowid = ?", (*values.values(), number)
+        )
+        self._reseal(connection, table, number)
+
+    def select(
+        self, connection: sqlite3.Connection, query: str, *values: Any
+    ) -> list[sqlite3.Row]:
+        """Reads whole lines of one table and checks their seals.
+
+        Args:
+            connection: Of `reading` or `writing`.
+            query: Begins with "SELECT * FROM".
+            *values: For the query's question marks.
+
+        Returns:
+            The lines.
+
+        Raises:
+            JournalError: A line is not what was written.
+        """
+        lines: list[sqlite3.Row] = connection.execute(query, values).fetchall()
+        for line in lines:
+            if "seal" not in line.keys() or line["seal"] != _seal(line):  # noqa: SIM118
+                raise self._damaged("a line is not what was written")
+        return lines
+
+    def _reseal(self, connection: sqlite3.Connection, table: str, number: int) -> None:
+        (line,) = connection.execute(f"SELECT * FROM {table} WHERE rowid = ?", [number])
+        connection.execute(
+            f"UPDATE {table} SET seal = ? WHERE rowid = ?", (_seal(line), number)
+        )
+
+
+def _seal(line: sqlite3.Row) -> str:
+    digest = hashlib.sha256()
+    for name in line.keys():  # noqa: SIM118 - a Row's values are what it iterates over
+        if name != "seal":
+            value = line[name]
+            data = value if isinstance(value, bytes) else repr(value).encode()
+            digest.update(f"{name}:{len(data)}:".encode() + data)
+    return digest.hexdigest()
+
+
+def _move_unless_there(source: str, path: Path) -> None:
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        return
+    except OSError:  # no hard links here
+        if not path.exists():
+            os.replace(source, path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,71 @@
+"""`qml-qdl estimate`: what jobs on a machine would cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qml_qdl.cli.evaluate import (
+    Account,
+    BatchSize,
+    Limit,
+    ResilienceLevel,
+    RunName,
+    RunsDir,
+)
+
+Target = Annotated[
+    str,
+    typer.Option(
+        help="The machine, such as ibm:ibm_torino or ibm:least_busy; without an "
+        "account aer:fake_torino tells the same of a stored machine.",
+        show_default=False,
+    ),
+]
+Shots = Annotated[int, typer.Option(help="Shots per circuit.", min=1)]
+
+
+def estimate(
+    run: RunName,
+    target: Target,
+    shots: Shots = 1024,
+    limit: Limit = None,
+    batch_size: BatchSize = 256,
+    resilience_level: ResilienceLevel = None,
+    account: Account = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Tell what RUN would cost on a machine; nothing is sent.
+
+    Circuits are transpiled for the machine. Seconds follow IBM's published formula;
+    the Open plan has ten minutes in 28 days.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    import qml_qdl.training as training
+
+    estimates = training.estimate(
+        training.Run.open(run, runs_dir=runs_dir),
+        target=target,
+        shots=shots,
+        limit=limit,
+        batch_size=batch_size,
+        resilience_level=resilience_level,
+        account=account,
+    )
+    table = Table(title=f"{run} on {target}, {shots} shots", title_justify="left")
+    table.add_column("")
+    for each in estimates:
+        table.add_column(each.what, justify="right")
+    costs = [each.cost for each in estimates]
+    table.add_row("jobs", *(f"{cost.jobs:,}" for cost in costs))
+    table.add_row("circuits", *(f"{cost.circuits:,}" for cost in costs))
+    table.add_row("executions", *(f"{cost.executions:,}" for cost in costs))
+    table.add_row("two-qubit depth", *(f"{cost.two_qubit_depth:,}" for cost in costs))
+    table.add_row("QPU seconds", *(f"{cost.seconds:,.0f}" for cost in costs))
+    shares = (f"{cost.open_plan_share:.0%}" for cost in costs)
+    table.add_row("of the Open plan", *shares)
+    Console().print(table)

@@ -1,0 +1,213 @@
+"""`qml-qdl jobs`: what was sent to machines, from any process."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qml_qdl.cli.evaluate import RunsDir, tell
+
+if TYPE_CHECKING:
+    from qml_qdl.hardware.qiskit.journal import Journal
+    from qml_qdl.hardware.qiskit.records import Job
+
+jobs_app = typer.Typer(
+    help="List, show, cancel or wait for jobs that were sent to machines.",
+    rich_markup_mode="rich",
+)
+
+Place = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]",
+        help="A run, by name or folder, or the file of a journal.",
+        show_default="the user's own journal, or QML_QDL_JOURNAL",
+    ),
+]
+RunOrJournal = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run, by name or folder, or the file of a journal.",
+        show_default=False,
+    ),
+]
+Wanted = Annotated[
+    list[str],
+    typer.Argument(metavar="JOB...", help="Jobs, by number or id.", show_default=False),
+]
+Deadline = Annotated[
+    float | None,
+    typer.Option(help="Seconds to wait at most.", min=0, show_default="for ever"),
+]
+
+
+def _open(place: str | None, runs_dir: Path) -> Journal:
+    from qml_qdl.hardware.qiskit.journal import Journal
+    from qml_qdl.training import Run
+
+    if place is None:
+        return Journal(create=False)
+    if Path(place).is_file():
+        return Journal(place, create=False)
+    return Journal(Run.open(place, runs_dir=runs_dir).journal, create=False)
+
+
+@jobs_app.command("list", epilog="Example: qml-qdl jobs list my-run")
+def list_jobs(place: Place = None, runs_dir: RunsDir = Path("runs")) -> None:
+    """List the jobs of a run, as its journal has them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    journal = _open(place, runs_dir)
+    print(journal.path)
+    table = Table()
+    for name in ("number", "rows", "shots", "QPU s"):
+        table.add_column(name, justify="right")
+    for name in ("state", "id", "machine", "what"):
+        table.add_column(name, overflow="fold")
+    for job in journal.jobs():
+        used = f"~{_estimate(job):.0f}" if job.used is None else f"{job.used:.1f}"
+        table.add_row(
+            str(job.number),
+            f"{job.rows:,}",
+            f"{job.call.shots:,}",
+            used,
+            job.state,
+            job.job_id or "–",
+            job.call.backend,
+            str(job.key),
+        )
+    Console().print(table)
+
+
+@jobs_app.command("show", epilog="Example: qml-qdl jobs show my-run 3")
+def show(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) -> None:
+    """Show jobs, and ask the service how they are now."""
+    journal = _open(place, runs_dir)
+    for job in _chosen(journal, jobs):
+        lines = {
+            "job": f"{job.job_id or 'no id yet'} (number {job.number})",
+            "machine": job.call.backend,
+            "account": job.call.account or "default",
+            "what": str(job.key),
+            "state": job.state,
+            "rows": f"{job.rows:,} of {job.call.shots:,} shots ({job.call.kind})",
+            "QPU seconds": f"about {_estimate(job):.1f}"
+            if job.used is None
+            else f"{job.used:.1f}",
+            "attempt": str(job.attempt + 1),
+            "tag": job.tag,
+            "changed": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job.changed)),
+        }
+        if job.reason:
+            lines["reason"] = job.reason
+        if job.state == "sent":
+            status = _client(job).status(str(job.job_id))
+            place_in_queue = (
+                "" if status.position is None else f", {status.position} in the queue"
+            )
+            lines["now"] = f"{status.state}{place_in_queue}"
+        for name, value in lines.items():
+            print(f"{name:<12} {value}")
+
+
+@jobs_app.command("cancel", epilog="Example: qml-qdl jobs cancel my-run 3")
+def cancel(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) -> None:
+    """Cancel jobs at the service; the same run would send them anew."""
+    from qml_qdl.circuits.errors import JobError
+
+    journal = _open(place, runs_dir)
+    for job in _chosen(journal, jobs):
+        if job.state != "sent":
+            raise JobError(
+                f"job {job.job_id or job.number}: only a job that was sent and has not "
+                f"ended can be cancelled, this one is {job.state}"
+            )
+        client = _client(job)
+        client.cancel(str(job.job_id))
+        status = client.status(str(job.job_id))
+        if status.state == "cancelled":
+            reason = status.reason or "cancelled by qml-qdl jobs cancel"
+            journal.ended(job, "cancelled", reason, status.seconds)
+        print(f"{job.job_id}: {status.state}")
+
+
+@jobs_app.command("wait", epilog="Example: qml-qdl jobs wait my-run")
+def wait(
+    place: RunOrJournal,
+    deadline: Deadline = None,
+    max_qpu_seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="Refuse a job that would take more, if one is left to send.",
+            min=0,
+            show_default="60",
+        ),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Wait for the jobs of a run, and finish evaluations that were detached.
+
+    What an evaluation reaches is printed and added to evaluations.json, as if it had
+    not been detached. Jobs of one's own programs are waited for only: the program
+    finds their results when it runs again.
+    """
+    import qml_qdl.training as training
+    from qml_qdl.circuits.errors import QdlError
+    from qml_qdl.hardware.qiskit.waiting import Pace
+    from qml_qdl.hardware.qiskit.waiting import wait as wait_for
+
+    journal = _open(place, runs_dir)
+    pace = Pace(deadline=deadline)
+    clients: dict[Any, Any] = {}
+    for job in journal.jobs():
+        if job.state == "sent":
+            purse = (job.call.backend, job.call.account)
+            client = clients.setdefault(purse, None) or _client(job)
+            clients[purse] = client
+            status = wait_for(client, str(job.job_id), pace, _estimate(job))
+            print(f"{job.job_id}: {status.state}")
+    if Path(place).is_file():
+        return
+    run = training.Run.open(place, runs_dir=runs_dir)
+    failed = False
+    for words in journal.open_tasks().values():
+        asked = json.loads(words)["evaluate"]
+        try:
+            tell(training.evaluate(run, **asked, max_qpu_seconds=max_qpu_seconds))
+        except QdlError as error:  # the other evaluations are finished all the same
+            failed = True
+            print(f"qml-qdl jobs wait: {error}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(2)
+
+
+def _estimate(job: Job) -> float:
+    return job.call.seconds * job.rows / max(job.call.rows, 1)
+
+
+def _chosen(journal: Journal, words: list[str]) -> list[Job]:
+    from qml_qdl.circuits.errors import ArgumentError
+
+    known = journal.jobs()
+    names = {str(job.number): job for job in known}
+    names |= {job.job_id: job for job in known if job.job_id is not None}
+    for word in words:
+        if word not in names:
+            raise ArgumentError(
+                f"job: expected the number or id of a job in {journal.path}, got "
+                f"{word!r}; see qml-qdl jobs list"
+            )
+    return [names[word] for word in words]
+
+
+def _client(job: Job) -> Any:
+    from qml_qdl.hardware.qiskit.ibm import IBMClient
+
+    return IBMClient(job.call.backend, job.call.account)

@@ -1,0 +1,186 @@
+"""Circuits and QNodes bound to a target: the QNodes that run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pennylane as qml
+
+from qml_qdl.circuits import Circuit, Expectation, Samples, State
+from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.hardware.targets import (
+    QISKIT_METHODS,
+    Target,
+    has_fast_adjoint,
+    has_state_vector,
+    is_qiskit,
+    make_device,
+    with_gradient_options,
+)
+from qml_qdl.nn.options import TargetOptions
+from qml_qdl.nn.shots import Shots
+
+
+def circuit_qnode(
+    circuit: Circuit,
+    target: Target,
+    shots: Shots,
+    diff_method: str,
+    options: TargetOptions,
+) -> Any:
+    """A circuit as a QNode.
+
+    Args:
+        circuit: The circuit.
+        target: A target's name or device.
+        shots: A number, or None or "keep" for exact results.
+        diff_method: PennyLane's name, or "best".
+        options: What the target is told besides.
+
+    Returns:
+        A PennyLane QNode with the torch interface.
+
+    Raises:
+        TargetError: The target is unknown or cannot run what is asked of it.
+        ArgumentError: The target has no such `diff_method`.
+    """
+    device = make_device(target, circuit.wires, options.resilience_level)
+    device, diff_method = _fitted(device, diff_method, options)
+    count = None if shots == "keep" else shots
+    if isinstance(circuit.readout, State):
+        _check_state(circuit, device, count)
+    if isinstance(circuit.readout, Samples) and count is None:
+        raise TargetError(
+            "shots: samples need a number of shots, got None; pass shots=1000, say"
+        )
+    arguments = _arguments(device, diff_method, options)
+    if (
+        has_fast_adjoint(device)
+        and count is None
+        and diff_method in ("best", "adjoint")
+        and isinstance(circuit.readout, Expectation)
+    ):
+        diff_method, arguments = "adjoint", {"device_vjp": True}
+    try:
+        return qml.QNode(
+            circuit,
+            device,
+            interface="torch",
+            diff_method=diff_method,
+            shots=count,
+            **arguments,
+        )
+    except (qml.exceptions.QuantumFunctionError, ValueError) as error:
+        raise _wrong_method(diff_method, device, error) from error
+
+
+def _fitted(device: Any, diff_method: str, options: TargetOptions) -> tuple[Any, str]:
+    """A Qiskit device that computes gradients itself in the way asked for."""
+    if not is_qiskit(device) or diff_method == "None":
+        return device, diff_method
+    if diff_method not in ("best", *QISKIT_METHODS):
+        names = ", ".join(map(repr, QISKIT_METHODS))
+        raise ArgumentError(
+            f"diff_method: {diff_method!r} does not go with {device.name}, whose "
+            f"gradients come from shifted circuits; use 'best', {names}"
+        )
+    fitted = with_gradient_options(
+        device,
+        gradient=None if diff_method == "best" else diff_method,
+        spsa_directions=options.spsa_directions,
+        fuse_gradient=options.fuse_gradient,
+    )
+    return fitted, "best"
+
+
+def _fitted_changes(
+    qnode: Any, changes: dict[str, Any], options: TargetOptions
+) -> dict[str, Any]:
+    """What to change of a QNode, with what a Qiskit device and SPSA need."""
+    device = changes.get("device", qnode.device)
+    method = changes.get("diff_method", qnode.diff_method)
+    if not is_qiskit(device):
+        return {**changes, **_arguments(device, method, options)}
+    if "diff_method" not in changes and method not in ("best", *QISKIT_METHODS):
+        return changes  # a way of PennyLane's that the QNode chose for itself
+    device, method = _fitted(device, method, options)
+    if device is not qnode.device:
+        changes = {**changes, "device": device}
+    return (
+        changes if method == qnode.diff_method else {**changes, "diff_method": method}
+    )
+
+
+def _arguments(device: Any, diff_method: Any, options: TargetOptions) -> dict[str, Any]:
+    """How PennyLane's SPSA is told its directions."""
+    if is_qiskit(device) or diff_method != "spsa" or options.spsa_directions is None:
+        return {}
+    return {"gradient_kwargs": {"num_directions": options.spsa_directions}}
+
+
+def _check_state(circuit: Circuit, device: Any, count: int | None) -> None:
+    if count is not None or not has_state_vector(device):
+        raise TargetError(
+            f"target: the state is known only to a state vector simulator without "
+            f"shots, got {device.name} with shots={count}; read out expectation values "
+            "or probabilities instead"
+        )
+    if device.wires is not None and tuple(device.wires) != circuit.wires:
+        # PennyLane gives the state of the device's wires in the device's order.
+        raise TargetError(
+            f"target: the state is that of the wires {list(circuit.wires)} in this "
+            f"order, but {device.name} has {list(device.wires)}; make the device with "
+            "the circuit's wires, or give the target by its name"
+        )
+
+
+def _wrong_method(diff_method: Any, device: Any, error: Exception) -> ArgumentError:
+    return ArgumentError(
+        f"diff_method: {diff_method!r} does not go with {device.name}: {error}"
+    )
+
+
+def moved_qnode(
+    qnode: Any,
+    target: Target | None,
+    shots: Shots,
+    diff_method: str,
+    options: TargetOptions,
+) -> Any:
+    """A QNode on another target, or with other shots.
+
+    Args:
+        qnode: A PennyLane QNode.
+        target: A target's name or device; None keeps the QNode's own.
+        shots: A number, None for exact results, "keep" for the QNode's own.
+        diff_method: PennyLane's name; "best" keeps the QNode's own on its own device.
+        options: What the target is told besides.
+
+    Returns:
+        A QNode; the same one if nothing changes.
+
+    Raises:
+        TargetError: The target is unknown or cannot run what is asked of it.
+        ArgumentError: The target has no such `diff_method`.
+    """
+    changes: dict[str, Any] = {}
+    if diff_method != "best":
+        changes["diff_method"] = diff_method
+    if target is not None:
+        wires = qnode.device.wires or None
+        changes["device"] = make_device(target, wires, options.resilience_level)
+        # A method named for the old device, adjoint say, may not exist on the new one.
+        changes.setdefault("diff_method", "best")
+        changes["device_vjp"] = False
+    changes = _fitted_changes(qnode, changes, options)
+    kept = qnode.shots
+    if changes:
+        device = changes.get("device", qnode.device)
+        try:
+            # PennyLane warns where the new device does not carry the QNode's shots.
+            qnode = qml.set_shots(qnode, kept).update(**changes)
+        except (qml.exceptions.QuantumFunctionError, ValueError) as error:
+            raise _wrong_method(changes["diff_method"], device, error) from error
+    if shots != "keep":
+        qnode = qml.set_shots(qnode, shots)
+    return qnode

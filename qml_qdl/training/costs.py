@@ -1,0 +1,100 @@
+"""What it would cost to run a run's model on a machine, without sending anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from qml_qdl.circuits.validation import check_count
+from qml_qdl.data.dataset import stratified_rows
+from qml_qdl.data.loader import ResumableLoader
+from qml_qdl.nn import set_target
+from qml_qdl.nn.jobs import estimated
+from qml_qdl.training.building import build_quantum, split_data
+from qml_qdl.training.fitting import predict
+from qml_qdl.training.moving import move_to_devices
+from qml_qdl.training.run import Run
+
+if TYPE_CHECKING:
+    from qml_qdl.hardware.qiskit.cost import Cost
+
+
+@frozen
+class Estimate:
+    """What something would cost.
+
+    Args:
+        what: What it is.
+        cost: Jobs, executions and seconds.
+    """
+
+    what: str
+    cost: Cost
+
+
+def estimate(
+    run: Run,
+    *,
+    target: str,
+    shots: int,
+    limit: int | None = None,
+    batch_size: int = 256,
+    resilience_level: int | None = None,
+    account: str | None = None,
+) -> list[Estimate]:
+    """Tells what jobs would cost; circuits are transpiled, and nothing is sent.
+
+    Args:
+        run: A run, trained or not.
+        target: A machine, as "ibm:ibm_torino"; without an account "aer:fake_torino"
+            tells the same of a machine that Qiskit has a model of.
+        shots: Shots per circuit.
+        limit: Counts this many test rows; None counts all.
+        batch_size: Test rows per job.
+        resilience_level: Error mitigation of IBM's estimator; None for the sampler.
+        account: The name of the IBM account; None for the default one.
+
+    Returns:
+        The costs of evaluating the test rows, and of one step of the run's training by
+        parameter shift and by SPSA with one direction.
+
+    Raises:
+        ArgumentError: An argument does not fit the run.
+        TargetError: The target is no machine, or cannot run the circuit.
+    """
+    check_count("shots", shots)
+    check_count("batch_size", batch_size)
+    split = split_data(run.load_data(), run.options.data)
+    chosen = stratified_rows(split.test, limit or len(split.test), seed=0)
+    test = split.test.take(chosen)
+    batch = ResumableLoader(
+        split.train, batch_size=run.options.training.batch_size, shuffle=False
+    )
+    inputs, labels = next(iter(batch))
+    model = build_quantum(run.options.model, split.train, run.options.first_seed)
+    move_to_devices(model, target, shots, resilience_level, account)
+    with estimated(model) as costs:
+        predict(model, test, batch_size=batch_size)
+    estimates = [Estimate(f"evaluating {len(test)} test rows", _sum(costs))]
+    for method, name in (("parameter-shift", "parameter shift"), ("spsa", "SPSA")):
+        set_target(model, None, diff_method=method)
+        with estimated(model) as costs:
+            _step(model, inputs, labels)
+        what = f"one training step of {len(labels)} rows, {name}"
+        estimates.append(Estimate(what, _sum(costs)))
+    return estimates
+
+
+def _step(model: nn.Module, inputs: Tensor, labels: Tensor) -> None:
+    loss = nn.functional.cross_entropy(model(inputs), labels)
+    torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad])
+
+
+def _sum(costs: list[Cost]) -> Cost:
+    total = costs[0]
+    for cost in costs[1:]:
+        total = total + cost
+    return total

@@ -1,0 +1,211 @@
+"""Moving a trained model to a target, and its jobs into the journal of its run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import frozen
+from torch import nn
+
+from qml_qdl.circuits.errors import ArgumentError, BudgetError, Detached
+from qml_qdl.data.dataset import Dataset
+from qml_qdl.hardware.targets import make_device
+from qml_qdl.nn import QuantumLayer, set_target
+from qml_qdl.nn.jobs import record_jobs, remote_executors
+from qml_qdl.nn.shots import Shots
+from qml_qdl.training.fitting import predict
+from qml_qdl.training.run import Run
+
+STEP = "rows"
+"""The name of an evaluation's steps in its run."""
+
+
+def move(
+    model: nn.Module,
+    target: str | None,
+    shots: Shots,
+    resilience_level: int | None,
+    account: str | None,
+) -> None:
+    """Moves a model, whose layers are made of circuits.
+
+    Args:
+        model: The model, changed in place.
+        target: Where to; None for where it is.
+        shots: A number, None for exact results, or "keep".
+        resilience_level: Error mitigation of IBM's estimator; None for the sampler.
+        account: The name of the IBM account; None for the default one.
+
+    Raises:
+        ArgumentError: An account or a level was given for no target.
+        TargetError: The target is unknown or cannot run a circuit.
+    """
+    if account is None:
+        set_target(model, target, shots, resilience_level=resilience_level)
+    elif target is not None:
+        move_to_devices(model, target, shots, resilience_level, account)
+    else:
+        raise ArgumentError(
+            f"account: the target has it, got account={account!r} without a target; "
+            "pass target='ibm:...'"
+        )
+
+
+def move_to_devices(
+    model: nn.Module,
+    target: str,
+    shots: Shots,
+    resilience_level: int | None,
+    account: str | None,
+) -> None:
+    """Moves a model, each layer to a device that is made now and kept.
+
+    Args:
+        model: The model, changed in place.
+        target: Where to.
+        shots: A number, None for exact results, or "keep".
+        resilience_level: Error mitigation of IBM's estimator; None for the sampler.
+        account: The name of the IBM account; None for the default one.
+
+    Raises:
+        TargetError: The target is unknown or cannot run a circuit.
+    """
+    for layer in model.modules():
+        if isinstance(layer, QuantumLayer):
+            wires = layer.circuit.wires
+            device = make_device(target, wires, resilience_level, account)
+            layer.set_target(device, shots)
+
+
+@frozen
+class JobTask:
+    """An evaluation whose circuits are jobs: the same words go on with the same jobs.
+
+    Args:
+        run: The run that is evaluated.
+        number: The evaluation's number in the run's journal.
+    """
+
+    run: Run
+    number: int
+
+    @classmethod
+    def begin(
+        cls,
+        run: Run,
+        model: nn.Module,
+        asked: dict[str, Any],
+        max_qpu_seconds: float | None,
+    ) -> JobTask | None:
+        """Begins an evaluation, or goes on with one that was interrupted.
+
+        Args:
+            run: The run that is evaluated.
+            model: Its model, moved to its target.
+            asked: Which evaluation, in words and numbers.
+            max_qpu_seconds: What a job may take; None for the default.
+
+        Returns:
+            The evaluation; None where nothing is sent to anybody.
+
+        Raises:
+            JournalError: The run's journal is damaged or of a newer version.
+        """
+        executors = remote_executors(model)
+        if not executors:
+            return None
+        from qml_qdl.hardware.qiskit.journal import Journal
+
+        if max_qpu_seconds is not None:
+            for executor in executors.values():
+                executor.max_qpu_seconds = max_qpu_seconds
+        words = json.dumps({"evaluate": asked}, sort_keys=True)
+        task = cls(run, Journal(run.journal).begin_task(words))
+        task.record(model)
+        return task
+
+    @property
+    def name(self) -> str:
+        """Its name in the journal."""
+        return f"evaluation-{self.number}"
+
+    def record(self, model: nn.Module) -> None:
+        """Counts the model's calls from the first one on.
+
+        Args:
+            model: The model.
+        """
+        record_jobs(model, self.run.journal, self.name)
+
+    def send(self, model: nn.Module, test: Dataset, batch_size: int) -> None:
+        """Sends all jobs without waiting.
+
+        Args:
+            model: The model.
+            test: The rows.
+            batch_size: Rows of each job.
+
+        Raises:
+            Detached: Jobs were sent and are not known to be done.
+        """
+        executors = remote_executors(model).values()
+        sent: list[str] = []
+        for executor in executors:
+            executor.detach = True
+        try:
+            for number, start in enumerate(range(0, len(test), batch_size)):
+                rows = test.take(slice(start, start + batch_size))
+                try:
+                    predict(model, rows, batch_size=batch_size, step=STEP, first=number)
+                except Detached as detached:
+                    sent += detached.job_ids
+        finally:
+            for executor in executors:
+                executor.detach = False
+        if sent:
+            raise Detached(
+                f"sent {len(sent)} job{'s' if len(sent) > 1 else ''}: "
+                f"{', '.join(sent)}; to finish the evaluation when done: qml-qdl jobs "
+                f"wait {self.run.folder}",
+                tuple(sent),
+            )
+        self.record(model)
+
+    def qpu_seconds(self) -> float:
+        """QPU seconds that its jobs took, as far as the service has told."""
+        from qml_qdl.hardware.qiskit.journal import Journal
+
+        jobs = Journal(self.run.journal).jobs()
+        return sum(job.used or 0.0 for job in jobs if job.key.run == self.name)
+
+    def end_if_unsent(self) -> None:
+        """Forgets an evaluation that was refused before its first job."""
+        from qml_qdl.hardware.qiskit.journal import Journal
+
+        jobs = Journal(self.run.journal).jobs()
+        if not any(job.key.run == self.name for job in jobs):
+            self.end()
+
+    def end(self) -> None:
+        """Has the same words begin another evaluation from now on."""
+        from qml_qdl.hardware.qiskit.journal import Journal
+
+        Journal(self.run.journal).end_task(self.number)
+
+
+def with_limit(error: BudgetError, test: Dataset, batch_size: int) -> BudgetError:
+    """The same refusal, in test rows.
+
+    Args:
+        error: What refused a job.
+        test: The test rows.
+        batch_size: How many go in one job.
+
+    Returns:
+        An error that says how many would pass, if a row of each class can be paid.
+    """
+    fitting = int(min(len(test), batch_size) * error.share)
+    enough = fitting >= test.num_classes
+    hint = f"; --limit {fitting} would pass" if enough else ""
+    return BudgetError(f"{error}{hint}", error.share)

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from qml_qdl.cli import main
+from qml_qdl.hardware.qiskit.journal import Journal
+from tests.hardware.qiskit.service import FakeClient, replace_ibm, without_sync
+
+pytestmark = pytest.mark.usefixtures("fast_disk")
+fast_disk = pytest.fixture(without_sync)
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    words = ["--data", "iris", "--epochs", "1", "--seeds", "1", "--layers", "1"]
+    words += ["--accelerator", "cpu", "--no-twin", "--quiet", "--name", "iris"]
+    assert main(["train", *words, "--runs-dir", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def client(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeClient:
+    for name in ("jobs.sqlite", "evaluations.json"):
+        (runs / "iris" / name).unlink(missing_ok=True)
+    client = FakeClient(tmp_path / "service")
+    replace_ibm(monkeypatch, client)
+    monkeypatch.chdir(runs.parent)
+    monkeypatch.setenv("QML_QDL_JOURNAL", str(tmp_path / "user.sqlite"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return client
+
+
+def evaluate(runs: Path, *words: str) -> int:
+    target = ["--target", "ibm:fake", "--shots", "8", "--limit", "9"]
+    return main(["evaluate", "iris", "--runs-dir", str(runs), *target, *words])
+
+
+def jobs(runs: Path, command: str, *words: str) -> int:
+    return main(["jobs", command, "iris", *words, "--runs-dir", str(runs)])
+
+
+def test_sent_listed_shown_and_finished(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    assert evaluate(runs, "--batch-size", "5", "--detach") == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("sent 2 jobs: job-1, job-2; to finish the evaluation when")
+    assert out.rstrip().endswith(f"qml-qdl jobs wait {runs / 'iris'}")
+    assert jobs(runs, "list") == 0
+    out, _ = capsys.readouterr()
+    assert "evaluation-1, quantum, rows-1, call 0" in out
+    assert out.count("sent") == 2
+    client.queue = 5
+    assert jobs(runs, "show", "job-1", "2") == 0
+    out, _ = capsys.readouterr()
+    assert "now          queued, 4 in the queue" in out
+    assert "machine      ibm:fake" in out
+    assert "rows         4 of 8 shots (sample)" in out
+    client.queue = 0
+    assert jobs(runs, "wait") == 0
+    out, err = capsys.readouterr()
+    assert "job-1: done\njob-2: done\nquantum, seed 0, on ibm:fake, 8 shots: " in out
+    assert "of 9 test rows" in out
+    assert "the jobs took 5.0 QPU seconds" in out
+    assert err == ""
+    assert len(client.jobs()) == 2
+    (entry,) = json.loads((runs / "iris" / "evaluations.json").read_text())[
+        "evaluations"
+    ]
+    assert entry["target"] == "ibm:fake"
+    assert jobs(runs, "wait") == 0  # nothing is left to do
+    assert capsys.readouterr().out == ""
+    assert jobs(runs, "list") == 0
+    assert capsys.readouterr().out.count("done") == 2
+
+
+def test_a_cancelled_job_is_sent_anew_by_the_same_evaluation(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    assert evaluate(runs, "--detach") == 0
+    client.queue = 9
+    assert jobs(runs, "cancel", "1") == 0
+    assert capsys.readouterr().out.endswith("job-1: cancelled\n")
+    assert jobs(runs, "cancel", "1") == 2
+    assert "this one is cancelled" in capsys.readouterr().err
+    assert jobs(runs, "show", "1") == 0
+    assert "reason       cancelled by user" in capsys.readouterr().out
+    client.queue = 0
+    assert jobs(runs, "wait") == 0
+    assert len(client.jobs()) == 2
+
+
+def test_a_failed_job_ends_with_2_and_one_line(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    client.end = "failed"
+    assert evaluate(runs) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("qml-qdl evaluate: job job-1 on ibm:fake failed: code 6000")
+
+
+def test_a_budget_names_what_would_pass(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    assert evaluate(runs, "--max-qpu-seconds", "2.02") == 2
+    err = capsys.readouterr().err
+    assert "--limit 7 would pass" in err
+    assert "--max-qpu-seconds 3" in err
+    assert evaluate(runs, "--max-qpu-seconds", "2.02", "--limit", "7") == 0
+    assert evaluate(runs, "--max-qpu-seconds", "3") == 0
+    assert len(client.jobs()) == 2
+
+
+def test_a_refused_evaluation_leaves_nothing_to_finish(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    assert evaluate(runs, "--max-qpu-seconds", "1") == 2
+    assert evaluate(runs, "--detach") == 0
+    capsys.readouterr()
+    assert jobs(runs, "wait") == 0
+    out, err = capsys.readouterr()
+    assert out.count("of 9 test rows") == 1
+    assert err == ""
+
+
+def test_ctrl_c_tells_that_the_job_runs_on(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    client.on_status = interrupt
+    assert evaluate(runs) == 130
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "interrupted; on ibm:fake job-1 runs on, and the same run takes it" in err
+    client.on_status = None
+    assert evaluate(runs) == 0
+    assert len(client.jobs()) == 1
+
+
+def test_the_account_reaches_the_service(runs: Path, client: FakeClient) -> None:
+    assert evaluate(runs, "--account", "work") == 0
+    assert client.account == "work"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["list", "no"], "run: expected the folder of a run, got 'no'"),
+        (["list"], "expected a journal of jobs, got"),
+        (["show", "runs/iris", "1"], "which is not there; nothing was sent"),
+        (["show", "iris"], "Missing argument 'JOB...'"),
+        (["fly"], "No such command 'fly'"),
+    ],
+)
+def test_bad_arguments_end_with_2_and_one_line(
+    words: list[str],
+    message: str,
+    runs: Path,
+    client: FakeClient,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if "runs/iris" in words:
+        words = [word.replace("runs/iris", str(runs / "iris")) for word in words]
+    assert main(["jobs", *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("qml-qdl jobs: ")
+    assert message in err
+
+
+def test_a_job_that_is_not_there(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    assert evaluate(runs) == 0
+    assert jobs(runs, "show", "job-7") == 2
+    assert "expected the number or id of a job in" in capsys.readouterr().err
+
+
+def test_the_users_own_journal(
+    client: FakeClient, capsys: Capture, tmp_path: Path
+) -> None:
+    path = tmp_path / "user.sqlite"
+    Journal(path)
+    assert main(["jobs", "list"]) == 0
+    assert main(["jobs", "list", str(path)]) == 0
+    assert capsys.readouterr().out.count("user.sqlite") == 2
+
+
+def test_a_damaged_journal_is_told_in_one_line(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    (runs / "iris" / "jobs.sqlite").write_bytes(b"damaged")
+    assert jobs(runs, "list") == 2
+    assert evaluate(runs) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 2
+    assert err.count("which is damaged or something else; restore it") == 2
+    assert not client.jobs()
+    assert (runs / "iris" / "jobs.sqlite").read_bytes() == b"damaged"
+
+
+def test_only_machines_can_be_detached_from(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    assert evaluate(runs, "--target", "aer", "--detach") == 2
+    assert "detach: only jobs of a machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["aer", "aer:fake_manila"])
+def test_local_targets_have_no_journal(
+    runs: Path, client: FakeClient, capsys: Capture, target: str
+) -> None:
+    assert evaluate(runs, "--target", target) == 0
+    assert f"on {target}, 8 shots" in capsys.readouterr().out
+    assert not (runs / "iris" / "jobs.sqlite").exists()
+
+
+@pytest.mark.parametrize("command", ["list", "show", "cancel", "wait"])
+def test_help(command: str, capsys: Capture) -> None:
+    assert main(["jobs", command, "--help"]) == 0
+    assert f"Example: qml-qdl jobs {command}" in capsys.readouterr().out

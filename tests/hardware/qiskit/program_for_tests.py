@@ -1,0 +1,58 @@
+"""A small program of two calls on the loopback service, killable at will."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from qml_qdl.hardware.qiskit.ibm import IBMClient
+from qml_qdl.hardware.qiskit.isa import IsaCache
+from qml_qdl.hardware.qiskit.pubs import Bits, Pub
+from qml_qdl.hardware.qiskit.remote import RemoteExecutor
+from qml_qdl.hardware.qiskit.waiting import Pace
+from tests.hardware.qiskit.loopback.setting import QUICK
+from tests.hardware.qiskit.requests_for_tests import flips, ry_circuit
+
+PACE = Pace(first=0.02, longest=0.05, grace=0.4, deadline=30.0)
+CALLS = (("100", "011", "110"), ("001", "111"))
+"""Rows of each of the program's two calls, which are also their outcomes."""
+ROWS = sum(len(rows) for rows in CALLS)
+
+
+def make_executor(journal: Path) -> RemoteExecutor:
+    """What runs the program, as a user's run would have it."""
+    client = IBMClient("ibm:ibm_manila", patience=QUICK)
+    isa = IsaCache(client.backend, optimization_level=0)
+    executor = RemoteExecutor(client, isa, pace=PACE)
+    executor.record(journal, run="run", layer="layer")
+    return executor
+
+
+def run_program(journal: Path) -> list[Bits]:
+    """Both calls of the program, one after the other."""
+    executor = make_executor(journal)
+    results = []
+    for rows in CALLS:
+        pub = Pub(ry_circuit(), flips(*rows), digest="ry")
+        results += executor.sample([pub], shots=20)
+    return results
+
+
+def are_right(results: list[Bits]) -> bool:
+    """Whether the outcomes are those of the program."""
+    expected = [[[int(x) for x in row] for row in rows] for rows in CALLS]
+    return len(results) == len(CALLS) and all(
+        got.shape == (len(rows), 20, 3) and np.all(got == np.array(rows)[:, None])
+        for got, rows in zip(results, expected, strict=True)
+    )
+
+
+def main(journal: Path, environment: Mapping[str, str]) -> None:
+    """The program as a process of its own; ends with 3 if its results are wrong."""
+    os.environ.clear()
+    os.environ.update(environment)
+    results = run_program(journal)
+    raise SystemExit(0 if are_right(results) else 3)

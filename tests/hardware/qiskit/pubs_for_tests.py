@@ -1,0 +1,99 @@
+"""Circuits with rows, and what they give, computed by Qiskit's own linear algebra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.circuit import ParameterVector
+from qiskit.quantum_info import SparsePauliOp, Statevector
+
+from qml_qdl.hardware.qiskit.digest import circuit_digest
+from qml_qdl.hardware.qiskit.pubs import Pub
+
+WIRES = 4
+OBSERVABLES = (
+    SparsePauliOp("IIIZ"),
+    SparsePauliOp("ZIII"),
+    SparsePauliOp.from_list([("XYZI", 0.5), ("IIII", 2.0), ("IZIX", -1.5)]),
+    SparsePauliOp("YXXZ"),
+)
+
+
+def layered(wires: int = WIRES, layers: int = 2, measure: bool = False) -> Any:
+    """A circuit that entangles every wire with its next, last with first too."""
+    angles = iter(ParameterVector("θ", wires * layers * 2))
+    circuit = QuantumCircuit(wires, wires if measure else 0)
+    for _ in range(layers):
+        for wire in range(wires):
+            circuit.ry(next(angles), wire)
+            circuit.rz(next(angles), wire)
+        for wire in range(wires):
+            circuit.cx(wire, (wire + 1) % wires)
+    if measure:
+        circuit.measure(range(wires), range(wires))
+    return circuit
+
+
+def rows_of(circuit: QuantumCircuit, rows: int, seed: int = 0) -> NDArray[np.float64]:
+    """Random rows of angles."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-3, 3, (rows, circuit.num_parameters))
+
+
+def pub_of(circuit: QuantumCircuit, rows: Any = 3, observables: Any = ()) -> Pub:
+    """A pub with given or random rows."""
+    angles = rows_of(circuit, rows) if isinstance(rows, int) else np.asarray(rows)
+    return Pub(circuit, angles, circuit_digest(circuit), tuple(observables))
+
+
+def exact_states(pub: Pub) -> NDArray[np.complex128]:
+    """States with wire 0 as the most significant bit."""
+    bare = pub.circuit.remove_final_measurements(inplace=False)
+    states = []
+    for row in pub.angles:
+        state = Statevector(bare.assign_parameters(row)).data
+        tensor = state.reshape((2,) * bare.num_qubits)
+        states.append(tensor.transpose().reshape(-1))
+    return np.array(states)
+
+
+def exact_values(pub: Pub) -> NDArray[np.float64]:
+    """Expectation values of the pub's observables."""
+    return np.array(
+        [
+            [
+                Statevector(pub.circuit.assign_parameters(row))
+                .expectation_value(observable)
+                .real
+                for observable in pub.observables
+            ]
+            for row in pub.angles
+        ]
+    )
+
+
+def exact_tables(pub: Pub) -> NDArray[np.float64]:
+    """Probabilities of outcomes, bit j of an outcome being wire j."""
+    bare = pub.circuit.remove_final_measurements(inplace=False)
+    return np.array(
+        [Statevector(bare.assign_parameters(row)).probabilities() for row in pub.angles]
+    )
+
+
+def tables_of(bits: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Relative frequencies, bit j of an outcome being the j-th bit."""
+    size = bits.shape[2]
+    outcomes = bits.astype(int) @ (1 << np.arange(size))
+    counts = [np.bincount(row, minlength=2**size) for row in outcomes]
+    return np.divide(counts, bits.shape[1], dtype=np.float64)
+
+
+def within_five_errors(
+    found: NDArray[np.float64], exact: NDArray[np.float64], shots: int
+) -> bool:
+    """Whether frequencies agree with probabilities."""
+    errors = np.sqrt(exact * (1 - exact) / shots) + 1e-9
+    return bool((np.abs(found - exact) <= 5 * errors + 1 / shots).all())

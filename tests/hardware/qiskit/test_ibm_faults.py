@@ -1,0 +1,320 @@
+"""What the client does when the service, or the way to it, fails.
+
+For every fault: how often the request was sent, how many jobs were made, and what the
+caller is told.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+from attrs import evolve, frozen
+
+from qml_qdl.circuits.errors import (
+    AccountError,
+    QdlError,
+    ServiceError,
+    SubmissionRefused,
+    SubmissionUnclear,
+)
+from qml_qdl.hardware.qiskit.ibm import IBMClient
+from qml_qdl.hardware.qiskit.ibm_transport import PatientAdapter
+from qml_qdl.hardware.qiskit.jobs import JobState
+from qml_qdl.hardware.qiskit.patience import Patience
+from tests.hardware.qiskit.loopback import LoopbackServer
+from tests.hardware.qiskit.loopback.setting import QUICK
+from tests.hardware.qiskit.requests_for_tests import sample_request
+
+POST = "POST /jobs"
+
+
+@frozen
+class Case:
+    """A fault of a submission, and what is to come of it."""
+
+    fault: dict[str, Any]
+    posts: int
+    jobs: int
+    error: type[QdlError] | None
+    message: str = ""
+
+
+def fault(request: str = POST, **options: Any) -> dict[str, Any]:
+    return {"request": request, **options}
+
+
+SUBMISSIONS = {
+    "503 twice": Case(fault(status=503, times=2), 1, 0, SubmissionUnclear, "503"),
+    "504 after the job was made": Case(
+        fault(status=504, handled=True), 1, 1, SubmissionUnclear, "not known"
+    ),
+    "504 before the job was made": Case(
+        fault(status=504), 1, 0, SubmissionUnclear, "not known"
+    ),
+    "connection cut before": Case(
+        fault(), 1, 0, SubmissionUnclear, "the connection was cut"
+    ),
+    "connection cut after": Case(
+        fault(handled=True), 1, 1, SubmissionUnclear, "the connection was cut"
+    ),
+    "reply lost in the middle": Case(
+        fault(truncate=True), 1, 1, SubmissionUnclear, "the connection was cut"
+    ),
+    "reply is no JSON": Case(
+        fault(handled=True, status=200, body="<html>"), 1, 1, SubmissionUnclear, "JSON"
+    ),
+    "429 once": Case(fault(status=429), 2, 1, None),
+    "429 always": Case(
+        fault(status=429, times=99), 4, 0, SubmissionRefused, "429 after 4 tries"
+    ),
+    "401": Case(fault(status=401, times=99), 1, 0, AccountError, "save a working API"),
+    "400": Case(
+        fault(status=400, times=99), 1, 0, SubmissionRefused, "400.*fault on demand"
+    ),
+    "usage 503 once": Case(fault("GET /instances/usage", status=503), 1, 1, None),
+    "usage 503 always": Case(
+        fault("GET /instances/usage", status=503, times=99),
+        0,
+        0,
+        SubmissionRefused,
+        "503 after 4 tries.*no job was made",
+    ),
+    "usage cut twice": Case(fault("GET /instances/usage", times=2), 1, 1, None),
+    "status cut always": Case(
+        fault("GET /backends/.*/status", times=99), 0, 0, SubmissionRefused, "was cut"
+    ),
+}
+
+
+@pytest.fixture
+def client(loopback: LoopbackServer) -> IBMClient:
+    return IBMClient("ibm:ibm_manila", patience=QUICK)
+
+
+@pytest.mark.parametrize("case", SUBMISSIONS.values(), ids=SUBMISSIONS)
+def test_a_job_is_posted_once_and_what_is_known_is_told(
+    client: IBMClient, loopback: LoopbackServer, case: Case
+) -> None:
+    request = sample_request(client.backend, "100")
+    loopback.fault(**case.fault)
+    if case.error is None:
+        job_id = client.submit(request, "tag")
+        assert job_id in loopback.jobs
+    else:
+        with pytest.raises(case.error, match=case.message):
+            client.submit(request, "tag")
+    assert loopback.count(POST) == case.posts
+    assert len(loopback.jobs) == case.jobs
+    if case.error is SubmissionUnclear:
+        # What was made can be found, and what was not is not.
+        assert (client.find("tag") is not None) == bool(case.jobs)
+
+
+def test_a_stalled_submission_ends_and_is_unclear(loopback: LoopbackServer) -> None:
+    client = IBMClient("ibm:ibm_manila", patience=evolve(QUICK, submit_timeout=0.3))
+    request = sample_request(client.backend, "100")
+    loopback.fault(POST, handled=True, stall=30.0)
+    began = time.monotonic()
+    with pytest.raises(SubmissionUnclear, match="does not answer in time"):
+        client.submit(request, "tag")
+    assert time.monotonic() - began < 10.0
+    assert (loopback.count(POST), len(loopback.jobs)) == (1, 1)
+
+
+def test_a_stalled_server_does_not_hold_a_question_for_ever(
+    loopback: LoopbackServer,
+) -> None:
+    patience = evolve(QUICK, tries=2, read_timeout=0.3)
+    client = IBMClient("ibm:ibm_manila", patience=patience)
+    job_id = client.submit(sample_request(client.backend, "100"), "tag")
+    loopback.fault("GET /jobs/.*", times=99, stall=30.0)
+    began = time.monotonic()
+    with pytest.raises(ServiceError, match=r"after 2 tries.*not answer in time"):
+        client.status(job_id)
+    assert time.monotonic() - began < 10.0
+
+
+def test_a_server_that_stalls_at_the_start(loopback: LoopbackServer) -> None:
+    # IBM's client asks for the machines without any time limit.
+    loopback.fault("GET /backends", times=99, stall=30.0)
+    began = time.monotonic()
+    with pytest.raises(ServiceError, match="does not answer in time"):
+        IBMClient("ibm:ibm_manila", patience=evolve(QUICK, tries=1, read_timeout=0.3))
+    assert time.monotonic() - began < 10.0
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        fault("GET /jobs/.*", times=3),
+        fault("GET /jobs/.*", times=3, status=502),
+        fault("GET /jobs/.*", times=3, status=429),
+        fault("GET /jobs/.*/results", times=3, truncate=True),
+        fault("GET /jobs/.*/results", times=3, status=500),
+        fault("GET /jobs/.*/metrics", times=3),
+    ],
+)
+def test_questions_are_asked_again(
+    client: IBMClient, loopback: LoopbackServer, broken: dict[str, Any]
+) -> None:
+    request = sample_request(client.backend, "100")
+    job_id = client.submit(request, "tag")
+    loopback.fault(**broken)
+    assert client.status(job_id).state is JobState.DONE
+    (bits,) = client.results(job_id, request)
+    assert isinstance(bits, np.ndarray)
+    assert bits.shape == (1, 50, 3)
+    assert (loopback.count(POST), loopback.rows_paid) == (1, 1)
+    assert sum("fault" in each.outcome for each in loopback.requests) == 3
+
+
+def test_cancelling_and_batches_are_tried_again(
+    client: IBMClient, loopback: LoopbackServer
+) -> None:
+    loopback.queue_delay = 60.0
+    job_id = client.submit(sample_request(client.backend, "100"), "tag")
+    loopback.fault("POST /jobs/.*/cancel", status=503, times=2)
+    client.cancel(job_id)
+    assert client.status(job_id).state is JobState.CANCELLED
+    assert loopback.rows_paid == 0
+    loopback.fault("POST /sessions", status=503, times=2)
+    assert client.open_batch() is not None
+
+
+def test_a_question_gives_up_after_its_tries(
+    client: IBMClient, loopback: LoopbackServer
+) -> None:
+    loopback.fault("GET /jobs", times=99, status=503)
+    with pytest.raises(ServiceError, match=r"look for a job.*503 after 4 tries"):
+        client.find("tag")
+    assert loopback.count("GET /jobs") == 4
+
+
+@pytest.mark.parametrize(
+    ("request_of", "times"),
+    [("POST /identity/token", 2), ("POST /v3/resources/search", 2), ("GET /.*", 2)],
+)
+def test_signing_in_is_tried_again(
+    loopback: LoopbackServer, request_of: str, times: int
+) -> None:
+    loopback.fault(request_of, times=times, status=503)
+    assert IBMClient("ibm:ibm_manila", patience=QUICK).backend.name == "ibm_manila"
+
+
+def test_signing_in_gives_up(loopback: LoopbackServer) -> None:
+    loopback.fault("POST /identity/token", times=99, status=503)
+    with pytest.raises(ServiceError, match="signs in does not answer; try again"):
+        IBMClient("ibm:ibm_manila", patience=QUICK)
+    assert loopback.count("POST /identity/token") == 4
+
+
+def test_a_wrong_key_is_not_tried_again(loopback: LoopbackServer) -> None:
+    loopback.fault("POST /identity/token", times=99, status=400)
+    with pytest.raises(AccountError, match=r"does not let the account.*save a working"):
+        IBMClient("ibm:ibm_manila", patience=QUICK)
+    assert loopback.count("POST /identity/token") == 1
+
+
+def test_a_service_that_is_not_there(
+    loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = IBMClient("ibm:ibm_manila", patience=QUICK)
+    request = sample_request(client.backend, "100")
+    loopback.close()
+    with pytest.raises(SubmissionRefused, match=r"cannot be reached.*no job was made"):
+        client.submit(request, "tag")
+    with pytest.raises(ServiceError, match="after 4 tries"):
+        client.remaining_seconds()
+    with pytest.raises(ServiceError, match="signs in does not answer"):
+        IBMClient("ibm:ibm_manila", patience=QUICK)
+
+
+class Clock:
+    """Time that passes only where it is slept."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.sleeps: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+    def patience(self, **changes: Any) -> Patience:
+        return Patience(
+            sleep=self.sleep, clock=lambda: self.now, jitter=lambda: 1.0, **changes
+        )
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def ask(loopback: LoopbackServer, patience: Patience) -> requests.Response:
+    with requests.Session() as session:
+        session.mount("http://", PatientAdapter(patience))
+        return session.get(f"{loopback.address}/loopback/summary")
+
+
+def test_the_waits_double_up_to_the_longest(
+    loopback: LoopbackServer, clock: Clock
+) -> None:
+    loopback.fault("GET .*", times=99, status=503)
+    assert ask(loopback, clock.patience(longest_wait=4.0)).status_code == 503
+    assert clock.sleeps == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
+
+
+def test_half_of_a_wait_is_random(loopback: LoopbackServer, clock: Clock) -> None:
+    loopback.fault("GET .*", times=2, status=503)
+    numbers = iter([0.0, 0.5])
+    assert ask(loopback, evolve(clock.patience(), jitter=lambda: next(numbers))).ok
+    assert clock.sleeps == [0.25, 0.75]
+
+
+def test_the_service_says_how_long_to_wait(
+    loopback: LoopbackServer, clock: Clock
+) -> None:
+    loopback.fault("GET .*", status=429, headers={"Retry-After": "17"})
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+    loopback.fault("GET .*", status=503, headers={"Retry-After": later}, skip=1)
+    loopback.fault("GET .*", status=503, headers={"Retry-After": "soon"}, skip=2)
+    assert ask(loopback, clock.patience()).ok
+    assert clock.sleeps[0] == 17.0
+    assert clock.sleeps[1] == pytest.approx(40.0, abs=5.0)
+    assert clock.sleeps[2] == 2.0
+
+
+def test_no_wait_passes_the_deadline(loopback: LoopbackServer, clock: Clock) -> None:
+    loopback.fault("GET .*", times=99, status=429, headers={"Retry-After": "70"})
+    assert ask(loopback, clock.patience(deadline=150.0)).status_code == 429
+    assert clock.sleeps == [70.0, 70.0]
+
+
+def test_a_429_of_a_submission_waits_as_asked(loopback: LoopbackServer) -> None:
+    clock = Clock()
+    client = IBMClient("ibm:ibm_manila", patience=clock.patience())
+    loopback.fault(POST, status=429, headers={"Retry-After": "9"})
+    client.submit(sample_request(client.backend, "100"), "tag")
+    assert clock.sleeps == [9.0]
+    assert (loopback.count(POST), len(loopback.jobs)) == (2, 1)
+
+
+def test_a_port_where_nobody_listens_was_surely_not_reached(clock: Clock) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/jobs"
+    adapter = PatientAdapter(clock.patience(tries=3))
+    with requests.Session() as session:
+        session.mount("http://", adapter)
+        with pytest.raises(requests.ConnectionError):
+            session.post(address, data="{}")
+    assert not adapter.call.posted
+    assert len(clock.sleeps) == 2

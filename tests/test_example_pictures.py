@@ -1,0 +1,41 @@
+"""Examples that draw, in short: the loss falls, and every picture is written."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+PICTURES = {
+    "quantum_convolution": ("feature-maps.png", "losses.png"),
+    "qcnn": ("qcnn.png", "qcnn-circuit.png"),
+}
+"""Examples with `main(folder, steps)`, which returns losses, and what they write."""
+
+STEPS = 25
+
+
+def load(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_short(name: str, tmp_path: Path) -> None:
+    losses = load(name).main(tmp_path, steps=STEPS)
+    assert losses
+    for run, values in losses.items():
+        assert len(values) == STEPS + 1, run
+        assert values[-1] < values[0], run
+    assert {path.name for path in tmp_path.iterdir()} == set(PICTURES[name])
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size > 5000
+        assert path.read_bytes().startswith(b"\x89PNG")
