@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qml_qdl.hardware.targets import Target, available_targets, make_device
 
 if TYPE_CHECKING:
-    from qml_qdl.hardware.qiskit.exchange import from_qiskit, to_qiskit
+    from qml_qdl.hardware.qiskit.conversion.exchange import from_qiskit, to_qiskit
 
 __all__ = ["Target", "available_targets", "from_qiskit", "make_device", "to_qiskit"]
 
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> Any:
     """Loads Qiskit when it is first used (PEP 562)."""
     if name not in ("from_qiskit", "to_qiskit"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    exchange = importlib.import_module("qml_qdl.hardware.qiskit.exchange")
+    exchange = importlib.import_module("qml_qdl.hardware.qiskit.conversion.exchange")
     return getattr(exchange, name)
 
 

@@ -1,8 +1,9 @@
-"""Stops with one clear line when the package is not installed."""
+"""Stops with one clear line without the package; keeps tests out of the user's home."""
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,3 +13,13 @@ if importlib.util.find_spec("qml_qdl.circuits") is None:
         "(make test does, or: pip install -c constraints.txt -e '.[dev]')",
         returncode=2,
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Transpiled circuits and jobs go to a folder of the tests."""
+    folder = tmp_path_factory.mktemp("places")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QML_QDL_CACHE", str(folder / "cache"))
+        patch.setenv("QML_QDL_JOURNAL", str(folder / "jobs.sqlite"))
+        yield

@@ -14,8 +14,8 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.hardware.qiskit.isa import IsaCache
-from qml_qdl.hardware.qiskit.isa_store import default_cache_folder
+from qml_qdl.hardware.qiskit.executors.isa import IsaCache
+from qml_qdl.hardware.qiskit.executors.isa_store import default_cache_folder
 
 CACHE = "default"
 """Says that transpiled circuits are kept in the user's cache folder."""
@@ -37,6 +37,7 @@ class Wanted:
         account: Name of the saved IBM account.
         session: Whether IBM's jobs run in a session.
         resilience: Error mitigation of IBM's estimator.
+        service: What else IBM is told, by name.
         remote: What else `RemoteExecutor` takes.
     """
 
@@ -51,6 +52,7 @@ class Wanted:
     account: str | None
     session: bool
     resilience: int
+    service: dict[str, Any]
     remote: dict[str, Any]
 
     def isa(self, backend: BackendV2) -> IsaCache:
@@ -95,6 +97,7 @@ class Wanted:
             "account": self.account is not None,
             "session": self.session,
             "resilience_level": self.resilience != 0,
+            **dict.fromkeys(self.service, True),
         }
         names = [name for name, is_given in given.items() if is_given]
         if names:
@@ -117,6 +120,7 @@ class Wanted:
             "account": self.account is not None and not asks_ibm,
             "session": self.session,
             "resilience_level": self.resilience != 0,
+            **dict.fromkeys(self.service, True),
         }
         names = [name for name, is_given in given.items() if is_given]
         if names:

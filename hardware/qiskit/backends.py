@@ -14,11 +14,11 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
-from qml_qdl.hardware.qiskit.aer import METHODS, AerExecutor
 from qml_qdl.hardware.qiskit.backend_names import FORMS, parse_backend
 from qml_qdl.hardware.qiskit.backend_options import CACHE, Wanted
-from qml_qdl.hardware.qiskit.generic import GenericExecutor
-from qml_qdl.hardware.qiskit.noise import (
+from qml_qdl.hardware.qiskit.executors.aer import METHODS, AerExecutor
+from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor
+from qml_qdl.hardware.qiskit.executors.noise import (
     GivenNoise,
     MachineNoise,
     NoiseSource,
@@ -41,6 +41,8 @@ def make_executor(
     account: str | None = None,
     session: bool = False,
     resilience_level: int = 0,
+    dynamical_decoupling: bool | str = False,
+    twirling: bool | None = None,
     journal: Any = None,
     run: str | None = None,
     max_qpu_seconds: float | None = None,
@@ -68,6 +70,9 @@ def make_executor(
         account: Name of the saved IBM account; only where IBM is asked.
         session: Whether IBM's jobs run in a session.
         resilience_level: Error mitigation of IBM's estimator, 0, 1 or 2.
+        dynamical_decoupling: Whether IBM fills idle times of qubits with pulses, or
+            which: "XX", "XpXm" or "XY4".
+        twirling: Whether IBM twirls gates; None leaves it to the resilience level.
         journal: The journal of IBM's jobs, or its file.
         run: The run in the journal.
         max_qpu_seconds: A job that would take more is refused; None for 60.
@@ -104,6 +109,14 @@ def make_executor(
         account=account,
         session=session,
         resilience=resilience_level,
+        service={
+            name: value
+            for name, value in {
+                "dynamical_decoupling": dynamical_decoupling or None,
+                "twirling": twirling,
+            }.items()
+            if value is not None
+        },
         remote={
             name: value
             for name, value in {
@@ -136,11 +149,11 @@ def _by_name(backend: str, wanted: Wanted) -> Executor:
     stored = name.machine.startswith("fake_")
     wanted.refuse_remote(backend, asks_ibm=not stored)
     if stored:
-        from qml_qdl.hardware.qiskit.ibm_fakes import make_fake
+        from qml_qdl.hardware.qiskit.ibm.fakes import make_fake
 
         machine = make_fake(name.machine)
     else:
-        from qml_qdl.hardware.qiskit.ibm_machines import service_backend
+        from qml_qdl.hardware.qiskit.ibm.machines import service_backend
 
         machine = service_backend(name.machine, wanted.account)
     return _simulated_machine(machine, wanted)
@@ -207,8 +220,8 @@ def _simulated_machine(machine: BackendV2, wanted: Wanted) -> AerExecutor:
 
 def _remote(name: str, wanted: Wanted, given: Any = None) -> Executor:
     """A machine of IBM's; `given` is the user's object of it."""
-    from qml_qdl.hardware.qiskit.ibm import IBMClient
-    from qml_qdl.hardware.qiskit.remote import RemoteExecutor
+    from qml_qdl.hardware.qiskit.ibm.client import IBMClient
+    from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
 
     client = IBMClient(name, wanted.account, session=wanted.session)
     if given is not None:
@@ -224,5 +237,6 @@ def _remote(name: str, wanted: Wanted, given: Any = None) -> Executor:
         client,
         wanted.isa(client.backend),
         resilience_level=wanted.resilience,
+        options=wanted.service,
         **wanted.remote,
     )

@@ -21,7 +21,7 @@ from pennylane.transforms import defer_measurements
 from pennylane.transforms.core import CompilePipeline
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.qiskit.conversion import decomposition, is_native
+from qml_qdl.hardware.qiskit.conversion.structures import decomposition, is_native
 
 NAME = "qdl.qiskit"
 """The device's name in PennyLane."""

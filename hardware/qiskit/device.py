@@ -20,21 +20,25 @@ from pennylane.transforms.core import CompilePipeline
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.plan import Structure
 from qml_qdl.hardware.qiskit.backends import make_executor
-from qml_qdl.hardware.qiskit.batches import Answer, Request, run_requests
 from qml_qdl.hardware.qiskit.config import (
     NAME,
     completed,
     computes_gradients,
     pipeline_for,
 )
-from qml_qdl.hardware.qiskit.gradients import run_tasks
-from qml_qdl.hardware.qiskit.measured import Circuits
 from qml_qdl.hardware.qiskit.options import QiskitOptions
-from qml_qdl.hardware.qiskit.outcomes import Reals
-from qml_qdl.hardware.qiskit.products import as_numpy, results_and_products
-from qml_qdl.hardware.qiskit.results import errors_of
-from qml_qdl.hardware.qiskit.shifts import ParameterShifts, RandomDirections, Stencil
-from qml_qdl.hardware.qiskit.tasks import Task, make_task
+from qml_qdl.hardware.qiskit.tapes.batches import Answer, Request, run_requests
+from qml_qdl.hardware.qiskit.tapes.gradients import run_tasks
+from qml_qdl.hardware.qiskit.tapes.measured import Circuits
+from qml_qdl.hardware.qiskit.tapes.outcomes import Reals
+from qml_qdl.hardware.qiskit.tapes.products import as_numpy, results_and_products
+from qml_qdl.hardware.qiskit.tapes.results import errors_of
+from qml_qdl.hardware.qiskit.tapes.shifts import (
+    ParameterShifts,
+    RandomDirections,
+    Stencil,
+)
+from qml_qdl.hardware.qiskit.tapes.tasks import Task, make_task
 
 
 @simulator_tracking

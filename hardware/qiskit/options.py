@@ -15,6 +15,9 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 ROUTES = ("sampler", "estimator")
 """How expectation values with shots are measured."""
 
+PULSES = ("XX", "XpXm", "XY4")
+"""Sequences of dynamical decoupling."""
+
 GRADIENTS = ("parameter-shift", "spsa")
 """How gradients are computed."""
 
@@ -31,9 +34,10 @@ _OWN = frozenset(
 """Options that concern only what is asked of an executor."""
 
 
-def _one_of(*allowed: Any) -> Callable[[Any, Any, Any], None]:
+def _one_of(*allowed: Any, flag: bool = False) -> Callable[[Any, Any, Any], None]:
     def check(_: Any, attribute: Any, value: Any) -> None:
-        if isinstance(value, bool) or value not in allowed:
+        known = flag if isinstance(value, bool) else value in allowed
+        if not known:
             names = ", ".join(map(repr, allowed))
             raise ArgumentError(
                 f"{attribute.name}: expected one of {names}, got {value!r}"
@@ -99,6 +103,10 @@ class QiskitOptions:
             wires they need; "estimator" has the backend's estimator do it, with its
             error mitigation.
         resilience_level: Error mitigation of the estimator, 0, 1 or 2; None for 0.
+        dynamical_decoupling: On IBM's machines: whether idle times of qubits are filled
+            with pulses, or which: "XX", "XpXm" or "XY4".
+        twirling: On IBM's machines: whether gates are twirled; None leaves it to the
+            resilience level.
         gradient: "parameter-shift", exact but for shots; "spsa", an estimate from few
             rows.
         spsa_directions: Directions of an estimate; each costs two rows for each row.
@@ -135,6 +143,10 @@ class QiskitOptions:
     seed: int | None = field(default=None, validator=optional(_whole(0)))
     route: str = field(default="sampler", validator=_one_of(*ROUTES))
     resilience_level: int | None = field(default=None, validator=_one_of(None, 0, 1, 2))
+    dynamical_decoupling: bool | str | None = field(
+        default=None, validator=_one_of(None, *PULSES, flag=True)
+    )
+    twirling: bool | None = field(default=None, validator=optional(_yes_or_no))
     gradient: str = field(default="parameter-shift", validator=_one_of(*GRADIENTS))
     spsa_directions: int = field(default=1, validator=_whole(1))
     spsa_step: float = field(default=0.2, validator=_positive)

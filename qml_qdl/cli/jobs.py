@@ -13,8 +13,8 @@ import typer
 from qml_qdl.cli.evaluate import RunsDir, tell
 
 if TYPE_CHECKING:
-    from qml_qdl.hardware.qiskit.journal import Journal
-    from qml_qdl.hardware.qiskit.records import Job
+    from qml_qdl.hardware.qiskit.jobs.journal import Journal
+    from qml_qdl.hardware.qiskit.jobs.records import Job
 
 jobs_app = typer.Typer(
     help="List, show, cancel or wait for jobs that were sent to machines.",
@@ -48,7 +48,7 @@ Deadline = Annotated[
 
 
 def _open(place: str | None, runs_dir: Path) -> Journal:
-    from qml_qdl.hardware.qiskit.journal import Journal
+    from qml_qdl.hardware.qiskit.jobs.journal import Journal
     from qml_qdl.training import Run
 
     if place is None:
@@ -160,8 +160,8 @@ def wait(
     """
     import qml_qdl.training as training
     from qml_qdl.circuits.errors import QdlError
-    from qml_qdl.hardware.qiskit.waiting import Pace
-    from qml_qdl.hardware.qiskit.waiting import wait as wait_for
+    from qml_qdl.hardware.qiskit.jobs.waiting import Pace
+    from qml_qdl.hardware.qiskit.jobs.waiting import wait as wait_for
 
     journal = _open(place, runs_dir)
     pace = Pace(deadline=deadline)
@@ -208,6 +208,6 @@ def _chosen(journal: Journal, words: list[str]) -> list[Job]:
 
 
 def _client(job: Job) -> Any:
-    from qml_qdl.hardware.qiskit.ibm import IBMClient
+    from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 
     return IBMClient(job.call.backend, job.call.account)

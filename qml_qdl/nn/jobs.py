@@ -14,8 +14,8 @@ from qml_qdl.hardware.targets import is_qiskit
 from qml_qdl.nn.layer import QuantumLayer
 
 if TYPE_CHECKING:
-    from qml_qdl.hardware.qiskit.cost import Cost
-    from qml_qdl.hardware.qiskit.remote import RemoteExecutor
+    from qml_qdl.hardware.qiskit.jobs.cost import Cost
+    from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
 
 
 def record_jobs(model: nn.Module, journal: str | Path, run: str) -> bool:
@@ -65,7 +65,7 @@ def remote_executors(model: nn.Module) -> dict[str, RemoteExecutor]:
     """
     found: dict[str, RemoteExecutor] = {}
     for name, device in _qiskit_devices(model):
-        from qml_qdl.hardware.qiskit.remote import RemoteExecutor
+        from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
 
         executor = device.executor
         if isinstance(executor, RemoteExecutor) and executor not in found.values():
@@ -99,7 +99,7 @@ def estimated(model: nn.Module) -> Iterator[list[Cost]]:
             "use 'ibm:ibm_NAME', 'ibm:least_busy', or without an account the model of "
             "a machine, 'aer:fake_NAME'"
         )
-    from qml_qdl.hardware.qiskit.estimating import EstimatingExecutor
+    from qml_qdl.hardware.qiskit.jobs.estimating import EstimatingExecutor
 
     devices = [device for _, device in _qiskit_devices(model)]
     executors = [device.executor for device in devices]

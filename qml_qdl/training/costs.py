@@ -19,7 +19,7 @@ from qml_qdl.training.moving import move_to_devices
 from qml_qdl.training.run import Run
 
 if TYPE_CHECKING:
-    from qml_qdl.hardware.qiskit.cost import Cost
+    from qml_qdl.hardware.qiskit.jobs.cost import Cost
 
 
 @frozen

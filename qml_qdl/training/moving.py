@@ -115,7 +115,7 @@ class JobTask:
         executors = remote_executors(model)
         if not executors:
             return None
-        from qml_qdl.hardware.qiskit.journal import Journal
+        from qml_qdl.hardware.qiskit.jobs.journal import Journal
 
         if max_qpu_seconds is not None:
             for executor in executors.values():
@@ -174,14 +174,14 @@ class JobTask:
 
     def qpu_seconds(self) -> float:
         """QPU seconds that its jobs took, as far as the service has told."""
-        from qml_qdl.hardware.qiskit.journal import Journal
+        from qml_qdl.hardware.qiskit.jobs.journal import Journal
 
         jobs = Journal(self.run.journal).jobs()
         return sum(job.used or 0.0 for job in jobs if job.key.run == self.name)
 
     def end_if_unsent(self) -> None:
         """Forgets an evaluation that was refused before its first job."""
-        from qml_qdl.hardware.qiskit.journal import Journal
+        from qml_qdl.hardware.qiskit.jobs.journal import Journal
 
         jobs = Journal(self.run.journal).jobs()
         if not any(job.key.run == self.name for job in jobs):
@@ -189,7 +189,7 @@ class JobTask:
 
     def end(self) -> None:
         """Has the same words begin another evaluation from now on."""
-        from qml_qdl.hardware.qiskit.journal import Journal
+        from qml_qdl.hardware.qiskit.jobs.journal import Journal
 
         Journal(self.run.journal).end_task(self.number)
 

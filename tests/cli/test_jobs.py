@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qml_qdl.cli import main
-from qml_qdl.hardware.qiskit.journal import Journal
+from qml_qdl.hardware.qiskit.jobs.journal import Journal
 from tests.hardware.qiskit.service import FakeClient, replace_ibm, without_sync
 
 pytestmark = pytest.mark.usefixtures("fast_disk")

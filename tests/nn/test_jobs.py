@@ -10,7 +10,7 @@ from torch import nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import JournalError, TargetError
-from qml_qdl.hardware.qiskit.journal import Journal
+from qml_qdl.hardware.qiskit.jobs.journal import Journal
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import begin_step, estimated, record_jobs, remote_executors
 from tests.hardware.qiskit.service import FakeClient, replace_ibm, without_sync

@@ -11,7 +11,7 @@ from pennylane.devices.preprocess import decompose
 from qiskit.quantum_info import Operator
 
 from qml_qdl.hardware.plan import Plan, make_plan
-from qml_qdl.hardware.qiskit.conversion import (
+from qml_qdl.hardware.qiskit.conversion.structures import (
     decomposition,
     is_native,
     phase_factors,

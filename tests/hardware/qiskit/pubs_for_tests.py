@@ -10,7 +10,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from qml_qdl.hardware.qiskit.digest import circuit_digest
+from qml_qdl.hardware.qiskit.conversion.digest import circuit_digest
 from qml_qdl.hardware.qiskit.pubs import Pub
 
 WIRES = 4

@@ -21,7 +21,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers.fake_provider import GenericBackendV2
 
 from qml_qdl.circuits.errors import JobError, SubmissionRefused, SubmissionUnclear
-from qml_qdl.hardware.qiskit.jobs import (
+from qml_qdl.hardware.qiskit.jobs.client import (
     JobClient,
     JobPub,
     JobRequest,
@@ -30,10 +30,10 @@ from qml_qdl.hardware.qiskit.jobs import (
     Limits,
     Results,
 )
-from qml_qdl.hardware.qiskit.journal_file import JournalFile
-from qml_qdl.hardware.qiskit.owners import Owner
+from qml_qdl.hardware.qiskit.jobs.journal_file import JournalFile
+from qml_qdl.hardware.qiskit.jobs.owners import Owner
+from qml_qdl.hardware.qiskit.jobs.waiting import Pace
 from qml_qdl.hardware.qiskit.pubs import Estimates
-from qml_qdl.hardware.qiskit.waiting import Pace
 
 
 class Killed(BaseException):
@@ -260,8 +260,10 @@ def mortal(fate: Fate) -> Iterator[None]:
 
 def without_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the disk in peace: killed processes, unlike power cuts, need no sync."""
-    monkeypatch.setattr("qml_qdl.hardware.qiskit.journal_file._SYNCHRONOUS", "OFF")
-    monkeypatch.setattr("qml_qdl.hardware.qiskit.journal_file.os.fsync", lambda fd: 0)
+    monkeypatch.setattr("qml_qdl.hardware.qiskit.jobs.journal_file._SYNCHRONOUS", "OFF")
+    monkeypatch.setattr(
+        "qml_qdl.hardware.qiskit.jobs.journal_file.os.fsync", lambda fd: 0
+    )
 
 
 def replace_ibm(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> None:
@@ -271,4 +273,4 @@ def replace_ibm(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> None:
         client.name_, client.account_ = name, account
         return client
 
-    monkeypatch.setattr("qml_qdl.hardware.qiskit.ibm.IBMClient", make)
+    monkeypatch.setattr("qml_qdl.hardware.qiskit.ibm.client.IBMClient", make)

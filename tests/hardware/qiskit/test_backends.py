@@ -12,12 +12,12 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
-from qml_qdl.hardware.qiskit.aer import AerExecutor
 from qml_qdl.hardware.qiskit.backend_names import BackendName, parse_backend
 from qml_qdl.hardware.qiskit.backends import make_executor
-from qml_qdl.hardware.qiskit.generic import GenericExecutor
-from qml_qdl.hardware.qiskit.ibm_fakes import fake_names
-from qml_qdl.hardware.qiskit.remote import RemoteExecutor
+from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
+from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor
+from qml_qdl.hardware.qiskit.ibm.fakes import fake_names
+from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.pubs_for_tests import layered, pub_of
 
@@ -141,6 +141,8 @@ def test_a_machines_noise_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None
         ("aer", {"account": "mine"}, "account: only IBM's machines take this"),
         ("fake_manila", {"account": "mine"}, "account: only IBM's machines"),
         ("aer", {"resilience_level": 1}, "resilience_level: only IBM's machines"),
+        ("aer", {"twirling": True}, "twirling: only IBM's machines"),
+        ("aer", {"dynamical_decoupling": "XY4"}, "dynamical_decoupling: only IBM's"),
         ("aer", {"session": True}, "session: only IBM's machines"),
         ("ibm:ibm_torino", {"method": "statevector"}, "method: only Aer takes this"),
         ("aer", {"method": "automatic"}, "method: expected one of statevector"),

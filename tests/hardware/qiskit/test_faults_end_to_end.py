@@ -24,8 +24,8 @@ from qml_qdl.circuits.errors import (
     ServiceError,
     SubmissionRefused,
 )
-from qml_qdl.hardware.qiskit.ibm import IBMClient
-from qml_qdl.hardware.qiskit.jobs import Limits
+from qml_qdl.hardware.qiskit.ibm.client import IBMClient
+from qml_qdl.hardware.qiskit.jobs.client import Limits
 from tests.hardware.qiskit.loopback import Ending, Fault, LoopbackServer
 from tests.hardware.qiskit.processes import kill, start
 from tests.hardware.qiskit.program_for_tests import (

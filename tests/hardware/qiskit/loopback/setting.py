@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qml_qdl.hardware.qiskit.patience import Patience
+from qml_qdl.hardware.qiskit.ibm.patience import Patience
 from tests.hardware.qiskit.loopback.server import LoopbackServer
 
 QUICK = Patience(

@@ -1,0 +1,1 @@
+"""PennyLane's gates and Qiskit's: structures as parametrised circuits, and back."""

@@ -1,0 +1,1 @@
+"""What runs pubs here: Aer, other backends, and error mitigation around them."""

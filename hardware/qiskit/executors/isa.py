@@ -1,0 +1,268 @@
+"""Transpiled circuits, each made once: in memory, and on disk as QPY."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import qiskit
+from qiskit import QuantumCircuit
+from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
+from qiskit.providers import BackendV2
+from qiskit.transpiler import PassManager, TranspilerError, generate_preset_pass_manager
+from qiskit.transpiler.passes import BasisTranslator, UnrollCustomDefinitions
+
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.hardware.qiskit.counters import Counters
+from qml_qdl.hardware.qiskit.executors.isa_store import Isa, IsaStore
+
+_IN_MEMORY = 256
+"""How many circuits are kept in memory."""
+
+
+class IsaCache:
+    """Transpiles each circuit once for one backend.
+
+    Args:
+        backend: The backend.
+        optimization_level: Qiskit's, 0 to 3; None only translates gates, for simulators
+            whose qubits are all coupled.
+        seed_transpiler: Seed of the transpiler, so that every process finds the same.
+        initial_layout: For each wire the backend's qubit on which it starts.
+        pass_manager: A pass manager to use instead of Qiskit's preset one; its circuits
+            are kept in memory only, because nothing tells what it does.
+        folder: Where circuits are kept across processes; None keeps them in memory.
+        counters: Where transpilations are counted.
+
+    Raises:
+        ArgumentError: The level or the layout cannot be.
+        ArgumentTypeError: The pass manager is none.
+
+    Example:
+        >>> from qiskit_aer import AerSimulator
+        >>> cache = IsaCache(AerSimulator(), folder=None)
+        >>> circuit = QuantumCircuit(1)
+        >>> circuit.h(0)  # doctest: +ELLIPSIS
+        <...>
+        >>> cache.get(circuit, "digest") is cache.get(circuit, "digest")
+        True
+    """
+
+    def __init__(
+        self,
+        backend: BackendV2,
+        *,
+        optimization_level: int | None = 3,
+        seed_transpiler: int = 0,
+        initial_layout: Sequence[int] | None = None,
+        pass_manager: PassManager | None = None,
+        folder: str | Path | None = None,
+        counters: Counters | None = None,
+    ) -> None:
+        if optimization_level not in (None, 0, 1, 2, 3):
+            raise ArgumentError(
+                f"optimization_level: expected 0, 1, 2 or 3, got {optimization_level!r}"
+            )
+        if pass_manager is not None and not isinstance(pass_manager, PassManager):
+            raise ArgumentTypeError(
+                f"pass_manager: expected a qiskit PassManager, got {pass_manager!r}"
+            )
+        if pass_manager is not None and initial_layout is not None:
+            raise ArgumentError(
+                "initial_layout: a pass_manager was given too, which sets its own; "
+                "make it with generate_preset_pass_manager(initial_layout=...)"
+            )
+        self.backend = backend
+        self.counters = Counters() if counters is None else counters
+        self._level = optimization_level
+        self._seed = seed_transpiler
+        self._layout = _checked_layout(initial_layout, backend)
+        self._own = pass_manager
+        self._preset: PassManager | None = None
+        keeps = folder is not None and pass_manager is None
+        self._store = IsaStore(str(folder)) if keeps else None
+        self._kept: OrderedDict[str, Isa] = OrderedDict()
+        self._held: dict[str, Isa] = {}
+        self._machine: str | None = None
+
+    def get(self, circuit: QuantumCircuit, digest: str) -> Isa:
+        """The transpiled circuit.
+
+        Args:
+            circuit: The circuit, measured or not.
+            digest: Its content as a hexadecimal number.
+
+        Returns:
+            The circuit as the backend runs it.
+
+        Raises:
+            ArgumentError: The layout has not as many qubits as the circuit.
+            TargetError: The backend is too small, or the circuit cannot be transpiled.
+        """
+        if digest in self._held:
+            return self._held[digest]
+        if digest in self._kept:
+            self._kept.move_to_end(digest)
+            return self._kept[digest]
+        names = tuple(one.name for one in circuit.parameters)
+        key = self._key(circuit.num_qubits, digest)
+        isa = None if self._store is None else self._store.read(key)
+        if isa is None:
+            isa = Isa(self._transpile(circuit), circuit.num_qubits, names)
+            self.counters.transpilations += 1
+            if self._store is not None:
+                self._store.write(key, isa)
+        self._kept[digest] = isa
+        if len(self._kept) > _IN_MEMORY:
+            self._kept.popitem(last=False)
+        return isa
+
+    @contextmanager
+    def holding(self, circuits: Mapping[str, Isa]) -> Iterator[None]:
+        """Has transpiled circuits found under digests of their own, for a while.
+
+        Args:
+            circuits: Circuits in the backend's gates by digest; they run as they are.
+        """
+        before = self._held
+        self._held = {**before, **circuits}
+        try:
+            yield
+        finally:
+            self._held = before
+
+    def _transpile(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        width, size = circuit.num_qubits, self.backend.num_qubits
+        if size is not None and width > size:
+            raise TargetError(
+                f"backend: {self.backend.name} has {size} qubits, but the circuit has "
+                f"{width} wires; use a larger backend or fewer wires"
+            )
+        if self._layout is not None and len(self._layout) != width:
+            raise ArgumentError(
+                f"initial_layout: expected one qubit for each of the {width} wires, "
+                f"got {len(self._layout)} qubits: {list(self._layout)}"
+            )
+        try:
+            isa = self._pass_manager().run(circuit)
+        except TranspilerError as error:
+            raise TargetError(
+                f"backend: the circuit cannot be transpiled for {self.backend.name}: "
+                f"{error}"
+            ) from error
+        if self._own is not None:
+            self._check(isa, circuit)
+        return isa
+
+    def _pass_manager(self) -> PassManager:
+        if self._own is not None:
+            return self._own
+        if self._preset is None and self._level is None:
+            # Qiskit's preset ones first load all plugins that are installed, among them
+            # IBM's whole client, which takes seconds.
+            target, library = self.backend.target, SessionEquivalenceLibrary
+            self._preset = PassManager(
+                [
+                    UnrollCustomDefinitions(library, target=target),
+                    BasisTranslator(library, None, target=target),
+                ]
+            )
+        elif self._preset is None:
+            self._preset = generate_preset_pass_manager(
+                optimization_level=self._level,
+                backend=self.backend,
+                initial_layout=None if self._layout is None else list(self._layout),
+                seed_transpiler=self._seed,
+                approximation_degree=1.0,
+            )
+        return self._preset
+
+    def _check(self, isa: QuantumCircuit, circuit: QuantumCircuit) -> None:
+        """Whether a user's pass manager gave what the backend can run."""
+        size, target = self.backend.num_qubits, self.backend.target
+        if size is not None and isa.num_qubits > size:
+            raise TargetError(
+                f"pass_manager: its circuit has {isa.num_qubits} qubits, but "
+                f"{self.backend.name} has {size}; make it for this backend"
+            )
+        if not set(isa.parameters) <= set(circuit.parameters):
+            raise TargetError(
+                "pass_manager: its circuit has parameters that the given one has not; "
+                "it must keep the circuit's own"
+            )
+        for instruction in isa.data:
+            name = instruction.operation.name
+            on = tuple(isa.find_bit(qubit).index for qubit in instruction.qubits)
+            if name != "barrier" and not target.instruction_supported(name, on):
+                raise TargetError(
+                    f"pass_manager: its circuit has {name!r} on the qubits {list(on)}, "
+                    f"which {self.backend.name} cannot do; make the pass manager with "
+                    "generate_preset_pass_manager(backend=...) for this backend"
+                )
+
+    def _key(self, width: int, digest: str) -> str:
+        if self._machine is None:
+            self._machine = machine_digest(self.backend)
+        parts = (
+            digest,
+            self._machine,
+            self._level,
+            self._seed,
+            self._layout,
+            width,
+            qiskit.__version__,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def machine_digest(backend: BackendV2) -> str:
+    """What tells one machine, and one calibration of it, from others.
+
+    Args:
+        backend: The backend.
+
+    Returns:
+        SHA-256 over its name and all that its target says, errors and durations too,
+        so that circuits are transpiled anew when the machine was calibrated anew.
+    """
+    target = backend.target
+    content: list[Any] = [backend.name, target.num_qubits, target.dt]
+    for name in sorted(target.operation_names):
+        entries = target[name]
+        content.append(name)
+        content += (
+            sorted(
+                (on or (), getattr(one, "error", None), getattr(one, "duration", None))
+                for on, one in entries.items()
+            )
+            if None not in entries
+            else [None]
+        )
+    return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
+def _checked_layout(
+    layout: Sequence[int] | None, backend: BackendV2
+) -> tuple[int, ...] | None:
+    if layout is None:
+        return None
+    try:
+        numbers = tuple(operator.index(one) for one in layout)
+    except TypeError as error:
+        raise ArgumentTypeError(
+            f"initial_layout: expected the backend's qubits as whole numbers, one for "
+            f"each wire, got {layout!r}"
+        ) from error
+    size = backend.num_qubits
+    wrong = [one for one in numbers if one < 0 or (size is not None and one >= size)]
+    if wrong or len(set(numbers)) < len(numbers):
+        raise ArgumentError(
+            f"initial_layout: expected different qubits among 0 to {(size or 0) - 1} "
+            f"of {backend.name}, got {list(numbers)}"
+        )
+    return numbers

@@ -1,0 +1,276 @@
+"""An executor whose expectation values have less of the machine's errors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+import numpy as np
+from attrs import evolve, frozen
+from numpy.typing import NDArray
+
+from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.hardware.qiskit.counters import Counters
+from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
+from qml_qdl.hardware.qiskit.executors.folding import fold
+from qml_qdl.hardware.qiskit.executors.isa import IsaCache
+from qml_qdl.hardware.qiskit.executors.isa_store import Isa
+from qml_qdl.hardware.qiskit.executors.mitigation import (
+    Calibration,
+    calibrate,
+    confusion_of,
+    extrapolate,
+    readings_of,
+)
+from qml_qdl.hardware.qiskit.executors.words import (
+    Basis,
+    Words,
+    collect_words,
+    constant_part,
+    estimate_from_bits,
+    estimate_from_probabilities,
+    make_bases,
+)
+from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
+
+_SIMULATED = 4
+"""How many qubits are calibrated by one simulated circuit."""
+
+
+class _OnMachine(Protocol):
+    """An executor that transpiles by a cache, as all of ours do."""
+
+    name: str
+    isa: IsaCache
+    counters: Counters
+
+
+@frozen(eq=False)
+class _Reading:
+    """A basis of one of the pubs, at all strengths of the noise."""
+
+    basis: Basis
+    qubits: tuple[int, ...]
+    circuits: tuple[tuple[Pub, Isa], ...]
+
+
+class Mitigated(Executor):
+    """Expectation values with errors of reading undone and noise extrapolated to zero.
+
+    Each circuit is read in the bases its observables need, at each strength of the
+    noise, and the qubits' reading is calibrated, all in one job of the executor: one
+    pub for each basis and strength, with all rows, and one for the calibration. It
+    costs as many executions as there are strengths, and makes errors of shots larger.
+
+    Samples and states cannot be mitigated. On the device, expectation values come from
+    here with `route="estimator"`.
+
+    Args:
+        executor: What runs circuits.
+        readout: Whether errors of reading are undone.
+        zne_scales: Strengths of the noise, odd numbers; (1,) for none but its own.
+        extrapolation: "linear", "exponential" or "richardson".
+        folding: "global" folds whole circuits, "gates" only gates on two qubits.
+        calibration_rows: Rows that prepare |0⟩, and as many |1⟩.
+
+    Raises:
+        ArgumentError: The strengths cannot be used.
+
+    Example:
+        >>> from qiskit import QuantumCircuit
+        >>> from qiskit.quantum_info import SparsePauliOp
+        >>> from qml_qdl.hardware.qiskit.backends import make_executor
+        >>> machine = make_executor("fake_manila", cache=None)
+        >>> circuit = QuantumCircuit(1)
+        >>> _ = circuit.x(0)
+        >>> z = (SparsePauliOp("Z"),)
+        >>> pub = Pub(circuit, np.zeros((1, 0)), "x", z)
+        >>> raw, better = machine, Mitigated(machine)
+        >>> [round(float(one.estimate([pub], None)[0].values[0, 0]), 2)
+        ...  for one in (raw, better)]
+        [-0.96, -1.0]
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        *,
+        readout: bool = True,
+        zne_scales: Sequence[int] = (1, 3, 5),
+        extrapolation: str = "exponential",
+        folding: str = "global",
+        calibration_rows: int = 4,
+    ) -> None:
+        scales = tuple(zne_scales)
+        if not scales or scales[0] != 1 or len(set(scales)) < len(scales):
+            raise ArgumentError(
+                f"zne_scales: expected different odd numbers that begin with 1, got "
+                f"{scales}; say (1, 3, 5), or (1,) for no extrapolation"
+            )
+        if calibration_rows < 1:
+            raise ArgumentError(
+                f"calibration_rows: expected at least 1, got {calibration_rows}"
+            )
+        self.executor = executor
+        self._machine = cast(_OnMachine, executor)
+        self._readout = readout
+        self._scales = scales
+        self._extrapolation = extrapolation
+        self._folding = folding
+        self._rows = calibration_rows
+        self._folded: dict[str, Isa] = {}
+
+    @property
+    def name(self) -> str:
+        """The executor's name."""
+        return self._machine.name
+
+    @property
+    def counters(self) -> Counters:
+        """What the executor did so far."""
+        return self._machine.counters
+
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+        """Refused: shots cannot be mitigated one by one.
+
+        Raises:
+            TargetError: Always.
+        """
+        raise TargetError(
+            "mitigation: it gives expectation values, not shots; on the device say "
+            "route='estimator', or sample without mitigation"
+        )
+
+    def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
+        """Refused: states cannot be mitigated.
+
+        Raises:
+            TargetError: Always.
+        """
+        raise TargetError(
+            "mitigation: it gives expectation values, not states; read out expectation "
+            "values, or leave mitigation out"
+        )
+
+    def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
+        """Estimates the pubs' observables.
+
+        Args:
+            pubs: Circuits that do not measure, with observables.
+            shots: Shots of every row, basis and strength of the noise; None for what
+                infinitely many would give, on Aer only.
+
+        Returns:
+            For each pub its estimates. Their errors are those of the shots; that of the
+            calibration, which is the same for all rows, is not in them.
+
+        Raises:
+            TargetError: Infinitely many shots were asked of a machine.
+        """
+        words = [collect_words(pub) for pub in pubs]
+        groups = [
+            [self._reading(basis) for basis in make_bases(pub, own)]
+            for pub, own in zip(pubs, words, strict=True)
+        ]
+        readings = [reading for group in groups for reading in group]
+        calibrations = self._calibrations(readings)
+        to_run = [pair for reading in readings for pair in reading.circuits]
+        to_run += [(one.pub, one.isa) for one in calibrations]
+        held = {pub.digest: isa for pub, isa in to_run}
+        with self._machine.isa.holding(held):
+            found = self._run([pub for pub, _ in to_run], shots)
+        values: dict[int, NDArray[np.float64]] = {}
+        for calibration in reversed(calibrations):
+            values |= _values(calibration, found.pop())
+        results = iter(found)
+        return [
+            self._combine(
+                own,
+                group,
+                [[next(results) for _ in self._scales] for _ in group],
+                values,
+                pub.rows,
+            )
+            for pub, own, group in zip(pubs, words, groups, strict=True)
+        ]
+
+    def _run(self, pubs: Sequence[Pub], shots: int | None) -> list[Any]:
+        """Shots, or tables of probabilities."""
+        if shots is None:
+            return list(self.executor.probabilities(pubs))
+        return list(self.executor.sample(pubs, shots))
+
+    def _reading(self, basis: Basis) -> _Reading:
+        cache = self._machine.isa
+        isa = cache.get(basis.pub.circuit, basis.pub.digest)
+        places = {}
+        for instruction in isa.circuit.data:
+            if instruction.operation.name == "measure":
+                bit = isa.circuit.find_bit(instruction.clbits[0]).index
+                places[bit] = isa.circuit.find_bit(instruction.qubits[0]).index
+        circuits = []
+        for scale in self._scales:
+            text = f"{basis.pub.digest} folded {self._folding} {scale}"
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            if digest not in self._folded:
+                longer = fold(isa.circuit, scale, cache.backend.target, self._folding)
+                self._folded[digest] = evolve(isa, circuit=longer)
+            pub = evolve(basis.pub, digest=digest)
+            circuits.append((pub, self._folded[digest]))
+        qubits = tuple(places[bit] for bit in range(len(basis.qubits)))
+        return _Reading(basis, qubits, tuple(circuits))
+
+    def _calibrations(self, readings: Sequence[_Reading]) -> list[Calibration]:
+        if not self._readout:
+            return []
+        qubits = sorted({qubit for reading in readings for qubit in reading.qubits})
+        # A machine calibrates all its qubits at once; simulating that takes too much.
+        step = _SIMULATED if isinstance(self.executor, AerExecutor) else len(qubits)
+        target = self._machine.isa.backend.target
+        return [
+            calibrate(qubits[start : start + step], target, self._rows)
+            for start in range(0, len(qubits), max(1, step))
+        ]
+
+    def _combine(
+        self,
+        words: Words,
+        group: Sequence[_Reading],
+        results: Sequence[Sequence[Any]],
+        values: dict[int, NDArray[np.float64]],
+        rows: int,
+    ) -> Estimates:
+        """One pub's results, (bases, scales), as one estimate."""
+        bases = [reading.basis for reading in group]
+        counted = [
+            np.array([values.get(qubit, [1.0, -1.0]) for qubit in reading.qubits])
+            for reading in group
+        ]
+        estimates: list[Estimates] = []
+        for scale in range(len(self._scales)):
+            own = [found[scale] for found in results]
+            exact = bool(own) and own[0].ndim == 2
+            combine = estimate_from_probabilities if exact else estimate_from_bits
+            estimates.append(combine(words, bases, own, rows, counted))
+        if len(estimates) == 1:
+            return estimates[0]
+        # Noise makes only what is not the identity decay.
+        constant = constant_part(words)
+        decaying = [evolve(one, values=one.values - constant) for one in estimates]
+        found = extrapolate(decaying, self._scales, self._extrapolation)
+        return evolve(found, values=found.values + constant)
+
+
+def _values(calibration: Calibration, found: Any) -> dict[int, NDArray[np.float64]]:
+    """What reading 0 and 1 counts as, for each of the calibrated qubits."""
+    if found.ndim == 3:
+        confusion = confusion_of(found)
+    else:
+        half = len(found) // 2
+        outcomes = np.arange(found.shape[1])[:, None] >> np.arange(
+            len(calibration.qubits)
+        )
+        ones = np.stack([found[0], found[half]]) @ (outcomes & 1)
+        confusion = np.stack([1 - ones, ones], axis=-1).transpose(1, 0, 2)
+    return dict(zip(calibration.qubits, readings_of(confusion), strict=True))

@@ -1,0 +1,138 @@
+"""IBM's service with our way of sending requests.
+
+IBM's client repeats a POST of a job after some errors although the job may have been
+made, and waits for an answer for ever. Its sessions take no settings, so the sessions
+of one service are given our own adapter; the private names that this needs are used in
+this module only, and every submission checks that the adapter is in place.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, final
+
+import qiskit_ibm_runtime
+import requests
+from ibm_cloud_sdk_core import ApiException
+from qiskit_ibm_runtime import QiskitRuntimeService
+from qiskit_ibm_runtime.api import client as ibm_client
+from requests.auth import AuthBase
+
+from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.qiskit.ibm.patience import Tries
+from qml_qdl.hardware.qiskit.ibm.transport import Failure, PatientAdapter
+
+
+@final
+class PatientService(QiskitRuntimeService):
+    """IBM's service whose sessions all use one adapter of ours.
+
+    Args:
+        adapter: The adapter.
+        **options: Passed on: the name of an account.
+    """
+
+    def __init__(self, adapter: PatientAdapter, **options: Any) -> None:
+        self.adapter = adapter
+        with _sessions_with(adapter):
+            super().__init__(**options)
+        self.check()
+
+    def _create_new_cloud_api_client(self, instance: str) -> Any:
+        with _sessions_with(self.adapter):
+            return super()._create_new_cloud_api_client(instance)
+
+    def check(self) -> None:
+        """Makes sure that every session uses the adapter.
+
+        Raises:
+            TargetError: This version of IBM's client is made differently.
+        """
+        try:
+            clients = [self._active_api_client, *self._api_clients.values()]
+            sessions = [client._session for client in clients]
+            adapters = {session.get_adapter(session.base_url) for session in sessions}
+        except (AttributeError, requests.RequestException):
+            adapters = set()
+        if adapters != {self.adapter}:
+            raise TargetError(_unknown_version())
+
+
+class _SignIn(AuthBase):
+    """Shows IBM's access token, which is renewed every hour.
+
+    Where the renewal fails, IBM's own prints a warning with what the service answered
+    and sends the API key instead; here it is tried again, and then the request fails.
+    """
+
+    def __init__(self, own: Any, adapter: PatientAdapter) -> None:
+        self._own = own
+        self._adapter = adapter
+        adapter.keep_secret(own.api_key)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _SignIn:
+        return self
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        manager = self._own.tm
+        tries = self._adapter.patience.begin()
+        while True:
+            try:
+                manager.get_token()
+                break
+            except (ApiException, requests.RequestException) as error:
+                failure = _not_signed_in(error, tries)
+            # Or the next try would wait a minute for this one to end.
+            manager.request_time = 0
+            self._adapter.call.failure = failure
+            if not (failure.transient and tries.again()):
+                raise requests.RequestException("cannot sign in")
+        request.headers.update(self._own.get_headers())
+        return request
+
+
+def _not_signed_in(error: Exception, tries: Tries) -> Failure:
+    status = getattr(error, "status_code", None)
+    # The service that signs in says 400 to an API key that it does not know.
+    status = 401 if status in (400, 403) else status
+    reason = "the service that signs in does not let us in"
+    return Failure(status, reason, False, tries.count, tries.seconds)
+
+
+_patching = threading.RLock()
+
+
+@contextmanager
+def _sessions_with(adapter: PatientAdapter) -> Iterator[None]:
+    """Sessions made meanwhile use the adapter."""
+    with _patching:
+        original = getattr(ibm_client, "RetrySession", None)
+        if original is None or not hasattr(original, "_initialize_retry"):
+            raise TargetError(_unknown_version())
+
+        class PatientSession(original):  # type: ignore[misc, valid-type]
+            auth: Any
+
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, **options)
+                self.auth = _SignIn(self.auth, adapter)
+
+            def _initialize_retry(self, *_: Any) -> None:
+                self.mount("http://", adapter)
+                self.mount("https://", adapter)
+
+        ibm_client.RetrySession = PatientSession
+        try:
+            yield
+        finally:
+            ibm_client.RetrySession = original
+
+
+def _unknown_version() -> str:
+    return (
+        f"target: qiskit-ibm-runtime {qiskit_ibm_runtime.__version__} sends its "
+        "requests in a way this library does not know, so a job could be sent twice; "
+        "install 'qiskit-ibm-runtime<0.52'"
+    )

@@ -1,0 +1,238 @@
+"""How requests travel to IBM: each with a time limit, and no job posted twice."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from email.utils import formatdate, parsedate_to_datetime
+from typing import Any, final
+from urllib.parse import urlsplit
+
+import requests
+from attrs import define, frozen
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+from qml_qdl.hardware.qiskit.ibm.patience import Patience
+
+logger = logging.getLogger(__name__)
+
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""Statuses after which a request that changes nothing is sent again."""
+NOT_TAKEN = frozenset({425, 429})
+"""Statuses that say that the service did not begin with a request."""
+
+
+@frozen
+class Failure:
+    """Why a request did not go well.
+
+    Args:
+        status: The status of the answer; None if there was none.
+        reason: What the service, or the network, says.
+        taken: Whether the service may have begun with the request.
+        tries: How often it was sent.
+        seconds: How long that took.
+    """
+
+    status: int | None
+    reason: str
+    taken: bool
+    tries: int
+    seconds: float
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same may go well later."""
+        return self.status is None or self.status in RETRIED
+
+    def __str__(self) -> str:
+        answer = "no answer" if self.status is None else f"status {self.status}"
+        tries = f"{self.tries} tries in {self.seconds:.0f} s"
+        return f"{answer} after {tries if self.tries > 1 else 'one try'}: {self.reason}"
+
+
+@define
+class Call:
+    """What happened on the wire during one call of IBM's client.
+
+    Args:
+        posted: Whether a job may have reached the service.
+        failure: What went wrong last, if something did.
+    """
+
+    posted: bool = False
+    failure: Failure | None = None
+
+
+@final
+class PatientAdapter(HTTPAdapter):
+    """Sends requests: again after errors, except that of a job, and never for ever.
+
+    Args:
+        patience: How often, and how long.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        super().__init__(max_retries=0)
+        self.patience = patience
+        self._calls = threading.local()
+        self._secrets: set[str] = set()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PatientAdapter:
+        # IBM's backends copy their sessions; requests would drop our attributes.
+        return self
+
+    def keep_secret(self, credential: str | None) -> None:
+        """Takes a credential out of every error that the service answers.
+
+        IBM's client puts such answers into its errors and its log as they are.
+
+        Args:
+            credential: What is not to be shown.
+        """
+        if credential:
+            self._secrets.add(credential)
+
+    def begin_call(self) -> Call:
+        """Notes what happens from now on, in this thread."""
+        self._calls.current = Call()
+        return self.call
+
+    @property
+    def call(self) -> Call:
+        """What happened since `begin_call`."""
+        if not hasattr(self._calls, "current"):
+            self._calls.current = Call()
+        current: Call = self._calls.current
+        return current
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
+        """Sends a request, as `requests` does, and reads the answer."""
+        submits = _submits_job(request)
+        patience = self.patience
+        options["timeout"] = (
+            patience.connect_timeout,
+            patience.submit_timeout if submits else patience.read_timeout,
+        )
+        tries = patience.begin()
+        while True:
+            response, error = self._send_once(request, *args, **options)
+            if response is not None and response.status_code < 400:
+                self.call.posted |= submits
+                self.call.failure = None
+                return response
+            failure = _failure(response, error, tries.count, tries.seconds)
+            self.call.failure = failure
+            logger.debug(
+                "%s %s: %s", request.method, _path(request), _kind(failure, error)
+            )
+            self.call.posted |= submits and failure.taken
+            again = not failure.taken if submits else failure.transient
+            if not (again and tries.again(_retry_after(response))):
+                if error is not None:
+                    raise error
+                assert response is not None
+                return response
+
+    def _send_once(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> tuple[requests.Response | None, requests.RequestException | None]:
+        try:
+            response = super().send(request, *args, **options)
+            # Read here, so that an answer cut short is one more error of this try.
+            response.content  # noqa: B018
+        except requests.RequestException as error:
+            return None, error
+        if response.status_code >= 400:
+            self._silence(request, response)
+        return response, None
+
+    def _silence(
+        self, request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Takes the credentials out of an answer."""
+        sent = str(request.headers.get("Authorization", "")).split()
+        content = response.content
+        for secret in (*self._secrets, *sent[1:]):
+            content = content.replace(secret.encode(), b"***")
+        response._content = content
+
+
+def _submits_job(request: requests.PreparedRequest) -> bool:
+    return request.method == "POST" and _path(request).endswith("/jobs")
+
+
+def _path(request: requests.PreparedRequest) -> str:
+    return urlsplit(str(request.url)).path
+
+
+def _kind(failure: Failure, error: Exception | None) -> str:
+    """For the log, which must not repeat what a service may echo."""
+    return type(error).__name__ if error else f"status {failure.status}"
+
+
+def _failure(
+    response: requests.Response | None,
+    error: requests.RequestException | None,
+    tries: int,
+    seconds: float,
+) -> Failure:
+    if response is not None:
+        status = response.status_code
+        reason = _reason_given(response)
+        return Failure(status, reason, status not in NOT_TAKEN, tries, seconds)
+    assert error is not None
+    reason = _reason_of(error)
+    return Failure(None, reason, not _never_sent(error), tries, seconds)
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Whether the service was not even reached."""
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError):
+        return True
+    inner = error.args[0] if error.args else None
+    cause = inner.reason if isinstance(inner, MaxRetryError) else inner
+    return isinstance(cause, NewConnectionError | ConnectTimeoutError)
+
+
+def _reason_of(error: requests.RequestException) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the service's certificate is not trusted"
+    if _never_sent(error):
+        return "the service cannot be reached"
+    if isinstance(error, requests.Timeout):
+        return "the service does not answer in time"
+    return "the connection was cut"
+
+
+def _reason_given(response: requests.Response) -> str:
+    """IBM's words: `{"errors": [{"message": ..., "solution": ...}]}`."""
+    try:
+        content = response.json()
+        first = content["errors"][0] if "errors" in content else content["error"]
+        words = [first.get("message"), first.get("solution")]
+        code = first.get("code")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return response.text[:300].strip() or str(response.reason)
+    text = " ".join(str(word) for word in words if word)
+    return f"{text} (code {code})" if code is not None else text
+
+
+def _retry_after(response: requests.Response | None) -> float | None:
+    """Seconds that the service asks to wait, given as a number or as a date."""
+    value = None if response is None else response.headers.get("Retry-After")
+    if response is None or value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        then = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(response.headers.get("Date", formatdate()))
+    except ValueError:
+        return None
+    return max(0.0, (then - now).total_seconds())

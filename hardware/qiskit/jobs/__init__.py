@@ -1,0 +1,1 @@
+"""Jobs on machines: recorded before they are sent, and never paid twice."""

@@ -1,0 +1,108 @@
+"""An executor that sends nothing and notes what it would have cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit_aer import AerSimulator
+
+from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.qiskit.counters import Counters
+from qml_qdl.hardware.qiskit.jobs.client import JobRequest, Kind, Limits
+from qml_qdl.hardware.qiskit.jobs.cost import LONGEST_JOB, Cost, cost_of, row_costs
+from qml_qdl.hardware.qiskit.jobs.division import divide
+from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
+from qml_qdl.hardware.qiskit.jobs.requests import make_request
+from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
+
+
+class EstimatingExecutor(Executor):
+    """Stands in for another executor; every outcome is zero.
+
+    Args:
+        executor: A machine's, or that of a simulator with a machine's noise.
+        costs: Where costs are noted, one for each call.
+
+    Raises:
+        TargetError: It is the executor of no machine.
+    """
+
+    def __init__(self, executor: Any, costs: list[Cost]) -> None:
+        isa = getattr(executor, "isa", None)
+        if isa is None or isinstance(isa.backend, AerSimulator):
+            raise TargetError(
+                f"target: what jobs cost can be told for a machine, got "
+                f"{executor.name}; use 'ibm:ibm_NAME', 'ibm:least_busy', or without an "
+                "account the model of a machine, 'aer:fake_NAME'"
+            )
+        self.isa = isa
+        self.name = executor.name
+        self._counters = Counters()
+        self._limits = Limits()
+        self._options: dict[str, Any] = {}
+        if isinstance(executor, RemoteExecutor):
+            self._limits = executor.client.limits
+            self._options = {"resilience_level": executor.resilience_level}
+        self._costs = costs
+
+    @property
+    def counters(self) -> Counters:
+        """Nothing was done."""
+        return self._counters
+
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+        """Notes the cost.
+
+        Args:
+            pubs: Circuits that measure.
+            shots: Shots of every row.
+
+        Returns:
+            Zeros.
+        """
+        request = self._noted("sample", pubs, shots)
+        return [
+            # Without the memory that so many outcomes would take.
+            np.broadcast_to(np.uint8(0), (pub.rows, shots, pub.circuit.num_clbits))
+            for pub in request.pubs
+        ]
+
+    def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
+        """Notes the cost.
+
+        Args:
+            pubs: Circuits that do not measure, with observables.
+            shots: Shots of every row and basis.
+
+        Returns:
+            Zeros.
+
+        Raises:
+            TargetError: Exact values were asked for.
+        """
+        if shots is None:
+            raise TargetError(
+                "shots: a machine has no exact values, got shots=None; say how many "
+                "shots (--shots 1000)"
+            )
+        request = self._noted("estimate", pubs, shots)
+        zeros = [np.zeros((pub.rows, len(pub.observables))) for pub in request.pubs]
+        return [Estimates(each, each) for each in zeros]
+
+    def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
+        """Refused: a machine does not show its state."""
+        raise TargetError(
+            "shots: a machine shows no states, and nothing exact; say how many shots "
+            "(--shots 1000)"
+        )
+
+    def _noted(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
+        options = self._options if kind == "estimate" else {}
+        request = make_request(kind, pubs, shots, self.isa, options, LONGEST_JOB)
+        rows = [pub.rows for pub in request.pubs]
+        jobs = divide(rows, row_costs(request), self._limits)
+        self._costs.append(cost_of(request, self.isa.backend, len(jobs)))
+        return request

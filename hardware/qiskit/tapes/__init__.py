@@ -1,0 +1,1 @@
+"""Tapes as pubs, what comes back as results, and gradients by shifted rows."""

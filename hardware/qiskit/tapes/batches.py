@@ -1,0 +1,287 @@
+"""Batches: many tapes as few pubs, sent in one call, and what comes back, handed out.
+
+Requests of equal structure, measured in the same basis, become one pub that has the
+rows of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from qml_qdl.hardware.plan import Structure
+from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
+from qml_qdl.hardware.qiskit.tapes.bases import Basis
+from qml_qdl.hardware.qiskit.tapes.columns import column_errors, read_columns
+from qml_qdl.hardware.qiskit.tapes.measured import NO_BASIS, Circuits, Converted
+from qml_qdl.hardware.qiskit.tapes.observables import PauliSum
+from qml_qdl.hardware.qiskit.tapes.outcomes import (
+    Histogram,
+    Outcomes,
+    Reals,
+    outcomes_of,
+)
+from qml_qdl.hardware.qiskit.tapes.readout import Readout
+
+
+@frozen(eq=False)
+class Request:
+    """What one tape asks for.
+
+    Args:
+        structure: Its circuit, on wire positions.
+        angles: (rows, slots).
+        readout: What is read of it.
+        only_columns: Whether samples and states are left out.
+    """
+
+    structure: Structure
+    angles: Reals
+    readout: Readout
+    only_columns: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.angles)
+
+
+@frozen(eq=False)
+class Answer:
+    """What came back for one request, NaN where the angles were not finite.
+
+    Args:
+        readout: What was asked for.
+        estimates: (rows, sums), from an estimator.
+        errors: Standard errors of these.
+        bits: For each basis (rows, shots, bits), from a sampler.
+        states: State vectors or density matrices, where they are asked for.
+        distributions: For each basis the exact probabilities, where there are no shots.
+        lost: (rows,) which rows had angles that were not finite.
+    """
+
+    readout: Readout
+    lost: NDArray[np.bool_]
+    estimates: Reals | None = None
+    errors: Reals | None = None
+    bits: dict[int, Bits] = field(factory=dict)
+    states: NDArray[np.complex128] | None = None
+    distributions: dict[int, Outcomes] = field(factory=dict)
+
+    def columns(self, first: int = 0, last: int | None = None) -> Reals:
+        """The readout's columns.
+
+        Args:
+            first: The first shot that counts.
+            last: The one after the last; None for all.
+
+        Returns:
+            (rows, width).
+        """
+        return self._spoilt(
+            read_columns(
+                self.readout,
+                len(self.lost),
+                self._outcomes(first, last),
+                self.estimates,
+            )
+        )
+
+    def column_errors(self, shots: int | None) -> Reals:
+        """Their standard errors.
+
+        Args:
+            shots: Shots of each basis; None where results are exact.
+
+        Returns:
+            (rows, width).
+        """
+        outcomes = self._outcomes(0, None)
+        rows = len(self.lost)
+        return self._spoilt(
+            column_errors(self.readout, rows, shots, outcomes, self.errors)
+        )
+
+    def _outcomes(self, first: int, last: int | None) -> list[Outcomes | None]:
+        found: list[Outcomes | None] = []
+        for number, basis in enumerate(self.readout.bases):
+            if number in self.bits and number in self.readout.linear_bases:
+                part = self.bits[number][:, first:last]
+                found.append(outcomes_of(part, basis.wires))
+            else:
+                found.append(self.distributions.get(number))
+        return found
+
+    def _spoilt(self, columns: Reals) -> Reals:
+        if self.lost.any():
+            columns[self.lost] = np.nan
+        return columns
+
+
+class _Draft:
+    """A pub while it is put together, and then what came back for it.
+
+    Args:
+        converted: Its circuit.
+        observables: What is estimated.
+    """
+
+    def __init__(self, converted: Converted, observables: Any) -> None:
+        self._converted, self._observables = converted, observables
+        self._rows: list[Reals] = []
+        self._places: NDArray[np.intp] | None = None
+        self.result: Any = None
+
+    def add(self, angles: Reals) -> slice:
+        """Adds a request's rows, and says where they are among all."""
+        first = sum(map(len, self._rows))
+        self._rows.append(angles)
+        return slice(first, first + len(angles))
+
+    def pub(self, merge: bool) -> Pub:
+        """The pub."""
+        angles = np.concatenate(self._rows)
+        if merge:
+            angles, self._places = _merged(angles)
+        one = self._converted
+        return Pub(one.circuit, angles, one.digest, self._observables)
+
+    def rows(self, where: slice, numbers: Any) -> Any:
+        """What came back for a request's rows."""
+        return numbers[where if self._places is None else self._places[where]]
+
+
+def _merged(angles: Reals) -> tuple[Reals, NDArray[np.intp]]:
+    """Each row once, in the order of its first appearance."""
+    places = np.zeros(len(angles), dtype=np.intp)
+    if not angles.shape[1]:
+        return angles[:1], places
+    found: dict[bytes, int] = {}
+    kept: list[int] = []
+    for number, row in enumerate(np.ascontiguousarray(angles + 0.0)):  # no −0
+        place = found.setdefault(row.tobytes(), len(found))
+        if place == len(kept):
+            kept.append(number)
+        places[number] = place
+    return angles[kept], places
+
+
+class _Sheet:
+    """The pubs of one call."""
+
+    def __init__(self, circuits: Circuits) -> None:
+        self._circuits = circuits
+        self._drafts: dict[Hashable, _Draft] = {}
+
+    def add(
+        self,
+        request: Request,
+        angles: Reals,
+        basis: Basis = NO_BASIS,
+        *,
+        measured: bool = False,
+        sums: tuple[PauliSum, ...] = (),
+    ) -> tuple[_Draft, slice]:
+        """Puts a request's rows down, and says where they are."""
+        structure = request.structure
+        converted = self._circuits.get(structure, basis, measured)
+        draft = self._drafts.get((converted.digest, sums))
+        if draft is None:
+            operators = tuple(one.operator(structure.num_wires) for one in sums)
+            draft = self._drafts[converted.digest, sums] = _Draft(converted, operators)
+        return draft, draft.add(converted.parameters(angles))
+
+    def send(self, call: Callable[[list[Pub]], Sequence[Any]], merge: bool) -> None:
+        """Sends all pubs in one call, if there are any."""
+        if not self._drafts:
+            return
+        results = call([draft.pub(merge) for draft in self._drafts.values()])
+        for draft, result in zip(self._drafts.values(), results, strict=True):
+            draft.result = result
+
+
+def run_requests(
+    requests: Sequence[Request],
+    executor: Executor,
+    circuits: Circuits,
+    shots: int | None,
+    merge_rows: bool = False,
+) -> list[Answer]:
+    """Runs requests together.
+
+    Args:
+        requests: What tapes ask for.
+        executor: What runs pubs.
+        circuits: Where converted circuits are kept.
+        shots: Shots of each row and basis; None for exact results.
+        merge_rows: Whether equal rows are sent once although their shots are then the
+            same; without shots they always are.
+
+    Returns:
+        An answer for each request.
+    """
+    estimates, measured, states = (_Sheet(circuits) for _ in range(3))
+    merge = merge_rows or shots is None
+    pending = []
+    for request in requests:
+        readout = request.readout
+        lost = np.logical_not(np.isfinite(request.angles).all(axis=1))
+        angles = np.where(lost[:, None], 0.0, request.angles)
+        sums = readout.observables
+        estimated = estimates.add(request, angles, sums=sums) if sums else None
+        read = {
+            number: measured.add(request, angles, basis, measured=True)
+            for number, basis in enumerate(readout.bases)
+            if number in readout.linear_bases or not request.only_columns
+        }
+        whole = phase = None
+        if readout.needs_states and not request.only_columns:
+            whole = states.add(request, angles)
+            phase = circuits.get(request.structure, NO_BASIS, False).phase(angles)
+        pending.append((request, lost, estimated, read, whole, phase))
+    estimates.send(lambda pubs: executor.estimate(pubs, shots), merge)
+    if shots is None:
+        measured.send(executor.probabilities, merge)
+    else:
+        measured.send(lambda pubs: executor.sample(pubs, shots), merge)
+    states.send(executor.states, merge)
+    return [_answer(*parts, exact=shots is None) for parts in pending]
+
+
+def _answer(
+    request: Request,
+    lost: NDArray[np.bool_],
+    estimated: tuple[_Draft, slice] | None,
+    read: dict[int, tuple[_Draft, slice]],
+    whole: tuple[_Draft, slice] | None,
+    phase: NDArray[np.complex128] | None,
+    *,
+    exact: bool,
+) -> Answer:
+    readout = request.readout
+    values = errors = None
+    if estimated is not None:
+        draft, where = estimated
+        result: Estimates = draft.result
+        values, errors = (
+            draft.rows(where, result.values),
+            draft.rows(where, result.errors),
+        )
+    found = {number: d.rows(where, d.result) for number, (d, where) in read.items()}
+    distributions: dict[int, Outcomes] = {
+        number: Histogram(probabilities, readout.bases[number].wires[::-1])
+        for number, probabilities in found.items()
+        if exact
+    }
+    vectors = None
+    if whole is not None:
+        vectors = whole[0].rows(whole[1], whole[0].result)
+        if vectors.ndim == 2:
+            assert phase is not None
+            vectors = vectors * phase[:, None]
+    bits = {} if exact else found
+    return Answer(readout, lost, values, errors, bits, vectors, distributions)
