@@ -51,7 +51,7 @@ def trained(folder: Path) -> Run:
 def compare(run: Run) -> None:
     """The same weights elsewhere, 1,024 shots, one job for each batch of images."""
     print("target           images  there  trained  seconds")
-    for target, limit in (("aer", None), (NOISY, None), (IBM, 10)):
+    for target, limit in (("aer", None), (NOISY, 200), (IBM, 10)):
         try:
             result = evaluate(
                 run, target=target, shots=1024, limit=limit, batch_size=540
@@ -91,9 +91,9 @@ def last_steps_with_noise(run: Run) -> None:
     load_weights(model, run.checkpoint("quantum", 0))
     set_target(model, NOISY, shots=256, diff_method="spsa", spsa_directions=2)
     before = accuracy(predict(model, few.test), few.test)
-    options = TrainingOptions(epochs=4, batch_size=16, learning_rate=0.005)
+    options = TrainingOptions(epochs=2, batch_size=16, learning_rate=0.005)
     after = fit(model, few, options, seed=0).test_accuracy
-    print(f"8 more steps on {NOISY}: {before:.1%} before, {after:.1%} after")
+    print(f"4 more steps on {NOISY}: {before:.1%} before, {after:.1%} after")
 
 
 def main() -> None:

@@ -10,16 +10,31 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.hardware.qiskit.loopback import LoopbackServer
+from tests.hardware.qiskit.loopback.setting import isolate, use
+
 ROOT = Path(__file__).parent.parent
-SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
+SCRIPTS = sorted(
+    path
+    for path in (ROOT / "examples").glob("*.py")
+    if path.stem != "train_then_hardware"  # has a test of its own
+)
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_script(script: Path, tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def _no_account(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No example finds the user's own account, or pays."""
+    isolate(monkeypatch, tmp_path_factory.mktemp("home"))
+
+
+def run(script: Path, folder: Path) -> str:
+    """Runs a script in an empty folder, which it leaves empty, and gives its output."""
     done = subprocess.run(
         [sys.executable, "-W", "error", str(script)],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=300,
@@ -27,7 +42,25 @@ def test_script(script: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
+    return done.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_script(script: Path, tmp_path: Path) -> None:
+    run(script, tmp_path)
+
+
+def test_train_then_hardware_reaches_a_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LoopbackServer(["guadalupe"], noise=True, seed=1) as server:
+        use(monkeypatch, server)
+        output = run(ROOT / "examples" / "train_then_hardware.py", tmp_path)
+        assert len(server.jobs) == 1
+        assert server.rows_paid == 160
+    assert "ibm:least_busy       10" in output
+    assert "QPU seconds" in output
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside Jupyter's client

@@ -1,0 +1,197 @@
+"""A Born machine learns bars and stripes: a circuit whose measured bits are images.
+
+`python examples/born_machine.py FOLDER` also writes its pictures there; with `--full`
+it trains five seeds to the end, which takes two minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from qml_qdl.data.patterns import bars_and_stripes
+from qml_qdl.generative import (
+    BornMachine,
+    all_bits,
+    chow_liu_circuit,
+    chow_liu_tree,
+    frequencies,
+    kl_divergence,
+    mmd,
+)
+
+SIDE = 3
+"""Rows and columns of an image; each pixel is a wire."""
+
+LAYERS = 10
+"""Layers of CNOT gates along the tree of pixels that depend on each other most."""
+
+
+def train(
+    data: Tensor, steps: int, seed: int, layers: int = LAYERS
+) -> tuple[BornMachine, list[float]]:
+    """Minimises the MMD of exact probabilities by L-BFGS, ten iterations a step.
+
+    Returns the machine, and the loss before the first step and after each.
+    """
+    machine = BornMachine(
+        chow_liu_circuit(data, layers),
+        generator=torch.Generator().manual_seed(seed),
+        dtype=data.dtype,
+        init_method="uniform",
+    )
+    wanted = frequencies(data, data.dtype)
+    optimiser = torch.optim.LBFGS(
+        machine.parameters(),
+        max_iter=10,
+        tolerance_grad=1e-10,
+        tolerance_change=1e-14,
+        history_size=20,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        loss = mmd(machine(), wanted)
+        torch.autograd.backward([loss])
+        return float(loss.detach())
+
+    losses = [float(optimiser.step(closure)) for _ in range(steps)]
+    return machine, [*losses, closure()]
+
+
+def independent_bits(data: Tensor) -> Tensor:
+    """Each pixel drawn by itself, as often on as in the data."""
+    bits, on = all_bits(data.shape[1], dtype=data.dtype), data.mean(0)
+    return (bits * on + (1 - bits) * (1 - on)).prod(1)
+
+
+def tree_of_pixels(data: Tensor) -> Tensor:
+    """Each pixel drawn given its parent in the Chow-Liu tree."""
+    bits = all_bits(data.shape[1], dtype=data.dtype)
+    on = data[:, 0].mean()
+    total = bits[:, 0] * on + (1 - bits[:, 0]) * (1 - on)
+    for parent, child in chow_liu_tree(data):
+        for value in (0, 1):
+            on = data[data[:, parent] == value, child].mean()
+            given = bits[:, child] * on + (1 - bits[:, child]) * (1 - on)
+            here = bits[:, parent] == value
+            total = torch.where(here, total * given, total)
+    return total
+
+
+def rivals(data: Tensor) -> dict[str, Tensor]:
+    """Distributions that nobody had to train a circuit for."""
+    bits = data.shape[1]
+    generator = torch.Generator().manual_seed(0)
+    drawn = data[torch.randint(len(data), (1000,), generator=generator)]
+    return {
+        "uniform": torch.full((2**bits,), 0.5**bits, dtype=data.dtype),
+        "independent bits": independent_bits(data),
+        "tree of pixels": tree_of_pixels(data),
+        "1,000 draws of the data": frequencies(drawn, data.dtype),
+    }
+
+
+def scores(probabilities: Tensor, data: Tensor) -> tuple[float, float, float]:
+    """MMD, KL(data ‖ model) in nats, and the probability of a valid image."""
+    wanted = frequencies(data, data.dtype)
+    return (
+        float(mmd(probabilities, wanted)),
+        float(kl_divergence(wanted, probabilities)),
+        float(probabilities[wanted > 0].sum()),
+    )
+
+
+def draw_training(losses: Mapping[str, Sequence[float]], floor: float) -> Figure:
+    """Loss over steps, and how near samples of the data come to it."""
+    figure = Figure(figsize=(5.5, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for name, values in losses.items():
+        axes.semilogy(values, label=name)
+    axes.axhline(floor, color="grey", linestyle=":", label="1,000 draws of the data")
+    axes.set_xlabel("step of ten iterations")
+    axes.set_ylabel("MMD")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    return figure
+
+
+def draw_samples(samples: Tensor, data: Tensor) -> Figure:
+    """Samples as images; a red frame where one is neither bars nor stripes."""
+    figure = Figure(figsize=(6, 3.2), layout="constrained")
+    for axes, sample in zip(figure.subplots(4, 8).flat, samples, strict=True):
+        valid = bool((sample == data).all(1).any())
+        axes.imshow(sample.reshape(SIDE, SIDE).numpy(), cmap="Blues", vmin=0, vmax=1.3)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            spine.set_color("lightgrey" if valid else "tab:red")
+            spine.set_linewidth(1 if valid else 3)
+    return figure
+
+
+def draw_distribution(probabilities: Tensor, data: Tensor) -> Figure:
+    """Probabilities of all images, in the order of the bits."""
+    figure = Figure(figsize=(7, 2.8), layout="constrained")
+    axes = figure.subplots()
+    wanted = frequencies(data, data.dtype)
+    axes.plot(wanted.numpy(), color="tab:orange", linewidth=3, label="data")
+    axes.plot(probabilities.numpy(), color="tab:blue", label="Born machine")
+    axes.set_xlabel("image, as a number")
+    axes.set_ylabel("probability")
+    axes.legend()
+    return figure
+
+
+def main(
+    folder: Path | None = None, steps: int = 25, seeds: int = 1
+) -> dict[str, list[float]]:
+    """Runs all of it and returns the losses."""
+    data = torch.as_tensor(bars_and_stripes(SIDE))
+    print("CNOT gates lie along", chow_liu_tree(data))
+
+    print(f"{'':26}{'MMD':>10}{'KL':>10}{'valid':>10}")
+    table = {name: scores(rival, data) for name, rival in rivals(data).items()}
+    losses: dict[str, list[float]] = {}
+    machines: list[BornMachine] = []
+    for seed in range(seeds):
+        name = f"Born machine, seed {seed}"
+        machine, losses[name] = train(data, steps, seed)
+        machines.append(machine)
+        table[name] = scores(machine().detach(), data)
+    for name, (distance, entropy, valid) in table.items():
+        print(f"{name:26}{distance:10.1e}{entropy:10.4f}{valid:10.2%}")
+    if seeds > 1:
+        rows = np.array([table[name] for name in losses])
+        for kind, row in (
+            ("mean", rows.mean(0)),
+            ("standard deviation", rows.std(0)),
+            ("median", np.median(rows, axis=0)),
+        ):
+            print(f"{kind:26}{row[0]:10.1e}{row[1]:10.4f}{row[2]:10.2%}")
+
+    if folder is not None:
+        floor = table["1,000 draws of the data"][0]
+        draw_training(losses, floor).savefig(folder / "born-losses.png", dpi=120)
+        drawn = machines[0].sample(32, torch.Generator().manual_seed(0))
+        draw_samples(drawn, data).savefig(folder / "born-samples.png", dpi=120)
+        draw_distribution(machines[0]().detach(), data).savefig(
+            folder / "born-distribution.png", dpi=120
+        )
+    return losses
+
+
+if __name__ == "__main__":
+    arguments = [argument for argument in sys.argv[1:] if argument != "--full"]
+    folder = Path(arguments[0]) if arguments else None
+    if "--full" in sys.argv:
+        main(folder, steps=200, seeds=5)
+    else:
+        main(folder)
