@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow bench bench-peers lint types constraints clean
+.PHONY: demo test test-slow bench bench-peers bench-pennylane-qiskit lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
@@ -22,12 +22,19 @@ bench: .venv/installed
 	$(BIN)/python -m pytest tests/benchmarks -q --benchmark-columns=median \
 		--benchmark-json=.benchmarks/latest.json
 
-# The same with TensorCircuit-NG on JAX, which needs versions of its own.
+# The same with TensorCircuit-NG on JAX, DeepQuantum and pyqtorch, in versions of their own.
 bench-peers: pyproject.toml constraints.txt tests/benchmarks/requirements.txt
 	$(PYTHON) -m venv --clear .venv-peers
 	.venv-peers/bin/python -m pip install --quiet 'torch==2.13.0' --editable '.[dev]' \
 		--requirement tests/benchmarks/requirements.txt
 	.venv-peers/bin/python -m pytest tests/benchmarks -q --benchmark-columns=median
+
+# One training step on pennylane-qiskit's qiskit.aer, which needs an older Qiskit.
+bench-pennylane-qiskit: .venv/installed
+	$(PYTHON) -m venv --clear .venv-pennylane-qiskit
+	.venv-pennylane-qiskit/bin/python -m pip install --quiet 'torch==2.13.0' \
+		'pennylane==0.45.1' 'pennylane-qiskit==0.45.0'
+	$(BIN)/python -m tests.benchmarks.qiskit_peer .venv-pennylane-qiskit/bin/python
 
 lint: .venv/installed
 	$(BIN)/ruff check

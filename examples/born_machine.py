@@ -125,8 +125,9 @@ def draw_training(losses: Mapping[str, Sequence[float]], floor: float) -> Figure
 
 def draw_samples(samples: Tensor, data: Tensor) -> Figure:
     """Samples as images; a red frame where one is neither bars nor stripes."""
-    figure = Figure(figsize=(6, 3.2), layout="constrained")
-    for axes, sample in zip(figure.subplots(4, 8).flat, samples, strict=True):
+    figure = Figure(figsize=(9, 4.8), layout="constrained")
+    figure.suptitle("Samples of the Born machine")
+    for axes, sample in zip(figure.subplots(8, 16).flat, samples, strict=True):
         valid = bool((sample == data).all(1).any())
         axes.imshow(sample.reshape(SIDE, SIDE).numpy(), cmap="Blues", vmin=0, vmax=1.3)
         axes.set_xticks([])
@@ -180,8 +181,8 @@ def main(
     if folder is not None:
         floor = table["1,000 draws of the data"][0]
         draw_training(losses, floor).savefig(folder / "born-losses.png", dpi=120)
-        drawn = machines[0].sample(32, torch.Generator().manual_seed(0))
-        draw_samples(drawn, data).savefig(folder / "born-samples.png", dpi=120)
+        drawn = machines[0].sample(128, torch.Generator().manual_seed(0))
+        draw_samples(drawn, data).savefig(folder / "born-samples.png", dpi=150)
         draw_distribution(machines[0]().detach(), data).savefig(
             folder / "born-distribution.png", dpi=120
         )

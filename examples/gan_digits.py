@@ -193,7 +193,7 @@ def draw_curves(game: Game) -> Figure:
     return figure
 
 
-def main(folder: Path | None = None, steps: int = 100) -> dict[str, list[float]]:
+def main(folder: Path | None = None, steps: int = 300) -> dict[str, list[float]]:
     """Runs all of it and returns the Fréchet distance of the batch of each step."""
     real = zeros()
     game = train(real, steps, seed=0)
@@ -221,5 +221,5 @@ if __name__ == "__main__":
     arguments = [argument for argument in sys.argv[1:] if argument != "--full"]
     main(
         Path(arguments[0]) if arguments else None,
-        1500 if "--full" in sys.argv else 100,
+        1500 if "--full" in sys.argv else 300,
     )

@@ -13,6 +13,21 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 PICTURES = {
     "quantum_convolution": ("feature-maps.png", "losses.png"),
     "qcnn": ("qcnn.png", "qcnn-circuit.png"),
+    "born_machine": ("born-losses.png", "born-samples.png", "born-distribution.png"),
+    "boltzmann": (
+        "boltzmann-losses.png",
+        "boltzmann-samples.png",
+        "receptive-fields.png",
+        "filled-in.png",
+    ),
+    "vae": (
+        "vae-losses.png",
+        "vae-reconstructions.png",
+        "vae-samples.png",
+        "vae-latent-walk.png",
+    ),
+    "gan_digits": ("zeros.png", "game.png", "machine.png"),
+    "gan_distribution": ("distribution.png",),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 

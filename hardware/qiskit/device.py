@@ -28,7 +28,7 @@ from qml_qdl.hardware.qiskit.config import (
 )
 from qml_qdl.hardware.qiskit.options import QiskitOptions
 from qml_qdl.hardware.qiskit.tapes.batches import Answer, Request, run_requests
-from qml_qdl.hardware.qiskit.tapes.gradients import run_tasks
+from qml_qdl.hardware.qiskit.tapes.gradients import MakeStencil, run_tasks
 from qml_qdl.hardware.qiskit.tapes.measured import Circuits
 from qml_qdl.hardware.qiskit.tapes.outcomes import Reals
 from qml_qdl.hardware.qiskit.tapes.products import as_numpy, results_and_products
@@ -88,6 +88,7 @@ class QiskitDevice(Device):
         self.executor = make_executor(backend, **given)
         self._circuits = Circuits()
         self._seed = secrets.randbits(63)
+        self._runs = 0
 
     def changed(self, **options: Any) -> QiskitDevice:
         """The same backend, asked in another way.
@@ -166,12 +167,13 @@ class QiskitDevice(Device):
     def _run(self, circuits: Sequence[Any], fuse: bool) -> tuple[Any, ...]:
         tasks = [self._task(tape) for tape in circuits]
         shots = [tape.shots.total_shots for tape in circuits]
+        stencil = self._make_stencil()
         results: list[Any] = [None] * len(tasks)
         for count in dict.fromkeys(shots):
             chosen = [i for i, own in enumerate(shots) if own == count]
             send = partial(self._send, shots=count)
             mine = [tasks[i] for i in chosen]
-            found = run_tasks(mine, send, self._stencil, fuse)
+            found = run_tasks(mine, send, stencil, fuse)
             for position, result in zip(chosen, found, strict=True):
                 results[position] = result
         return tuple(results)
@@ -202,24 +204,31 @@ class QiskitDevice(Device):
             self.tracker.record()
         return answers
 
-    def _stencil(
-        self, structure: Structure, angles: Reals, slots: Sequence[int]
-    ) -> Stencil:
-        if self.options.gradient == "parameter-shift":
-            return ParameterShifts.of(structure, slots)
-        count, step = self.options.spsa_directions, self.options.spsa_step
-        return RandomDirections.draw(angles, slots, count, step, self._direction_seed)
+    def _make_stencil(self) -> MakeStencil:
+        """What chooses the rows for the gradients of one execution."""
+        run, self._runs = self._runs, self._runs + 1
 
-    @property
-    def _direction_seed(self) -> int:
+        def make(
+            structure: Structure, angles: Reals, slots: Sequence[int], number: int
+        ) -> Stencil:
+            if self.options.gradient == "parameter-shift":
+                return ParameterShifts.of(structure, slots)
+            count, step = self.options.spsa_directions, self.options.spsa_step
+            seed = self._direction_seed(run, number)
+            return RandomDirections.draw(angles, slots, count, step, seed)
+
+        return make
+
+    def _direction_seed(self, run: int, number: int) -> int:
         """Where SPSA's directions begin: again there when a run is run again."""
-        if self.options.seed is not None:
-            return int(self.options.seed)
         keys = getattr(self.executor, "keys", None)  # executors that keep a journal
-        if keys is None:
-            return self._seed
-        digest = hashlib.sha256(keys.run.encode()).digest()
-        return int.from_bytes(digest[:8], "big")
+        seed, place = self.options.seed, str(run)
+        if keys is not None:
+            place = str(keys.upcoming)
+        elif seed is None:
+            seed = self._seed
+        digest = hashlib.sha256(f"{seed}, {place}, {number}".encode()).digest()
+        return int.from_bytes(digest[:16], "big")
 
     def execute_with_errors(
         self, circuits: Sequence[Any], execution_config: Any = None
@@ -253,7 +262,7 @@ class QiskitDevice(Device):
         shots = kinds.pop().total_shots if kinds else None
         with torch.no_grad():
             tasks = [self._task(tape) for tape in circuits]
-            results = tuple(run_tasks(tasks, send, self._stencil, False))
+            results = tuple(run_tasks(tasks, send, self._make_stencil(), False))
         errors = tuple(
             errors_of(task.readout, answer.column_errors(shots), task.batched)
             for task, answer in zip(tasks, kept, strict=True)

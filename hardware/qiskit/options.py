@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any
@@ -78,7 +78,14 @@ def _yes_or_no(_: Any, attribute: Any, value: Any) -> None:
 
 
 def _layout(value: Sequence[int] | None) -> tuple[int, ...] | None:
-    return None if value is None else tuple(value)
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ArgumentTypeError(
+            f"initial_layout: expected the machine's qubit of each wire, such as "
+            f"[4, 3, 2], got {value!r}"
+        )
+    return tuple(value)
 
 
 @frozen(kw_only=True)

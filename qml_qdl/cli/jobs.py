@@ -91,6 +91,8 @@ def show(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) ->
     """Show jobs, and ask the service how they are now."""
     journal = _open(place, runs_dir)
     for job in _chosen(journal, jobs):
+        if job.state == "sending":
+            job = _looked_up(journal, job)
         lines = {
             "job": f"{job.job_id or 'no id yet'} (number {job.number})",
             "machine": job.call.backend,
@@ -124,6 +126,8 @@ def cancel(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) 
 
     journal = _open(place, runs_dir)
     for job in _chosen(journal, jobs):
+        if job.state == "sending":
+            job = _looked_up(journal, job)
         if job.state != "sent":
             raise JobError(
                 f"job {job.job_id or job.number}: only a job that was sent and has not "
@@ -150,13 +154,20 @@ def wait(
             show_default="60",
         ),
     ] = None,
+    resend: Annotated[
+        bool,
+        typer.Option(
+            "--resend", help="Send jobs anew that failed or were cancelled, and pay."
+        ),
+    ] = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Wait for the jobs of a run, and finish evaluations that were detached.
 
     What an evaluation reaches is printed and added to evaluations.json, as if it had
-    not been detached. Jobs of one's own programs are waited for only: the program
-    finds their results when it runs again.
+    not been detached. An evaluation of which a job failed or was cancelled is left as
+    it is, unless --resend is given. Jobs of one's own programs are waited for only:
+    the program finds their results when it runs again.
     """
     import qml_qdl.training as training
     from qml_qdl.circuits.errors import QdlError
@@ -166,19 +177,37 @@ def wait(
     journal = _open(place, runs_dir)
     pace = Pace(deadline=deadline)
     clients: dict[Any, Any] = {}
-    for job in journal.jobs():
+    lost: dict[str, str] = {}
+    # Of several attempts the last one counts.
+    for job in {(job.key, job.part): job for job in journal.jobs()}.values():
+        if job.state in ("failed", "cancelled"):
+            lost[job.key.run] = f"job {job.job_id} is {job.state}"
         if job.state == "sent":
             purse = (job.call.backend, job.call.account)
             client = clients.setdefault(purse, None) or _client(job)
             clients[purse] = client
             status = wait_for(client, str(job.job_id), pace, _estimate(job))
             print(f"{job.job_id}: {status.state}")
+            if status.state in ("failed", "cancelled"):
+                journal.ended(job, status.state, status.reason or "", status.seconds)
+                lost[job.key.run] = f"job {job.job_id} is {status.state}"
     if Path(place).is_file():
+        if lost:
+            raise typer.Exit(2)
         return
     run = training.Run.open(place, runs_dir=runs_dir)
     failed = False
-    for words in journal.open_tasks().values():
+    for number, words in journal.open_tasks().items():
         asked = json.loads(words)["evaluate"]
+        reason = lost.get(f"evaluation-{number}")
+        if reason is not None and not resend:
+            failed = True
+            print(
+                f"qml-qdl jobs wait: evaluation-{number}: {reason}; to send it anew, "
+                "and pay for it, add --resend",
+                file=sys.stderr,
+            )
+            continue
         try:
             tell(training.evaluate(run, **asked, max_qpu_seconds=max_qpu_seconds))
         except QdlError as error:  # the other evaluations are finished all the same
@@ -205,6 +234,12 @@ def _chosen(journal: Journal, words: list[str]) -> list[Job]:
                 f"{word!r}; see qml-qdl jobs list"
             )
     return [names[word] for word in words]
+
+
+def _looked_up(journal: Journal, job: Job) -> Job:
+    """A job that may have been sent before its process ended, if IBM lists it."""
+    found = _client(job).find(job.tag)
+    return job if found is None else journal.sent(job, found)
 
 
 def _client(job: Job) -> Any:

@@ -5,6 +5,7 @@ from qml_qdl.generative.adversarial_losses import (
     discriminator_loss,
     generator_loss,
     gradient_penalty,
+    slope_penalty,
 )
 from qml_qdl.generative.annealing import annealed_log_partition
 from qml_qdl.generative.autoencoder import QuantumAutoencoder
@@ -77,6 +78,7 @@ __all__ = [
     "mutual_information",
     "quality",
     "quantum_wasserstein",
+    "slope_penalty",
     "total_variation",
     "trivial_rivals",
     "valid_rate",

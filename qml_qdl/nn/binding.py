@@ -27,6 +27,7 @@ def circuit_qnode(
     shots: Shots,
     diff_method: str,
     options: TargetOptions,
+    connected: Any = None,
 ) -> Any:
     """A circuit as a QNode.
 
@@ -36,6 +37,8 @@ def circuit_qnode(
         shots: A number, or None or "keep" for exact results.
         diff_method: PennyLane's name, or "best".
         options: What the target is told besides.
+        connected: The target's device, if there is one already: its connection, and
+            the run that its jobs belong to, are kept.
 
     Returns:
         A PennyLane QNode with the torch interface.
@@ -44,7 +47,11 @@ def circuit_qnode(
         TargetError: The target is unknown or cannot run what is asked of it.
         ArgumentError: The target has no such `diff_method`.
     """
-    device = make_device(target, circuit.wires, options.resilience_level)
+    device = connected
+    if device is None:
+        device = make_device(target, circuit.wires, options.resilience_level)
+    elif isinstance(target, str) and diff_method == "best":
+        diff_method = QISKIT_METHODS[0]  # what a new device would take
     device, diff_method = _fitted(device, diff_method, options)
     count = None if shots == "keep" else shots
     if isinstance(circuit.readout, State):

@@ -68,6 +68,8 @@ def remote_executors(model: nn.Module) -> dict[str, RemoteExecutor]:
         from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
 
         executor = device.executor
+        while hasattr(executor, "executor"):  # mitigated
+            executor = executor.executor
         if isinstance(executor, RemoteExecutor) and executor not in found.values():
             found[name] = executor
     return found

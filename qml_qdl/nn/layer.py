@@ -253,7 +253,12 @@ class QuantumLayer(nn.Module):
         self._check(inputs)
         rows = Rows.of(inputs)
         weights = self._weights_like(rows.inputs)
-        return rows.restored(self._run(rows, weights), self._example(inputs))
+        result = None
+        if rows.are_none:
+            result = self.program.of_no_rows(rows.inputs, weights)
+        if result is None:
+            result = self._run(rows, weights)
+        return rows.restored(result, self._example(inputs))
 
     def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Runs the circuit, and tells how sure the expectation values are.

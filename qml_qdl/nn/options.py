@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from numbers import Integral
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 
@@ -60,5 +61,18 @@ class TargetOptions:
 
         Returns:
             New options.
+
+        Raises:
+            ArgumentError: A value cannot be used.
+            ArgumentTypeError: There is no option of that name, or of that type.
         """
+        names = [attribute.name for attribute in fields(TargetOptions)]
+        for name in options:
+            if name not in names:
+                known = ["diff_method", *names]
+                near = get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ArgumentTypeError(
+                    f"{name}: a layer has no such option, but {', '.join(known)}{hint}"
+                )
         return evolve(self, **{k: v for k, v in options.items() if v != "keep"})

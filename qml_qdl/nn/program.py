@@ -43,6 +43,7 @@ class Program:
         shots: A number, None for exact results, "keep" for a QNode's own shots.
         diff_method: PennyLane's name; "best" keeps a QNode's own.
         options: What targets that understand it are told.
+        connected: The target's device, where one is connected already.
 
     Raises:
         TargetError: The target is unknown or cannot run what is asked of it.
@@ -56,6 +57,7 @@ class Program:
     shots: Shots = field(converter=as_shots)
     diff_method: str = field(default="best")
     options: TargetOptions = field(factory=TargetOptions)
+    connected: Any = field(default=None, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         _ = self.qnode  # so that a target that cannot serve is refused here
@@ -65,7 +67,8 @@ class Program:
         """The PennyLane QNode that runs."""
         how = (self.shots, self.diff_method, self.options)
         if isinstance(self.source, Circuit):
-            return circuit_qnode(self.source, self.target or "auto", *how)
+            target = "auto" if self.target is None else self.target
+            return circuit_qnode(self.source, target, *how, self.connected)
         return moved_qnode(self.source, self.target, *how)
 
     @property
@@ -97,12 +100,18 @@ class Program:
             ArgumentError: A value cannot be used there.
             ArgumentTypeError: A value has a type that cannot be used.
         """
+        changed = self.options.changed(**options)
+        stays = target is None and changed.resilience_level == (
+            self.options.resilience_level
+        )
+        device = self.qnode.device
         return evolve(
             self,
             target=self.target if target is None else target,
             shots=self.shots if shots == "keep" else shots,
             diff_method=self.diff_method if diff_method == "keep" else diff_method,
-            options=self.options.changed(**options),
+            options=changed,
+            connected=device if stays and is_qiskit(device) else None,
         )
 
     def arguments(
@@ -149,6 +158,26 @@ class Program:
             result = qnode(**arguments)
         return as_tensor(result, rows)
 
+    def of_no_rows(
+        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor]
+    ) -> Tensor | None:
+        """One row of zeros, where finding out the shape would cost a job.
+
+        Args:
+            inputs: For each input name a tensor (rows, features).
+            weights: The trained tensors by name.
+
+        Returns:
+            Zeros (1, *output_shape) whose gradients are zero; None where a circuit can
+            as well be run.
+        """
+        if not isinstance(self.source, Circuit) or not is_qiskit(self.qnode.device):
+            return None
+        shots = self.num_shots or 0
+        shape = [shots if n is None else n for n in self.source.output_shape]
+        zero = sum(0 * tensor.sum() for tensor in (*inputs, *weights.values()))
+        return inputs[0].new_zeros(1, *shape) + zero
+
     def with_errors(
         self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
     ) -> tuple[Tensor, Tensor]:
@@ -189,7 +218,10 @@ class Program:
         assert self._runner is not None
         x = None if not inputs else inputs[0] if rows is not None else inputs[0][None]
         values = self._runner(x, list(weights.values()))
-        return values if rows is not None else values[0]
+        if rows is None:
+            return values[0]
+        # A circuit whose gates depend on no feature is run once.
+        return values if len(values) == rows else values.expand(rows, *values.shape[1:])
 
     def _needs_single_rows(
         self, inputs: Sequence[Tensor], arguments: Mapping[str, Any], rows: int

@@ -47,6 +47,11 @@ class Rows:
             flat = [torch.cat([x, neutral_rows(x, 1)]) for x in flat]
         return cls(flat, max(count, 1), leading)
 
+    @property
+    def are_none(self) -> bool:
+        """Whether there were no rows, so that the one that runs was made up."""
+        return 0 in self.leading
+
     def restored(self, result: Tensor, example: Tensor) -> Tensor:
         """A result in the dimensions that the inputs had.
 

@@ -152,10 +152,12 @@ def evaluate(
         if task is not None and detach:
             task.send(model, test, batch_size)
         predictions = predict(model, test, batch_size=batch_size, step=STEP)
-    except BudgetError as error:
+    except BaseException as error:
         if task is not None:
             task.end_if_unsent()
-        raise with_limit(error, test, batch_size) from error
+        if isinstance(error, BudgetError):
+            raise with_limit(error, test, batch_size) from error
+        raise
     seconds = time.perf_counter() - start
     before = trained.predictions[chosen]
     right = int((predictions == test.labels).sum())

@@ -180,11 +180,11 @@ class JobTask:
         return sum(job.used or 0.0 for job in jobs if job.key.run == self.name)
 
     def end_if_unsent(self) -> None:
-        """Forgets an evaluation that was refused before its first job."""
+        """Forgets an evaluation that ended before its first job was sent."""
         from qml_qdl.hardware.qiskit.jobs.journal import Journal
 
         jobs = Journal(self.run.journal).jobs()
-        if not any(job.key.run == self.name for job in jobs):
+        if all(job.key.run != self.name or job.state == "recorded" for job in jobs):
             self.end()
 
     def end(self) -> None:

@@ -7,7 +7,13 @@ import pytest
 
 from qml_qdl.cli import main
 from qml_qdl.hardware.qiskit.jobs.journal import Journal
-from tests.hardware.qiskit.service import FakeClient, replace_ibm, without_sync
+from tests.hardware.qiskit.service import (
+    FakeClient,
+    Fate,
+    Killed,
+    replace_ibm,
+    without_sync,
+)
 
 pytestmark = pytest.mark.usefixtures("fast_disk")
 fast_disk = pytest.fixture(without_sync)
@@ -80,7 +86,7 @@ def test_sent_listed_shown_and_finished(
     assert capsys.readouterr().out.count("done") == 2
 
 
-def test_a_cancelled_job_is_sent_anew_by_the_same_evaluation(
+def test_a_cancelled_job_is_sent_anew_if_that_is_asked_for(
     runs: Path, client: FakeClient, capsys: Capture
 ) -> None:
     assert evaluate(runs, "--detach") == 0
@@ -92,8 +98,46 @@ def test_a_cancelled_job_is_sent_anew_by_the_same_evaluation(
     assert jobs(runs, "show", "1") == 0
     assert "reason       cancelled by user" in capsys.readouterr().out
     client.queue = 0
-    assert jobs(runs, "wait") == 0
+    assert jobs(runs, "wait") == 2
+    err = capsys.readouterr().err
+    assert "evaluation-1: job job-1 is cancelled; to send it anew" in err
+    assert len(client.jobs()) == 1
+    assert jobs(runs, "wait", "--resend") == 0
     assert len(client.jobs()) == 2
+    assert jobs(runs, "wait") == 0  # nothing is left to do
+
+
+def test_an_evaluation_that_was_refused_is_not_waited_for(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    words = ["--target", "ibm:fake", "--limit", "9", "--runs-dir", str(runs)]
+    assert main(["evaluate", "iris", *words]) == 2  # without shots
+    assert "shots" in capsys.readouterr().err
+    assert jobs(runs, "wait") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_job_whose_reply_was_lost_is_found_and_cancelled(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    client.fate = Fate(name="after POST")
+    with pytest.raises(Killed):
+        evaluate(runs)
+    client.fate = Fate()
+    client.queue = 9
+    (job,) = Journal(runs / "iris" / "jobs.sqlite").jobs()
+    assert (job.state, job.job_id) == ("sending", None)
+    client.lag = 1.0  # not listed yet
+    assert jobs(runs, "cancel", "1") == 2
+    assert "this one is sending" in capsys.readouterr().err
+    client.lag = 0.0
+    assert jobs(runs, "show", "1") == 0
+    out = capsys.readouterr().out
+    assert "job-1 (number 1)" in out
+    assert "now          queued" in out
+    assert jobs(runs, "cancel", "job-1") == 0
+    assert capsys.readouterr().out == "job-1: cancelled\n"
+    assert len(client.jobs()) == 1
 
 
 def test_a_failed_job_ends_with_2_and_one_line(

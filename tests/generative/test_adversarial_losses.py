@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.generative import (
     EQUILIBRIUM,
     QuantumDiscriminator,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
+    slope_penalty,
 )
 
 LOGITS = torch.tensor([-2.0, 0.3, 1.5])
@@ -99,6 +100,70 @@ def test_gradient_penalty_through_a_quantum_discriminator() -> None:
         with torch.no_grad():
             weight.view(-1)[4] -= step
     assert slope == pytest.approx((values[0] - values[1]) / 2e-5, abs=1e-6)
+
+
+def test_slope_penalty_of_a_quadratic_function() -> None:
+    """f(x) = a |x|²/2 has the slope a x: the penalty is a² ⟨|x|²⟩ / 2."""
+    factor = torch.tensor(3.0, requires_grad=True)
+    real = torch.tensor([[1.0, 0.0], [2.0, 2.0]])
+
+    def quadratic(x: torch.Tensor) -> torch.Tensor:
+        return factor * x.square().sum(1) / 2
+
+    penalty = slope_penalty(quadratic, real)
+    assert penalty.item() == pytest.approx(9 * 4.5 / 2)
+    penalty.backward()
+    assert factor.grad is not None
+    assert factor.grad.item() == pytest.approx(3 * 4.5)
+    assert not real.requires_grad
+
+
+def test_slope_penalty_ends_the_circling() -> None:
+    """The game f(x) = ψx, real data at 0, a generated point θ (Mescheder et al.)."""
+    ends = {}
+    for weight in (0.0, 1.0):
+        slope, point = (torch.tensor([1.0], requires_grad=True) for _ in range(2))
+        for _ in range(500):
+            real = torch.zeros(1, 1)
+
+            def line(x: torch.Tensor, slope: torch.Tensor = slope) -> torch.Tensor:
+                return x[:, 0] * slope
+
+            loss = discriminator_loss(line(real), line(point[None].detach()))
+            loss = loss + weight * slope_penalty(line, real)
+            moves = torch.autograd.grad(loss, slope)
+            moves += torch.autograd.grad(generator_loss(line(point[None])), point)
+            with torch.no_grad():
+                slope -= 0.1 * moves[0]
+                point -= 0.1 * moves[1]
+        ends[weight] = max(abs(slope.item()), abs(point.item()))
+    assert ends[0.0] > 0.3
+    assert ends[1.0] < 0.01
+
+
+def test_slope_penalty_through_a_quantum_discriminator() -> None:
+    generator = torch.Generator().manual_seed(0)
+    circuit = StronglyEntangling(3) @ AngleEncoding(3)
+    model = QuantumDiscriminator(circuit, generator=generator).double()
+    real = torch.rand(4, 3, generator=generator, dtype=torch.float64)
+    slope_penalty(model, real).backward()
+    weight = next(model.layer.parameters())
+    assert weight.grad is not None
+    slope = weight.grad.reshape(-1)[4].item()
+    values = []
+    for step in (1e-5, -1e-5):
+        with torch.no_grad():
+            weight.view(-1)[4] += step
+        values.append(slope_penalty(model, real).item())
+        with torch.no_grad():
+            weight.view(-1)[4] -= step
+    assert slope == pytest.approx((values[0] - values[1]) / 2e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("real", [torch.zeros(0, 3), torch.zeros(2, 3).long()])
+def test_slope_penalty_refuses(real: torch.Tensor) -> None:
+    with pytest.raises(DataError, match="real: expected 1 or more rows"):
+        slope_penalty(nn.Linear(3, 1), real)
 
 
 def test_unknown_game_is_refused() -> None:

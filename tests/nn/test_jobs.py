@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pennylane as qml
 import pytest
 import torch
 from torch import nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import JournalError, TargetError
+from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from qml_qdl.hardware.qiskit.jobs.journal import Journal
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import begin_step, estimated, record_jobs, remote_executors
@@ -103,6 +105,24 @@ def test_spsa_goes_the_same_ways_again(client: FakeClient, tmp_path: Path) -> No
     assert len(client.jobs()) == 2
 
 
+def test_a_mitigated_machine_has_jobs_too(client: FakeClient, tmp_path: Path) -> None:
+    circuit = StronglyEntangling(2, layers=1) @ AngleEncoding(2)
+    for _ in range(2):
+        machine = qml.device("qdl.qiskit", wires=2, backend="ibm:fake").executor
+        device = qml.device(
+            "qdl.qiskit", wires=2, backend=Mitigated(machine), route="estimator"
+        )
+        generator = torch.Generator().manual_seed(0)
+        options: Any = {"diff_method": "spsa", "shots": 8, "generator": generator}
+        layer = QuantumLayer(circuit, target=device, **options)
+        assert record_jobs(layer, tmp_path / "jobs.sqlite", "training")
+        begin_step(layer, 0)
+        layer(inputs()).sum().backward()
+    assert len(client.jobs()) == 1
+    (job,) = Journal(tmp_path / "jobs.sqlite").jobs()
+    assert str(job.key) == "training, layer, 0, call 0"
+
+
 @pytest.mark.parametrize("target", ["auto", "default.qubit", "aer"])
 def test_local_layers_have_no_jobs(tmp_path: Path, target: str) -> None:
     model = two_layers(target)
@@ -137,3 +157,25 @@ def test_a_stored_machine_tells_the_cost_too() -> None:
         estimated(ideal),
     ):
         pass
+
+
+def test_no_rows_cost_nothing_and_other_gradients_keep_the_run(
+    tmp_path: Path, client: FakeClient
+) -> None:
+    circuit = StronglyEntangling(2) @ AngleEncoding(2)
+    layer = QuantumLayer(circuit, target="ibm:fake", shots=8)
+    model = nn.Sequential(layer)
+    assert record_jobs(model, tmp_path / "jobs.sqlite", "R")
+    none = torch.zeros(0, 2, requires_grad=True)
+    nothing = layer(none)
+    assert nothing.shape == (0, 2)
+    nothing.sum().backward()
+    assert none.grad is not None
+    assert client.jobs() == []
+    executor = remote_executors(model)["0"]
+    layer.set_target(None, diff_method="spsa")
+    assert remote_executors(model)["0"] is executor
+    layer.set_target(None, diff_method="best")
+    assert layer.qnode.device.options.gradient == "parameter-shift"
+    layer.set_target("ibm:fake")
+    assert remote_executors(model)["0"] is not executor

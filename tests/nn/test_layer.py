@@ -11,12 +11,15 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from attrs import frozen
 from torch import Tensor, nn
 
 from qml_qdl.circuits import (
     INITIALIZERS,
     AngleEncoding,
+    BasicEntangler,
     Circuit,
+    Encoding,
     Expectation,
     Probabilities,
     Samples,
@@ -444,3 +447,25 @@ class TestSaving:
         with pytest.raises(SerializationError, match=r"default\.qubit cannot be saved"):
             pickle.dumps(layer)
         pickle.dumps(layer.set_target("default.qubit"))
+
+
+@frozen(repr=False)
+class ReadsInVain(Encoding):
+    @property
+    def num_features(self) -> int:
+        return 1
+
+    def encode(self, features: Any) -> None:
+        """Queues nothing."""
+
+
+@pytest.mark.parametrize("readout", [Expectation(), Probabilities()])
+def test_a_circuit_that_does_not_use_its_features_has_all_rows(
+    readout: Expectation | Probabilities,
+) -> None:
+    circuit = (BasicEntangler(2) @ ReadsInVain(2)).with_readout(readout)
+    layer = QuantumLayer(circuit)
+    values = layer(torch.rand(5, 1))
+    assert values.shape == (5, *circuit.output_shape)
+    torch.testing.assert_close(values, values[:1].expand_as(values))
+    values.sum().backward()

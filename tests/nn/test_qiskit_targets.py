@@ -227,6 +227,13 @@ class TestOptions:
             layer.set_target(None, **options)
         assert layer.program is before
 
+    def test_a_name_written_wrongly_is_told(self) -> None:
+        text = "diffmethod: a layer has no such option.*did you mean 'diff_method'"
+        with pytest.raises(ArgumentTypeError, match=text):
+            make(U).set_target("aer", diffmethod="spsa")
+        with pytest.raises(ArgumentTypeError, match="flavour: a layer has no such"):
+            make(U).set_target("aer", flavour=1)
+
     def test_survive_copies_and_pickles(self) -> None:
         layer = make(U, target="aer", shots=7, diff_method="spsa", spsa_directions=5)
         for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):

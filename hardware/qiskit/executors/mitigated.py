@@ -131,6 +131,11 @@ class Mitigated(Executor):
         """What the executor did so far."""
         return self._machine.counters
 
+    @property
+    def keys(self) -> Any:
+        """The keys of the executor's jobs; None where it keeps no journal."""
+        return getattr(self.executor, "keys", None)
+
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
         """Refused: shots cannot be mitigated one by one.
 

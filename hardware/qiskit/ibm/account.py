@@ -164,9 +164,10 @@ def _opening_error(
 ) -> QdlError:
     if isinstance(error, AccountNotFoundError):
         saved = ", ".join(sorted(_saved_accounts())) or "none"
+        wanted = "of IBM's" if account is None else _shown(account)
         return AccountError(
-            f"account: Qiskit has saved no account {_shown(account)}; saved here: "
-            f"{saved}; {REPAIR}"
+            f"account: Qiskit has saved no account {wanted}; saved here: {saved}; "
+            f"{REPAIR}"
         )
     if failure is not None and failure.status != 401:
         return ServiceError(scrubbed(f"IBM: cannot sign in: {failure}"))

@@ -233,4 +233,4 @@ def time_limit(max_qpu_seconds: float) -> int:
     Returns:
         A whole number that the service takes.
     """
-    return min(LONGEST_JOB, max(1, math.ceil(max_qpu_seconds)))
+    return max(1, math.ceil(min(max_qpu_seconds, LONGEST_JOB)))

@@ -37,7 +37,7 @@ class JobKeys:
     """Counts the calls of one executor, so that each has a key of its own.
 
     A program that runs again counts alike, and so finds what it sent before. Within one
-    process no key comes twice.
+    process no key comes twice, unless it is given back.
 
     Args:
         run: The run; None for one that no other process has.
@@ -76,9 +76,27 @@ class JobKeys:
         self.layer = self.layer if layer is None else layer
         self.step = self.step if step is None else step
 
+    @property
+    def upcoming(self) -> JobKey:
+        """The key that the next call will have."""
+        with self._lock:
+            call = self._calls[self.layer, self.step]
+        return JobKey(self.run, self.layer, self.step, call)
+
     def next(self) -> JobKey:
         """The key of the next call."""
         with self._lock:
             call = self._calls[self.layer, self.step]
             self._calls[self.layer, self.step] += 1
         return JobKey(self.run, self.layer, self.step, call)
+
+    def give_back(self, key: JobKey) -> None:
+        """Takes back the key of a call that came to nothing, so that it comes again.
+
+        Args:
+            key: The key; nothing happens unless it is the last one.
+        """
+        place = (key.layer, key.step)
+        with self._lock:
+            if self._calls[place] == key.call + 1:
+                self._calls[place] = key.call

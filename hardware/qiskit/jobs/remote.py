@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from qml_qdl.circuits.errors import TargetError
+from qml_qdl.circuits.errors import Detached, TargetError
 from qml_qdl.hardware.qiskit.counters import Counters
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.jobs.client import JobClient, JobRequest, Kind
@@ -21,7 +21,7 @@ from qml_qdl.hardware.qiskit.jobs.cost import (
 )
 from qml_qdl.hardware.qiskit.jobs.division import divide
 from qml_qdl.hardware.qiskit.jobs.journal import Journal
-from qml_qdl.hardware.qiskit.jobs.keys import JobKeys
+from qml_qdl.hardware.qiskit.jobs.keys import JobKey, JobKeys
 from qml_qdl.hardware.qiskit.jobs.records import UNSENT, Call
 from qml_qdl.hardware.qiskit.jobs.requests import make_request
 from qml_qdl.hardware.qiskit.jobs.submission import Submission, Submitter
@@ -74,6 +74,7 @@ class RemoteExecutor(Executor):
         self._journal = journal
         self._pace = pace
         self._submitter: Submitter | None = None
+        self._unfinished: tuple[JobKey, str, list[NDArray[np.float64]]] | None = None
 
     @property
     def name(self) -> str:
@@ -95,6 +96,7 @@ class RemoteExecutor(Executor):
         """
         self._journal = journal
         self._submitter = None
+        self._unfinished = None
         self.keys = JobKeys(run, layer)
 
     def begin(self, step: str) -> None:
@@ -160,11 +162,6 @@ class RemoteExecutor(Executor):
         rows = [pub.rows for pub in request.pubs]
         parts = divide(rows, per_row, self.client.limits)
         cost = cost_of(request, self.client.backend, len(parts))
-        key = self.keys.next()
-        submitter = self._submit_through()
-        known = submitter.journal.find(key)
-        if not known or any(job.state in UNSENT for job in known):
-            check_budget(cost, self.max_qpu_seconds)
         call = Call(
             content=request.content(self.client.name),
             kind=kind,
@@ -175,8 +172,31 @@ class RemoteExecutor(Executor):
             seconds=cost.seconds,
         )
         angles = [pub.angles for pub in pubs]
-        submission = Submission(key, call, request, angles, parts)
-        return submitter.run(submission, detach=self.detach)
+        key = self._key(call, angles)
+        try:
+            submitter = self._submit_through()
+            known = submitter.journal.find(key)
+            if not known or any(job.state in UNSENT for job in known):
+                check_budget(cost, self.max_qpu_seconds)
+            submission = Submission(key, call, request, angles, parts)
+            return submitter.run(submission, detach=self.detach)
+        except Detached:
+            raise
+        except BaseException:
+            # Asked for again in this process, it is the same call.
+            self.keys.give_back(key)
+            self._unfinished = (key, call.content, angles)
+            raise
+
+    def _key(self, call: Call, angles: Sequence[NDArray[np.float64]]) -> JobKey:
+        """The next key; that of a call that came to nothing only for the same again."""
+        key = self.keys.next()
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is None or unfinished[0] != key:
+            return key
+        _, content, before = unfinished
+        again = content == call.content and all(map(np.array_equal, before, angles))
+        return key if again else self.keys.next()
 
     def _request(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
         options = dict(self._options)

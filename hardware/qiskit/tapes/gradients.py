@@ -25,8 +25,11 @@ from qml_qdl.hardware.qiskit.tapes.tasks import Task
 Run: TypeAlias = Callable[[Sequence[Request]], list[Answer]]
 """Sends requests in one call."""
 
-MakeStencil: TypeAlias = Callable[[Structure, Reals, Sequence[int]], Stencil]
-"""Chooses the rows that tell the gradients of some slots of a structure."""
+MakeStencil: TypeAlias = Callable[[Structure, Reals, Sequence[int], int], Stencil]
+"""Chooses the rows that tell the gradients of some slots of a structure.
+
+The last argument is the task's number among those of one call.
+"""
 
 
 @frozen(eq=False)
@@ -42,8 +45,8 @@ class _Sending:
     def stencils(self) -> list[Stencil]:
         """For each task that needs gradients, its stencil."""
         return [
-            self.make_stencil(task.structure, task.angles, task.slots)
-            for task in self.wanting
+            self.make_stencil(task.structure, task.angles, task.slots, number)
+            for number, task in enumerate(self.wanting)
         ]
 
     @property

@@ -6,7 +6,6 @@ larger pub. A gradient is that of columns (`readout.py`), which are linear in th
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
@@ -171,23 +170,20 @@ class RandomDirections(Stencil):
     def draw(
         cls, angles: Reals, slots: Sequence[int], count: int, step: float, seed: int
     ) -> RandomDirections:
-        """Draws directions: the same ones for the same seed and angles.
-
-        So a program that is run again asks for the same rows.
+        """Draws directions: the same ones for the same seed.
 
         Args:
             angles: (rows, slots).
             slots: The slots that need a gradient.
             count: Number of directions.
             step: How far to go, in radians.
-            seed: Where random numbers begin.
+            seed: Where random numbers begin; another one for every estimate, or the
+                estimates of equal angles would not average.
 
         Returns:
             The stencil.
         """
-        content = hashlib.sha256(np.ascontiguousarray(angles + 0.0).tobytes()).digest()
-        words = np.frombuffer(content, dtype="<u4").tolist()
-        rng = np.random.default_rng([seed, *words])
+        rng = np.random.default_rng(seed)
         signs = rng.integers(0, 2, (count, len(angles), len(slots)))
         return cls(tuple(slots), (2 * signs - 1).astype(np.float64), step)
 

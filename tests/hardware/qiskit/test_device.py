@@ -491,6 +491,8 @@ class TestOptions:
             ({"resilience_level": 1}, ArgumentError, "level: .* route='estimator'"),
             ({"session": True}, ArgumentError, "session: only IBM's machines"),
             ({"seed": -1}, ArgumentError, "seed: expected at least 0, got -1"),
+            ({"initial_layout": 3}, ArgumentTypeError, "initial_layout: .* got 3"),
+            ({"initial_layout": "01"}, ArgumentTypeError, "qubit of each wire.* '01'"),
             ({"max_qpu_seconds": 0}, ArgumentError, "max_qpu_seconds: .* above 0"),
             ({"backend": "nowhere"}, TargetError, "backend: .* got 'nowhere'"),
         ],

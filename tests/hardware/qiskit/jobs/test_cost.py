@@ -143,6 +143,7 @@ def test_the_service_is_told_when_to_stop() -> None:
     assert time_limit(59.2) == 60
     assert time_limit(0.1) == 1
     assert time_limit(1e9) == 10_800
+    assert time_limit(float("inf")) == 10_800
 
 
 def test_division_keeps_order_and_limits() -> None:

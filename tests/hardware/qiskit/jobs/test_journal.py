@@ -350,6 +350,15 @@ def test_keys_count_calls_of_each_step() -> None:
     assert str(first[1]) == "run, conv, train-0, call 1"
 
 
+def test_a_key_given_back_comes_again() -> None:
+    keys = JobKeys("run", "conv")
+    first, second = keys.next(), keys.next()
+    keys.give_back(first)  # not the last one
+    assert keys.upcoming.call == 2
+    keys.give_back(second)
+    assert keys.next() == second
+
+
 def test_without_a_run_no_key_comes_again() -> None:
     assert JobKeys().next() != JobKeys().next()
     same = [JobKeys("one-run-of-this-test").next() for _ in range(2)]

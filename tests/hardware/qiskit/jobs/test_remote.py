@@ -8,7 +8,13 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 
-from qml_qdl.circuits.errors import BudgetError, Detached, JournalError, TargetError
+from qml_qdl.circuits.errors import (
+    BudgetError,
+    Detached,
+    JobError,
+    JournalError,
+    TargetError,
+)
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.jobs.client import Limits
 from qml_qdl.hardware.qiskit.jobs.estimating import EstimatingExecutor
@@ -84,6 +90,69 @@ def test_the_same_run_in_another_process_pays_nothing(
 def test_without_a_run_nothing_replays(client: FakeClient, tmp_path: Path) -> None:
     for _ in range(2):
         executor(client, tmp_path, run=None).sample([measured()], 10)
+    assert len(client.jobs()) == 2
+
+
+def test_an_interrupted_call_asked_for_again_is_the_same_call(
+    client: FakeClient, tmp_path: Path
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    remote = executor(client, tmp_path)
+    client.on_status = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        remote.sample([measured()], 10)
+    client.on_status = None
+    # Something else is another call; what was interrupted is left to the next run.
+    remote.sample([measured()], 20)
+    assert [job["shots"] for job in client.jobs()] == [10, 20]
+    client.on_status = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        remote.sample([measured()], 30)
+    client.on_status = None
+    assert remote.keys.upcoming.call == 2
+    remote.sample([measured()], 30)
+    assert len(client.jobs()) == 3
+    assert remote.keys.upcoming.call == 3
+    remote.sample([measured()], 30)  # with fresh shots
+    assert len(client.jobs()) == 4
+
+
+def test_a_job_that_failed_is_sent_anew_under_its_key(
+    client: FakeClient, tmp_path: Path
+) -> None:
+    remote = executor(client, tmp_path)
+    client.end = "failed"
+    with pytest.raises(JobError, match="the same run sends it anew"):
+        remote.sample([measured()], 10)
+    client.end = "done"
+    remote.sample([measured()], 10)
+    assert len(client.jobs()) == 2
+    again = executor(client, tmp_path)
+    again.record(tmp_path / "jobs.sqlite", "run", remote.keys.layer)
+    again.sample([measured()], 10)
+    assert len(client.jobs()) == 2
+
+
+def test_a_refused_call_takes_no_key(client: FakeClient, tmp_path: Path) -> None:
+    remote = executor(client, tmp_path, max_qpu_seconds=2.01)
+    with pytest.raises(BudgetError):
+        remote.sample([measured(30)], 1000)
+    assert remote.keys.upcoming.call == 0
+    remote.max_qpu_seconds = 60.0
+    remote.sample([measured(30)], 1000)
+    assert remote.keys.upcoming.call == 1
+
+
+def test_calls_that_are_not_waited_for_have_keys_of_their_own(
+    client: FakeClient, tmp_path: Path
+) -> None:
+    remote = executor(client, tmp_path)
+    remote.detach = True
+    for _ in range(2):
+        with pytest.raises(Detached):
+            remote.sample([measured()], 10)
     assert len(client.jobs()) == 2
 
 

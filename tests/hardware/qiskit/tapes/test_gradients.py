@@ -335,6 +335,28 @@ class TestSPSA:
         assert torch.equal(found[0], found[1])
         assert not torch.equal(found[0], found[2])
 
+    @pytest.mark.parametrize("keys", [None, "mine"])
+    def test_estimates_at_equal_angles_average(self, keys: str | None) -> None:
+        made = device(gradient="spsa", seed=1)
+        if keys is not None:
+            made.executor.keys = JobKeys(keys, "layer")
+        node = qml.QNode(layered, made, interface="torch")
+        found = []
+        for _ in range(8):
+            found.append(gradients(node, *numbers(2))[1])
+            if keys is not None:
+                made.executor.keys.next()
+        assert len({tuple(one.flatten().tolist()) for one in found}) > 4
+
+    def test_tapes_of_one_execution_have_directions_of_their_own(self) -> None:
+        made = device(gradient="spsa", seed=1)
+        with qml.Tracker(made) as tracker:
+            node = qml.QNode(layered, made, interface="torch")
+            sum(gradients(node, *numbers(1))[0])
+        assert tracker.totals["jobs"] == 1
+        seeds = {made._direction_seed(run, n) for run in (0, 1) for n in (0, 1)}
+        assert len(seeds) == 4
+
     def test_is_the_same_for_the_same_seed(self) -> None:
         found = [
             gradients(

@@ -129,14 +129,15 @@ class TestSPSA:
         np.testing.assert_allclose(abs(moved[..., [0, 2]]), 0.1)
         assert not moved[..., 1].any()
 
-    def test_the_same_again_for_the_same_seed_and_angles(self) -> None:
+    def test_the_same_again_for_the_same_seed(self) -> None:
         def draw(angles: Any, seed: int) -> Any:
             return RandomDirections.draw(angles, (0, 2), 5, 0.1, seed).directions
 
         first = draw(self.ANGLES, 1)
         np.testing.assert_array_equal(first, draw(self.ANGLES.copy(), 1))
         assert (first != draw(self.ANGLES, 2)).any()
-        assert (first != draw(self.ANGLES + 1e-9, 1)).any()
+        # Another computer's last digits do not make a run that goes on another one.
+        np.testing.assert_array_equal(first, draw(self.ANGLES + 1e-15, 1))
         # Each row has directions of its own.
         assert (first[:, 0] != first[:, 1]).any()
 
