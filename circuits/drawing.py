@@ -18,7 +18,7 @@ def compact_repr(value: Any) -> str:
     Returns:
         Python source; wires 0 … n−1 are written as n.
     """
-    arguments = []
+    positional, named = [], []
     for attribute in fields(type(value)):
         content, default = getattr(value, attribute.name), attribute.default
         if not attribute.init:
@@ -29,9 +29,11 @@ def compact_repr(value: Any) -> str:
         if attribute.name == "wires":
             plain = content == tuple(range(len(content)))
             text = repr(len(content) if plain else list(content))
-        required = default is NOTHING and not attribute.kw_only
-        arguments.append(text if required else f"{attribute.name}={text}")
-    return f"{type(value).__name__}({', '.join(arguments)})"
+        if default is NOTHING and not attribute.kw_only:
+            positional.append(text)
+        else:
+            named.append(f"{attribute.name}={text}")
+    return f"{type(value).__name__}({', '.join(positional + named)})"
 
 
 def draw_text(circuit: Any) -> str:
