@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import isolate, use
+from tests.test_example_pictures import PICTURES
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted(
@@ -46,7 +47,18 @@ def run(script: Path, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(
+            script,
+            id=script.stem,
+            # In short they run in test_example_pictures.py.
+            marks=[pytest.mark.slow] if script.stem in PICTURES else [],
+        )
+        for script in SCRIPTS
+    ],
+)
 def test_script(script: Path, tmp_path: Path) -> None:
     run(script, tmp_path)
 
