@@ -22,6 +22,7 @@ from qml_qdl.circuits.errors import (
 from qml_qdl.circuits.hardware_efficient import HardwareEfficient, IsingLayers
 from qml_qdl.circuits.hur_circuits import HurCircuit
 from qml_qdl.circuits.initializers import INITIALIZERS, initial_weights
+from qml_qdl.circuits.iqp import IQPCircuit
 from qml_qdl.circuits.linear import ArccosEncoding, Rotations
 from qml_qdl.circuits.pooling import QuantumPool
 from qml_qdl.circuits.processing import (
@@ -50,6 +51,10 @@ from qml_qdl.circuits.symmetry.equivariant import (
 )
 from qml_qdl.circuits.symmetry.gauge import GaugeLattice, LinkEncoding, gauge_circuit
 from qml_qdl.circuits.symmetry.groups import WireGroup
+from qml_qdl.circuits.symmetry.inner_products import (
+    InnerProductEncoding,
+    point_cloud_circuit,
+)
 from qml_qdl.circuits.symmetry.spin import (
     DirectionEncoding,
     HeisenbergExchange,
@@ -88,7 +93,9 @@ __all__ = [
     "HardwareEfficient",
     "HeisenbergExchange",
     "HurCircuit",
+    "IQPCircuit",
     "IQPEncoding",
+    "InnerProductEncoding",
     "IsingLayers",
     "LinkEncoding",
     "Probabilities",
@@ -120,6 +127,7 @@ __all__ = [
     "invariant_operators",
     "invariant_readout",
     "permutation_equivariant",
+    "point_cloud_circuit",
     "qcnn",
     "reupload",
     "reverse_mera",

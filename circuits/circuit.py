@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self, TypeAlias
 
 import pennylane as qml
-from attrs import evolve, field, frozen
+from attrs import Attribute, evolve, field, frozen
 
 from qml_qdl.circuits.drawing import compact_repr, draw_mpl, draw_text
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
@@ -109,6 +109,14 @@ class Block(ABC):
         return compact_repr(self)
 
 
+def _is_readout(_: Any, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Readout):
+        raise ArgumentTypeError(
+            f"readout: expected a readout such as Expectation('ZZ') or Probabilities(), "
+            f"got {value!r}"
+        )
+
+
 def _as_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
     given = tuple(blocks) if isinstance(blocks, Iterable) else (blocks,)
     for block in given:
@@ -151,7 +159,9 @@ class Circuit:
     """
 
     blocks: tuple[Block, ...] = field(converter=_as_blocks)
-    readout: Readout = field(default=Expectation(), kw_only=True)
+    readout: Readout = field(
+        default=Expectation(), kw_only=True, validator=_is_readout
+    )
 
     def __attrs_post_init__(self) -> None:
         _ = self.num_inputs, self.weight_shapes, self.output_shape

@@ -46,7 +46,8 @@ def draw_text(circuit: Any) -> str:
         One line a wire; gates without their angles.
     """
     tape = _tape_of_gates(circuit)
-    return str(qml.drawer.tape_text(tape, wire_order=circuit.wires))
+    text = qml.drawer.tape_text(tape, wire_order=circuit.wires, show_matrices=False)
+    return str(text)
 
 
 def draw_mpl(circuit: Any, **options: Any) -> Any:

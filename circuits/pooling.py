@@ -34,10 +34,9 @@ class QuantumPool(Block):
 
     Measured, the second wire is measured in the middle of the circuit and its bit
     decides the rotation, which needs no gate between wires: the same state of what is
-    kept, since a control commutes with its measurement. Simulators without shots defer
-    the measurement to the end, by which it becomes the controlled rotation again. (On
-    PennyLane's `lightning.qubit` a layer with a measured pool needs
-    diff_method="parameter-shift": its adjoint method refuses measurements.)
+    kept, since a control commutes with its measurement. Qiskit's targets measure; on
+    all others a layer defers the measurement to the end, by which it becomes the
+    controlled rotation again, of the same gradients.
 
     Weights: one vector of 2, 3 or no angles. "trace" has no weights at all, and no
     gates.

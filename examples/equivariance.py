@@ -92,17 +92,11 @@ def turned(images: Tensor, seed: int) -> Tensor:
 def train(
     model: nn.Module, images: Tensor, labels: Tensor, steps: int, seed: int
 ) -> list[float]:
-    """Returns the loss on all images before the first step and after the last."""
+    """Returns the loss of each batch before its step, and at last of all images."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.02, total_steps=steps)
     generator = torch.Generator().manual_seed(seed)
-
-    def whole() -> float:
-        model.eval()
-        with torch.no_grad():
-            return float(functional.cross_entropy(model(images), labels))
-
-    losses, rows = [whole()], torch.empty(0, dtype=torch.long)
+    losses, rows = [], torch.empty(0, dtype=torch.long)
     model.train()
     for _ in range(steps):
         if not len(rows):
@@ -110,10 +104,13 @@ def train(
         batch, rows = rows[:32], rows[32:]
         optimiser.zero_grad()
         loss = functional.cross_entropy(model(images[batch]), labels[batch])
+        losses.append(float(loss.detach()))
         torch.autograd.backward([loss])
         optimiser.step()
         schedule.step()
-    return [*losses, whole()]
+    model.eval()
+    with torch.no_grad():
+        return [*losses, float(functional.cross_entropy(model(images), labels))]
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
@@ -256,23 +253,26 @@ def draw_variances(
     return figure
 
 
-def num_steps(count: int, full: bool) -> int:
+def num_steps(count: int) -> int:
     """Twenty epochs, and more where there are few images."""
-    return max(300, 20 * math.ceil(count / 32)) if full else 60
+    return max(300, 20 * math.ceil(count / 32))
 
 
 def measure(
-    names: Sequence[str], sizes: Sequence[int], seeds: int, full: bool
+    names: Sequence[str], sizes: Sequence[int], seeds: int, steps: int | None
 ) -> tuple[dict[str, Any], dict[str, list[float]], dict[str, nn.Module]]:
-    """Learning curves, and the losses and networks of the first seed."""
+    """Learning curves, and the losses and networks of the first seed.
+
+    `steps` None stands for `num_steps`.
+    """
     curves: dict[str, Any] = {name: {} for name in names}
     losses: dict[str, list[float]] = {}
     trained: dict[str, nn.Module] = {}
     for name in names:
         for size in sizes:
             trainings = 2 if size == sizes[-1] else 1
-            steps = num_steps(size, full)
-            rows = [cells(name, k, size, steps, trainings) for k in range(seeds)]
+            count = num_steps(size) if steps is None else steps
+            rows = [cells(name, k, size, count, trainings) for k in range(seeds)]
             _, losses[name], trained[name] = rows[0]
             accuracies = np.array([row[0] for row in rows])
             curves[name][size] = accuracies[:, 1].tolist()
@@ -292,17 +292,22 @@ def measure(
     return curves, losses, trained
 
 
-def main(folder: Path | None = None, full: bool = False) -> dict[str, list[float]]:
-    """Runs all of it and returns the losses of the networks before and after."""
+def main(
+    folder: Path | None = None, steps: int = 60, full: bool = False
+) -> dict[str, list[float]]:
+    """Runs all of it and returns the losses of the networks.
+
+    In full each training takes as many steps as `num_steps` says.
+    """
     show_twirling()
     if full:
         curves, losses, trained = measure(
-            ["p4", "plain", "p4, classical"], [50, 100, 200, 450, 898], 5, full
+            ["p4", "plain", "p4, classical"], [50, 100, 200, 450, 898], 5, None
         )
         others = [name for name in MODELS if name not in curves]
-        losses |= measure(others, [898], 5, full)[1]
+        losses |= measure(others, [898], 5, None)[1]
     else:
-        curves, losses, trained = measure(["p4", "plain"], [50, 200], 1, full)
+        curves, losses, trained = measure(["p4", "plain"], [50, 200], 1, steps)
 
     _, _, test, wanted = digits(0)
     for name in ("p4", "plain"):
@@ -327,4 +332,4 @@ def main(folder: Path | None = None, full: bool = False) -> dict[str, list[float
 
 if __name__ == "__main__":
     arguments = [argument for argument in sys.argv[1:] if argument != "--full"]
-    main(Path(arguments[0]) if arguments else None, "--full" in sys.argv)
+    main(Path(arguments[0]) if arguments else None, full="--full" in sys.argv)

@@ -13,6 +13,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 PICTURES = {
     "quantum_convolution": ("feature-maps.png", "losses.png"),
     "qcnn": ("qcnn.png", "qcnn-circuit.png"),
+    "equivariance": ("turning.png", "learning-curves.png", "variances.png"),
     "born_machine": ("born-losses.png", "born-samples.png", "born-distribution.png"),
     "boltzmann": (
         "boltzmann-losses.png",

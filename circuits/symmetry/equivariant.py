@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
-from itertools import combinations
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,11 +13,16 @@ from attrs import evolve, field, frozen
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.processing import Processing
 from qml_qdl.circuits.readout import Expectation
+from qml_qdl.circuits.symmetry.exponential import (
+    Diagonalised,
+    Term,
+    exponential_parts,
+)
 from qml_qdl.circuits.symmetry.groups import WireGroup
 from qml_qdl.circuits.symmetry.twirling import twirl
 from qml_qdl.circuits.validation import WiresLike, as_many_wires, check_count
 
-Terms: TypeAlias = tuple[tuple[str, tuple[Hashable, ...], float], ...]
+Terms: TypeAlias = tuple[Term, ...]
 """Pauli words: their letters, their wires, their factor."""
 
 
@@ -41,8 +45,9 @@ class EquivariantProcessing(Processing):
     Each operator given is twirled, and scaled so that the largest factor of its Pauli
     words is 1: ZZ on one bond becomes ΣZZ over all bonds of its orbit (Meyer et al.
     2022, arXiv:2205.06217). exp(−iθG) is then one Pauli rotation for each word, all by
-    the angle 2θ. This is exact because the words commute; where they do not, the
-    generator is refused, since a product of their rotations would break the symmetry.
+    the angle 2θ, which is exact where the words commute. Of words that do not commute
+    a product of rotations would break the symmetry: those become one gate together,
+    see `Diagonalised`, on six wires at most.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.
@@ -53,8 +58,8 @@ class EquivariantProcessing(Processing):
 
     Raises:
         ArgumentError: The group acts on more or fewer wires, a generator vanishes when
-            it is twirled or becomes a sum of words that do not commute, or `layers` is
-            below 1.
+            it is twirled or becomes a sum of words that do not commute on more than
+            six wires together, or `layers` is below 1.
         ArgumentTypeError: The group is none, or a generator is not made of Pauli words.
 
     Example:
@@ -77,7 +82,7 @@ class EquivariantProcessing(Processing):
         if not isinstance(self.group, WireGroup):
             raise ArgumentTypeError(f"group: expected a WireGroup, got {self.group!r}")
         check_count("layers", self.layers)
-        _ = self.terms
+        _ = self._gates
 
     @cached_property
     def terms(self) -> tuple[Terms, ...]:
@@ -93,18 +98,21 @@ class EquivariantProcessing(Processing):
                 "part of it, but for a constant, commutes with the group; choose "
                 "another, such as one of invariant_operators(group)"
             )
-        clash = _clash(list(words))
-        if clash:
-            raise ArgumentError(
-                f"generators: {operator!r} twirled contains {clash[0]} and {clash[1]}, "
-                "which do not commute, so that no product of rotations is exactly "
-                "equivariant; use generators whose words commute, such as words of "
-                "one letter"
-            )
         largest = max(words.values(), key=abs)
         return tuple(
             ("".join(word.values()), tuple(word), factor / abs(largest))
             for word, factor in words.items()
+        )
+
+    @cached_property
+    def _gates(self) -> tuple[tuple[Term | Diagonalised, ...], ...]:
+        """For each generator words that are rotations, and sums that are one gate."""
+        return tuple(
+            tuple(
+                part[0] if len(part) == 1 else Diagonalised(part)
+                for part in exponential_parts(words)
+            )
+            for words in self.terms
         )
 
     @property
@@ -123,22 +131,16 @@ class EquivariantProcessing(Processing):
         return evolve(self, wires=labels, generators=generators)
 
     def process(self, weights: Any) -> None:
-        """Queues one Pauli rotation for each word."""
+        """Queues one Pauli rotation for each word, or one gate for many together."""
         for layer in range(self.layers):
-            for index, words in enumerate(self.terms):
-                for letters, wires, factor in words:
-                    angle = 2 * factor * weights[layer, index]
-                    qml.PauliRot(angle, letters, wires=wires)
-
-
-def _clash(words: Sequence[Any]) -> tuple[Any, Any] | None:
-    """Two words that do not commute; None where all do."""
-    if len({letter for word in words for letter in word.values()}) < 2:
-        return None
-    for first, second in combinations(words, 2):
-        if not first.commutes_with(second):
-            return first, second
-    return None
+            for index, gates in enumerate(self._gates):
+                theta = weights[..., layer, index]
+                for gate in gates:
+                    if isinstance(gate, Diagonalised):
+                        gate.queue(theta)
+                    else:
+                        letters, wires, factor = gate
+                        qml.PauliRot(2 * factor * theta, letters, wires=wires)
 
 
 def invariant_readout(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any
 
-from attrs import evolve, field, fields, frozen
+from attrs import Attribute, evolve, field, fields, frozen
 from attrs.validators import optional
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
@@ -74,6 +75,14 @@ def _yes_or_no(_: Any, attribute: Any, value: Any) -> None:
     if value not in (True, False):
         raise ArgumentTypeError(
             f"{attribute.name}: expected True or False, got {value!r}"
+        )
+
+
+def _folder(_: Any, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, str | PathLike):
+        raise ArgumentTypeError(
+            f"{attribute.name}: expected the path of a folder, 'default', or None for "
+            f"memory only, got {value!r}"
         )
 
 
@@ -159,7 +168,9 @@ class QiskitOptions:
     spsa_step: float = field(default=0.2, validator=_positive)
     fuse_gradient: bool = field(default=True, validator=_yes_or_no)
     merge_rows: bool = field(default=False, validator=_yes_or_no)
-    cache: Any = "default"
+    cache: str | PathLike[str] | None = field(
+        default="default", validator=optional(_folder)
+    )
     account: str | None = None
     session: bool = field(default=False, validator=_yes_or_no)
     journal: Any = None

@@ -16,8 +16,9 @@ from qml_qdl.circuits.symmetry.spin import (
     RotationEncoding,
     exchange_readout,
 )
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.hardware.targets import Target
+from qml_qdl.models.spin_e3nn import E3nnPointNetwork, twin_width
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots
 
@@ -125,14 +126,25 @@ class SpinClassifier(nn.Module):
         """The layers that run circuits."""
         return [self.quantum]
 
-    def classical_twin(self) -> nn.Module:
+    def classical_twin(self, kind: str = "invariants") -> nn.Module:
         """A network on what no rotation changes, of about as many weights.
 
+        Args:
+            kind: "invariants" for all inner and triple products and a hidden layer, or
+                "e3nn" for e3nn's tensor products.
+
         Returns:
-            A new, untrained `InvariantPointNetwork`.
+            A new, untrained `InvariantPointNetwork` or `E3nnPointNetwork`.
+
+        Raises:
+            ArgumentError: The kind is unknown, or e3nn is not installed.
         """
+        check_choice("kind", kind, ("invariants", "e3nn"))
         weights = sum(weight.numel() for weight in self.parameters())
         classes = self.head.out_features
+        if kind == "e3nn":
+            width = twin_width(self.num_points, classes, weights)
+            return E3nnPointNetwork(self.num_points, classes, width)
         features = len(invariants(torch.zeros(1, self.num_points, 3))[0])
         hidden = max(1, round((weights - classes) / (features + 1 + classes)))
         return InvariantPointNetwork(self.num_points, classes, hidden)

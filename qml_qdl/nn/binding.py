@@ -18,6 +18,7 @@ from qml_qdl.hardware.targets import (
     with_gradient_options,
 )
 from qml_qdl.nn.options import TargetOptions
+from qml_qdl.nn.qnodes import without_measurements
 from qml_qdl.nn.shots import Shots
 
 
@@ -70,7 +71,7 @@ def circuit_qnode(
         diff_method, arguments = "adjoint", {"device_vjp": True}
     try:
         return qml.QNode(
-            circuit,
+            circuit if is_qiskit(device) else without_measurements(circuit),
             device,
             interface="torch",
             diff_method=diff_method,

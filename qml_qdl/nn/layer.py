@@ -9,7 +9,7 @@ import pennylane as qml
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits import Block, Circuit
+from qml_qdl.circuits import Block, Circuit, Samples
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.hardware.targets import Target
@@ -17,7 +17,12 @@ from qml_qdl.nn.initial import Init, initial_values, methods_by_name
 from qml_qdl.nn.options import TargetOptions
 from qml_qdl.nn.program import Program
 from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
-from qml_qdl.nn.results import at_least_single, with_nan, without_nan
+from qml_qdl.nn.results import (
+    at_least_single,
+    refuse_nan,
+    with_nan,
+    without_nan,
+)
 from qml_qdl.nn.rows import Rows
 from qml_qdl.nn.shots import Shots
 
@@ -68,8 +73,8 @@ class QuantumLayer(nn.Module):
         - Input: (..., num_inputs), floating; one tensor for each input of a QNode, with
           the same leading dimensions. Angles in radians.
         - Output: (..., \*output_shape), of the input's dtype and device. NaN in a row
-          makes that row NaN, also where shots are drawn; samples are whole numbers and
-          have no NaN.
+          makes that row NaN, also where shots are drawn; where samples are read out,
+          which are whole numbers and have no NaN, it is refused.
 
     Raises:
         ArgumentError: An argument's value does not fit; the message says the repair.
@@ -249,6 +254,7 @@ class QuantumLayer(nn.Module):
         Raises:
             ShapeError: The inputs do not fit.
             ArgumentTypeError: An input is not floating.
+            ArgumentError: A row is not finite, and samples are read out.
         """
         self._check(inputs)
         rows = Rows.of(inputs)
@@ -299,6 +305,9 @@ class QuantumLayer(nn.Module):
         if self.shots is None:
             return self.program(rows.inputs, weights, rows.count)
         inputs, weights, lost = without_nan(rows.inputs, weights)
+        source = self.program.source
+        if isinstance(source, Circuit) and isinstance(source.readout, Samples):
+            refuse_nan(lost)  # before a machine is paid for it
         return with_nan(self.program(inputs, weights, rows.count), lost)
 
     def _example(self, inputs: Sequence[Tensor]) -> Tensor:

@@ -6,18 +6,20 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
 import pennylane as qml
 from attrs import frozen
 
+from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import (
     ArgumentError,
     ArgumentTypeError,
     SerializationError,
 )
+from qml_qdl.hardware.simulator.deferral import deferred
 
 
 def function_name(qnode: Any) -> str:
@@ -202,3 +204,25 @@ def _rebuilt(tape: Any) -> Any:
         for op in tape.operations
     ]
     return tape.copy(operations=operations)
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def _defer(tape: Any, wires: Sequence[Hashable]) -> tuple[list[Any], Any]:
+    return [deferred(tape, wires)], lambda results: results[0]
+
+
+def without_measurements(circuit: Circuit) -> Any:
+    """A circuit as a quantum function without measurements but those at the end.
+
+    PennyLane's gradients of gates that wait for a measured bit are finite differences,
+    of 10⁻⁷, which shots drown, and its adjoint methods refuse them. Deferred they are
+    controlled gates like any other.
+
+    Args:
+        circuit: The circuit.
+
+    Returns:
+        The quantum function. Called, it raises TargetError where a wire that was
+        measured is used again.
+    """
+    return _defer(circuit, wires=circuit.wires)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from qml_qdl.circuits.errors import ArgumentTypeError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 _HALVES = (torch.float16, torch.bfloat16)
 
@@ -95,6 +95,24 @@ def without_nan(
     return clean, finite, lost
 
 
+def refuse_nan(lost: Tensor) -> None:
+    """Refuses rows that would have to become NaN where no result can be.
+
+    Args:
+        lost: (rows,) or (), of bool.
+
+    Raises:
+        ArgumentError: There is such a row.
+    """
+    if lost.any():
+        rows = lost.nonzero().flatten().tolist() if lost.ndim else "all"
+        raise ArgumentError(
+            f"inputs: expected finite numbers, got NaN or infinity in rows {rows} or "
+            "in the weights, and samples, which are whole numbers, have no NaN; take "
+            "these rows out first"
+        )
+
+
 def with_nan(result: Tensor, lost: Tensor) -> Tensor:
     """Puts NaN into the rows that `without_nan` found.
 
@@ -103,9 +121,13 @@ def with_nan(result: Tensor, lost: Tensor) -> Tensor:
         lost: (rows,) or (), of bool.
 
     Returns:
-        The same shape; whole numbers, which have no NaN, stay as they are.
+        The same shape.
+
+    Raises:
+        ArgumentError: There are such rows, and the results are whole numbers.
     """
     if not result.is_floating_point() and not result.is_complex():
+        refuse_nan(lost)
         return result
     mask = lost.to(result.device).reshape(lost.shape + (1,) * (result.ndim - lost.ndim))
     return result.masked_fill(mask, math.nan)

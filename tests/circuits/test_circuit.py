@@ -285,6 +285,10 @@ def test_weights_come_by_name_or_alone() -> None:
             lambda: 5 @ Circuit([AngleEncoding(1)]),  # type: ignore[operator]
             "circuit: expected a circuit, an encoding or a processing, got 5",
         ),
+        (
+            lambda: AngleEncoding(2).with_readout("ZZ"),  # type: ignore[arg-type]
+            "readout: expected a readout such as Expectation.*, got 'ZZ'",
+        ),
     ],
 )
 def test_wrong_circuits_are_refused(make: Callable[[], Any], message: str) -> None:

@@ -31,6 +31,7 @@ from qml_qdl.circuits import (
     ZZFeatureMap,
 )
 from qml_qdl.circuits.symmetry.gauge import LinkEncoding
+from qml_qdl.circuits.symmetry.inner_products import InnerProductEncoding
 from qml_qdl.circuits.symmetry.spin import DirectionEncoding, RotationEncoding
 
 PAIR = [qml.Z(0) @ qml.Z(1), qml.X(0) + 0.5 * qml.Y(1)]
@@ -94,6 +95,11 @@ ENCODINGS = [
     pytest.param(RotationEncoding(1, scaling=0.5), id="rotation"),
     pytest.param(RotationEncoding(2, trainable_scaling=True), id="rotation-trained"),
     pytest.param(LinkEncoding(3), id="link"),
+    pytest.param(InnerProductEncoding(2), id="inner-products"),
+    pytest.param(
+        InnerProductEncoding(["a", "b"], "Y", features=range(1, 7)),
+        id="inner-products-labels",
+    ),
 ]
 
 pytestmark = pytest.mark.parametrize("encoding", ENCODINGS)

@@ -37,15 +37,20 @@ def test_circuits_of_sim(
 
 GATES = {
     1: "RY0 RY1 CNOT01",
+    2: "Hadamard0 Hadamard1 CZ01 RX0 RX1",
     3: "RY0 RY1 CNOT10 RY0 RY1 CNOT01",
     4: "RY0 RY1 CRZ10 RY0 RY1 CRZ01",
     5: "RY0 RY1 CRX10 RY0 RY1 CRX01",
+    6: "RY0 RY1 CNOT01 RY0 RY1 CNOT01 RY0 RY1",
+    7: "RX0 RX1 RZ0 RZ1 CRZ10 CRZ01 RX0 RX1 RZ0 RZ1",
+    8: "RX0 RX1 RZ0 RZ1 CRX10 CRX01 RX0 RX1 RZ0 RZ1",
     9: "Rot0 Rot1 CNOT01 RY0 RZ1 CNOT10 RY0 CNOT01 Rot0 Rot1",
 }
 
 
 @pytest.mark.parametrize(("number", "gates"), GATES.items())
 def test_gates_of_the_paper(number: int, gates: str) -> None:
+    """As in the authors' code: U_TTN, U_9, U_15, U_13, U_14, U_SO4, U_5, ..."""
     circuit = HurCircuit(number)
     tape = qml.tape.make_qscript(Circuit([circuit]))(None, angles(circuit))
     found = [f"{op.name}{''.join(map(str, op.wires))}" for op in tape.operations]

@@ -34,9 +34,7 @@ def test_accuracy_is_kept_in_all_four_cells(example: ModuleType, name: str) -> N
     count, group = 898, EquivariantClassifier((1, 8, 8), 10, group=name).conv.group
     rows = []
     for seed in range(SEEDS):
-        cells, _, model = example.cells(
-            name, seed, count, example.num_steps(count, True)
-        )
+        cells, _, model = example.cells(name, seed, count, example.num_steps(count))
         rows.append(cells)
         _, _, test, _ = example.digits(seed)
         assert check_equivariance(model.eval(), group, test[:100]).largest <= 1e-5
@@ -48,7 +46,7 @@ def test_accuracy_is_kept_in_all_four_cells(example: ModuleType, name: str) -> N
 
 def test_a_plain_network_falls_where_digits_are_turned(example: ModuleType) -> None:
     count = 898
-    steps = example.num_steps(count, True)
+    steps = example.num_steps(count)
     rows = [example.cells("plain", seed, count, steps)[0] for seed in range(SEEDS)]
     means, spreads = np.mean(rows, axis=0), np.std(rows, axis=0)
     print(f"plain: {means.round(4)} ± {spreads.round(4)}")
@@ -60,7 +58,7 @@ def test_a_plain_network_falls_where_digits_are_turned(example: ModuleType) -> N
 def test_learning_curves(example: ModuleType) -> None:
     """Trained on turned digits, the symmetric network needs fewer of them."""
     for count in (50, 200):
-        steps = example.num_steps(count, True)
+        steps = example.num_steps(count)
         found = {
             name: np.mean(
                 [example.cells(name, seed, count, steps)[0][3] for seed in range(SEEDS)]

@@ -231,8 +231,10 @@ class TestOptions:
         text = "diffmethod: a layer has no such option.*did you mean 'diff_method'"
         with pytest.raises(ArgumentTypeError, match=text):
             make(U).set_target("aer", diffmethod="spsa")
-        with pytest.raises(ArgumentTypeError, match="flavour: a layer has no such"):
-            make(U).set_target("aer", flavour=1)
+        for name in ("flavour", "cache", "journal"):  # those of devices
+            for target in ("aer", "auto"):
+                with pytest.raises(ArgumentTypeError, match=f"{name}: a layer has no"):
+                    make(U).set_target(target, **{name: 3})
 
     def test_survive_copies_and_pickles(self) -> None:
         layer = make(U, target="aer", shots=7, diff_method="spsa", spsa_directions=5)
@@ -266,6 +268,50 @@ class TestRows:
         result = make(U, target="aer", shots=shots)(x)
         assert result[1].isnan().all()
         assert result[[0, 2]].isfinite().all()
+
+    @pytest.mark.parametrize("target", ["aer", "aer:fake_manila", "auto"])
+    @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+    def test_samples_of_nan_are_refused(self, target: str, bad: float) -> None:
+        """They are whole numbers: those of angle 0 would be passed off for them."""
+        x = rows(3, 3)
+        x[1, 2] = bad
+        layer = make(U.with_readout(Samples()), target=target, shots=5)
+        text = r"inputs: expected finite numbers, got NaN or infinity in rows \[1\] or"
+        with pytest.raises(ArgumentError, match=text):
+            layer(x)
+        with torch.no_grad():
+            layer.weights_0[0, 0, 0] = bad
+        with pytest.raises(ArgumentError, match=r"in rows \[0, 1, 2\] or in the weig"):
+            layer(rows(3, 3))
+        with pytest.raises(ArgumentError, match=r"in rows all or in the weights, and"):
+            layer(rows(3))
+
+    def test_a_qnode_that_samples_nan_is_refused(self) -> None:
+        def sampled(inputs: Any) -> Any:
+            qml.RX(inputs[..., 0], 0)
+            qml.CNOT([0, 1])
+            return qml.sample(wires=[0, 1])
+
+        node = qml.QNode(sampled, qml.device("default.qubit"))
+        layer = make(qml.set_shots(node, 4), {})
+        assert layer(rows(2, 1)).shape == (2, 4, 2)
+        x = rows(2, 1)
+        x[1] = torch.nan
+        with pytest.raises(ArgumentError, match=r"in rows \[1\] or in the weights"):
+            layer(x)
+
+    @pytest.mark.parametrize("shots", [None, 20])
+    def test_nan_stays_in_its_row_of_a_noisy_machine(self, shots: int | None) -> None:
+        x = rows(3, 2)
+        x[1, 1] = torch.nan
+        circuit = StronglyEntangling(2) @ AngleEncoding(2)
+        layer = make(circuit, target="aer:fake_manila", shots=shots)
+        result = layer(x.requires_grad_())
+        assert result[1].isnan().all()
+        assert result[[0, 2]].isfinite().all()
+        torch.autograd.backward([result[[0, 2]].sum()])
+        assert x.grad is not None
+        assert x.grad[[0, 2]].isfinite().all()
 
     def test_samples(self) -> None:
         layer = make(U.with_readout(Samples()), target="aer", shots=6)

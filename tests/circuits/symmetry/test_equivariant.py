@@ -61,6 +61,17 @@ PROCESSINGS = [
         ),
         id="labels",
     ),
+    # Twirled words that do not commute, all together or in parts that do.
+    pytest.param(
+        EquivariantProcessing(3, symmetric_group(3), ["XYI", "ZII"]), id="S3-XY"
+    ),
+    pytest.param(
+        EquivariantProcessing(4, translations(4), ["XYII", "ZXYI"], 2), id="Z4-XY"
+    ),
+    pytest.param(
+        EquivariantProcessing(4, reflections(4), ["YXII", qml.X(0) + qml.Z(0)]),
+        id="mirror-XY",
+    ),
 ]
 every_processing = pytest.mark.parametrize("processing", PROCESSINGS)
 
@@ -229,7 +240,9 @@ def test_it_moves_to_other_wires(
     )
 
 
-@pytest.mark.parametrize("processing", [PROCESSINGS[5], PROCESSINGS[-1]])
+@pytest.mark.parametrize(
+    "processing", [PROCESSINGS[5], PROCESSINGS[7], PROCESSINGS[-1]]
+)
 def test_gradients_match_finite_differences(
     processing: EquivariantProcessing, execute: Callable[..., torch.Tensor]
 ) -> None:
@@ -269,8 +282,8 @@ def test_it_draws_and_reads_out() -> None:
             r"generators: nothing is left of 'ZI' when it is twirled: no part of it",
         ),
         (
-            lambda: EquivariantProcessing(3, symmetric_group(3), ["XYI"]),
-            r"generators: 'XYI' twirled contains .* which do not commute, so that no",
+            lambda: EquivariantProcessing(7, symmetric_group(7), ["XY" + 5 * "I"]),
+            r"generators: words that do not commute act on 7 wires together",
         ),
         (
             lambda: EquivariantProcessing(2, spin_flip(2), []),

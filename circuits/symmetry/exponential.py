@@ -1,0 +1,149 @@
+"""exp(−iθG) of a sum G of Pauli words, also of words that do not commute."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from functools import reduce
+from typing import Any, TypeAlias
+
+import numpy as np
+import pennylane as qml
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from qml_qdl.circuits.errors import ArgumentError
+
+Term: TypeAlias = tuple[str, tuple[Hashable, ...], float]
+"""A Pauli word: its letters, their wires, its factor."""
+
+MOST_WIRES = 6
+"""Words that do not commute act on at most so many wires together."""
+
+_PAULI = {
+    "X": np.array([[0, 1], [1, 0]], complex),
+    "Y": np.array([[0, -1j], [1j, 0]], complex),
+    "Z": np.array([[1, 0], [0, -1]], complex),
+}
+
+
+def exponential_parts(terms: Sequence[Term]) -> tuple[tuple[Term, ...], ...]:
+    """Splits a sum of Pauli words into parts that commute with one another.
+
+    exp(−iθG) is then the product of the parts' exponentials, in any order, so that
+    only words that are tied by words they do not commute with need one gate together.
+
+    Args:
+        terms: Pauli words.
+
+    Returns:
+        The parts, each in the order of the words; most are single words.
+
+    Example:
+        >>> exponential_parts(
+        ...     [("X", (0,), 1.0), ("Z", (1,), 1.0), ("ZY", (0, 2), 1.0)])
+        ((('X', (0,), 1.0), ('ZY', (0, 2), 1.0)), (('Z', (1,), 1.0),))
+    """
+    if len({letter for letters, _, _ in terms for letter in letters}) < 2:
+        return tuple((term,) for term in terms)
+    words = [
+        qml.pauli.PauliWord(dict(zip(wires, letters, strict=True)))
+        for letters, wires, _ in terms
+    ]
+    parts: list[list[int]] = []
+    for index, word in enumerate(words):
+        clashing = [
+            part
+            for part in parts
+            if not all(word.commutes_with(words[other]) for other in part)
+        ]
+        parts = [part for part in parts if part not in clashing]
+        parts.append(sorted([*(i for part in clashing for i in part), index]))
+    parts.sort()
+    return tuple(tuple(terms[index] for index in part) for part in parts)
+
+
+def _matrix(terms: Sequence[Term], wires: Sequence[Hashable]) -> NDArray[np.complex128]:
+    """The sum of Pauli words as a matrix, the first wire leading."""
+    total = np.zeros((2 ** len(wires),) * 2, complex)
+    for letters, places, factor in terms:
+        word = dict(zip(places, letters, strict=True))
+        matrices = [_PAULI[word[w]] if w in word else np.eye(2) for w in wires]
+        total += factor * reduce(np.kron, matrices)
+    return total
+
+
+def _phases(values: NDArray[np.float64], count: int) -> dict[tuple[int, ...], float]:
+    """Numbers λ, one for each basis state, as a sum of products of Z (Walsh)."""
+    coefficients = values.reshape((2,) * count)
+    for axis in range(count):
+        plus, minus = np.moveaxis(coefficients, axis, 0)
+        coefficients = np.stack([plus + minus, plus - minus], axis) / 2
+    smallest = 1e-14 * max(1.0, float(np.abs(values).max()))
+    return {
+        tuple(int(place) for place in np.flatnonzero(index)): float(factor)
+        for index, factor in np.ndenumerate(coefficients)
+        if any(index) and abs(factor) > smallest
+    }
+
+
+def _as_terms(terms: Iterable[Term]) -> tuple[Term, ...]:
+    return tuple(terms)
+
+
+@frozen(eq=False)
+class Diagonalised:
+    """exp(−iθG) of one sum G = VΛV† of Pauli words, exact for every θ.
+
+    Three gates: V†, then exp(−iθΛ) as rotations about products of Z by 2θ times a
+    number each, then V. θ is in angles of rotations only, so that every target and
+    every way to gradients knows what to do with it; V does not depend on θ. On k wires
+    there are up to 2ᵏ − 1 rotations, and half of them where the eigenvalues come in
+    pairs ±λ. A machine needs of the order of 4ᵏ CNOT gates for V and for V†.
+
+    Args:
+        terms: Pauli words; a multiple of the identity must not be among them.
+
+    Raises:
+        ArgumentError: They act on more than `MOST_WIRES` wires together.
+
+    Example:
+        >>> gate = Diagonalised([("X", (0,), 1.0), ("Z", (0,), 1.0)])
+        >>> gate.wires, gate.factors  # ±√2
+        ((0,), {(0,): -1.414...})
+    """
+
+    terms: tuple[Term, ...] = field(converter=_as_terms)
+    wires: tuple[Hashable, ...] = field(init=False)
+    vectors: NDArray[np.complex128] = field(init=False, repr=False)
+    factors: dict[tuple[int, ...], float] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        wires = tuple(dict.fromkeys(w for _, each, _ in self.terms for w in each))
+        if len(wires) > MOST_WIRES:
+            raise ArgumentError(
+                f"generators: words that do not commute act on {len(wires)} wires "
+                f"together, {list(wires)}, and at most {MOST_WIRES} are done exactly; "
+                "use a smaller group, fewer wires, or generators whose words commute, "
+                "such as words of one letter"
+            )
+        values, vectors = np.linalg.eigh(_matrix(self.terms, wires))
+        object.__setattr__(self, "wires", wires)
+        object.__setattr__(self, "vectors", vectors)
+        object.__setattr__(self, "factors", _phases(values, len(wires)))
+
+    def queue(self, theta: Any) -> None:
+        """Queues the gates of exp(−iθG).
+
+        Args:
+            theta: θ, a number or one for each row.
+        """
+        adjoint = self.vectors.conj().T
+        qml.QubitUnitary(adjoint, wires=self.wires, unitary_check=False)
+        for places, factor in self.factors.items():
+            angle = 2 * factor * theta
+            wires = [self.wires[place] for place in places]
+            if len(wires) == 1:
+                qml.RZ(angle, wires=wires)
+            else:
+                qml.MultiRZ(angle, wires=wires)
+        qml.QubitUnitary(self.vectors, wires=self.wires, unitary_check=False)

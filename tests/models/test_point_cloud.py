@@ -1,0 +1,162 @@
+"""The classifier of point clouds: rotations, mirror images, boosts, any order."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import expm
+from scipy.spatial.transform import Rotation
+from torch import Tensor, nn
+
+from qml_qdl.circuits.errors import QdlError
+from qml_qdl.models import PointCloudClassifier, SpinClassifier
+from qml_qdl.models.point_cloud import PairNetwork
+from qml_qdl.nn import QuantumLayer, set_target
+
+EXACT = {torch.float32: 1e-4, torch.float64: 1e-12}
+in_both_dtypes = pytest.mark.parametrize("dtype", list(EXACT), ids=str)
+LORENTZ = (1, -1, -1, -1)
+
+
+def count(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def turned(points: Tensor, seed: int) -> Tensor:
+    """Points turned, or boosted and turned, and in another order."""
+    rng = np.random.default_rng(seed)
+    matrix = Rotation.random(rng=rng).as_matrix() * rng.choice([-1, 1])
+    if points.shape[-1] == 4:
+        generator = np.zeros((4, 4))
+        generator[0, 1:] = generator[1:, 0] = rng.normal(size=3) / 2
+        boost, whole = expm(generator), np.eye(4)
+        whole[1:, 1:] = matrix
+        matrix = boost @ whole
+    order = torch.randperm(
+        points.shape[1], generator=torch.Generator().manual_seed(seed)
+    )
+    return (points.double() @ torch.tensor(matrix).T)[:, order].to(points.dtype)
+
+
+@pytest.mark.parametrize("metric", [(1, 1, 1), LORENTZ], ids=["space", "lorentz"])
+@in_both_dtypes
+def test_points_may_turn_and_be_sorted(metric: Any, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    model: Any = PointCloudClassifier(4, 3, metric=metric).to(dtype)
+    points = 0.7 * torch.randn(5, 4, len(metric), dtype=dtype)
+    for module in (model, model.classical_twin().to(dtype)):
+        logits = module(points)
+        assert logits.std(0).min() > 1e-3
+        for seed in range(5):
+            assert (module(turned(points, seed)) - logits).abs().max() < EXACT[dtype]
+        assert (module(points + 0.3) - logits).abs().max() > 1e-3
+    broken: list[Any] = [nn.Sequential(nn.Flatten(), nn.Linear(4 * len(metric), 3))]
+    if len(metric) == 3:
+        broken.append(SpinClassifier(4, 3))  # tells points apart by their order
+    else:
+        broken.append(PointCloudClassifier(4, 3, metric=(1, 1, 1, 1)))
+    for module in broken:
+        module = module.to(dtype)
+        logits = module(points)
+        assert (module(turned(points, 1)) - logits).abs().max() > 1e-3
+
+
+@in_both_dtypes
+def test_shapes_and_weights(dtype: torch.dtype) -> None:
+    model = PointCloudClassifier(3, 4).to(dtype)
+    twin = model.classical_twin().to(dtype)
+    for rows in (1, 3, 0):
+        for module in (model, twin):
+            logits = module(torch.rand(rows, 3, 3, dtype=dtype))
+            assert logits.shape == (rows, 4)
+            assert logits.dtype == dtype
+    assert count(twin) == pytest.approx(count(model), rel=0.25)
+    assert not [m for m in twin.modules() if isinstance(m, QuantumLayer)]
+
+
+def test_gradients_reach_every_weight() -> None:
+    torch.manual_seed(0)
+    model = PointCloudClassifier(3, 2)
+    for module in (model, model.classical_twin()):
+        points = torch.randn(8, 3, 3).requires_grad_()
+        loss = nn.functional.cross_entropy(module(points), torch.arange(8) % 2)
+        torch.autograd.backward([loss])
+        assert points.grad is not None
+        assert points.grad.abs().max() > 1e-6
+        for name, weight in module.named_parameters():
+            assert weight.grad is not None, name
+            assert weight.grad.abs().max() > 1e-7, name
+
+
+def test_it_moves_and_is_saved() -> None:
+    model = PointCloudClassifier(3, 2, metric=(1, 1))
+    layers = model.quantum_layers()
+    assert layers == [m for m in model.modules() if isinstance(m, QuantumLayer)]
+    points = torch.rand(1, 3, 2)
+    fresh = PointCloudClassifier(3, 2, metric=(1, 1), scale=2.0)
+    fresh.load_state_dict(model.state_dict(), strict=True)
+    for twin in (fresh, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(twin(points), model(points))
+    set_target(model, None, shots=50)
+    assert {layer.shots for layer in layers} == {50}
+    assert model(points).shape == (1, 2)
+
+
+def shapes(rows: int) -> tuple[Tensor, Tensor]:
+    """Four points: near a line, or near the corners of a tetrahedron; turned, mixed."""
+    line = torch.tensor([[-1.5, 0, 0], [-0.5, 0, 0], [0.5, 0, 0], [1.5, 0, 0]])
+    corners = torch.tensor([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    both = torch.stack([line, 0.65 * corners])
+    labels = torch.arange(rows) % 2
+    points = both[labels] + 0.15 * torch.randn(rows, 4, 3)
+    each = [turned(point[None], seed) for seed, point in enumerate(points)]
+    return torch.cat(each), labels
+
+
+def test_it_learns_shapes() -> None:
+    torch.manual_seed(0)
+    points, labels = shapes(40)
+    test, wanted = shapes(60)
+    model = PointCloudClassifier(4, 2)
+    for module in (model, model.classical_twin()):
+        optimiser = torch.optim.Adam(module.parameters(), lr=0.05)
+        losses = []
+        for _ in range(40):
+            optimiser.zero_grad()
+            loss = nn.functional.cross_entropy(module(points), labels)
+            torch.autograd.backward([loss])
+            optimiser.step()
+            losses.append(float(loss.detach()))
+        assert losses[-1] < 0.5 * losses[0]
+        assert (module(test).argmax(1) == wanted).float().mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: PointCloudClassifier(1, 2), r"num_points: expected at least 2, got 1"),
+        (
+            lambda: PointCloudClassifier(2, 0),
+            r"num_classes: expected at least 1, got 0",
+        ),
+        (lambda: PointCloudClassifier(2, 2, metric=(1, 0)), r"metric: expected a numb"),
+        (
+            lambda: PointCloudClassifier(3, 2)(torch.rand(1, 3, 2)),
+            r"points: expected \(rows, 3, 3\), all coordinates of each point, got \(1",
+        ),
+        (
+            lambda: PairNetwork(3, 2)(torch.rand(1, 9)),
+            r"points: expected \(rows, 3, 3\)",
+        ),
+        (lambda: PairNetwork(1, 2), r"num_points: expected at least 2, got 1"),
+    ],
+)
+def test_errors(make: Callable[[], object], text: str) -> None:
+    with pytest.raises(QdlError, match=text):
+        make()
