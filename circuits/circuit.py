@@ -112,7 +112,7 @@ class Block(ABC):
 def _is_readout(_: Any, attribute: Attribute[Any], value: Any) -> None:
     if not isinstance(value, Readout):
         raise ArgumentTypeError(
-            f"readout: expected a readout such as Expectation('ZZ') or Probabilities(), "
+            "readout: expected a readout such as Expectation('ZZ') or Probabilities(), "
             f"got {value!r}"
         )
 
@@ -159,9 +159,7 @@ class Circuit:
     """
 
     blocks: tuple[Block, ...] = field(converter=_as_blocks)
-    readout: Readout = field(
-        default=Expectation(), kw_only=True, validator=_is_readout
-    )
+    readout: Readout = field(default=Expectation(), kw_only=True, validator=_is_readout)
 
     def __attrs_post_init__(self) -> None:
         _ = self.num_inputs, self.weight_shapes, self.output_shape
