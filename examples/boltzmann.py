@@ -1,7 +1,7 @@
 """Boltzmann machines learn bars and stripes: restricted, deep and quantum.
 
 `python examples/boltzmann.py FOLDER` also writes its pictures there; with `--full` it
-trains five seeds to the end, which takes some minutes.
+trains five seeds to the end, which takes about ten minutes.
 """
 
 from __future__ import annotations

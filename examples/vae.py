@@ -1,7 +1,7 @@
 """A variational autoencoder of digits: a circuit in it, and a tanh layer in its place.
 
 `python examples/vae.py FOLDER` also writes its pictures there; with `--full` it trains
-five seeds to the end, which takes some minutes.
+five seeds to the end, which takes a minute or two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
 from qml_qdl.data import load, split
@@ -27,7 +27,6 @@ PIXELS = 64
 
 MODELS: Mapping[str, Callable[[], QuantumVAE]] = {
     "quantum latent": lambda: QuantumVAE(PIXELS, LATENT),
-    "the same, warmed up": lambda: QuantumVAE(PIXELS, LATENT),
     "its classical twin": lambda: QuantumVAE(PIXELS, LATENT).classical_twin(),
     "quantum decoder": lambda: QuantumVAE(
         PIXELS, LATENT, latent="classical", decoder="quantum"
@@ -36,14 +35,7 @@ MODELS: Mapping[str, Callable[[], QuantumVAE]] = {
         PIXELS, LATENT, latent="classical", decoder="quantum"
     ).classical_twin(),
 }
-"""Networks with a circuit, each followed by its twin of as many weights.
-
-The quantum latent layer reads z as angles, and the noise of z blurs them: trained by
-the ELBO from the start, it learns to ignore z. `WARM` is trained with little noise and
-without the KL term at first.
-"""
-
-WARM = "the same, warmed up"
+"""Networks with a circuit, each followed by its twin of as many weights."""
 
 
 def digits() -> tuple[Tensor, Tensor]:
@@ -60,41 +52,31 @@ def digits() -> tuple[Tensor, Tensor]:
     return train, test
 
 
-def train(
-    model: QuantumVAE, images: Tensor, steps: int, seed: int, warm_up: bool = False
-) -> list[float]:
-    """Minimises −ELBO; with `warm_up` σ begins at 0.14 and the KL term comes later.
+def train(model: QuantumVAE, images: Tensor, steps: int, seed: int) -> list[float]:
+    """Minimises −ELBO.
 
-    Returns −ELBO on a batch of 64 images before the first step and after each.
+    Returns it on a batch of 64 images before the first step and after each.
     """
-    if warm_up:
-        last = model.encoder[-1]
-        assert isinstance(last, nn.Linear)
-        with torch.no_grad():
-            last.bias[LATENT:] = -4.0
     optimiser = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, 0.02, total_steps=steps + 1
     )
     generator = torch.Generator().manual_seed(seed)
 
-    def terms() -> tuple[Tensor, Tensor]:
+    def loss() -> Tensor:
         rows = torch.randint(len(images), (64,), generator=generator)
-        error, divergence = model.terms(images[rows], generator=generator)
-        return error.mean(), divergence.mean()
+        return model.loss(images[rows], generator=generator)
 
     losses = []
-    for step in range(steps):
-        # The KL term's weight: 0 for 30 % of the steps, then rising until 70 %.
-        beta = min(1.0, max(0.0, step / steps - 0.3) / 0.4) if warm_up else 1.0
+    for _ in range(steps):
         optimiser.zero_grad()
-        error, divergence = terms()
-        losses.append(float((error + divergence).detach()))
-        torch.autograd.backward([error + beta * divergence])
+        value = loss()
+        losses.append(float(value.detach()))
+        torch.autograd.backward([value])
         optimiser.step()
         schedule.step()
     with torch.no_grad():
-        return [*losses, float(sum(terms()))]
+        return [*losses, float(loss())]
 
 
 Row = tuple[float, float, float]
@@ -201,7 +183,7 @@ def draw(
     )
     draw_grid(samples, list(models)).savefig(folder / "vae-samples.png", dpi=120)
     names = [f"z{k + 1}" for k in range(LATENT)]
-    draw_grid(list(walk(models[WARM])), names).savefig(
+    draw_grid(list(walk(models["quantum latent"])), names).savefig(
         folder / "vae-latent-walk.png", dpi=120
     )
 
@@ -219,7 +201,7 @@ def main(
         for seed in range(seeds):
             torch.manual_seed(seed)
             model = make()
-            runs.append((model, train(model, images, steps, seed, name == WARM)))
+            runs.append((model, train(model, images, steps, seed)))
         table[name] = [scores(model, test) for model, _ in runs]
         models[name], losses[name] = runs[0]
     weights = {sum(w.numel() for w in model.parameters()) for model in models.values()}

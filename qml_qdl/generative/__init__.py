@@ -12,6 +12,8 @@ from qml_qdl.generative.autoencoder import QuantumAutoencoder
 from qml_qdl.generative.bits import all_bits, bit_index, frequencies
 from qml_qdl.generative.born_machine import BornMachine, chow_liu_circuit
 from qml_qdl.generative.chow_liu import chow_liu_tree, mutual_information
+from qml_qdl.generative.classical_generator import ClassicalGenerator
+from qml_qdl.generative.conv_generator import ConvGenerator
 from qml_qdl.generative.deep_belief import DeepBeliefNetwork
 from qml_qdl.generative.deep_boltzmann import DeepBoltzmannMachine
 from qml_qdl.generative.discriminator import (
@@ -26,6 +28,7 @@ from qml_qdl.generative.divergences import (
     mmd_of_samples,
     total_variation,
 )
+from qml_qdl.generative.iqp_born_machine import IQPBornMachine
 from qml_qdl.generative.metrics import (
     Manifold,
     Quality,
@@ -40,6 +43,11 @@ from qml_qdl.generative.metrics import (
 from qml_qdl.generative.patch_generator import PatchGenerator
 from qml_qdl.generative.quantum_boltzmann import QuantumBoltzmannMachine
 from qml_qdl.generative.rbm import RBM
+from qml_qdl.generative.stein import (
+    flip_scores,
+    stein_discrepancy,
+    stein_discrepancy_of_samples,
+)
 from qml_qdl.generative.style_generator import StyleGenerator
 from qml_qdl.generative.vae import QuantumVAE
 
@@ -47,9 +55,12 @@ __all__ = [
     "EQUILIBRIUM",
     "RBM",
     "BornMachine",
+    "ClassicalGenerator",
+    "ConvGenerator",
     "DeepBeliefNetwork",
     "DeepBoltzmannMachine",
     "DistributionGenerator",
+    "IQPBornMachine",
     "Manifold",
     "PatchGenerator",
     "Quality",
@@ -66,6 +77,7 @@ __all__ = [
     "discriminator_loss",
     "diversity",
     "fidelity",
+    "flip_scores",
     "frechet_distance",
     "frequencies",
     "generator_loss",
@@ -79,6 +91,8 @@ __all__ = [
     "quality",
     "quantum_wasserstein",
     "slope_penalty",
+    "stein_discrepancy",
+    "stein_discrepancy_of_samples",
     "total_variation",
     "trivial_rivals",
     "valid_rate",

@@ -10,14 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from qml_qdl.circuits.errors import DataError
+from qml_qdl.circuits.errors import DataError, ShapeError
 from qml_qdl.circuits.validation import check_choice
+from qml_qdl.generative.bits import check_finite
 
 Game = Literal["minimax", "non-saturating", "wasserstein"]
 GAMES = ("minimax", "non-saturating", "wasserstein")
 
 EQUILIBRIUM = 2 * math.log(2)
 """The discriminator's loss where it cannot tell real from generated."""
+
+_REPAIR = "remove NaN from the samples, or train with a lower learning rate"
 
 
 def discriminator_loss(
@@ -40,6 +43,7 @@ def discriminator_loss(
 
     Raises:
         ArgumentError: The game is unknown.
+        DataError: There are no logits, or they are not finite.
 
     Example:
         >>> import torch
@@ -48,6 +52,8 @@ def discriminator_loss(
         1.3863
     """
     check_choice("game", game, GAMES)
+    check_finite("real", real, _REPAIR)
+    check_finite("generated", generated, _REPAIR)
     if game == "wasserstein":
         return generated.mean() - real.mean()
     return softplus(-real).mean() + softplus(generated).mean()
@@ -69,6 +75,7 @@ def generator_loss(generated: Tensor, game: Game = "non-saturating") -> Tensor:
 
     Raises:
         ArgumentError: The game is unknown.
+        DataError: There are no logits, or they are not finite.
 
     Example:
         >>> import torch
@@ -76,6 +83,7 @@ def generator_loss(generated: Tensor, game: Game = "non-saturating") -> Tensor:
         0.6931
     """
     check_choice("game", game, GAMES)
+    check_finite("generated", generated, _REPAIR)
     if game == "wasserstein":
         return -generated.mean()
     if game == "minimax":
@@ -106,6 +114,7 @@ def gradient_penalty(
 
     Raises:
         DoubleBackwardError: The discriminator cannot be differentiated twice.
+        ShapeError: There are no samples, or not as many of each.
 
     Example:
         >>> import torch
@@ -113,6 +122,11 @@ def gradient_penalty(
         >>> float(gradient_penalty(slope_one, torch.zeros(3, 2), torch.ones(3, 2)))
         0.0
     """
+    if real.shape != generated.shape or not len(real):
+        raise ShapeError(
+            "real, generated: expected as many samples of each, 1 or more, got the "
+            f"shapes {tuple(real.shape)} and {tuple(generated.shape)}"
+        )
     share = real.new_empty(len(real), *[1] * (real.ndim - 1))
     share.uniform_(generator=generator)
     between = torch.lerp(generated.detach(), real, share).requires_grad_()

@@ -16,6 +16,7 @@ from qml_qdl.circuits import (
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.swap_test import Exchange, SwapTest
 from qml_qdl.circuits.validation import check_count
+from qml_qdl.generative.bits import check_rows
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots
@@ -113,7 +114,12 @@ class QuantumAutoencoder(nn.Module):
 
         Returns:
             A scalar from 0 to 1.
+
+        Raises:
+            DataError: There are no rows, or numbers are not finite.
+            ShapeError: The inputs have another shape.
         """
+        check_rows("inputs", inputs, self.encoding.num_features)
         probability: Tensor = self(inputs)
         return 1 - probability.mean()
 

@@ -86,6 +86,28 @@ def frequencies(bits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     return counts.to(dtype or torch.get_default_dtype()) / len(bits)
 
 
+def check_finite(name: str, numbers: Tensor, repair: str) -> None:
+    """Checks that there are numbers, and all are finite.
+
+    Args:
+        name: The argument's name, for the message.
+        numbers: What came.
+        repair: What to do about NaN or infinity.
+
+    Raises:
+        DataError: There is none, or one is not finite.
+    """
+    if not numbers.numel():
+        raise DataError(
+            f"{name}: expected at least one number, got the shape "
+            f"{tuple(numbers.shape)}; leave out what is empty"
+        )
+    if not bool(numbers.isfinite().all()):
+        raise DataError(
+            f"{name}: expected finite numbers, got NaN or infinity; {repair}"
+        )
+
+
 def check_rows(name: str, rows: Tensor, width: int) -> None:
     """Checks that data are finite rows of a width.
 

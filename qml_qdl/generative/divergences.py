@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ShapeError
+from qml_qdl.generative.bits import check_finite
+from qml_qdl.generative.parities import (
+    WIDTHS,
+    check_widths,
+    kernel_spectrum,
+    parities,
+)
 
-WIDTHS = (0.5, 1.0, 2.0, 4.0)
-"""Widths of the mixed kernel of Liu and Wang."""
 
+def check_pair(first: Tensor, second: Tensor) -> int:
+    """Checks that both are numbers for the same bit strings.
 
-def _check_pair(first: Tensor, second: Tensor) -> int:
-    """Checks that both are probabilities over the same bit strings; the bits."""
+    Args:
+        first: (2ⁿ,).
+        second: (2ⁿ,).
+
+    Returns:
+        n.
+
+    Raises:
+        DataError: A number is not finite.
+        ShapeError: The shapes differ, or are no power of two.
+    """
     size = first.shape[-1]
     bits = size.bit_length() - 1
     if first.shape != second.shape or first.ndim != 1 or 2**bits != size:
@@ -23,7 +38,13 @@ def _check_pair(first: Tensor, second: Tensor) -> int:
             "model, target: expected probabilities of the same 2ⁿ bit strings, got the "
             f"shapes {tuple(first.shape)} and {tuple(second.shape)}"
         )
+    _check_both(first, second)
     return bits
+
+
+def _check_both(model: Tensor, target: Tensor) -> None:
+    check_finite("model", model, "train with a lower learning rate")
+    check_finite("target", target, "remove or repair such data")
 
 
 def mmd(model: Tensor, target: Tensor, widths: Sequence[float] = WIDTHS) -> Tensor:
@@ -44,6 +65,7 @@ def mmd(model: Tensor, target: Tensor, widths: Sequence[float] = WIDTHS) -> Tens
 
     Raises:
         ArgumentError: A width is not positive.
+        DataError: A number is not finite.
         ShapeError: The shapes differ, or are no power of two.
 
     Example:
@@ -52,32 +74,9 @@ def mmd(model: Tensor, target: Tensor, widths: Sequence[float] = WIDTHS) -> Tens
         >>> float(mmd(uniform, uniform))
         0.0
     """
-    bits = _check_pair(model, target)
-    parities = (model - target).reshape((2,) * bits)
-    for bit in range(bits):
-        even, odd = parities.unbind(bit)
-        parities = torch.stack([even + odd, even - odd], dim=bit)
-    spectrum = parities.reshape(-1).square() / 2**bits
-    return torch.dot(_kernel_spectrum(bits, widths, model), spectrum)
-
-
-def _kernel_spectrum(bits: int, widths: Sequence[float], like: Tensor) -> Tensor:
-    total = like.new_zeros(2**bits)
-    for width in _checked(widths):
-        decay = math.exp(-1 / (2 * width))
-        spectrum = like.new_ones(1)
-        for _ in range(bits):
-            spectrum = torch.cat([spectrum * (1 + decay), spectrum * (1 - decay)])
-        total = total + spectrum
-    return total / len(widths)
-
-
-def _checked(widths: Sequence[float]) -> Sequence[float]:
-    if not widths or min(widths) <= 0:
-        raise ArgumentError(
-            f"widths: expected one or more positive numbers, got {widths}"
-        )
-    return widths
+    bits = check_pair(model, target)
+    weights = parities(model - target).square() / 2**bits
+    return torch.dot(kernel_spectrum(bits, widths, model), weights)
 
 
 def mmd_of_samples(
@@ -98,6 +97,7 @@ def mmd_of_samples(
 
     Raises:
         ArgumentError: A width is not positive.
+        DataError: A number is not finite.
         ShapeError: There are fewer than two rows, or other features.
 
     Example:
@@ -112,10 +112,11 @@ def mmd_of_samples(
             "model, target: expected two or more rows of the same features, got the "
             f"shapes {tuple(model.shape)} and {tuple(target.shape)}"
         )
+    _check_both(model, target)
 
     def kernel(first: Tensor, second: Tensor) -> Tensor:
         squares = (first[:, None] - second[None]).square().sum(-1)
-        parts = [torch.exp(-squares / (2 * width)) for width in _checked(widths)]
+        parts = [torch.exp(-squares / (2 * width)) for width in check_widths(widths)]
         return torch.stack(parts).mean(0)
 
     def within(rows: Tensor) -> Tensor:
@@ -137,6 +138,7 @@ def kl_divergence(target: Tensor, model: Tensor) -> Tensor:
         has.
 
     Raises:
+        DataError: A number is not finite.
         ShapeError: The shapes differ.
 
     Example:
@@ -150,6 +152,7 @@ def kl_divergence(target: Tensor, model: Tensor) -> Tensor:
             f"target, model: expected the same shape, got {tuple(target.shape)} and "
             f"{tuple(model.shape)}"
         )
+    _check_both(model, target)
     there = target > 0
     entropy = torch.xlogy(target, target).sum()
     return entropy - (target[there] * model[there].log()).sum()
@@ -165,9 +168,20 @@ def total_variation(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         A scalar from 0 to 1.
 
+    Raises:
+        DataError: A number is not finite.
+        ShapeError: The shapes differ.
+
     Example:
         >>> import torch
         >>> float(total_variation(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5])))
         0.5
     """
+    if first.shape != second.shape:
+        raise ShapeError(
+            f"first, second: expected the same shape, got {tuple(first.shape)} and "
+            f"{tuple(second.shape)}"
+        )
+    for name, numbers in (("first", first), ("second", second)):
+        check_finite(name, numbers, "remove or repair such data")
     return (first - second).abs().sum() / 2

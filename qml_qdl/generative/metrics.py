@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from attrs import frozen
@@ -188,6 +186,9 @@ class Quality:
 def quality(real: Tensor, generated: Tensor, name: str = "model") -> Quality:
     """All measures of generated samples.
 
+    Balls that reach to a neighbour shrink with the number of samples, so precision,
+    recall and coverage take no more of the generated samples than there are real ones.
+
     Args:
         real: Real samples, (rows, ...), 4 or more rows.
         generated: Generated samples, (rows, ...), 4 or more rows.
@@ -200,7 +201,7 @@ def quality(real: Tensor, generated: Tensor, name: str = "model") -> Quality:
         DataError: There are too few rows, or numbers that are not finite.
         ShapeError: The shapes differ.
     """
-    shares = manifold(real, generated)
+    shares = manifold(real, generated[: max(4, len(real))])
     return Quality(
         name=name,
         frechet=frechet_distance(real, generated),
@@ -288,6 +289,7 @@ def valid_rate(samples: Tensor, valid: Tensor) -> float:
         A share from 0 to 1.
 
     Raises:
+        DataError: There are no samples or no patterns.
         ShapeError: The features differ.
 
     Example:
@@ -300,7 +302,10 @@ def valid_rate(samples: Tensor, valid: Tensor) -> float:
             "samples, valid: expected rows of the same features, got "
             f"{tuple(samples.shape)} and {tuple(valid.shape)}"
         )
-    if not len(samples):
-        return math.nan
+    if not len(samples) or not len(valid):
+        raise DataError(
+            f"samples, valid: expected at least one row of each, got {len(samples)} "
+            f"and {len(valid)}"
+        )
     hits = (samples[:, None] == valid[None].to(samples)).all(-1).any(-1)
     return float(hits.double().mean())

@@ -10,8 +10,14 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits import AngleEncoding, HardwareEfficient, Probabilities
 from qml_qdl.circuits.driven import Driven
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.generative.classical_generator import (
+    ClassicalGenerator,
+    check_noise,
+    image_network,
+    noise_like,
+)
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots
@@ -148,11 +154,7 @@ class PatchGenerator(nn.Module):
         Raises:
             ShapeError: The noise has another shape.
         """
-        if noise.ndim != 2 or noise.shape[1] != self.noise_size:
-            raise ShapeError(
-                f"noise: expected the shape (rows, {self.noise_size}), got "
-                f"{tuple(noise.shape)}"
-            )
+        check_noise(noise, self.noise_size)
         rows, patches = len(noise), len(self.weight)
         weight = self.weight.to(noise)
         inputs = torch.cat(
@@ -191,9 +193,7 @@ class PatchGenerator(nn.Module):
         Returns:
             (rows, noise_size).
         """
-        check_count("rows", rows, 0)
-        noise = self.weight.new_empty(rows, self.noise_size)
-        return noise.uniform_(0, math.pi / 2, generator=generator)
+        return noise_like(self.weight, (rows, self.noise_size), "uniform", generator)
 
     @torch.no_grad()
     def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
@@ -208,6 +208,20 @@ class PatchGenerator(nn.Module):
         """
         images: Tensor = self(self.draw_noise(rows, generator))
         return images
+
+    def classical_twin(self) -> ClassicalGenerator:
+        """A torch generator of the same images from the same noise.
+
+        Returns:
+            A new, untrained generator: a linear layer, tanh and one transposed
+            convolution, with the number of weights nearest to this one's.
+        """
+        height, width = self.image_shape
+        weights = sum(weight.numel() for weight in self.parameters())
+        network = image_network(self.noise_size, (height, width), weights)
+        return ClassicalGenerator(
+            network.to(self.weight), self.noise_size, noise="uniform"
+        )
 
 
 def _or_one(totals: Tensor) -> Tensor:

@@ -10,17 +10,22 @@ from torch import Tensor, nn
 from qml_qdl.circuits import Expectation, HardwareEfficient
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.driven import Driven
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.processing import Processing
 from qml_qdl.circuits.readout import z_words
 from qml_qdl.circuits.validation import check_count
+from qml_qdl.generative.classical_generator import (
+    ClassicalGenerator,
+    check_noise,
+    noise_like,
+)
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots
 
 
 class StyleGenerator(nn.Module):
-    """A generator of continuous samples: each angle is an affine function of noise.
+    """A continuous generator from expectation values, with noise in every angle.
 
     Angle k is aₖ z + bₖ, where z is one of the noise's components, taken in turn; the
     samples are expectation values, scaled and shifted (Bravo-Prieto et al. 2022,
@@ -126,11 +131,7 @@ class StyleGenerator(nn.Module):
         Raises:
             ShapeError: The noise has another shape.
         """
-        if noise.ndim != 2 or noise.shape[1] != self.noise_size:
-            raise ShapeError(
-                f"noise: expected the shape (rows, {self.noise_size}), got "
-                f"{tuple(noise.shape)}"
-            )
+        check_noise(noise, self.noise_size)
         spread = noise[:, self.get_buffer("_component")]
         angles = spread * self.weight.to(noise) + self.bias.to(noise)
         values: Tensor = self.layer(angles)
@@ -146,8 +147,7 @@ class StyleGenerator(nn.Module):
         Returns:
             (rows, noise_size).
         """
-        check_count("rows", rows, 0)
-        return self.weight.new_empty(rows, self.noise_size).normal_(generator=generator)
+        return noise_like(self.weight, (rows, self.noise_size), "normal", generator)
 
     @torch.no_grad()
     def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
@@ -162,3 +162,20 @@ class StyleGenerator(nn.Module):
         """
         samples: Tensor = self(self.draw_noise(rows, generator))
         return samples
+
+    def classical_twin(self) -> ClassicalGenerator:
+        """A torch generator of the same samples from the same noise.
+
+        Returns:
+            A new, untrained generator: a layer of tanh units between two linear maps,
+            with the number of weights nearest to this one's.
+        """
+        weights = sum(weight.numel() for weight in self.parameters())
+        each = self.noise_size + 1 + self.num_features
+        hidden = max(1, round((weights - self.num_features) / each))
+        network = nn.Sequential(
+            nn.Linear(self.noise_size, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, self.num_features),
+        )
+        return ClassicalGenerator(network.to(self.weight), self.noise_size)

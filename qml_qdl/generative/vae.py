@@ -30,9 +30,12 @@ class QuantumVAE(nn.Module):
     (arXiv:1312.6114): reconstruction + β KL(N(μ, σ²) ‖ N(0, 1)), with β of Higgins et
     al. 2017 and, for labelled data, the label given to both sides (Sohn et al. 2015).
 
-    A quantum part is a dressed circuit of `latent_size` wires: a linear layer, bounded
-    angles, strongly entangling layers, ⟨Z⟩ on every wire, a linear layer. The classical
-    part has a tanh layer of as many units in its place (`classical_twin`).
+    A quantum part is a dressed circuit of `latent_size` wires: a linear layer, angles
+    around a quarter turn, strongly entangling layers of CZ gates, ⟨Z⟩ on every wire, a
+    linear layer. It begins near the identity, where output k is −sin of input k: the
+    noise of z, of size one, then blurs little, whereas it would hide z where z went
+    round the whole turn. The classical part has a tanh layer of as many units in its
+    place (`classical_twin`).
 
     Args:
         num_features: Numbers in a sample, such as pixels.
@@ -44,7 +47,7 @@ class QuantumVAE(nn.Module):
         hidden: Units of the classical layers.
         layers: Strongly entangling layers of each circuit.
         beta: Weight of the KL term, ≥ 0.
-        num_classes: Classes of a conditional model; 0 for none.
+        num_classes: Classes of a conditional model, 2 or more; 0 for none.
         likelihood: "gaussian" with |x̂ − x|² as reconstruction loss, or "bernoulli" for
             numbers from 0 to 1, with cross-entropy.
         target: Where the circuits run; None means "auto".
@@ -91,6 +94,11 @@ class QuantumVAE(nn.Module):
         ):
             check_count(name, value)
         check_count("num_classes", num_classes, 0)
+        if num_classes == 1:
+            raise ArgumentError(
+                "num_classes: expected 2 or more classes, or 0 for none, got 1, which "
+                "says nothing about a sample; pass num_classes=0 and no labels"
+            )
         for name, kind in (("encoder", encoder), ("decoder", decoder)):
             check_choice(name, kind, KINDS)
         check_choice("latent", latent, KINDS)
@@ -110,7 +118,7 @@ class QuantumVAE(nn.Module):
         def part(kind: str) -> nn.Module:
             if kind == "classical":
                 return nn.Tanh()
-            return _Bounded(latent_size, layers, target, shots)
+            return _SineUnits(latent_size, layers, target, shots)
 
         self.encoder = nn.Sequential(
             nn.Linear(num_features + num_classes, hidden),
@@ -148,11 +156,11 @@ class QuantumVAE(nn.Module):
             size = self.latent_size
             return nn.Sequential(nn.Linear(size, size), nn.Tanh())
 
-        if isinstance(self.latent, _Bounded):
+        if isinstance(self.latent, _SineUnits):
             twin.latent = units()
-        if isinstance(self.encoder[3], _Bounded):
+        if isinstance(self.encoder[3], _SineUnits):
             twin.encoder[3] = units()
-        if isinstance(self.decoder[1], _Bounded):
+        if isinstance(self.decoder[1], _SineUnits):
             twin.decoder[1] = units()
         return twin
 
@@ -195,6 +203,11 @@ class QuantumVAE(nn.Module):
             raise DataError(f"labels: the model has {wanted}, got labels={labels!r}")
         if labels is None:
             return rows
+        if labels.is_floating_point() or labels.is_complex():
+            raise DataError(
+                f"labels: expected whole numbers, got {labels.dtype}; convert them "
+                "with .long()"
+            )
         if labels.shape != rows.shape[:1]:
             raise ShapeError(
                 f"labels: expected ({len(rows)},), got {tuple(labels.shape)}"
@@ -206,7 +219,7 @@ class QuantumVAE(nn.Module):
                 f"labels: expected 0 to {self.num_classes - 1}, got "
                 f"{int(labels.min())} to {int(labels.max())}"
             )
-        return torch.cat([rows, one_hot(labels, self.num_classes).to(rows)], -1)
+        return torch.cat([rows, one_hot(labels.long(), self.num_classes).to(rows)], -1)
 
     def forward(
         self,
@@ -306,22 +319,24 @@ class QuantumVAE(nn.Module):
         return self.decode(latent, labels)
 
 
-class _Bounded(nn.Module):
-    """A circuit whose angles are kept between −π and π."""
+class _SineUnits(nn.Module):
+    """A circuit whose outputs begin close to −sin of its inputs."""
 
     def __init__(
         self, wires: int, layers: int, target: Target | None, shots: Shots
     ) -> None:
         super().__init__()
-        encoding = AngleEncoding(wires, scaling=torch.pi)
+        # CZ gates leave every ⟨Z⟩ alone as long as the rotations are small.
+        processing = StronglyEntangling(wires, layers=layers, imprimitive="CZ")
         self.layer = QuantumLayer(
-            StronglyEntangling(wires, layers=layers) @ encoding,
+            processing @ AngleEncoding(wires),
+            init_method="near_identity",
             target=target,
             shots=shots,
         )
 
-    def forward(self, angles: Tensor) -> Tensor:
-        values: Tensor = self.layer(angles.tanh())
+    def forward(self, inputs: Tensor) -> Tensor:
+        values: Tensor = self.layer(inputs + torch.pi / 2)
         return values
 
 

@@ -24,6 +24,7 @@ from qml_qdl.circuits import (
     Circuit,
     HardwareEfficient,
     HurCircuit,
+    IQPCircuit,
     IsingLayers,
     Probabilities,
     Processing,
@@ -95,6 +96,8 @@ PROCESSINGS = [
     pytest.param(HurCircuit(3, ["b", "a"]), id="hur-3-labels"),
     pytest.param(Rotations(3), id="rotations"),
     pytest.param(Rotations(LABELS, rotation="RZ"), id="rotations-labels"),
+    pytest.param(IQPCircuit(3), id="iqp"),
+    pytest.param(IQPCircuit(LABELS, [(0, 2), (1,)]), id="iqp-words"),
 ]
 
 pytestmark = pytest.mark.parametrize("processing", PROCESSINGS)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.generative import (
     EQUILIBRIUM,
     QuantumDiscriminator,
@@ -169,3 +169,16 @@ def test_slope_penalty_refuses(real: torch.Tensor) -> None:
 def test_unknown_game_is_refused() -> None:
     with pytest.raises(ArgumentError, match="game: expected one of 'minimax'"):
         generator_loss(LOGITS, "hinge")  # type: ignore[arg-type]
+
+
+def test_nan_and_nothing_are_refused() -> None:
+    logits, bad = torch.zeros(3), torch.tensor([0.0, math.nan])
+    for pair, name in (((logits, bad), "generated"), ((bad, logits), "real")):
+        with pytest.raises(DataError, match=f"{name}: expected finite numbers, got Na"):
+            discriminator_loss(*pair)
+    with pytest.raises(DataError, match="got NaN or infinity; remove NaN from the sam"):
+        generator_loss(bad)
+    with pytest.raises(DataError, match=r"expected at least one number, got the shape"):
+        discriminator_loss(logits[:0], logits)
+    with pytest.raises(ShapeError, match=r"as many samples of each, 1 or more, got th"):
+        gradient_penalty(lambda x: x[:, 0], torch.ones(3, 2), torch.ones(2, 2))

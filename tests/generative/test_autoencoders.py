@@ -90,6 +90,16 @@ def test_autoencoder_refuses_bad_wires() -> None:
         QuantumAutoencoder(AngleEncoding(2), StronglyEntangling(3), 1)
 
 
+def test_autoencoder_refuses_bad_data() -> None:
+    model = QuantumAutoencoder(AngleEncoding(2), StronglyEntangling(2), 1)
+    with pytest.raises(DataError, match="inputs: expected at least one row, got none"):
+        model.loss(torch.empty(0, 2))
+    with pytest.raises(DataError, match="NaN or infinity in row 1; remove or repair"):
+        model.loss(torch.tensor([[0.0, 1.0], [math.nan, 0.0]]))
+    with pytest.raises(ShapeError, match=r"expected the shape \(rows, 2\), got \(1, 3"):
+        model.loss(torch.ones(1, 3))
+
+
 def test_kl_term_is_torchs() -> None:
     vae = QuantumVAE(6, 2, latent="classical")
     inputs = torch.rand(5, 6, generator=seeded())
@@ -139,6 +149,16 @@ def test_twin_has_no_circuit_and_about_as_many_weights() -> None:
     assert isinstance(twin.latent, nn.Sequential)
 
 
+def test_quantum_part_begins_as_sine_units() -> None:
+    """So that noise of size one is not spread over whole turns."""
+    torch.manual_seed(0)
+    part = QuantumVAE(6, 3, latent="quantum").latent
+    latent = torch.linspace(-1.5, 1.5, 7)[:, None].repeat(1, 3)
+    torch.testing.assert_close(part(latent), -latent.sin(), atol=0.35, rtol=0)
+    sizes = [sum(w.numel() for w in m.parameters()) for m in (part, nn.Linear(3, 5))]
+    assert sizes == [18, 20]
+
+
 def test_conditional_model_takes_labels() -> None:
     torch.manual_seed(0)
     vae = QuantumVAE(6, 2, num_classes=3)
@@ -151,6 +171,10 @@ def test_conditional_model_takes_labels() -> None:
         vae.loss(inputs, torch.tensor([0, 1, 2, 3]))
     with pytest.raises(ShapeError, match=r"labels: expected \(4,\), got \(3,\)"):
         vae.loss(inputs, labels[:3])
+    with pytest.raises(DataError, match=r"whole numbers, got torch\.float32; conv"):
+        vae.loss(inputs, labels.float())
+    with pytest.raises(ArgumentError, match="2 or more classes, or 0 for none, got 1,"):
+        QuantumVAE(6, 2, num_classes=1)
     with pytest.raises(DataError, match="the model has no labels"):
         QuantumVAE(6, 2).loss(inputs, labels)
 
@@ -159,6 +183,8 @@ def test_bad_data_are_refused() -> None:
     vae = QuantumVAE(6, 2)
     with pytest.raises(DataError, match="numbers from 0 to 1, got -1 to 1"):
         vae.loss(torch.tensor([[-1.0, 1, 0, 0, 0, 0]]))
+    with pytest.raises(DataError, match="inputs: expected at least one row, got none"):
+        vae.loss(torch.empty(0, 6))
     with pytest.raises(DataError, match="NaN or infinity in row 0"):
         vae.loss(torch.full((1, 6), math.nan))
     with pytest.raises(ArgumentError, match="beta: expected a number of at least 0"):

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import entropy
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.generative import (
     all_bits,
     kl_divergence,
@@ -84,3 +84,20 @@ def test_bad_arguments_are_refused() -> None:
         mmd(first, second, [])
     with pytest.raises(ShapeError, match="two or more rows of the same features"):
         mmd_of_samples(torch.zeros(1, 2), torch.zeros(3, 2))
+    with pytest.raises(ShapeError, match="first, second: expected the same shape"):
+        total_variation(first, second[:2])
+
+
+def test_nan_and_nothing_are_refused() -> None:
+    first, _ = two(2)
+    bad = torch.full_like(first, math.nan)
+    for distance in (mmd, kl_divergence, total_variation):
+        for pair in ((first, bad), (bad, first)):
+            with pytest.raises(DataError, match="expected finite numbers, got NaN or"):
+                distance(*pair)
+    for distance in (kl_divergence, total_variation):
+        with pytest.raises(DataError, match=r"at least one number, got the shape \(0,"):
+            distance(first[:0], first[:0])
+    rows = torch.zeros(3, 2)
+    with pytest.raises(DataError, match="target: expected finite numbers, got NaN"):
+        mmd_of_samples(rows, rows + math.nan)

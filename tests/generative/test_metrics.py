@@ -82,7 +82,23 @@ def test_kolmogorov_smirnov_of_shifted_uniforms() -> None:
 def test_valid_rate() -> None:
     valid = torch.tensor([[0.0, 0], [1, 1]])
     assert valid_rate(torch.tensor([[0.0, 0], [0, 1], [1, 1], [1, 1]]), valid) == 0.75
-    assert math.isnan(valid_rate(torch.empty(0, 2), valid))
+    with pytest.raises(DataError, match="at least one row of each, got 0 and 2"):
+        valid_rate(torch.empty(0, 2), valid)
+
+
+def test_quality_does_not_depend_on_how_many_samples_there_are() -> None:
+    """Samples on a plane, whose balls shrink with their number, near thick data."""
+    random = torch.Generator().manual_seed(0)
+    plane = torch.randn(2, 10, generator=random)
+    real = torch.randn(100, 2, generator=random) @ plane
+    real += 0.2 * torch.randn(100, 10, generator=random)
+    many = torch.randn(3000, 2, generator=random) @ plane
+    few = quality(real, many[:100])
+    all_of_them = quality(real, many)
+    assert all_of_them.recall == few.recall > 0.5
+    assert all_of_them.coverage == few.coverage
+    assert manifold(real, many).recall < few.recall - 0.1
+    assert all_of_them.frechet != few.frechet
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -1,0 +1,278 @@
+"""The convolutional generator: an image through transposed quantum convolutions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import check_count
+from qml_qdl.generative.classical_generator import (
+    ClassicalGenerator,
+    check_noise,
+    noise_like,
+)
+from qml_qdl.hardware.targets import Target
+from qml_qdl.nn.conv_transpose import QuantumConvTranspose2d
+from qml_qdl.nn.shots import Shots
+
+
+class ConvGenerator(nn.Module):
+    """A generator of images by transposed quantum convolutions, built like a DCGAN.
+
+    A linear layer and tanh turn noise into a small map of features; each transposed
+    quantum convolution makes the map `stride` times as large, and the last one has the
+    image's channels (Radford, Metz and Chintala 2016, arXiv:1511.06434, with circuits
+    for the filters). The values after each are multiplied by a trained gain, since
+    expectation values are small; tanh follows, and a sigmoid at the end.
+
+    Args:
+        image_shape: (height, width) of the images, multiples of the product of all
+            strides.
+        noise_size: Numbers in a row of noise, ≥ 1.
+        channels: Channels of the map before each convolution: as many convolutions as
+            there are numbers.
+        image_channels: Channels of the images, 1 for grey.
+        kernel_size: Side of the patch that a pixel becomes, for all convolutions or one
+            for each; at least the stride. Where it is larger, patches overlap.
+        stride: How many times each convolution enlarges the map, ≥ 1.
+        encoding: How channels enter the circuits, as in `QuantumConvTranspose2d`.
+        layers: Strongly entangling layers of each circuit, ≥ 1.
+        target: Where the circuits run; None means "auto".
+        shots: Number of shots; None or "keep" for exact values.
+        diff_method: How gradients are computed, as in `QuantumLayer`.
+        generator: Random numbers for the initial weights; None for torch's own.
+        device: Where the weights are, a torch device.
+        dtype: Floating type of the weights; None for torch's default.
+
+    Shape:
+        - Input: (rows, noise_size), standard normal numbers.
+        - Output: (rows, image_channels, height, width), from 0 to 1.
+
+    Raises:
+        ArgumentError: The strides do not fit the image, a kernel does not fit its
+            stride, or another argument does not fit.
+        TargetError: The target is unknown or cannot run the circuits.
+
+    Example:
+        >>> from qml_qdl.generative import ConvGenerator
+        >>> generator = ConvGenerator((8, 8), noise_size=5)
+        >>> sum(weight.numel() for weight in generator.parameters())
+        175
+        >>> generator.sample(3).shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int],
+        noise_size: int = 8,
+        *,
+        channels: Sequence[int] = (4, 4),
+        image_channels: int = 1,
+        kernel_size: int | Sequence[int] = 2,
+        stride: int | Sequence[int] = 2,
+        encoding: str = "auto",
+        layers: int = 2,
+        target: Target | None = None,
+        shots: Shots = "keep",
+        diff_method: str = "best",
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        check_count("noise_size", noise_size)
+        check_count("image_channels", image_channels)
+        channels = _counts("channels", channels)
+        kernels = _counts("kernel_size", kernel_size, len(channels))
+        strides = _counts("stride", stride, len(channels))
+        self.image_shape = tuple(image_shape)
+        self.noise_size = noise_size
+        self.feature_shape = (channels[0], *_start(image_shape, strides))
+        self.project = nn.Linear(
+            noise_size, math.prod(self.feature_shape), device=device, dtype=dtype
+        )
+        widths = zip(channels, (*channels[1:], image_channels), strict=True)
+        self.convolutions = nn.ModuleList(
+            QuantumConvTranspose2d(
+                before,
+                after,
+                kernel,
+                step,
+                *_paddings(kernel, step),
+                device=device,
+                dtype=dtype,
+                encoding=encoding,
+                layers=layers,
+                target=target,
+                shots=shots,
+                diff_method=diff_method,
+            )
+            for (before, after), kernel, step in zip(
+                widths, kernels, strides, strict=True
+            )
+        )
+        self.gain = nn.Parameter(torch.empty(len(channels), device=device, dtype=dtype))
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draws the weights anew; features begin with a spread of about one.
+
+        Args:
+            generator: Random numbers; None for torch's own.
+        """
+        for convolution in self._convolutions():
+            convolution.reset_parameters(generator)
+        with torch.no_grad():
+            spread = 1 / math.sqrt(self.noise_size)
+            self.project.weight.normal_(0, spread, generator=generator)
+            self.project.bias.zero_()
+            self.gain.fill_(2)
+            # Pixels begin between 0.02 and 0.98.
+            self.gain[-1] = 4
+
+    def _convolutions(self) -> list[QuantumConvTranspose2d]:
+        return [
+            each
+            for each in self.convolutions
+            if isinstance(each, QuantumConvTranspose2d)
+        ]
+
+    def extra_repr(self) -> str:
+        """The arguments, as `repr` shows them."""
+        return f"{self.image_shape}, noise_size={self.noise_size}"
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Draws images.
+
+        Args:
+            noise: (rows, noise_size).
+
+        Returns:
+            (rows, image_channels, height, width), from 0 to 1.
+
+        Raises:
+            ShapeError: The noise has another shape.
+        """
+        check_noise(noise, self.noise_size)
+        weight, bias = self.project.weight.to(noise), self.project.bias.to(noise)
+        features = functional.linear(noise, weight, bias)
+        maps: Tensor = features.unflatten(1, self.feature_shape)
+        gains = self.gain.to(noise)
+        for convolution, gain in zip(self._convolutions(), gains, strict=True):
+            values: Tensor = convolution(maps.tanh())
+            maps = gain * values
+        return maps.sigmoid()
+
+    def draw_noise(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws standard normal noise.
+
+        Args:
+            rows: How many, ≥ 0.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            (rows, noise_size).
+        """
+        shape = rows, self.noise_size
+        return noise_like(self.project.weight, shape, "normal", generator)
+
+    @torch.no_grad()
+    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws images from fresh noise.
+
+        Args:
+            rows: How many, ≥ 0.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            (rows, image_channels, height, width), from 0 to 1.
+        """
+        images: Tensor = self(self.draw_noise(rows, generator))
+        return images
+
+    def classical_twin(self) -> ClassicalGenerator:
+        """The same network with torch's transposed convolutions for the circuits.
+
+        Returns:
+            A new, untrained generator with the same noise, channels, kernels and
+            strides.
+        """
+        parts: list[nn.Module] = [
+            nn.Linear(self.noise_size, math.prod(self.feature_shape)),
+            nn.Unflatten(1, self.feature_shape),
+        ]
+        for conv in self._convolutions():
+            kernel, stride, padding, extra = (
+                (size[0], size[1])
+                for size in (
+                    conv.kernel_size,
+                    conv.stride,
+                    conv.padding,
+                    conv.output_padding,
+                )
+            )
+            channels = conv.in_channels, conv.out_channels
+            parts += [
+                nn.Tanh(),
+                nn.ConvTranspose2d(*channels, kernel, stride, padding, extra),
+            ]
+        network = nn.Sequential(*parts, nn.Sigmoid())
+        return ClassicalGenerator(network.to(self.project.weight), self.noise_size)
+
+
+def _counts(
+    name: str, values: int | Sequence[int], length: int | None = None
+) -> tuple[int, ...]:
+    """Numbers for each convolution, checked."""
+    if not isinstance(values, Sequence):
+        check_count(name, values)
+        return (values,) * (length or 1)
+    counts = tuple(values)
+    if not counts or length not in (None, len(counts)):
+        wanted = "one or more numbers" if length is None else f"{length} numbers"
+        raise ArgumentError(
+            f"{name}: expected {wanted}, one for each convolution, got {values!r}; "
+            "give as many as channels"
+        )
+    for count in counts:
+        check_count(name, count)
+    return counts
+
+
+def _start(image_shape: tuple[int, int], strides: Sequence[int]) -> tuple[int, int]:
+    """Height and width of the first map."""
+    if not isinstance(image_shape, Sequence) or len(image_shape) != 2:
+        raise ArgumentError(
+            f"image_shape: expected (height, width), got {image_shape!r}; give colours "
+            "as image_channels"
+        )
+    for side in image_shape:
+        check_count("image_shape", side)
+    total = math.prod(strides)
+    height, width = image_shape
+    if height % total or width % total:
+        raise ArgumentError(
+            f"image_shape: strides {tuple(strides)} enlarge a map {total} times, and "
+            f"{tuple(image_shape)} is no multiple of it; choose strides whose product "
+            "divides height and width, or pad the images"
+        )
+    return height // total, width // total
+
+
+def _paddings(kernel: int, stride: int) -> tuple[int, int]:
+    """Padding and output padding, so that n pixels become n · stride."""
+    padding = (kernel - stride + 1) // 2
+    extra = 2 * padding - (kernel - stride)
+    if kernel < stride or extra >= stride:
+        wanted = "an odd number" if stride == 1 else f"at least the stride {stride}"
+        raise ArgumentError(
+            f"kernel_size: expected {wanted} where stride={stride}, got {kernel}; "
+            f"pass kernel_size={stride} or {stride + 2}"
+        )
+    return padding, extra
