@@ -135,8 +135,9 @@ def test_every_angle_is_used_once(processing: Processing) -> None:
     (tape,), _ = qml.devices.preprocess.decompose(
         tape, stopping_condition=lambda op: op.has_matrix, name="test"
     )
-    used = [float(p) for op in tape.operations for p in op.parameters]
-    assert sorted(used) == list(numbers)
+    used = sorted(float(p) for op in tape.operations for p in op.parameters)
+    factor = 2 if isinstance(processing, IQPCircuit) else 1  # as PennyLane's IQP
+    assert used == list(factor * numbers)
     assert processing.num_features == 0
 
 
