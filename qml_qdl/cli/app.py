@@ -12,6 +12,7 @@ import typer
 from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
+from qml_qdl.cli.sample import sample
 from qml_qdl.cli.train import train
 
 NAME = "qml-qdl"
@@ -22,13 +23,19 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog="Example: qml-qdl train --data wine --epochs 30 --seeds 5")(train)
+app.command(
+    epilog="Example: qml-qdl train --data wine --epochs 30 --seeds 5, or "
+    "qml-qdl train --model patch_gan --data digits --label 0"
+)(train)
 app.command(epilog="Example: qml-qdl evaluate my-run --shots 1000 --limit 50")(evaluate)
+app.command(
+    epilog="Example: qml-qdl sample my-run -n 64 --target aer:fake_torino --shots 4096"
+)(sample)
 app.command(
     epilog="Example: qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"
 )(estimate)
 app.add_typer(jobs_app, name="jobs")
-_COMMANDS = ("train", "evaluate", "estimate", "jobs")
+_COMMANDS = ("train", "evaluate", "sample", "estimate", "jobs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,9 +23,19 @@ Data = Annotated[
     str,
     _option(
         "Data",
-        "digits, iris, wine, breast_cancer or two_moons (nothing is downloaded); "
-        "mnist or fashion_mnist (downloaded once from openml.org); or the path of an "
-        ".npz file with arrays x and y, or of a CSV file.",
+        "digits, iris, wine, breast_cancer, two_moons, bars_and_stripes or log_normal "
+        "(nothing is downloaded); mnist or fashion_mnist (downloaded once from "
+        "openml.org); or the path of an .npz file with arrays x and y, or of "
+        "a CSV file.",
+    ),
+]
+Label = Annotated[
+    list[str] | None,
+    _option(
+        "Data",
+        "Keep rows of this class only, by name; give it again for more classes. A "
+        "generative model may learn a single one.",
+        show_default="all classes",
     ),
 ]
 LabelColumn = Annotated[
@@ -66,19 +76,36 @@ SplitSeed = Annotated[
     _option("Data", "Fixes which row goes where; the same for all seeds.", min=0),
 ]
 Model = Annotated[
-    Literal["auto", "quanvolution", "dressed"],
+    Literal[
+        "auto",
+        "quanvolution",
+        "dressed",
+        "qcnn",
+        "equivariant",
+        "patch_gan",
+        "conv_gan",
+        "style_gan",
+        "distribution_gan",
+        "born_machine",
+        "rbm",
+        "vae",
+    ],
     _option(
         "Model",
-        "quanvolution reads images, dressed reads tables; auto looks at the data.",
+        "Classifiers: quanvolution and equivariant read images, dressed reads tables, "
+        "qcnn both; auto is quanvolution or dressed, as the data are. Generative "
+        "models: patch_gan, conv_gan of images; style_gan of tables; distribution_gan "
+        "of whole numbers; born_machine, rbm of bits (images are cut at 0.5); vae of "
+        "images or tables.",
     ),
 ]
-Channels = Annotated[int, _option("Model", "Feature maps of the quanvolution.", min=1)]
+Channels = Annotated[
+    int, _option("Model", "Feature maps of quanvolution and equivariant.", min=1)
+]
 KernelSize = Annotated[
-    int, _option("Model", "Side of the quanvolution's square window, in pixels.", min=1)
+    int, _option("Model", "Side of their square window, in pixels.", min=1)
 ]
-Stride = Annotated[
-    int, _option("Model", "Step of the quanvolution's window, in pixels.", min=1)
-]
+Stride = Annotated[int, _option("Model", "Step of their window, in pixels.", min=1)]
 Layers = Annotated[
     int | None,
     _option("Model", "Layers of the circuit.", min=1, show_default="the model's own"),
@@ -92,21 +119,60 @@ Target = Annotated[
         show_default="auto",
     ),
 ]
-Epochs = Annotated[
-    int, _option("Training", "Passes over the training rows at most.", min=1)
+Hidden = Annotated[
+    int | None,
+    _option(
+        "Model",
+        "Hidden units of rbm and vae.",
+        min=1,
+        show_default="the model's own",
+    ),
 ]
-BatchSize = Annotated[int, _option("Training", "Rows per step.", min=1)]
+Latent = Annotated[
+    int | None, _option("Model", "Latent variables of vae.", min=1, show_default="5")
+]
+QuantumPart = Annotated[
+    Literal["latent", "encoder", "decoder"] | None,
+    _option("Model", "Where the circuit of vae is.", show_default="decoder"),
+]
+Epochs = Annotated[
+    int | None,
+    _option(
+        "Training",
+        "Passes over the training rows at most.",
+        min=1,
+        show_default="20; 375 for patch_gan and conv_gan, 300 for rbm, 200 for "
+        "style_gan, 100 for born_machine, 60 for distribution_gan and vae",
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    _option(
+        "Training",
+        "Rows per step.",
+        min=1,
+        show_default="64; 32 for patch_gan, conv_gan and style_gan, 128 for "
+        "born_machine and rbm, 1024 for distribution_gan",
+    ),
+]
 LearningRate = Annotated[
-    float, _option("Training", "Step size of the optimiser, above 0.")
+    float | None,
+    _option(
+        "Training",
+        "Step size of the optimiser, above 0; of a game, the generator's.",
+        show_default="0.01; 0.3 for born_machine, 0.02 for rbm and vae",
+    ),
 ]
 Optimizer = Annotated[
-    Literal["adam", "sgd"], _option("Training", "The optimiser; sgd has momentum 0.9.")
+    Literal["adam", "sgd"] | None,
+    _option("Training", "The optimiser; sgd has momentum 0.9.", show_default="adam"),
 ]
 Patience = Annotated[
     int | None,
     _option(
         "Training",
-        "Stop after this many epochs without a lower validation loss.",
+        "Stop after this many epochs without a lower validation loss; of a generative "
+        "model, whatever its best epoch is chosen by.",
         min=1,
         show_default="never stop early",
     ),
@@ -158,6 +224,7 @@ Quiet = Annotated[
 def train(
     context: typer.Context,
     data: Data = "digits",
+    label: Label = None,
     label_column: LabelColumn = None,
     data_home: DataHome = None,
     limit: Limit = None,
@@ -170,10 +237,13 @@ def train(
     stride: Stride = 1,
     layers: Layers = None,
     target: Target = None,
-    epochs: Epochs = 20,
-    batch_size: BatchSize = 64,
-    learning_rate: LearningRate = 0.01,
-    optimizer: Optimizer = "adam",
+    hidden: Hidden = None,
+    latent: Latent = None,
+    quantum_part: QuantumPart = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
+    optimizer: Optimizer = None,
     patience: Patience = None,
     accelerator: Accelerator = "auto",
     checkpoint_every: CheckpointEvery = None,
@@ -185,30 +255,45 @@ def train(
     resume: Resume = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a hybrid quantum classifier and compare it fairly.
+    """Train a quantum classifier or generative model and compare it fairly.
 
     For each seed the quantum model and its classical twin (same topology, nearest
-    number of parameters) are trained on the same split. Logistic regression, the
-    nearest neighbour and the majority class stand beside them in the report.
+    number of parameters) are trained on the same split. Trivial rivals stand beside
+    them in the report: of a classifier logistic regression, the nearest neighbour and
+    the majority class; of a generative model such as Gaussians or independent bits,
+    and the training rows themselves as the floor.
 
     Everything goes to a folder of its own: options, metrics, checkpoints, report
     and pictures.
     """
     if resume is not None:
         _refuse_others(context)
+    from attrs import evolve
+
     from qml_qdl.data.named import canonical_name
     from qml_qdl.training import (
         DataOptions,
         ModelOptions,
         Run,
         RunOptions,
-        TrainingOptions,
         begin,
+        default_training,
     )
 
     if resume is not None:
         _finish(Run.open(resume, runs_dir=runs_dir), quiet)
         return
+    _refuse_unheeded(context, model)
+    given: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "optimizer": optimizer,
+        "patience": patience,
+        "accelerator": accelerator,
+        "checkpoint_every": checkpoint_every,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
     options = RunOptions(
         data=DataOptions(
             source=canonical_name(data),
@@ -218,6 +303,7 @@ def train(
             validation_fraction=validation_fraction,
             split_seed=split_seed,
             limit=limit,
+            labels=tuple(label or ()),
         ),
         model=ModelOptions(
             kind=model,
@@ -226,16 +312,11 @@ def train(
             stride=stride,
             layers=layers,
             target=target,
+            hidden=hidden,
+            latent=latent,
+            quantum_part=quantum_part,
         ),
-        training=TrainingOptions(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            optimizer=optimizer,
-            patience=patience,
-            accelerator=accelerator,
-            checkpoint_every=checkpoint_every,
-        ),
+        training=evolve(default_training(model), **chosen),
         seeds=seeds,
         first_seed=seed,
         twin=not no_twin,
@@ -243,13 +324,33 @@ def train(
     _finish(begin(options, runs_dir=runs_dir, name=name), quiet)
 
 
+def _given(context: typer.Context) -> dict[str, str]:
+    """The options that were given, by parameter."""
+    return {
+        name: f"--{name.replace('_', '-')}"
+        for name in context.params
+        if (source := context.get_parameter_source(name)) is not None
+        and source.name == "COMMANDLINE"
+    }
+
+
+def _refuse_unheeded(context: typer.Context, model: str) -> None:
+    """Refuses options that the model would ignore, even with their default values."""
+    from qml_qdl.circuits.errors import ArgumentError
+    from qml_qdl.training.kinds import unheeded
+
+    for name, flag in _given(context).items():
+        if name in unheeded(model):
+            raise ArgumentError(
+                f"{flag}: {model!r} has no such option; leave it out, or use another "
+                "model"
+            )
+
+
 def _refuse_others(context: typer.Context) -> None:
     """Refuses options that would make a resumed run another run."""
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        given = source is not None and source.name == "COMMANDLINE"
-        if given and name not in _GO_WITH_RESUME:
-            flag = f"--{name.replace('_', '-')}"
+    for name, flag in _given(context).items():
+        if name not in _GO_WITH_RESUME:
             raise typer.BadParameter(
                 f"{flag} cannot change in a run that is resumed; leave it out, or "
                 "begin a new run",

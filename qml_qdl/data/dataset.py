@@ -151,6 +151,48 @@ class Dataset:
         """
         return evolve(self, inputs=self.inputs[rows], labels=self.labels[rows])
 
+    def of_classes(self, names: Iterable[str]) -> Dataset:
+        """Returns the rows of some classes.
+
+        Args:
+            names: Names of classes, one or more.
+
+        Returns:
+            A data set of these classes, in their order here. Of one class alone all
+            names stay, since a data set has two or more.
+
+        Raises:
+            DataError: There is no class of such a name, or no row of it.
+
+        Example:
+            >>> data = Dataset([[0.0], [1.0], [2.0]], [0, 1, 0], ["no", "yes"])
+            >>> data.of_classes(["no"]).inputs.ravel()
+            array([0., 2.], dtype=float32)
+        """
+        wanted = [str(name) for name in names]
+        for name in wanted:
+            if name not in self.class_names:
+                raise DataError(
+                    f"label: expected one of the classes {', '.join(self.class_names)} "
+                    f"of {self.name!r}, got {name!r}"
+                )
+        indices = [self.class_names.index(name) for name in wanted]
+        rows = np.flatnonzero(np.isin(self.labels, indices))
+        if not len(rows):
+            raise DataError(
+                f"label: {self.name!r} has no row of {', '.join(wanted) or '–'}; "
+                "name a class that has some"
+            )
+        chosen = self.take(rows)
+        if len(set(indices)) < 2:
+            return chosen
+        kept = sorted(set(indices))
+        return evolve(
+            chosen,
+            labels=np.searchsorted(kept, chosen.labels),
+            class_names=tuple(self.class_names[index] for index in kept),
+        )
+
     def fingerprint(self) -> str:
         """Returns a digest (SHA-256, hexadecimal) of all values, labels and classes.
 

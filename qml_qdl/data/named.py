@@ -1,4 +1,4 @@
-"""Data sets by name: those scikit-learn ships, those OpenML keeps, one's own files."""
+"""Data sets by name: those scikit-learn ships or OpenML keeps, made ones, files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import numpy as np
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.data.dataset import Dataset, encode_labels
 from qml_qdl.data.files import read_csv, read_npz
+from qml_qdl.data.patterns import bars_and_stripes
 
+_COPIES = 200
+_DRAWS = 50_000
 _FASHION_CLASSES = (
     "T-shirt/top",
     "trouser",
@@ -47,6 +50,41 @@ def _two_moons(data_home: Path | None) -> Dataset:
 
     inputs, labels = make_moons(n_samples=500, noise=0.15, random_state=0)
     return Dataset(inputs, labels, ("upper", "lower"), name="two_moons")
+
+
+def _bars_and_stripes(data_home: Path | None) -> Dataset:
+    """Each of the 14 patterns of 3 × 3 pixels two hundred times, a class of its own.
+
+    A stratified split with the usual fractions has each equally often in all parts.
+    """
+    patterns = bars_and_stripes(3)
+    names = []
+    for pattern in patterns.reshape(-1, 3, 3).astype(int):
+        rows, columns = pattern[:, 0], pattern[0]
+        bars = bool((pattern == rows[:, np.newaxis]).all())
+        if bars and (rows == rows[0]).all():
+            names.append("full" if rows[0] else "blank")
+        else:
+            word, lines = ("bars", rows) if bars else ("stripes", columns)
+            names.append(f"{word} {''.join(map(str, lines))}")
+    return Dataset(
+        np.repeat(patterns.reshape(-1, 1, 3, 3), _COPIES, axis=0),
+        np.repeat(np.arange(len(patterns)), _COPIES),
+        names,
+        name="bars_and_stripes",
+    )
+
+
+def _log_normal(data_home: Path | None) -> Dataset:
+    """A log-normal(1, 1) number, rounded, given that it is 0 to 7: 50,000 draws.
+
+    The prices that Zoufal, Lucchi and Woerner 2019 (arXiv:1904.00043) load.
+    """
+    generator = np.random.default_rng(0)
+    numbers = np.rint(generator.lognormal(1.0, 1.0, size=2 * _DRAWS))
+    numbers = numbers[numbers <= 7][:_DRAWS, np.newaxis]
+    labels = (numbers[:, 0] >= 2).astype(np.int64)
+    return Dataset(numbers, labels, ("below 2", "2 to 7"), name="log_normal")
 
 
 def _openml(
@@ -87,6 +125,8 @@ _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
             "load_breast_cancer", "breast_cancer"
         ),
         "two_moons": _two_moons,
+        "bars_and_stripes": _bars_and_stripes,
+        "log_normal": _log_normal,
         "mnist": lambda data_home: _openml("mnist", "mnist_784", None, data_home),
         "fashion_mnist": lambda data_home: _openml(
             "fashion_mnist", "Fashion-MNIST", _FASHION_CLASSES, data_home
@@ -98,8 +138,8 @@ _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
 def names() -> tuple[str, ...]:
     """Returns the names that `load` knows.
 
-    All but "mnist" and "fashion_mnist" come with scikit-learn; those two are
-    downloaded from openml.org on first use.
+    "mnist" and "fashion_mnist" are downloaded from openml.org on first use; the others
+    come with scikit-learn or are made here.
     """
     return tuple(_LOADERS)
 

@@ -20,8 +20,8 @@ class Split:
         train: What the weights are fitted on.
         validation: What the best epoch is chosen with.
         test: What is looked at once, at the end.
-        mean: What was subtracted (features,), None for images.
-        deviation: What was divided by (features,), None for images.
+        mean: What was subtracted (features,), None for images and unscaled tables.
+        deviation: What was divided by (features,), None likewise.
     """
 
     train: Dataset
@@ -38,8 +38,11 @@ def split(
     validation_fraction: float = 0.15,
     seed: int = 0,
     limit: int | None = None,
+    standardise: bool = True,
 ) -> Split:
     """Splits a data set into stratified parts and scales them.
+
+    Classes of which there is no row are left out of account.
 
     Args:
         dataset: The whole.
@@ -47,6 +50,7 @@ def split(
         validation_fraction: Share of the remaining rows for validation, in (0, 1).
         seed: Fixes which row goes where.
         limit: Trains on this many rows only, drawn stratified; None for all.
+        standardise: Whether tables are scaled; False keeps bits and counts as they are.
 
     Returns:
         The three parts.
@@ -73,7 +77,7 @@ def split(
     train, validation = _parts(rest, validation_fraction, seed + 1)
     if limit is not None:
         train = train.take(stratified_rows(train, limit, seed=seed))
-    if dataset.is_image:
+    if dataset.is_image or not standardise:
         return Split(train, validation, test)
     mean = train.inputs.mean(axis=0, dtype=np.float64)
     deviation = train.inputs.std(axis=0, dtype=np.float64)
@@ -97,10 +101,11 @@ def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
     from sklearn.model_selection import train_test_split
 
     counts = np.bincount(dataset.labels, minlength=dataset.num_classes)
+    present = np.flatnonzero(counts)
     rows = len(dataset)
     smaller = min(int(np.ceil(fraction * rows)), int(rows - np.ceil(fraction * rows)))
-    if counts.min() < 2 or smaller < dataset.num_classes:
-        least = int(counts.argmin())
+    if counts[present].min() < 2 or smaller < len(present):
+        least = int(present[counts[present].argmin()])
         raise DataError(
             "dataset: expected enough rows of each class for training, validation and "
             f"test, got {rows} rows to cut, {counts[least]} of class "

@@ -1,7 +1,9 @@
-"""Building what the options of a run name: the split data and the models."""
+"""Building what the options of a run name: the split data and the classifiers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lightning.pytorch import seed_everything
@@ -11,8 +13,50 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.parts import Split, split
-from qml_qdl.models import DressedClassifier, QuanvolutionClassifier
+from qml_qdl.models import (
+    DressedClassifier,
+    EquivariantClassifier,
+    QCNNClassifier,
+    QuanvolutionClassifier,
+)
+from qml_qdl.training.kinds import KINDS
 from qml_qdl.training.options import DataOptions, ModelOptions
+
+
+def _convolutional(model: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    def build(options: ModelOptions, dataset: Dataset, **extra: Any) -> nn.Module:
+        return model(
+            dataset.input_shape,
+            dataset.num_classes,
+            channels=options.channels,
+            kernel_size=options.kernel_size,
+            stride=options.stride,
+            **extra,
+        )
+
+    return build
+
+
+def _dressed(options: ModelOptions, dataset: Dataset, **extra: Any) -> nn.Module:
+    return DressedClassifier(dataset.input_shape[0], dataset.num_classes, **extra)
+
+
+def _qcnn(options: ModelOptions, dataset: Dataset, **extra: Any) -> nn.Module:
+    # A wire for each pixel would be too many.
+    encoding = "amplitude" if dataset.is_image else "angle"
+    shape, classes = dataset.input_shape, dataset.num_classes
+    return QCNNClassifier(shape, classes, encoding=encoding, **extra)
+
+
+CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
+    {
+        "quanvolution": _convolutional(QuanvolutionClassifier),
+        "dressed": _dressed,
+        "qcnn": _qcnn,
+        "equivariant": _convolutional(EquivariantClassifier),
+    }
+)
+"""The kinds of `qml_qdl.training.kinds.KINDS` that classify."""
 
 
 def load_data(options: DataOptions) -> Dataset:
@@ -22,24 +66,26 @@ def load_data(options: DataOptions) -> Dataset:
         options: Which data.
 
     Returns:
-        The data set, before the split.
+        The data set, before the split; of the classes wanted.
 
     Raises:
         DataError: The data cannot be read or learnt from.
     """
-    return named.load(
+    dataset = named.load(
         options.source,
         label_column=options.label_column,
         data_home=options.data_home,
     )
+    return dataset.of_classes(options.labels) if options.labels else dataset
 
 
-def split_data(dataset: Dataset, options: DataOptions) -> Split:
+def split_data(dataset: Dataset, options: DataOptions, kind: str = "auto") -> Split:
     """Splits a data set as the options say.
 
     Args:
         dataset: What `load_data` returned.
         options: Fractions, seed and limit.
+        kind: The kind of model: what reads bits or counts gets them as they are.
 
     Returns:
         Training, validation and test part.
@@ -50,11 +96,12 @@ def split_data(dataset: Dataset, options: DataOptions) -> Split:
         validation_fraction=options.validation_fraction,
         seed=options.split_seed,
         limit=options.limit,
+        standardise=kind == "auto" or KINDS[kind].reads in ("images", "tables", "any"),
     )
 
 
 def model_kind(options: ModelOptions, dataset: Dataset) -> str:
-    """Returns "quanvolution" or "dressed", whichever "auto" means for the data.
+    """Returns the kind of model; "auto" means what fits the data.
 
     Args:
         options: Which model.
@@ -64,13 +111,28 @@ def model_kind(options: ModelOptions, dataset: Dataset) -> str:
         ArgumentError: The model named cannot read such data.
     """
     fitting = "quanvolution" if dataset.is_image else "dressed"
-    if options.kind not in ("auto", fitting):
-        wants = "images" if options.kind == "quanvolution" else "tables"
+    kind = fitting if options.kind == "auto" else options.kind
+    reads = KINDS[kind].reads
+    if reads == "images":
+        fits = dataset.is_image
+    elif reads == "tables":
+        fits = not dataset.is_image
+    elif reads == "whole numbers":
+        numbers = dataset.inputs
+        whole = bool((numbers >= 0).all() and (numbers % 1 == 0).all())
+        fits = dataset.input_shape == (1,) and whole
+        reads = "a table of one column of whole numbers from 0 up"
+    else:
+        fits = True  # bits are made of images, and tables are looked at later
+    if not fits:
+        instead = f"use {fitting!r} or 'auto'"
+        if KINDS[kind].generates:
+            instead = "use other data or another model"
         raise ArgumentError(
-            f"model: {options.kind!r} reads {wants}, got {dataset.name!r} with rows of "
-            f"shape {dataset.input_shape}; use {fitting!r} or 'auto'"
+            f"model: {options.kind!r} reads {reads}, got {dataset.name!r} with rows of "
+            f"shape {dataset.input_shape}; {instead}"
         )
-    return fitting
+    return kind
 
 
 def build_quantum(options: ModelOptions, dataset: Dataset, seed: int) -> Any:
@@ -93,17 +155,7 @@ def build_quantum(options: ModelOptions, dataset: Dataset, seed: int) -> Any:
     extra: dict[str, Any] = {"target": options.target}
     if options.layers is not None:
         extra["layers"] = options.layers
-    if kind == "dressed":
-        return DressedClassifier(dataset.input_shape[0], dataset.num_classes, **extra)
-    channels, height, width = dataset.input_shape
-    return QuanvolutionClassifier(
-        (channels, height, width),
-        dataset.num_classes,
-        channels=options.channels,
-        kernel_size=options.kernel_size,
-        stride=options.stride,
-        **extra,
-    )
+    return CLASSIFIERS[kind](options, dataset, **extra)
 
 
 def build_twin(options: ModelOptions, dataset: Dataset, seed: int) -> nn.Module:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import torch
-from lightning.pytorch import LightningModule
-from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from qml_qdl.training.learner import Learner
 from qml_qdl.training.options import TrainingOptions
 
 Batch: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
 
-class Classifier(LightningModule):
+class Classifier(Learner):
     """Fits a model that returns logits, by cross entropy.
-
-    Loss and accuracy of an epoch are kept in metrics that are part of the state, so
-    that an epoch continued from a checkpoint reports what it would have reported.
 
     Args:
         model: Maps inputs (rows, …) to logits (rows, classes).
@@ -26,20 +22,28 @@ class Classifier(LightningModule):
         options: Optimiser and learning rate.
     """
 
+    columns: ClassVar[tuple[str, ...]] = (
+        "train_loss",
+        "train_accuracy",
+        "val_loss",
+        "val_accuracy",
+    )
+    monitor: ClassVar[str] = "val_loss"
+
     def __init__(
         self, model: torch.nn.Module, num_classes: int, options: TrainingOptions
     ) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.options = options
         for part in ("train", "val"):
+            self.add_metric(f"{part}_loss")
             accuracy = MulticlassAccuracy(num_classes, average="micro")
-            for name, metric in (
-                ("loss", MeanMetric(nan_strategy="disable")),
-                ("accuracy", accuracy),
-            ):
-                metric.persistent(True)
-                setattr(self, f"{part}_{name}", metric)
+            self.add_metric(f"{part}_accuracy", accuracy)
+
+    @staticmethod
+    def merit(row: dict[str, float]) -> tuple[float, ...]:
+        """The highest validation accuracy, and of equal ones the lowest loss."""
+        return row["val_accuracy"], -row["val_loss"]
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Returns the model's logits.
@@ -61,12 +65,6 @@ class Classifier(LightningModule):
         getattr(self, f"{part}_accuracy").update(logits.detach(), labels)
         return loss
 
-    def _log_epoch(self, part: str) -> None:
-        for name in (f"{part}_loss", f"{part}_accuracy"):
-            metric = getattr(self, name)
-            self.log(name, metric.compute(), prog_bar=True)
-            metric.reset()
-
     def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
         """Returns the loss of a training batch."""
         loss = self._step(batch, "train")
@@ -79,11 +77,11 @@ class Classifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Logs the means of the training epoch."""
-        self._log_epoch("train")
+        self.log_metrics("train_loss", "train_accuracy")
 
     def on_validation_epoch_end(self) -> None:
         """Logs the means over the validation part."""
-        self._log_epoch("val")
+        self.log_metrics("val_loss", "val_accuracy")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Returns the optimiser that the options name."""

@@ -16,7 +16,7 @@ from qml_qdl.nn.jobs import estimated
 from qml_qdl.training.building import build_quantum, split_data
 from qml_qdl.training.fitting import predict
 from qml_qdl.training.moving import move_to_devices
-from qml_qdl.training.run import Run
+from qml_qdl.training.run import Run, check_classifies
 
 if TYPE_CHECKING:
     from qml_qdl.hardware.qiskit.jobs.cost import Cost
@@ -63,8 +63,10 @@ def estimate(
 
     Raises:
         ArgumentError: An argument does not fit the run.
+        RunError: The run has a generative model.
         TargetError: The target is no machine, or cannot run the circuit.
     """
+    check_classifies(run)
     check_count("shots", shots)
     check_count("batch_size", batch_size)
     split = split_data(run.load_data(), run.options.data)

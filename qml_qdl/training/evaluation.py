@@ -16,7 +16,7 @@ from qml_qdl.training.building import build_quantum, build_twin, split_data
 from qml_qdl.training.checkpoints import load_weights
 from qml_qdl.training.fitting import predict
 from qml_qdl.training.moving import STEP, JobTask, move, with_limit
-from qml_qdl.training.run import Kind, Run, read_json, write_json
+from qml_qdl.training.run import Kind, Run, check_classifies, read_json, write_json
 
 EVALUATIONS = "evaluations.json"
 
@@ -98,9 +98,11 @@ def evaluate(
         BudgetError: A job would take too many QPU seconds.
         Detached: Jobs were sent, and `detach` was asked for.
         JobError: A job failed or was cancelled.
-        RunError: The training has not finished, or a file is damaged.
+        RunError: The training has not finished, a file is damaged, or the run has a
+            generative model.
         TargetError: The target is unknown or cannot run the circuit.
     """
+    check_classifies(run)
     check_choice("kind", kind, ("quantum", "twin"))
     check_count("batch_size", batch_size)
     if isinstance(shots, int):

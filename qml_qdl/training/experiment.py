@@ -12,10 +12,15 @@ from qml_qdl.training.building import (
     build_quantum,
     build_twin,
     load_data,
+    model_kind,
     split_data,
 )
 from qml_qdl.training.checkpoints import load_weights
 from qml_qdl.training.fitting import Fit, fit
+from qml_qdl.training.generation.experiment import carry_on_generating
+from qml_qdl.training.generation.families import family_of
+from qml_qdl.training.generation.report import GenerativeReport
+from qml_qdl.training.kinds import generates
 from qml_qdl.training.options import RunOptions
 from qml_qdl.training.report import Report, make_report
 from qml_qdl.training.rivals import fit_rivals
@@ -38,15 +43,20 @@ def begin(
         The run, for `carry_on`.
 
     Raises:
-        ArgumentError: The model cannot read the data.
+        ArgumentError: The model cannot read the data, or has no such option.
         DataError: The data cannot be read or learnt from.
         RunError: There is a run of this name.
         TargetError: The target is unknown or cannot run the circuit.
     """
+    options.check_applicable()
     dataset = load_data(options.data)
     # Whatever is wrong with split or model shows before a folder is made.
-    split_data(dataset, options.data)
-    build_quantum(options.model, dataset, options.first_seed)
+    kind = model_kind(options.model, dataset)
+    split = split_data(dataset, options.data, kind)
+    if generates(kind):
+        family_of(options.model, split).build(False, options.first_seed)
+    else:
+        build_quantum(options.model, dataset, options.first_seed)
     return Run.create(options, dataset, runs_dir=runs_dir, name=name)
 
 
@@ -57,7 +67,7 @@ def train(
     name: str | None = None,
     progress: bool = False,
     tell: Tell | None = None,
-) -> tuple[Run, Report]:
+) -> tuple[Run, Report | GenerativeReport]:
     """Trains quantum model and twin for every seed, and compares them with rivals.
 
     Args:
@@ -82,7 +92,9 @@ def train(
     return run, carry_on(run, progress=progress, tell=tell)
 
 
-def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> Report:
+def carry_on(
+    run: Run, *, progress: bool = False, tell: Tell | None = None
+) -> Report | GenerativeReport:
     """Does what a run still lacks: the exact continuation after an interruption.
 
     Finished trainings are kept, one that was interrupted goes on from its last
@@ -100,12 +112,13 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
         RunError: A file of the run is damaged, or the data have changed.
     """
     tell = tell or _silent
+    if run.generates:
+        return carry_on_generating(run, progress=progress, tell=tell)
     dataset = run.load_data()
     split = split_data(dataset, run.options.data)
-    kinds: tuple[Kind, ...] = ("quantum", "twin") if run.options.twin else ("quantum",)
-    fits: dict[Kind, list[Fit]] = {kind: [] for kind in kinds}
+    fits: dict[Kind, list[Fit]] = {kind: [] for kind in run.kinds}
     for seed in run.options.all_seeds:
-        for kind in kinds:
+        for kind in run.kinds:
             result = run.read_fit(kind, seed)
             if result is None:
                 tell(f"{kind}, seed {seed}: training …")
@@ -157,7 +170,7 @@ def draw(run: Run, split: Split, fits: dict[Kind, list[Fit]]) -> None:
     load_weights(model, run.checkpoint("quantum", seed))
     circuit = model.quantum_layers()[0].circuit
     pictures.save_circuit(circuit, folder / "circuit.png")
-    if split.test.is_image:
+    if hasattr(model, "conv"):
         maps = pictures.draw_feature_maps(model.conv, split.test)
         maps.savefig(folder / "feature-maps.png", dpi=150)
 

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from attrs import field, frozen
-from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
 
-from qml_qdl.circuits.errors import RunError
 from qml_qdl.data.dataset import Dataset, Integers
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.parts import Split
-from qml_qdl.nn.jobs import begin_step, record_jobs
-from qml_qdl.training.checkpoints import (
-    AtomicCheckpointIO,
-    ExactResume,
-    load_weights,
-    read_checkpoint,
-)
+from qml_qdl.nn.jobs import begin_step
 from qml_qdl.training.classifier import Classifier
-from qml_qdl.training.jobs import JOURNAL, JobSteps
+from qml_qdl.training.loop import claim_folder, run_trainer
 from qml_qdl.training.options import TrainingOptions
-from qml_qdl.training.recorder import BEST, LAST, Recorder
 
 
 @frozen(eq=False)
@@ -57,6 +42,11 @@ class Fit:
     seconds: float
     predictions: Integers = field(repr=False)
     history: list[dict[str, float]] = field(repr=False)
+
+    @property
+    def merit(self) -> float:
+        """What trainings of different seeds are chosen by; the highest is the best."""
+        return self.validation_accuracy
 
 
 def fit(
@@ -102,25 +92,17 @@ def fit(
         True
     """
     options = TrainingOptions() if options is None else options
+    learner = Classifier(model, split.train.num_classes, options)
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
-            return _fit(model, split, options, seed, Path(temporary), progress, False)
+            return _fit(learner, split, options, seed, Path(temporary), progress, False)
     folder = Path(folder)
-    last = folder / LAST
-    if last.exists() and not resume:
-        raise RunError(
-            f"folder: {folder} holds a training already; pass resume=True to continue "
-            "it, or another folder"
-        )
-    if journal is None:
-        record_jobs(model, folder / JOURNAL, "training")
-    else:
-        record_jobs(model, journal, folder.name)
-    return _fit(model, split, options, seed, folder, progress, True)
+    claim_folder(folder, learner, resume=resume, journal=journal)
+    return _fit(learner, split, options, seed, folder, progress, True)
 
 
 def _fit(
-    model: torch.nn.Module,
+    learner: Classifier,
     split: Split,
     options: TrainingOptions,
     seed: int,
@@ -128,47 +110,10 @@ def _fit(
     progress: bool,
     log: bool,
 ) -> Fit:
-    recorder = Recorder(folder, options.checkpoint_every)
-    last = folder / LAST
-    step = read_checkpoint(last)["global_step"] if last.exists() else None
-    seed_everything(seed, verbose=False)
-    loader = ResumableLoader(split.train, batch_size=options.batch_size, seed=seed)
-    module = Classifier(model, split.train.num_classes, options)
-    with quiet_lightning():
-        trainer = Trainer(
-            max_epochs=options.epochs,
-            accelerator=options.accelerator,
-            devices=1,
-            callbacks=[
-                ExactResume(loader),
-                JobSteps(model),
-                *_callbacks(options, progress),
-                recorder,
-            ],
-            plugins=[AtomicCheckpointIO()],
-            logger=_tensorboard(folder, step) if log else False,
-            log_every_n_steps=1,
-            num_sanity_val_steps=0,
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-        )
-        try:
-            trainer.fit(
-                module,
-                loader,
-                ResumableLoader(
-                    split.validation, batch_size=options.batch_size, shuffle=False
-                ),
-                ckpt_path=None if step is None else last,
-                weights_only=True,
-            )
-        except SystemExit as error:
-            # The trainer makes an exit of Ctrl-C; callers expect the interrupt.
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from error
-            raise
-    recorder.write_metrics()
-    load_weights(model, folder / BEST)
+    recorder = run_trainer(
+        learner, split, options, seed=seed, folder=folder, progress=progress, log=log
+    )
+    model = learner.model
     predictions = predict(model, split.test, batch_size=options.batch_size, step="test")
     return Fit(
         epochs=len(recorder.history),
@@ -180,20 +125,6 @@ def _fit(
         predictions=predictions,
         history=recorder.history,
     )
-
-
-def _callbacks(options: TrainingOptions, progress: bool) -> list[Callback]:
-    callbacks: list[Callback] = []
-    if options.patience is not None:
-        callbacks.append(EarlyStopping("val_loss", patience=options.patience))
-    if progress:
-        callbacks.append(TQDMProgressBar(leave=False))
-    return callbacks
-
-
-def _tensorboard(folder: Path, step: int | None) -> TensorBoardLogger:
-    # Purging hides what a killed process logged after its last checkpoint.
-    return TensorBoardLogger(folder, name="tensorboard", version="", purge_step=step)
 
 
 def predict(
@@ -244,20 +175,3 @@ def accuracy(predictions: Integers, dataset: Dataset) -> float:
 def count_parameters(model: torch.nn.Module) -> int:
     """Returns how many numbers of a model are trained."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-@contextmanager
-def quiet_lightning() -> Iterator[None]:
-    """Silences the trainer's chatter, and one warning that it cannot help."""
-    loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            # Lightning 2.6 uses a name that torch 2.13 calls deprecated.
-            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -6,14 +6,15 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from attrs import Attribute, field, fields, frozen
+from attrs import Attribute, Factory, field, fields, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.training.kinds import KINDS, MODELS, generates, unheeded
 
 OPTIMIZERS = ("adam", "sgd")
 ACCELERATORS = ("auto", "cpu", "gpu")
-MODELS = ("auto", "quanvolution", "dressed")
+PARTS = ("latent", "encoder", "decoder")
 
 _Check = Callable[[Any, "Attribute[Any]", Any], None]
 
@@ -26,9 +27,10 @@ def _count(minimum: int = 1, *, optional: bool = False) -> _Check:
     return check
 
 
-def _choice(choices: tuple[str, ...]) -> _Check:
+def _choice(choices: tuple[str, ...], *, optional: bool = False) -> _Check:
     def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-        check_choice(attribute.name, value, choices)
+        if not (optional and value is None):
+            check_choice(attribute.name, value, choices)
 
     return check
 
@@ -67,6 +69,20 @@ def _flag(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         )
 
 
+def _names(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple) or not all(
+        isinstance(name, str) and name for name in value
+    ):
+        raise ArgumentTypeError(
+            f"{attribute.name}: expected names of classes, got {value!r}"
+        )
+
+
+def _as_tuple(value: Any) -> Any:
+    # JSON has lists only.
+    return tuple(value) if isinstance(value, list) else value
+
+
 @frozen(kw_only=True)
 class TrainingOptions:
     """How weights are fitted.
@@ -76,8 +92,9 @@ class TrainingOptions:
         batch_size: Rows per step, ≥ 1.
         learning_rate: Step size of the optimiser, > 0.
         optimizer: "adam", or "sgd" with momentum 0.9.
-        patience: Stops after this many epochs without a lower validation loss;
-            None never stops early.
+        patience: Stops after this many epochs without a lower validation loss (of a
+            generative model: whatever its epochs are judged by); None never stops
+            early.
         accelerator: "auto" takes a GPU if there is one, else "cpu" or "gpu".
         checkpoint_every: Also keeps a checkpoint every so many steps; None keeps
             one per epoch.
@@ -112,6 +129,8 @@ class DataOptions:
         validation_fraction: Share of the rest for validation, in (0, 1).
         split_seed: Fixes which row goes where, ≥ 0.
         limit: Trains on this many rows only; None for all.
+        labels: Keeps rows of these classes only, by name; empty for all. A generative
+            model may learn a single one.
     """
 
     source: str = field(default="digits", validator=_text())
@@ -121,19 +140,29 @@ class DataOptions:
     validation_fraction: float = field(default=0.15, validator=_number(0, 1))
     split_seed: int = field(default=0, validator=_count(0))
     limit: int | None = field(default=None, validator=_count(optional=True))
+    labels: tuple[str, ...] = field(default=(), converter=_as_tuple, validator=_names)
 
 
 @frozen(kw_only=True)
 class ModelOptions:
     """Which model.
 
+    Not every option belongs to every kind: `qml_qdl.training.kinds.KINDS` has the
+    table, and what does not apply is refused when a run begins.
+
     Args:
-        kind: "quanvolution" for images, "dressed" for tables, "auto" by the data.
+        kind: One of `MODELS`; "auto" is "quanvolution" for images, "dressed" for
+            tables.
         channels: Feature maps of the quantum convolution, ≥ 1.
         kernel_size: Side of its window in pixels, ≥ 1.
         stride: Step of its window in pixels, ≥ 1.
         layers: Layers of the circuit, ≥ 1; None for the model's default.
         target: Where circuits run during training; None for the model's default.
+        hidden: Hidden units of a Boltzmann machine or a variational autoencoder, ≥ 1;
+            None for the model's default.
+        latent: Latent variables of a variational autoencoder, ≥ 1; None for five.
+        quantum_part: Where its circuit is: "latent", "encoder" or "decoder"; None for
+            the decoder.
     """
 
     kind: str = field(default="auto", validator=_choice(MODELS))
@@ -142,6 +171,30 @@ class ModelOptions:
     stride: int = field(default=1, validator=_count())
     layers: int | None = field(default=None, validator=_count(optional=True))
     target: str | None = field(default=None, validator=_text(optional=True))
+    hidden: int | None = field(default=None, validator=_count(optional=True))
+    latent: int | None = field(default=None, validator=_count(optional=True))
+    quantum_part: str | None = field(
+        default=None, validator=_choice(PARTS, optional=True)
+    )
+
+
+def default_training(kind: str) -> TrainingOptions:
+    """How a kind of model is trained where nothing else is said.
+
+    Args:
+        kind: One of `MODELS`.
+
+    Returns:
+        The options.
+
+    Example:
+        >>> default_training("auto") == TrainingOptions()
+        True
+        >>> default_training("patch_gan").batch_size
+        32
+    """
+    check_choice("kind", kind, MODELS)
+    return TrainingOptions(**(KINDS[kind].training if kind != "auto" else {}))
 
 
 @frozen(kw_only=True)
@@ -151,7 +204,7 @@ class RunOptions:
     Args:
         data: Which data.
         model: Which model.
-        training: How it is fitted.
+        training: How it is fitted; by default as suits the model.
         seeds: How many times, with seeds `first_seed`, `first_seed` + 1, …
         first_seed: The first seed, ≥ 0.
         twin: Whether the classical twin is trained too.
@@ -159,7 +212,9 @@ class RunOptions:
 
     data: DataOptions = field(factory=DataOptions)
     model: ModelOptions = field(factory=ModelOptions)
-    training: TrainingOptions = field(factory=TrainingOptions)
+    training: TrainingOptions = field(
+        default=Factory(lambda run: default_training(run.model.kind), takes_self=True)
+    )
     seeds: int = field(default=3, validator=_count())
     first_seed: int = field(default=0, validator=_count(0))
     twin: bool = field(default=True, validator=_flag)
@@ -168,6 +223,28 @@ class RunOptions:
     def all_seeds(self) -> tuple[int, ...]:
         """The seeds in order."""
         return tuple(range(self.first_seed, self.first_seed + self.seeds))
+
+    def check_applicable(self) -> None:
+        """Refuses options that the kind of model would ignore.
+
+        Raises:
+            ArgumentError: An option that does not belong to the model was given.
+        """
+        kind = self.model.kind
+        if len(set(self.data.labels)) == 1 and not generates(kind):
+            raise ArgumentError(
+                f"label: {kind!r} tells classes apart and needs two or more, got "
+                f"{list(self.data.labels)}; name another, or use a generative model"
+            )
+        refused = unheeded(kind)
+        for group in (self.model, self.training):
+            for each in fields(type(group)):
+                value = getattr(group, each.name)
+                if each.name in refused and value != each.default:
+                    raise ArgumentError(
+                        f"{each.name}: {kind!r} has no such option, got {value!r}; "
+                        "leave it out, or use another model"
+                    )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunOptions:
@@ -196,8 +273,14 @@ class RunOptions:
         return cls(**built)
 
 
+_LATER = {"labels", "hidden", "latent", "quantum_part"}
+"""Options that runs of earlier versions have not got."""
+
+
 def _check_fields(name: str, group: Any, values: Any) -> None:
     known = {attribute.name for attribute in fields(group)}
+    if isinstance(values, dict):
+        known -= _LATER - set(values)
     if not isinstance(values, dict) or set(values) != known:
         got = sorted(values) if isinstance(values, dict) else repr(values)
         raise ArgumentError(f"{name}: expected the fields {sorted(known)}, got {got}")

@@ -6,23 +6,19 @@ import csv
 import io
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.training.checkpoints import write_atomically
+from qml_qdl.training.classifier import Classifier
+from qml_qdl.training.learner import Learner
 
-COLUMNS = (
-    "epoch",
-    "step",
-    "train_loss",
-    "train_accuracy",
-    "val_loss",
-    "val_accuracy",
-)
 LAST, BEST, METRICS = "last.ckpt", "best.ckpt", "metrics.csv"
 
 
@@ -33,17 +29,26 @@ class Recorder(Checkpoint):
     so the file always tells what led to the weights beside it: lines that a killed
     process wrote after its last checkpoint cannot survive.
 
-    The best epoch has the highest validation accuracy; of equal ones, the lowest
-    validation loss; of equal ones again, the first.
+    A loss that is no finite number, or weights that are none, stop the training before
+    they reach a file: the checkpoints that are there stay good.
 
     Args:
         folder: Where the files go.
         every: Also writes `last.ckpt` every so many steps; None once per epoch.
+        learner: Whose numbers are kept, and who says which epoch is the best (of equal
+            ones it is the first): a class or an object.
     """
 
-    def __init__(self, folder: Path, every: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        every: int | None = None,
+        learner: type[Learner] | Learner = Classifier,
+    ) -> None:
         self.folder = folder
         self.every = every
+        self.columns = ("epoch", "step", *learner.columns)
+        self._merit: Callable[[dict[str, float]], tuple[float, ...]] = learner.merit
         self.history: list[dict[str, float]] = []
         self._stopped = False
         self._seconds_before = 0.0
@@ -57,7 +62,7 @@ class Recorder(Checkpoint):
     @property
     def best(self) -> dict[str, float]:
         """The row of the best epoch so far."""
-        return max(self.history, key=_merit)
+        return max(self.history, key=self._merit)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns history, seconds, and whether training has stopped early."""
@@ -79,6 +84,18 @@ class Recorder(Checkpoint):
         # The trainer keeps this flag nowhere.
         trainer.should_stop = self._stopped
 
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
+    ) -> None:
+        """Stops before weights are changed by a loss that is no finite number.
+
+        Raises:
+            RunError: It is NaN or infinite.
+        """
+        if not bool(loss.detach().isfinite().all()):
+            value = float(loss.detach().reshape(-1)[0])
+            raise self._diverged(trainer, f"the loss is {value}")
+
     def on_train_batch_end(
         self,
         trainer: Trainer,
@@ -90,41 +107,69 @@ class Recorder(Checkpoint):
         """Writes `last.ckpt` every so many steps."""
         # The checkpoint of the last step comes after the epoch's validation.
         at_end = batch_idx + 1 == trainer.num_training_batches
-        if self.every and not at_end and trainer.global_step % self.every == 0:
-            trainer.save_checkpoint(self.folder / LAST)
+        if self.every and not at_end and steps_done(trainer) % self.every == 0:
+            self._save(trainer, LAST)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds the epoch to the history and writes all three files.
 
         Raises:
-            RunError: The loss is no finite number any more.
+            RunError: A weight, or a number of the epoch, is no finite number any more.
         """
         row = {
             "epoch": trainer.current_epoch,
-            "step": trainer.global_step,
-            **{name: float(trainer.callback_metrics[name]) for name in COLUMNS[2:]},
+            "step": steps_done(trainer),
+            **{
+                name: float(trainer.callback_metrics[name]) for name in self.columns[2:]
+            },
         }
-        if not math.isfinite(row["train_loss"]):
-            raise RunError(
-                f"learning_rate: the loss is {row['train_loss']} after epoch "
-                f"{row['epoch'] + 1}, training has diverged; try a smaller one"
-            )
+        for name, value in row.items():
+            # A distance to the data may be infinite, as one that is yet to fall.
+            if math.isnan(value) or ("train" in name and math.isinf(value)):
+                raise self._diverged(trainer, f"{name} is {value}")
         self.history.append(row)
         self._stopped = trainer.should_stop
         if self.best is row:
-            trainer.save_checkpoint(self.folder / BEST, weights_only=True)
-        trainer.save_checkpoint(self.folder / LAST)
+            self._save(trainer, BEST, weights_only=True)
+        self._save(trainer, LAST)
         self.write_metrics()
+
+    def _save(self, trainer: Trainer, name: str, weights_only: bool = False) -> None:
+        for weight, value in trainer.lightning_module.named_parameters():
+            if not bool(value.detach().isfinite().all()):
+                raise self._diverged(trainer, f"the weight {weight} is not finite")
+        trainer.save_checkpoint(self.folder / name, weights_only=weights_only)
+
+    def _diverged(self, trainer: Trainer, what: str) -> RunError:
+        last = self.folder / LAST
+        kept = (
+            f"the last good checkpoint is {last}"
+            if last.exists()
+            else "there is no checkpoint yet"
+        )
+        return RunError(
+            f"learning_rate: {what} in step {steps_done(trainer) + 1} (epoch "
+            f"{trainer.current_epoch + 1}), training has diverged; try a smaller one "
+            f"in a new run; {kept}"
+        )
 
     def write_metrics(self) -> None:
         """Writes the history as `metrics.csv`."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.history)
         encoded = text.getvalue().encode()
         write_atomically(self.folder / METRICS, lambda file: file.write(encoded))
 
 
-def _merit(row: dict[str, float]) -> tuple[float, float]:
-    return row["val_accuracy"], -row["val_loss"]
+def steps_done(trainer: Trainer) -> int:
+    """How many batches a trainer has learnt from.
+
+    Args:
+        trainer: It counts each step of each optimiser; every one steps once a batch.
+
+    Returns:
+        The number.
+    """
+    return trainer.global_step // max(1, len(trainer.optimizers))

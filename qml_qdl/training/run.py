@@ -16,7 +16,9 @@ from qml_qdl.data.dataset import Dataset
 from qml_qdl.training.building import load_data
 from qml_qdl.training.checkpoints import write_atomically
 from qml_qdl.training.fitting import Fit
+from qml_qdl.training.generation.fitting import GenerativeFit
 from qml_qdl.training.jobs import JOURNAL
+from qml_qdl.training.kinds import KINDS, generates
 from qml_qdl.training.options import RunOptions
 from qml_qdl.training.recorder import BEST
 
@@ -24,7 +26,11 @@ FORMAT = 1
 CONFIG = "config.json"
 _RESULT = "result.json"
 
-Kind: TypeAlias = Literal["quantum", "twin"]
+Kind: TypeAlias = Literal["quantum", "twin", "classical"]
+"""Which of a run's models: the quantum one and its classical twin, or, where there is
+no circuit at all, the classical one."""
+
+AnyFit: TypeAlias = Fit | GenerativeFit
 
 
 @attrs.frozen
@@ -168,12 +174,38 @@ class Run:
         """The path of the journal of jobs; there once a job was sent."""
         return self.folder / JOURNAL
 
-    def write_fit(self, kind: Kind, seed: int, fit: Fit) -> None:
+    @property
+    def generates(self) -> bool:
+        """Whether its models learn to draw samples rather than to classify."""
+        return generates(self.options.model.kind)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Which models are trained, the one that was asked for first."""
+        kind = self.options.model.kind
+        if kind != "auto" and not KINDS[kind].quantum:
+            return ("classical",)
+        return ("quantum", "twin") if self.options.twin else ("quantum",)
+
+    def write_fit(self, kind: Kind, seed: int, fit: AnyFit) -> None:
         """Keeps what a training reached; it counts as finished from now on."""
-        content = attrs.asdict(fit) | {"predictions": fit.predictions.tolist()}
+        content = attrs.asdict(fit)
+        if isinstance(fit, Fit):
+            content["predictions"] = fit.predictions.tolist()
         write_json(self.fit_folder(kind, seed) / _RESULT, content)
 
     def read_fit(self, kind: Kind, seed: int) -> Fit | None:
+        """Returns what the training of a classifier reached, None if unfinished.
+
+        Raises:
+            RunError: The result is damaged, or the run has no classifier.
+        """
+        check_classifies(self)
+        fit = self.read_any_fit(kind, seed)
+        assert fit is None or isinstance(fit, Fit)
+        return fit
+
+    def read_any_fit(self, kind: Kind, seed: int) -> AnyFit | None:
         """Returns what a training reached, None if it has not finished.
 
         Raises:
@@ -183,29 +215,50 @@ class Run:
         if not path.exists():
             return None
         content = read_json(path)
-        known = {attribute.name for attribute in attrs.fields(Fit)}
+        known = {
+            attribute.name
+            for attribute in attrs.fields(GenerativeFit if self.generates else Fit)
+        }
         if set(content) != known:
             raise RunError(
                 f"{path}: expected the entries {sorted(known)}, got {sorted(content)}; "
                 "delete it to have the training evaluated again"
             )
+        if self.generates:
+            return GenerativeFit(**content)
         predictions = np.array(content.pop("predictions"), dtype=np.int64)
         return Fit(**content, predictions=predictions)
 
     def best_seed(self, kind: Kind = "quantum") -> int:
-        """Returns the seed with the highest validation accuracy, the first of equals.
+        """Returns the seed that is best on the validation part, the first of equals.
 
         Raises:
             RunError: No training of this kind has finished.
         """
-        fits = {seed: self.read_fit(kind, seed) for seed in self.options.all_seeds}
+        fits = {seed: self.read_any_fit(kind, seed) for seed in self.options.all_seeds}
         done = {seed: fit for seed, fit in fits.items() if fit is not None}
         if not done:
             raise RunError(
                 f"run: no {kind} training of {self.folder} has finished; resume it "
                 "first"
             )
-        return max(done, key=lambda seed: done[seed].validation_accuracy)
+        return max(done, key=lambda seed: done[seed].merit)
+
+
+def check_classifies(run: Run) -> None:
+    """Refuses runs of generative models, which have no accuracy.
+
+    Args:
+        run: The run.
+
+    Raises:
+        RunError: It has one.
+    """
+    if run.generates:
+        raise RunError(
+            f"run: expected the run of a classifier, got {run.folder} of "
+            f"{run.options.model.kind!r}, which draws samples; see qml-qdl sample"
+        )
 
 
 def write_json(path: Path, content: Any) -> None:

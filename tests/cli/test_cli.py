@@ -14,6 +14,7 @@ import pytest
 from qml_qdl import training
 from qml_qdl.cli import main
 from qml_qdl.cli.evaluate import evaluate
+from qml_qdl.cli.sample import sample
 from qml_qdl.cli.train import train
 from qml_qdl.training import (
     DataOptions,
@@ -71,14 +72,15 @@ def test_quiet_prints_the_report_only(
 
 def test_every_option_reaches_the_run(tmp_path: Path) -> None:
     given = {
-        "data": "two-moons",
+        "data": "bars-and-stripes",
+        "label": "blank",
         "limit": "40",
         "test-fraction": "0.4",
         "validation-fraction": "0.2",
         "split-seed": "3",
-        "model": "dressed",
+        "model": "quanvolution",
         "channels": "3",
-        "kernel-size": "3",
+        "kernel-size": "1",
         "stride": "2",
         "layers": "1",
         "target": "default.qubit",
@@ -96,12 +98,15 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
         "name": "all",
     }
     words = [word for name, value in given.items() for word in (f"--{name}", value)]
+    words += ["--label", "full"]
     assert main(["train", *words, "--no-twin", "--quiet"]) == 0
     left_out = {"label_column", "resume", "no_twin", "quiet"}
+    left_out |= {"hidden", "latent", "quantum_part"}
     assert {n.replace("-", "_") for n in given} == set(parameters(train)) - left_out
     expected = RunOptions(
         data=DataOptions(
-            source="two_moons",
+            source="bars_and_stripes",
+            labels=("blank", "full"),
             data_home=str(tmp_path),
             limit=40,
             test_fraction=0.4,
@@ -109,9 +114,9 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
             split_seed=3,
         ),
         model=ModelOptions(
-            kind="dressed",
+            kind="quanvolution",
             channels=3,
-            kernel_size=3,
+            kernel_size=1,
             stride=2,
             layers=1,
             target="default.qubit",
@@ -130,6 +135,25 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
         twin=False,
     )
     assert Run.open("all", runs_dir=tmp_path).options == expected
+
+
+def test_options_of_generative_models_reach_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[RunOptions] = []
+
+    def begin(options: RunOptions, **others: object) -> None:
+        seen.append(options)
+        raise OSError("enough")
+
+    monkeypatch.setattr(training, "begin", begin)
+    words = "--model vae --hidden 9 --latent 3 --quantum-part encoder --label 4"
+    assert main(["train", *words.split()]) == 1
+    assert seen[0].model == ModelOptions(
+        kind="vae", hidden=9, latent=3, quantum_part="encoder"
+    )
+    assert seen[0].training == training.default_training("vae")
+    assert seen[0].data.labels == ("4",)
 
 
 def test_defaults_are_those_of_the_library(
@@ -241,7 +265,7 @@ def test_bad_arguments_end_with_2_and_one_line(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", [train, evaluate])
+@pytest.mark.parametrize("command", [train, evaluate, sample])
 def test_help_names_every_option(
     command: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,3 +166,17 @@ def test_a_draw_depends_on_the_seed_alone() -> None:
 def test_a_draw_of_no_rows_is_refused() -> None:
     with pytest.raises(ArgumentError, match="rows: expected at least 1"):
         stratified_rows(table(), 0)
+
+
+def test_rows_of_some_classes() -> None:
+    data = Dataset([[0.0], [1.0], [2.0], [3.0]], [0, 1, 2, 0], ["a", "b", "c"])
+    alone = data.of_classes(["a"])
+    assert alone.inputs.ravel().tolist() == [0, 3]
+    assert alone.class_names == data.class_names
+    pair = data.of_classes(["c", "a", "c"])
+    assert pair.labels.tolist() == [0, 1, 0]
+    assert pair.class_names == ("a", "c")
+    with pytest.raises(DataError, match="label: expected one of the classes a, b, c"):
+        data.of_classes(["d"])
+    with pytest.raises(DataError, match="label: 'data' has no row of b; name a class"):
+        alone.of_classes(["b"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import math
 from pathlib import Path
 from urllib.error import URLError
 
@@ -20,6 +21,8 @@ SHAPES = {
     "wine": (178, (13,), 3),
     "breast_cancer": (569, (30,), 2),
     "two_moons": (500, (2,), 2),
+    "bars_and_stripes": (2800, (1, 3, 3), 14),
+    "log_normal": (50_000, (1,), 2),
 }
 
 
@@ -147,3 +150,12 @@ def test_a_damaged_download_is_not_trusted(tmp_path: Path) -> None:
     file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()) + b"0\n"))
     with pytest.raises(DataError, match="is downloaded from openml"):
         load("mnist", data_home=tmp_path)
+
+
+def test_log_normal_numbers_are_distributed_as_they_say() -> None:
+    data = load("log-normal")
+    seen = np.bincount(data.inputs[:, 0].astype(int)) / len(data)
+    borders = np.log(np.arange(8) + 0.5) - 1
+    below = np.array([(1 + math.erf(x / math.sqrt(2))) / 2 for x in borders])
+    wanted = np.diff(below, prepend=0) / below[-1]
+    assert seen == pytest.approx(wanted, abs=0.01)

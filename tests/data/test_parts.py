@@ -78,3 +78,23 @@ def test_too_few_rows_of_a_class_are_refused(labels: list[int]) -> None:
     data = Dataset(np.zeros((len(labels), 2)), labels, "ab")
     with pytest.raises(DataError, match="expected enough rows of each class"):
         split(data)
+
+
+def test_classes_without_rows_are_left_out_of_account() -> None:
+    parts = split(load("digits").of_classes(["0"]))
+    assert [len(p) for p in (parts.train, parts.validation, parts.test)] == [
+        105,
+        19,
+        54,
+    ]
+    lonely = Dataset(np.zeros((21, 2)), [0] * 20 + [2], "abc")
+    with pytest.raises(DataError, match="1 of class 'c'"):
+        split(lonely)
+
+
+def test_tables_may_stay_as_they_are() -> None:
+    data = load("log_normal")
+    parts = split(data, standardise=False)
+    assert parts.mean is None
+    assert set(np.unique(parts.train.inputs).tolist()) == set(range(8))
+    assert len(parts.train) + len(parts.validation) + len(parts.test) == len(data)

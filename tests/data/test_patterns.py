@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.data import bars_and_stripes
+from qml_qdl.data import bars_and_stripes, load, split
 
 
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (3, 3), (4, 4), (2, 4), (1, 3)])
@@ -25,3 +25,20 @@ def test_bad_sizes_are_refused() -> None:
         bars_and_stripes(0)
     with pytest.raises(ArgumentError, match="width: expected at most 10, got 11"):
         bars_and_stripes(3, 11)
+
+
+def test_named_patterns_are_equally_often_in_all_parts() -> None:
+    data = load("bars_and_stripes")
+    assert data.class_names[0] == "blank"
+    assert data.class_names[-1] == "full"
+    assert sorted({name.split()[0] for name in data.class_names}) == [
+        "bars",
+        "blank",
+        "full",
+        "stripes",
+    ]
+    pattern = data.of_classes(["stripes 010"]).inputs[0, 0]
+    assert pattern.tolist() == [[0, 1, 0]] * 3
+    parts = split(data)
+    for part in (parts.train, parts.validation, parts.test):
+        assert len(set(np.bincount(part.labels).tolist())) == 1

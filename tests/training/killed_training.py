@@ -18,7 +18,15 @@ import torch
 from lightning.pytorch import Trainer
 
 from qml_qdl.data import Dataset, Split, split
-from qml_qdl.training import Fit, TrainingOptions, fit
+from qml_qdl.training import (
+    Fit,
+    GenerativeFit,
+    ModelOptions,
+    TrainingOptions,
+    fit,
+)
+from qml_qdl.training.generation.families import family_of
+from qml_qdl.training.generation.fitting import fit_generator
 
 
 def parts() -> Split:
@@ -46,12 +54,25 @@ class Noise(torch.nn.Module):
         return inputs * (random.random() + float(np.random.rand()))  # noqa: NPY002
 
 
-def train(folder: Path, options: TrainingOptions, resume: bool) -> Fit:
-    network = torch.nn.Sequential(Noise(), model())
-    return fit(network, parts(), options, seed=3, folder=folder, resume=resume)
+def images() -> Split:
+    generator = np.random.default_rng(0)
+    pixels = generator.random((100, 1, 2, 4)) ** 2
+    return split(Dataset(pixels, np.arange(100) % 2, "ab"), validation_fraction=0.2)
 
 
-def outcome(folder: Path, result: Fit) -> dict[str, Any]:
+def train(
+    folder: Path, options: TrainingOptions, resume: bool, kind: str
+) -> Fit | GenerativeFit:
+    if kind == "classifier":
+        noisy = torch.nn.Sequential(Noise(), model())
+        return fit(noisy, parts(), options, seed=3, folder=folder, resume=resume)
+    layers = 1 if kind == "patch_gan" else None
+    family = family_of(ModelOptions(kind=kind, layers=layers), images())
+    network = family.build(False, 5)
+    return fit_generator(network, family, options, seed=3, folder=folder, resume=resume)
+
+
+def outcome(folder: Path, result: Fit | GenerativeFit) -> dict[str, Any]:
     last = torch.load(folder / "last.ckpt", weights_only=True)
     best = torch.load(folder / "best.ckpt", weights_only=True)
     return {
@@ -60,7 +81,17 @@ def outcome(folder: Path, result: Fit) -> dict[str, Any]:
         "moments": repr(last["optimizer_states"]),
         "step": last["global_step"],
         "epoch": last["epoch"],
+        "schedules": repr(last["lr_schedulers"]),
+        "grids": repr(last.get("grids")),
         "metrics": (folder / "metrics.csv").read_text(),
+        **reached(result),
+    }
+
+
+def reached(result: Fit | GenerativeFit) -> dict[str, Any]:
+    if isinstance(result, GenerativeFit):
+        return {"measures": result.measures}
+    return {
         "accuracy": result.test_accuracy,
         "predictions": result.predictions.tolist(),
     }
@@ -102,20 +133,20 @@ def forked(function: Callable[[], None]) -> int:
 
 
 def scenario(
-    folder: Path, options: TrainingOptions, kills: list[tuple[str, int]]
+    folder: Path, options: TrainingOptions, kills: list[tuple[str, int]], kind: str
 ) -> dict[str, Any]:
     for event, count in kills:
 
         def killed(event: str = event, count: int = count) -> None:
             die_at(event, count)
-            train(folder, options, resume=True)
+            train(folder, options, True, kind)
 
         status = forked(killed)
         if os.WTERMSIG(status) != signal.SIGKILL:
             raise RuntimeError(f"{event} {count}: ended with {status}, not killed")
 
     def finish() -> None:
-        result = train(folder, options, resume=True)
+        result = train(folder, options, True, kind)
         (folder / "outcome.json").write_text(json.dumps(outcome(folder, result)))
 
     if forked(finish) != 0:
@@ -136,7 +167,7 @@ def killings(steps: int, thorough: bool) -> list[list[tuple[str, int]]]:
     return [several, *([kill] for kill in single)]
 
 
-def main(root: Path, thorough: bool) -> None:
+def main(root: Path, thorough: bool, kind: str = "classifier") -> None:
     torch.set_num_threads(1)
     plans: dict[str, tuple[int | None, int | None]] = {
         "epoch-end": (None, None),
@@ -144,6 +175,8 @@ def main(root: Path, thorough: bool) -> None:
         "every-step": (1, None),
         "stops-early": (3, 1),
     }
+    if kind != "classifier":
+        plans = {name: plans[name] for name in ("epoch-end", "every-step")}
     differing: list[str] = []
     checked = 0
     for name, (every, patience) in plans.items():
@@ -155,10 +188,11 @@ def main(root: Path, thorough: bool) -> None:
             checkpoint_every=every,
             patience=patience,
         )
-        whole = scenario(root / f"{name}-whole", options, [])
+        whole = scenario(root / f"{name}-whole", options, [], kind)
+        # Of a game: of both players.
         steps = whole["step"]
         for index, kill in enumerate(killings(steps, thorough)):
-            result = scenario(root / f"{name}-{index}", options, kill)
+            result = scenario(root / f"{name}-{index}", options, kill, kind)
             checked += 1
             differing += [
                 f"{name} killed at {kill}: {key} differs"
@@ -171,4 +205,4 @@ def main(root: Path, thorough: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), thorough=sys.argv[2:] == ["thorough"])
+    main(Path(sys.argv[1]), "thorough" in sys.argv, *sys.argv[3:])

@@ -43,6 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Report, list
     told: list[str] = []
     folder = tmp_path_factory.mktemp("runs")
     run, report = train(TABLE, runs_dir=folder, name="iris", tell=told.append)
+    assert isinstance(report, Report)
     return run, report, told
 
 
@@ -82,6 +83,7 @@ def test_carrying_on_a_finished_run_trains_nothing(
     run, report, _ = trained
     told: list[str] = []
     again = carry_on(Run.open(run.folder), tell=told.append)
+    assert isinstance(again, Report)
     assert not [line for line in told if "training" in line]
     for one, two in zip(report.lines, again.lines, strict=True):
         assert (one.accuracies, one.parameters) == (two.accuracies, two.parameters)
@@ -109,6 +111,7 @@ def test_an_interrupted_run_ends_with_the_same_report(
     with pytest.raises(KeyboardInterrupt):
         carry_on(run)
     again = carry_on(Run.open("cut", runs_dir=tmp_path))
+    assert isinstance(again, Report)
     assert [x.accuracies for x in again.lines] == [x.accuracies for x in report.lines]
 
 

@@ -159,9 +159,32 @@ def test_a_training_that_diverges_is_told(iris: Split, tmp_path: Path) -> None:
         def forward(self, input: torch.Tensor) -> torch.Tensor:
             return super().forward(input) * torch.inf
 
-    with pytest.raises(RunError, match="after epoch 1, training has diverged; try a"):
+    message = (
+        r"the loss is \w+ in step 1 \(epoch 1\), training has diverged; try a smaller "
+        "one in a new run; there is no checkpoint yet"
+    )
+    with pytest.raises(RunError, match=message):
         fit(Overflowing(4, 3), iris, options(2), folder=tmp_path)
     assert not list(tmp_path.glob("*.ckpt"))
+
+
+def test_a_training_that_diverges_later_names_its_last_good_checkpoint(
+    iris: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(linear(), iris, options(2), folder=tmp_path)
+    kept = {path: path.read_bytes() for path in tmp_path.glob("*.ckpt")}
+    entropy = torch.nn.functional.cross_entropy
+    monkeypatch.setattr(
+        torch.nn.functional,
+        "cross_entropy",
+        lambda *given: entropy(*given) * torch.nan,
+    )
+    place = tmp_path / "last.ckpt"
+    with pytest.raises(
+        RunError, match=rf"in step 13 \(epoch 3\).* last good checkpoint is {place}"
+    ):
+        fit(linear(), iris, options(3), folder=tmp_path, resume=True)
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.ckpt")} == kept
 
 
 def test_an_error_in_the_model_is_not_swallowed(iris: Split) -> None:

@@ -27,5 +27,12 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["patch_gan", "rbm", "vae"])
+def test_killed_generative_models_end_alike(tmp_path: Path, kind: str) -> None:
+    text = run_script(tmp_path, "few", kind)
+    assert "10 interrupted trainings compared" in text
+
+
+@pytest.mark.slow
 def test_killed_at_every_step_and_every_write(tmp_path: Path) -> None:
     assert "interrupted trainings compared" in run_script(tmp_path, "thorough")

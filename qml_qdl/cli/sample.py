@@ -1,0 +1,81 @@
+"""`qml-qdl sample`: new samples of a trained generative model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from qml_qdl.cli.evaluate import RunName, RunsDir, Shots, Target
+
+Count = Annotated[int, typer.Option("--count", "-n", help="How many samples.", min=1)]
+Seed = Annotated[
+    int,
+    typer.Option(help="Fixes what is drawn: noise, and simulated shots.", min=0),
+]
+TrainingSeed = Annotated[
+    int | None,
+    typer.Option(
+        help="Which of the run's trainings.",
+        min=0,
+        show_default="the one that is best on the validation part",
+    ),
+]
+Model = Annotated[
+    Literal["auto", "quantum", "twin"],
+    typer.Option(
+        help="The quantum model, or its classical twin; auto is the run's own model."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="The file for the samples, .npz; a picture with the ending .png goes "
+        "beside it.",
+        show_default="samples.npz in the run's folder",
+    ),
+]
+
+
+def sample(
+    run: RunName,
+    count: Count = 64,
+    seed: Seed = 0,
+    target: Target = None,
+    shots: Shots = None,
+    training_seed: TrainingSeed = None,
+    model: Model = "auto",
+    out: Out = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Draw samples from the best weights of RUN, a generative model.
+
+    They are written with a picture. How far they are from the test part is printed
+    beside the floor: as many rows of the training part, measured in the same way.
+    """
+    import qml_qdl.training as training
+    from qml_qdl.training.generation.measures import format_measure
+
+    drawn = training.sample(
+        training.Run.open(run, runs_dir=runs_dir),
+        count,
+        seed=seed,
+        target=target,
+        shots="keep" if shots is None else shots or None,
+        training_seed=training_seed,
+        kind=None if model == "auto" else model,
+        out=out,
+    )
+    place = "where it was trained" if target is None else f"on {target}"
+    counted = "" if shots is None else f", {shots} shots" if shots else ", exact"
+    print(
+        f"{count} sample{'s' if count > 1 else ''} of {drawn.kind}, training seed "
+        f"{drawn.training_seed}, {place}{counted}, seed {seed}: {drawn.path}, "
+        f"{drawn.seconds:.1f} s"
+    )
+    for name, value in drawn.measures.items():
+        print(
+            f"{name:16} {format_measure(name, value):>8}   floor "
+            f"{format_measure(name, drawn.floor[name]):>8}"
+        )

@@ -1,0 +1,1 @@
+"""Training of models that draw samples: learners, measures, report and pictures."""

@@ -1,0 +1,296 @@
+"""Measures of samples beside the trivial rivals, on the test part."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from qml_qdl.data.dataset import Dataset
+from qml_qdl.data.parts import Split
+from qml_qdl.generative import (
+    all_bits,
+    frechet_distance,
+    frequencies,
+    kl_divergence,
+    kolmogorov_smirnov,
+    mmd,
+    quality,
+    total_variation,
+)
+from qml_qdl.training.generation.trees import BitTree
+
+SAMPLES = 1000
+"""Samples of a model and of its rivals: Fréchet distances shrink with the number."""
+
+MOST_LISTED = 12
+"""Up to so many bits, distributions are compared string by string."""
+
+SHARES = ("precision", "recall", "coverage", "valid")
+FINE = ("KL", "total variation", "MMD", "relative entropy", "KS")
+
+COMPONENTS = 8
+"""Principal components of a rival."""
+
+
+@frozen
+class Rival:
+    """What needs no training, or none by gradients, measured like a model.
+
+    Args:
+        name: Which one.
+        measures: Its measures, by name.
+        parameters: How many numbers were fitted; None where rows are stored instead.
+    """
+
+    name: str
+    measures: dict[str, float]
+    parameters: int | None = None
+
+
+class Yardstick(ABC):
+    """Measures samples against the test part of a split.
+
+    Args:
+        split: The data, as the model sees them.
+    """
+
+    names: tuple[str, ...]
+    """The measures, in the order of a table's columns."""
+
+    def __init__(self, split: Split) -> None:
+        self.train, self.test = rows_of(split.train), rows_of(split.test)
+
+    @abstractmethod
+    def of_samples(self, samples: Tensor) -> dict[str, float]:
+        """Measures samples.
+
+        Args:
+            samples: (rows, …), shaped like the data.
+
+        Returns:
+            Measures by name.
+        """
+
+    @abstractmethod
+    def rivals(self) -> list[Rival]:
+        """What a model has to be better than, and the floor, which comes first."""
+
+
+def rows_of(part: Dataset) -> Tensor:
+    """The inputs of a part as a tensor, (rows, …)."""
+    return torch.tensor(part.inputs)
+
+
+class RealYardstick(Yardstick):
+    """Measures images, or rows of a table.
+
+    Rivals are fitted to the training part, as the model is; the floor is the training
+    part itself, as if it had been generated.
+    """
+
+    def __init__(self, split: Split) -> None:
+        super().__init__(split)
+        self.is_table = self.train.ndim == 2
+        self.names = (
+            "Fréchet",
+            "Fréchet, train",
+            "diversity",
+            "precision",
+            "recall",
+            "coverage",
+            *(("KS",) if self.is_table else ()),
+        )
+
+    def of_samples(self, samples: Tensor) -> dict[str, float]:
+        """Fréchet distances, diversity and manifold shares; KS of a table."""
+        samples = samples.reshape(len(samples), *self.test.shape[1:]).cpu()
+        found = quality(self.test, samples)
+        measures = {
+            "Fréchet": found.frechet,
+            "Fréchet, train": frechet_distance(self.train, samples),
+            "diversity": found.diversity,
+            "precision": found.precision,
+            "recall": found.recall,
+            "coverage": found.coverage,
+        }
+        if self.is_table:
+            pairs = zip(self.test.T, samples.T, strict=True)
+            measures["KS"] = float(
+                np.mean([kolmogorov_smirnov(a, b) for a, b in pairs])
+            )
+        return measures
+
+    def rivals(self) -> list[Rival]:
+        """The floor, two Gaussians and the mean."""
+        from sklearn.decomposition import PCA
+
+        flat = self.train.flatten(1).double()
+        generator = torch.Generator().manual_seed(0)
+        shape = (SAMPLES, flat.shape[1])
+        noise = torch.randn(shape, generator=generator, dtype=flat.dtype)
+        count = min(COMPONENTS, *flat.shape)
+        pca = PCA(count, svd_solver="full").fit(flat.numpy())
+        scores = noise[:, :count].numpy() * np.sqrt(pca.explained_variance_)
+        word = "feature" if self.is_table else "pixel"
+        size = flat.shape[1]
+        drawn = {
+            "training rows (floor)": (flat, None),
+            f"PCA-{count} Gaussian": (
+                torch.as_tensor(pca.inverse_transform(scores)),
+                size + count * size + count,
+            ),
+            f"Gaussian {word}s": (flat.mean(0) + noise * flat.std(0), 2 * size),
+            "mean of the rows": (flat.mean(0).expand(shape), size),
+        }
+        return [
+            Rival(name, self.of_samples(samples), parameters)
+            for name, (samples, parameters) in drawn.items()
+        ]
+
+
+class BitYardstick(Yardstick):
+    """Measures distributions of few bits, string by string.
+
+    Valid is what occurs anywhere in the data, such as bars and stripes.
+    """
+
+    names = ("KL", "total variation", "MMD", "valid")
+
+    def __init__(self, split: Split) -> None:
+        super().__init__(split)
+        self.bits = math.prod(self.test.shape[1:])
+        parts = (split.train, split.validation, split.test)
+        every = torch.cat([rows_of(part).flatten(1) for part in parts])
+        self.valid = frequencies(every) > 0
+        self.seen = frequencies(self.test.flatten(1))
+
+    def of_probabilities(self, probabilities: Tensor) -> dict[str, float]:
+        """Measures the probabilities of all strings, (2ⁿ,)."""
+        model = probabilities.detach().to(self.seen).clamp_min(0)
+        return {
+            # Rounding takes a vanishing distance below zero.
+            "KL": max(0.0, float(kl_divergence(self.seen, model))),
+            "total variation": float(total_variation(self.seen, model)),
+            "MMD": float(mmd(model, self.seen)),
+            "valid": float(model[self.valid].sum()),
+        }
+
+    def of_samples(self, samples: Tensor) -> dict[str, float]:
+        """All measures of the samples' histogram, but KL, which is mostly infinite."""
+        found = self.of_probabilities(frequencies(samples.cpu().flatten(1)))
+        del found["KL"]
+        return found
+
+    def rivals(self) -> list[Rival]:
+        """The training part's histogram (the floor), trees, and blind guessing."""
+        bits = self.train.flatten(1)
+        strings = all_bits(self.bits)
+        drawn = torch.full((2**self.bits,), 0.5**self.bits)
+        rivals = [
+            Rival(
+                "training histogram (floor)", self.of_probabilities(frequencies(bits))
+            )
+        ]
+        for name, edges in (("Chow-Liu tree", True), ("independent bits", False)):
+            tree = BitTree.fit(bits, edges=edges)
+            chances = tree.log_likelihood(strings).exp()
+            rivals.append(Rival(name, self.of_probabilities(chances), tree.parameters))
+        return [*rivals, Rival("uniform", self.of_probabilities(drawn), 0)]
+
+
+class ManyBitsYardstick(RealYardstick):
+    """Measures samples of many bits, and their likelihood."""
+
+    def __init__(self, split: Split) -> None:
+        super().__init__(split)
+        self.names = ("NLL", *self.names)
+
+    def rivals(self) -> list[Rival]:
+        """The floor, trees of bits, and blind guessing."""
+        bits, test = self.train.flatten(1), self.test.flatten(1)
+        generator = torch.Generator().manual_seed(0)
+        rivals = [Rival("training rows (floor)", self.of_samples(self.train))]
+        for name, edges in (("Chow-Liu tree", True), ("independent bits", False)):
+            tree = BitTree.fit(bits, edges=edges)
+            measures = self.of_samples(tree.sample(SAMPLES, generator))
+            measures["NLL"] = -float(tree.log_likelihood(test).mean())
+            rivals.append(Rival(name, measures, tree.parameters))
+        guessed = torch.bernoulli(
+            torch.full((SAMPLES, bits.shape[1]), 0.5), generator=generator
+        )
+        measures = self.of_samples(guessed) | {"NLL": bits.shape[1] * math.log(2)}
+        return [*rivals, Rival("uniform", measures, 0)]
+
+
+class ValueYardstick(Yardstick):
+    """Measures distributions of whole numbers 0 … 2ⁿ − 1."""
+
+    names = ("relative entropy", "total variation", "KS", "mean")
+
+    def __init__(self, split: Split, values: int) -> None:
+        super().__init__(split)
+        self.values = values
+        self.seen = self._histogram(self.test)
+
+    def _histogram(self, rows: Tensor) -> Tensor:
+        counts = torch.bincount(rows.reshape(-1).long(), minlength=self.values)
+        return counts.double() / len(rows)
+
+    def of_probabilities(self, probabilities: Tensor) -> dict[str, float]:
+        """Measures the probabilities of all values, (2ⁿ,)."""
+        model = probabilities.detach().to(self.seen).clamp_min(0)
+        gaps = (self.seen.cumsum(0) - model.cumsum(0)).abs()
+        numbers = torch.arange(self.values, dtype=model.dtype)
+        return {
+            "relative entropy": max(0.0, float(kl_divergence(self.seen, model))),
+            "total variation": float(total_variation(self.seen, model)),
+            "KS": float(gaps.max()),
+            "mean": float(model @ numbers),
+        }
+
+    def of_samples(self, samples: Tensor) -> dict[str, float]:
+        """All measures of the samples' histogram, but the entropy, often infinite."""
+        found = self.of_probabilities(self._histogram(samples.cpu()))
+        del found["relative entropy"]
+        return found
+
+    def rivals(self) -> list[Rival]:
+        """The training part's histogram (the floor), a part of it, blind guessing."""
+        few = self.train[
+            torch.randperm(len(self.train), generator=torch.Generator().manual_seed(0))[
+                :SAMPLES
+            ]
+        ]
+        blind = torch.full((self.values,), 1 / self.values)
+        histograms = {
+            "training histogram (floor)": (self._histogram(self.train), None),
+            f"{len(few):,} training rows": (self._histogram(few), None),
+            "uniform": (blind, 0),
+        }
+        return [
+            Rival(name, self.of_probabilities(chances), parameters)
+            for name, (chances, parameters) in histograms.items()
+        ]
+
+
+def format_measure(name: str, value: float) -> str:
+    """A measure as text: shares in percent, small distances with more places.
+
+    Args:
+        name: Which measure.
+        value: Its value.
+
+    Example:
+        >>> format_measure("recall", 0.25), format_measure("KL", 0.0136)
+        ('25.0%', '0.0136')
+    """
+    if name in SHARES:
+        return f"{value:.1%}"
+    if name in FINE:
+        return f"{value:.4f}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"

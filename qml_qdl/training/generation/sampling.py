@@ -1,0 +1,170 @@
+"""Drawing samples of a trained run, where it was trained or on another target."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from attrs import frozen
+from lightning.pytorch import seed_everything
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError, RunError
+from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.nn.jobs import begin_step, record_jobs
+from qml_qdl.training.checkpoints import load_weights, write_atomically
+from qml_qdl.training.generation.experiment import load_family
+from qml_qdl.training.generation.pictures import draw_samples
+from qml_qdl.training.moving import move
+from qml_qdl.training.run import Kind, Run
+
+MOST_DRAWN = 100
+"""So many images of all are shown in a picture."""
+
+LEAST_MEASURED = 4
+"""Fewer samples have no third neighbour."""
+
+
+@frozen(eq=False)
+class Drawn:
+    """Samples of a trained model.
+
+    Args:
+        samples: (count, …), shaped like the data; of a table standardised as in
+            training.
+        kind: "quantum", "twin" or "classical".
+        training_seed: Which of the run's trainings.
+        seed: What fixed the draw.
+        target: Where the circuits ran; None for where they were trained.
+        shots: Shots per circuit; None for exact results; "keep" for those of training.
+        measures: How far they are from the test part, by name; empty for fewer than
+            four samples.
+        floor: The same of as many training rows, or of all where there are fewer.
+        path: The file that holds them; None where none was written.
+        seconds: Wall-clock seconds of drawing.
+    """
+
+    samples: Tensor
+    kind: Kind
+    training_seed: int
+    seed: int
+    target: str | None
+    shots: int | Literal["keep"] | None
+    measures: dict[str, float]
+    floor: dict[str, float]
+    path: Path | None
+    seconds: float
+
+
+def sample(
+    run: Run,
+    count: int = 64,
+    *,
+    seed: int = 0,
+    target: str | None = None,
+    shots: int | Literal["keep"] | None = "keep",
+    training_seed: int | None = None,
+    kind: Kind | None = None,
+    out: str | Path | None = None,
+) -> Drawn:
+    """Draws samples of a run's best weights, and writes them to a file.
+
+    Args:
+        run: A finished run of a generative model; see `Run.open`.
+        count: How many, ≥ 1.
+        seed: Fixes the draw: noise, and the shots of a simulator.
+        target: Where circuits run; None for where they were trained.
+        shots: Shots per circuit, None for exact results, "keep" as in training.
+        training_seed: Which training; None takes the best on the validation part.
+        kind: "quantum", or "twin" for the classical twin; None for the model itself.
+        out: The file for them, `.npz`; its picture gets the ending `.png`. None for
+            `samples.npz` in the run's folder.
+
+    Returns:
+        The samples, and their measures beside the floor.
+
+    Raises:
+        ArgumentError: An argument does not fit the run.
+        RunError: The run classifies, has not finished, or a file is damaged.
+        TargetError: The target is unknown or cannot run the circuit.
+    """
+    check_count("count", count)
+    check_count("seed", seed, 0)
+    if isinstance(shots, int):
+        check_count("shots", shots)
+    path = run.folder / "samples.npz" if out is None else Path(out)
+    if path.suffix != ".npz":
+        raise ArgumentError(
+            f"out: expected a file that ends with .npz, got {str(path)!r}; its picture "
+            "goes beside it"
+        )
+    if not run.generates:
+        raise RunError(
+            f"run: expected the run of a generative model, got {run.folder} of a "
+            "classifier; see qml-qdl evaluate"
+        )
+    kind = run.kinds[0] if kind is None else kind
+    check_choice("kind", kind, run.kinds)
+    if training_seed is None:
+        training_seed = run.best_seed(kind)
+    check_choice("training_seed", training_seed, run.options.all_seeds)
+    if run.read_any_fit(kind, training_seed) is None:
+        raise RunError(
+            f"run: the {kind} training with seed {training_seed} of {run.folder} has "
+            "not finished; resume it first"
+        )
+    moves = target is not None or shots != "keep"
+    if kind != "quantum" and moves:
+        raise ArgumentError(
+            f"target: the {kind} model runs on torch only, got target={target!r} and "
+            f"shots={shots!r}; leave them out"
+        )
+    family = load_family(run)
+    model = family.build(kind == "twin", training_seed).eval()
+    load_weights(model, run.checkpoint(kind, training_seed))
+    # Simulators take their seed from the global generator when they are made.
+    seed_everything(seed, verbose=False)
+    if moves:
+        move(model, target, shots, None, None)
+    # Where circuits are jobs, the same words find the same jobs again.
+    name = f"sample-{kind}-{training_seed}-{seed}-{count}-{target}-{shots}"
+    if record_jobs(model, run.journal, name):
+        begin_step(model, "samples")
+    start = time.perf_counter()
+    samples = family.draw(model, count, torch.Generator().manual_seed(seed)).cpu()
+    seconds = time.perf_counter() - start
+    measures: dict[str, float] = {}
+    floor: dict[str, float] = {}
+    if count >= LEAST_MEASURED:
+        measures = family.yardstick.of_samples(samples)
+        floor = family.yardstick.of_samples(family.yardstick.train[:count])
+    write_samples(path, samples)
+    return Drawn(
+        samples=samples,
+        kind=kind,
+        training_seed=training_seed,
+        seed=seed,
+        target=target,
+        shots=shots,
+        measures=measures,
+        floor=floor,
+        path=path,
+        seconds=seconds,
+    )
+
+
+def write_samples(path: Path, samples: Tensor) -> None:
+    """Writes samples, and a picture of them beside, of images the first hundred.
+
+    Args:
+        path: A file that ends with `.npz`; it gets the array "samples".
+        samples: (count, …).
+    """
+    numbers = samples.numpy()
+    write_atomically(path, lambda file: np.savez_compressed(file, samples=numbers))
+    figure = draw_samples(samples[:MOST_DRAWN] if samples.ndim == 4 else samples)
+    picture = path.with_suffix(".png")
+    write_atomically(picture, lambda file: figure.savefig(file, format="png", dpi=150))

@@ -1,0 +1,162 @@
+"""Running the Lightning trainer on a learner: checkpoints, exact resumption."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from qml_qdl.circuits.errors import RunError
+from qml_qdl.data.loader import ResumableLoader
+from qml_qdl.data.parts import Split
+from qml_qdl.nn.jobs import record_jobs
+from qml_qdl.training.checkpoints import (
+    AtomicCheckpointIO,
+    ExactResume,
+    load_weights,
+    read_checkpoint,
+)
+from qml_qdl.training.jobs import JOURNAL, JobSteps
+from qml_qdl.training.learner import Learner
+from qml_qdl.training.options import TrainingOptions
+from qml_qdl.training.recorder import BEST, LAST, Recorder
+
+
+def claim_folder(
+    folder: Path, learner: Learner, *, resume: bool, journal: str | Path | None
+) -> None:
+    """Makes a folder the place of a training, and of the jobs it sends.
+
+    Args:
+        folder: The folder.
+        learner: What will be trained.
+        resume: Whether the folder may hold a training already.
+        journal: The journal of a target's jobs; None for one in the folder.
+
+    Raises:
+        RunError: The folder holds a training and `resume` is False.
+    """
+    if (folder / LAST).exists() and not resume:
+        raise RunError(
+            f"folder: {folder} holds a training already; pass resume=True to continue "
+            "it, or another folder"
+        )
+    if journal is None:
+        record_jobs(learner.trained, folder / JOURNAL, "training")
+    else:
+        record_jobs(learner.trained, journal, folder.name)
+
+
+def run_trainer(
+    learner: Learner,
+    split: Split,
+    options: TrainingOptions,
+    *,
+    seed: int,
+    folder: Path,
+    progress: bool,
+    log: bool,
+) -> Recorder:
+    """Trains, from the folder's last checkpoint on if there is one.
+
+    Args:
+        learner: What is trained; its model ends with the weights of the best epoch.
+        split: The data.
+        options: How to train.
+        seed: Seeds the global generators and the order of the rows.
+        folder: Where checkpoints and `metrics.csv` go.
+        progress: Whether a progress bar is shown.
+        log: Whether TensorBoard logs are kept.
+
+    Returns:
+        The history.
+
+    Raises:
+        RunError: The checkpoint does not fit, or training diverged.
+        KeyboardInterrupt: The user pressed Ctrl-C; checkpoints stay.
+    """
+    recorder = Recorder(folder, options.checkpoint_every, learner)
+    last = folder / LAST
+    step = _steps_in(last) if last.exists() else None
+    seed_everything(seed, verbose=False)
+    loader = ResumableLoader(split.train, batch_size=options.batch_size, seed=seed)
+    with quiet_lightning():
+        trainer = Trainer(
+            max_epochs=options.epochs,
+            accelerator=options.accelerator,
+            devices=1,
+            callbacks=[
+                ExactResume(loader),
+                JobSteps(learner.trained),
+                *_callbacks(options, learner.monitor, progress),
+                recorder,
+            ],
+            plugins=[AtomicCheckpointIO()],
+            logger=_tensorboard(folder, step) if log else False,
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+        )
+        try:
+            trainer.fit(
+                learner,
+                loader,
+                ResumableLoader(
+                    split.validation, batch_size=options.batch_size, shuffle=False
+                ),
+                ckpt_path=None if step is None else last,
+                weights_only=True,
+            )
+        except SystemExit as error:
+            # The trainer makes an exit of Ctrl-C; callers expect the interrupt.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            raise
+    recorder.write_metrics()
+    load_weights(learner.model, folder / BEST)
+    return recorder
+
+
+def _steps_in(checkpoint: Path) -> int:
+    content = read_checkpoint(checkpoint)
+    return int(content["global_step"]) // max(1, len(content["optimizer_states"]))
+
+
+def _callbacks(
+    options: TrainingOptions, monitor: str, progress: bool
+) -> list[Callback]:
+    callbacks: list[Callback] = []
+    if options.patience is not None:
+        callbacks.append(EarlyStopping(monitor, patience=options.patience))
+    if progress:
+        callbacks.append(TQDMProgressBar(leave=False))
+    return callbacks
+
+
+def _tensorboard(folder: Path, step: int | None) -> TensorBoardLogger:
+    # Purging hides what a killed process logged after its last checkpoint.
+    return TensorBoardLogger(folder, name="tensorboard", version="", purge_step=step)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silences the trainer's chatter, and one warning that it cannot help."""
+    loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # Lightning 2.6 uses a name that torch 2.13 calls deprecated.
+            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

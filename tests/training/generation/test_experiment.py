@@ -1,0 +1,291 @@
+"""A generative run from options to report, pictures and samples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    RunError,
+    TargetError,
+)
+from qml_qdl.training import (
+    DataOptions,
+    GenerativeFit,
+    GenerativeReport,
+    ModelOptions,
+    Run,
+    RunOptions,
+    TrainingOptions,
+    begin,
+    carry_on,
+    default_training,
+    estimate,
+    evaluate,
+    sample,
+    train,
+)
+from qml_qdl.training.generation.report import MeasureLine
+
+ZEROS = RunOptions(
+    data=DataOptions(source="digits", labels=("0",)),
+    model=ModelOptions(kind="patch_gan", layers=1),
+    training=TrainingOptions(epochs=1, batch_size=64, accelerator="cpu"),
+    seeds=2,
+)
+
+
+def options(kind: str, source: str, epochs: int = 1) -> RunOptions:
+    training = attrs.evolve(default_training(kind), epochs=epochs, accelerator="cpu")
+    return RunOptions(
+        data=DataOptions(source=source),
+        model=ModelOptions(kind=kind),
+        training=training,
+        seeds=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def zeros(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, GenerativeReport]:
+    run, report = train(ZEROS, runs_dir=tmp_path_factory.mktemp("runs"), name="zeros")
+    assert isinstance(report, GenerativeReport)
+    return run, report
+
+
+def pictures(run: Run) -> dict[str, int]:
+    return {path.stem: path.stat().st_size for path in run.folder.glob("*.png")}
+
+
+def test_a_run_leaves_report_and_pictures(zeros: tuple[Run, GenerativeReport]) -> None:
+    run, report = zeros
+    assert [line.name for line in report.lines] == [
+        "patch generator",
+        "classical twin",
+        "training rows (floor)",
+        "PCA-8 Gaussian",
+        "Gaussian pixels",
+        "mean of the rows",
+    ]
+    quantum, twin, floor = report.lines[:3]
+    assert len(quantum.measures["Fréchet"]) == len(twin.measures["Fréchet"]) == 2
+    assert len(floor.measures["Fréchet"]) == 1
+    assert quantum.parameters == 24
+    assert abs(twin.parameters or 0) >= 24
+    text = (run.folder / "report.md").read_text()
+    assert "# digits, class 0: 105 rows to train, 19 to validate, 54 to test" in text
+    assert "; 2 seeds" in text
+    assert "| patch generator |" in text
+    assert " ± " in text
+    content = json.loads((run.folder / "report.json").read_text())
+    kept = content["lines"][0]["measures"]["recall"]
+    assert kept["mean"] == pytest.approx(np.mean(kept["values"]))
+    sizes = pictures(run)
+    assert set(sizes) >= {
+        "circuit",
+        "curves",
+        "histograms",
+        "latent-walk",
+        "samples-over-time",
+    }
+    assert min(sizes.values()) > 5000
+
+
+def test_carrying_on_trains_nothing_again(zeros: tuple[Run, GenerativeReport]) -> None:
+    run, report = zeros
+    told: list[str] = []
+    again = carry_on(Run.open(run.folder), tell=told.append)
+    assert isinstance(again, GenerativeReport)
+    assert again.lines == report.lines
+    assert not [line for line in told if "training …" in line]
+    assert all("Fréchet" in line for line in told)
+
+
+def test_samples_can_be_drawn_again(zeros: tuple[Run, GenerativeReport]) -> None:
+    run, _ = zeros
+    first, again = sample(run, 6), sample(run, 6, seed=0)
+    assert first.samples.shape == (6, 1, 8, 8)
+    assert torch.equal(first.samples, again.samples)
+    assert not torch.equal(first.samples, sample(run, 6, seed=1).samples)
+    assert first.path == run.folder / "samples.npz"
+    sample(run, 6)
+    kept = np.load(run.folder / "samples.npz")["samples"]
+    np.testing.assert_array_equal(kept, first.samples.numpy())
+    assert (run.folder / "samples.png").stat().st_size > 1000
+    assert first.training_seed == run.best_seed()
+    assert set(first.measures) == set(first.floor)
+    twin = sample(run, 4, kind="twin", training_seed=1)
+    assert (twin.kind, twin.training_seed) == ("twin", 1)
+    assert sample(run, 1).measures == {}
+
+
+def test_the_numbers_of_the_report_are_those_of_the_samples(
+    zeros: tuple[Run, GenerativeReport],
+) -> None:
+    run, report = zeros
+    drawn = sample(run, 1000, training_seed=1)
+    for name, value in drawn.measures.items():
+        assert report.lines[0].measures[name][1] == pytest.approx(value)
+
+
+def test_samples_come_from_other_targets(
+    zeros: tuple[Run, GenerativeReport], tmp_path: Path
+) -> None:
+    run, _ = zeros
+    exact = sample(run, 4).samples
+    same = sample(run, 4, target="lightning.qubit", out=tmp_path / "a.npz")
+    torch.testing.assert_close(same.samples, exact, atol=1e-5, rtol=0)
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    shots = [
+        sample(run, 4, target="default.qubit", shots=500, seed=seed).samples
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(shots[0], shots[1])
+    assert 0 < float((shots[0] - exact).abs().mean()) < 0.1
+    assert not torch.equal(shots[0], shots[2])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"count": 0}, ArgumentError, "count: expected at least 1, got 0"),
+        ({"count": 2.5}, ArgumentTypeError, "count: expected a whole number"),
+        ({"seed": -1}, ArgumentError, "seed: expected at least 0"),
+        ({"shots": 0}, ArgumentError, "shots: expected at least 1"),
+        ({"training_seed": 7}, ArgumentError, "training_seed: expected one of 0, 1"),
+        ({"kind": "classical"}, ArgumentError, "kind: expected one of 'quantum'"),
+        ({"target": "no.such"}, TargetError, "no.such"),
+        ({"out": "here.png"}, ArgumentError, "out: expected a file that ends with"),
+        ({"kind": "twin", "shots": 9}, ArgumentError, "twin model runs on torch only"),
+    ],
+)
+def test_sampling_with_bad_arguments(
+    zeros: tuple[Run, GenerativeReport],
+    arguments: dict[str, object],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        sample(zeros[0], **arguments)  # type: ignore[arg-type]
+
+
+def test_runs_are_used_as_what_they_are(
+    zeros: tuple[Run, GenerativeReport], tmp_path: Path
+) -> None:
+    run, _ = zeros
+    with pytest.raises(RunError, match="'patch_gan', which draws samples; see qml-qdl"):
+        evaluate(run)
+    with pytest.raises(RunError, match="expected the run of a classifier"):
+        estimate(run, target="aer:fake_torino", shots=100)
+    table = begin(RunOptions(data=DataOptions(source="iris")), runs_dir=tmp_path)
+    with pytest.raises(RunError, match="of a classifier; see qml-qdl evaluate"):
+        sample(table)
+    unfinished = begin(ZEROS, runs_dir=tmp_path, name="new")
+    with pytest.raises(RunError, match=r"no quantum training of .* resume it first"):
+        sample(unfinished)
+    with pytest.raises(RunError, match=r"seed 1 of .* has not finished"):
+        sample(unfinished, training_seed=1)
+
+
+@pytest.mark.slow
+def test_a_machine_without_circuits_has_no_twin(tmp_path: Path) -> None:
+    run, report = train(options("rbm", "bars_and_stripes"), runs_dir=tmp_path, name="r")
+    assert isinstance(report, GenerativeReport)
+    assert run.kinds == ("classical",)
+    assert [line.name for line in report.lines][:2] == [
+        "RBM",
+        "training histogram (floor)",
+    ]
+    sizes = pictures(run)
+    assert set(sizes) == {
+        "curves",
+        "histograms",
+        "receptive-fields",
+        "samples-over-time",
+    }
+    assert min(sizes.values()) > 5000
+    drawn = sample(run, 32)
+    assert set(drawn.samples.unique().tolist()) <= {0, 1}
+    assert set(drawn.measures) == {"total variation", "MMD", "valid"}
+    sample(run, 200)
+    assert (run.folder / "samples.png").stat().st_size < 200_000
+    with pytest.raises(ArgumentError, match="the classical model runs on torch only"):
+        sample(run, target="aer")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "source", "shown"),
+    [
+        ("conv_gan", "digits", {"latent-walk", "samples-over-time"}),
+        ("style_gan", "two_moons", set()),
+        ("distribution_gan", "log_normal", set()),
+        ("born_machine", "bars_and_stripes", {"samples-over-time"}),
+        ("vae", "digits", {"latent-walk", "samples-over-time"}),
+        ("vae", "iris", set()),
+        ("rbm", "digits", {"receptive-fields", "samples-over-time"}),
+    ],
+)
+def test_every_kind_runs_from_end_to_end(
+    kind: str, source: str, shown: set[str], tmp_path: Path
+) -> None:
+    run, report = train(options(kind, source), runs_dir=tmp_path, name="run")
+    assert isinstance(report, GenerativeReport)
+    first = report.lines[0]
+    assert set(first.measures) == set(report.names)
+    if kind != "rbm":
+        twin = report.lines[1]
+        assert twin.name == "classical twin"
+        assert set(twin.measures) == set(report.names)
+        assert twin.parameters is not None
+        assert first.parameters is not None
+        assert 0.4 < twin.parameters / first.parameters < 2.5
+        shown = shown | {"circuit"}
+    sizes = pictures(run)
+    assert set(sizes) == shown | {"curves", "histograms"}
+    assert min(sizes.values()) > 5000
+    drawn = sample(run, 16)
+    assert drawn.samples.isfinite().all()
+    assert isinstance(run.read_any_fit(run.kinds[0], 0), GenerativeFit)
+
+
+@pytest.mark.slow
+def test_zeros_come_close_to_the_data(tmp_path: Path) -> None:
+    zeros = RunOptions(
+        data=DataOptions(labels=("0",)),
+        model=ModelOptions(kind="patch_gan"),
+        seeds=1,
+        twin=False,
+    )
+    _, report = train(zeros, runs_dir=tmp_path)
+    assert isinstance(report, GenerativeReport)
+    assert report.lines[0].mean("Fréchet") < 1.4
+    assert report.lines[-1].name == "mean of the rows"
+    assert report.lines[0].mean("Fréchet") < report.lines[-1].mean("Fréchet")
+
+
+def test_lines_of_measures() -> None:
+    line = MeasureLine("model", {"KL": (1.0, 2.0), "valid": (0.5,)}, 12, 3.21)
+    assert line.cells(["KL", "valid", "MMD"]) == (
+        "model",
+        "1.5000 ± 0.7071",
+        "50.0%",
+        "–",
+        "12",
+        "3.2",
+    )
+    report = GenerativeReport("data", ("KL", "valid"), (line,) * 7)
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(report.table())
+    assert "…" not in shown.get()
+    assert shown.get().count("50.0%") == 7
+    endless = MeasureLine("x", {"KL": (float("inf"), float("inf"))}, None, None)
+    assert endless.cells(["KL"]) == ("x", "inf", "–", "–")

@@ -1,0 +1,155 @@
+"""Measures and rivals, against what can be worked out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from qml_qdl.data import Dataset, Split, load, split
+from qml_qdl.generative import all_bits
+from qml_qdl.training.generation.measures import (
+    BitYardstick,
+    ManyBitsYardstick,
+    RealYardstick,
+    ValueYardstick,
+    format_measure,
+    rows_of,
+)
+from qml_qdl.training.generation.trees import BitTree
+from qml_qdl.training.generation.twins import DistributionTable, ListedRBM
+
+
+@pytest.fixture(scope="module")
+def patterns() -> Split:
+    return split(load("bars_and_stripes"))
+
+
+def chain(rows: int) -> torch.Tensor:
+    """Three bits: the second mostly the first, the third mostly the second."""
+    generator = torch.Generator().manual_seed(0)
+    bits = torch.zeros(rows, 3)
+    bits[:, 0] = torch.bernoulli(torch.full((rows,), 0.3), generator=generator)
+    for k in (1, 2):
+        flips = torch.bernoulli(torch.full((rows,), 0.1), generator=generator)
+        bits[:, k] = (bits[:, k - 1] - flips).abs()
+    return bits
+
+
+def test_a_tree_is_a_distribution_and_finds_the_chain() -> None:
+    tree = BitTree.fit(chain(20_000))
+    chances = tree.log_likelihood(all_bits(3)).exp()
+    assert float(chances.sum()) == pytest.approx(1)
+    wanted = [0.7 * 0.9 * 0.9, 0.7 * 0.9 * 0.1, 0.7 * 0.1 * 0.1, 0.7 * 0.1 * 0.9]
+    assert chances[:4].tolist() == pytest.approx(wanted, abs=0.01)
+    assert tree.parameters == 5
+    drawn = tree.sample(20_000, torch.Generator().manual_seed(1))
+    seen = [float((drawn == row).all(1).double().mean()) for row in all_bits(3)]
+    assert seen == pytest.approx(chances.tolist(), abs=0.015)
+
+
+def test_independent_bits_keep_the_means_alone() -> None:
+    bits = chain(2000)
+    tree = BitTree.fit(bits, edges=False)
+    drawn = tree.sample(20_000, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(drawn.mean(0), bits.mean(0), atol=0.02, rtol=0)
+    assert abs(float(torch.corrcoef(drawn.T)[0, 1])) < 0.03
+    assert tree.parameters == 3
+    # What was never seen is unlikely, not impossible.
+    never = BitTree.fit(torch.zeros(9, 2), edges=False)
+    assert never.log_likelihood(torch.ones(1, 2)).exp().item() == pytest.approx(0.0025)
+
+
+def test_bits_beside_their_rivals(patterns: Split) -> None:
+    yardstick = BitYardstick(patterns)
+    floor, tree, independent, uniform = yardstick.rivals()
+    assert floor.measures["valid"] == pytest.approx(1)
+    # Each pattern is equally often in all parts.
+    assert floor.measures["KL"] == pytest.approx(0, abs=1e-6)
+    assert tree.measures["KL"] < independent.measures["KL"] - 0.5
+    # Each pixel alone is as often on as off.
+    assert independent.measures["KL"] == pytest.approx(uniform.measures["KL"], abs=1e-3)
+    assert uniform.measures["valid"] == pytest.approx(14 / 512)
+    assert uniform.measures["KL"] == pytest.approx(math.log(512 / 14), abs=1e-4)
+    exact = yardstick.of_probabilities(yardstick.seen)
+    assert [exact[name] for name in yardstick.names[:3]] == pytest.approx(
+        [0, 0, 0], abs=1e-6
+    )
+    drawn = yardstick.of_samples(rows_of(patterns.test))
+    assert drawn["total variation"] == 0
+    assert "KL" not in drawn
+
+
+def test_images_beside_their_rivals() -> None:
+    yardstick = RealYardstick(split(load("digits").of_classes(["0"])))
+    floor, gaussian, pixels, mean = yardstick.rivals()
+    assert floor.measures["Fréchet, train"] == 0
+    assert 0.1 < floor.measures["Fréchet"] < gaussian.measures["Fréchet"]
+    assert gaussian.measures["Fréchet"] < pixels.measures["Fréchet"]
+    assert mean.measures["diversity"] == 0
+    assert mean.measures["recall"] == 0
+    assert set(floor.measures) == set(yardstick.names)
+    assert "KS" not in yardstick.names
+
+
+def test_tables_have_the_statistic_of_kolmogorov_and_smirnov() -> None:
+    parts = split(load("two_moons"))
+    yardstick = RealYardstick(parts)
+    rivals = yardstick.rivals()
+    assert [rival.name for rival in rivals][1:3] == [
+        "PCA-2 Gaussian",
+        "Gaussian features",
+    ]
+    assert rivals[0].measures["KS"] < rivals[1].measures["KS"] < 0.5
+    away = yardstick.of_samples(yardstick.test + 100)
+    assert away["KS"] == 1
+    assert away["Fréchet"] == pytest.approx(20_000, rel=1e-3)
+
+
+def test_many_bits_have_a_likelihood() -> None:
+    rows = torch.bernoulli(
+        torch.full((200, 1, 4, 4), 0.5), generator=torch.Generator().manual_seed(0)
+    )
+    data = Dataset(rows.numpy(), np.arange(200) % 2, "ab")
+    yardstick = ManyBitsYardstick(split(data))
+    _, tree, independent, uniform = yardstick.rivals()
+    assert uniform.measures["NLL"] == pytest.approx(16 * math.log(2))
+    assert uniform.measures["NLL"] < independent.measures["NLL"] < 12
+    assert tree.measures["NLL"] > independent.measures["NLL"]
+
+
+def test_values_beside_their_rivals() -> None:
+    parts = split(load("log_normal"), standardise=False)
+    yardstick = ValueYardstick(parts, 8)
+    floor, few, uniform = yardstick.rivals()
+    assert floor.measures["relative entropy"] < 0.002
+    assert few.name == "1,000 training rows"
+    assert floor.measures["KS"] < few.measures["KS"] < uniform.measures["KS"]
+    assert uniform.measures["mean"] == 3.5
+    again = yardstick.of_samples(yardstick.test)
+    assert again["KS"] == again["total variation"] == 0
+
+
+def test_twins_have_as_many_weights() -> None:
+    machine = ListedRBM(9, weights=297)
+    assert sum(w.numel() for w in machine.parameters()) == 299
+    chances = machine().detach()
+    assert float(chances.sum()) == pytest.approx(1)
+    with torch.no_grad():
+        machine.machine.visible_bias[0] = -20
+    assert bool((machine.sample(100)[:, 0] == 1).all())
+    table = DistributionTable(8)
+    assert float(table().detach().sum()) == pytest.approx(1)
+    drawn = table.sample(5000, torch.Generator().manual_seed(0))
+    seen = torch.bincount(drawn[:, 0].long(), minlength=8) / 5000
+    torch.testing.assert_close(seen, table().detach(), atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [("Fréchet", 1.237, "1.24"), ("valid", 0.5, "50.0%"), ("KL", 0.0136, "0.0136")],
+)
+def test_measures_as_text(name: str, value: float, text: str) -> None:
+    assert format_measure(name, value) == text
