@@ -107,9 +107,9 @@ def make_plan(tape: Any, wires: Sequence[Hashable]) -> Plan:
                 operation,
             )
         )
-    measurements = tuple(
-        qml.map_wires(measurement, positions) for measurement in tape.measurements
-    )
+    measurements = tuple(tape.measurements)
+    if labelled:
+        measurements = tuple(qml.map_wires(m, positions) for m in measurements)
     keys = tuple(measurement_key(measurement) for measurement in measurements)
     structure = Structure(len(positions), tuple(gates), keys)
     return Plan(structure, tuple(angles), tuple(batched), measurements)
@@ -117,13 +117,35 @@ def make_plan(tape: Any, wires: Sequence[Hashable]) -> Plan:
 
 def _batched(operation: Any) -> list[bool]:
     """For each of the operation's numbers, whether it has a rows dimension."""
-    if operation.batch_size is None:
+    dimensions = _dimensions(operation)
+    if dimensions is None:
         return [False] * len(operation.data)
-    dimensions = operation.ndim_params
     return [
-        qml.math.ndim(number) > dimension
+        _ndim(number) > dimension
         for number, dimension in zip(operation.data, dimensions, strict=True)
     ]
+
+
+def _dimensions(operation: Any) -> tuple[int, ...] | None:
+    """Of each number of an operation in one row; None if there is only one row."""
+    if not operation.data:
+        return None
+    dimensions = type(operation).ndim_params
+    if isinstance(dimensions, tuple):
+        more = [_ndim(n) - d for n, d in zip(operation.data, dimensions, strict=True)]
+        if not any(more):
+            return None
+        if more == [1]:
+            return dimensions
+    # PennyLane's own answer takes long, but checks that several numbers fit together.
+    if operation.batch_size is None:
+        return None
+    return tuple(operation.ndim_params)
+
+
+def _ndim(number: Any) -> int:
+    found = getattr(number, "ndim", None)
+    return int(qml.math.ndim(number) if found is None else found)
 
 
 def operation_key(operation: Any) -> Hashable:
@@ -144,9 +166,7 @@ def operation_key(operation: Any) -> Hashable:
         hyperparameters = dict(enumerate(map(_operand_key, operation.operands)))
     constants = _constant_key(hyperparameters)
     inner = _operand_key(operation.base) if wrapped else None
-    shapes = tuple(map(qml.math.ndim, operation.data)) if operation.data else ()
-    if operation.batch_size is not None:
-        shapes = tuple(operation.ndim_params)
+    shapes = _dimensions(operation) or tuple(map(_ndim, operation.data))
     return (type(operation).__name__, operation.name, shapes, constants, inner)
 
 
@@ -199,7 +219,12 @@ class _Itself:
     value: Any
 
 
+_PLAIN = {str, int, float, bool, type(None), qml.wires.Wires}
+
+
 def _constant_key(value: Any) -> Hashable:
+    if type(value) in _PLAIN:
+        return value  # type: ignore[no-any-return]
     if isinstance(value, qml.operation.Operator):
         numbers = tuple(_constant_key(number) for number in value.data)
         return (operation_key(value), tuple(value.wires), numbers)

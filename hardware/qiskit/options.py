@@ -168,9 +168,7 @@ class QiskitOptions:
     spsa_step: float = field(default=0.2, validator=_positive)
     fuse_gradient: bool = field(default=True, validator=_yes_or_no)
     merge_rows: bool = field(default=False, validator=_yes_or_no)
-    cache: str | PathLike[str] | None = field(
-        default="default", validator=optional(_folder)
-    )
+    cache: Any = field(default="default", validator=optional(_folder))
     account: str | None = None
     session: bool = field(default=False, validator=_yes_or_no)
     journal: Any = None

@@ -12,7 +12,7 @@ from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.hardware.simulator.gates import IDENTITY, Matrix
-from qml_qdl.hardware.simulator.kronecker import Level
+from qml_qdl.hardware.simulator.kronecker import kronecker_products, partial_traces
 from qml_qdl.hardware.simulator.schedule import Product, Turn
 from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.states import phases_of
@@ -56,6 +56,7 @@ class BlockMaker:
         slots: (links · turns,) which angle each turn takes.
         phases: (links, terms, turns) each term's phase at angle 1 of each turn.
         terms: (links, terms, 4) the fixed 2×2 matrices.
+        traces: (4ᵇ, 4b) traces all of a block's wires but one out, for each wire.
         length: Links of each wire of each block; (blocks · b · length) = links.
         fixed: Whether no turn has an angle.
     """
@@ -64,6 +65,7 @@ class BlockMaker:
     slots: Tensor
     phases: Tensor
     terms: Tensor
+    traces: Tensor
     length: int
     fixed: bool
 
@@ -79,7 +81,7 @@ class BlockMaker:
         blocks: Tensor = _Blocks.apply(angles, self)  # type: ignore[no-untyped-call]
         return blocks
 
-    def factors(self, angles: Tensor) -> tuple[Tensor, list[Tensor], list[Level]]:
+    def factors(self, angles: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
         """What the blocks are made of.
 
         Args:
@@ -87,8 +89,7 @@ class BlockMaker:
 
         Returns:
             The terms' phases (links, terms); for each place in a chain the matrices
-            there, (blocks · b, 2, 2); and the levels of the Kronecker product, from
-            factors on one wire to the whole blocks.
+            there, (blocks · b, 2, 2); and each wire's product of them, the same.
         """
         turned = angles.index_select(0, self.slots)
         links, terms, count = self.phases.shape
@@ -98,29 +99,11 @@ class BlockMaker:
         wires = chain[0]
         for link in chain[1:]:
             wires = torch.bmm(link, wires)
-        levels = [Level(wires.reshape(-1, self.size, 4), None)]
-        while not levels[-1].done:
-            levels.append(levels[-1].next())
-        return turns, chain, levels
+        return turns, chain, wires
 
-    def matrices(self, factors: Tensor) -> Tensor:
-        """Kronecker products from products of their factors' entries.
-
-        Args:
-            factors: (blocks, 4ᵇ): rows and columns of each wire in turn.
-
-        Returns:
-            (blocks, 2ᵇ, 2ᵇ).
-        """
-        order = (*range(1, 2 * self.size, 2), *range(2, 2 * self.size + 1, 2))
-        view = factors.reshape(-1, *(2,) * (2 * self.size)).permute(0, *order)
-        return view.reshape(-1, 2**self.size, 2**self.size)
-
-    def entries(self, matrices: Tensor) -> Tensor:
-        """The inverse of `matrices`."""
-        order = [axis for wire in range(self.size) for axis in (wire, self.size + wire)]
-        view = matrices.reshape(-1, *(2,) * (2 * self.size))
-        return view.permute(0, *(1 + axis for axis in order)).reshape(len(matrices), -1)
+    def matrices(self, wires: Tensor) -> Tensor:
+        """The blocks' matrices from those of their wires."""
+        return kronecker_products(wires.reshape(-1, self.size, 2, 2))
 
 
 class _Blocks(torch.autograd.Function):
@@ -128,24 +111,26 @@ class _Blocks(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, angles: Tensor, maker: BlockMaker) -> Tensor:
-        turns, chain, levels = maker.factors(angles)
-        ctx.maker, ctx.made = maker, (turns, chain, levels[:-1])
-        ctx.save_for_backward(angles)
-        return maker.matrices(levels[-1].equal)
+        turns, chain, wires = maker.factors(angles)
+        blocks = maker.matrices(wires)
+        ctx.maker, ctx.made = maker, (turns, chain, wires)
+        ctx.save_for_backward(angles, blocks)
+        return blocks
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         maker: BlockMaker = ctx.maker
-        (angles,) = ctx.saved_tensors
+        angles, blocks = ctx.saved_tensors
         if torch.is_grad_enabled():
-            blocks = maker.matrices(maker.factors(angles)[2][-1].equal)
+            blocks = maker.matrices(maker.factors(angles)[2])
             found = torch.autograd.grad(blocks, angles, gradient, create_graph=True)
             return found[0], None
-        turns, chain, levels = ctx.made
-        below = Level(maker.entries(gradient.conj())[:, None], None)
-        for level in reversed(levels):
-            below = level.gradient(below)
-        links = _unchained(chain, below.equal.reshape(-1, 2, 2))
+        turns, chain, wires = ctx.made
+        # Behind the block, where its other wires' matrices, being unitary, are gone
+        # from the trace over them.
+        behind = torch.bmm(gradient.conj(), blocks.mT)
+        traced = torch.mm(behind.reshape(len(behind), -1), maker.traces)
+        links = _unchained(chain, torch.bmm(traced.reshape(-1, 2, 2), wires.conj()))
         overlaps = torch.bmm(maker.terms, links.reshape(-1, 4, 1)) * turns
         changes = torch.bmm(maker.phases.mT, -overlaps.imag).reshape(-1)
         return torch.zeros_like(angles).index_add_(0, maker.slots, changes), None
@@ -235,6 +220,7 @@ class BlockList:
             setting.tensor(np.array(index)),
             setting.tensor(np.array([_phases(link) for link in links])),
             setting.tensor(np.array([_terms(link) for link in links])),
+            setting.tensor(partial_traces(size).astype(complex)),
             length,
             all(turn.slot is None for turn in turns),
         )

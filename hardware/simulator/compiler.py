@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 import pennylane as qml
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from qml_qdl.hardware.plan import Gate, Structure
 from qml_qdl.hardware.simulator.blocks import BlockList, BlockMaker
+from qml_qdl.hardware.simulator.evolution import Evolution
 from qml_qdl.hardware.simulator.gates import Dense, Rotation
 from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
+from qml_qdl.hardware.simulator.product_step import Block, ProductStep
 from qml_qdl.hardware.simulator.program import Angles, Feed, Program
 from qml_qdl.hardware.simulator.schedule import (
     Diagonal,
@@ -25,12 +28,7 @@ from qml_qdl.hardware.simulator.schedule import (
     permutation,
 )
 from qml_qdl.hardware.simulator.setting import MOST_WIRES_PATTERNS, Setting
-from qml_qdl.hardware.simulator.steps import (
-    BlockStep,
-    PermutationStep,
-    PhaseStep,
-    Step,
-)
+from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
 
 
 def compile_structure(
@@ -71,6 +69,15 @@ def compile_structure(
         expanded=preparation is not None and any(batched[s] for s in preparation.slots),
     )
     compiler.run(stages)
+    runs: list[Evolution] = []
+    steps = compiler.steps
+    last = None
+    if setting.whole:
+        size = 2**structure.num_wires
+        runs, steps = _with_runs(steps, len(compiler.feeds), size)
+        if runs and steps[-1].taken == (len(compiler.feeds) + len(runs) - 1,):
+            last = runs.pop()
+            steps.pop()
     return Program(
         structure.num_wires,
         common,
@@ -78,7 +85,9 @@ def compile_structure(
         preparation,
         setting.tensor(vector)[None, :, None],
         tuple(compiler.feeds),
-        _segments(compiler.steps, setting.whole),
+        tuple(runs),
+        Evolution(tuple(steps)),
+        last,
         setting,
         unitary=all(_is_unitary(gate) for gate in gates),
     )
@@ -112,22 +121,33 @@ def _run_fixed(
     return vector, []
 
 
-def _segments(
-    steps: Sequence[Step], whole: bool
-) -> tuple[tuple[bool, tuple[Step, ...]], ...]:
-    """Cuts the steps where rows begin or cease to differ."""
-    if not whole:
-        return ((False, tuple(steps)),)
-    segments: list[tuple[bool, list[Step]]] = [(False, [])]
+def _with_runs(
+    steps: Sequence[Step], count: int, size: int
+) -> tuple[list[Evolution], list[Step]]:
+    """Takes out the runs of steps common to all rows.
+
+    Args:
+        steps: The steps.
+        count: Parameters that they take.
+        size: 2ⁿ.
+
+    Returns:
+        The runs, and the steps with a product for each of them: of a matrix that is one
+        more parameter.
+    """
+    runs: list[Evolution] = []
+    rest: list[Step] = []
     many = False
-    for step in steps:
-        row_step = getattr(step, "batched", False)
-        many = many or row_step
-        mergeable = many and not row_step
-        if segments[-1][0] != mergeable:
-            segments.append((mergeable, []))
-        segments[-1][1].append(step)
-    return tuple((merge and len(run) > 1, tuple(run)) for merge, run in segments)
+    for batched, group in groupby(steps, lambda step: getattr(step, "batched", False)):
+        run = tuple(group)
+        many = many or batched
+        if batched or not many or len(run) == 1:
+            rest += run
+            continue
+        block = Block(count + len(runs), 0, 1, size)
+        runs.append(Evolution(run))
+        rest.append(ProductStep((block,)))
+    return runs, rest
 
 
 class _Compiler:
@@ -157,10 +177,11 @@ class _Compiler:
         self.feeds = [_block_feed(maker) for maker in makers]
         for stage, places in zip(stages, placed, strict=True):
             if isinstance(stage, Product):
-                self.steps += [
-                    BlockStep(parameters[size], index, 2**start, 2**size)
+                product = [
+                    Block(parameters[size], index, 2**start, 2**size)
                     for start, size, index in places
                 ]
+                self.steps.append(ProductStep(tuple(product)))
             elif isinstance(stage, Permutation):
                 self._permutation(stage)
             elif isinstance(stage, Diagonal):

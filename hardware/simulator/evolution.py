@@ -1,99 +1,170 @@
 """Running steps one after the other, and their gradient by the adjoint method.
 
-On the way back each step is undone, so memory does not grow with depth.
+On the way back each step is undone, so memory does not grow with depth. Some states are
+kept on the way there, and need not be found again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import Any
 
 import torch
+from attrs import field, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError
-from qml_qdl.hardware.simulator.states import Pool
+from qml_qdl.hardware.simulator.keeping import Keeping
+from qml_qdl.hardware.simulator.pool import Pool
 from qml_qdl.hardware.simulator.steps import Step
 
 MOST_WIRES_DOUBLE_BACKWARD = 8
 """Above, a gradient of a gradient would keep every intermediate state."""
 
 
-def run_steps(
-    steps: Sequence[Step],
-    initial: Tensor,
-    parameters: Sequence[Tensor],
-    pool: Pool | None = None,
-) -> Tensor:
-    """Applies steps one after the other.
+@frozen(eq=False)
+class Evolution:
+    """Steps, one after the other.
 
     Args:
         steps: The steps.
-        initial: (L, 2ⁿ, T), complex; left as it is.
-        parameters: The evolution's parameters.
-        pool: Memory for the states between; None to run by differentiable operations.
-
-    Returns:
-        The state after the last step.
     """
-    state = initial
-    for step in steps:
-        after = step.forward(state, parameters, pool)
-        if pool is not None and state is not initial:
-            pool.give(state)
-        state = after
-    return state
+
+    steps: tuple[Step, ...]
+    _taken: Set[int] = field(init=False)
+    _keepings: dict[tuple[bool, ...], Keeping] = field(init=False, factory=dict)
+
+    @_taken.default
+    def _all_taken(self) -> Set[int]:
+        return {parameter for step in self.steps for parameter in step.taken}
+
+    def __call__(
+        self, state: Tensor, parameters: Sequence[Tensor], unitary: bool = True
+    ) -> Tensor:
+        """Applies the steps.
+
+        Args:
+            state: (L, 2ⁿ, T), complex; left as it is.
+            parameters: The evolution's parameters.
+            unitary: Whether every step can be undone; if not, gradients are those of
+                plain autograd, which keeps every state.
+
+        Returns:
+            The state after the last step.
+
+        Raises:
+            DoubleBackwardError: On the way back, if a gradient of a gradient is asked
+                of more than 8 wires.
+        """
+        if not unitary:
+            return self.plainly(state, parameters)
+        # What no step takes is left out, or autograd would see a state that depends on
+        # it.
+        own = [p if i in self._taken else None for i, p in enumerate(parameters)]
+        wanted = tuple(p is not None and p.requires_grad for p in own)
+        if not torch.is_grad_enabled() or not (state.requires_grad or any(wanted)):
+            return self.keeping(state, parameters, ())[0]
+        if wanted not in self._keepings:
+            self._keepings[wanted] = Keeping.of(self.steps, wanted)
+        final: Tensor = _Adjoint.apply(  # type: ignore[no-untyped-call]
+            self, self._keepings[wanted], state, *own
+        )
+        return final
+
+    def plainly(self, state: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+        """Applies the steps by differentiable operations.
+
+        Args:
+            state: As above.
+            parameters: As above.
+
+        Returns:
+            The state after the last step.
+        """
+        for step in self.steps:
+            state = step.forward(state, parameters)
+        return state
+
+    def keeping(
+        self, initial: Tensor, parameters: Sequence[Tensor], kept: Collection[int]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Applies the steps, without gradients.
+
+        Args:
+            initial: The state before the first.
+            parameters: As above.
+            kept: Steps after which the state is kept.
+
+        Returns:
+            The state after the last step, and those that are kept.
+        """
+        pool = Pool()
+        state, found = initial, []
+        for index, step in enumerate(self.steps):
+            after = step.forward(state, parameters, pool)
+            if index - 1 not in kept:
+                pool.give(state)
+            if index in kept:
+                found.append(after)
+            state = after
+        return state, found
 
 
-class _Evolution(torch.autograd.Function):
+class _Adjoint(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, steps: Sequence[Step], state: Tensor, *parameters: Tensor
+        ctx: Any,
+        evolution: Evolution,
+        keeping: Keeping,
+        initial: Tensor,
+        *parameters: Tensor,
     ) -> Tensor:
-        pool = Pool()
-        final = run_steps(steps, state, parameters, pool)
-        pool.close()
-        ctx.steps = steps
-        ctx.save_for_backward(state, final, *parameters)
+        final, kept = evolution.keeping(initial, parameters, keeping.kept)
+        ctx.evolution, ctx.keeping = evolution, keeping
+        ctx.save_for_backward(initial, *kept, *parameters)
         return final
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        initial, state, *parameters = ctx.saved_tensors
+        keeping: Keeping = ctx.keeping
+        initial, *others = ctx.saved_tensors
+        count = len(keeping.kept)
+        parameters = others[count:]
         if torch.is_grad_enabled():
-            return (None, *_differentiable(ctx, initial, parameters, gradient))
-        wanted = ctx.needs_input_grad[2:]
-        gradients: list[Tensor | None] = [
+            return (None, None, *_differentiable(ctx, initial, parameters, gradient))
+        kept = dict(zip(keeping.kept, others[:count], strict=True))
+        onward, *wanted = ctx.needs_input_grad[2:]
+        gradients = [
             torch.zeros_like(parameter) if needed else None
             for parameter, needed in zip(parameters, wanted, strict=True)
         ]
-        needed = ctx.needs_input_grad[1]
-        first = 0 if needed else first_wanted(ctx.steps, wanted)
         pool = Pool()
-        state = torch.conj_physical(state, out=pool.take(state))
-        for index in range(len(ctx.steps) - 1, first - 1, -1):
-            onward = needed or index > first
-            before, after = ctx.steps[index].backward(
-                state, gradient, parameters, gradients, onward, pool
-            )
-            for used in (state, gradient):
-                if used is not before and used is not after:
-                    pool.give(used)
-            state, gradient = before, after
-        pool.give(state)
-        if not needed:
-            pool.give(gradient)
-        pool.close()
-        return (None, gradient if needed else None, *gradients)
-
-
-def first_wanted(steps: Sequence[Step], wanted: Sequence[bool]) -> int:
-    """The first step whose parameter's gradient is wanted: none before is undone."""
-    for index, step in enumerate(steps):
-        parameter = getattr(step, "parameter", None)
-        if parameter is not None and wanted[parameter]:
-            return index
-    return len(steps)
+        state: Tensor | None = None
+        gradient = torch.conj_physical(gradient, out=pool.take(gradient))
+        steps = ctx.evolution.steps
+        first = 0 if onward else keeping.first
+        for index in range(len(steps) - 1, first - 1, -1):
+            step: Step = steps[index]
+            state = kept.pop(index, state)
+            if index in keeping.asking:
+                assert state is not None
+                step.collect(state, gradient, parameters, gradients)
+            if onward or index > first:
+                before = step.undo(
+                    state if index in keeping.undone else None,
+                    gradient,
+                    parameters,
+                    pool,
+                )
+                for used in (state, gradient):
+                    if used is not None and all(used is not one for one in before):
+                        pool.give(used)
+                state, gradient = before
+        for used in (state, None if onward else gradient):
+            if used is not None:
+                pool.give(used)
+        changes = [None if change is None else change.conj() for change in gradients]
+        return (None, None, gradient.conj() if onward else None, *changes)
 
 
 def _differentiable(
@@ -108,34 +179,8 @@ def _differentiable(
             "smaller circuit"
         )
     tensors = [initial, *parameters]
-    final = run_steps(ctx.steps, initial, parameters)
-    needed = ctx.needs_input_grad[1:]
+    final = ctx.evolution.plainly(initial, parameters)
+    needed = ctx.needs_input_grad[2:]
     chosen = [t for t, need in zip(tensors, needed, strict=True) if need]
     found = iter(torch.autograd.grad(final, chosen, gradient, create_graph=True))
     return [next(found) if need else None for need in needed]
-
-
-def evolve(
-    steps: Sequence[Step], state: Tensor, parameters: Sequence[Tensor]
-) -> Tensor:
-    """Applies steps one after the other; gradients by the adjoint method.
-
-    Args:
-        steps: Unitary steps.
-        state: (L, 2ⁿ, T), complex.
-        parameters: The evolution's parameters.
-
-    Returns:
-        The state after the last step.
-
-    Raises:
-        DoubleBackwardError: On the way back, if a gradient of a gradient is asked of
-            more than 8 wires.
-    """
-    # What no step takes is left out, or autograd would see a state that depends on it.
-    taken = {getattr(step, "parameter", None) for step in steps}
-    own = [p if index in taken else None for index, p in enumerate(parameters)]
-    final: Tensor = _Evolution.apply(  # type: ignore[no-untyped-call]
-        tuple(steps), state, *own
-    )
-    return final

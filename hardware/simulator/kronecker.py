@@ -1,74 +1,52 @@
-"""Kronecker products of many small factors, and their gradients."""
+"""Kronecker products of many small matrices at once, and what is left of one factor."""
 
 from __future__ import annotations
 
-import torch
-from attrs import frozen
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 
-@frozen(eq=False)
-class Level:
-    """Factors of Kronecker products, as vectors: equal ones, and perhaps a last one.
+def kronecker_products(factors: Tensor) -> Tensor:
+    """Kronecker products of 2×2 matrices.
 
     Args:
-        equal: (blocks, count, s), in order.
-        last: (blocks, t) behind them; None for none.
+        factors: (blocks, b, 2, 2).
+
+    Returns:
+        (blocks, 2ᵇ, 2ᵇ).
     """
-
-    equal: Tensor
-    last: Tensor | None
-
-    @property
-    def done(self) -> bool:
-        """Whether there is one factor only: the block."""
-        return self.equal.shape[1] == 1 and self.last is None
-
-    def next(self) -> Level:
-        """Neighbours multiplied."""
-        count = self.equal.shape[1]
-        if count == 1:
-            assert self.last is not None
-            return Level(_products(self.equal, self.last[:, None]), None)
-        if count % 2:
-            # An odd one waits behind the pairs; blocks of up to 4 wires have only one.
-            return Level(_products(*self._pairs()), self.equal[:, -1])
-        return Level(_products(*self._pairs()), self.last)
-
-    def _pairs(self) -> tuple[Tensor, Tensor]:
-        end = self.equal.shape[1] // 2 * 2
-        return self.equal[:, 0:end:2], self.equal[:, 1:end:2]
-
-    def gradient(self, above: Level) -> Level:
-        """Gradients of these factors from those of the next level's.
-
-        Args:
-            above: The gradients of what `next` returned, complex conjugated.
-
-        Returns:
-            Gradients in the shape of this level, conjugated.
-        """
-        if self.equal.shape[1] == 1:
-            assert self.last is not None
-            first, last = _split(above.equal, self.equal, self.last[:, None])
-            return Level(first, last[:, 0])
-        pair = _split(above.equal, *self._pairs())
-        equal = torch.stack(pair, dim=2).flatten(1, 2)
-        if self.equal.shape[1] % 2:
-            assert above.last is not None
-            return Level(torch.cat((equal, above.last[:, None]), dim=1), None)
-        return Level(equal, above.last)
+    last: Tensor | None = None
+    while factors.shape[1] > 1:
+        if factors.shape[1] % 2:
+            last = _joined(factors[:, -1:], last)
+            factors = factors[:, :-1]
+        factors = _joined(factors[:, 0::2], factors[:, 1::2])
+    return _joined(factors, last)[:, 0]
 
 
-def _products(left: Tensor, right: Tensor) -> Tensor:
-    """Products of the entries of vectors (blocks, count, ·)."""
-    return (left[..., :, None] * right[..., None, :]).flatten(2)
+def _joined(left: Tensor, right: Tensor | None) -> Tensor:
+    """Kronecker products of matrices (blocks, count, ·, ·)."""
+    if right is None:
+        return left
+    product = left[:, :, :, None, :, None] * right[:, :, None, :, None, :]
+    size = left.shape[2] * right.shape[2]
+    return product.reshape(*left.shape[:2], size, size)
 
 
-def _split(gradient: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """Conjugated gradients of vectors from those of their products' entries."""
-    rows, columns = left.shape[-1], right.shape[-1]
-    view = gradient.reshape(-1, rows, columns)
-    first = torch.bmm(view, right.reshape(-1, columns, 1))
-    second = torch.bmm(left.reshape(-1, 1, rows), view)
-    return first.reshape(left.shape), second.reshape(right.shape)
+def partial_traces(size: int) -> NDArray[np.float64]:
+    """What traces all wires but one out of a matrix, for each wire.
+
+    Args:
+        size: Wires of the matrix, b.
+
+    Returns:
+        (4ᵇ, b · 4): a matrix's entries times this are those of 2×2 matrices.
+    """
+    wires = np.arange(size)
+    bits = np.arange(2**size)[:, None] >> (size - 1 - wires) & 1
+    rows, columns = bits[:, None], bits[None, :]
+    unequal = (rows != columns).sum(2, keepdims=True) - (rows != columns)
+    places = np.eye(4)[2 * rows + columns] * (unequal == 0)[..., None]
+    traces: NDArray[np.float64] = places.reshape(4**size, 4 * size)
+    return traces

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from attrs import frozen
 from torch import Tensor
 
+from qml_qdl.hardware.simulator.pool import Pool
 from qml_qdl.hardware.simulator.states import (
-    Pool,
     before_expansion,
     from_layout,
     imag_of_product,
@@ -39,6 +39,16 @@ class LocalPhaseStep(Step):
     shape: tuple[int, ...]
     phases: Tensor
 
+    @property
+    def taken(self) -> tuple[int, ...]:
+        """The angles."""
+        return (self.parameter,)
+
+    @property
+    def work(self) -> int:
+        """One multiplication."""
+        return 1
+
     def _factors(self, angles: Tensor) -> Tensor:
         angle = angles[self.slot]
         lead, trail = (-1, 1) if self.few_rows and self.batched else (1, -1)
@@ -56,27 +66,32 @@ class LocalPhaseStep(Step):
         """The state times the phases."""
         return self._times(state, self._factors(parameters[self.parameter]))
 
-    def backward(
+    def collect(
         self,
         state: Tensor,
         gradient: Tensor,
         parameters: Sequence[Tensor],
-        gradients: list[Tensor | None],
-        onward: bool,
-        pool: Pool,
-    ) -> tuple[Tensor, Tensor]:
-        """Both times the opposite phases; the gradient is Im(λψ̄), weighted."""
-        angles = parameters[self.parameter]
+        gradients: Sequence[Tensor | None],
+    ) -> None:
+        """Im(λψ̄), weighted."""
         total = gradients[self.parameter]
         if total is not None:
             flat = from_layout(imag_of_product(gradient, state), self.batched)
             weighted = flat.unflatten(0, self.shape) * self.phases[..., None]
-            total[self.slot] += weighted.flatten(0, -2).sum(0)
-        if not onward:
-            return state, gradient
-        factors = self._factors(angles)
-        state = self._times(state, factors)
-        gradient = self._times(gradient, factors.conj())
+            total[self.slot] -= weighted.flatten(0, -2).sum(0)
+
+    def undo(
+        self,
+        state: Tensor | None,
+        gradient: Tensor,
+        parameters: Sequence[Tensor],
+        pool: Pool,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Both times the opposite phases."""
+        factors = self._factors(parameters[self.parameter])
+        if state is not None:
+            state = self._times(state, factors.conj())
+        gradient = self._times(gradient, factors)
         if self.expands:
             return before_expansion(state, gradient, self.few_rows)
         return state, gradient
@@ -101,6 +116,16 @@ class MatrixStep(Step):
     batched: bool
     expands: bool
     few_rows: bool
+
+    @property
+    def taken(self) -> tuple[int, ...]:
+        """The matrix."""
+        return (self.parameter,)
+
+    @property
+    def work(self) -> int:
+        """As many as the matrix has columns, and two copies in another order."""
+        return int(2 ** len(self.wires)) + 32
 
     def _front(self, state: Tensor) -> Tensor:
         """(rows, 2ᵏ, rest) if batched, else (2ᵏ, rest): the wires' bits in front."""
@@ -142,22 +167,31 @@ class MatrixStep(Step):
         """The matrix times the state."""
         return self._apply(parameters[self.parameter], state)
 
-    def backward(
+    def collect(
         self,
         state: Tensor,
         gradient: Tensor,
         parameters: Sequence[Tensor],
-        gradients: list[Tensor | None],
-        onward: bool,
-        pool: Pool,
-    ) -> tuple[Tensor, Tensor]:
-        """The adjoint matrix times both; their outer product is the gradient."""
-        matrix = parameters[self.parameter]
-        before = self._apply(matrix.mT, state)
+        gradients: Sequence[Tensor | None],
+    ) -> None:
+        """The outer product of both, carried back through the matrix."""
         total = gradients[self.parameter]
         if total is not None:
-            total += self._front(gradient) @ self._front(before).mT
-        gradient = self._apply(matrix.mH, gradient)
+            overlaps = self._front(gradient) @ self._front(state).mT
+            total += overlaps @ parameters[self.parameter].conj()
+
+    def undo(
+        self,
+        state: Tensor | None,
+        gradient: Tensor,
+        parameters: Sequence[Tensor],
+        pool: Pool,
+    ) -> tuple[Tensor | None, Tensor]:
+        """The adjoint matrix times both."""
+        matrix = parameters[self.parameter]
+        if state is not None:
+            state = self._apply(matrix.mH, state)
+        gradient = self._apply(matrix.mT, gradient)
         if self.expands:
-            return before_expansion(before, gradient, self.few_rows)
-        return before, gradient
+            return before_expansion(state, gradient, self.few_rows)
+        return state, gradient

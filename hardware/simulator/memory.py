@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from qml_qdl.circuits.errors import MemoryBoundError
 
-STATES_AT_ONCE = 16
+STATES_AT_ONCE = 18
 """States of a row that exist at the same time on the way back, at most (measured)."""
 
 SHARE_OF_FREE = 4

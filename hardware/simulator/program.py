@@ -11,10 +11,9 @@ from attrs import field, frozen
 from torch import Tensor
 
 from qml_qdl.hardware.plan import Gate
-from qml_qdl.hardware.simulator.evolution import evolve, run_steps
+from qml_qdl.hardware.simulator.evolution import Evolution
 from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.states import as_layout
-from qml_qdl.hardware.simulator.steps import BlockStep, Step
 
 
 @frozen(eq=False)
@@ -70,7 +69,10 @@ class Program:
         preparation: Gate that prepares the first state; None for |0…0⟩.
         initial: (1, 2ⁿ, 1) the state that the fixed gates at the beginning make.
         feeds: Make the evolution's parameters.
-        segments: Steps, each run with whether it becomes one matrix.
+        runs: Steps common to all rows; each run becomes one matrix, which is a further
+            parameter of what comes after.
+        evolution: The steps that run on the states.
+        last: A run at the end, whose matrix the states are multiplied by; or None.
         setting: What it was compiled for.
         unitary: Whether every step can be undone.
     """
@@ -81,7 +83,9 @@ class Program:
     preparation: Gate | None
     initial: Tensor
     feeds: tuple[Feed, ...]
-    segments: tuple[tuple[bool, tuple[Step, ...]], ...]
+    runs: tuple[Evolution, ...]
+    evolution: Evolution
+    last: Evolution | None
     setting: Setting
     unitary: bool
 
@@ -96,30 +100,22 @@ class Program:
         """
         state = self._first_state(angles)
         parameters = [feed(angles) for feed in self.feeds]
-        steps: list[Step] = []
-        size = 2**self.num_wires
-        for whole, run in self.segments:
-            if not whole:
-                steps += run
-                continue
-            identity = torch.eye(
-                size, dtype=self.setting.dtype, device=self.setting.device
-            )
-            matrix = self._evolve(run, identity[None], parameters)
-            if run is self.segments[-1][1]:
-                # Keeping one state costs less than undoing the largest product; without
-                # the first dimension its gradient needs no conjugated copy.
-                state = self._evolve(steps, state, parameters)
-                return (matrix.squeeze(0) @ state.squeeze(0)).unsqueeze(0)
-            steps.append(BlockStep(len(parameters), 0, 1, size))
-            parameters.append(matrix)
-        return self._evolve(steps, state, parameters)
+        for run in self.runs:
+            parameters.append(self._matrix(run, parameters))
+        if self.last is None:
+            return self.evolution(state, parameters, self.unitary)
+        # Keeping one state costs less than undoing the largest product; without the
+        # first dimension its gradient needs no conjugated copy.
+        matrix = self._matrix(self.last, parameters).squeeze(0)
+        state = self.evolution(state, parameters, self.unitary).squeeze(0)
+        return (matrix @ state).unsqueeze(0)
 
-    def _evolve(
-        self, steps: Sequence[Step], state: Tensor, parameters: Sequence[Tensor]
-    ) -> Tensor:
-        run = evolve if self.unitary else run_steps
-        return run(steps, state, parameters)
+    def _matrix(self, run: Evolution, parameters: Sequence[Tensor]) -> Tensor:
+        """(1, 2ⁿ, 2ⁿ) what a run does."""
+        identity = torch.eye(
+            2**self.num_wires, dtype=self.setting.dtype, device=self.setting.device
+        )
+        return run(identity[None], parameters, self.unitary)
 
     def _first_state(self, angles: Angles) -> Tensor:
         if self.preparation is None:

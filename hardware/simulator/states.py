@@ -7,92 +7,8 @@ L = rows and T = 1, so that the last wires' products stay large too.
 
 from __future__ import annotations
 
-from threading import Lock
-
 import torch
 from torch import Tensor
-
-
-class Pool:
-    """Memory of states that are no longer needed, for those that come.
-
-    New memory of several megabytes costs as much as a product to touch for the first
-    time (measured), so the steps of a run take turns in a few pieces, and the next run
-    finds them again.
-    """
-
-    LEAST = 2**15
-    """States with fewer numbers are as fast in new memory."""
-
-    MOST_KEPT = 2**27
-    """Bytes that are kept from run to run, for all runs together."""
-
-    _kept: list[Tensor] = []  # noqa: RUF012  (shared by all, on purpose)
-    _lock = Lock()
-
-    def __init__(self) -> None:
-        self._used: list[Tensor] = []
-        self._free: list[Tensor] = []
-
-    def take(self, like: Tensor) -> Tensor | None:
-        """Memory for a tensor.
-
-        Args:
-            like: A tensor of the same shape, type and device.
-
-        Returns:
-            A tensor whose numbers mean nothing; None for a small one.
-        """
-        if like.numel() < self.LEAST:
-            return None
-        piece = _fitting(self._free, like)
-        if piece is None:
-            with self._lock:
-                piece = _fitting(self._kept, like)
-            if piece is None:
-                contiguous = torch.contiguous_format
-                piece = torch.empty_like(like, memory_format=contiguous)
-        self._used.append(piece)
-        return piece
-
-    def give(self, tensor: Tensor) -> None:
-        """Takes back memory that is no longer needed, if it is from here and in use.
-
-        Args:
-            tensor: Any tensor.
-        """
-        for index, used in enumerate(self._used):
-            if used is tensor:
-                self._free.append(self._used.pop(index))
-                return
-
-    def close(self) -> None:
-        """Ends the run: what was given back is kept for the next."""
-        # Elsewhere torch keeps memory itself; traced and inference tensors are not for
-        # everybody.
-        plain = [
-            piece
-            for piece in self._free
-            if type(piece) is Tensor
-            and piece.device.type == "cpu"
-            and not piece.is_inference()
-        ]
-        with self._lock:
-            self._kept.extend(plain)
-            while sum(piece.nbytes for piece in self._kept) > self.MOST_KEPT:
-                self._kept.pop(0)
-
-
-def _fitting(pieces: list[Tensor], like: Tensor) -> Tensor | None:
-    """Takes a piece of the same shape, type and device out of a list."""
-    for index, piece in enumerate(pieces):
-        if (piece.shape, piece.dtype, piece.device) == (
-            like.shape,
-            like.dtype,
-            like.device,
-        ):
-            return pieces.pop(index)
-    return None
 
 
 def phases_of(angles: Tensor) -> Tensor:
@@ -157,17 +73,19 @@ def marginals(values: Tensor) -> Tensor:
 
 
 def before_expansion(
-    state: Tensor, gradient: Tensor, few_rows: bool
-) -> tuple[Tensor, Tensor]:
+    state: Tensor | None, gradient: Tensor, few_rows: bool
+) -> tuple[Tensor | None, Tensor]:
     """What a step undid, as it was when there was one row for all.
 
     Args:
-        state: (L, 2ⁿ, T), the same in every row.
+        state: (L, 2ⁿ, T), the same in every row; None if not known.
         gradient: (L, 2ⁿ, T), each row's part of the one row's gradient.
         few_rows: Whether rows are the leading dimension.
 
     Returns:
-        State and gradient, (1, 2ⁿ, 1).
+        State, None if it was, and gradient, (1, 2ⁿ, 1).
     """
     dimension = 0 if few_rows else 2
-    return state.narrow(dimension, 0, 1), gradient.sum(dimension, keepdim=True)
+    if state is not None:
+        state = state.narrow(dimension, 0, 1)
+    return state, gradient.sum(dimension, keepdim=True)

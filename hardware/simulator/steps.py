@@ -9,8 +9,8 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from qml_qdl.hardware.simulator.pool import Pool
 from qml_qdl.hardware.simulator.states import (
-    Pool,
     as_layout,
     before_expansion,
     from_layout,
@@ -24,7 +24,17 @@ from qml_qdl.hardware.simulator.states import (
 class Step(ABC):
     """One step of an evolution: abstract base. Linear, unitary, with parameters."""
 
-    # ---- Must be defined: these two, and nothing else. ----
+    # ---- Must be defined: these five, and nothing else. ----
+
+    @property
+    @abstractmethod
+    def taken(self) -> tuple[int, ...]:
+        """Which of the evolution's parameters the step takes."""
+
+    @property
+    @abstractmethod
+    def work(self) -> int:
+        """About how many multiplications of each amplitude the step costs."""
 
     @abstractmethod
     def forward(
@@ -39,106 +49,43 @@ class Step(ABC):
         """
 
     @abstractmethod
-    def backward(
+    def collect(
         self,
         state: Tensor,
         gradient: Tensor,
         parameters: Sequence[Tensor],
-        gradients: list[Tensor | None],
-        onward: bool,
-        pool: Pool,
-    ) -> tuple[Tensor, Tensor]:
-        """Undoes the step, and adds to the parameters' gradients.
+        gradients: Sequence[Tensor | None],
+    ) -> None:
+        """Adds to the gradients of the parameters that the step takes.
 
         Args:
-            state: The state after the step, complex conjugated: so its outer product
-                with the gradient needs no further copy.
-            gradient: The loss's gradient with respect to the state.
+            state: The state after the step.
+            gradient: The loss's gradient with respect to it, complex conjugated: so
+                products with the state need no further copy.
             parameters: All parameters of the evolution.
-            gradients: One entry for each; None where none is wanted.
-            onward: Whether steps before this one will be undone too; if not, what is
-                returned does not matter.
+            gradients: One entry for each, conjugated; None where none is wanted.
+        """
+
+    @abstractmethod
+    def undo(
+        self,
+        state: Tensor | None,
+        gradient: Tensor,
+        parameters: Sequence[Tensor],
+        pool: Pool,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Goes back to before the step.
+
+        Args:
+            state: The state after the step; None where no step before asks for it.
+            gradient: The loss's gradient with respect to it, conjugated.
+            parameters: All parameters of the evolution.
             pool: Memory for what is returned; what came from it and is no longer needed
                 may be given back, and is by the caller if not.
 
         Returns:
-            State, conjugated, and gradient before the step.
+            State, None if it was, and gradient before the step.
         """
-
-
-@frozen(eq=False)
-class BlockStep(Step):
-    """A matrix on neighbouring wires.
-
-    Args:
-        parameter: Which parameter holds the matrix: (count, 2ᵇ, 2ᵇ).
-        index: Which of the count.
-        before: 2 to the number of wires before the block.
-        size: 2ᵇ.
-    """
-
-    parameter: int
-    index: int
-    before: int
-    size: int
-
-    def _views(self, *states: Tensor) -> list[Tensor]:
-        """As (left, 2ᵇ, right)."""
-        length, amplitudes, rows = states[0].shape
-        right = amplitudes // (self.before * self.size) * rows
-        return [s.reshape(length * self.before, self.size, right) for s in states]
-
-    def forward(
-        self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
-    ) -> Tensor:
-        """The matrix times the state."""
-        return self._apply(parameters[self.parameter][self.index], state, pool)
-
-    def _apply(self, matrix: Tensor, state: Tensor, pool: Pool | None) -> Tensor:
-        (view,) = self._views(state)
-        out = None if pool is None else pool.take(state)
-        into = None if out is None else out.view(view.shape)
-        if view.shape[0] == 1:
-            into = None if into is None else into[0]
-            result = torch.mm(matrix, view[0], out=into)
-        elif view.shape[2] == 1:
-            into = None if into is None else into[:, :, 0]
-            result = torch.mm(view[:, :, 0], matrix.T, out=into)
-        else:
-            # Not `matrix @ view`, which would copy the state to fold it.
-            result = torch.bmm(matrix.expand(view.shape[0], -1, -1), view, out=into)
-        return result.reshape(state.shape) if out is None else out
-
-    def backward(
-        self,
-        state: Tensor,
-        gradient: Tensor,
-        parameters: Sequence[Tensor],
-        gradients: list[Tensor | None],
-        onward: bool,
-        pool: Pool,
-    ) -> tuple[Tensor, Tensor]:
-        """The adjoint matrix times both; their outer product is the gradient."""
-        matrix = parameters[self.parameter][self.index]
-        before = self._apply(matrix.T, state, pool)
-        pool.give(state)  # now, so that less memory takes turns in the cache
-        total = gradients[self.parameter]
-        if total is not None:
-            total[self.index] += self._outer(*self._views(gradient, before))
-        if onward:
-            gradient = self._apply(matrix.mH.contiguous(), gradient, pool)
-        return before, gradient
-
-    def _outer(self, after: Tensor, before: Tensor) -> Tensor:
-        """The sum over all but the block's wires of products of two amplitudes."""
-        if after.shape[0] == 1:
-            return after[0] @ before[0].T
-        if after.shape[2] == 1:
-            return after[:, :, 0].T @ before[:, :, 0]
-        if after.shape[2] < self.size:
-            left = after.transpose(0, 1).reshape(self.size, -1)
-            return left @ before.transpose(0, 1).reshape(self.size, -1).T
-        return torch.bmm(after, before.transpose(1, 2)).sum(0)
 
 
 @frozen(eq=False)
@@ -155,6 +102,16 @@ class PermutationStep(Step):
     targets: Tensor
     factors: Tensor | None
 
+    @property
+    def taken(self) -> tuple[int, ...]:
+        """None."""
+        return ()
+
+    @property
+    def work(self) -> int:
+        """As much time as some multiplications take."""
+        return 16
+
     def forward(
         self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
     ) -> Tensor:
@@ -162,20 +119,31 @@ class PermutationStep(Step):
         moved = _moved(state, self.sources, pool)
         return moved if self.factors is None else moved * self.factors
 
-    def backward(
+    def collect(
         self,
         state: Tensor,
         gradient: Tensor,
         parameters: Sequence[Tensor],
-        gradients: list[Tensor | None],
-        onward: bool,
+        gradients: Sequence[Tensor | None],
+    ) -> None:
+        """Nothing: there are no parameters."""
+
+    def undo(
+        self,
+        state: Tensor | None,
+        gradient: Tensor,
+        parameters: Sequence[Tensor],
         pool: Pool,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor | None, Tensor]:
         """Moves both back."""
+        before = None
+        if state is not None:
+            if self.factors is not None:
+                state = state * self.factors.conj()
+            before = _moved(state, self.targets, pool)
+            pool.give(state)
         if self.factors is not None:
-            state, gradient = state * self.factors, gradient * self.factors.conj()
-        before = _moved(state, self.targets, pool)
-        pool.give(state)
+            gradient = gradient * self.factors
         return before, _moved(gradient, self.targets, pool)
 
 
@@ -223,6 +191,16 @@ class PhaseStep(Step):
     patterns: Tensor | None
     sums: Tensor | None
 
+    @property
+    def taken(self) -> tuple[int, ...]:
+        """The angles."""
+        return (self.parameter,)
+
+    @property
+    def work(self) -> int:
+        """The phases are made, then multiplied."""
+        return 4
+
     def _phases(self, angles: Tensor) -> Tensor:
         phases: Tensor | None = None
         if self.singles is not None:
@@ -249,27 +227,32 @@ class PhaseStep(Step):
             return state * phases
         return torch.mul(state, phases, out=pool.take(state))
 
-    def backward(
+    def collect(
         self,
         state: Tensor,
         gradient: Tensor,
         parameters: Sequence[Tensor],
-        gradients: list[Tensor | None],
-        onward: bool,
-        pool: Pool,
-    ) -> tuple[Tensor, Tensor]:
-        """Both times the opposite phases; the gradient is Im(λψ̄), summed by slot."""
-        angles = parameters[self.parameter]
+        gradients: Sequence[Tensor | None],
+    ) -> None:
+        """Im(λψ̄), summed by slot."""
         total = gradients[self.parameter]
         if total is not None:
-            total += self._summed(
+            total -= self._summed(
                 from_layout(imag_of_product(gradient, state), self.batched)
             )
-        if not onward:
-            return state, gradient
-        phases = self._phases(angles)
-        state = self._times(state, phases, pool)
-        gradient = self._times(gradient, phases.conj(), pool)
+
+    def undo(
+        self,
+        state: Tensor | None,
+        gradient: Tensor,
+        parameters: Sequence[Tensor],
+        pool: Pool,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Both times the opposite phases."""
+        phases = self._phases(parameters[self.parameter])
+        gradient = self._times(gradient, phases, pool)
+        if state is not None:  # in place: a state less in memory
+            state = self._times(state, phases.conj_physical_(), pool)
         if self.expands:
             return before_expansion(state, gradient, self.few_rows)
         return state, gradient

@@ -181,7 +181,7 @@ def _angles(
     setting: Setting,
 ) -> Angles:
     real, device = setting.dtype.to_real(), setting.device
-    common = [tensors[s].to(device, real).reshape(()) for s in program.common_slots]
+    common = [tensors[s].to(device, real) for s in program.common_slots]
     each = [tensors[s].to(device, real) for s in program.row_slots]
     empty = torch.zeros(0, dtype=real, device=device)
     scalar = {*program.common_slots, *program.row_slots}

@@ -160,3 +160,16 @@ def test_plan_imports_neither_torch_nor_qiskit() -> None:
     assert names == {"__future__", "attrs", "collections", "numpy", "pennylane"} | (
         names & {"typing"}
     )
+
+
+@pytest.mark.parametrize(
+    "numbers", [(np.zeros(2), np.zeros(3), 0.1), (np.zeros((2, 2)), 0.1, 0.2)]
+)
+def test_rows_that_do_not_fit_are_refused(numbers: tuple[Any, ...]) -> None:
+    with pytest.raises(ValueError, match=r"do not match|wrong number\(s\)"):
+        plan(qml.Rot(*numbers, 0))
+
+
+def test_rows_of_some_of_several_numbers() -> None:
+    made = plan(qml.Rot(np.zeros(2), 0.1, np.zeros(2), 0), qml.RX(0.1, 0))
+    assert made.batched == (True, False, True, False)
