@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from os import PathLike
 from typing import Any
 
-from attrs import Attribute, evolve, field, fields, frozen
+from attrs import evolve, field, fields, frozen
 from attrs.validators import optional
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
@@ -78,8 +78,8 @@ def _yes_or_no(_: Any, attribute: Any, value: Any) -> None:
         )
 
 
-def _folder(_: Any, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, str | PathLike):
+def _folder(_: Any, attribute: Any, value: Any) -> None:
+    if value is not None and not isinstance(value, str | PathLike):
         raise ArgumentTypeError(
             f"{attribute.name}: expected the path of a folder, 'default', or None for "
             f"memory only, got {value!r}"
@@ -168,7 +168,7 @@ class QiskitOptions:
     spsa_step: float = field(default=0.2, validator=_positive)
     fuse_gradient: bool = field(default=True, validator=_yes_or_no)
     merge_rows: bool = field(default=False, validator=_yes_or_no)
-    cache: Any = field(default="default", validator=optional(_folder))
+    cache: Any = field(default="default", validator=_folder)
     account: str | None = None
     session: bool = field(default=False, validator=_yes_or_no)
     journal: Any = None
