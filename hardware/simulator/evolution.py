@@ -14,7 +14,7 @@ from attrs import field, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError
-from qml_qdl.hardware.simulator.keeping import Keeping
+from qml_qdl.hardware.simulator.keeping import MOST_KEPT, Keeping
 from qml_qdl.hardware.simulator.pool import Pool
 from qml_qdl.hardware.simulator.steps import Step
 
@@ -32,14 +32,20 @@ class Evolution:
 
     steps: tuple[Step, ...]
     _taken: Set[int] = field(init=False)
-    _keepings: dict[tuple[bool, ...], Keeping] = field(init=False, factory=dict)
+    _keepings: dict[tuple[int, tuple[bool, ...]], Keeping] = field(
+        init=False, factory=dict
+    )
 
     @_taken.default
     def _all_taken(self) -> Set[int]:
         return {parameter for step in self.steps for parameter in step.taken}
 
     def __call__(
-        self, state: Tensor, parameters: Sequence[Tensor], unitary: bool = True
+        self,
+        state: Tensor,
+        parameters: Sequence[Tensor],
+        unitary: bool = True,
+        most: int = MOST_KEPT,
     ) -> Tensor:
         """Applies the steps.
 
@@ -48,6 +54,7 @@ class Evolution:
             parameters: The evolution's parameters.
             unitary: Whether every step can be undone; if not, gradients are those of
                 plain autograd, which keeps every state.
+            most: States to keep beside the last.
 
         Returns:
             The state after the last step.
@@ -64,10 +71,11 @@ class Evolution:
         wanted = tuple(p is not None and p.requires_grad for p in own)
         if not torch.is_grad_enabled() or not (state.requires_grad or any(wanted)):
             return self.keeping(state, parameters, ())[0]
-        if wanted not in self._keepings:
-            self._keepings[wanted] = Keeping.of(self.steps, wanted)
+        key = (most, wanted)
+        if key not in self._keepings:
+            self._keepings[key] = Keeping.of(self.steps, wanted, most)
         final: Tensor = _Adjoint.apply(  # type: ignore[no-untyped-call]
-            self, self._keepings[wanted], state, *own
+            self, self._keepings[key], state, *own
         )
         return final
 

@@ -12,8 +12,12 @@ from torch import Tensor
 
 from qml_qdl.hardware.plan import Gate
 from qml_qdl.hardware.simulator.evolution import Evolution
+from qml_qdl.hardware.simulator.keeping import MOST_KEPT
 from qml_qdl.hardware.simulator.setting import Setting
-from qml_qdl.hardware.simulator.states import as_layout
+from qml_qdl.hardware.simulator.states import as_layout, outer_product, phases_of
+
+MOST_NUMBERS = 2**19
+"""Up to so many, all states of an evolution are kept, and all phases made at once."""
 
 
 @frozen(eq=False)
@@ -54,8 +58,72 @@ class Angles:
         return Angles(self.common, rows, arrays, last - first, self.row_arrays)
 
 
-Feed: TypeAlias = Callable[[Angles], Tensor]
-"""Makes one parameter of the evolution from the angles."""
+Feed: TypeAlias = Callable[[Angles, Sequence[Tensor]], Tensor]
+"""Makes one parameter of the evolution from the angles, and from those that differ from
+row to row, cut into groups."""
+
+
+@frozen(eq=False)
+class RowGroups:
+    """Cuts the angles that differ from row to row into those of each step.
+
+    All at once: on the way back, a selection for each step would fill a whole tensor of
+    its own.
+
+    Args:
+        order: (taken,) which of the angles are taken; None where it is all of them in
+            their order.
+        sizes: How many are taken by each step.
+    """
+
+    order: Tensor | None
+    sizes: tuple[int, ...]
+
+    def __call__(self, rows: Tensor) -> Sequence[Tensor]:
+        """The groups.
+
+        Args:
+            rows: (slots, rows) real.
+
+        Returns:
+            A tensor (size, rows) for each step.
+        """
+        if not self.sizes:
+            return ()
+        taken = rows if self.order is None else rows.index_select(0, self.order)
+        groups: Sequence[Tensor] = taken.split(self.sizes)
+        return groups
+
+
+@frozen(eq=False)
+class SharedPhases:
+    """Makes the phases of several steps at once, for few and small states.
+
+    Args:
+        singles: (steps, n, slots) phases of the wires for 1 at angle 1; for 0 they are
+            the opposite.
+    """
+
+    singles: Tensor
+
+    @torch.no_grad()
+    def __call__(self, rows: Tensor) -> Tensor:
+        """The phases.
+
+        Args:
+            rows: (slots, rows) real.
+
+        Returns:
+            (2ⁿ, steps, rows); empty where they would be large.
+        """
+        steps, wires, slots = self.singles.shape
+        count = rows.shape[1]
+        if 2**wires * steps * count > MOST_NUMBERS:
+            return rows.new_empty(0)
+        turns = phases_of(self.singles.reshape(-1, slots) @ rows.detach())
+        turns = turns.reshape(steps, wires, count).transpose(0, 1).flatten(1)
+        phases = outer_product(torch.stack((turns.conj(), turns), dim=1))
+        return phases.reshape(-1, steps, count)
 
 
 @frozen(eq=False)
@@ -68,7 +136,10 @@ class Program:
         row_slots: Slots whose angles differ from row to row, in order.
         preparation: Gate that prepares the first state; None for |0…0⟩.
         initial: (1, 2ⁿ, 1) the state that the fixed gates at the beginning make.
+        groups: Cuts the angles that differ from row to row.
         feeds: Make the evolution's parameters.
+        shared: Makes the last parameter of the steps that run on the states; None
+            without.
         runs: Steps common to all rows; each run becomes one matrix, which is a further
             parameter of what comes after.
         evolution: The steps that run on the states.
@@ -82,7 +153,9 @@ class Program:
     row_slots: tuple[int, ...]
     preparation: Gate | None
     initial: Tensor
+    groups: RowGroups
     feeds: tuple[Feed, ...]
+    shared: SharedPhases | None
     runs: tuple[Evolution, ...]
     evolution: Evolution
     last: Evolution | None
@@ -99,15 +172,21 @@ class Program:
             The states, (L, 2ⁿ, T) with L·T rows, or one where nothing differs.
         """
         state = self._first_state(angles)
-        parameters = [feed(angles) for feed in self.feeds]
+        groups = self.groups(angles.rows)
+        parameters = [feed(angles, groups) for feed in self.feeds]
         for run in self.runs:
             parameters.append(self._matrix(run, parameters))
+        if self.shared is not None:
+            parameters.append(self.shared(angles.rows))
+        numbers = 2**self.num_wires * (angles.num_rows or 1)
+        steps = len(self.evolution.steps)
+        most = steps if numbers * steps <= MOST_NUMBERS else MOST_KEPT
         if self.last is None:
-            return self.evolution(state, parameters, self.unitary)
+            return self.evolution(state, parameters, self.unitary, most)
         # Keeping one state costs less than undoing the largest product; without the
         # first dimension its gradient needs no conjugated copy.
         matrix = self._matrix(self.last, parameters).squeeze(0)
-        state = self.evolution(state, parameters, self.unitary).squeeze(0)
+        state = self.evolution(state, parameters, self.unitary, most).squeeze(0)
         return (matrix @ state).unsqueeze(0)
 
     def _matrix(self, run: Evolution, parameters: Sequence[Tensor]) -> Tensor:

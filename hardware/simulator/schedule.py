@@ -104,19 +104,20 @@ class _Builder:
 
     def __init__(self, num_wires: int) -> None:
         self.stages: list[Stage] = []
-        self._latest = [-1] * num_wires
+        self._places: list[list[int]] = [[] for _ in range(num_wires)]
 
     def place(self, wires: Sequence[int], kind: Stage) -> Stage:
         """The stage for a gate on some wires: an old one, or `kind` as a new one."""
-        earliest = max(self._latest[wire] for wire in wires)
-        for index in range(max(earliest, 0), len(self.stages)):
+        earliest = max((self._places[wire] or [0])[-1] for wire in wires)
+        for index in range(earliest, len(self.stages)):
             if _same_kind(self.stages[index], kind):
                 break
         else:
             index = len(self.stages)
             self.stages.append(kind)
         for wire in wires:
-            self._latest[wire] = index
+            if self._places[wire][-1:] != [index]:
+                self._places[wire].append(index)
         return self.stages[index]
 
     def turn(self, wire: int, turn: Turn) -> None:
@@ -125,8 +126,28 @@ class _Builder:
         stage.turns.setdefault(wire, []).append(turn)
 
     def fixed(self, wire: int, matrix: Matrix) -> None:
-        if not np.allclose(matrix, IDENTITY, atol=1e-15, rtol=0):
-            self.turn(wire, Turn(None, (0.0, 0.0), matrix, np.zeros_like(matrix)))
+        if _is_identity(matrix) or self.cancels(wire, matrix):
+            return
+        self.turn(wire, Turn(None, (0.0, 0.0), matrix, np.zeros_like(matrix)))
+
+    def cancels(self, wire: int, matrix: Matrix) -> bool:
+        """Takes out the last turn on a wire if a matrix undoes it.
+
+        So rotations about one axis meet in one stage.
+        """
+        if not self._places[wire]:
+            return False
+        stage = self.stages[self._places[wire][-1]]
+        if not isinstance(stage, Product):
+            return False
+        turns = stage.turns[wire]
+        if turns[-1].slot is not None or not _is_identity(matrix @ turns[-1].first):
+            return False
+        turns.pop()
+        if not turns:
+            del stage.turns[wire]
+            self._places[wire].pop()
+        return True
 
     def add(self, gate: Action, batched: Sequence[bool]) -> None:
         if isinstance(gate, Constant):
@@ -158,6 +179,10 @@ class _Builder:
             self.fixed(wire, basis)
 
 
+def _is_identity(matrix: Matrix) -> bool:
+    return bool(np.allclose(matrix, IDENTITY, atol=1e-15, rtol=0))
+
+
 def _same_kind(stage: Stage, kind: Stage) -> bool:
     if isinstance(stage, Diagonal | Matrices):
         return type(stage) is type(kind) and stage.batched == kind.batched
@@ -181,7 +206,7 @@ def make_schedule(
     for gate in gates:
         for each in actions(gate):
             builder.add(each, batched)
-    return builder.stages
+    return [s for s in builder.stages if not isinstance(s, Product) or s.turns]
 
 
 def permutation(

@@ -180,6 +180,9 @@ class PhaseStep(Step):
         patterns: (2ⁿ, slots) phases of each amplitude by rotations on several wires;
             None without such.
         sums: (slots, 2ⁿ): phases of each amplitude by each slot; None where too large.
+        shared: Which parameter holds the phases of several such steps, (2ⁿ, steps,
+            rows), made at once, or nothing where they are large; None without.
+        place: Which of those steps this is.
     """
 
     parameter: int
@@ -190,16 +193,31 @@ class PhaseStep(Step):
     singles: Tensor | None
     patterns: Tensor | None
     sums: Tensor | None
+    shared: int | None = None
+    place: int = 0
 
     @property
     def taken(self) -> tuple[int, ...]:
-        """The angles."""
-        return (self.parameter,)
+        """The angles, and phases made of them."""
+        own = (self.parameter,)
+        return own if self.shared is None else (*own, self.shared)
 
     @property
     def work(self) -> int:
         """The phases are made, then multiplied."""
         return 4
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each of many rows is turned by angles of its own, as by RZ."""
+        alike = self.batched and self.symmetric and not self.few_rows
+        return alike and self.patterns is None
+
+    def _shared(self, parameters: Sequence[Tensor]) -> Tensor | None:
+        """The phases if they were made with others, which have no gradient."""
+        if self.shared is None or not len(parameters[self.shared]):
+            return None
+        return parameters[self.shared][:, self.place][None]
 
     def _phases(self, angles: Tensor) -> Tensor:
         phases: Tensor | None = None
@@ -220,7 +238,10 @@ class PhaseStep(Step):
         self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
     ) -> Tensor:
         """The state times the phases."""
-        return self._times(state, self._phases(parameters[self.parameter]), pool)
+        phases = None if pool is None else self._shared(parameters)
+        if phases is None:
+            phases = self._phases(parameters[self.parameter])
+        return self._times(state, phases, pool)
 
     def _times(self, state: Tensor, phases: Tensor, pool: Pool | None) -> Tensor:
         if pool is None or state.numel() < phases.numel():
@@ -249,10 +270,12 @@ class PhaseStep(Step):
         pool: Pool,
     ) -> tuple[Tensor | None, Tensor]:
         """Both times the opposite phases."""
-        phases = self._phases(parameters[self.parameter])
+        shared = self._shared(parameters)
+        phases = self._phases(parameters[self.parameter]) if shared is None else shared
         gradient = self._times(gradient, phases, pool)
         if state is not None:  # in place: a state less in memory
-            state = self._times(state, phases.conj_physical_(), pool)
+            undone = phases.conj_physical_() if shared is None else phases.conj()
+            state = self._times(state, undone, pool)
         if self.expands:
             return before_expansion(state, gradient, self.few_rows)
         return state, gradient

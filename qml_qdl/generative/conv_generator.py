@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import pennylane as qml
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from qml_qdl.circuits import AngleEncoding, Circuit, Expectation, HardwareEfficient
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.generative.classical_generator import (
     ClassicalGenerator,
     check_noise,
@@ -18,17 +20,28 @@ from qml_qdl.generative.classical_generator import (
 )
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.conv_transpose import QuantumConvTranspose2d
+from qml_qdl.nn.kernels import ENCODINGS as KERNEL_ENCODINGS
+from qml_qdl.nn.kernels import MOST_WIRES, kernel_circuits
 from qml_qdl.nn.shots import Shots
+
+ENCODINGS = ("sine", *KERNEL_ENCODINGS)
+"""How channels enter the circuits of a `ConvGenerator`, by name."""
 
 
 class ConvGenerator(nn.Module):
     """A generator of images by transposed quantum convolutions, built like a DCGAN.
 
-    A linear layer and tanh turn noise into a small map of features; each transposed
-    quantum convolution makes the map `stride` times as large, and the last one has the
-    image's channels (Radford, Metz and Chintala 2016, arXiv:1511.06434, with circuits
-    for the filters). The values after each are multiplied by a trained gain, since
-    expectation values are small; tanh follows, and a sigmoid at the end.
+    A linear layer turns noise into a small map of features; each transposed quantum
+    convolution makes the map `stride` times as large, and the last one has the image's
+    channels (Radford, Metz and Chintala 2016, arXiv:1511.06434, with circuits for the
+    filters). Each pixel is read by circuits of one wire for a channel, whose outputs
+    are a patch of the next map. Every output has a trained gain, since expectation
+    values are small, and every channel a bias; a sigmoid ends it.
+
+    The circuits of "sine" are angles z + π/2, layers of RY and a ring of CZ, and as
+    outputs orthogonal sums of ⟨Z⟩ of all wires (a Hartley transform). They begin near
+    the identity, where ⟨Z⟩ is −sin z: so a convolution begins as a smooth mixture of
+    all channels, and products of them come with training.
 
     Args:
         image_shape: (height, width) of the images, multiples of the product of all
@@ -40,8 +53,10 @@ class ConvGenerator(nn.Module):
         kernel_size: Side of the patch that a pixel becomes, for all convolutions or one
             for each; at least the stride. Where it is larger, patches overlap.
         stride: How many times each convolution enlarges the map, ≥ 1.
-        encoding: How channels enter the circuits, as in `QuantumConvTranspose2d`.
-        layers: Strongly entangling layers of each circuit, ≥ 1.
+        encoding: How channels enter the circuits: "sine", or one of those of
+            `QuantumConvTranspose2d`, which then have its circuits, read tanh of the
+            channels and begin at random.
+        layers: Trained layers of each circuit, ≥ 1.
         target: Where the circuits run; None means "auto".
         shots: Number of shots; None or "keep" for exact values.
         diff_method: How gradients are computed, as in `QuantumLayer`.
@@ -62,7 +77,7 @@ class ConvGenerator(nn.Module):
         >>> from qml_qdl.generative import ConvGenerator
         >>> generator = ConvGenerator((8, 8), noise_size=5)
         >>> sum(weight.numel() for weight in generator.parameters())
-        175
+        181
         >>> generator.sample(3).shape
         torch.Size([3, 1, 8, 8])
     """
@@ -76,8 +91,8 @@ class ConvGenerator(nn.Module):
         image_channels: int = 1,
         kernel_size: int | Sequence[int] = 2,
         stride: int | Sequence[int] = 2,
-        encoding: str = "auto",
-        layers: int = 2,
+        encoding: str = "sine",
+        layers: int = 3,
         target: Target | None = None,
         shots: Shots = "keep",
         diff_method: str = "best",
@@ -88,6 +103,8 @@ class ConvGenerator(nn.Module):
         super().__init__()
         check_count("noise_size", noise_size)
         check_count("image_channels", image_channels)
+        check_count("layers", layers)
+        check_choice("encoding", encoding, ENCODINGS)
         channels = _counts("channels", channels)
         kernels = _counts("kernel_size", kernel_size, len(channels))
         strides = _counts("stride", stride, len(channels))
@@ -97,27 +114,40 @@ class ConvGenerator(nn.Module):
         self.project = nn.Linear(
             noise_size, math.prod(self.feature_shape), device=device, dtype=dtype
         )
-        widths = zip(channels, (*channels[1:], image_channels), strict=True)
+        self.encoding = encoding
+        self.kernels, self.strides = kernels, strides
+        self.paddings = [
+            _paddings(kernel, stride)
+            for kernel, stride in zip(kernels, strides, strict=True)
+        ]
+        self.widths = (*channels, image_channels)
+        make = _sine_circuits if encoding == "sine" else _kernel_circuits(encoding)
+        # Circuit by circuit the outputs are all channels of one place of the patch,
+        # then of the next: a circuit of the patch's places would begin with the same
+        # values for every channel.
         self.convolutions = nn.ModuleList(
             QuantumConvTranspose2d(
                 before,
-                after,
-                kernel,
-                step,
-                *_paddings(kernel, step),
+                after * kernel**2,
+                kernel_size=1,
+                bias=False,
                 device=device,
                 dtype=dtype,
-                encoding=encoding,
-                layers=layers,
+                circuit=make(before, after * kernel**2, layers),
                 target=target,
                 shots=shots,
                 diff_method=diff_method,
             )
-            for (before, after), kernel, step in zip(
-                widths, kernels, strides, strict=True
+            for before, after, kernel in zip(
+                channels, self.widths[1:], kernels, strict=True
             )
         )
-        self.gain = nn.Parameter(torch.empty(len(channels), device=device, dtype=dtype))
+        like = torch.empty(0, device=device, dtype=dtype)
+        sizes = tuple(zip(self.widths[1:], kernels, strict=True))
+        self.gains = nn.ParameterList(
+            like.new_empty(kernel**2, after) for after, kernel in sizes
+        )
+        self.biases = nn.ParameterList(like.new_empty(after) for after, _ in sizes)
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -129,12 +159,16 @@ class ConvGenerator(nn.Module):
         for convolution in self._convolutions():
             convolution.reset_parameters(generator)
         with torch.no_grad():
+            if self.encoding == "sine":
+                for weight in self.convolutions.parameters():
+                    weight.normal_(0, 0.1, generator=generator)
             spread = 1 / math.sqrt(self.noise_size)
             self.project.weight.normal_(0, spread, generator=generator)
             self.project.bias.zero_()
-            self.gain.fill_(2)
-            # Pixels begin between 0.02 and 0.98.
-            self.gain[-1] = 4
+            for gain, bias in zip(self.gains, self.biases, strict=True):
+                # Pixels of one output begin between 0.02 and 0.98.
+                gain.fill_(4 if gain is self.gains[-1] else 2)
+                bias.zero_()
 
     def _convolutions(self) -> list[QuantumConvTranspose2d]:
         return [
@@ -163,10 +197,23 @@ class ConvGenerator(nn.Module):
         weight, bias = self.project.weight.to(noise), self.project.bias.to(noise)
         features = functional.linear(noise, weight, bias)
         maps: Tensor = features.unflatten(1, self.feature_shape)
-        gains = self.gain.to(noise)
-        for convolution, gain in zip(self._convolutions(), gains, strict=True):
-            values: Tensor = convolution(maps.tanh())
-            maps = gain * values
+        affine = zip(self.gains, self.biases, strict=True)
+        sizes = zip(self.kernels, self.strides, self.paddings, strict=True)
+        for convolution, (gain, bias), (kernel, stride, (padding, _)) in zip(
+            self._convolutions(), affine, sizes, strict=True
+        ):
+            read = maps + math.pi / 2 if self.encoding == "sine" else maps.tanh()
+            values = convolution(read).flatten(2).unflatten(1, gain.shape)
+            patches = (gain.to(noise)[..., None] * values).transpose(1, 2)
+            height, width = maps.shape[2:]
+            maps = functional.fold(
+                patches.flatten(1, 2),
+                (height * stride, width * stride),
+                kernel,
+                stride=stride,
+                padding=padding,
+            )
+            maps = maps + bias.to(noise)[:, None, None]
         return maps.sigmoid()
 
     def draw_noise(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
@@ -207,23 +254,53 @@ class ConvGenerator(nn.Module):
             nn.Linear(self.noise_size, math.prod(self.feature_shape)),
             nn.Unflatten(1, self.feature_shape),
         ]
-        for conv in self._convolutions():
-            kernel, stride, padding, extra = (
-                (size[0], size[1])
-                for size in (
-                    conv.kernel_size,
-                    conv.stride,
-                    conv.padding,
-                    conv.output_padding,
-                )
-            )
-            channels = conv.in_channels, conv.out_channels
+        widths = zip(self.widths[:-1], self.widths[1:], strict=True)
+        sizes = zip(self.kernels, self.strides, self.paddings, strict=True)
+        for (before, after), (kernel, stride, (padding, extra)) in zip(
+            widths, sizes, strict=True
+        ):
             parts += [
                 nn.Tanh(),
-                nn.ConvTranspose2d(*channels, kernel, stride, padding, extra),
+                nn.ConvTranspose2d(before, after, kernel, stride, padding, extra),
             ]
         network = nn.Sequential(*parts, nn.Sigmoid())
         return ClassicalGenerator(network.to(self.project.weight), self.noise_size)
+
+
+def _sine_circuits(wires: int, outputs: int, layers: int) -> list[Circuit]:
+    """Circuits that begin as mixtures of −sin z, as many outputs each as wires."""
+    if wires > MOST_WIRES:
+        raise ArgumentError(
+            f"channels: expected at most {MOST_WIRES}, one a wire, got {wires}; use "
+            "fewer, or encoding='amplitude'"
+        )
+    processing = HardwareEfficient(
+        wires, layers, rotations="RY", entangler="CZ", pattern="ring"
+    )
+    circuit = processing @ AngleEncoding(wires)
+    waves = [
+        [2 * math.pi * k * wire / wires for wire in range(wires)] for k in range(wires)
+    ]
+    mixtures = [
+        qml.dot(
+            [(math.cos(w) + math.sin(w)) / math.sqrt(wires) for w in wave],
+            [qml.Z(wire) for wire in range(wires)],
+        )
+        for wave in waves
+    ]
+    return [
+        circuit.with_readout(Expectation(mixtures[: outputs - done]))
+        for done in range(0, outputs, wires)
+    ]
+
+
+def _kernel_circuits(encoding: str) -> Callable[[int, int, int], list[Circuit]]:
+    """The circuits of `QuantumConvTranspose2d`."""
+
+    def make(wires: int, outputs: int, layers: int) -> list[Circuit]:
+        return kernel_circuits(wires, outputs, encoding, layers)
+
+    return make
 
 
 def _counts(

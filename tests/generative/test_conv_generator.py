@@ -45,20 +45,44 @@ def test_with_linear_circuits_it_is_torchs_network(dtype: torch.dtype) -> None:
     twin[0].load_state_dict(model.project.state_dict())
     ours = [m for m in model.modules() if isinstance(m, QuantumConvTranspose2d)]
     torchs = [m for m in twin if isinstance(m, nn.ConvTranspose2d)]
-    for conv, other in zip(ours, torchs, strict=True):
-        angles = torch.stack([p.reshape(-1) for p in conv.kernels.parameters()])
-        out, (height, width) = conv.out_channels, conv.kernel_size
-        weight = angles.detach().cos().reshape(out, height, width, conv.in_channels)
+    for conv, other, gain in zip(ours, torchs, model.gains, strict=True):
         with torch.no_grad():
-            other.weight.copy_(weight.permute(3, 0, 1, 2))
-            other.bias.zero_()  # type: ignore[union-attr]
+            gain.uniform_(1, 2, generator=seeded(2))
+            angles = torch.stack([p.reshape(-1) for p in conv.kernels.parameters()])
+            weight = gain.reshape(-1, 1) * angles.cos()
+            into = other.weight.permute(2, 3, 1, 0)
+            into.copy_(weight.reshape(into.shape))
+    for bias, other in zip(model.biases, torchs, strict=True):
+        with torch.no_grad():
+            bias.copy_(other.bias)  # type: ignore[arg-type]
     noise = model.draw_noise(5, seeded(1))
     assert noise.dtype == dtype
-    maps = twin[:2](noise)
-    for layer, gain in zip(torchs, model.gain, strict=True):
-        maps = gain * layer(maps.tanh())
-    assert maps.shape == (5, 1, 4, 8)
-    torch.testing.assert_close(model(noise), maps.sigmoid())
+    images = twin(noise)
+    assert images.shape == (5, 1, 4, 8)
+    torch.testing.assert_close(model(noise), images)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 5])
+def test_sine_circuits_begin_as_orthogonal_mixtures_of_sines(channels: int) -> None:
+    """At zero angles an output is a row of an orthogonal matrix times −sin z."""
+    model = ConvGenerator(
+        (4, 4), 3, channels=(channels,), image_channels=2, generator=seeded()
+    )
+    (layer,) = (m for m in model.modules() if isinstance(m, QuantumConvTranspose2d))
+    assert max(p.detach().abs().max().item() for p in layer.parameters()) < 1
+    inputs = torch.empty(6, channels, 2, 2, dtype=DOUBLE).normal_(generator=seeded())
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.zero_()
+        values = layer(inputs + math.pi / 2)
+    sines = -inputs.sin()
+    first, *others = (values[:, :channels], values[:, channels:])
+    norms = [each.square().sum(1) for each in (first, sines)]
+    if channels <= 8:
+        torch.testing.assert_close(norms[0], norms[1])
+    # The first output is the mean but for its scale; circuits begin alike.
+    torch.testing.assert_close(values[:, 0], sines.sum(1) / math.sqrt(channels))
+    torch.testing.assert_close(others[0][:, 0], values[:, 0])
 
 
 def test_gradients_against_finite_differences() -> None:
@@ -169,6 +193,16 @@ def test_it_trains_on_shots() -> None:
             id="strides",
         ),
         pytest.param(
+            lambda: ConvGenerator((8, 8), channels=(17,), kernel_size=8, stride=8),
+            "channels: expected at most 16, one a wire, got 17; use fewer",
+            id="wires",
+        ),
+        pytest.param(
+            lambda: ConvGenerator((8, 8), encoding="cosine"),
+            "encoding: expected one of 'sine', 'auto', 'angle'",
+            id="encoding",
+        ),
+        pytest.param(
             lambda: ConvGenerator((8, 8), channels=()),
             r"channels: expected one or more numbers, one for each convolution",
             id="no convolution",
@@ -197,7 +231,7 @@ def test_bad_arguments_are_refused(make: object, text: str) -> None:
         (lambda: PatchGenerator((6, 4), (3, 2), pixels="exponential"), 9),
         (lambda: StyleGenerator(3, 2, dtype=DOUBLE), 3),
         (lambda: StyleGenerator(1, 5), 4),
-        (lambda: ConvGenerator((8, 8), dtype=DOUBLE), 21),
+        (lambda: ConvGenerator((8, 8), dtype=DOUBLE), 0),
     ],
 )
 def test_twins_draw_the_same_from_the_same_noise(make: object, most: int) -> None:

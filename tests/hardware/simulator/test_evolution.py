@@ -17,7 +17,7 @@ from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.keeping import MOST_KEPT
 from qml_qdl.hardware.simulator.pool import Pool
-from qml_qdl.hardware.simulator.program import Angles
+from qml_qdl.hardware.simulator.program import MOST_NUMBERS, Angles
 from qml_qdl.hardware.simulator.setting import Setting
 
 CPU = torch.device("cpu")
@@ -103,6 +103,45 @@ def test_gradients_are_those_of_autograd(name: str, wires: int) -> None:
         torch.testing.assert_close(one, other, atol=1e-11, rtol=1e-11)
 
 
+def driven(wires: int) -> list[Any]:
+    """Turns by data between fixed gates, the last angles in another order."""
+    rng = np.random.default_rng(wires)
+    made: list[Any] = []
+    for gate in (qml.RY, qml.RX, qml.RY):
+        made += [gate(rng.normal(size=5), wire) for wire in range(wires)]
+        made += [qml.CZ([w, w + 1]) for w in range(wires - 1)]
+    made += [qml.RZ(rng.normal(size=5), wires - 1), qml.Hadamard(0)]
+    return [*made, qml.RX(rng.normal(size=5), 0), qml.RZ(rng.normal(size=5), 1)]
+
+
+@pytest.mark.parametrize("wires", [2, 5])
+@pytest.mark.parametrize("name", ["many rows", "whole runs"])
+def test_phases_made_at_once_are_those_of_each_step(
+    name: str, wires: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And kept states are those that undoing finds."""
+    rows, setting = SETTINGS[name]
+    found = []
+    for most in (MOST_NUMBERS, 0):
+        monkeypatch.setattr("qml_qdl.hardware.simulator.program.MOST_NUMBERS", most)
+        run, leaves = compiled(driven(wires), wires, rows, setting)
+        own = [leaf.requires_grad_() for leaf in leaves if leaf.numel()]
+        state = run(True, *leaves)
+        made = [state, *torch.autograd.grad(state[:, 1:].real.square().sum(), own)]
+        found.append([tensor.detach() for tensor in made])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["many rows", "whole runs"])
+def test_turns_by_data_are_the_circuits(name: str) -> None:
+    rows, setting = SETTINGS[name]
+    run, leaves = compiled(driven(4), 4, rows, setting)
+    tape = qml.tape.QuantumScript(driven(4), [qml.state()])
+    expected = np.asarray(qml.device("default.qubit", wires=4).execute(tape))
+    np.testing.assert_allclose(run(True, *leaves)[0].T, expected, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_states_are_the_circuits(name: str) -> None:
     rows, setting = SETTINGS[name]
@@ -133,7 +172,8 @@ def kept(operations: list[Any], wires: int, rows: int, setting: Setting) -> int:
 @pytest.mark.parametrize("name", ["few rows", "many rows"])
 def test_memory_does_not_grow_with_depth(name: str) -> None:
     _, setting = SETTINGS[name]
-    shallow, deep = (kept(gates(32, 9, n), 9, 32, setting) for n in (1, 8))
+    rows = MOST_NUMBERS // 2**9 + 1  # where not all are kept because they are small
+    shallow, deep = (kept(gates(rows, 9, n), 9, rows, setting) for n in (1, 8))
     assert shallow == deep
     assert deep == MOST_KEPT + 1  # and the last
 

@@ -51,6 +51,18 @@ CASES: dict[str, tuple[list[Any], list[type]]] = {
     ),
     "encoding of phases": (on_each(qml.RZ, ROWS), [Diagonal]),
     "encoding": (on_each(qml.RY, ROWS), [Product, Diagonal, Product]),
+    "rotations about one axis": (
+        on_each(qml.RY, ROWS) + on_each(qml.RY, 2 * ROWS),
+        [Product, Diagonal, Product],
+    ),
+    "rotations about one axis, apart": (
+        [qml.RY(ROWS, 0), qml.RX(0.1, 0), qml.RX(-0.1, 0), qml.RY(ROWS, 0)],
+        [Product, Diagonal, Product, Diagonal, Product],
+    ),
+    "fixed gates that undo each other": (
+        on_each(qml.S) + on_each(qml.Hadamard) + on_each(qml.Hadamard),
+        [Product],
+    ),
     "Ising": ([qml.IsingZZ(0.1, [i, i + 1]) for i in range(3)], [Diagonal]),
     "matrices": (
         [qml.QubitUnitary(np.eye(4), [0, 1]), qml.QubitUnitary(np.eye(4), [2, 3])],
