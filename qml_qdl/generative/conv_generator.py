@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import pennylane as qml
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qml_qdl.circuits import AngleEncoding, Circuit, Expectation, HardwareEfficient
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_count
 from qml_qdl.generative.classical_generator import (
     ClassicalGenerator,
     check_noise,
     noise_like,
 )
+from qml_qdl.generative.pixel_circuits import pixel_circuits
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.conv_transpose import QuantumConvTranspose2d
-from qml_qdl.nn.kernels import ENCODINGS as KERNEL_ENCODINGS
-from qml_qdl.nn.kernels import MOST_WIRES, kernel_circuits
 from qml_qdl.nn.shots import Shots
-
-ENCODINGS = ("sine", *KERNEL_ENCODINGS)
-"""How channels enter the circuits of a `ConvGenerator`, by name."""
 
 
 class ConvGenerator(nn.Module):
@@ -103,8 +97,6 @@ class ConvGenerator(nn.Module):
         super().__init__()
         check_count("noise_size", noise_size)
         check_count("image_channels", image_channels)
-        check_count("layers", layers)
-        check_choice("encoding", encoding, ENCODINGS)
         channels = _counts("channels", channels)
         kernels = _counts("kernel_size", kernel_size, len(channels))
         strides = _counts("stride", stride, len(channels))
@@ -121,10 +113,8 @@ class ConvGenerator(nn.Module):
             for kernel, stride in zip(kernels, strides, strict=True)
         ]
         self.widths = (*channels, image_channels)
-        make = _sine_circuits if encoding == "sine" else _kernel_circuits(encoding)
-        # Circuit by circuit the outputs are all channels of one place of the patch,
-        # then of the next: a circuit of the patch's places would begin with the same
-        # values for every channel.
+        # Outputs are all channels of one place of the patch, then of the next place.
+        # In the other order channels would begin alike, and the maps were worse.
         self.convolutions = nn.ModuleList(
             QuantumConvTranspose2d(
                 before,
@@ -133,7 +123,7 @@ class ConvGenerator(nn.Module):
                 bias=False,
                 device=device,
                 dtype=dtype,
-                circuit=make(before, after * kernel**2, layers),
+                circuit=pixel_circuits(before, after * kernel**2, encoding, layers),
                 target=target,
                 shots=shots,
                 diff_method=diff_method,
@@ -160,6 +150,7 @@ class ConvGenerator(nn.Module):
             convolution.reset_parameters(generator)
         with torch.no_grad():
             if self.encoding == "sine":
+                # Near the identity.
                 for weight in self.convolutions.parameters():
                     weight.normal_(0, 0.1, generator=generator)
             spread = 1 / math.sqrt(self.noise_size)
@@ -265,42 +256,6 @@ class ConvGenerator(nn.Module):
             ]
         network = nn.Sequential(*parts, nn.Sigmoid())
         return ClassicalGenerator(network.to(self.project.weight), self.noise_size)
-
-
-def _sine_circuits(wires: int, outputs: int, layers: int) -> list[Circuit]:
-    """Circuits that begin as mixtures of −sin z, as many outputs each as wires."""
-    if wires > MOST_WIRES:
-        raise ArgumentError(
-            f"channels: expected at most {MOST_WIRES}, one a wire, got {wires}; use "
-            "fewer, or encoding='amplitude'"
-        )
-    processing = HardwareEfficient(
-        wires, layers, rotations="RY", entangler="CZ", pattern="ring"
-    )
-    circuit = processing @ AngleEncoding(wires)
-    waves = [
-        [2 * math.pi * k * wire / wires for wire in range(wires)] for k in range(wires)
-    ]
-    mixtures = [
-        qml.dot(
-            [(math.cos(w) + math.sin(w)) / math.sqrt(wires) for w in wave],
-            [qml.Z(wire) for wire in range(wires)],
-        )
-        for wave in waves
-    ]
-    return [
-        circuit.with_readout(Expectation(mixtures[: outputs - done]))
-        for done in range(0, outputs, wires)
-    ]
-
-
-def _kernel_circuits(encoding: str) -> Callable[[int, int, int], list[Circuit]]:
-    """The circuits of `QuantumConvTranspose2d`."""
-
-    def make(wires: int, outputs: int, layers: int) -> list[Circuit]:
-        return kernel_circuits(wires, outputs, encoding, layers)
-
-    return make
 
 
 def _counts(

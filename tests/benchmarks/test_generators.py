@@ -117,7 +117,7 @@ def test_training_iteration(benchmark: Any, peer: str) -> None:
     benchmark.pedantic(step, rounds=50, iterations=1)
 
 
-def test_at_least_three_times_as_fast() -> None:
+def test_at_least_five_times_as_fast() -> None:
     """Turn by turn, so that a busy machine slows both."""
     steps = {name: iteration(model) for name, model in generators().items()}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
@@ -130,4 +130,4 @@ def test_at_least_three_times_as_fast() -> None:
             seconds[name].append(time.process_time() - start)
     ours, theirs = (statistics.median(found) for found in seconds.values())
     print(f"qml-qdl {ours * 1e3:.2f} ms, default.qubit {theirs * 1e3:.2f} ms")
-    assert theirs > 3 * ours
+    assert theirs > 5 * ours
