@@ -156,9 +156,10 @@ class ConvGenerator(nn.Module):
             spread = 1 / math.sqrt(self.noise_size)
             self.project.weight.normal_(0, spread, generator=generator)
             self.project.bias.zero_()
+            # Sums of sines reach √channels, other outputs 1 and seldom that.
+            size = 1.0 if self.encoding == "sine" else 2.0
             for gain, bias in zip(self.gains, self.biases, strict=True):
-                # Pixels of one output begin between 0.02 and 0.98.
-                gain.fill_(4 if gain is self.gains[-1] else 2)
+                gain.fill_(2 * size if gain is self.gains[-1] else size)
                 bias.zero_()
 
     def _convolutions(self) -> list[QuantumConvTranspose2d]:

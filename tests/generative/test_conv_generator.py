@@ -54,7 +54,7 @@ def test_with_linear_circuits_it_is_torchs_network(dtype: torch.dtype) -> None:
             into.copy_(weight.reshape(into.shape))
     for bias, other in zip(model.biases, torchs, strict=True):
         with torch.no_grad():
-            bias.copy_(other.bias)  # type: ignore[arg-type]
+            bias.copy_(other.bias)
     noise = model.draw_noise(5, seeded(1))
     assert noise.dtype == dtype
     images = twin(noise)
@@ -66,7 +66,7 @@ def test_with_linear_circuits_it_is_torchs_network(dtype: torch.dtype) -> None:
 def test_sine_circuits_begin_as_orthogonal_mixtures_of_sines(channels: int) -> None:
     """At zero angles an output is a row of an orthogonal matrix times −sin z."""
     model = ConvGenerator(
-        (4, 4), 3, channels=(channels,), image_channels=2, generator=seeded()
+        (4, 4), 3, channels=(channels,), image_channels=3, generator=seeded()
     )
     (layer,) = (m for m in model.modules() if isinstance(m, QuantumConvTranspose2d))
     assert max(p.detach().abs().max().item() for p in layer.parameters()) < 1

@@ -82,7 +82,7 @@ class ConvGan(_SampleFamily):
             (height, width),
             5,
             image_channels=channels,
-            layers=self.layers_or(2),
+            layers=self.layers_or(3),
             target=self.options.target,
         )
 
