@@ -278,19 +278,23 @@ class ValueYardstick(Yardstick):
         ]
 
 
-def format_measure(name: str, value: float) -> str:
+def format_measure(name: str, value: float, deviation: float | None = None) -> str:
     """A measure as text: shares in percent, small distances with more places.
 
     Args:
         name: Which measure.
         value: Its value.
+        deviation: Its standard deviation; None without.
 
     Example:
         >>> format_measure("recall", 0.25), format_measure("KL", 0.0136)
         ('25.0%', '0.0136')
+        >>> format_measure("Fréchet", 1.13, 0.0871)
+        '1.13 ± 0.09'
     """
     if name in SHARES:
-        return f"{value:.1%}"
-    if name in FINE:
-        return f"{value:.4f}"
-    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+        text = f"{value:.1%}"
+        return text if deviation is None else f"{text} ± {100 * deviation:.1f}"
+    places = 4 if name in FINE else 2 if abs(value) >= 1 else 3
+    text = f"{value:.{places}f}"
+    return text if deviation is None else f"{text} ± {deviation:.{places}f}"

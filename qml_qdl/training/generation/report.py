@@ -60,12 +60,7 @@ class MeasureLine:
         """A measure as text, – where there is none."""
         if name not in self.measures:
             return "–"
-        text, deviation = format_measure(name, self.mean(name)), self.deviation(name)
-        return (
-            text
-            if deviation is None
-            else (f"{text} ± {format_measure(name, deviation)}")
-        )
+        return format_measure(name, self.mean(name), self.deviation(name))
 
     def cells(self, names: Sequence[str]) -> tuple[str, ...]:
         """The line as text.
@@ -106,6 +101,7 @@ class GenerativeReport:
                 name if number else "",
                 justify="right" if number else "left",
                 overflow="fold",
+                no_wrap=not number,
             )
         for row in zip(*columns, strict=True):
             if row[0] != "model":
