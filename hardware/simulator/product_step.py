@@ -52,8 +52,10 @@ class Block:
         Returns:
             (L, 2ⁿ, T).
         """
-        view = self._view(state)
         out = None if pool is None else pool.take(state)
+        if out is None and self.before == state.shape[0] == 1:
+            return torch.mm(matrix, state.reshape(self.size, -1)).view(state.shape)
+        view = self._view(state)
         into = None if out is None else out.view(view.shape)
         if view.shape[0] == 1:
             into = None if into is None else into[0]

@@ -215,7 +215,7 @@ class PhaseStep(Step):
 
     def _shared(self, parameters: Sequence[Tensor]) -> Tensor | None:
         """The phases if they were made with others, which have no gradient."""
-        if self.shared is None or not len(parameters[self.shared]):
+        if self.shared is None or not parameters[self.shared].numel():
             return None
         return parameters[self.shared][:, self.place][None]
 

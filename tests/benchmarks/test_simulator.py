@@ -13,6 +13,8 @@ from qml_qdl.nn import QuantumLayer
 from tests.benchmarks.peers import PEERS, TOO_SLOW, ours
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
+pytestmark = pytest.mark.filterwarnings("ignore:Complex modules")  # pyqtorch's
+
 CASES = [
     pytest.param(workload, peer, id=f"{workload.name}-{peer}")
     for workload in WORKLOADS
