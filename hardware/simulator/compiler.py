@@ -15,10 +15,7 @@ from torch import Tensor
 from qml_qdl.hardware.plan import Gate, Structure
 from qml_qdl.hardware.simulator.evolution import Evolution
 from qml_qdl.hardware.simulator.product_step import Block, ProductStep
-from qml_qdl.hardware.simulator.program import (
-    Program,
-    SharedPhases,
-)
+from qml_qdl.hardware.simulator.program import Program, SharedPhases
 from qml_qdl.hardware.simulator.schedule import (
     Permutation,
     Product,

@@ -17,7 +17,10 @@ from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.states import as_layout, outer_product, phases_of
 
 MOST_NUMBERS = 2**19
-"""Up to so many, all states of an evolution are kept, and all phases made at once."""
+"""Up to so many, all states of an evolution are kept, and all phases made at once.
+
+Two times 4 MiB in single precision at most, which a bound of memory does not count.
+"""
 
 
 @frozen(eq=False)
