@@ -11,7 +11,6 @@ from qml_qdl.hardware.simulator.pool import Pool
 from qml_qdl.hardware.simulator.states import (
     before_expansion,
     from_layout,
-    imag_of_product,
     phases_of,
 )
 from qml_qdl.hardware.simulator.steps import Step
@@ -76,7 +75,7 @@ class LocalPhaseStep(Step):
         """Im(λψ̄), weighted."""
         total = gradients[self.parameter]
         if total is not None:
-            flat = from_layout(imag_of_product(gradient, state), self.batched)
+            flat = from_layout(gradient * state, self.batched).imag
             weighted = flat.unflatten(0, self.shape) * self.phases[..., None]
             total[self.slot] -= weighted.flatten(0, -2).sum(0)
 

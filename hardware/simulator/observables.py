@@ -16,11 +16,20 @@ from attrs import frozen
 from pennylane.devices.qubit import measure
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
+from qml_qdl.hardware.simulator.readout import (
+    Expectations,
+    compile_expectations,
+    squares,
+)
 from qml_qdl.hardware.simulator.setting import Setting
 
 Compiled = Callable[[Any, Callable[[], Expectations]], Expectations]
 """Gives what was compiled under a key, compiled by the function if it was not yet."""
+
+
+def _by_rows(values: Tensor) -> Tensor:
+    """(L, 2ⁿ, T) as (R, 2ⁿ)."""
+    return values.squeeze(0).T if values.shape[0] == 1 else values.squeeze(2)
 
 
 @frozen(eq=False)
@@ -47,9 +56,7 @@ class Reader:
     @property
     def vectors(self) -> Tensor:
         """(R, 2ⁿ), where R is 1 if nothing differs from row to row."""
-        if self.state.shape[0] == 1:
-            return self.state[0].T
-        return self.state[:, :, 0]
+        return _by_rows(self.state)
 
     def read_all(self, measurements: Sequence[Any]) -> list[Tensor]:
         """All measurements, the expectation values of Pauli words at once.
@@ -122,6 +129,8 @@ class Reader:
         """(R, …) as PennyLane wants it: (rows, …), or (…)."""
         if self.rows is None:
             return value[0]
+        if len(value) == self.rows:
+            return value
         return value.expand(self.rows, *value.shape[1:])
 
     def _constant(self, values: Any) -> Tensor:
@@ -135,13 +144,13 @@ class Reader:
 
     def split(self, wires: Sequence[int]) -> Tensor:
         """(R, 2ᵏ, 2ⁿ⁻ᵏ): some wires' bits in front, in the order given."""
-        vectors = self.vectors
+        return self._split(self.vectors, wires)
+
+    def _split(self, values: Tensor, wires: Sequence[int]) -> Tensor:
         rest = [w for w in range(self.num_wires) if w not in set(wires)]
-        view = vectors.reshape(-1, *(2,) * self.num_wires)
+        view = values.reshape(-1, *(2,) * self.num_wires)
         axes = [0, *(1 + w for w in (*wires, *rest))]
-        return view.permute(axes).reshape(
-            vectors.shape[0], 2 ** len(wires), 2 ** len(rest)
-        )
+        return view.permute(axes).reshape(len(values), 2 ** len(wires), 2 ** len(rest))
 
     def density(self, wires: Sequence[int]) -> Tensor:
         """(R, 2ᵏ, 2ᵏ) the density matrix of some wires."""
@@ -150,8 +159,10 @@ class Reader:
 
     def probabilities(self, wires: Sequence[int]) -> Tensor:
         """(R, 2ᵏ) the probabilities of some wires' basis states."""
-        parts = self.split(wires)
-        return (parts.real.square() + parts.imag.square()).sum(2)
+        probabilities = _by_rows(squares(self.state))
+        if list(wires) == list(range(self.num_wires)):
+            return probabilities
+        return self._split(probabilities, wires).sum(2)
 
     def rotated(self, observable: Any) -> Reader:
         """The states in the basis of an observable's eigenvectors."""

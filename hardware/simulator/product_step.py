@@ -45,7 +45,7 @@ class Block:
         """A matrix on the block's wires times the state.
 
         Args:
-            matrix: (2ᵇ, 2ᵇ).
+            matrix: (2ᵇ, 2ᵇ), complex or real.
             state: (L, 2ⁿ, T), complex.
             pool: Memory for the result; None to take new memory, differentiably.
 
@@ -53,6 +53,16 @@ class Block:
             (L, 2ⁿ, T).
         """
         out = None if pool is None else pool.take(state)
+        if matrix.is_complex():
+            return self._product(matrix, state, out)
+        if state.shape[2] == 1:  # a number's two parts would be the only columns
+            return self._product(matrix.to(state.dtype), state, out)
+        pairs = torch.view_as_real(state).flatten(2)
+        into = None if out is None else torch.view_as_real(out).flatten(2)
+        found = self._product(matrix, pairs, into)
+        return torch.view_as_complex(found.unflatten(2, (-1, 2))) if out is None else out
+
+    def _product(self, matrix: Tensor, state: Tensor, out: Tensor | None) -> Tensor:
         if out is None and self.before == state.shape[0] == 1:
             return torch.mm(matrix, state.reshape(self.size, -1)).view(state.shape)
         view = self._view(state)

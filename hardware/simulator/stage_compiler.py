@@ -27,6 +27,9 @@ from qml_qdl.hardware.simulator.schedule import (
 from qml_qdl.hardware.simulator.setting import MOST_WIRES_PATTERNS, Setting
 from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
 
+LEAST_REAL = 64
+"""Smaller matrices are as fast if complex: views of real parts take time too."""
+
 
 class StageCompiler:
     """Turns stages into steps, and notes how their parameters are made.
@@ -70,7 +73,7 @@ class StageCompiler:
         parameters = {maker.size: index for index, maker in enumerate(makers)}
         for maker in makers:
             if maker.fixed:
-                self.add_fixed(maker(maker.phases.new_zeros(1)))
+                self.add_fixed(_real_if_close(maker(maker.phases.new_zeros(1))))
             else:
                 self.feeds.append(_block_feed(maker))
         for stage, places in zip(stages, placed, strict=True):
@@ -107,7 +110,7 @@ class StageCompiler:
             2**self._num_wires, dtype=self._setting.dtype, device=self._setting.device
         )[None]
         parameters = [self.fixed.get(index, state) for index in range(len(self.feeds))]
-        return Evolution(tuple(run)).plainly(state, parameters)
+        return _real_if_close(Evolution(tuple(run)).plainly(state, parameters))
 
     def singles(self, step: PhaseStep) -> Tensor:
         """(n, slots) the phases of a step on single wires, by all angles of a row."""
@@ -258,6 +261,18 @@ class StageCompiler:
         if slot in self._common:
             return angles.common[self._common[slot]]
         return angles.arrays[slot]
+
+
+def _real_if_close(matrices: Tensor) -> Tensor:
+    """Matrices without their imaginary parts if those are rounding.
+
+    So it often is between turns about one axis, and a large product is half the work.
+    """
+    rounding = 8 * torch.finfo(matrices.dtype).eps
+    large = matrices.is_complex() and matrices.shape[-1] >= LEAST_REAL
+    if large and bool((matrices.imag.abs() <= rounding).all()):
+        return matrices.real.contiguous()
+    return matrices
 
 
 def _pattern(rotation: Rotation, num_wires: int) -> NDArray[np.float64]:

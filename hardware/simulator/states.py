@@ -16,11 +16,6 @@ def phases_of(angles: Tensor) -> Tensor:
     return torch.complex(angles.cos(), angles.sin())
 
 
-def imag_of_product(left: Tensor, right: Tensor) -> Tensor:
-    """The imaginary part of an elementwise product."""
-    return left.real * right.imag + left.imag * right.real
-
-
 def outer_product(factors: Tensor) -> Tensor:
     """The tensor product over wires of vectors with two entries.
 

@@ -14,7 +14,6 @@ from qml_qdl.hardware.simulator.states import (
     as_layout,
     before_expansion,
     from_layout,
-    imag_of_product,
     marginals,
     outer_product,
     phases_of,
@@ -258,9 +257,12 @@ class PhaseStep(Step):
         """Im(λψ̄), summed by slot."""
         total = gradients[self.parameter]
         if total is not None:
-            total -= self._summed(
-                from_layout(imag_of_product(gradient, state), self.batched)
-            )
+            product = from_layout(gradient * state, self.batched)
+            if product.is_contiguous():  # real parts are summed too: sooner than moved
+                pairs = torch.view_as_real(product).flatten(1)
+                total -= self._summed(pairs)[:, 1::2]
+            else:
+                total -= self._summed(product.imag.clone())
 
     def undo(
         self,

@@ -168,14 +168,16 @@ class PatchGenerator(nn.Module):
 
     def _patches(self, probabilities: Tensor) -> Tensor:
         """Pixels of each patch, (rows, patches, pixels)."""
-        given = probabilities.unflatten(-1, (2**self.num_ancillas, -1))[..., 0, :]
-        kept = given.sum(-1, keepdim=True)
-        given = given[..., : math.prod(self.patch_shape)]
+        # The ancillas are the first wires: where all give 0 is the first part.
+        given = probabilities[..., : math.prod(self.patch_shape)]
+        if self.pixels == "max":
+            return given / _or_one(given.amax(-1, keepdim=True))
+        data_wires = self.noise_size - self.num_ancillas
+        kept = probabilities[..., : 2**data_wires].sum(-1, keepdim=True)
         if self.log_scale is not None:
             scale = self.log_scale.exp().to(given)[:, None]
             return -torch.expm1(-scale * given / _or_one(kept))
-        relative: Tensor = given / _or_one(given.amax(-1, keepdim=True))
-        return relative * kept if self.pixels == "brightness" else relative
+        return given / _or_one(given.amax(-1, keepdim=True)) * kept
 
     def _assembled(self, patches: Tensor) -> Tensor:
         down, across = self.grid
@@ -226,7 +228,7 @@ class PatchGenerator(nn.Module):
 
 def _or_one(totals: Tensor) -> Tensor:
     """Divisors: shots may never have found the ancillas in 0, and the patch is dark."""
-    return torch.where(totals > 0, totals, torch.ones_like(totals))
+    return torch.where(totals > 0, totals, 1.0)
 
 
 def _grid(image: tuple[int, int], patch: tuple[int, int]) -> tuple[int, int]:

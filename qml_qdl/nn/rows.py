@@ -64,5 +64,5 @@ class Rows:
         """
         if not self.leading:
             return like(result, example)
-        kept = like(result[: self.leading.numel()], example)
+        kept = like(result[:0] if self.are_none else result, example)
         return kept.reshape(*self.leading, *kept.shape[1:])
