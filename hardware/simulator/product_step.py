@@ -32,12 +32,15 @@ class Block:
     size: int
 
     def matrix(self, parameters: Sequence[Tensor]) -> Tensor:
-        """The matrix, (2ᵇ, 2ᵇ)."""
-        return parameters[self.parameter][self.index]
+        """The matrix, (1, 2ᵇ, 2ᵇ)."""
+        matrices = parameters[self.parameter]
+        return matrices if len(matrices) == 1 else matrices.narrow(0, self.index, 1)
 
     def _view(self, state: Tensor) -> Tensor:
         """As (left, 2ᵇ, right)."""
         length, amplitudes, rows = state.shape
+        if length == 1 and amplitudes == self.size:
+            return state
         right = amplitudes // (self.before * self.size) * rows
         return state.reshape(length * self.before, self.size, right)
 
@@ -45,7 +48,7 @@ class Block:
         """A matrix on the block's wires times the state.
 
         Args:
-            matrix: (2ᵇ, 2ᵇ), complex or real.
+            matrix: (1, 2ᵇ, 2ᵇ), complex or real.
             state: (L, 2ⁿ, T), complex.
             pool: Memory for the result; None to take new memory, differentiably.
 
@@ -63,19 +66,16 @@ class Block:
         return torch.view_as_complex(found.unflatten(2, (-1, 2))) if out is None else out
 
     def _product(self, matrix: Tensor, state: Tensor, out: Tensor | None) -> Tensor:
-        if out is None and self.before == state.shape[0] == 1:
-            return torch.mm(matrix, state.reshape(self.size, -1)).view(state.shape)
         view = self._view(state)
         into = None if out is None else out.view(view.shape)
-        if view.shape[0] == 1:
-            into = None if into is None else into[0]
-            result = torch.mm(matrix, view[0], out=into)
-        elif view.shape[2] == 1:
+        if view.shape[2] == 1 < view.shape[0]:
             into = None if into is None else into[:, :, 0]
-            result = torch.mm(view[:, :, 0], matrix.T, out=into)
+            result = torch.mm(view[:, :, 0], matrix[0].T, out=into)
         else:
             # Not `matrix @ view`, which would copy the state to fold it.
-            result = torch.bmm(matrix.expand(view.shape[0], -1, -1), view, out=into)
+            left = view.shape[0]
+            many = matrix if left == 1 else matrix.expand(left, -1, -1)
+            result = torch.bmm(many, view, out=into)
         return result.reshape(state.shape) if out is None else out
 
     def overlaps(self, one: Tensor, other: Tensor) -> Tensor:
@@ -151,7 +151,8 @@ class ProductStep(Step):
             total = gradients[block.parameter]
             if total is not None:
                 overlaps = block.overlaps(gradient, state)
-                total[block.index].addmm_(overlaps, block.matrix(parameters).conj())
+                matrix = block.matrix(parameters)[0]
+                total[block.index].addmm_(overlaps, matrix.conj())
 
     def undo(
         self,
@@ -167,6 +168,6 @@ class ProductStep(Step):
                 before = block.apply(matrix.mH.contiguous(), state, pool)
                 pool.give(state)  # now, so that less memory takes turns in the cache
                 state = before
-            after, gradient = gradient, block.apply(matrix.T, gradient, pool)
+            after, gradient = gradient, block.apply(matrix.mT, gradient, pool)
             pool.give(after)
         return state, gradient

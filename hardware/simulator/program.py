@@ -117,7 +117,7 @@ class SharedPhases:
             rows: (slots, rows) real.
 
         Returns:
-            (2ⁿ, steps, rows); empty where they would be large.
+            (steps, 1, 2ⁿ, rows); empty where they would be large.
         """
         steps, wires, slots = self.singles.shape
         count = rows.shape[1]
@@ -126,7 +126,7 @@ class SharedPhases:
         turns = phases_of(self.singles.reshape(-1, slots) @ rows.detach())
         turns = turns.reshape(steps, wires, count).transpose(0, 1).flatten(1)
         phases = outer_product(torch.stack((turns.conj(), turns), dim=1))
-        return phases.reshape(-1, steps, count)
+        return phases.reshape(-1, steps, count).transpose(0, 1)[:, None]
 
 
 @frozen(eq=False)

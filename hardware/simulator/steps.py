@@ -179,7 +179,7 @@ class PhaseStep(Step):
         patterns: (2ⁿ, slots) phases of each amplitude by rotations on several wires;
             None without such.
         sums: (slots, 2ⁿ): phases of each amplitude by each slot; None where too large.
-        shared: Which parameter holds the phases of several such steps, (2ⁿ, steps,
+        shared: Which parameter holds the phases of several such steps, (steps, 1, 2ⁿ,
             rows), made at once, or nothing where they are large; None without.
         place: Which of those steps this is.
     """
@@ -216,7 +216,7 @@ class PhaseStep(Step):
         """The phases if they were made with others, which have no gradient."""
         if self.shared is None or not parameters[self.shared].numel():
             return None
-        return parameters[self.shared][:, self.place][None]
+        return parameters[self.shared][self.place]
 
     def _phases(self, angles: Tensor) -> Tensor:
         phases: Tensor | None = None

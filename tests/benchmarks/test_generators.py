@@ -64,7 +64,7 @@ class PennyLanePatches(nn.Module):
 
 
 def generators() -> dict[str, nn.Module]:
-    """Both, with equal weights."""
+    """Ours and PennyLane's, with equal weights."""
     random = torch.Generator().manual_seed(0)
     ours = PatchGenerator((8, 8), (2, 8), layers=LAYERS, generator=random)
     return {"qml-qdl": ours, "default.qubit": PennyLanePatches(ours)}
@@ -117,17 +117,19 @@ def test_training_iteration(benchmark: Any, peer: str) -> None:
     benchmark.pedantic(step, rounds=50, iterations=1)
 
 
-def test_at_least_five_times_as_fast() -> None:
-    """Turn by turn, so that a busy machine slows both."""
+def test_at_least_eight_times_as_fast() -> None:
+    """In turns of 20 steps: a busy machine slows both, and caches are as in training.
+
+    Turn by turn of one step, the other's memory would push ours out of the caches.
+    """
     steps = {name: iteration(model) for name, model in generators().items()}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for step in [*steps.values()] * 5:
-        step()
-    for _ in range(40):
+    for _ in range(8):
         for name, step in steps.items():
-            start = time.process_time()
-            step()
-            seconds[name].append(time.process_time() - start)
+            for _ in range(20):
+                start = time.process_time()
+                step()
+                seconds[name].append(time.process_time() - start)
     ours, theirs = (statistics.median(found) for found in seconds.values())
     print(f"qml-qdl {ours * 1e3:.2f} ms, default.qubit {theirs * 1e3:.2f} ms")
-    assert theirs > 5 * ours
+    assert theirs > 8 * ours
