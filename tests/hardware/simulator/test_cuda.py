@@ -151,7 +151,9 @@ def test_layer_moves_between_devices(shots: int | None) -> None:
     outputs = layer(x.cuda())
     outputs.sum().backward()
     assert outputs.device.type == "cuda"
-    assert all(weight.grad.device.type == "cuda" for weight in layer.parameters())
+    for weight in layer.parameters():
+        assert weight.grad is not None
+        assert weight.grad.device.type == "cuda"
     most = 1e-5 if shots is None else 0.3
     torch.testing.assert_close(outputs.detach().cpu(), reference, atol=most, rtol=most)
     again = layer.to("cpu")(x).detach()
