@@ -37,12 +37,13 @@ from qml_qdl.generative.metrics import (
     kolmogorov_smirnov,
     manifold,
     quality,
-    trivial_rivals,
     valid_rate,
 )
+from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.generative.patch_generator import PatchGenerator
 from qml_qdl.generative.quantum_boltzmann import QuantumBoltzmannMachine
 from qml_qdl.generative.rbm import RBM
+from qml_qdl.generative.rivals import trivial_rivals
 from qml_qdl.generative.stein import (
     flip_scores,
     stein_discrepancy,
@@ -62,6 +63,7 @@ __all__ = [
     "DistributionGenerator",
     "IQPBornMachine",
     "Manifold",
+    "NoiseGenerator",
     "PatchGenerator",
     "Quality",
     "QuantumAutoencoder",

@@ -86,6 +86,33 @@ def frequencies(bits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     return counts.to(dtype or torch.get_default_dtype()) / len(bits)
 
 
+def draw_bits(
+    probabilities: Tensor, num_samples: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draws bit strings.
+
+    Args:
+        probabilities: Those of all strings in order, (2ⁿ,) with n ≤ 20; what rounding
+            took below 0 counts as 0. They need not sum to 1.
+        num_samples: How many, ≥ 1.
+        generator: Random numbers; None for torch's own.
+
+    Returns:
+        Zeros and ones of the same type, (num_samples, n).
+
+    Example:
+        >>> draw_bits(torch.tensor([0.0, 0.0, 1.0, 0.0]), 2)
+        tensor([[1., 0.],
+                [1., 0.]])
+    """
+    drawn = torch.multinomial(
+        probabilities.clamp(min=0), num_samples, replacement=True, generator=generator
+    )
+    num_bits = (len(probabilities) - 1).bit_length()
+    strings = all_bits(num_bits, device=probabilities.device, dtype=probabilities.dtype)
+    return strings[drawn]
+
+
 def check_finite(name: str, numbers: Tensor, repair: str) -> None:
     """Checks that there are numbers, and all are finite.
 

@@ -14,7 +14,7 @@ from qml_qdl.circuits import (
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.bits import all_bits
+from qml_qdl.generative.bits import draw_bits
 from qml_qdl.generative.chow_liu import chow_liu_tree
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.initial import Init
@@ -133,11 +133,4 @@ class BornMachine(nn.Module):
             frequencies of one execution.
         """
         check_count("num_samples", num_samples)
-        probabilities = self().clamp(min=0)
-        drawn = torch.multinomial(
-            probabilities, num_samples, replacement=True, generator=generator
-        )
-        bits = all_bits(
-            self.num_bits, device=probabilities.device, dtype=probabilities.dtype
-        )
-        return bits[drawn]
+        return draw_bits(self(), num_samples, generator)

@@ -3,68 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ShapeError
-from qml_qdl.circuits.validation import check_choice, check_count
-
-Noise = Literal["normal", "uniform"]
-NOISES = ("normal", "uniform")
+from qml_qdl.circuits.validation import check_choice
+from qml_qdl.generative.noise_generator import NOISES, Noise, NoiseGenerator
 
 
-def noise_like(
-    like: Tensor,
-    shape: tuple[int, int],
-    noise: Noise,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Draws noise for a generator.
-
-    Args:
-        like: Whose device and type the noise has.
-        shape: (rows, noise_size).
-        noise: "normal" is standard normal, "uniform" is uniform over [0, π/2).
-        generator: Random numbers; None for torch's own.
-
-    Returns:
-        (rows, noise_size).
-
-    Raises:
-        ArgumentError: There are fewer than 0 rows.
-
-    Example:
-        >>> import torch
-        >>> noise_like(torch.zeros(1), (3, 2), "uniform").shape
-        torch.Size([3, 2])
-    """
-    check_count("rows", shape[0], 0)
-    drawn = like.new_empty(shape)
-    if noise == "normal":
-        return drawn.normal_(generator=generator)
-    return drawn.uniform_(0, math.pi / 2, generator=generator)
-
-
-def check_noise(noise: Tensor, size: int) -> None:
-    """Checks the shape of noise.
-
-    Args:
-        noise: What came.
-        size: Numbers in a row.
-
-    Raises:
-        ShapeError: The shape is another.
-    """
-    if noise.ndim != 2 or noise.shape[1] != size:
-        raise ShapeError(
-            f"noise: expected the shape (rows, {size}), got {tuple(noise.shape)}; "
-            "draw it with draw_noise"
-        )
-
-
-class ClassicalGenerator(nn.Module):
+class ClassicalGenerator(NoiseGenerator):
     """A torch network that draws samples from noise, as quantum generators do.
 
     It is what their `classical_twin()` returns: the same noise, the same samples.
@@ -91,58 +37,25 @@ class ClassicalGenerator(nn.Module):
     def __init__(
         self, network: nn.Module, noise_size: int, noise: Noise = "normal"
     ) -> None:
-        super().__init__()
-        check_count("noise_size", noise_size)
+        super().__init__(noise_size)
         check_choice("noise", noise, NOISES)
         self.network = network
-        self.noise_size = noise_size
-        self.noise: Noise = noise
+        self.noise = noise
 
     def extra_repr(self) -> str:
         """The arguments, as `repr` shows them."""
         return f"noise_size={self.noise_size}, noise={self.noise!r}"
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """Draws samples.
+    def generate(self, noise: Tensor) -> Tensor:
+        """Samples from noise.
 
         Args:
             noise: (rows, noise_size).
 
         Returns:
             What the network gives.
-
-        Raises:
-            ShapeError: The noise has another shape.
         """
-        check_noise(noise, self.noise_size)
         samples: Tensor = self.network(noise)
-        return samples
-
-    def draw_noise(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws noise.
-
-        Args:
-            rows: How many, ≥ 0.
-            generator: Random numbers; None for torch's own.
-
-        Returns:
-            (rows, noise_size).
-        """
-        like = next(self.parameters())
-        return noise_like(like, (rows, self.noise_size), self.noise, generator)
-
-    @torch.no_grad()
-    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws samples from fresh noise.
-
-        Args:
-            rows: How many, ≥ 0.
-            generator: Random numbers; None for torch's own.
-
-        Returns:
-            What the network gives.
-        """
-        samples: Tensor = self(self.draw_noise(rows, generator))
         return samples
 
 

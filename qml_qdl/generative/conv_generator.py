@@ -11,18 +11,15 @@ from torch.nn import functional
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.classical_generator import (
-    ClassicalGenerator,
-    check_noise,
-    noise_like,
-)
+from qml_qdl.generative.classical_generator import ClassicalGenerator
+from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.generative.pixel_circuits import pixel_circuits
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.conv_transpose import QuantumConvTranspose2d
 from qml_qdl.nn.shots import Shots
 
 
-class ConvGenerator(nn.Module):
+class ConvGenerator(NoiseGenerator):
     """A generator of images by transposed quantum convolutions, built like a DCGAN.
 
     A linear layer turns noise into a small map of features; each transposed quantum
@@ -94,14 +91,12 @@ class ConvGenerator(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        check_count("noise_size", noise_size)
+        super().__init__(noise_size)
         check_count("image_channels", image_channels)
         channels = _counts("channels", channels)
         kernels = _counts("kernel_size", kernel_size, len(channels))
         strides = _counts("stride", stride, len(channels))
         self.image_shape = tuple(image_shape)
-        self.noise_size = noise_size
         self.feature_shape = (channels[0], *_start(image_shape, strides))
         self.project = nn.Linear(
             noise_size, math.prod(self.feature_shape), device=device, dtype=dtype
@@ -173,19 +168,15 @@ class ConvGenerator(nn.Module):
         """The arguments, as `repr` shows them."""
         return f"{self.image_shape}, noise_size={self.noise_size}"
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """Draws images.
+    def generate(self, noise: Tensor) -> Tensor:
+        """Images from noise.
 
         Args:
             noise: (rows, noise_size).
 
         Returns:
             (rows, image_channels, height, width), from 0 to 1.
-
-        Raises:
-            ShapeError: The noise has another shape.
         """
-        check_noise(noise, self.noise_size)
         weight, bias = self.project.weight.to(noise), self.project.bias.to(noise)
         features = functional.linear(noise, weight, bias)
         maps: Tensor = features.unflatten(1, self.feature_shape)
@@ -207,33 +198,6 @@ class ConvGenerator(nn.Module):
             )
             maps = maps + bias.to(noise)[:, None, None]
         return maps.sigmoid()
-
-    def draw_noise(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws standard normal noise.
-
-        Args:
-            rows: How many, ≥ 0.
-            generator: Random numbers; None for torch's own.
-
-        Returns:
-            (rows, noise_size).
-        """
-        shape = rows, self.noise_size
-        return noise_like(self.project.weight, shape, "normal", generator)
-
-    @torch.no_grad()
-    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws images from fresh noise.
-
-        Args:
-            rows: How many, ≥ 0.
-            generator: Random numbers; None for torch's own.
-
-        Returns:
-            (rows, image_channels, height, width), from 0 to 1.
-        """
-        images: Tensor = self(self.draw_noise(rows, generator))
-        return images
 
     def classical_twin(self) -> ClassicalGenerator:
         """The same network with torch's transposed convolutions for the circuits.

@@ -9,6 +9,7 @@ from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import DataError, ShapeError
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.generative.adversarial_losses import Game, generator_loss
+from qml_qdl.generative.bits import bit_index
 from qml_qdl.generative.born_machine import BornMachine
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.initial import Init
@@ -129,8 +130,4 @@ class DistributionGenerator(nn.Module):
             (rows, features).
         """
         check_count("rows", rows)
-        probabilities = self().clamp(min=0)
-        drawn = torch.multinomial(
-            probabilities, rows, replacement=True, generator=generator
-        )
-        return self.values[drawn]
+        return self.values[bit_index(self.machine.sample(rows, generator))]

@@ -13,7 +13,7 @@ from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.driven import Driven
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.bits import MOST_BITS, all_bits, check_bits
+from qml_qdl.generative.bits import MOST_BITS, check_bits, draw_bits
 from qml_qdl.generative.born_machine import BornMachine
 from qml_qdl.generative.parities import WIDTHS, check_widths
 from qml_qdl.hardware.targets import Target
@@ -255,11 +255,7 @@ class IQPBornMachine(nn.Module):
             ArgumentError: There are more than 20 bits.
         """
         check_count("num_samples", num_samples)
-        probabilities = self().clamp(min=0)
-        drawn = torch.multinomial(
-            probabilities, num_samples, replacement=True, generator=generator
-        )
-        return all_bits(self.num_bits).to(probabilities)[drawn]
+        return draw_bits(self(), num_samples, generator)
 
 
 def _mean_of_products(values: Tensor) -> Tensor:

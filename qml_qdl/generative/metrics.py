@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
@@ -12,24 +11,41 @@ from qml_qdl.circuits.errors import DataError, ShapeError
 from qml_qdl.circuits.validation import check_count
 
 
-def _as_rows(real: Tensor, generated: Tensor, least: int) -> list[NDArray[np.float64]]:
-    """Both as float64 matrices (rows, features)."""
-    pair = []
-    for name, samples in (("real", real), ("generated", generated)):
-        if samples.ndim < 2 or samples.shape[1:] != real.shape[1:]:
-            raise ShapeError(
-                "real, generated: expected rows of the same shape, got "
-                f"{tuple(real.shape)} and {tuple(generated.shape)}"
-            )
-        if len(samples) < least:
-            raise DataError(
-                f"{name}: expected at least {least} rows, got {len(samples)}"
-            )
-        rows = samples.detach().double().flatten(1).numpy(force=True)
-        if not np.isfinite(rows).all():
-            raise DataError(f"{name}: expected finite numbers, got NaN or infinity")
-        pair.append(rows)
-    return pair
+def as_rows(name: str, samples: Tensor, least: int) -> NDArray[np.float64]:
+    """Samples as a float64 matrix.
+
+    Args:
+        name: The argument's name, for the message.
+        samples: What came, (rows, ...).
+        least: How many rows there must be.
+
+    Returns:
+        (rows, numbers in a row).
+
+    Raises:
+        DataError: There are fewer rows, or numbers that are not finite.
+        ShapeError: A row has no axis.
+    """
+    if samples.ndim < 2:
+        raise ShapeError(
+            f"{name}: expected the shape (rows, ...), got {tuple(samples.shape)}"
+        )
+    if len(samples) < least:
+        raise DataError(f"{name}: expected at least {least} rows, got {len(samples)}")
+    rows = samples.detach().double().flatten(1).numpy(force=True)
+    if not np.isfinite(rows).all():
+        raise DataError(f"{name}: expected finite numbers, got NaN or infinity")
+    return rows
+
+
+def _as_pair(real: Tensor, generated: Tensor, least: int) -> list[NDArray[np.float64]]:
+    """Both as float64 matrices (rows, numbers in a row)."""
+    if real.ndim < 2 or generated.shape[1:] != real.shape[1:]:
+        raise ShapeError(
+            "real, generated: expected rows of the same shape, got "
+            f"{tuple(real.shape)} and {tuple(generated.shape)}"
+        )
+    return [as_rows("real", real, least), as_rows("generated", generated, least)]
 
 
 def frechet_distance(
@@ -60,7 +76,7 @@ def frechet_distance(
         >>> round(frechet_distance(images, images), 6)
         0.0
     """
-    first, second = _as_rows(real, generated, 2)
+    first, second = _as_pair(real, generated, 2)
     if num_components is not None:
         from sklearn.decomposition import PCA
 
@@ -102,8 +118,7 @@ def diversity(samples: Tensor) -> float:
     """
     from scipy.spatial.distance import pdist
 
-    rows, _ = _as_rows(samples, samples, 2)
-    return float(pdist(rows).mean())
+    return float(pdist(as_rows("samples", samples, 2)).mean())
 
 
 @frozen
@@ -149,7 +164,7 @@ def manifold(real: Tensor, generated: Tensor, neighbours: int = 3) -> Manifold:
     from scipy.spatial.distance import cdist
 
     check_count("neighbours", neighbours)
-    first, second = _as_rows(real, generated, neighbours + 1)
+    first, second = _as_pair(real, generated, neighbours + 1)
     # The nearest neighbour of each is itself.
     radius = [
         np.sort(cdist(rows, rows), axis=1)[:, neighbours] for rows in (first, second)
@@ -212,51 +227,6 @@ def quality(real: Tensor, generated: Tensor, name: str = "model") -> Quality:
     )
 
 
-def trivial_rivals(
-    real: Tensor,
-    generator: torch.Generator | None = None,
-    *,
-    num_components: int = 8,
-    num_samples: int = 1000,
-) -> list[Quality]:
-    """What needs no learning, measured in the same way: to be printed beside a model.
-
-    Args:
-        real: Real samples, (rows, ...), 8 or more rows.
-        generator: Random numbers; None for torch's own.
-        num_components: Principal components of the Gaussian rival.
-        num_samples: Samples of the Gaussian rivals; give the model as many, since
-            Fréchet distances shrink with their number.
-
-    Returns:
-        One half of the real data against the other (the floor), a Gaussian of the
-        principal components, Gaussian noise on each pixel alone, and the mean image.
-
-    Raises:
-        DataError: There are too few rows, or numbers that are not finite.
-    """
-    from sklearn.decomposition import PCA
-
-    check_count("num_samples", num_samples, 4)
-    rows, _ = _as_rows(real, real, max(8, num_components))
-    order = torch.randperm(len(real), generator=generator)
-    half = len(real) // 2
-    flat = torch.as_tensor(rows)
-    shape = (num_samples, flat.shape[1])
-    noise = torch.randn(shape, generator=generator, dtype=flat.dtype)
-    pca = PCA(num_components, svd_solver="full").fit(rows)
-    scores = noise[:, :num_components].numpy() * np.sqrt(pca.explained_variance_)
-    gaussian = torch.as_tensor(pca.inverse_transform(scores))
-    pixels = flat.mean(0) + noise * flat.std(0)
-    rivals = {
-        "half of the data": (flat[order[:half]], flat[order[half:]]),
-        f"PCA-{num_components} Gaussian": (flat, gaussian),
-        "Gaussian pixels": (flat, pixels),
-        "mean image": (flat, flat.mean(0).expand_as(flat)),
-    }
-    return [quality(a, b, name) for name, (a, b) in rivals.items()]
-
-
 def kolmogorov_smirnov(real: Tensor, generated: Tensor) -> float:
     """Largest difference of two cumulative distributions of numbers.
 
@@ -274,7 +244,7 @@ def kolmogorov_smirnov(real: Tensor, generated: Tensor) -> float:
     """
     from scipy.stats import ks_2samp
 
-    first, second = _as_rows(real.reshape(-1, 1), generated.reshape(-1, 1), 1)
+    first, second = _as_pair(real.reshape(-1, 1), generated.reshape(-1, 1), 1)
     return float(ks_2samp(first[:, 0], second[:, 0]).statistic)
 
 

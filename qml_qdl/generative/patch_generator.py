@@ -12,12 +12,8 @@ from qml_qdl.circuits import AngleEncoding, HardwareEfficient, Probabilities
 from qml_qdl.circuits.driven import Driven
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_choice, check_count
-from qml_qdl.generative.classical_generator import (
-    ClassicalGenerator,
-    check_noise,
-    image_network,
-    noise_like,
-)
+from qml_qdl.generative.classical_generator import ClassicalGenerator, image_network
+from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots
@@ -26,7 +22,7 @@ Pixels = Literal["max", "brightness", "exponential"]
 PIXELS = ("max", "brightness", "exponential")
 
 
-class PatchGenerator(nn.Module):
+class PatchGenerator(NoiseGenerator):
     """A generator of images, each patch of which is drawn by a circuit of its own.
 
     All circuits read the same noise, differ in their weights, and run as one batch of
@@ -71,6 +67,8 @@ class PatchGenerator(nn.Module):
         torch.Size([3, 1, 8, 8])
     """
 
+    noise = "uniform"
+
     def __init__(
         self,
         image_shape: tuple[int, int],
@@ -86,7 +84,6 @@ class PatchGenerator(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
         check_count("num_ancillas", num_ancillas, 0)
         check_choice("pixels", pixels, PIXELS)
         if pixels == "brightness" and not num_ancillas:
@@ -94,20 +91,21 @@ class PatchGenerator(nn.Module):
                 "pixels: 'brightness' is the probability that ancillas give 0, but "
                 "there are none; pass num_ancillas=1 or more"
             )
-        self.grid = _grid(image_shape, patch_shape)
+        grid = _grid(image_shape, patch_shape)
+        data_wires = max(1, (math.prod(patch_shape) - 1).bit_length())
+        wires = num_ancillas + data_wires
+        super().__init__(wires)
+        self.grid = grid
         self.image_shape = tuple(image_shape)
         self.patch_shape = tuple(patch_shape)
         self.num_ancillas = num_ancillas
         self.pixels = pixels
-        data_wires = max(1, (math.prod(patch_shape) - 1).bit_length())
-        wires = num_ancillas + data_wires
         processing = HardwareEfficient(
             wires, layers, rotations="RY", entangler="CZ", pattern="linear"
         )
         circuit = Driven(processing, features=slice(wires, None)) @ AngleEncoding(
             wires, features=slice(0, wires)
         )
-        self.noise_size = wires
         self.layer = QuantumLayer(
             circuit.with_readout(Probabilities()),
             target=target,
@@ -142,19 +140,15 @@ class PatchGenerator(nn.Module):
             f"num_ancillas={self.num_ancillas}, pixels={self.pixels!r}"
         )
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """Draws images.
+    def generate(self, noise: Tensor) -> Tensor:
+        """Images from noise.
 
         Args:
             noise: (rows, noise_size), angles in radians.
 
         Returns:
             (rows, 1, height, width), from 0 to 1.
-
-        Raises:
-            ShapeError: The noise has another shape.
         """
-        check_noise(noise, self.noise_size)
         rows, patches = len(noise), len(self.weight)
         weight = self.weight.to(noise)
         inputs = torch.cat(
@@ -184,32 +178,6 @@ class PatchGenerator(nn.Module):
         height, width = self.patch_shape
         tiles = patches.reshape(-1, down, across, height, width)
         return tiles.transpose(2, 3).reshape(-1, 1, *self.image_shape)
-
-    def draw_noise(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws noise, uniform over [0, π/2).
-
-        Args:
-            rows: How many, ≥ 0.
-            generator: Random numbers; None for torch's own.
-
-        Returns:
-            (rows, noise_size).
-        """
-        return noise_like(self.weight, (rows, self.noise_size), "uniform", generator)
-
-    @torch.no_grad()
-    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws images from fresh noise.
-
-        Args:
-            rows: How many, ≥ 0.
-            generator: Random numbers; None for torch's own.
-
-        Returns:
-            (rows, 1, height, width), from 0 to 1.
-        """
-        images: Tensor = self(self.draw_noise(rows, generator))
-        return images
 
     def classical_twin(self) -> ClassicalGenerator:
         """A torch generator of the same images from the same noise.

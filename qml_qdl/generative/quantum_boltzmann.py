@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.bits import all_bits, check_bits
+from qml_qdl.generative.bits import all_bits, bit_index, check_bits, draw_bits
 
 MOST_UNITS = 12
 """Up to so many units the Hamiltonian is a matrix."""
@@ -151,8 +151,7 @@ class QuantumBoltzmannMachine(nn.Module):
             DataError: The data are empty or not bits.
         """
         check_bits("visible", visible, self.num_visible)
-        places = torch.arange(self.num_visible - 1, -1, -1, device=visible.device)
-        rows = (visible.long() << places).sum(-1)
+        rows = bit_index(visible)
         if self.num_hidden == 0:
             probabilities: Tensor = self()
             return -probabilities[rows].log().mean()
@@ -179,10 +178,7 @@ class QuantumBoltzmannMachine(nn.Module):
             Zeros and ones, (num_samples, num_visible).
         """
         check_count("num_samples", num_samples)
-        drawn = torch.multinomial(
-            self().clamp(min=0), num_samples, replacement=True, generator=generator
-        )
-        return all_bits(self.num_visible).to(self.weight)[drawn]
+        return draw_bits(self(), num_samples, generator)
 
 
 def _log_trace(hamiltonian: Tensor) -> Tensor:

@@ -14,17 +14,14 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.processing import Processing
 from qml_qdl.circuits.readout import z_words
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.classical_generator import (
-    ClassicalGenerator,
-    check_noise,
-    noise_like,
-)
+from qml_qdl.generative.classical_generator import ClassicalGenerator
+from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots
 
 
-class StyleGenerator(nn.Module):
+class StyleGenerator(NoiseGenerator):
     """A continuous generator from expectation values, with noise in every angle.
 
     Angle k is aₖ z + bₖ, where z is one of the noise's components, taken in turn; the
@@ -71,9 +68,8 @@ class StyleGenerator(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
         check_count("num_features", num_features)
-        check_count("noise_size", noise_size)
+        super().__init__(noise_size)
         processing = processing or HardwareEfficient(
             num_features, layers=2, rotations=("RY", "RZ"), entangler="CZ"
         )
@@ -84,7 +80,6 @@ class StyleGenerator(nn.Module):
                 f"out, got num_features={num_features}; use more wires"
             )
         self.num_features = num_features
-        self.noise_size = noise_size
         self.layer = QuantumLayer(
             as_circuit(Driven(processing)).with_readout(
                 Expectation(z_words(wires, num_features))
@@ -119,49 +114,19 @@ class StyleGenerator(nn.Module):
         """The arguments, as `repr` shows them."""
         return f"{self.num_features}, noise_size={self.noise_size}"
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """Draws samples.
+    def generate(self, noise: Tensor) -> Tensor:
+        """Samples from noise.
 
         Args:
             noise: (rows, noise_size).
 
         Returns:
             (rows, num_features).
-
-        Raises:
-            ShapeError: The noise has another shape.
         """
-        check_noise(noise, self.noise_size)
         spread = noise[:, self.get_buffer("_component")]
         angles = spread * self.weight.to(noise) + self.bias.to(noise)
         values: Tensor = self.layer(angles)
         return values * self.scale.to(values) + self.shift.to(values)
-
-    def draw_noise(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws standard normal noise.
-
-        Args:
-            rows: How many, ≥ 0.
-            generator: Random numbers; None for torch's own.
-
-        Returns:
-            (rows, noise_size).
-        """
-        return noise_like(self.weight, (rows, self.noise_size), "normal", generator)
-
-    @torch.no_grad()
-    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws samples from fresh noise.
-
-        Args:
-            rows: How many, ≥ 0.
-            generator: Random numbers; None for torch's own.
-
-        Returns:
-            (rows, num_features).
-        """
-        samples: Tensor = self(self.draw_noise(rows, generator))
-        return samples
 
     def classical_twin(self) -> ClassicalGenerator:
         """A torch generator of the same samples from the same noise.

@@ -6,12 +6,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy, one_hot
+from torch.nn.functional import binary_cross_entropy
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.generative.bits import check_rows
+from qml_qdl.generative.labels import with_labels
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots
@@ -181,7 +182,8 @@ class QuantumVAE(nn.Module):
             ShapeError: A shape does not fit.
         """
         check_rows("inputs", inputs, self.num_features)
-        mean, log_variance = self.encoder(self._given(inputs, labels)).chunk(2, -1)
+        given = with_labels(inputs, labels, self.num_classes)
+        mean, log_variance = self.encoder(given).chunk(2, -1)
         return mean, log_variance
 
     def decode(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -194,32 +196,9 @@ class QuantumVAE(nn.Module):
         Returns:
             (rows, num_features).
         """
-        decoded: Tensor = self.decoder(self._given(self.latent(latent), labels))
+        given = with_labels(self.latent(latent), labels, self.num_classes)
+        decoded: Tensor = self.decoder(given)
         return decoded.sigmoid() if self.likelihood == "bernoulli" else decoded
-
-    def _given(self, rows: Tensor, labels: Tensor | None) -> Tensor:
-        if (labels is None) != (self.num_classes == 0):
-            wanted = f"{self.num_classes} classes" if self.num_classes else "no labels"
-            raise DataError(f"labels: the model has {wanted}, got labels={labels!r}")
-        if labels is None:
-            return rows
-        if labels.is_floating_point() or labels.is_complex():
-            raise DataError(
-                f"labels: expected whole numbers, got {labels.dtype}; convert them "
-                "with .long()"
-            )
-        if labels.shape != rows.shape[:1]:
-            raise ShapeError(
-                f"labels: expected ({len(rows)},), got {tuple(labels.shape)}"
-            )
-        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < (
-            self.num_classes
-        ):
-            raise DataError(
-                f"labels: expected 0 to {self.num_classes - 1}, got "
-                f"{int(labels.min())} to {int(labels.max())}"
-            )
-        return torch.cat([rows, one_hot(labels.long(), self.num_classes).to(rows)], -1)
 
     def forward(
         self,

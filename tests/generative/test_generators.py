@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
@@ -116,18 +115,6 @@ def test_patches_of_odd_size_use_the_first_basis_states() -> None:
     model = PatchGenerator((3, 3), (1, 3), layers=1)
     assert model.noise_size == 3
     assert model.sample(2).shape == (2, 1, 3, 3)
-
-
-@pytest.mark.parametrize("make", [patch_generator, lambda: StyleGenerator(3, 2)])
-def test_generators_are_modules_with_explicit_noise(make: object) -> None:
-    model = make()  # type: ignore[operator]
-    assert torch.equal(model.sample(4, seeded(3)), model.sample(4, seeded(3)))
-    assert not torch.equal(model.sample(4, seeded(3)), model.sample(4, seeded(4)))
-    twin = copy.deepcopy(model)
-    twin.load_state_dict(model.state_dict())
-    assert torch.equal(twin.sample(2, seeded(1)), model.sample(2, seeded(1)))
-    with pytest.raises(ShapeError, match="noise: expected the shape"):
-        model(torch.zeros(3, 17))
 
 
 def test_patch_generator_trains_on_shots() -> None:

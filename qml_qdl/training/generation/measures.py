@@ -22,6 +22,7 @@ from qml_qdl.generative import (
     quality,
     total_variation,
 )
+from qml_qdl.generative.rivals import draw_rivals
 from qml_qdl.training.generation.trees import BitTree
 
 SAMPLES = 1000
@@ -127,25 +128,20 @@ class RealYardstick(Yardstick):
 
     def rivals(self) -> list[Rival]:
         """The floor, two Gaussians and the mean."""
-        from sklearn.decomposition import PCA
-
-        flat = self.train.flatten(1).double()
-        generator = torch.Generator().manual_seed(0)
-        shape = (SAMPLES, flat.shape[1])
-        noise = torch.randn(shape, generator=generator, dtype=flat.dtype)
-        count = min(COMPONENTS, *flat.shape)
-        pca = PCA(count, svd_solver="full").fit(flat.numpy())
-        scores = noise[:, :count].numpy() * np.sqrt(pca.explained_variance_)
+        rows, size = self.train.flatten(1).shape
+        count = min(COMPONENTS, rows, size)
+        components, alone, mean = draw_rivals(
+            self.train,
+            torch.Generator().manual_seed(0),
+            num_components=count,
+            num_samples=SAMPLES,
+        )
         word = "feature" if self.is_table else "pixel"
-        size = flat.shape[1]
         drawn = {
-            "training rows (floor)": (flat, None),
-            f"PCA-{count} Gaussian": (
-                torch.as_tensor(pca.inverse_transform(scores)),
-                size + count * size + count,
-            ),
-            f"Gaussian {word}s": (flat.mean(0) + noise * flat.std(0), 2 * size),
-            "mean of the rows": (flat.mean(0).expand(shape), size),
+            "training rows (floor)": (self.train, None),
+            f"PCA-{count} Gaussian": (components, size + count * size + count),
+            f"Gaussian {word}s": (alone, 2 * size),
+            "mean of the rows": (mean, size),
         }
         return [
             Rival(name, self.of_samples(samples), parameters)

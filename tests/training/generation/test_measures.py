@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from qml_qdl.data import Dataset, Split, load, split
-from qml_qdl.generative import all_bits
+from qml_qdl.generative import all_bits, trivial_rivals
 from qml_qdl.training.generation.measures import (
+    SAMPLES,
     BitYardstick,
     ManyBitsYardstick,
     RealYardstick,
@@ -92,6 +93,29 @@ def test_images_beside_their_rivals() -> None:
     assert mean.measures["recall"] == 0
     assert set(floor.measures) == set(yardstick.names)
     assert "KS" not in yardstick.names
+
+
+@pytest.mark.parametrize("rows", ["zeros", "moons"])
+def test_rivals_are_those_of_the_library(rows: str) -> None:
+    """Fitted to the training part and measured against the test part."""
+    data = load("digits").of_classes(["0"]) if rows == "zeros" else load("two_moons")
+    yardstick = RealYardstick(split(data))
+    ours = trivial_rivals(
+        yardstick.train,
+        torch.Generator().manual_seed(0),
+        test=yardstick.test,
+        num_components=8 if rows == "zeros" else 2,
+        num_samples=SAMPLES,
+    )
+    for rival, found in zip(yardstick.rivals(), ours, strict=True):
+        shared = {
+            "Fréchet": found.frechet,
+            "diversity": found.diversity,
+            "precision": found.precision,
+            "recall": found.recall,
+            "coverage": found.coverage,
+        }
+        assert {each: rival.measures[each] for each in shared} == shared
 
 
 def test_tables_have_the_statistic_of_kolmogorov_and_smirnov() -> None:

@@ -1,0 +1,132 @@
+"""What needs no learning by gradients, to be measured beside a model."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.validation import check_count
+from qml_qdl.generative.metrics import Quality, as_rows, quality
+
+
+def draw_rivals(
+    real: Tensor,
+    generator: torch.Generator | None = None,
+    *,
+    num_components: int = 8,
+    num_samples: int = 1000,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draws from the simplest distributions that fit rows.
+
+    Both Gaussians are drawn from the same normal numbers.
+
+    Args:
+        real: Rows to fit, (rows, ...).
+        generator: Random numbers; None for torch's own.
+        num_components: Principal components of the first, ≥ 1, at most the rows and
+            the numbers in a row.
+        num_samples: How many, ≥ 1.
+
+    Returns:
+        Samples of a Gaussian of the principal components and of a Gaussian of each
+        number alone, and the mean row again and again: each
+        (num_samples, numbers in a row), of float64.
+
+    Raises:
+        ArgumentError: A number is too small, or there are more components than
+            numbers in a row.
+        DataError: There are fewer rows than components, or fewer than 2, or numbers
+            that are not finite.
+
+    Example:
+        >>> import torch
+        >>> first, _, mean = draw_rivals(
+        ...     torch.rand(50, 4, 4), num_components=2, num_samples=10)
+        >>> first.shape, mean.shape
+        (torch.Size([10, 16]), torch.Size([10, 16]))
+    """
+    from sklearn.decomposition import PCA
+
+    check_count("num_components", num_components)
+    check_count("num_samples", num_samples)
+    rows = as_rows("real", real, max(2, num_components))
+    if num_components > rows.shape[1]:
+        raise ArgumentError(
+            f"num_components: rows of {rows.shape[1]} numbers have as many principal "
+            f"components, got {num_components}; ask for fewer"
+        )
+    flat = torch.as_tensor(rows)
+    shape = (num_samples, flat.shape[1])
+    noise = torch.randn(shape, generator=generator, dtype=flat.dtype)
+    pca = PCA(num_components, svd_solver="full").fit(rows)
+    scores = noise[:, :num_components].numpy() * np.sqrt(pca.explained_variance_)
+    mean = flat.mean(0)
+    return (
+        torch.as_tensor(pca.inverse_transform(scores)),
+        mean + noise * flat.std(0),
+        mean.expand(shape),
+    )
+
+
+def trivial_rivals(
+    real: Tensor,
+    generator: torch.Generator | None = None,
+    *,
+    test: Tensor | None = None,
+    num_components: int = 8,
+    num_samples: int = 1000,
+) -> list[Quality]:
+    """What needs no learning, measured in the same way: to be printed beside a model.
+
+    Args:
+        real: Real samples, (rows, ...), to which rivals are fitted; 8 or more rows, or
+            4 with `test`.
+        generator: Random numbers; None for torch's own.
+        test: Other real samples, (rows, ...), 4 or more rows, to measure against, as
+            for a model that was trained on `real`; None measures against `real`.
+        num_components: Principal components of the Gaussian rival, ≥ 1.
+        num_samples: Samples of the Gaussian rivals, ≥ 4; give the model as many, since
+            Fréchet distances shrink with their number.
+
+    Returns:
+        The floor, a Gaussian of the principal components, Gaussian noise on each pixel
+        alone, and the mean image. The floor is `real` itself, as if it had been
+        generated, or without `test` one half of it against the other.
+
+    Raises:
+        ArgumentError: A number is too small, or there are more components than numbers
+            in a row.
+        DataError: There are too few rows, or numbers that are not finite.
+        ShapeError: The rows of `test` have another shape.
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(60, 4, 4)
+        >>> found = trivial_rivals(images[:40], test=images[40:], num_components=2)
+        >>> [rival.name for rival in found]
+        ['training rows (floor)', 'PCA-2 Gaussian', 'Gaussian pixels', 'mean image']
+    """
+    check_count("num_samples", num_samples, 4)
+    least = 8 if test is None else 4
+    flat = torch.as_tensor(as_rows("real", real, max(least, num_components)))
+    if test is None:
+        target = flat
+        order = torch.randperm(len(real), generator=generator)
+        half = len(real) // 2
+        floor = quality(flat[order[:half]], flat[order[half:]], "half of the data")
+    else:
+        if test.shape[1:] != real.shape[1:]:
+            raise ShapeError(
+                f"test: expected rows like those of real, {tuple(real.shape[1:])}, got "
+                f"{tuple(test.shape[1:])}; prepare both in the same way"
+            )
+        target = torch.as_tensor(as_rows("test", test, 4))
+        floor = quality(target, flat, "training rows (floor)")
+    drawn = draw_rivals(
+        flat, generator, num_components=num_components, num_samples=num_samples
+    )
+    names = (f"PCA-{num_components} Gaussian", "Gaussian pixels", "mean image")
+    pairs = zip(drawn, names, strict=True)
+    return [floor, *(quality(target, samples, name) for samples, name in pairs)]

@@ -1,0 +1,90 @@
+"""What needs no learning: fitted to some rows, measured against them or others."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.generative import quality, trivial_rivals
+from qml_qdl.generative.rivals import draw_rivals
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def zeros() -> Tensor:
+    digits = load_digits()
+    return torch.as_tensor(digits.images[digits.target == 0] / 16)
+
+
+def test_rivals_have_the_known_distances() -> None:
+    found = trivial_rivals(zeros(), seeded())
+    distances = {rival.name: rival.frechet for rival in found}
+    assert distances["half of the data"] == pytest.approx(0.23, abs=0.06)
+    spectrum = torch.linalg.eigvalsh(zeros().flatten(1).T.cov())
+    left_out = spectrum[:-8].sum().item()
+    assert distances["PCA-8 Gaussian"] == pytest.approx(left_out, abs=0.04)
+    assert distances["Gaussian pixels"] == pytest.approx(0.61, abs=0.1)
+    assert distances["mean image"] == pytest.approx(1.56, abs=0.01)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rivals_of_some_rows_are_measured_against_others(dtype: torch.dtype) -> None:
+    """Where the rows to measure against are moved, all distances grow by the square."""
+    images = zeros().to(dtype)
+    train, test = images[:120], images[120:]
+    near = trivial_rivals(train, seeded(), test=test)
+    floor, *_, mean = near
+    assert floor == quality(test, train, "training rows (floor)")
+    shift = (train.double().mean(0) - test.double().mean(0)).square().sum()
+    spread = test.double().var(0).sum()
+    assert mean.frechet == pytest.approx((shift + spread).item())
+    moved = trivial_rivals(train, seeded(), test=test.flip(2))
+    shift_now = (train.double().mean(0) - test.double().flip(2).mean(0)).square().sum()
+    assert moved[-1].frechet == pytest.approx((shift_now + spread).item())
+    for before, after in zip(near, moved, strict=True):
+        assert before.name == after.name
+        assert before.diversity == after.diversity
+        assert before.frechet < after.frechet
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gaussians_have_the_moments_of_the_rows(dtype: torch.dtype) -> None:
+    """The mean for both; the covariance in two directions, or on the diagonal alone."""
+    mixed = torch.randn(3, 4, generator=seeded(), dtype=dtype)
+    rows = torch.randn(500, 3, generator=seeded(1), dtype=dtype) @ mixed + 5
+    components, alone, mean = draw_rivals(
+        rows.reshape(-1, 2, 2), seeded(2), num_components=2, num_samples=100_000
+    )
+    wanted = rows.double()
+    for drawn in (components, alone):
+        torch.testing.assert_close(drawn.mean(0), wanted.mean(0), atol=0.03, rtol=0)
+    values, vectors = torch.linalg.eigh(wanted.T.cov())
+    kept = (vectors[:, -2:] * values[-2:]) @ vectors[:, -2:].T
+    torch.testing.assert_close(components.T.cov(), kept, atol=0.1, rtol=0)
+    diagonal = wanted.var(0).diag()
+    torch.testing.assert_close(alone.T.cov(), diagonal, atol=0.1, rtol=0)
+    torch.testing.assert_close(mean, wanted.mean(0).expand(100_000, 4))
+
+
+def test_bad_arguments_are_refused() -> None:
+    real = torch.rand(10, 4, generator=seeded())
+    with pytest.raises(ShapeError, match=r"test: expected rows like .*\(4,\), got \(5"):
+        trivial_rivals(real, test=torch.rand(10, 5), num_components=2)
+    with pytest.raises(DataError, match="test: expected at least 4 rows, got 3"):
+        trivial_rivals(real, test=real[:3], num_components=2)
+    with pytest.raises(DataError, match="test: expected finite numbers"):
+        trivial_rivals(real, test=real / 0, num_components=2)
+    with pytest.raises(DataError, match="real: expected at least 8 rows, got 7"):
+        trivial_rivals(real[:7], num_components=2)
+    assert len(trivial_rivals(real[:7], test=real, num_components=2)) == 4
+    with pytest.raises(ArgumentError, match="num_components: rows of 4 numbers have"):
+        trivial_rivals(real)
+    with pytest.raises(ArgumentError, match="num_samples: expected at least 4, got 3"):
+        trivial_rivals(real, num_samples=3)
+    with pytest.raises(ShapeError, match=r"real: expected the shape \(rows, \.\.\.\)"):
+        draw_rivals(real[0], num_components=1)
