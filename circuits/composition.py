@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any, overload
 
-from attrs import Factory, evolve, field, frozen
+from attrs import evolve, field, frozen
 
+from qml_qdl.circuits.around import Around, as_block
 from qml_qdl.circuits.circuit import Block, Circuit, as_circuit, compose
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import WiresLike, check_count
+from qml_qdl.circuits.validation import check_count
 
 
-def _as_block(block: Block) -> Block:
-    if not isinstance(block, Block):
-        raise ArgumentTypeError(
-            f"block: expected an encoding or a processing, got {block!r}"
-        )
-    return block.block if isinstance(block, Shared) else block
+def _unshared(block: Block) -> Block:
+    return block.block if isinstance(block, Shared) else as_block(block)
 
 
 @frozen(repr=False)
-class Shared(Block):
+class Shared(Around):
     """A block whose weights have a name: all blocks of that name share one tensor.
 
     Made by `share`. Sharing what is shared already renames it.
@@ -42,12 +38,7 @@ class Shared(Block):
     """
 
     name: str
-    block: Block = field(converter=_as_block)
-    wires: tuple[Hashable, ...] = field(
-        init=False,
-        eq=False,
-        default=Factory(lambda self: self.block.wires, takes_self=True),
-    )
+    block: Block = field(converter=_unshared)
 
     def __attrs_post_init__(self) -> None:
         _check_name(self.name)
@@ -57,38 +48,9 @@ class Shared(Block):
             )
 
     @property
-    def num_features(self) -> int:
-        """As many as the block reads."""
-        return self.block.num_features
-
-    @property
-    def features(self) -> tuple[int, ...] | None:
-        """What the block reads."""
-        return self.block.features
-
-    @property
-    def weight_shape(self) -> tuple[int, ...] | None:
-        """The shape of the block's weights."""
-        return self.block.weight_shape
-
-    @property
-    def weight_kind(self) -> str:  # type: ignore[override]
-        """The kind of the block's weights."""
-        return self.block.weight_kind
-
-    @property
     def tied_name(self) -> str:
         """The name that is shared."""
         return self.name
-
-    @property
-    def initial_weight(self) -> float | None:
-        """What the block's weights start from."""
-        return self.block.initial_weight
-
-    def on(self, wires: WiresLike) -> Shared:
-        """The same block on other wires, its weights still shared."""
-        return evolve(self, block=self.block.on(wires))
 
     def queue(self, inputs: Any, weights: Any) -> None:
         """Queues the block's gates."""

@@ -9,16 +9,29 @@ from qml_qdl.hardware.targets import Target, available_targets, make_device
 
 if TYPE_CHECKING:
     from qml_qdl.hardware.qiskit.conversion.exchange import from_qiskit, to_qiskit
+    from qml_qdl.hardware.qiskit.ibm.machines import forget_least_busy
 
-__all__ = ["Target", "available_targets", "from_qiskit", "make_device", "to_qiskit"]
+__all__ = [
+    "Target",
+    "available_targets",
+    "forget_least_busy",
+    "from_qiskit",
+    "make_device",
+    "to_qiskit",
+]
+
+_LAZY = {
+    "forget_least_busy": "qml_qdl.hardware.qiskit.ibm.machines",
+    "from_qiskit": "qml_qdl.hardware.qiskit.conversion.exchange",
+    "to_qiskit": "qml_qdl.hardware.qiskit.conversion.exchange",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Loads Qiskit when it is first used (PEP 562)."""
-    if name not in ("from_qiskit", "to_qiskit"):
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    exchange = importlib.import_module("qml_qdl.hardware.qiskit.conversion.exchange")
-    return getattr(exchange, name)
+    return getattr(importlib.import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:

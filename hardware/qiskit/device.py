@@ -7,31 +7,24 @@ import secrets
 from collections.abc import Sequence
 from copy import copy
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, final
 
+import pennylane as qml
 import torch
 from attrs import asdict
-from pennylane.devices import Device
+from pennylane.devices.default_qubit import accepted_sample_measurement
 from pennylane.devices.execution_config import ExecutionConfig
-from pennylane.devices.modifiers import simulator_tracking, single_tape_support
-from pennylane.math import Interface
-from pennylane.transforms.core import CompilePipeline
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.plan import Structure
+from qml_qdl.hardware.products import as_numpy
 from qml_qdl.hardware.qiskit.backends import make_executor
-from qml_qdl.hardware.qiskit.config import (
-    NAME,
-    completed,
-    computes_gradients,
-    pipeline_for,
-)
+from qml_qdl.hardware.qiskit.conversion.structures import decomposition, is_native
 from qml_qdl.hardware.qiskit.options import QiskitOptions
 from qml_qdl.hardware.qiskit.tapes.batches import Answer, Request, run_requests
 from qml_qdl.hardware.qiskit.tapes.gradients import MakeStencil, run_tasks
 from qml_qdl.hardware.qiskit.tapes.measured import Circuits
 from qml_qdl.hardware.qiskit.tapes.outcomes import Reals
-from qml_qdl.hardware.qiskit.tapes.products import as_numpy, results_and_products
 from qml_qdl.hardware.qiskit.tapes.results import errors_of
 from qml_qdl.hardware.qiskit.tapes.shifts import (
     ParameterShifts,
@@ -39,11 +32,18 @@ from qml_qdl.hardware.qiskit.tapes.shifts import (
     Stencil,
 )
 from qml_qdl.hardware.qiskit.tapes.tasks import Task, make_task
+from qml_qdl.hardware.tape_device import Abilities, TapeDevice
 
 
-@simulator_tracking
-@single_tape_support
-class QiskitDevice(Device):
+def _measures_with_shots(measurement: Any) -> bool:
+    shadows = (qml.measurements.ClassicalShadowMP, qml.measurements.ShadowExpvalMP)
+    return not isinstance(measurement, shadows) and accepted_sample_measurement(
+        measurement
+    )
+
+
+@final
+class QiskitDevice(TapeDevice):
     """Any Qiskit backend, from Aer to an IBM machine: one job for each execution.
 
     All circuits of an execution that differ in angles only are one parametrised
@@ -76,10 +76,21 @@ class QiskitDevice(Device):
         0.877583
     """
 
+    abilities: ClassVar[Abilities] = Abilities(
+        methods=("best", "backprop", "device"),
+        is_native=is_native,
+        decomposition=decomposition,
+        prepares_states=False,
+        postselects=False,
+        measures_with_shots=_measures_with_shots,
+        gradients_with_shots=True,
+        at_once=True,
+    )
+
     @property
     def name(self) -> str:
         """The name under which PennyLane knows the device."""
-        return NAME
+        return "qdl.qiskit"
 
     def __init__(self, wires: Any = None, shots: Any = None, **options: Any) -> None:
         super().__init__(wires=wires, shots=shots)
@@ -107,64 +118,14 @@ class QiskitDevice(Device):
         twin.options = changed
         return twin
 
-    def supports_derivatives(
-        self, execution_config: Any = None, circuit: Any = None
-    ) -> bool:
-        """Whether the device computes gradients itself: with shots, too."""
-        return execution_config is None or computes_gradients(execution_config)
+    def run_tapes(
+        self, circuits: Sequence[Any], config: ExecutionConfig, *, gradients: bool
+    ) -> tuple[Any, ...]:
+        """Runs tapes, all in one job; see `TapeDevice.run_tapes`.
 
-    def supports_vjp(self, execution_config: Any = None, circuit: Any = None) -> bool:
-        """Whether the device multiplies gradients itself: wherever it has them."""
-        return self.supports_derivatives(execution_config, circuit)
-
-    def setup_execution_config(
-        self, config: Any = None, circuit: Any = None
-    ) -> ExecutionConfig:
-        """Fills in what the user left open.
-
-        Args:
-            config: PennyLane's configuration.
-            circuit: The circuit that will run.
-
-        Returns:
-            The complete configuration.
-
-        Raises:
-            TargetError: "backprop" was asked of an interface that cannot have it, or
-                another way to measure in the middle of a circuit.
+        Those with other numbers of shots go in a job of their own.
         """
-        return completed(config or ExecutionConfig())
-
-    def preprocess_transforms(self, execution_config: Any = None) -> CompilePipeline:
-        """The transforms that bring any circuit into a form that can run.
-
-        Args:
-            execution_config: PennyLane's configuration.
-
-        Returns:
-            The transforms; a batch stays one tape.
-        """
-        return pipeline_for(self.wires)
-
-    def execute(self, circuits: Any, execution_config: Any = None) -> Any:
-        """Runs circuits, all in one job.
-
-        Args:
-            circuits: Tapes of native gates. Those with other numbers of shots go in a
-                job of their own.
-            execution_config: PennyLane's configuration.
-
-        Returns:
-            One result for each tape: torch tensors where torch's gradients flow
-            through, else NumPy arrays.
-        """
-        config = execution_config or ExecutionConfig()
-        results = self._run(circuits, self.options.fuse_gradient)
-        if config.interface == Interface.TORCH:
-            return results
-        return as_numpy(results)
-
-    def _run(self, circuits: Sequence[Any], fuse: bool) -> tuple[Any, ...]:
+        fuse = gradients or self.options.fuse_gradient
         tasks = [self._task(tape) for tape in circuits]
         shots = [tape.shots.total_shots for tape in circuits]
         stencil = self._make_stencil()
@@ -268,35 +229,3 @@ class QiskitDevice(Device):
             for task, answer in zip(tasks, kept, strict=True)
         )
         return as_numpy(results), errors
-
-    def compute_vjp(
-        self, circuits: Any, cotangents: Any, execution_config: Any = None
-    ) -> Any:
-        """Gradients of results, contracted with what comes from behind.
-
-        Args:
-            circuits: Tapes of native gates.
-            cotangents: For each tape the gradient with respect to its results.
-            execution_config: PennyLane's configuration.
-
-        Returns:
-            For each tape the gradients of its trainable parameters.
-        """
-        return self.execute_and_compute_vjp(circuits, cotangents, execution_config)[1]
-
-    def execute_and_compute_vjp(
-        self, circuits: Any, cotangents: Any, execution_config: Any = None
-    ) -> Any:
-        """Results, and gradients as `compute_vjp` gives them, in one job.
-
-        Args:
-            circuits: Tapes of native gates.
-            cotangents: For each tape the gradient with respect to its results.
-            execution_config: PennyLane's configuration.
-
-        Returns:
-            Results and gradients.
-        """
-        return results_and_products(
-            lambda tapes: self._run(tapes, True), circuits, cotangents
-        )

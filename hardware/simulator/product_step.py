@@ -63,7 +63,9 @@ class Block:
         pairs = torch.view_as_real(state).flatten(2)
         into = None if out is None else torch.view_as_real(out).flatten(2)
         found = self._product(matrix, pairs, into)
-        return torch.view_as_complex(found.unflatten(2, (-1, 2))) if out is None else out
+        if out is not None:
+            return out
+        return torch.view_as_complex(found.unflatten(2, (-1, 2)))
 
     def _product(self, matrix: Tensor, state: Tensor, out: Tensor | None) -> Tensor:
         view = self._view(state)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
@@ -16,8 +17,23 @@ from qml_qdl.cli.sample import sample
 from qml_qdl.cli.train import train
 
 NAME = "qml-qdl"
+INTERRUPTED = 130
+
+
+class _Commands(TyperGroup):
+    """Says in one line that Ctrl-C was pressed; typer itself says nothing."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            message = _with_notes("interrupted", error)
+            called = f"{NAME} {ctx.invoked_subcommand}"
+            raise typer.Exit(_fail(called, message, INTERRUPTED)) from None
+
 
 app = typer.Typer(
+    cls=_Commands,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -56,15 +72,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         return _fail(prefix, error.format_message(), error.exit_code)
     except OSError as error:
-        return _fail(prefix, str(error), 1)
+        return _fail(prefix, _with_notes(str(error), error), 1)
     except Exception as error:
         # Loading the errors loads PennyLane too, which --help should not wait for.
         from qml_qdl.circuits.errors import QdlError
 
         if not isinstance(error, QdlError):
             raise
-        return _fail(prefix, str(error), 2)
+        return _fail(prefix, _with_notes(str(error), error), 2)
     return result if isinstance(result, int) else 0
+
+
+def _with_notes(message: str, error: BaseException) -> str:
+    """A message, and what was noted on its way, such as jobs that run on."""
+    return "; ".join([message, *getattr(error, "__notes__", ())])
 
 
 def _fail(prefix: str, message: str, code: int) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qml_qdl.cli.evaluate import (
+from qml_qdl.cli.options import (
     Account,
     BatchSize,
     Limit,
@@ -63,6 +63,7 @@ def estimate(
     costs = [each.cost for each in estimates]
     table.add_row("jobs", *(f"{cost.jobs:,}" for cost in costs))
     table.add_row("circuits", *(f"{cost.circuits:,}" for cost in costs))
+    table.add_row("of them calibrations", *(f"{cost.calibrations:,}" for cost in costs))
     table.add_row("executions", *(f"{cost.executions:,}" for cost in costs))
     table.add_row("two-qubit depth", *(f"{cost.two_qubit_depth:,}" for cost in costs))
     table.add_row("QPU seconds", *(f"{cost.seconds:,.0f}" for cost in costs))

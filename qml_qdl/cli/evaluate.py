@@ -2,88 +2,34 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from qml_qdl.cli.options import (
+    Account,
+    BatchSize,
+    Limit,
+    MaxQpuSeconds,
+    ResilienceLevel,
+    RunName,
+    RunsDir,
+    Shots,
+    Target,
+    TrainingSeed,
+)
+
 if TYPE_CHECKING:
     from qml_qdl.training import Evaluation
 
-RunName = Annotated[
-    str,
-    typer.Argument(metavar="RUN", help="A run, by name or folder.", show_default=False),
-]
-Target = Annotated[
-    str | None,
-    typer.Option(
-        help="Where circuits run: auto; aer, aer:fake_torino, ibm:ibm_torino and the "
-        "like; or a PennyLane device such as lightning.qubit.",
-        show_default="where they were trained",
-    ),
-]
-Shots = Annotated[
-    int | None,
-    typer.Option(
-        help="Shots per circuit; 0 for exact results.",
-        min=0,
-        show_default="as in training",
-    ),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option(
-        help="Take this many test rows only, each class keeping its share.",
-        min=1,
-        show_default="all test rows",
-    ),
-]
 DrawSeed = Annotated[
     int,
     typer.Option(help="Fixes which rows --limit takes, and simulated shots.", min=0),
 ]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        help="Which of the run's trainings.",
-        min=0,
-        show_default="the one with the best validation accuracy",
-    ),
-]
 Model = Annotated[
     Literal["quantum", "twin"],
     typer.Option(help="The quantum model, or its classical twin."),
-]
-BatchSize = Annotated[
-    int,
-    typer.Option(
-        help="Test rows per call of the model, so per job on a machine.", min=1
-    ),
-]
-ResilienceLevel = Annotated[
-    int | None,
-    typer.Option(
-        help="On ibm:...: error mitigation of IBM's estimator, 0, 1 or 2.",
-        min=0,
-        max=2,
-        show_default="IBM's sampler",
-    ),
-]
-Account = Annotated[
-    str | None,
-    typer.Option(
-        help="Name of an IBM account that Qiskit saved.",
-        show_default="that of the environment, or the default one",
-    ),
-]
-MaxQpuSeconds = Annotated[
-    float | None,
-    typer.Option(
-        help="On ibm:...: refuse a job that would take more.",
-        min=0,
-        show_default="60",
-    ),
 ]
 Detach = Annotated[
     bool,
@@ -93,7 +39,6 @@ Detach = Annotated[
         "finishes the evaluation.",
     ),
 ]
-RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.")]
 
 
 def evaluate(
@@ -102,7 +47,7 @@ def evaluate(
     shots: Shots = None,
     limit: Limit = None,
     draw_seed: DrawSeed = 0,
-    seed: Seed = None,
+    seed: TrainingSeed = None,
     model: Model = "quantum",
     batch_size: BatchSize = 256,
     resilience_level: ResilienceLevel = None,
@@ -134,10 +79,6 @@ def evaluate(
             max_qpu_seconds=max_qpu_seconds,
             detach=detach,
         )
-    except KeyboardInterrupt as error:
-        kept = "; ".join(getattr(error, "__notes__", ())) or "nothing was kept"
-        print(f"qml-qdl evaluate: interrupted; {kept}", file=sys.stderr)
-        raise typer.Exit(130) from None
     except Detached as detached:
         print(detached)
         return

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qml_qdl.cli.evaluate import RunsDir, tell
+from qml_qdl.cli.evaluate import tell
+from qml_qdl.cli.options import MaxQpuSeconds, RunsDir
 
 if TYPE_CHECKING:
     from qml_qdl.hardware.qiskit.jobs.journal import Journal
@@ -146,14 +147,7 @@ def cancel(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) 
 def wait(
     place: RunOrJournal,
     deadline: Deadline = None,
-    max_qpu_seconds: Annotated[
-        float | None,
-        typer.Option(
-            help="Refuse a job that would take more, if one is left to send.",
-            min=0,
-            show_default="60",
-        ),
-    ] = None,
+    max_qpu_seconds: MaxQpuSeconds = None,
     resend: Annotated[
         bool,
         typer.Option(

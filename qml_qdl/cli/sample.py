@@ -7,20 +7,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from qml_qdl.cli.evaluate import RunName, RunsDir, Shots, Target
+from qml_qdl.cli.options import (
+    Account,
+    MaxQpuSeconds,
+    RunName,
+    RunsDir,
+    Shots,
+    Target,
+    TrainingSeed,
+)
 
 Count = Annotated[int, typer.Option("--count", "-n", help="How many samples.", min=1)]
 Seed = Annotated[
     int,
     typer.Option(help="Fixes what is drawn: noise, and simulated shots.", min=0),
-]
-TrainingSeed = Annotated[
-    int | None,
-    typer.Option(
-        help="Which of the run's trainings.",
-        min=0,
-        show_default="the one that is best on the validation part",
-    ),
 ]
 Model = Annotated[
     Literal["auto", "quantum", "twin"],
@@ -46,12 +46,15 @@ def sample(
     shots: Shots = None,
     training_seed: TrainingSeed = None,
     model: Model = "auto",
+    account: Account = None,
+    max_qpu_seconds: MaxQpuSeconds = None,
     out: Out = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Draw samples from the best weights of RUN, a generative model.
 
-    They are written with a picture. How far they are from the test part is printed
+    They are written with a picture; on a machine the same words again pay nothing
+    again. How far they are from the test part is printed
     beside the floor: as many rows of the training part, measured in the same way.
     """
     import qml_qdl.training as training
@@ -65,6 +68,8 @@ def sample(
         shots="keep" if shots is None else shots or None,
         training_seed=training_seed,
         kind=None if model == "auto" else model,
+        account=account,
+        max_qpu_seconds=max_qpu_seconds,
         out=out,
     )
     place = "where it was trained" if target is None else f"on {target}"

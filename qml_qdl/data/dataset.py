@@ -71,7 +71,7 @@ class Dataset:
         inputs: Numbers (rows, features) for a table, or pixels in [0, 1]
             (rows, channels, height, width) for images. Kept as float32.
         labels: One class index 0 … classes−1 per row. Kept as int64.
-        class_names: A name for each class, two or more.
+        class_names: A name for each class, one or more; a classifier needs two.
         name: What the data are called in reports.
 
     Raises:
@@ -96,10 +96,10 @@ class Dataset:
                 f"{len(self.labels)}"
             )
         classes = len(self.class_names)
-        if classes < 2:
+        if not classes:
             raise DataError(
-                f"class_names: expected two classes or more, got {classes}: "
-                f"{list(self.class_names)}; a single class leaves nothing to learn"
+                "class_names: expected a name for each class, got none; give rows that "
+                "have no classes one common name"
             )
         outside = (self.labels < 0) | (self.labels >= classes)
         if outside.any():
@@ -158,8 +158,7 @@ class Dataset:
             names: Names of classes, one or more.
 
         Returns:
-            A data set of these classes, in their order here. Of one class alone all
-            names stay, since a data set has two or more.
+            A data set of these classes, in their order here.
 
         Raises:
             DataError: There is no class of such a name, or no row of it.
@@ -183,13 +182,11 @@ class Dataset:
                 f"label: {self.name!r} has no row of {', '.join(wanted) or '–'}; "
                 "name a class that has some"
             )
-        chosen = self.take(rows)
-        if len(set(indices)) < 2:
-            return chosen
         kept = sorted(set(indices))
         return evolve(
-            chosen,
-            labels=np.searchsorted(kept, chosen.labels),
+            self,
+            inputs=self.inputs[rows],
+            labels=np.searchsorted(kept, self.labels[rows]),
             class_names=tuple(self.class_names[index] for index in kept),
         )
 

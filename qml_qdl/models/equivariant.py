@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
@@ -86,6 +86,11 @@ class EquivariantClassifier(nn.Module):
             )
         for size in image_shape:
             check_count("image_shape", size)
+        if image_shape[1] != image_shape[2]:
+            raise ShapeError(
+                f"image_shape: expected square images, which quarter turns keep, got "
+                f"{tuple(image_shape)}; pad or crop them"
+            )
         check_count("num_classes", num_classes)
         check_count("hidden", hidden)
         if not 0 <= dropout < 1:

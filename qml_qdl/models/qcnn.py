@@ -168,7 +168,8 @@ def count_weights(module: nn.Module) -> int:
 def _wires(features: int, encoding: str, outputs: int) -> int:
     wires = features
     if encoding == "amplitude":
-        wires = max(2, math.ceil(math.log2(features)))
+        # More wires than the features need, where the classes need them.
+        wires = max(2, math.ceil(math.log2(features)), 2 * outputs - 1)
     if wires > MOST_WIRES:
         raise ArgumentError(
             f"input_shape: {features} features need {wires} wires, more than "

@@ -9,7 +9,7 @@ from typing import Any
 from lightning.pytorch import seed_everything
 from torch import nn
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.parts import Split, split
@@ -109,9 +109,16 @@ def model_kind(options: ModelOptions, dataset: Dataset) -> str:
 
     Raises:
         ArgumentError: The model named cannot read such data.
+        DataError: The model tells classes apart, and there is one.
     """
     fitting = "quanvolution" if dataset.is_image else "dressed"
     kind = fitting if options.kind == "auto" else options.kind
+    if dataset.num_classes < 2 and not KINDS[kind].generates:
+        raise DataError(
+            f"labels: {kind!r} tells classes apart and needs two or more, got "
+            f"{list(dataset.class_names)} in {dataset.name!r}; add rows of another "
+            "class, or use a generative model"
+        )
     reads = KINDS[kind].reads
     if reads == "images":
         fits = dataset.is_image

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from qml_qdl.circuits.errors import DataError, TargetError
 from qml_qdl.data.parts import Split
+from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training import pictures
 from qml_qdl.training.building import (
     build_quantum,
@@ -20,7 +22,9 @@ from qml_qdl.training.fitting import Fit, fit
 from qml_qdl.training.generation.experiment import carry_on_generating
 from qml_qdl.training.generation.families import family_of
 from qml_qdl.training.generation.report import GenerativeReport
+from qml_qdl.training.generation.sampling import LEAST_MEASURED
 from qml_qdl.training.kinds import generates
+from qml_qdl.training.loop import check_accelerator
 from qml_qdl.training.options import RunOptions
 from qml_qdl.training.report import Report, make_report
 from qml_qdl.training.rivals import fit_rivals
@@ -43,21 +47,45 @@ def begin(
         The run, for `carry_on`.
 
     Raises:
-        ArgumentError: The model cannot read the data, or has no such option.
+        ArgumentError: The model cannot read the data, or has no such option, or there
+            is no GPU and one is asked for.
         DataError: The data cannot be read or learnt from.
         RunError: There is a run of this name.
         TargetError: The target is unknown or cannot run the circuit.
     """
     options.check_applicable()
+    check_accelerator(options.training.accelerator)
     dataset = load_data(options.data)
     # Whatever is wrong with split or model shows before a folder is made.
     kind = model_kind(options.model, dataset)
     split = split_data(dataset, options.data, kind)
     if generates(kind):
-        family_of(options.model, split).build(False, options.first_seed)
+        _check_measurable(split)
+        model = family_of(options.model, split).build(False, options.first_seed)
     else:
-        build_quantum(options.model, dataset, options.first_seed)
+        model = build_quantum(options.model, dataset, options.first_seed)
+    if remote_executors(model):
+        raise TargetError(
+            f"target: a run is trained on exact results, which the machine "
+            f"{options.model.target!r} has not; train on 'auto', then move the run "
+            "there with qml-qdl evaluate or qml-qdl sample"
+        )
     return Run.create(options, dataset, runs_dir=runs_dir, name=name)
+
+
+def _check_measurable(split: Split) -> None:
+    """Refuses parts too small for the report of a generative model."""
+    parts = {
+        "train": len(split.train),
+        "validate": len(split.validation),
+        "test": len(split.test),
+    }
+    if min(parts.values()) < LEAST_MEASURED:
+        rows = ", ".join(f"{rows} to {part}" for part, rows in parts.items())
+        raise DataError(
+            f"dataset: samples are measured with {LEAST_MEASURED} rows or more in each "
+            f"part, got {rows}; add rows, raise limit, or change the fractions"
+        )
 
 
 def train(
@@ -160,19 +188,19 @@ def draw(run: Run, split: Split, fits: dict[Kind, list[Fit]]) -> None:
     """
     folder = run.folder
     histories = {kind: [fit.history for fit in fits[kind]] for kind in fits}
-    pictures.draw_curves(histories).savefig(folder / "curves.png", dpi=150)
+    pictures.save_figure(pictures.draw_curves(histories), folder / "curves.png")
     seed = run.best_seed("quantum")
     best = fits["quantum"][run.options.all_seeds.index(seed)]
     title = f"quantum, seed {seed}: {best.test_accuracy:.1%} of {len(split.test)}"
     confusion = pictures.draw_confusion(split.test, best.predictions, title)
-    confusion.savefig(folder / "confusion.png", dpi=150)
+    pictures.save_figure(confusion, folder / "confusion.png")
     model: Any = build_quantum(run.options.model, split.train, seed)
     load_weights(model, run.checkpoint("quantum", seed))
     circuit = model.quantum_layers()[0].circuit
     pictures.save_circuit(circuit, folder / "circuit.png")
     if hasattr(model, "conv"):
         maps = pictures.draw_feature_maps(model.conv, split.test)
-        maps.savefig(folder / "feature-maps.png", dpi=150)
+        pictures.save_figure(maps, folder / "feature-maps.png")
 
 
 def _silent(line: str) -> None:

@@ -26,6 +26,10 @@ class JobSteps(Callback):
     def __init__(self, model: nn.Module) -> None:
         self._model = model
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begins what a learner does before its first step, such as first samples."""
+        begin_step(self._model, "start")
+
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:

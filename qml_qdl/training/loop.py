@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from qml_qdl.circuits.errors import RunError
+from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.parts import Split
 from qml_qdl.nn.jobs import record_jobs
@@ -26,6 +29,25 @@ from qml_qdl.training.jobs import JOURNAL, JobSteps
 from qml_qdl.training.learner import Learner
 from qml_qdl.training.options import TrainingOptions
 from qml_qdl.training.recorder import BEST, LAST, Recorder
+
+_LOGS = "tensorboard"
+
+
+def check_accelerator(accelerator: str) -> None:
+    """Refuses a GPU where there is none.
+
+    Args:
+        accelerator: "auto", "cpu" or "gpu".
+
+    Raises:
+        ArgumentError: "gpu" is asked for, and torch finds none.
+    """
+    found = CUDAAccelerator.is_available() or MPSAccelerator.is_available()
+    if accelerator == "gpu" and not found:
+        raise ArgumentError(
+            "accelerator: expected a GPU that torch finds, got 'gpu' and none; use "
+            "'auto' or 'cpu'"
+        )
 
 
 def claim_folder(
@@ -41,12 +63,18 @@ def claim_folder(
 
     Raises:
         RunError: The folder holds a training and `resume` is False.
+        OSError: Nothing can be written there.
     """
     if (folder / LAST).exists() and not resume:
         raise RunError(
             f"folder: {folder} holds a training already; pass resume=True to continue "
             "it, or another folder"
         )
+    folder.mkdir(parents=True, exist_ok=True)
+    # Or TensorBoard would be the first to fail, in a thread of its own.
+    for place in (folder, folder / _LOGS):
+        if place.exists() and not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
     if journal is None:
         record_jobs(learner.trained, folder / JOURNAL, "training")
     else:
@@ -78,9 +106,11 @@ def run_trainer(
         The history.
 
     Raises:
+        ArgumentError: There is no GPU, and the options ask for one.
         RunError: The checkpoint does not fit, or training diverged.
         KeyboardInterrupt: The user pressed Ctrl-C; checkpoints stay.
     """
+    check_accelerator(options.accelerator)
     recorder = Recorder(folder, options.checkpoint_every, learner)
     last = folder / LAST
     step = _steps_in(last) if last.exists() else None
@@ -142,7 +172,7 @@ def _callbacks(
 
 def _tensorboard(folder: Path, step: int | None) -> TensorBoardLogger:
     # Purging hides what a killed process logged after its last checkpoint.
-    return TensorBoardLogger(folder, name="tensorboard", version="", purge_step=step)
+    return TensorBoardLogger(folder, name=_LOGS, version="", purge_step=step)
 
 
 @contextmanager

@@ -78,6 +78,18 @@ def move_to_devices(
             layer.set_target(device, shots)
 
 
+def allow(model: nn.Module, max_qpu_seconds: float | None) -> None:
+    """Sets what a job of a model may take.
+
+    Args:
+        model: The model, moved to its target.
+        max_qpu_seconds: A job that would take more is refused; None for the default.
+    """
+    if max_qpu_seconds is not None:
+        for executor in remote_executors(model).values():
+            executor.max_qpu_seconds = max_qpu_seconds
+
+
 @frozen
 class JobTask:
     """An evaluation whose circuits are jobs: the same words go on with the same jobs.
@@ -112,14 +124,11 @@ class JobTask:
         Raises:
             JournalError: The run's journal is damaged or of a newer version.
         """
-        executors = remote_executors(model)
-        if not executors:
+        if not remote_executors(model):
             return None
         from qml_qdl.hardware.qiskit.jobs.journal import Journal
 
-        if max_qpu_seconds is not None:
-            for executor in executors.values():
-                executor.max_qpu_seconds = max_qpu_seconds
+        allow(model, max_qpu_seconds)
         words = json.dumps({"evaluate": asked}, sort_keys=True)
         task = cls(run, Journal(run.journal).begin_task(words))
         task.record(model)

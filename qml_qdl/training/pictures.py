@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from qml_qdl.data.dataset import Dataset, Integers
+from qml_qdl.training.checkpoints import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,12 +88,14 @@ def draw_feature_maps(
     """Draws a few images and beside each its feature maps.
 
     Args:
-        convolution: Maps (rows, channels, H, W) to (rows, maps, h, w).
+        convolution: Maps (rows, channels, H, W) to (rows, maps, h, w), or one that
+            turns with the image to (rows, maps, order, h, w).
         images: Where the first image of each class is taken from.
         rows: How many images at most.
 
     Returns:
-        The figure; all maps share one colour scale.
+        The figure; all maps share one colour scale. Maps with a place for each element
+        of a group stand side by side, "1.0" for element 0 of map 1.
     """
     from matplotlib.figure import Figure
 
@@ -101,6 +104,12 @@ def draw_feature_maps(
     device = next(convolution.parameters()).device
     with torch.no_grad():
         maps = convolution(torch.tensor(chosen.inputs, device=device)).cpu().numpy()
+    names = [str(number + 1) for number in range(maps.shape[1])]
+    if maps.ndim == 5:
+        names = [
+            f"{name}.{element}" for name in names for element in range(maps.shape[2])
+        ]
+        maps = maps.reshape(len(maps), -1, *maps.shape[3:])
     columns = 1 + maps.shape[1]
     figure = Figure(figsize=(1.5 * columns, 1.5 * len(chosen)), layout="constrained")
     grid = figure.subplots(len(chosen), columns, squeeze=False)
@@ -112,13 +121,29 @@ def draw_feature_maps(
         for column, axes in enumerate(line[1:]):
             shown = axes.imshow(maps[row, column], cmap="PiYG", vmin=-most, vmax=most)
             if row == 0:
-                axes.set_title(f"map {column + 1}", fontsize="small")
+                axes.set_title(f"map {names[column]}", fontsize="small")
         for axes in line:
             axes.set_xticks([])
             axes.set_yticks([])
     grid[0, 0].set_title("image", fontsize="small")
     figure.colorbar(shown, ax=grid[:, 1:], shrink=0.6, label="readout")
     return figure
+
+
+def save_figure(figure: Figure, path: Path, **settings: Any) -> None:
+    """Saves a picture, whole or not at all.
+
+    Args:
+        figure: The picture.
+        path: Where to; the ending names the format.
+        **settings: What else `Figure.savefig` takes.
+    """
+    form = path.suffix.removeprefix(".")
+
+    def write(file: Any) -> None:
+        figure.savefig(file, format=form, dpi=150, **settings)
+
+    write_atomically(path, write)
 
 
 def save_circuit(circuit: Any, path: Path) -> None:
@@ -131,6 +156,6 @@ def save_circuit(circuit: Any, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, _ = circuit.draw_mpl()
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    save_figure(figure, path, bbox_inches="tight")
     # PennyLane draws with pyplot, which keeps every figure until it is closed.
     plt.close(figure)

@@ -282,7 +282,7 @@ def read_json(path: Path) -> dict[str, Any]:
         Its content.
 
     Raises:
-        RunError: The file is missing or damaged.
+        RunError: The file is missing, damaged, or cannot be read.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -290,8 +290,10 @@ def read_json(path: Path) -> dict[str, Any]:
         raise RunError(
             f"{path}: expected a file of a run, got none; is this the folder of a run?"
         ) from error
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise RunError(f"{path}: the file is damaged ({error})") from error
+    except OSError as error:
+        raise RunError(f"{path}: the file cannot be read ({error})") from error
     if not isinstance(content, dict):
         raise RunError(f"{path}: the file is damaged (no JSON object)")
     return content

@@ -23,6 +23,7 @@ from qml_qdl.training import (
     RunOptions,
     TrainingOptions,
 )
+from tests.hardware.qiskit.service import FakeClient, replace_ibm
 
 QUICK = ["--data", "iris", "--epochs", "2", "--seeds", "1", "--accelerator", "cpu"]
 
@@ -209,6 +210,11 @@ def test_a_csv_file_with_its_label_column(
         pytest.param(
             ["train", "--data", "no.csv"], "no.csv: expected a file", id="file"
         ),
+        pytest.param(
+            ["train", "--model", "rbm", "--label", "0", "--limit", "1"],
+            "4 rows or more in each part, got 1 to train, ",
+            id="few-rows",
+        ),
         pytest.param(["train", "--target", "no.such"], "no.such", id="target"),
         pytest.param(
             ["train", "--model", "dressed"], "'dressed' reads tables", id="model"
@@ -318,6 +324,95 @@ def test_ctrl_c_tells_how_to_continue(
     assert capsys.readouterr().err == line
     monkeypatch.setattr(training, "carry_on", carry_on)
     assert main(line.split(": qml-qdl ")[1].split()) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "function"),
+    [
+        (["train"], "begin"),
+        (["evaluate", "iris"], "evaluate"),
+        (["sample", "iris"], "sample"),
+        (["estimate", "iris", "--target", "aer:fake_manila"], "estimate"),
+    ],
+)
+def test_ctrl_c_and_what_runs_on_are_told_in_one_line(
+    arguments: list[str],
+    function: str,
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        error = KeyboardInterrupt()
+        error.add_note("job-1 runs on")
+        raise error
+
+    monkeypatch.setattr(training, function, interrupted)
+    assert main([*arguments, "--runs-dir", str(runs)]) == 130
+    line = f"qml-qdl {arguments[0]}: interrupted; job-1 runs on\n"
+    assert capsys.readouterr() == ("", line)
+
+
+def test_a_gpu_that_is_not_there(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("CUDAAccelerator", "MPSAccelerator"):
+        monkeypatch.setattr(f"qml_qdl.training.loop.{name}.is_available", lambda: False)
+    words = ["train", "--accelerator", "gpu", "--runs-dir", str(tmp_path / "runs")]
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert err == (
+        "qml-qdl train: accelerator: expected a GPU that torch finds, got 'gpu' and "
+        "none; use 'auto' or 'cpu'\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["quantum-seed0", "tensorboard"])
+def test_a_folder_that_cannot_be_written_ends_with_1_and_one_line(
+    place: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["train", *QUICK, "--no-twin", "--quiet", "--runs-dir", str(tmp_path)]
+    assert main([*words, "--name", "r"]) == 0
+    seed = tmp_path / "r" / "quantum-seed0"
+    (seed / "result.json").unlink()
+    before = {path.name: path.read_bytes() for path in seed.iterdir() if path.is_file()}
+    access = os.access
+
+    def refused(path: str | Path, mode: int) -> bool:
+        return Path(path).name != place and access(path, mode)
+
+    capsys.readouterr()
+    monkeypatch.setattr(os, "access", refused)  # root may write anywhere
+    assert main(["train", "--resume", str(tmp_path / "r"), "--quiet"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"Permission denied: '{seed}" in err
+    assert f"; continue with: qml-qdl train --resume {tmp_path / 'r'}" in err
+    assert before == {
+        path.name: path.read_bytes() for path in seed.iterdir() if path.is_file()
+    }
+
+
+def test_a_machine_is_not_trained_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    client = FakeClient(tmp_path / "service")
+    replace_ibm(monkeypatch, client)
+    words = ["train", *QUICK, "--runs-dir", str(tmp_path / "runs")]
+    assert main([*words, "--target", "ibm:fake"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "exact results, which the machine 'ibm:fake' has not; train on 'auto'" in err
+    assert not (tmp_path / "runs").exists()
+    assert not client.jobs()
 
 
 def test_a_full_disk_ends_with_1_and_tells_how_to_continue(

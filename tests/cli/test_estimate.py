@@ -41,6 +41,7 @@ def test_the_costs_of_a_run(
     assert [row[0] for row in rows] == [
         "jobs",
         "circuits",
+        "of them calibrations",
         "executions",
         "two-qubit depth",
         "QPU seconds",
@@ -48,9 +49,9 @@ def test_the_costs_of_a_run(
     ]
     # 16 patches of each of 20 digits are 16 rows.
     evaluation = [row[1] for row in rows]
-    assert evaluation[:3] == ["1", "1", f"{20 * 16 * 16:,}"]
-    assert int(evaluation[3]) > 0
-    assert evaluation[4:] == ["4", "1%"]
+    assert evaluation[:4] == ["1", "1", "0", f"{20 * 16 * 16:,}"]
+    assert int(evaluation[4]) > 0
+    assert evaluation[5:] == ["4", "1%"]
     for text in (
         "evaluating 20 test rows",
         "64 rows, parameter shift",

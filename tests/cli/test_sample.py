@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,10 @@ import pytest
 
 from qml_qdl.cli import main
 from qml_qdl.data import load
+from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.training import DataOptions, ModelOptions, Run, RunOptions
+from tests.hardware.qiskit.loopback import LoopbackServer
+from tests.hardware.qiskit.loopback.setting import isolate, use
 
 Capture = pytest.CaptureFixture[str]
 
@@ -71,6 +76,69 @@ def test_samples_on_a_noisy_machine(
     assert text.count("\n") == 1
     assert np.load(out)["samples"].shape == (2, 1, 8, 8)
     assert out.with_suffix(".png").stat().st_size > 500
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackServer]:
+    """IBM's service in small, as the environment's account."""
+    isolate(monkeypatch, tmp_path)
+    with LoopbackServer(["manila"], seed=7) as server:
+        use(monkeypatch, server)
+        yield server
+
+
+def test_samples_of_a_machine_are_one_job_and_paid_once(
+    runs: Path,
+    place: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    words = ["sample", "zeros", "-n", "8", "--runs-dir", str(runs)]
+    words += ["--target", "ibm:ibm_manila", "--shots", "64"]
+
+    def interrupted(self: IBMClient, job_id: str, request: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IBMClient, "results", interrupted)
+        assert main(words) == 130
+    (job,) = place.jobs
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"qml-qdl sample: interrupted; on ibm:ibm_manila {job} runs")
+    assert err.count("\n") == 1
+    drawn = []
+    for _ in range(2):
+        assert main(words) == 0
+        assert " on ibm:ibm_manila, 64 shots, " in capsys.readouterr().out
+        drawn.append(np.load(runs / "zeros" / "samples.npz")["samples"])
+    np.testing.assert_array_equal(*drawn)
+    assert list(place.jobs) == [job]
+    assert place.rows_paid == 8 * 4  # four patches an image
+    assert place.count("POST /jobs") == 1
+    assert main(["jobs", "list", "zeros", "--runs-dir", str(runs)]) == 0
+    assert "done" in capsys.readouterr().out
+    # Too much is refused, with what would pass, and can be allowed.
+    assert main([*words, "--seed", "1", "--max-qpu-seconds", "2.5"]) == 2
+    err = capsys.readouterr().err
+    assert "but 2.5 are allowed" in err
+    few = re.findall(r"; (\d) samples \(-n \d\) would pass", err)
+    assert few
+    words[3] = few[0]
+    assert main([*words, "--seed", "1", "--max-qpu-seconds", "2.5"]) == 0
+    assert len(place.jobs) == 2
+
+
+def test_a_machine_without_an_account(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    isolate(monkeypatch, tmp_path)
+    words = ["sample", "zeros", "--runs-dir", str(runs), "--target", "ibm:ibm_manila"]
+    assert main([*words, "--shots", "64"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("qml-qdl sample: account: Qiskit has saved no account")
+    assert "QiskitRuntimeService.save_account" in err
 
 
 @pytest.mark.parametrize(

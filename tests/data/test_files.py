@@ -53,7 +53,6 @@ def test_npz_of_a_table(tmp_path: Path, names: tuple[str, str]) -> None:
         pytest.param(
             {"x": np.full((2, 8, 8), 16), "y": [0, 1]}, "divide", id="not-scaled"
         ),
-        pytest.param({"x": [[1.0], [2.0]], "y": [0, 0]}, "two classes", id="one-class"),
         pytest.param(
             {"x": np.array([{}, {}]), "y": [0, 1]},
             "pickled objects are refused",
@@ -159,7 +158,6 @@ def test_csv_sorts_numbers_as_numbers(tmp_path: Path) -> None:
         pytest.param(
             "x,y\n1,a\n2,b,3\n", "line 3: expected 2 cells .* got 3", id="ragged"
         ),
-        pytest.param("x,y\n1,a\n2,a\n", "two classes or more, got 1", id="one-class"),
         pytest.param("x,y\n1,0.5\n2,1.5\n", "does not fit numbers", id="regression"),
         pytest.param("x,y\n", "expected rows below", id="no-rows"),
         pytest.param("", "two or more different column names", id="empty"),
@@ -204,3 +202,8 @@ def test_any_text_is_read_or_refused(tmp_path: Path, text: str) -> None:
     except DataError:
         return
     assert np.isfinite(data.inputs).all()
+
+
+def test_one_class_is_enough(tmp_path: Path) -> None:
+    data = read_csv(csv_file(tmp_path, "x,y\n1,a\n2,a\n"))
+    assert data.class_names == ("a",)

@@ -181,16 +181,16 @@ def test_invariants_are_all_products() -> None:
             r"image_shape: expected \(channels, height, width\), got \(5, 5\); a grey",
         ),
         (
-            lambda: EquivariantClassifier((1, 4, 5), 2),
-            r"map_shape: expected \(channels,",
-        ),
-        (
             lambda: EquivariantClassifier((1, 0, 5), 2),
             r"image_shape: expected at least",
         ),
         (
             lambda: EquivariantClassifier((1, 5, 5), 0),
             r"num_classes: expected at least",
+        ),
+        (
+            lambda: EquivariantClassifier((1, 8, 6), 2),
+            r"image_shape: expected square images.*got \(1, 8, 6\); pad or crop them",
         ),
         (lambda: images_model(stride=2), r"images: not equivariant, since"),
         (lambda: images_model(group="p6"), r"group: expected one of 'p4', 'p4m', 'c8'"),

@@ -19,7 +19,12 @@ from qml_qdl.training import (
     begin,
     default_training,
 )
-from qml_qdl.training.building import CLASSIFIERS, build_quantum, load_data
+from qml_qdl.training.building import (
+    CLASSIFIERS,
+    build_quantum,
+    load_data,
+    model_kind,
+)
 from qml_qdl.training.generation.families import FAMILIES
 from qml_qdl.training.kinds import KINDS, MODELS, generates
 
@@ -120,7 +125,10 @@ def test_what_does_not_apply_is_refused_before_a_folder_is_made(
 def test_rows_of_some_classes() -> None:
     zeros = load_data(DataOptions(labels=("0",)))
     assert len(zeros) == 178
-    assert zeros.num_classes == 10
+    assert zeros.class_names == ("0",)
+    assert model_kind(ModelOptions(kind="patch_gan"), zeros) == "patch_gan"
+    with pytest.raises(DataError, match="labels: 'quanvolution' tells classes apart"):
+        model_kind(ModelOptions(), zeros)
     pair = load_data(DataOptions(labels=("8", "3")))
     assert pair.class_names == ("3", "8")
     assert set(pair.labels.tolist()) == {0, 1}

@@ -136,3 +136,14 @@ def test_data_that_changed_are_noticed(tmp_path: Path) -> None:
     path.write_text("x,y\n1,a\n3,b\n")
     with pytest.raises(RunError, match="the data have changed since the run r began"):
         run.load_data()
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Path, **options: object) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(RunError, match=r"config\.json: the file cannot be read .*Perm"):
+        Run.open(run.folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -19,9 +20,8 @@ from qml_qdl.hardware.qiskit.executors.isa_store import Isa
 from qml_qdl.hardware.qiskit.executors.mitigation import (
     Calibration,
     calibrate,
-    confusion_of,
+    calibrated_values,
     extrapolate,
-    readings_of,
 )
 from qml_qdl.hardware.qiskit.executors.words import (
     Basis,
@@ -53,6 +53,28 @@ class _Reading:
     basis: Basis
     qubits: tuple[int, ...]
     circuits: tuple[tuple[Pub, Isa], ...]
+
+
+@frozen(eq=False)
+class Prepared:
+    """What one call runs.
+
+    Args:
+        words: For each pub its Pauli words.
+        groups: For each pub its bases.
+        calibrations: What tells how the qubits are misread.
+    """
+
+    words: tuple[Words, ...]
+    groups: tuple[tuple[_Reading, ...], ...]
+    calibrations: tuple[Calibration, ...]
+
+    @property
+    def circuits(self) -> list[tuple[Pub, Isa]]:
+        """All pubs, with their circuits in the backend's gates; calibrations last."""
+        readings = [reading for group in self.groups for reading in group]
+        pairs = [pair for reading in readings for pair in reading.circuits]
+        return pairs + [(one.pub, one.isa) for one in self.calibrations]
 
 
 class Mitigated(Executor):
@@ -173,21 +195,14 @@ class Mitigated(Executor):
         Raises:
             TargetError: Infinitely many shots were asked of a machine.
         """
-        words = [collect_words(pub) for pub in pubs]
-        groups = [
-            [self._reading(basis) for basis in make_bases(pub, own)]
-            for pub, own in zip(pubs, words, strict=True)
-        ]
-        readings = [reading for group in groups for reading in group]
-        calibrations = self._calibrations(readings)
-        to_run = [pair for reading in readings for pair in reading.circuits]
-        to_run += [(one.pub, one.isa) for one in calibrations]
-        held = {pub.digest: isa for pub, isa in to_run}
-        with self._machine.isa.holding(held):
-            found = self._run([pub for pub, _ in to_run], shots)
+        # A machine calibrates all its qubits at once; simulating that takes too much.
+        few = _SIMULATED if isinstance(self.executor, AerExecutor) else None
+        prepared = self.prepare(pubs, few)
+        with self.holding(prepared):
+            found = self._run([pub for pub, _ in prepared.circuits], shots)
         values: dict[int, NDArray[np.float64]] = {}
-        for calibration in reversed(calibrations):
-            values |= _values(calibration, found.pop())
+        for calibration in reversed(prepared.calibrations):
+            values |= calibrated_values(calibration, found.pop())
         results = iter(found)
         return [
             self._combine(
@@ -197,8 +212,37 @@ class Mitigated(Executor):
                 values,
                 pub.rows,
             )
-            for pub, own, group in zip(pubs, words, groups, strict=True)
+            for pub, own, group in zip(
+                pubs, prepared.words, prepared.groups, strict=True
+            )
         ]
+
+    def prepare(self, pubs: Sequence[Pub], most: int | None = None) -> Prepared:
+        """Constructs what `estimate` runs.
+
+        Args:
+            pubs: Circuits that do not measure, with observables.
+            most: How many qubits one circuit calibrates; None for all, as on a machine.
+
+        Returns:
+            Its circuits, those of the calibration among them.
+        """
+        words = tuple(collect_words(pub) for pub in pubs)
+        groups = tuple(
+            tuple(self._reading(basis) for basis in make_bases(pub, own))
+            for pub, own in zip(pubs, words, strict=True)
+        )
+        readings = [reading for group in groups for reading in group]
+        return Prepared(words, groups, tuple(self._calibrations(readings, most)))
+
+    def holding(self, prepared: Prepared) -> AbstractContextManager[None]:
+        """Has the circuits of a call run as they are, for a while.
+
+        Args:
+            prepared: What `prepare` returned.
+        """
+        held = {pub.digest: isa for pub, isa in prepared.circuits}
+        return self._machine.isa.holding(held)
 
     def _run(self, pubs: Sequence[Pub], shots: int | None) -> list[Any]:
         """Shots, or tables of probabilities."""
@@ -226,16 +270,18 @@ class Mitigated(Executor):
         qubits = tuple(places[bit] for bit in range(len(basis.qubits)))
         return _Reading(basis, qubits, tuple(circuits))
 
-    def _calibrations(self, readings: Sequence[_Reading]) -> list[Calibration]:
+    def _calibrations(
+        self, readings: Sequence[_Reading], most: int | None
+    ) -> list[Calibration]:
         if not self._readout:
             return []
-        qubits = sorted({qubit for reading in readings for qubit in reading.qubits})
-        # A machine calibrates all its qubits at once; simulating that takes too much.
-        step = _SIMULATED if isinstance(self.executor, AerExecutor) else len(qubits)
+        uses = [reading.qubits for reading in readings]
+        qubits = list(dict.fromkeys(qubit for own in uses for qubit in own))
+        step = most or max(1, len(qubits))
         target = self._machine.isa.backend.target
         return [
-            calibrate(qubits[start : start + step], target, self._rows)
-            for start in range(0, len(qubits), max(1, step))
+            calibrate(qubits[start : start + step], target, self._rows, uses)
+            for start in range(0, len(qubits), step)
         ]
 
     def _combine(
@@ -265,17 +311,3 @@ class Mitigated(Executor):
         decaying = [evolve(one, values=one.values - constant) for one in estimates]
         found = extrapolate(decaying, self._scales, self._extrapolation)
         return evolve(found, values=found.values + constant)
-
-
-def _values(calibration: Calibration, found: Any) -> dict[int, NDArray[np.float64]]:
-    """What reading 0 and 1 counts as, for each of the calibrated qubits."""
-    if found.ndim == 3:
-        confusion = confusion_of(found)
-    else:
-        half = len(found) // 2
-        outcomes = np.arange(found.shape[1])[:, None] >> np.arange(
-            len(calibration.qubits)
-        )
-        ones = np.stack([found[0], found[half]]) @ (outcomes & 1)
-        confusion = np.stack([1 - ones, ones], axis=-1).transpose(1, 0, 2)
-    return dict(zip(calibration.qubits, readings_of(confusion), strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from attrs import frozen
@@ -43,13 +44,21 @@ class Calibration:
     pub: Pub
 
 
-def calibrate(qubits: Sequence[int], target: Target, rows: int = 4) -> Calibration:
+def calibrate(
+    qubits: Sequence[int],
+    target: Target,
+    rows: int = 4,
+    uses: Sequence[Sequence[int]] = (),
+) -> Calibration:
     """Constructs the calibration of some qubits.
 
     Args:
         qubits: The backend's qubits.
         target: The backend's gates.
         rows: Rows of each kind; all their shots are put together.
+        uses: For each basis the qubits it reads. They are part of the digest: where a
+            job is taken up again after its wires came to lie elsewhere, the outcomes
+            must not be taken for those of other qubits.
 
     Returns:
         The calibration. Its pub runs under its own digest, to be given to
@@ -63,7 +72,7 @@ def calibrate(qubits: Sequence[int], target: Target, rows: int = 4) -> Calibrati
         circuit.measure(qubit, bit)
     translate = PassManager([BasisTranslator(SessionEquivalenceLibrary, None, target)])
     angles = np.repeat([[0.0], [np.pi]], rows, axis=0)
-    text = f"calibration of {tuple(qubits)}"
+    text = f"calibration of {tuple(qubits)} for {[tuple(own) for own in uses]}"
     digest = hashlib.sha256(text.encode()).hexdigest()
     isa = Isa(translate.run(circuit), 0, ("angle",))
     return Calibration(tuple(qubits), isa, Pub(circuit, angles, digest))
@@ -108,6 +117,34 @@ def readings_of(confusion: NDArray[np.float64]) -> NDArray[np.float64]:
     signs = np.broadcast_to([[1.0], [-1.0]], (len(confusion), 2, 1))
     readings: NDArray[np.float64] = np.linalg.solve(confusion, signs)[..., 0]
     return readings
+
+
+def calibrated_values(
+    calibration: Calibration, found: NDArray[Any]
+) -> dict[int, NDArray[np.float64]]:
+    """What reading 0 and 1 counts as, for each of the calibrated qubits.
+
+    Args:
+        calibration: The calibration.
+        found: What its pub gave: outcomes, (rows, shots, qubits), or the probabilities
+            of all outcomes, (rows, 2^qubits).
+
+    Returns:
+        Two values for each of the backend's qubits; see `readings_of`.
+
+    Raises:
+        ArgumentError: A qubit reads the same whatever it is.
+    """
+    if found.ndim == 3:
+        confusion = confusion_of(found)
+    else:
+        half = len(found) // 2
+        outcomes = np.arange(found.shape[1])[:, None] >> np.arange(
+            len(calibration.qubits)
+        )
+        ones = np.stack([found[0], found[half]]) @ (outcomes & 1)
+        confusion = np.stack([1 - ones, ones], axis=-1).transpose(1, 0, 2)
+    return dict(zip(calibration.qubits, readings_of(confusion), strict=True))
 
 
 def correct_probabilities(

@@ -13,6 +13,7 @@ from qiskit.quantum_info import PauliList
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.qiskit.executors.draws import outcomes_to_bits
+from qml_qdl.hardware.qiskit.grouping import group_settings
 from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Pub
 
 _AT_ONCE = 2**22
@@ -105,22 +106,23 @@ def make_bases(pub: Pub, words: Words) -> tuple[Basis, ...]:
         The bases; the identity is in none.
     """
     supports = words.supports()
-    groups: list[tuple[dict[int, str], list[int]]] = []
-    for column in sorted(range(len(supports)), key=lambda one: -len(supports[one])):
-        letters = {
-            int(qubit): _letter(words.paulis, column, int(qubit))
-            for qubit in supports[column]
-        }
-        if not letters:
-            continue
-        for basis, columns in groups:
-            if all(basis.get(qubit, own) == own for qubit, own in letters.items()):
-                basis.update(letters)
-                columns.append(column)
-                break
-        else:
-            groups.append((letters, [column]))
-    return tuple(_basis(pub, basis, columns, supports) for basis, columns in groups)
+    columns = [column for column, support in enumerate(supports) if len(support)]
+    groups, found = group_settings(
+        [
+            {
+                int(qubit): _letter(words.paulis, column, int(qubit))
+                for qubit in supports[column]
+            }
+            for column in columns
+        ]
+    )
+    members: list[list[int]] = [[] for _ in groups]
+    for column, group in zip(columns, found, strict=True):
+        members[group].append(column)
+    return tuple(
+        _basis(pub, letters, own, supports)
+        for letters, own in zip(groups, members, strict=True)
+    )
 
 
 def _letter(paulis: PauliList, column: int, qubit: int) -> str:

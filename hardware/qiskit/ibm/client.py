@@ -61,7 +61,8 @@ class IBMClient(JobClient):
 
     Args:
         name: The machine, as "ibm:ibm_torino", or "ibm:least_busy" for the one with the
-            shortest queue, chosen once.
+            shortest queue, chosen once for all clients of the account in this process
+            (`forget_least_busy`).
         account: The name of an account that Qiskit saved; None for the one in Qiskit's
             environment variables, or else the default one.
         session: Whether all jobs run in one session, which `close`, or the end of the

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from typing import Any
 
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
@@ -13,6 +15,23 @@ from qml_qdl.hardware.qiskit.ibm.service import PatientService
 
 PREFIX = "ibm:"
 LEAST_BUSY = "least_busy"
+
+_choosing = threading.Lock()
+_chosen: dict[str, str] = {}
+"""The machines that "least_busy" stands for in this process, by account."""
+
+
+def forget_least_busy() -> None:
+    """Has IBM asked again which machine is the least busy, the next time it matters.
+
+    "ibm:least_busy" is chosen once for a process and an account, so that all layers of
+    a model run on one machine. Layers made before stay where they are.
+
+    Example:
+        >>> forget_least_busy()
+    """
+    with _choosing:
+        _chosen.clear()
 
 
 def service_backend(
@@ -43,6 +62,9 @@ def find_machine(
 ) -> Any:
     """Looks a machine up.
 
+    "ibm:least_busy" is the machine that it was before in this process for the same
+    account and number of qubits, until `forget_least_busy`.
+
     Args:
         service: The service.
         account: The name of the account, for messages.
@@ -55,9 +77,48 @@ def find_machine(
     Raises:
         AccountError: IBM does not let us in.
         ServiceError: IBM does not answer.
-        TargetError: There is no such machine.
+        TargetError: There is no such machine, or no longer the one chosen before.
     """
     machine = name.removeprefix(PREFIX)
+    if machine == LEAST_BUSY:
+        return _least_busy(service, account, min_num_qubits)
+    found = _reach(service, account, machine, None)
+    if found is None:
+        raise _unknown(service, account, repr(machine))
+    return found
+
+
+def _least_busy(
+    service: PatientService, account: str | None, min_num_qubits: int | None
+) -> Any:
+    key = _choice_key(service, min_num_qubits)
+    with _choosing:
+        before = _chosen.get(key)
+        found = _reach(service, account, before or LEAST_BUSY, min_num_qubits)
+        if found is not None:
+            _chosen[key] = found.name
+            return found
+    if before is not None:
+        repair = "; to choose anew call qml_qdl.hardware.forget_least_busy()"
+        was = f"{before!r}, which 'ibm:least_busy' has been so far,"
+        raise _unknown(service, account, was, repair)
+    asked = f" with {min_num_qubits} qubits" if min_num_qubits else ""
+    raise _unknown(service, account, f"{LEAST_BUSY!r}{asked}")
+
+
+def _choice_key(service: PatientService, min_num_qubits: int | None) -> str:
+    """What tells one account from others, without showing its credential."""
+    given = sorted((service.active_account() or {}).items())
+    return hashlib.sha256(repr((given, min_num_qubits)).encode()).hexdigest()
+
+
+def _reach(
+    service: PatientService,
+    account: str | None,
+    machine: str,
+    min_num_qubits: int | None,
+) -> Any:
+    """IBM's backend; None where there is no such machine."""
 
     def fetch() -> Any:
         try:
@@ -74,13 +135,15 @@ def find_machine(
         backend.properties()
         return backend
 
-    found = call(service, account, f"reach the machine {machine!r}", fetch)
-    if found is None:
-        there = call(service, account, "list the machines", service.backends)
-        names = ", ".join(sorted(backend.name for backend in there)) or "none"
-        asked = f" with {min_num_qubits} qubits" if min_num_qubits else ""
-        raise TargetError(
-            f"target: IBM has no machine {machine!r}{asked} for this account; there "
-            f"are: {names}"
-        )
-    return found
+    return call(service, account, f"reach the machine {machine!r}", fetch)
+
+
+def _unknown(
+    service: PatientService, account: str | None, what: str, repair: str = ""
+) -> TargetError:
+    there = call(service, account, "list the machines", service.backends)
+    names = ", ".join(sorted(backend.name for backend in there)) or "none"
+    return TargetError(
+        f"target: IBM has no machine {what} for this account; there are: {names}"
+        f"{repair}"
+    )

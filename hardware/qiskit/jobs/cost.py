@@ -10,12 +10,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import PauliList, SparsePauliOp
 
 from qml_qdl.circuits.errors import BudgetError
-from qml_qdl.hardware.qiskit.jobs.client import JobRequest
+from qml_qdl.hardware.qiskit.jobs.client import JobRequest, Limits
 from qml_qdl.hardware.qiskit.jobs.division import RowCost, instructions_per_qubit
 
 OPEN_PLAN_SECONDS = 600
@@ -42,6 +42,8 @@ class Cost:
         executions: How often a circuit runs, all shots of all rows counted.
         two_qubit_depth: The longest chain of gates on two qubits after transpilation.
         seconds: Estimated QPU seconds.
+        calibrations: How many of the circuits only tell how qubits are misread.
+        fixed_seconds: Those of the seconds that would be the same for fewer rows.
     """
 
     jobs: int = 0
@@ -50,6 +52,8 @@ class Cost:
     executions: int = 0
     two_qubit_depth: int = 0
     seconds: float = 0.0
+    calibrations: int = 0
+    fixed_seconds: float = 0.0
 
     @property
     def open_plan_share(self) -> float:
@@ -64,6 +68,8 @@ class Cost:
             self.executions + other.executions,
             max(self.two_qubit_depth, other.two_qubit_depth),
             self.seconds + other.seconds,
+            self.calibrations + other.calibrations,
+            self.fixed_seconds + other.fixed_seconds,
         )
 
 
@@ -97,17 +103,70 @@ def row_costs(request: JobRequest) -> list[RowCost]:
     Args:
         request: What shall be done.
     """
-    folds = _FOLDS.get(request.options.get("resilience_level", 0), 1)
+    folds = _FOLDS.get(_resilience(request), 1)
+    shots = twirled(request.shots) if _twirls(request) else request.shots
     costs = []
     for pub in request.pubs:
         settings = folds * num_settings(pub.observables) if pub.observables else 1
         instructions = settings * instructions_per_qubit(pub.circuit)
-        costs.append(RowCost(settings * request.shots, instructions))
+        costs.append(RowCost(settings * shots, instructions))
     return costs
 
 
+def calibration_executions(request: JobRequest) -> int:
+    """How often the service's estimator runs a circuit to learn how qubits are misread.
+
+    From resilience level 1 on each job has one such circuit, as long as one row.
+
+    Args:
+        request: What shall be done.
+
+    Returns:
+        Executions in each job; 0 where there is no such circuit.
+    """
+    return twirled(request.shots) if _resilience(request) > 0 else 0
+
+
+def room(request: JobRequest, limits: Limits) -> Limits:
+    """What a job has left for a request's rows beside the calibration.
+
+    Args:
+        request: What shall be done.
+        limits: What the service takes in one job.
+    """
+    left = limits.executions - calibration_executions(request)
+    return evolve(limits, executions=left)
+
+
+def twirled(shots: int) -> int:
+    """Shots as IBM rounds them up to whole randomisations of twirled gates.
+
+    Args:
+        shots: What was asked for.
+
+    Example:
+        >>> twirled(10), twirled(1000), twirled(5000)
+        (64, 1024, 5024)
+    """
+    each = max(64, math.ceil(shots / 32))
+    return each * math.ceil(shots / each)
+
+
+def _resilience(request: JobRequest) -> int:
+    """The level of error mitigation; samples have none."""
+    level = request.options.get("resilience_level", 0)
+    return int(level) if request.kind == "estimate" else 0
+
+
+def _twirls(request: JobRequest) -> bool:
+    return _resilience(request) > 0 or bool(request.options.get("twirling"))
+
+
 def num_settings(observables: Sequence[SparsePauliOp]) -> int:
-    """In how many bases each row is measured.
+    """In how many bases the service's estimator measures each row.
+
+    It groups words its own way, so they are counted by Qiskit's function and not by
+    that which finds our bases (`group_settings`).
 
     Args:
         observables: What is estimated together.
@@ -136,16 +195,19 @@ def cost_of(request: JobRequest, backend: Any, jobs: int = 1) -> Cost:
     """
     repetition = getattr(backend, "default_rep_delay", None) or _REPETITION
     per_row = row_costs(request)
-    seconds = _PER_JOB * jobs
+    calibrating = jobs * calibration_executions(request)
+    fixed = quantum_seconds(calibrating, jobs, repetition)
+    seconds = fixed
     for pub, cost in zip(request.pubs, per_row, strict=True):
         length = max(_CIRCUIT, duration(pub.circuit, backend))
         executions = pub.rows * cost.executions
         seconds += quantum_seconds(executions, 0, repetition, length)
     return Cost(
         jobs=jobs,
-        circuits=len(request.pubs),
+        circuits=len(request.pubs) + (jobs if calibrating else 0),
         rows=request.rows,
-        executions=sum(
+        executions=calibrating
+        + sum(
             pub.rows * cost.executions
             for pub, cost in zip(request.pubs, per_row, strict=True)
         ),
@@ -153,6 +215,8 @@ def cost_of(request: JobRequest, backend: Any, jobs: int = 1) -> Cost:
             (two_qubit_depth(pub.circuit) for pub in request.pubs), default=0
         ),
         seconds=seconds,
+        calibrations=jobs if calibrating else 0,
+        fixed_seconds=fixed,
     )
 
 
@@ -219,8 +283,8 @@ def affordable(cost: Cost, max_qpu_seconds: float) -> int:
         cost: What all rows cost.
         max_qpu_seconds: What may be spent.
     """
-    fixed = _PER_JOB
-    per_row = (cost.seconds - _PER_JOB * cost.jobs) / max(cost.rows, 1)
+    fixed = cost.fixed_seconds / max(cost.jobs, 1)
+    per_row = (cost.seconds - cost.fixed_seconds) / max(cost.rows, 1)
     return max(0, int((max_qpu_seconds - fixed) / per_row)) if per_row else cost.rows
 
 

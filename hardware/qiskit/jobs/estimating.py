@@ -6,13 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 from numpy.typing import NDArray
 from qiskit_aer import AerSimulator
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.qiskit.counters import Counters
+from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from qml_qdl.hardware.qiskit.jobs.client import JobRequest, Kind, Limits
-from qml_qdl.hardware.qiskit.jobs.cost import LONGEST_JOB, Cost, cost_of, row_costs
+from qml_qdl.hardware.qiskit.jobs.cost import (
+    LONGEST_JOB,
+    Cost,
+    cost_of,
+    room,
+    row_costs,
+)
 from qml_qdl.hardware.qiskit.jobs.division import divide
 from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
 from qml_qdl.hardware.qiskit.jobs.requests import make_request
@@ -23,7 +31,8 @@ class EstimatingExecutor(Executor):
     """Stands in for another executor; every outcome is zero.
 
     Args:
-        executor: A machine's, or that of a simulator with a machine's noise.
+        executor: A machine's, or that of a simulator with a machine's noise; mitigated
+            or not.
         costs: Where costs are noted, one for each call.
 
     Raises:
@@ -31,7 +40,9 @@ class EstimatingExecutor(Executor):
     """
 
     def __init__(self, executor: Any, costs: list[Cost]) -> None:
-        isa = getattr(executor, "isa", None)
+        self._mitigated = executor if isinstance(executor, Mitigated) else None
+        machine = executor.executor if self._mitigated else executor
+        isa = getattr(machine, "isa", None)
         if isa is None or isinstance(isa.backend, AerSimulator):
             raise TargetError(
                 f"target: what jobs cost can be told for a machine, got "
@@ -41,11 +52,7 @@ class EstimatingExecutor(Executor):
         self.isa = isa
         self.name = executor.name
         self._counters = Counters()
-        self._limits = Limits()
-        self._options: dict[str, Any] = {}
-        if isinstance(executor, RemoteExecutor):
-            self._limits = executor.client.limits
-            self._options = {"resilience_level": executor.resilience_level}
+        self._remote = machine if isinstance(machine, RemoteExecutor) else None
         self._costs = costs
 
     @property
@@ -62,8 +69,14 @@ class EstimatingExecutor(Executor):
 
         Returns:
             Zeros.
+
+        Raises:
+            TargetError: Shots were asked of error mitigation.
         """
-        request = self._noted("sample", pubs, shots)
+        if self._mitigated is not None:
+            return self._mitigated.sample(pubs, shots)  # refused
+        request = self._request("sample", pubs, shots)
+        self._note(request)
         return [
             # Without the memory that so many outcomes would take.
             np.broadcast_to(np.uint8(0), (pub.rows, shots, pub.circuit.num_clbits))
@@ -88,8 +101,15 @@ class EstimatingExecutor(Executor):
                 "shots: a machine has no exact values, got shots=None; say how many "
                 "shots (--shots 1000)"
             )
-        request = self._noted("estimate", pubs, shots)
-        zeros = [np.zeros((pub.rows, len(pub.observables))) for pub in request.pubs]
+        if self._mitigated is None:
+            self._note(self._request("estimate", pubs, shots))
+        else:
+            prepared = self._mitigated.prepare(pubs)
+            with self._mitigated.holding(prepared):
+                to_run = [pub for pub, _ in prepared.circuits]
+                request = self._request("sample", to_run, shots)
+            self._note(request, calibrations=len(prepared.calibrations))
+        zeros = [np.zeros((pub.rows, len(pub.observables))) for pub in pubs]
         return [Estimates(each, each) for each in zeros]
 
     def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
@@ -99,10 +119,14 @@ class EstimatingExecutor(Executor):
             "(--shots 1000)"
         )
 
-    def _noted(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
-        options = self._options if kind == "estimate" else {}
-        request = make_request(kind, pubs, shots, self.isa, options, LONGEST_JOB)
+    def _request(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
+        options = {} if self._remote is None else self._remote.options_for(kind)
+        return make_request(kind, pubs, shots, self.isa, options, LONGEST_JOB)
+
+    def _note(self, request: JobRequest, calibrations: int = 0) -> None:
+        limits = Limits() if self._remote is None else self._remote.client.limits
         rows = [pub.rows for pub in request.pubs]
-        jobs = divide(rows, row_costs(request), self._limits)
-        self._costs.append(cost_of(request, self.isa.backend, len(jobs)))
-        return request
+        jobs = divide(rows, row_costs(request), room(request, limits))
+        cost = cost_of(request, self.isa.backend, len(jobs))
+        own = cost.calibrations + calibrations
+        self._costs.append(evolve(cost, calibrations=own))

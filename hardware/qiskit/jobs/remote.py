@@ -16,6 +16,7 @@ from qml_qdl.hardware.qiskit.jobs.client import JobClient, JobRequest, Kind
 from qml_qdl.hardware.qiskit.jobs.cost import (
     check_budget,
     cost_of,
+    room,
     row_costs,
     time_limit,
 )
@@ -99,6 +100,19 @@ class RemoteExecutor(Executor):
         self._unfinished = None
         self.keys = JobKeys(run, layer)
 
+    def options_for(self, kind: Kind) -> dict[str, Any]:
+        """What the service is told beside circuits, rows and shots.
+
+        Args:
+            kind: "sample" or "estimate".
+
+        Returns:
+            Options by name.
+        """
+        if kind == "sample":
+            return dict(self._options)
+        return {**self._options, "resilience_level": self.resilience_level}
+
     def begin(self, step: str) -> None:
         """Goes to another step of the run.
 
@@ -160,7 +174,7 @@ class RemoteExecutor(Executor):
         request = self._request(kind, pubs, shots)
         per_row = row_costs(request)
         rows = [pub.rows for pub in request.pubs]
-        parts = divide(rows, per_row, self.client.limits)
+        parts = divide(rows, per_row, room(request, self.client.limits))
         cost = cost_of(request, self.client.backend, len(parts))
         call = Call(
             content=request.content(self.client.name),
@@ -199,10 +213,8 @@ class RemoteExecutor(Executor):
         return key if again else self.keys.next()
 
     def _request(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
-        options = dict(self._options)
-        if kind == "estimate":
-            options["resilience_level"] = self.resilience_level
         limit = time_limit(self.max_qpu_seconds)
+        options = self.options_for(kind)
         return make_request(kind, pubs, shots, self.isa, options, limit)
 
     def _submit_through(self) -> Submitter:

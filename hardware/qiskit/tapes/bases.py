@@ -13,6 +13,7 @@ from pennylane.devices.preprocess import decompose
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.plan import measurement_key
 from qml_qdl.hardware.qiskit.conversion.structures import decomposition, is_native
+from qml_qdl.hardware.qiskit.grouping import group_settings
 
 Word: TypeAlias = tuple[tuple[int, str], ...]
 """A Pauli word: wire positions, ascending, with the letters X, Y or Z."""
@@ -146,20 +147,7 @@ def share_bases(settings: Iterable[Setting]) -> tuple[tuple[Basis, ...], list[in
         >>> [basis.wires for basis in bases], of
         ([(0, 1), (0,)], [1, 0, 0])
     """
-    wanted = list(settings)
-    groups: list[dict[int, str | Block]] = []
-    found = [0] * len(wanted)
-    # The widest first: narrow ones find a place beside them.
-    for position in sorted(range(len(wanted)), key=lambda i: -len(wanted[i])):
-        setting = wanted[position]
-        for number, group in enumerate(groups):
-            if all(group.get(wire, mine) == mine for wire, mine in setting.items()):
-                group.update(setting)
-                found[position] = number
-                break
-        else:
-            found[position] = len(groups)
-            groups.append(dict(setting))
+    groups, found = group_settings(list(settings))
     return tuple(Basis(tuple(sorted(g.items(), key=_wire))) for g in groups), found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from attrs import field, frozen
 from torch import nn
 
+from qml_qdl.nn.jobs import begin_step
 from qml_qdl.training.fitting import count_parameters
 from qml_qdl.training.generation.family import Family
 from qml_qdl.training.loop import claim_folder, run_trainer
@@ -88,6 +89,7 @@ def fit_generator(
         log=True,
     )
     model.load_state_dict(learner.model.state_dict())
+    begin_step(model, "test")
     return GenerativeFit(
         epochs=len(recorder.history),
         best_epoch=int(recorder.best["epoch"]),

@@ -12,13 +12,14 @@ from attrs import frozen
 from lightning.pytorch import seed_everything
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError, RunError
+from qml_qdl.circuits.errors import ArgumentError, BudgetError, RunError
 from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.nn.jobs import begin_step, record_jobs
 from qml_qdl.training.checkpoints import load_weights, write_atomically
+from qml_qdl.training.generation.drawing import draw_samples
 from qml_qdl.training.generation.experiment import load_family
-from qml_qdl.training.generation.pictures import draw_samples
-from qml_qdl.training.moving import move
+from qml_qdl.training.moving import allow, move
+from qml_qdl.training.pictures import save_figure
 from qml_qdl.training.run import Kind, Run
 
 MOST_DRAWN = 100
@@ -68,6 +69,8 @@ def sample(
     shots: int | Literal["keep"] | None = "keep",
     training_seed: int | None = None,
     kind: Kind | None = None,
+    account: str | None = None,
+    max_qpu_seconds: float | None = None,
     out: str | Path | None = None,
 ) -> Drawn:
     """Draws samples of a run's best weights, and writes them to a file.
@@ -80,14 +83,21 @@ def sample(
         shots: Shots per circuit, None for exact results, "keep" as in training.
         training_seed: Which training; None takes the best on the validation part.
         kind: "quantum", or "twin" for the classical twin; None for the model itself.
+        account: The name of the IBM account; None for the default one.
+        max_qpu_seconds: A job that would take more is refused; None for 60.
         out: The file for them, `.npz`; its picture gets the ending `.png`. None for
             `samples.npz` in the run's folder.
+
+    Where circuits are jobs of a service, the run's journal knows them: the same words
+    again find the same jobs, and pay nothing twice.
 
     Returns:
         The samples, and their measures beside the floor.
 
     Raises:
         ArgumentError: An argument does not fit the run.
+        BudgetError: A job would take too many QPU seconds.
+        JobError: A job failed or was cancelled.
         RunError: The run classifies, has not finished, or a file is damaged.
         TargetError: The target is unknown or cannot run the circuit.
     """
@@ -116,11 +126,11 @@ def sample(
             f"run: the {kind} training with seed {training_seed} of {run.folder} has "
             "not finished; resume it first"
         )
-    moves = target is not None or shots != "keep"
+    moves = target is not None or shots != "keep" or account is not None
     if kind != "quantum" and moves:
         raise ArgumentError(
-            f"target: the {kind} model runs on torch only, got target={target!r} and "
-            f"shots={shots!r}; leave them out"
+            f"target: the {kind} model runs on torch only, got target={target!r}, "
+            f"shots={shots!r} and account={account!r}; leave them out"
         )
     family = load_family(run)
     model = family.build(kind == "twin", training_seed).eval()
@@ -128,13 +138,20 @@ def sample(
     # Simulators take their seed from the global generator when they are made.
     seed_everything(seed, verbose=False)
     if moves:
-        move(model, target, shots, None, None)
+        move(model, target, shots, None, account)
     # Where circuits are jobs, the same words find the same jobs again.
     name = f"sample-{kind}-{training_seed}-{seed}-{count}-{target}-{shots}"
+    name += "" if account is None else f"-{account}"
     if record_jobs(model, run.journal, name):
         begin_step(model, "samples")
+        allow(model, max_qpu_seconds)
     start = time.perf_counter()
-    samples = family.draw(model, count, torch.Generator().manual_seed(seed)).cpu()
+    try:
+        samples = family.draw(model, count, torch.Generator().manual_seed(seed)).cpu()
+    except BudgetError as error:
+        fitting = int(count * error.share)
+        hint = f"; {fitting} samples (-n {fitting}) would pass" if fitting else ""
+        raise BudgetError(f"{error}{hint}", error.share) from error
     seconds = time.perf_counter() - start
     measures: dict[str, float] = {}
     floor: dict[str, float] = {}
@@ -166,5 +183,4 @@ def write_samples(path: Path, samples: Tensor) -> None:
     numbers = samples.numpy()
     write_atomically(path, lambda file: np.savez_compressed(file, samples=numbers))
     figure = draw_samples(samples[:MOST_DRAWN] if samples.ndim == 4 else samples)
-    picture = path.with_suffix(".png")
-    write_atomically(picture, lambda file: figure.savefig(file, format="png", dpi=150))
+    save_figure(figure, path.with_suffix(".png"))

@@ -97,6 +97,9 @@ def test_calibrations_are_told_apart() -> None:
     target = FakeManilaV2().target
     digests = {calibrate(on, target).pub.digest for on in ([0, 1], [1, 0], [0])}
     assert len(digests) == 3
+    read = ([[0, 1], [0, 1]], [[0, 1], [1, 0]])
+    digests = {calibrate([0, 1], target, uses=uses).pub.digest for uses in read}
+    assert len(digests) == 2
 
 
 @pytest.mark.parametrize("extrapolation", ["linear", "richardson"])

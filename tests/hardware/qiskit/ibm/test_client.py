@@ -29,6 +29,7 @@ from qml_qdl.circuits.errors import (
 from qml_qdl.hardware.qiskit.ibm import programs
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient, service_backend
 from qml_qdl.hardware.qiskit.jobs.client import JobPub, JobRequest, JobState
+from qml_qdl.hardware.qiskit.jobs.cost import cost_of
 from qml_qdl.hardware.qiskit.pubs import Bits, Estimates
 from tests.hardware.qiskit.loopback import Ending, LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK, isolate, use
@@ -150,6 +151,35 @@ def test_dynamical_decoupling_fills_idle_time(
         counts.append(program.items[0].circuit.count_ops().get("delay", 0))
     assert counts[0] == 0
     assert counts[1] > 0
+
+
+@pytest.mark.parametrize("shots", [10, 1000])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("estimate", {"resilience_level": 0}),
+        ("estimate", {"resilience_level": 1}),
+        ("estimate", {"resilience_level": 2}),
+        ("estimate", {"resilience_level": 0, "twirling": True}),
+        ("sample", {"twirling": True}),
+        ("sample", {}),
+    ],
+    ids=str,
+)
+def test_executions_are_estimated_as_the_service_counts_them(
+    client: IBMClient,
+    loopback: LoopbackServer,
+    kind: str,
+    options: dict[str, Any],
+    shots: int,
+) -> None:
+    if kind == "sample":
+        request = sample_request(client.backend, "000", "111", shots=shots, **options)
+    else:
+        angles = np.zeros((2, 3))
+        request = estimate_request(client.backend, angles, shots=shots, **options)
+    job = loopback.jobs[client.submit(request, "tag")]
+    assert cost_of(request, client.backend).executions == job.executions
 
 
 @pytest.mark.parametrize(

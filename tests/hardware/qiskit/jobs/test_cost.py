@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
@@ -19,8 +20,10 @@ from qml_qdl.hardware.qiskit.jobs.cost import (
     duration,
     num_settings,
     quantum_seconds,
+    room,
     row_costs,
     time_limit,
+    twirled,
     two_qubit_depth,
 )
 from qml_qdl.hardware.qiskit.jobs.division import RowCost, divide, part_of
@@ -101,7 +104,9 @@ def test_words_that_go_together_are_measured_together(
     for level, folds in ((0, 1), (1, 1), (2, 3)):
         request = JobRequest("estimate", (pub,), 10, {"resilience_level": level}, 60)
         (cost,) = row_costs(request)
-        assert cost == RowCost(10 * settings * folds, settings * folds)
+        # Twirled gates take whole randomisations of 64 shots.
+        shots = 64 if level else 10
+        assert cost == RowCost(shots * settings * folds, settings * folds)
 
 
 def test_two_qubit_depth_counts_no_other_gates() -> None:
@@ -130,6 +135,50 @@ def test_a_refusal_names_what_would_pass() -> None:
     assert f"(--max-qpu-seconds {enough})" in message
     check_budget(cost, enough)
     assert caught.value.share == pytest.approx(rows / 8640)
+
+
+def estimated(rows: int, shots: int, **options: object) -> JobRequest:
+    circuit = QuantumCircuit(2)
+    circuit.cx(0, 1)
+    observables = (SparsePauliOp("ZZ"), SparsePauliOp("XX"))
+    pub = JobPub(circuit, np.zeros((rows, 0)), "a", observables)
+    return JobRequest("estimate", (pub,), shots, options, 60)
+
+
+def test_the_calibration_of_ibms_estimator_is_counted() -> None:
+    plain = cost_of(estimated(7, 1000, resilience_level=0), BACKEND)
+    assert (plain.circuits, plain.calibrations) == (1, 0)
+    assert plain.fixed_seconds == 2.0
+    mitigated = cost_of(estimated(7, 1000, resilience_level=1), BACKEND, jobs=3)
+    assert (mitigated.circuits, mitigated.calibrations) == (4, 3)
+    assert mitigated.executions == (2 * 7 + 3) * 1024
+    assert mitigated.fixed_seconds == pytest.approx(quantum_seconds(3 * 1024, 3))
+    assert mitigated.seconds == pytest.approx(quantum_seconds(17 * 1024, 3))
+    assert (plain + mitigated).calibrations == 3
+    assert (plain + mitigated).fixed_seconds == 2.0 + mitigated.fixed_seconds
+
+
+def test_rows_that_would_pass_leave_room_for_the_calibration() -> None:
+    cost = cost_of(estimated(100, 5000, resilience_level=1), BACKEND)
+    rows = affordable(cost, 60)
+    for count, passes in ((rows, True), (rows + 1, False)):
+        part = cost_of(estimated(count, 5000, resilience_level=1), BACKEND)
+        assert (part.seconds <= 60) is passes
+    limits = Limits(executions=20_000, instructions=7)
+    left = room(estimated(1, 5000, resilience_level=1), limits)
+    assert left == Limits(executions=20_000 - 5024, instructions=7)
+    assert room(estimated(1, 5000), limits) == limits
+    sample = JobRequest("sample", (), 5000, {"resilience_level": 1}, 60)
+    assert room(sample, limits) == limits  # the level is the estimator's
+
+
+@pytest.mark.parametrize("shots", [1, 64, 65, 1000, 2048, 2049, 5000, 100_000])
+def test_shots_are_rounded_as_ibm_rounds_them(shots: int) -> None:
+    module = importlib.import_module(
+        "qiskit_ibm_runtime.executor.calculate_twirling_shots"
+    )
+    count, each = module.calculate_twirling_shots(shots, "auto", "auto")
+    assert twirled(shots) == count * each
 
 
 def test_where_not_one_row_can_be_paid_none_is_named() -> None:

@@ -23,7 +23,7 @@ QUICK = Patience(
 
 
 def isolate(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    """No account, no proxy and no home of the user in this test.
+    """No account, no proxy and no home of the user in this test, and no machine chosen.
 
     Args:
         monkeypatch: What undoes it.
@@ -38,6 +38,8 @@ def isolate(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
         "qiskit_ibm_runtime.accounts.management._DEFAULT_ACCOUNT_CONFIG_JSON_FILE",
         str(home / ".qiskit" / "qiskit-ibm.json"),
     )
+    # Another test's server may have had the same port.
+    monkeypatch.setattr("qml_qdl.hardware.qiskit.ibm.machines._chosen", {})
 
 
 def use(monkeypatch: pytest.MonkeyPatch, server: LoopbackServer) -> None:

@@ -1,0 +1,76 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunName = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run, by name or folder.", show_default=False),
+]
+RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.")]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        help="Where circuits run: auto; aer, aer:fake_torino, ibm:ibm_torino and the "
+        "like; or a PennyLane device such as lightning.qubit.",
+        show_default="where they were trained",
+    ),
+]
+Shots = Annotated[
+    int | None,
+    typer.Option(
+        help="Shots per circuit; 0 for exact results.",
+        min=0,
+        show_default="as in training",
+    ),
+]
+TrainingSeed = Annotated[
+    int | None,
+    typer.Option(
+        help="Which of the run's trainings.",
+        min=0,
+        show_default="the best on the validation part",
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        help="Take this many test rows only, each class keeping its share.",
+        min=1,
+        show_default="all test rows",
+    ),
+]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        help="Test rows per call of the model, so per job on a machine.", min=1
+    ),
+]
+ResilienceLevel = Annotated[
+    int | None,
+    typer.Option(
+        help="On ibm:...: error mitigation of IBM's estimator, 0, 1 or 2.",
+        min=0,
+        max=2,
+        show_default="IBM's sampler",
+    ),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of an IBM account that Qiskit saved.",
+        show_default="that of the environment, or the default one",
+    ),
+]
+MaxQpuSeconds = Annotated[
+    float | None,
+    typer.Option(
+        help="On ibm:...: refuse a job that would take more.",
+        min=0,
+        show_default="60",
+    ),
+]
