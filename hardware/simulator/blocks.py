@@ -13,6 +13,7 @@ from torch import Tensor
 
 from qml_qdl.hardware.simulator.gates import IDENTITY, Matrix
 from qml_qdl.hardware.simulator.kronecker import kronecker_products, partial_traces
+from qml_qdl.hardware.simulator.modes import is_transformed, own_precision
 from qml_qdl.hardware.simulator.schedule import Product, Turn
 from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.states import phases_of
@@ -78,6 +79,8 @@ class BlockMaker:
         Returns:
             (blocks, 2ᵇ, 2ᵇ), complex.
         """
+        if is_transformed():
+            return self.matrices(self.factors(angles)[2])
         blocks: Tensor = _Blocks.apply(angles, self)  # type: ignore[no-untyped-call]
         return blocks
 
@@ -119,11 +122,18 @@ class _Blocks(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
+        with own_precision(gradient.device):
+            return _Blocks._found(ctx, gradient)
+
+    @staticmethod
+    def _found(ctx: Any, gradient: Tensor) -> Any:
         maker: BlockMaker = ctx.maker
         angles, blocks = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            blocks = maker.matrices(maker.factors(angles)[2])
-            found = torch.autograd.grad(blocks, angles, gradient, create_graph=True)
+        if torch.is_grad_enabled() or is_transformed(gradient):
+            again = torch.is_grad_enabled()
+            with torch.enable_grad():
+                blocks = maker.matrices(maker.factors(angles)[2])
+            found = torch.autograd.grad(blocks, angles, gradient, create_graph=again)
             return found[0], None
         turns, chain, wires = ctx.made
         # Behind the block, where its other wires' matrices, being unitary, are gone

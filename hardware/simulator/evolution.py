@@ -15,6 +15,7 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError
 from qml_qdl.hardware.simulator.keeping import MOST_KEPT, Keeping
+from qml_qdl.hardware.simulator.modes import is_transformed, own_precision
 from qml_qdl.hardware.simulator.pool import Pool
 from qml_qdl.hardware.simulator.steps import Step
 
@@ -52,8 +53,9 @@ class Evolution:
         Args:
             state: (L, 2ⁿ, T), complex; left as it is.
             parameters: The evolution's parameters.
-            unitary: Whether every step can be undone; if not, gradients are those of
-                plain autograd, which keeps every state.
+            unitary: Whether every step can be undone; if not, and in transforms of
+                `torch.func`, gradients are those of plain autograd, which keeps every
+                state.
             most: States to keep beside the last.
 
         Returns:
@@ -63,7 +65,7 @@ class Evolution:
             DoubleBackwardError: On the way back, if a gradient of a gradient is asked
                 of more than 8 wires.
         """
-        if not unitary:
+        if not unitary or is_transformed():
             return self.plainly(state, parameters)
         # What no step takes is left out, or autograd would see a state that depends on
         # it.
@@ -134,11 +136,16 @@ class _Adjoint(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
+        with own_precision(gradient.device):
+            return _Adjoint._found(ctx, gradient)
+
+    @staticmethod
+    def _found(ctx: Any, gradient: Tensor) -> Any:
         keeping: Keeping = ctx.keeping
         initial, *others = ctx.saved_tensors
         count = len(keeping.kept)
         parameters = others[count:]
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or is_transformed(gradient):
             return (None, None, *_differentiable(ctx, initial, parameters, gradient))
         kept = dict(zip(keeping.kept, others[:count], strict=True))
         onward, *wanted = ctx.needs_input_grad[2:]
@@ -179,7 +186,8 @@ def _differentiable(
     ctx: Any, initial: Tensor, parameters: Sequence[Tensor], gradient: Tensor
 ) -> list[Tensor | None]:
     """The same gradients by plain autograd, so that they have gradients themselves."""
-    if initial.shape[1] > 2**MOST_WIRES_DOUBLE_BACKWARD:
+    again = torch.is_grad_enabled()  # if not, only many gradients at once are wanted
+    if again and initial.shape[1] > 2**MOST_WIRES_DOUBLE_BACKWARD:
         raise DoubleBackwardError(
             "a gradient of a gradient (create_graph=True) is possible up to "
             f"{MOST_WIRES_DOUBLE_BACKWARD} wires, got "
@@ -187,8 +195,9 @@ def _differentiable(
             "smaller circuit"
         )
     tensors = [initial, *parameters]
-    final = ctx.evolution.plainly(initial, parameters)
+    with torch.enable_grad():
+        final = ctx.evolution.plainly(initial, parameters)
     needed = ctx.needs_input_grad[2:]
     chosen = [t for t, need in zip(tensors, needed, strict=True) if need]
-    found = iter(torch.autograd.grad(final, chosen, gradient, create_graph=True))
+    found = iter(torch.autograd.grad(final, chosen, gradient, create_graph=again))
     return [next(found) if need else None for need in needed]

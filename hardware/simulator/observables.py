@@ -134,11 +134,11 @@ class Reader:
         return value.expand(self.rows, *value.shape[1:])
 
     def _constant(self, values: Any) -> Tensor:
-        tensor = values if isinstance(values, Tensor) else torch.as_tensor(values)
+        tensor = _exactly(values)
         return tensor.to(dtype=self.setting.dtype, device=self.setting.device)
 
     def _real(self, values: Any) -> Tensor:
-        tensor = values if isinstance(values, Tensor) else torch.as_tensor(values)
+        tensor = _exactly(values)
         tensor = tensor.real if tensor.is_complex() else tensor
         return tensor.to(dtype=self.setting.dtype.to_real(), device=self.setting.device)
 
@@ -306,6 +306,13 @@ class Reader:
         else:
             onto = self._constant(numbers)
         return onto[:, None] * (onto.conj() @ vectors)[:, None]
+
+
+def _exactly(values: Any) -> Tensor:
+    """As a tensor; of plain numbers torch would keep single precision only."""
+    if isinstance(values, Tensor):
+        return values
+    return torch.as_tensor(np.asarray(values))
 
 
 def _is_fixed(sentence: Any) -> bool:

@@ -210,7 +210,8 @@ class Program:
         else:
             vectors = self._prepared(self.preparation, numbers)
         columns = vectors.reshape(-1, 2**self.num_wires).T.to(self.setting.dtype)
-        return as_layout(columns, few).contiguous()
+        # A conjugated view has no real view, which is taken further on.
+        return as_layout(columns, few).contiguous().resolve_conj()
 
     def _prepared(self, preparation: Gate, numbers: Tensor) -> Tensor:
         """(…, 2ⁿ) the state vectors that a gate prepares."""

@@ -12,6 +12,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.setting import MOST_WIRES_PATTERNS, Setting
 from qml_qdl.hardware.simulator.states import marginals
 
@@ -22,15 +23,19 @@ class _Squares(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, state: Tensor) -> Tensor:
         ctx.save_for_backward(state)
-        # In one row of memory: half as long as real and imaginary part apart.
-        pairs = torch.view_as_real(state).square()
-        return pairs[..., 0] + pairs[..., 1]
+        return _squares(state)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         state: Tensor
         (state,) = ctx.saved_tensors
         return state * (2 * gradient)
+
+
+def _squares(state: Tensor) -> Tensor:
+    # In one row of memory: half as long as real and imaginary part apart.
+    pairs = torch.view_as_real(state).square()
+    return pairs[..., 0] + pairs[..., 1]
 
 
 def squares(state: Tensor) -> Tensor:
@@ -42,6 +47,8 @@ def squares(state: Tensor) -> Tensor:
     Returns:
         (L, 2ⁿ, T), real.
     """
+    if is_transformed():
+        return _squares(state)
     probabilities: Tensor = _Squares.apply(state)  # type: ignore[no-untyped-call]
     return probabilities
 

@@ -11,6 +11,7 @@ from qml_qdl.circuits import Circuit, Expectation
 from qml_qdl.hardware.plan import Plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
+from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
@@ -55,6 +56,12 @@ class CircuitRunner:
             one = torch.cat([inputs, inputs.new_zeros(1, inputs.shape[1])])
             return self(one, weights)[:0]
         like = inputs if inputs is not None else weights[0]
+        with own_precision(like.device):
+            return self._run_all(inputs, weights, like)
+
+    def _run_all(
+        self, inputs: Tensor | None, weights: Sequence[Tensor], like: Tensor
+    ) -> Tensor:
         traced, most = self._trace(like)
         angles = traced.angles(inputs, weights)
         rows = angles.num_rows
@@ -70,18 +77,20 @@ class CircuitRunner:
     def _trace(self, like: Tensor) -> tuple[TracedCircuit, int]:
         key = (like.dtype, like.device)
         if key not in self._traced:
-            most = rows_at_once(len(self._circuit.wires), *key, self._memory)
-            traced = trace_circuit(self._circuit, like.detach().new_empty(0))
-            self._traced[key] = traced, most
+            with made_to_last():
+                most = rows_at_once(len(self._circuit.wires), *key, self._memory)
+                new = torch.empty(0, dtype=like.dtype, device=like.device)
+                self._traced[key] = trace_circuit(self._circuit, new), most
         return self._traced[key]
 
     def _run(self, traced: TracedCircuit, angles: Angles, like: Tensor) -> Tensor:
         plan, rows = traced.plan, angles.num_rows
         setting = Setting.of(like.dtype, like.device, rows, len(self._circuit.wires))
         if setting not in self._programs:
-            self._programs[setting] = compile_structure(
-                plan.structure, plan.batched, setting
-            )
+            with made_to_last():
+                self._programs[setting] = compile_structure(
+                    plan.structure, plan.batched, setting
+                )
         state = self._programs[setting](angles)
         if self._is_words:
             expectations = self._compiled(
@@ -98,7 +107,8 @@ class CircuitRunner:
         self, key: Hashable, compile_now: Callable[[], Expectations]
     ) -> Expectations:
         if key not in self._readings:
-            self._readings[key] = compile_now()
+            with made_to_last():
+                self._readings[key] = compile_now()
         return self._readings[key]
 
 

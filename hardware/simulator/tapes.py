@@ -17,6 +17,7 @@ from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
+from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import squares
@@ -45,7 +46,8 @@ class ProgramCache:
             The value.
         """
         if key not in self._kept:
-            self._kept[key] = make()
+            with made_to_last():
+                self._kept[key] = make()
             if len(self._kept) > MOST_PROGRAMS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -91,6 +93,10 @@ def run_tape(
     )
 
     def run(first: int, last: int) -> Any:
+        with own_precision(device):
+            return run_here(first, last)
+
+    def run_here(first: int, last: int) -> Any:
         part = None if rows is None else last - first
         setting = Setting.of(dtype, device, part, wires)
         program: Program = cache.get(
@@ -214,6 +220,13 @@ def _sampled(
     rows: int | None,
     rng: np.random.Generator,
 ) -> Any:
+    kinds = qml.measurements
+    shadows = (kinds.ClassicalShadowMP, kinds.ShadowExpvalMP)
+    if rows is not None and any(isinstance(m, shadows) for m in measurements):
+        raise TargetError(
+            f"inputs: classical shadows are drawn of one row at a time, got {rows} "
+            "rows; use qml.transforms.broadcast_expand(qnode)"
+        )
     vectors = state[0].T if state.shape[0] == 1 else state[:, :, 0]
     amplitudes = vectors.detach().cpu().numpy().astype(complex)
     amplitudes /= np.linalg.norm(amplitudes, axis=1, keepdims=True)

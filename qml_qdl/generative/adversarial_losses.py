@@ -113,6 +113,7 @@ def gradient_penalty(
         A scalar ≥ 0.
 
     Raises:
+        DataError: The samples are no floating-point numbers.
         DoubleBackwardError: The discriminator cannot be differentiated twice.
         ShapeError: There are no samples, or not as many of each.
 
@@ -122,14 +123,19 @@ def gradient_penalty(
         >>> float(gradient_penalty(slope_one, torch.zeros(3, 2), torch.ones(3, 2)))
         0.0
     """
-    if real.shape != generated.shape or not len(real):
+    if real.shape != generated.shape or not real.ndim or not len(real):
         raise ShapeError(
             "real, generated: expected as many samples of each, 1 or more, got the "
             f"shapes {tuple(real.shape)} and {tuple(generated.shape)}"
         )
+    if not real.is_floating_point():
+        raise DataError(
+            f"real: expected floating-point numbers, got {real.dtype}; convert them "
+            "by .float()"
+        )
     share = real.new_empty(len(real), *[1] * (real.ndim - 1))
     share.uniform_(generator=generator)
-    between = torch.lerp(generated.detach(), real, share).requires_grad_()
+    between = torch.lerp(generated.detach().to(real), real, share).requires_grad_()
     (slope,) = torch.autograd.grad(
         discriminator(between).sum(), between, create_graph=True
     )
@@ -161,7 +167,7 @@ def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Te
         >>> float(slope_penalty(lambda x: 3 * x[:, 0], torch.zeros(4, 2)))
         4.5
     """
-    if not len(real) or not real.is_floating_point():
+    if not real.ndim or not len(real) or not real.is_floating_point():
         raise DataError(
             "real: expected 1 or more rows of floating-point numbers, got "
             f"{tuple(real.shape)} of {real.dtype}; pass a batch, converted by .float()"

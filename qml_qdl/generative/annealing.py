@@ -9,6 +9,7 @@ from torch.nn.functional import softplus
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
+from qml_qdl.generative.bits import check_weights
 from qml_qdl.generative.rbm import RBM
 
 
@@ -37,6 +38,7 @@ def annealed_log_partition(
 
     Raises:
         ArgumentError: The visible units are Gaussian, or a number is too small.
+        DataError: A weight is not finite.
 
     Example:
         >>> import torch
@@ -54,6 +56,7 @@ def annealed_log_partition(
             f"rbm: expected binary visible units, got {rbm.visible!r}; up to 20 hidden "
             "units log_partition is exact"
         )
+    check_weights(rbm)
     prior = torch.sigmoid(-rbm.visible_bias).expand(num_chains, -1)
     visible = torch.bernoulli(prior, generator=generator)
     log_weights = rbm.weight.new_zeros(num_chains)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.circuits.validation import check_count
@@ -36,15 +38,19 @@ def all_bits(
         [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     """
     check_count("num_bits", num_bits)
-    if num_bits > MOST_BITS:
-        raise ArgumentError(
-            f"num_bits: expected at most {MOST_BITS}, got {num_bits}, which would be "
-            f"2^{num_bits} strings; sample instead"
-        )
+    _check_enumerable("num_bits", num_bits)
     numbers = torch.arange(2**num_bits, device=device)
     places = torch.arange(num_bits - 1, -1, -1, device=device)
     bits = (numbers[:, None] >> places) & 1
     return bits.to(dtype or torch.get_default_dtype())
+
+
+def _check_enumerable(name: str, num_bits: int) -> None:
+    if num_bits > MOST_BITS:
+        raise ArgumentError(
+            f"{name}: expected at most {MOST_BITS}, got {num_bits}, which would be "
+            f"2^{num_bits} strings; sample instead"
+        )
 
 
 def bit_index(bits: Tensor) -> Tensor:
@@ -75,13 +81,16 @@ def frequencies(bits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         Shares that sum to 1, (2ⁿ,).
 
     Raises:
+        ArgumentError: There are too many bits in a row.
         DataError: There are no rows, or they are not bits.
+        ShapeError: The shape is not (rows, n).
 
     Example:
         >>> frequencies(torch.tensor([[0, 1], [0, 1], [1, 1], [0, 0]])).tolist()
         [0.25, 0.5, 0.0, 0.25]
     """
-    check_bits("bits", bits, bits.shape[-1])
+    check_bits("bits", bits)
+    _check_enumerable("bits", bits.shape[-1])
     counts = torch.bincount(bit_index(bits), minlength=2 ** bits.shape[-1])
     return counts.to(dtype or torch.get_default_dtype()) / len(bits)
 
@@ -100,11 +109,15 @@ def draw_bits(
     Returns:
         Zeros and ones of the same type, (num_samples, n).
 
+    Raises:
+        DataError: A probability is not finite.
+
     Example:
         >>> draw_bits(torch.tensor([0.0, 0.0, 1.0, 0.0]), 2)
         tensor([[1., 0.],
                 [1., 0.]])
     """
+    check_finite("probabilities", probabilities, "train with a lower learning rate")
     drawn = torch.multinomial(
         probabilities.clamp(min=0), num_samples, replacement=True, generator=generator
     )
@@ -135,21 +148,81 @@ def check_finite(name: str, numbers: Tensor, repair: str) -> None:
         )
 
 
-def check_rows(name: str, rows: Tensor, width: int) -> None:
+def as_floats(numbers: Tensor) -> Tensor:
+    """Numbers as floating-point ones.
+
+    Whole numbers of few bits wrap around where they are subtracted.
+
+    Args:
+        numbers: Numbers of any type.
+
+    Returns:
+        The same, in torch's default type unless they were floating-point already.
+
+    Example:
+        >>> as_floats(torch.tensor([True, False]))
+        tensor([1., 0.])
+    """
+    if numbers.is_floating_point():
+        return numbers
+    return numbers.to(torch.get_default_dtype())
+
+
+def as_units(name: str, units: Tensor, width: int, like: Tensor) -> Tensor:
+    """The values of a machine's units, in the type of its weights.
+
+    Args:
+        name: The argument's name, for the message.
+        units: What came, (..., width), of any type.
+        width: How many units there are.
+        like: A weight.
+
+    Returns:
+        The same numbers.
+
+    Raises:
+        ShapeError: There are more or fewer units.
+    """
+    if units.shape[-1:] != (width,):
+        raise ShapeError(
+            f"{name}: expected the shape (rows, {width}), got {tuple(units.shape)}; "
+            f"the layer has {width} units"
+        )
+    return units.to(like.dtype)
+
+
+def check_weights(machine: nn.Module) -> None:
+    """Checks that a model's weights are finite, so that it can be drawn from.
+
+    Args:
+        machine: The model.
+
+    Raises:
+        DataError: A weight is not finite.
+    """
+    for name, weight in machine.named_parameters():
+        # A finite sum is found sooner, and tells that all are finite.
+        if not math.isfinite(weight.detach().sum().item()):
+            check_finite(name, weight, "train with a lower learning rate")
+
+
+def check_rows(name: str, rows: Tensor, width: int | None = None) -> None:
     """Checks that data are finite rows of a width.
 
     Args:
         name: The argument's name, for the message.
         rows: What came.
-        width: Numbers in a row.
+        width: Numbers in a row; None for any number ≥ 1.
 
     Raises:
         DataError: There is no row, or a number is not finite.
         ShapeError: The shape is another.
     """
-    if rows.ndim != 2 or rows.shape[1] != width:
+    fits = rows.ndim == 2 and rows.shape[1] == (width or max(1, rows.shape[1]))
+    if not fits:
         raise ShapeError(
-            f"{name}: expected the shape (rows, {width}), got {tuple(rows.shape)}"
+            f"{name}: expected the shape (rows, {width or 'n'}), got "
+            f"{tuple(rows.shape)}"
         )
     if len(rows) == 0:
         raise DataError(f"{name}: expected at least one row, got none")
@@ -161,13 +234,13 @@ def check_rows(name: str, rows: Tensor, width: int) -> None:
         )
 
 
-def check_bits(name: str, bits: Tensor, width: int) -> None:
+def check_bits(name: str, bits: Tensor, width: int | None = None) -> None:
     """Checks that data are rows of zeros and ones.
 
     Args:
         name: The argument's name, for the message.
         bits: What came.
-        width: Bits in a row.
+        width: Bits in a row; None for any number ≥ 1.
 
     Raises:
         DataError: There is no row, or a number is neither 0 nor 1.

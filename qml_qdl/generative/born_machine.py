@@ -45,9 +45,9 @@ def chow_liu_circuit(bits: Tensor, layers: int) -> Circuit:
         >>> chow_liu_circuit(bits, layers=2).weight_shapes
         {'weights_0': (2, 9), 'weights_1': (1, 9)}
     """
+    pairs = chow_liu_tree(bits)
     wires = bits.shape[-1]
     rotations = ("RZ", "RX", "RZ")
-    pairs = chow_liu_tree(bits)
     entangled = HardwareEfficient(wires, layers, rotations=rotations, pattern=pairs)
     return as_circuit(
         HardwareEfficient(wires, rotations=rotations, pattern=[]) @ entangled

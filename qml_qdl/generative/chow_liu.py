@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from torch import Tensor
 
-from qml_qdl.generative.bits import check_bits
+from qml_qdl.generative.bits import as_floats, check_bits
 
 
 def mutual_information(bits: Tensor) -> Tensor:
@@ -27,7 +27,8 @@ def mutual_information(bits: Tensor) -> Tensor:
         >>> mutual_information(bits)[0, 1:].round(decimals=3).tolist()
         [0.6930000185966492, 0.0]
     """
-    check_bits("bits", bits, bits.shape[-1])
+    check_bits("bits", bits)
+    bits = as_floats(bits)
     rows = len(bits)
     total = bits.new_zeros(bits.shape[-1], bits.shape[-1])
     for first in (bits, 1 - bits):

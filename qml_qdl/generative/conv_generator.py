@@ -98,9 +98,6 @@ class ConvGenerator(NoiseGenerator):
         strides = _counts("stride", stride, len(channels))
         self.image_shape = tuple(image_shape)
         self.feature_shape = (channels[0], *_start(image_shape, strides))
-        self.project = nn.Linear(
-            noise_size, math.prod(self.feature_shape), device=device, dtype=dtype
-        )
         self.encoding = encoding
         self.kernels, self.strides = kernels, strides
         self.paddings = [
@@ -108,26 +105,32 @@ class ConvGenerator(NoiseGenerator):
             for kernel, stride in zip(kernels, strides, strict=True)
         ]
         self.widths = (*channels, image_channels)
-        # Outputs are all channels of one place of the patch, then of the next place.
-        # In the other order channels would begin alike, and the maps were worse.
-        self.convolutions = nn.ModuleList(
-            QuantumConvTranspose2d(
-                before,
-                after * kernel**2,
-                kernel_size=1,
-                bias=False,
-                device=device,
-                dtype=dtype,
-                circuit=pixel_circuits(before, after * kernel**2, encoding, layers),
-                target=target,
-                shots=shots,
-                diff_method=diff_method,
-            )
-            for before, after, kernel in zip(
-                channels, self.widths[1:], kernels, strict=True
-            )
-        )
         like = torch.empty(0, device=device, dtype=dtype)
+        cards = [like.get_device()] if like.is_cuda else []
+        # All of these are drawn again below, where `generator` is what draws.
+        with torch.random.fork_rng(cards, enabled=generator is not None):
+            self.project = nn.Linear(
+                noise_size, math.prod(self.feature_shape), device=device, dtype=dtype
+            )
+            # Outputs are all channels of one place of the patch, then of the next. In
+            # the other order channels would begin alike, and the maps were worse.
+            self.convolutions = nn.ModuleList(
+                QuantumConvTranspose2d(
+                    before,
+                    after * kernel**2,
+                    kernel_size=1,
+                    bias=False,
+                    device=device,
+                    dtype=dtype,
+                    circuit=pixel_circuits(before, after * kernel**2, encoding, layers),
+                    target=target,
+                    shots=shots,
+                    diff_method=diff_method,
+                )
+                for before, after, kernel in zip(
+                    channels, self.widths[1:], kernels, strict=True
+                )
+            )
         sizes = tuple(zip(self.widths[1:], kernels, strict=True))
         self.gains = nn.ParameterList(
             like.new_empty(kernel**2, after) for after, kernel in sizes

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
+from qml_qdl.generative.bits import check_rows
 from qml_qdl.generative.rbm import RBM, Units
 
 
@@ -56,9 +57,9 @@ class DeepBeliefNetwork(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if len(sizes) < 2:
+        if not isinstance(sizes, Sequence) or len(sizes) < 2:
             raise ArgumentError(
-                f"sizes: expected two or more layers, got {list(sizes)}; give the "
+                f"sizes: expected two or more layers, got {sizes!r}; give the "
                 "visible units first"
             )
         self.sizes = tuple(sizes)
@@ -104,7 +105,10 @@ class DeepBeliefNetwork(nn.Module):
 
         Raises:
             ArgumentError: There is no such level.
+            DataError: The rows are empty or not finite.
+            ShapeError: The rows have another width.
         """
+        check_rows("visible", visible, self.sizes[0])
         if not 0 <= level < len(self.sizes):
             raise ArgumentError(
                 f"level: expected 0 to {len(self.sizes) - 1}, got {level}"
@@ -157,10 +161,17 @@ class DeepBeliefNetwork(nn.Module):
             generator: Random numbers; None for torch's own.
 
         Raises:
+            ArgumentError: A number is too small.
             DataError: The data are empty, not finite, or not bits for binary units.
+            ShapeError: The data have another width.
         """
         check_count("epochs", epochs)
         check_count("batch_size", batch_size)
+        if not 0 < learning_rate < float("inf"):
+            raise ArgumentError(
+                f"learning_rate: expected a positive number, got {learning_rate}; "
+                "begin with 0.01"
+            )
         for level, module in enumerate(self.machines):
             machine: RBM = module  # type: ignore[assignment]
             optimizer = torch.optim.Adam(machine.parameters(), lr=learning_rate)

@@ -13,7 +13,13 @@ from torch.nn.functional import softplus
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.bits import MOST_BITS, all_bits, check_bits
+from qml_qdl.generative.bits import (
+    MOST_BITS,
+    all_bits,
+    as_units,
+    check_bits,
+    check_weights,
+)
 
 
 class DeepBoltzmannMachine(nn.Module):
@@ -56,9 +62,9 @@ class DeepBoltzmannMachine(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if len(sizes) < 3:
+        if not isinstance(sizes, Sequence) or len(sizes) < 3:
             raise ArgumentError(
-                f"sizes: expected three or more layers, got {list(sizes)}; with two "
+                f"sizes: expected three or more layers, got {sizes!r}; with two "
                 "layers use RBM"
             )
         for size in sizes:
@@ -104,6 +110,7 @@ class DeepBoltzmannMachine(nn.Module):
         Returns:
             (rows,).
         """
+        layers = self._units(layers)
         total = sum(
             (low @ weight * high).sum(-1)
             for low, weight, high in zip(
@@ -114,6 +121,12 @@ class DeepBoltzmannMachine(nn.Module):
             (layer @ bias for layer, bias in zip(layers, self.biases, strict=True)),
             start=torch.as_tensor(total),
         )
+
+    def _units(self, layers: Sequence[Tensor]) -> list[Tensor]:
+        return [
+            as_units(f"layers[{level}]", layer, size, self.biases[0])
+            for level, (layer, size) in enumerate(zip(layers, self.sizes, strict=True))
+        ]
 
     def _field(self, layers: Sequence[Tensor], level: int) -> Tensor:
         """What acts on the units of a level, of which the probability is σ(−field)."""
@@ -135,6 +148,7 @@ class DeepBoltzmannMachine(nn.Module):
             The visible units, then (rows, size) for each hidden layer.
         """
         check_count("iterations", iterations)
+        visible = as_units("visible", visible, self.sizes[0], self.biases[0])
         layers = [visible] + [
             visible.new_full((len(visible), size), 0.5) for size in self.sizes[1:]
         ]
@@ -173,9 +187,14 @@ class DeepBoltzmannMachine(nn.Module):
 
         Returns:
             For each layer samples, (chains, size).
+
+        Raises:
+            DataError: A weight is not finite.
+            ShapeError: A layer has another width.
         """
         check_count("steps", steps)
-        layers = list(layers)
+        check_weights(self)
+        layers = self._units(layers)
         visible = layers[0]
         levels = (*range(1, len(self.sizes), 2), *range(0, len(self.sizes), 2))
         for _ in range(steps):
@@ -238,7 +257,11 @@ class DeepBoltzmannMachine(nn.Module):
 
         Raises:
             ArgumentError: The odd layers have more than 20 units.
+            DataError: The rows are empty or not bits.
+            ShapeError: The rows have another width.
         """
+        check_bits("visible", visible, self.sizes[0])
+        visible = visible.to(self.biases[0].dtype)
         return self._log_sum(visible).logsumexp(-1) - self.log_partition()
 
     def _log_sum(self, visible: Tensor | None) -> Tensor:

@@ -76,7 +76,16 @@ class QuantumDiscriminator(nn.Module):
 
         Returns:
             (rows,).
+
+        Raises:
+            ShapeError: The samples have no rows of features, or not as many features
+                as the circuit reads.
         """
+        if samples.ndim < 2:
+            raise ShapeError(
+                f"samples: expected the shape (rows, ...), got {tuple(samples.shape)}; "
+                "give each sample a row, with .reshape(-1, 1) say"
+            )
         values: Tensor = self.layer(samples.flatten(1))[..., 0]
         return values * self.scale.to(values) + self.shift.to(values)
 
@@ -100,7 +109,7 @@ def fidelity(first: Tensor, second: Tensor) -> Tensor:
         >>> round(float(fidelity(first, second)), 4)
         0.36
     """
-    if first.shape[-1] != second.shape[-1]:
+    if not first.ndim or first.shape[-1:] != second.shape[-1:]:
         raise ShapeError(
             f"first, second: expected states of one size, got {tuple(first.shape)} and "
             f"{tuple(second.shape)}"

@@ -37,7 +37,8 @@ class DistributionGenerator(nn.Module):
 
     Raises:
         ArgumentError: The circuit reads inputs.
-        ShapeError: There are not 2ⁿ values.
+        DataError: A value is not finite.
+        ShapeError: There are not 2ⁿ values, or they have no features.
         TargetError: The target is unknown or cannot run the circuit.
 
     Example:
@@ -72,7 +73,7 @@ class DistributionGenerator(nn.Module):
             dtype=dtype,
         )
         points = 2**self.machine.num_bits
-        if values.ndim not in (1, 2) or len(values) != points:
+        if values.ndim not in (1, 2) or len(values) != points or not values.numel():
             raise ShapeError(
                 f"values: expected ({points},) or ({points}, features) for "
                 f"{self.machine.num_bits} wires, got {tuple(values.shape)}"
@@ -101,10 +102,19 @@ class DistributionGenerator(nn.Module):
 
         Raises:
             ArgumentError: The game is unknown.
+            DataError: A logit is not finite.
+            ShapeError: The discriminator gives more than one logit for a row.
         """
-        logits = discriminator(self.values).reshape(len(self.values))
-        each = torch.stack([generator_loss(logit, game) for logit in logits])
-        return torch.dot(self(), each)
+        logits = discriminator(self.values)
+        if logits.numel() != len(self.values):
+            raise ShapeError(
+                "discriminator: expected one logit for each of "
+                f"{len(self.values)} rows, got {tuple(logits.shape)}; end it with "
+                "one output"
+            )
+        losses = [generator_loss(logit, game) for logit in logits.flatten()]
+        probabilities = self()
+        return torch.dot(probabilities, torch.stack(losses).to(probabilities))
 
     def mean(self, function_values: Tensor) -> Tensor:
         """The expectation of a function, such as the payoff of an option.
@@ -114,7 +124,15 @@ class DistributionGenerator(nn.Module):
 
         Returns:
             A scalar.
+
+        Raises:
+            ShapeError: There are not 2ⁿ numbers.
         """
+        if function_values.shape != (len(self.values),):
+            raise ShapeError(
+                f"function_values: expected one for each value, ({len(self.values)},), "
+                f"got {tuple(function_values.shape)}"
+            )
         probabilities = self()
         return torch.dot(probabilities, function_values.to(probabilities))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ShapeError
-from qml_qdl.generative.bits import check_finite
+from qml_qdl.generative.bits import as_floats, check_finite
 from qml_qdl.generative.parities import (
     WIDTHS,
     check_widths,
@@ -31,7 +31,7 @@ def check_pair(first: Tensor, second: Tensor) -> int:
         DataError: A number is not finite.
         ShapeError: The shapes differ, or are no power of two.
     """
-    size = first.shape[-1]
+    size = first.numel()
     bits = size.bit_length() - 1
     if first.shape != second.shape or first.ndim != 1 or 2**bits != size:
         raise ShapeError(
@@ -75,8 +75,8 @@ def mmd(model: Tensor, target: Tensor, widths: Sequence[float] = WIDTHS) -> Tens
         0.0
     """
     bits = check_pair(model, target)
-    weights = parities(model - target).square() / 2**bits
-    return torch.dot(kernel_spectrum(bits, widths, model), weights)
+    weights = parities(as_floats(model - target)).square() / 2**bits
+    return torch.dot(kernel_spectrum(bits, widths, weights), weights)
 
 
 def mmd_of_samples(
@@ -113,10 +113,11 @@ def mmd_of_samples(
             f"shapes {tuple(model.shape)} and {tuple(target.shape)}"
         )
     _check_both(model, target)
+    model, target, widths = as_floats(model), as_floats(target), check_widths(widths)
 
     def kernel(first: Tensor, second: Tensor) -> Tensor:
         squares = (first[:, None] - second[None]).square().sum(-1)
-        parts = [torch.exp(-squares / (2 * width)) for width in check_widths(widths)]
+        parts = [torch.exp(-squares / (2 * width)) for width in widths]
         return torch.stack(parts).mean(0)
 
     def within(rows: Tensor) -> Tensor:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qml_qdl.circuits.errors import DataError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.circuits.validation import check_count
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
 
 
 def as_rows(name: str, samples: Tensor, least: int) -> NDArray[np.float64]:
@@ -48,6 +53,23 @@ def _as_pair(real: Tensor, generated: Tensor, least: int) -> list[NDArray[np.flo
     return [as_rows("real", real, least), as_rows("generated", generated, least)]
 
 
+def principal_components(rows: NDArray[np.float64], number: int) -> PCA:
+    """The principal components of rows, also of rows that are all the same.
+
+    Args:
+        rows: (rows, numbers in a row).
+        number: How many components.
+
+    Returns:
+        scikit-learn's, fitted.
+    """
+    from sklearn.decomposition import PCA
+
+    # Shares of no variance are 0/0 and not used.
+    with np.errstate(invalid="ignore"):
+        return PCA(number, svd_solver="full").fit(rows)
+
+
 def frechet_distance(
     real: Tensor, generated: Tensor, num_components: int | None = None
 ) -> float:
@@ -67,6 +89,7 @@ def frechet_distance(
         A number ≥ 0, in squared units of the samples.
 
     Raises:
+        ArgumentError: The real data have fewer principal components.
         DataError: There are too few rows, or numbers that are not finite.
         ShapeError: The shapes differ.
 
@@ -78,10 +101,14 @@ def frechet_distance(
     """
     first, second = _as_pair(real, generated, 2)
     if num_components is not None:
-        from sklearn.decomposition import PCA
-
         check_count("num_components", num_components)
-        components = PCA(num_components, svd_solver="full").fit(first)
+        if num_components > min(first.shape):
+            raise ArgumentError(
+                f"num_components: {first.shape[0]} rows of {first.shape[1]} numbers "
+                f"have {min(first.shape)} principal components, got "
+                f"{num_components}; ask for fewer"
+            )
+        components = principal_components(first, num_components)
         first, second = components.transform(first), components.transform(second)
     shift = first.mean(0) - second.mean(0)
     covariances = [

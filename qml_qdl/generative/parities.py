@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 
 WIDTHS = (0.5, 1.0, 2.0, 4.0)
 """Widths of the mixed kernel of Liu and Wang."""
 
 
-def check_widths(widths: Sequence[float]) -> Sequence[float]:
+def check_widths(widths: Iterable[float]) -> tuple[float, ...]:
     """Checks the widths of a mixed kernel.
 
     Args:
         widths: What came.
 
     Returns:
-        The same.
+        The same, as numbers.
 
     Raises:
         ArgumentError: There is none, or one is not positive.
+        ArgumentTypeError: It is one number, not several.
     """
-    if not widths or not min(widths) > 0:
+    try:
+        numbers = tuple(float(width) for width in widths)
+    except TypeError as error:
+        raise ArgumentTypeError(
+            f"widths: expected a sequence of numbers, got {widths!r}; pass a list"
+        ) from error
+    if not numbers or not all(width > 0 for width in numbers):
         raise ArgumentError(
             f"widths: expected one or more positive numbers, got {widths}"
         )
-    return widths
+    return numbers
 
 
 def parities(values: Tensor) -> Tensor:
@@ -79,8 +86,9 @@ def kernel_spectrum(bits: int, widths: Sequence[float], like: Tensor) -> Tensor:
         >>> kernel_spectrum(2, [1.0], torch.zeros(1)).sum().item()
         4.0
     """
+    widths = check_widths(widths)
     total = like.new_zeros(2**bits)
-    for width in check_widths(widths):
+    for width in widths:
         decay = math.exp(-1 / (2 * width))
         spectrum = like.new_ones(1)
         for _ in range(bits):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -202,7 +203,7 @@ def _or_one(totals: Tensor) -> Tensor:
 def _grid(image: tuple[int, int], patch: tuple[int, int]) -> tuple[int, int]:
     """Patches down and across."""
     for name, shape in (("image_shape", image), ("patch_shape", patch)):
-        if len(shape) != 2:
+        if not isinstance(shape, Sequence) or len(shape) != 2:
             raise ArgumentError(f"{name}: expected (height, width), got {shape!r}")
         for side in shape:
             check_count(name, side)

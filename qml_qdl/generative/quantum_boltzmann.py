@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import torch
@@ -9,7 +10,13 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.bits import all_bits, bit_index, check_bits, draw_bits
+from qml_qdl.generative.bits import (
+    all_bits,
+    bit_index,
+    check_bits,
+    check_weights,
+    draw_bits,
+)
 
 MOST_UNITS = 12
 """Up to so many units the Hamiltonian is a matrix."""
@@ -64,6 +71,11 @@ class QuantumBoltzmannMachine(nn.Module):
         super().__init__()
         check_count("num_visible", num_visible)
         check_count("num_hidden", num_hidden, 0)
+        if not math.isfinite(transverse_field):
+            raise ArgumentError(
+                "transverse_field: expected a finite number, got "
+                f"{transverse_field}; pass 0 for a classical machine"
+            )
         units = num_visible + num_hidden
         if units > MOST_UNITS:
             raise ArgumentError(
@@ -106,7 +118,12 @@ class QuantumBoltzmannMachine(nn.Module):
         return f"{self.num_visible}, {self.num_hidden}"
 
     def hamiltonian(self) -> Tensor:
-        """The matrix H, real and symmetric, (2ⁿ, 2ⁿ)."""
+        """The matrix H, real and symmetric, (2ⁿ, 2ⁿ).
+
+        Raises:
+            DataError: A weight is not finite.
+        """
+        check_weights(self)
         units = self.num_visible + self.num_hidden
         diagonal = self._diagonal()
         numbers = torch.arange(2**units, device=diagonal.device)
@@ -130,7 +147,7 @@ class QuantumBoltzmannMachine(nn.Module):
         hamiltonian = self.hamiltonian()
         lowest = torch.linalg.eigvalsh(hamiltonian.detach())[0]
         unit = torch.eye(len(hamiltonian)).to(hamiltonian)
-        weights: Tensor = torch.linalg.matrix_exp(lowest * unit - hamiltonian)
+        weights = _exponential(lowest * unit - hamiltonian)
         return weights / weights.trace()
 
     def forward(self) -> Tensor:
@@ -179,6 +196,33 @@ class QuantumBoltzmannMachine(nn.Module):
         """
         check_count("num_samples", num_samples)
         return draw_bits(self(), num_samples, generator)
+
+
+def _exponential(matrix: Tensor) -> Tensor:
+    """The matrix exponential, also where its gradient is large.
+
+    torch finds the gradient by the exponential of a block matrix that holds it, and
+    scales this block matrix down: gradients 1/p of rare configurations would take all
+    digits from the matrix beside them. So gradients go in with size one.
+    """
+    if not matrix.requires_grad:
+        exponential: Tensor = torch.linalg.matrix_exp(matrix)
+        return exponential
+    size = matrix.new_ones(())
+
+    def shrink(gradient: Tensor | None) -> Tensor | None:
+        nonlocal size
+        if gradient is None:
+            return None
+        largest = gradient.detach().abs().amax()
+        size = torch.where(largest > 0, largest, 1.0)
+        return gradient / size
+
+    matrix = matrix * 1
+    matrix.register_hook(lambda given: None if given is None else given * size)
+    exponential = torch.linalg.matrix_exp(matrix)
+    exponential.register_hook(shrink)
+    return exponential
 
 
 def _log_trace(hamiltonian: Tensor) -> Tensor:

@@ -11,7 +11,14 @@ from torch.nn.functional import softplus
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count
-from qml_qdl.generative.bits import MOST_BITS, all_bits, check_bits, check_rows
+from qml_qdl.generative.bits import (
+    MOST_BITS,
+    all_bits,
+    as_units,
+    check_bits,
+    check_rows,
+    check_weights,
+)
 
 Units = Literal["binary", "gaussian"]
 
@@ -122,6 +129,7 @@ class RBM(nn.Module):
         Returns:
             (rows, num_hidden).
         """
+        visible = self._visible_units(visible)
         return torch.sigmoid(-(visible @ self.weight + self.hidden_bias))
 
     def visible_mean(self, hidden: Tensor) -> Tensor:
@@ -133,7 +141,7 @@ class RBM(nn.Module):
         Returns:
             (rows, num_visible).
         """
-        field = hidden @ self.weight.T
+        field = self._hidden_units(hidden) @ self.weight.T
         if self.visible == "gaussian":
             return self.visible_bias - field
         return torch.sigmoid(-(field + self.visible_bias))
@@ -148,6 +156,7 @@ class RBM(nn.Module):
         Returns:
             (rows,).
         """
+        visible, hidden = self._visible_units(visible), self._hidden_units(hidden)
         joint = ((visible @ self.weight) * hidden).sum(-1) + hidden @ self.hidden_bias
         return joint + self._visible_energy(visible)
 
@@ -160,8 +169,15 @@ class RBM(nn.Module):
         Returns:
             (rows,).
         """
+        visible = self._visible_units(visible)
         fields = visible @ self.weight + self.hidden_bias
         return self._visible_energy(visible) - softplus(-fields).sum(-1)
+
+    def _visible_units(self, visible: Tensor) -> Tensor:
+        return as_units("visible", visible, self.num_visible, self.weight)
+
+    def _hidden_units(self, hidden: Tensor) -> Tensor:
+        return as_units("hidden", hidden, self.num_hidden, self.weight)
 
     def _visible_energy(self, visible: Tensor) -> Tensor:
         if self.visible == "gaussian":
@@ -216,7 +232,10 @@ class RBM(nn.Module):
 
         Raises:
             ArgumentError: log Z cannot be enumerated.
+            DataError: The rows are empty, not finite, or not bits for binary units.
+            ShapeError: The rows have another width.
         """
+        self._check(visible)
         if log_partition is None:
             log_partition = self.log_partition()
         return -self.free_energy(visible) - log_partition
@@ -234,7 +253,6 @@ class RBM(nn.Module):
             ArgumentError: log Z cannot be enumerated.
             DataError: The data are empty, not finite, or not bits for binary units.
         """
-        self._check(visible)
         return -self.log_likelihood(visible).mean()
 
     def contrastive_loss(
@@ -291,8 +309,14 @@ class RBM(nn.Module):
 
         Returns:
             Samples of the visible units, (chains, num_visible).
+
+        Raises:
+            DataError: A weight is not finite.
+            ShapeError: The chains have another width.
         """
         check_count("steps", steps)
+        check_weights(self)
+        visible = self._visible_units(visible)
         start = visible
         for _ in range(steps):
             hidden = torch.bernoulli(self(visible), generator=generator)
@@ -336,8 +360,12 @@ class RBM(nn.Module):
 
         Returns:
             (num_samples, num_visible).
+
+        Raises:
+            DataError: A weight is not finite.
         """
         check_count("num_samples", num_samples)
+        check_weights(self)
         half = self.weight.new_full((num_samples, self.num_hidden), 0.5)
         hidden = torch.bernoulli(half, generator=generator)
         start = self.sample_visible(hidden, generator)
@@ -369,11 +397,14 @@ class RBM(nn.Module):
             ShapeError: A shape does not fit.
         """
         check_rows("visible", visible, self.num_visible)
-        if known.shape[-1:] != (self.num_visible,) or known.dtype != torch.bool:
+        fits = known.shape in ((self.num_visible,), visible.shape)
+        if not fits or known.dtype != torch.bool:
             raise ShapeError(
-                f"known: expected bool values ({self.num_visible},) or (rows, "
-                f"{self.num_visible}), got {known.dtype} of shape {tuple(known.shape)}"
+                f"known: expected bool values ({self.num_visible},) or "
+                f"{tuple(visible.shape)}, got {known.dtype} of shape "
+                f"{tuple(known.shape)}"
             )
+        visible = self._visible_units(visible)
         noise = self.gibbs(torch.zeros_like(visible), 1, generator)
         start = torch.where(known, visible, noise)
         return self.gibbs(start, steps, generator, known=known)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.metrics import Quality, as_rows, quality
+from qml_qdl.generative.metrics import Quality, as_rows, principal_components, quality
 
 
 def draw_rivals(
@@ -47,8 +47,6 @@ def draw_rivals(
         >>> first.shape, mean.shape
         (torch.Size([10, 16]), torch.Size([10, 16]))
     """
-    from sklearn.decomposition import PCA
-
     check_count("num_components", num_components)
     check_count("num_samples", num_samples)
     rows = as_rows("real", real, max(2, num_components))
@@ -60,7 +58,7 @@ def draw_rivals(
     flat = torch.as_tensor(rows)
     shape = (num_samples, flat.shape[1])
     noise = torch.randn(shape, generator=generator, dtype=flat.dtype)
-    pca = PCA(num_components, svd_solver="full").fit(rows)
+    pca = principal_components(rows, num_components)
     scores = noise[:, :num_components].numpy() * np.sqrt(pca.explained_variance_)
     mean = flat.mean(0)
     return (

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DataError, ShapeError
-from qml_qdl.generative.bits import check_bits, check_finite
+from qml_qdl.generative.bits import as_floats, check_bits, check_finite
 from qml_qdl.generative.divergences import check_pair
 from qml_qdl.generative.parities import (
     WIDTHS,
@@ -67,7 +67,7 @@ def stein_discrepancy(
     ratios = target[flips] / target[:, None]
     residuals = model[flips] - model[:, None] * ratios
     weights = parities(residuals).square().sum(1) / 2**bits
-    return torch.dot(kernel_spectrum(bits, widths, model), weights)
+    return torch.dot(kernel_spectrum(bits, widths, weights), weights)
 
 
 def flip_scores(samples: Tensor, log_target: Callable[[Tensor], Tensor]) -> Tensor:
@@ -89,7 +89,8 @@ def flip_scores(samples: Tensor, log_target: Callable[[Tensor], Tensor]) -> Tens
         >>> flip_scores(torch.tensor([[1.0]]), lambda bits: 2.0 * bits.sum(1).log1p())
         tensor([[0.7500]])
     """
-    check_bits("samples", samples, samples.shape[-1])
+    check_bits("samples", samples)
+    samples = as_floats(samples)
     rows, bits = samples.shape
     flipped = (samples[:, None] - torch.eye(bits).to(samples)).abs()
     both = torch.cat([samples[:, None], flipped], dim=1)
@@ -138,7 +139,7 @@ def stein_discrepancy_of_samples(
         >>> abs(float(stein_discrepancy_of_samples(bits, uniform))) < 0.1
         True
     """
-    check_bits("samples", samples, samples.shape[-1])
+    check_bits("samples", samples)
     if len(samples) < 2:
         raise DataError("samples: expected two or more rows, got 1; draw more samples")
     if scores.shape != samples.shape:
@@ -148,18 +149,23 @@ def stein_discrepancy_of_samples(
         )
     check_finite("scores", scores, "take a target that is positive everywhere")
     signs = 1 - 2 * samples.to(scores)
-    agreement = signs @ signs.T
-    bits = samples.shape[1]
+    alike = (samples.shape[1] + signs @ signs.T) / 2
+    distance = samples.shape[1] - alike
+    same = (scores.sum(1)[:, None] + (scores * signs) @ signs.T) / 2
+    other = scores.sum(1)[:, None] - same
+    products = scores @ scores.T
+    # What flips that take x and y apart, and together, contribute.
+    apart = 2 * alike - same - same.T
+    together = 2 * distance - other - other.T
+    widths = check_widths(widths)
     total = scores.new_zeros(len(scores), len(scores))
-    for width in check_widths(widths):
+    for width in widths:
         decay = math.exp(-1 / (2 * width))
-        kernel = decay ** ((bits - agreement) / 2)
-        # k(x, y) − k(x, ¬ᵢy) is k times (mean + half · sᵢ tᵢ), with signs s and t.
-        mean = 1 - (decay + 1 / decay) / 2
-        half = (1 / decay - decay) / 2
-        change = mean * bits + half * agreement
-        cross = mean * scores.sum(1)[:, None] + half * ((scores * signs) @ signs.T)
-        total = total + kernel * (scores @ scores.T - cross - cross.T + 2 * change)
+        kernel = decay**distance
+        # Where no flip takes them together, nothing is divided by a tiny decay.
+        closer = decay ** (distance - 1).clamp(min=0)
+        total = total + kernel * (products + (1 - decay) * apart)
+        total = total + (kernel - closer) * together
     total = total / len(widths)
     rows = len(samples)
     return (total.sum() - total.diagonal().sum()) / (rows * (rows - 1))

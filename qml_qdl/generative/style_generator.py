@@ -73,6 +73,7 @@ class StyleGenerator(NoiseGenerator):
         processing = processing or HardwareEfficient(
             num_features, layers=2, rotations=("RY", "RZ"), entangler="CZ"
         )
+        driven = Driven(processing)
         wires = len(processing.wires)
         if num_features > 2**wires - 1:
             raise ArgumentError(
@@ -81,9 +82,7 @@ class StyleGenerator(NoiseGenerator):
             )
         self.num_features = num_features
         self.layer = QuantumLayer(
-            as_circuit(Driven(processing)).with_readout(
-                Expectation(z_words(wires, num_features))
-            ),
+            as_circuit(driven).with_readout(Expectation(z_words(wires, num_features))),
             target=target,
             shots=shots,
             diff_method=diff_method,

@@ -6,10 +6,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.generative.bits import check_rows
 from qml_qdl.generative.labels import with_labels
@@ -163,7 +163,7 @@ class QuantumVAE(nn.Module):
             twin.encoder[3] = units()
         if isinstance(self.decoder[1], _SineUnits):
             twin.decoder[1] = units()
-        return twin
+        return twin.to(self.encoder[0].weight)  # type: ignore[arg-type]
 
     def encode(
         self, inputs: Tensor, labels: Tensor | None = None
@@ -182,7 +182,7 @@ class QuantumVAE(nn.Module):
             ShapeError: A shape does not fit.
         """
         check_rows("inputs", inputs, self.num_features)
-        given = with_labels(inputs, labels, self.num_classes)
+        given = with_labels(self._like_weights(inputs), labels, self.num_classes)
         mean, log_variance = self.encoder(given).chunk(2, -1)
         return mean, log_variance
 
@@ -195,10 +195,27 @@ class QuantumVAE(nn.Module):
 
         Returns:
             (rows, num_features).
+
+        Raises:
+            DataError: Labels are wrong.
+            ShapeError: A shape does not fit.
         """
-        given = with_labels(self.latent(latent), labels, self.num_classes)
-        decoded: Tensor = self.decoder(given)
+        decoded = self._decoded(latent, labels)
         return decoded.sigmoid() if self.likelihood == "bernoulli" else decoded
+
+    def _decoded(self, latent: Tensor, labels: Tensor | None) -> Tensor:
+        """Means, or logits of them for "bernoulli", (rows, num_features)."""
+        if latent.ndim != 2 or latent.shape[1] != self.latent_size:
+            raise ShapeError(
+                f"latent: expected the shape (rows, {self.latent_size}), got "
+                f"{tuple(latent.shape)}"
+            )
+        latent = self.latent(self._like_weights(latent))
+        decoded: Tensor = self.decoder(with_labels(latent, labels, self.num_classes))
+        return decoded
+
+    def _like_weights(self, numbers: Tensor) -> Tensor:
+        return numbers.to(next(self.parameters()).dtype)
 
     def forward(
         self,
@@ -239,7 +256,8 @@ class QuantumVAE(nn.Module):
             DataError: Numbers are not finite, or not from 0 to 1 for "bernoulli".
         """
         mean, log_variance = self.encode(inputs, labels)
-        decoded = self.decode(_drawn(mean, log_variance, generator), labels)
+        decoded = self._decoded(_drawn(mean, log_variance, generator), labels)
+        inputs = inputs.to(decoded.dtype)
         if self.likelihood == "gaussian":
             error = (decoded - inputs).square().sum(-1)
         else:
@@ -249,7 +267,10 @@ class QuantumVAE(nn.Module):
                     f"{float(inputs.min()):g} to {float(inputs.max()):g}; scale them, "
                     "or use likelihood='gaussian'"
                 )
-            error = binary_cross_entropy(decoded, inputs, reduction="none").sum(-1)
+            # From logits: a sigmoid of 1 would hide how wrong it is, and its gradient.
+            error = binary_cross_entropy_with_logits(
+                decoded, inputs, reduction="none"
+            ).sum(-1)
         divergence = mean.square() + log_variance.exp() - 1 - log_variance
         return error, divergence.sum(-1) / 2
 

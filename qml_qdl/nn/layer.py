@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pennylane as qml
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from qml_qdl.circuits import Block, Circuit, Samples
 from qml_qdl.circuits.circuit import as_circuit
@@ -25,6 +27,15 @@ from qml_qdl.nn.results import (
 )
 from qml_qdl.nn.rows import Rows
 from qml_qdl.nn.shots import Shots
+
+
+@cache
+def _uncompiled() -> Any:
+    """`QuantumLayer._forward` for `torch.compile`, which leaves it as it is.
+
+    The simulator compiles circuits itself; torch would trace it gate by gate.
+    """
+    return torch.compiler.disable(QuantumLayer._forward)
 
 
 class QuantumLayer(nn.Module):
@@ -217,12 +228,15 @@ class QuantumLayer(nn.Module):
         circuit = self.program.source
         if not isinstance(circuit, Circuit):
             circuit = None
-        for name, weight in self.named_parameters(recurse=False):
+        for name, weight in self._weights().items():
             values = initial_values(
                 name, weight, self._init_method[name], circuit, generator
             )
             with torch.no_grad():
-                weight.copy_(values)
+                if parametrize.is_parametrized(self, name):
+                    setattr(self, name, values.to(weight))
+                else:
+                    weight.copy_(values)
 
     def arguments(self, *inputs: Tensor) -> dict[str, Any]:
         """The keyword arguments with which the layer calls its QNode.
@@ -235,8 +249,12 @@ class QuantumLayer(nn.Module):
         """
         return self.program.arguments(inputs, self._weights_like(inputs))
 
+    def _weights(self) -> dict[str, Tensor]:
+        """By attribute: under weight_norm, say, they are no parameters, but made."""
+        return {name: getattr(self, name) for name in self.weight_shapes}
+
     def _weights_like(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        weights = dict(self.named_parameters(recurse=False))
+        weights = self._weights()
         if not inputs:
             return {k: at_least_single(w) for k, w in weights.items()}
         return {k: w.to(at_least_single(inputs[0])) for k, w in weights.items()}
@@ -256,6 +274,12 @@ class QuantumLayer(nn.Module):
             ArgumentTypeError: An input is not floating.
             ArgumentError: A row is not finite, and samples are read out.
         """
+        if torch.compiler.is_compiling():
+            result: Tensor = _uncompiled()(self, inputs)
+            return result
+        return self._forward(inputs)
+
+    def _forward(self, inputs: Sequence[Tensor]) -> Tensor:
         self._check(inputs)
         rows = Rows.of(inputs)
         weights = self._weights_like(rows.inputs)
@@ -312,8 +336,7 @@ class QuantumLayer(nn.Module):
 
     def _example(self, inputs: Sequence[Tensor]) -> Tensor:
         """A tensor whose type and place the result shall have."""
-        own = [weight for _, weight in self.named_parameters(recurse=False)]
-        return [*inputs, *own, torch.empty(0)][0]
+        return [*inputs, *self._weights().values(), torch.empty(0)][0]
 
     def _check(self, inputs: Sequence[Any]) -> None:
         names = self.program.input_names

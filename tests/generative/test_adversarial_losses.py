@@ -182,3 +182,17 @@ def test_nan_and_nothing_are_refused() -> None:
         discriminator_loss(logits[:0], logits)
     with pytest.raises(ShapeError, match=r"as many samples of each, 1 or more, got th"):
         gradient_penalty(lambda x: x[:, 0], torch.ones(3, 2), torch.ones(2, 2))
+
+
+def test_samples_of_a_penalty_may_differ_in_type() -> None:
+    real, generated = torch.zeros(3, 2), torch.ones(3, 2, dtype=torch.float64)
+    assert gradient_penalty(lambda x: 2 * x[:, 0], real, generated).item() == 1
+
+
+def test_samples_of_a_penalty_are_rows_of_floating_point_numbers() -> None:
+    with pytest.raises(DataError, match=r"real: expected floating-point .*int64"):
+        gradient_penalty(torch.sum, torch.ones(2, 2).long(), torch.ones(2, 2).long())
+    with pytest.raises(ShapeError, match=r"real, generated: .* the shapes \(\)"):
+        gradient_penalty(torch.sum, torch.tensor(1.0), torch.tensor(1.0))
+    with pytest.raises(DataError, match=r"real: expected 1 or more rows"):
+        slope_penalty(torch.sum, torch.tensor(1.0))

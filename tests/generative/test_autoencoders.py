@@ -189,3 +189,40 @@ def test_bad_data_are_refused() -> None:
         vae.loss(torch.full((1, 6), math.nan))
     with pytest.raises(ArgumentError, match="beta: expected a number of at least 0"):
         QuantumVAE(6, 2, beta=-1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_cross_entropy_where_a_sigmoid_is_one(dtype: torch.dtype) -> None:
+    """−ln(1 − σ(40)) is 40, and its slope 1."""
+    vae = QuantumVAE(1, 1, latent="classical").to(dtype)
+    last = vae.decoder[4]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.fill_(40)
+    error, _ = vae.terms(torch.zeros(1, 1, dtype=dtype))
+    error.sum().backward()
+    assert error.item() == pytest.approx(40)
+    assert last.bias.grad is not None
+    assert last.bias.grad.item() == pytest.approx(1)
+
+
+def test_a_twin_has_the_type_of_its_model() -> None:
+    vae = QuantumVAE(4, 2, encoder="quantum", decoder="quantum").double()
+    kinds = {weight.dtype for weight in vae.classical_twin().parameters()}
+    assert kinds == {torch.float64}
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.float64])
+def test_inputs_may_be_of_any_type(dtype: torch.dtype) -> None:
+    vae = QuantumVAE(4, 2)
+    inputs = torch.eye(4)
+    found = vae.loss(inputs.to(dtype), generator=seeded())
+    assert torch.equal(found, vae.loss(inputs, generator=seeded()))
+
+
+@pytest.mark.parametrize("latent", ["classical", "quantum"])
+def test_latent_variables_of_another_number_are_reported(latent: str) -> None:
+    vae = QuantumVAE(4, 2, latent=latent)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match=r"latent: .* \(rows, 2\), got \(3, 5\)"):
+        vae.decode(torch.zeros(3, 5))

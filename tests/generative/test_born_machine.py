@@ -10,7 +10,7 @@ import torch
 from sklearn.metrics import mutual_info_score
 
 from qml_qdl.circuits import AngleEncoding, HardwareEfficient
-from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.generative import (
     BornMachine,
     bit_index,
@@ -137,3 +137,11 @@ def test_state_dict_round_trip() -> None:
     other = BornMachine(HardwareEfficient(2))
     other.load_state_dict(machine.state_dict())
     assert torch.equal(other(), machine())
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64])
+def test_trees_of_whole_numbers(dtype: torch.dtype) -> None:
+    bits = torch.rand(40, 4, generator=torch.Generator().manual_seed(0)).round()
+    assert torch.equal(mutual_information(bits.to(dtype)), mutual_information(bits))
+    with pytest.raises(ShapeError, match=r"bits: expected the shape \(rows, n\)"):
+        chow_liu_circuit(torch.tensor(1.0), layers=1)

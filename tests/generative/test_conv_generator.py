@@ -251,3 +251,10 @@ def test_uniform_noise_of_the_patch_twin_is_a_quarter_turn() -> None:
     noise = PatchGenerator((2, 2), (2, 2)).classical_twin().draw_noise(1000, seeded())
     assert 0 <= noise.min().item() < 0.01
     assert math.pi / 2 - 0.01 < noise.max().item() < math.pi / 2
+
+
+@pytest.mark.parametrize("encoding", ["sine", "auto"])
+def test_with_random_numbers_of_its_own_it_takes_no_others(encoding: str) -> None:
+    before = torch.get_rng_state()
+    ConvGenerator((4, 4), 2, encoding=encoding, generator=seeded())
+    assert torch.equal(torch.get_rng_state(), before)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.generative import (
     RBM,
     DeepBeliefNetwork,
@@ -144,3 +144,42 @@ def test_state_dict_round_trip() -> None:
     other = DeepBoltzmannMachine([3, 2, 2], num_chains=50, dtype=DOUBLE)
     other.load_state_dict(machine.state_dict())
     torch.testing.assert_close(other.log_partition(), machine.log_partition())
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float64])
+def test_bits_may_be_of_any_type(dtype: torch.dtype) -> None:
+    machine = random_machine().float()
+    bits = all_bits(3)
+    same = bits.to(dtype)
+    assert torch.equal(machine(same), machine(bits))
+    assert torch.equal(machine.log_likelihood(same), machine.log_likelihood(bits))
+    assert machine.contrastive_loss(same).dtype == torch.float32
+    network = DeepBeliefNetwork([3, 2])
+    network.fit_greedily(same, epochs=1)
+    assert torch.equal(network(same), network(bits))
+
+
+def test_what_a_deep_machine_cannot_read_is_reported() -> None:
+    machine = random_machine()
+    with pytest.raises(ShapeError, match=r"visible: .* \(rows, 3\), got \(2, 4\)"):
+        machine(torch.zeros(2, 4))
+    with pytest.raises(ShapeError, match=r"layers\[1\]: .* \(rows, 2\), got \(2, 3\)"):
+        machine.gibbs([torch.zeros(2, size) for size in (3, 3, 2)])
+    with pytest.raises(DataError, match=r"visible: expected zeros and ones, got 0.5"):
+        machine.log_likelihood(torch.full((1, 3), 0.5))
+    with torch.no_grad():
+        machine.biases[2][0] = torch.nan
+    with pytest.raises(DataError, match=r"biases.2: .* NaN .* learning rate"):
+        machine.sample(2, 1)
+
+
+def test_what_a_deep_network_cannot_read_is_reported() -> None:
+    network = DeepBeliefNetwork([3, 2])
+    with pytest.raises(DataError, match="visible: expected finite numbers"):
+        network.up(torch.full((1, 3), torch.nan), 1)
+    for rate in (-1.0, torch.nan):
+        with pytest.raises(ArgumentError, match="learning_rate: expected a positive"):
+            network.fit_greedily(torch.zeros(1, 3), learning_rate=rate)
+    for build in (DeepBeliefNetwork, DeepBoltzmannMachine):
+        with pytest.raises(ArgumentError, match=r"sizes: expected .* layers, got 3"):
+            build(3)  # type: ignore[arg-type]

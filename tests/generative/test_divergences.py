@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    ShapeError,
+)
 from qml_qdl.generative import (
     all_bits,
     kl_divergence,
@@ -101,3 +108,47 @@ def test_nan_and_nothing_are_refused() -> None:
     rows = torch.zeros(3, 2)
     with pytest.raises(DataError, match="target: expected finite numbers, got NaN"):
         mmd_of_samples(rows, rows + math.nan)
+
+
+@pytest.mark.parametrize("distance", [mmd, kl_divergence, total_variation])
+def test_types_may_differ(distance: Callable[[Tensor, Tensor], Tensor]) -> None:
+    model = torch.tensor([0.25, 0.25, 0.5, 0.0]) / 2 + 0.125
+    target = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
+    expected = distance(model.double(), target)
+    torch.testing.assert_close(distance(model, target), expected)
+    torch.testing.assert_close(
+        distance(target, model), distance(target, model.double())
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_samples_may_be_whole_numbers(dtype: torch.dtype) -> None:
+    """Differences of bytes wrap around: 0 − 16 = 240, whose square is 0."""
+    levels = torch.tensor([[0, 16], [32, 48], [0, 0]])
+    first, second = levels, 16 + levels
+    widths = (300.0,)
+    expected = mmd_of_samples(first.double(), second.double(), widths)
+    found = mmd_of_samples(first.to(dtype), second.to(dtype), widths)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_samples_may_be_bool() -> None:
+    bits = torch.tensor([[True, False], [False, False]])
+    expected = mmd_of_samples(bits.float(), 1 - bits.float())
+    assert torch.equal(mmd_of_samples(bits, ~bits), expected)
+
+
+def test_widths_are_any_sequence_of_positive_numbers() -> None:
+    first, second = torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75])
+    expected = mmd(first, second, (1.0, 2.0))
+    for widths in (np.array([1.0, 2.0]), torch.tensor([1.0, 2.0])):
+        assert torch.equal(mmd(first, second, widths), expected)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"widths: .* positive numbers, got"):
+        mmd(first, second, [1.0, float("nan")])
+    with pytest.raises(ArgumentTypeError, match=r"widths: .* a sequence .* got 1.0"):
+        mmd(first, second, 1.0)  # type: ignore[arg-type]
+
+
+def test_one_number_is_no_distribution() -> None:
+    with pytest.raises(ShapeError, match=r"model, target: .* got the shapes \(\)"):
+        mmd(torch.tensor(1.0), torch.tensor(1.0))

@@ -11,7 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits import AmplitudeEncoding, AngleEncoding, HardwareEfficient
-from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    ShapeError,
+)
 from qml_qdl.generative import (
     DistributionGenerator,
     PatchGenerator,
@@ -287,3 +292,43 @@ def test_bad_arguments_are_refused(
 ) -> None:
     with pytest.raises(error, match=text):
         make()  # type: ignore[operator]
+
+
+def test_a_shape_that_is_one_number_is_reported() -> None:
+    with pytest.raises(ArgumentError, match=r"image_shape: .* width\), got 4"):
+        PatchGenerator(4, (2, 2))  # type: ignore[arg-type]
+
+
+def test_a_processing_that_is_none_is_reported() -> None:
+    with pytest.raises(ArgumentTypeError, match="processing: expected a processing"):
+        StyleGenerator(1, 1, processing=3)  # type: ignore[arg-type]
+
+
+def test_what_a_distribution_cannot_use_is_reported() -> None:
+    circuit = HardwareEfficient(2)
+    with pytest.raises(ShapeError, match=r"values: .* got \(4, 0\)"):
+        DistributionGenerator(circuit, torch.zeros(4, 0))
+    model = DistributionGenerator(circuit, torch.arange(4.0))
+    for shape in ((3,), (4, 1)):
+        with pytest.raises(ShapeError, match=r"function_values: .* \(4,\), got"):
+            model.mean(torch.ones(shape))
+    with pytest.raises(ShapeError, match=r"discriminator: .* got \(4, 2\)"):
+        model.loss(nn.Linear(1, 2))
+
+
+def test_a_discriminator_may_have_another_type() -> None:
+    model = DistributionGenerator(HardwareEfficient(2), torch.arange(4.0))
+    first = model.loss(lambda values: values.double())  # type: ignore[arg-type]
+    torch.testing.assert_close(first, model.loss(nn.Identity()))
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_samples_without_rows_are_reported(shape: tuple[int, ...]) -> None:
+    discriminator = QuantumDiscriminator(HardwareEfficient(1) @ AngleEncoding(1))
+    with pytest.raises(ShapeError, match=r"samples: expected the shape \(rows, ...\)"):
+        discriminator(torch.zeros(shape))
+
+
+def test_one_number_is_no_state() -> None:
+    with pytest.raises(ShapeError, match=r"first, second: .* got \(\) and \(\)"):
+        fidelity(torch.tensor(1.0), torch.tensor(1.0))

@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from qml_qdl.circuits.errors import DataError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.generative import (
     diversity,
     frechet_distance,
@@ -105,3 +105,17 @@ def test_bad_arguments_are_refused() -> None:
         diversity(real[0])
     with pytest.raises(ShapeError, match="rows of the same features"):
         valid_rate(real, torch.rand(2, 5))
+
+
+@pytest.mark.parametrize("shape", [(4, 8), (9, 3)])
+def test_more_components_than_there_are_is_reported(shape: tuple[int, int]) -> None:
+    samples = torch.rand(shape)
+    with pytest.raises(ArgumentError, match=r"num_components: .* got 6; ask for fewer"):
+        frechet_distance(samples, samples, num_components=6)
+
+
+def test_components_of_rows_that_are_all_the_same() -> None:
+    """No warning of 0/0; what remains is the distance of the means."""
+    real = torch.ones(9, 2)
+    found = frechet_distance(real, real + torch.tensor([3.0, 4.0]), num_components=2)
+    assert found == pytest.approx(25)

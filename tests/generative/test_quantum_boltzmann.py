@@ -132,3 +132,39 @@ def test_bad_arguments_are_refused() -> None:
         QuantumBoltzmannMachine(10, 3)
     with pytest.raises(DataError, match="expected zeros and ones, got 2"):
         QuantumBoltzmannMachine(2).nll_loss(torch.tensor([[0.0, 2.0]]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+def test_gradient_is_right_where_a_row_is_very_unlikely(dtype: torch.dtype) -> None:
+    """Of p(1) = 1 − 1/(1 + e^(−b)) as e^(−b) becomes small, and with a field."""
+    machine = QuantumBoltzmannMachine(1, transverse_field=0.0, dtype=dtype)
+    with torch.no_grad():
+        machine.bias.fill_(60)
+    machine.nll_loss(torch.ones(1, 1)).backward()
+    assert machine.bias.grad is not None
+    assert machine.bias.grad.item() == pytest.approx(1, rel=1e-4)
+
+    machine = QuantumBoltzmannMachine(1, transverse_field=0.1, dtype=dtype)
+    with torch.no_grad():
+        machine.bias.fill_(30)
+    machine.nll_loss(torch.ones(1, 1)).backward()
+    # p(1) ≈ (Γ/b)²
+    assert machine.bias.grad is not None
+    assert machine.bias.grad.item() == pytest.approx(2 / 30, rel=1e-3)
+    assert machine.transverse_field.grad is not None
+    assert machine.transverse_field.grad.item() == pytest.approx(-2 / 0.1, rel=1e-3)
+
+
+@pytest.mark.parametrize("field", [math.nan, math.inf])
+def test_a_field_that_is_not_finite_is_reported(field: float) -> None:
+    with pytest.raises(ArgumentError, match="transverse_field: expected a finite"):
+        QuantumBoltzmannMachine(2, transverse_field=field)
+
+
+def test_a_machine_of_nan_is_reported() -> None:
+    machine = random_machine(2, 1)
+    with torch.no_grad():
+        machine.weight[0] = math.nan
+    for call in (machine, lambda: machine.nll_loss(torch.ones(1, 2))):
+        with pytest.raises(DataError, match=r"weight: .* NaN .* learning rate"):
+            call()

@@ -212,3 +212,53 @@ def test_bad_arguments_are_refused() -> None:
         RBM(3, 0)
     with pytest.raises(ShapeError, match="known: expected bool"):
         RBM(3, 2).complete(torch.zeros(1, 3), torch.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float64])
+@pytest.mark.parametrize("units", ["binary", "gaussian"])
+def test_bits_may_be_of_any_type(dtype: torch.dtype, units: str) -> None:
+    rbm = random_rbm(units=units).float()
+    bits = all_bits(4)[3:9]
+    known = torch.tensor([True, False, True, True])
+    same = bits.to(dtype)
+    assert torch.equal(rbm(same), rbm(bits))
+    assert torch.equal(rbm.nll_loss(same), rbm.nll_loss(bits))
+    losses = [rbm.contrastive_loss(rows, 2, seeded()) for rows in (same, bits)]
+    assert torch.equal(*losses)
+    filled = rbm.complete(same, known, 3, seeded())
+    assert torch.equal(filled, rbm.complete(bits, known, 3, seeded()))
+
+
+def test_units_of_another_number_are_reported() -> None:
+    rbm = RBM(4, 3)
+    for call in (rbm, rbm.free_energy, rbm.gibbs):
+        with pytest.raises(ShapeError, match=r"visible: .* \(rows, 4\), got \(2, 3\)"):
+            call(torch.zeros(2, 3))
+    with pytest.raises(ShapeError, match=r"hidden: .* \(rows, 3\), got \(2, 4\)"):
+        rbm.visible_mean(torch.zeros(2, 4))
+
+
+def test_likelihood_is_of_bits() -> None:
+    with pytest.raises(DataError, match=r"visible: expected zeros and ones, got 0.5"):
+        RBM(2, 2).log_likelihood(torch.full((1, 2), 0.5))
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 6, 3)])
+def test_known_units_of_other_rows_are_reported(shape: tuple[int, ...]) -> None:
+    known = torch.ones(shape, dtype=torch.bool)
+    for rows in (1, 6):
+        with pytest.raises(ShapeError, match=rf"known: .* or \({rows}, 3\), got"):
+            RBM(3, 2).complete(torch.zeros(rows, 3), known, 2)
+
+
+def test_a_machine_of_nan_does_not_draw() -> None:
+    rbm = random_rbm()
+    with torch.no_grad():
+        rbm.hidden_bias[0] = math.nan
+    for draw in (
+        lambda: rbm.sample(2, 1),
+        lambda: rbm.contrastive_loss(torch.ones(1, 4)),
+        lambda: annealed_log_partition(rbm, num_chains=2, num_temperatures=1),
+    ):
+        with pytest.raises(DataError, match=r"hidden_bias: .* NaN .* learning rate"):
+            draw()

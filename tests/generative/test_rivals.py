@@ -88,3 +88,8 @@ def test_bad_arguments_are_refused() -> None:
         trivial_rivals(real, num_samples=3)
     with pytest.raises(ShapeError, match=r"real: expected the shape \(rows, \.\.\.\)"):
         draw_rivals(real[0], num_components=1)
+
+
+def test_rows_that_are_all_the_same_have_rivals() -> None:
+    rivals = trivial_rivals(torch.ones(10, 3), num_components=2, num_samples=10)
+    assert [rival.frechet for rival in rivals] == [0.0] * 4

@@ -197,3 +197,41 @@ def test_bad_arguments_are_refused(
 ) -> None:
     with pytest.raises(error, match=text):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64])
+def test_scores_of_whole_numbers(dtype: torch.dtype) -> None:
+    """A byte 0 − 1 is 255, and no bit."""
+
+    def log_target(rows: Tensor) -> Tensor:
+        return rows @ torch.tensor([1.0, 2.0, 3.0])
+
+    bits = all_bits(3)
+    scores = flip_scores(bits.to(dtype), log_target)
+    assert torch.equal(scores, flip_scores(bits, log_target))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+@pytest.mark.parametrize("width", [1e-4, 0.02])
+def test_narrow_kernels_of_samples_see_equal_rows(
+    width: float, dtype: torch.dtype
+) -> None:
+    """Their kernel is 1 for equal rows and 0 for others, to all digits."""
+    samples = torch.tensor([[0, 1, 1], [0, 1, 1], [1, 0, 0], [1, 1, 1]], dtype=dtype)
+    scores = torch.rand(4, 3, generator=seeded(), dtype=dtype)
+    total = torch.zeros((), dtype=dtype)
+    for x, y in permutations(range(4), 2):
+        distance = (samples[x] - samples[y]).abs().sum()
+        flips = (samples[x] != samples[y]).to(dtype)
+        if distance == 0:
+            total += (scores[x] * scores[y] - scores[x] - scores[y] + 2).sum()
+        elif distance == 1:  # flips that make rows equal
+            total += ((scores[x] + scores[y] - 2) * flips).sum()
+    found = stein_discrepancy_of_samples(samples, scores, [width])
+    torch.testing.assert_close(found, total / 12)
+
+
+def test_types_of_model_and_target_may_differ() -> None:
+    model, target = distribution(2, 0), distribution(2, 1)
+    found = stein_discrepancy(model.float(), target)
+    torch.testing.assert_close(found, stein_discrepancy(model.float().double(), target))

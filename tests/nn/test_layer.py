@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 import torch
 from attrs import frozen
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, prune
 
 from qml_qdl.circuits import (
     INITIALIZERS,
@@ -469,3 +472,46 @@ def test_a_circuit_that_does_not_use_its_features_has_all_rows(
     assert values.shape == (5, *circuit.output_shape)
     torch.testing.assert_close(values, values[:1].expand_as(values))
     values.sum().backward()
+
+
+class TestWhatTorchDoesToWeights:
+    def test_weights_that_are_made_of_others(self) -> None:
+        layer, x = make(U), rows(3, 2)
+        expected = layer(x)
+        parametrizations.weight_norm(layer, "weights_0")
+        torch.testing.assert_close(layer(x), expected)
+        layer(x).sum().backward()
+        assert all(part.grad is not None for part in layer.parameters())
+
+    def test_they_are_drawn_anew(self) -> None:
+        layer = make(U)
+        parametrizations.weight_norm(layer, "weights_0")
+        layer.reset_parameters(torch.Generator().manual_seed(1))
+        again = make(U, generator=torch.Generator().manual_seed(1))
+        torch.testing.assert_close(layer.weights_0, again.weights_0)
+
+    def test_pruned_weights_are_zero(self) -> None:
+        layer, x = make(U), rows(3, 2)
+        prune.l1_unstructured(layer, "weights_0", amount=3)
+        other = make(U, init_method={"weights_0": layer.weights_0.detach()})
+        assert (other.weights_0 == 0).sum() == 3
+        torch.testing.assert_close(layer(x), other(x))
+
+
+@pytest.mark.slow  # importing torch's compiler takes seconds
+def test_torch_compile_leaves_the_layer_as_it_is() -> None:
+    # In a process of its own: torch's compiler warns of its own accord.
+    program = """
+import torch
+from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+from qml_qdl.nn import QuantumLayer
+layer = QuantumLayer(StronglyEntangling(2) @ AngleEncoding(2))
+model = torch.nn.Sequential(torch.nn.Linear(3, 2), layer, torch.nn.Linear(2, 1))
+compiled = torch.compile(model, backend="eager")
+for rows in (3, 40):
+    x = torch.rand(rows, 3)
+    torch.testing.assert_close(compiled(x), model(x))
+compiled(x).sum().backward()
+assert all(weight.grad is not None for weight in model.parameters())
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

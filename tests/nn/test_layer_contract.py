@@ -366,8 +366,9 @@ def test_inputs_of_one_precision_and_weights_of_another(case: Case) -> None:
 
 
 @every_case
-def test_autocast_leaves_the_angles_their_precision(case: Case) -> None:
-    layer = make(case)
+@pytest.mark.parametrize("target", ["default.qubit", "qdl.simulator"])
+def test_autocast_leaves_the_angles_their_precision(case: Case, target: str) -> None:
+    layer = make(case, target)
     inputs = data(case, case.leading[-1], torch.float32)
     expected = layer(*inputs)
     with torch.autocast("cpu", torch.bfloat16):

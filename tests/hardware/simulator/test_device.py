@@ -462,3 +462,34 @@ def test_no_rows_of_states(interface: str, prepare: Any) -> None:
     if interface == "torch":
         results[0].sum().backward()
         assert vectors.grad.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    "observable",
+    [
+        qml.s_prod(0.3, qml.Hadamard(0)),
+        qml.ops.LinearCombination([0.3], [qml.Hadamard(0)]),
+    ],
+    ids=["product", "combination"],
+)
+def test_coefficients_keep_their_digits(observable: Any) -> None:
+    @qml.qnode(qml.device("qdl.simulator", wires=1))
+    def circuit(angle: torch.Tensor) -> Any:
+        qml.RY(angle, 0)
+        return qml.expval(observable)
+
+    angle = torch.tensor(0.4, dtype=torch.float64)
+    expected = 0.3 * (angle.sin() + angle.cos()) / 2**0.5
+    torch.testing.assert_close(circuit(angle), expected, rtol=0, atol=1e-14)
+
+
+def test_shadows_of_rows_are_refused() -> None:
+    @qml.qnode(qml.device("qdl.simulator", wires=2), shots=10)
+    def circuit(angle: Any) -> Any:
+        qml.RX(angle, 0)
+        return qml.classical_shadow([0, 1])
+
+    assert circuit(0.3).shape == (2, 10, 2)
+    with pytest.raises(TargetError, match=r"shadows are drawn of one row .* got 3 row"):
+        circuit(np.ones(3))
+    assert qml.transforms.broadcast_expand(circuit)(np.ones(3)).shape == (3, 2, 10, 2)

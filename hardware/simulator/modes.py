@@ -1,0 +1,82 @@
+"""What a caller has switched on in torch, kept from what must not depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from threading import RLock
+
+import torch
+from torch import Tensor
+
+_MAKING = RLock()
+
+
+@contextmanager
+def made_to_last() -> Iterator[None]:
+    """While entered, what is made may serve later runs, whatever is switched on then.
+
+    Tensors made in inference mode cannot be trained with afterwards, and those made
+    inside a transform of `torch.func` are dead after it. One thread at a time, since
+    `make_fx` changes torch for all of them.
+
+    Example:
+        >>> import torch
+        >>> with torch.inference_mode(), made_to_last():
+        ...     constant = torch.zeros(2)
+        >>> constant.is_inference()
+        False
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_MAKING)
+        stack.enter_context(torch.inference_mode(False))
+        if is_transformed():
+            from torch._functorch.pyfunctorch import (
+                temporarily_clear_interpreter_stack,
+            )
+
+            stack.enter_context(temporarily_clear_interpreter_stack())
+        yield
+
+
+def own_precision(device: torch.device) -> AbstractContextManager[object]:
+    """While entered, autocast leaves numbers alone: angles need all their digits.
+
+    Args:
+        device: Where the numbers are.
+
+    Returns:
+        The context; one that does nothing where autocast is off.
+
+    Example:
+        >>> import torch
+        >>> x = torch.ones(2, 2)
+        >>> with torch.autocast("cpu", torch.bfloat16), own_precision(x.device):
+        ...     print((x @ x).dtype)
+        torch.float32
+    """
+    kind = device.type
+    if kind == "meta" or not torch.is_autocast_enabled(kind):
+        return nullcontext()
+    return torch.autocast(kind, enabled=False)
+
+
+def is_transformed(gradient: Tensor | None = None) -> bool:
+    """Whether a transform of `torch.func`, or many gradients at once, are under way.
+
+    They go through plain operations only, not through our adjoint method.
+
+    Args:
+        gradient: On the way back, the one that came: with `is_grads_batched=True` it
+            stands for many.
+
+    Returns:
+        Whether any is.
+
+    Example:
+        >>> is_transformed()
+        False
+    """
+    functorch = torch._C._functorch
+    many = gradient is not None and functorch.is_legacy_batchedtensor(gradient)
+    return many or bool(torch._C._are_functorch_transforms_active())
