@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +54,8 @@ class AerExecutor(Executor):
     wires, 1,568 rows of 1,024 shots: 0.19 s instead of 1.75 s). Else Aer draws them.
 
     With noise, exact values are the limit of many shots, errors of reading included;
-    `states` are states before they are read. Only the qubits that a circuit uses are
-    simulated.
+    `states` are states before they are read. Only the qubits on which results depend
+    are simulated.
 
     Args:
         simulator: The simulator: its method and options are used for all runs.
@@ -85,7 +86,7 @@ class AerExecutor(Executor):
         self._method = method
         self._rng = np.random.default_rng(seed)
         self._runner = AerRunner(simulator, self._rng)
-        self._programs: OrderedDict[str, Program] = OrderedDict()
+        self._programs: OrderedDict[tuple[Any, ...], Program] = OrderedDict()
 
     @property
     def counters(self) -> Counters:
@@ -123,7 +124,7 @@ class AerExecutor(Executor):
         """
         self._count(pubs)
         words = [collect_words(pub) for pub in pubs]
-        if shots is None and self._is_ideal(pubs):
+        if shots is None and self._is_ideal(pubs, words):
             return self._ideal_values(pubs, words)
         bases = [make_bases(*pair) for pair in zip(pubs, words, strict=True)]
         measured = [basis.pub for group in bases for basis in group]
@@ -196,12 +197,13 @@ class AerExecutor(Executor):
         self.counters.pubs += len(pubs)
         self.counters.rows += sum(pub.rows for pub in pubs)
 
-    def _program(self, pub: Pub) -> Program:
-        program = self._programs.get(pub.digest)
+    def _program(self, pub: Pub, seen: tuple[int, ...] | None = None) -> Program:
+        key = (pub.digest, seen)
+        program = self._programs.get(key)
         if program is None:
             isa = self.isa.get(pub.circuit, pub.digest)
-            program = make_program(isa.circuit, isa.width, isa.names)
-            self._programs[pub.digest] = program
+            program = make_program(isa.circuit, isa.width, isa.names, seen)
+            self._programs[key] = program
             if len(self._programs) > _PROGRAMS:
                 self._programs.popitem(last=False)
         if pub.angles.shape[1:] != (len(program.names),):
@@ -211,9 +213,11 @@ class AerExecutor(Executor):
             )
         return program
 
-    def _is_ideal(self, pubs: Sequence[Pub]) -> bool:
+    def _is_ideal(self, pubs: Sequence[Pub], words: Sequence[Words]) -> bool:
         return all(
-            self._noise.on(self._program(pub).qubits).model is None for pub in pubs
+            self._noise.on(self._program(pub, own.qubits()).qubits).model is None
+            for pub, own in zip(pubs, words, strict=True)
+            if own.qubits()
         )
 
     def _exact_method(self, noise: QubitNoise) -> str:
@@ -237,8 +241,11 @@ class AerExecutor(Executor):
         method = self._method or "statevector"
         self._runner.run(
             [
-                words_task(self._program(pub), pub.angles, own, method, output)
+                words_task(
+                    self._program(pub, own.qubits()), pub.angles, own, method, output
+                )
                 for pub, own, output in zip(pubs, words, outputs, strict=True)
+                if own.qubits()
             ]
         )
         values = [

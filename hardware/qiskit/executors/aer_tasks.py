@@ -50,15 +50,18 @@ def state_task(
     circuit = program.without_measurements()
     mixed = method == "density_matrix"
     if mixed:
-        wires = list(reversed(program.positions))
+        wires = list(reversed(program.positions.values()))
         circuit.save_density_matrix(wires, label=_OUT)
     else:
         circuit.save_statevector(label=_OUT)
 
+    phases = np.exp(1j * program.phases(angles))
+
     def take(start: int, rows: list[dict[str, Any]]) -> None:
         found = np.stack([np.asarray(row[_OUT]) for row in rows])
         if not mixed:
-            found = _wires_first(found, program.positions)
+            found = _wires_first(found, list(program.positions.values()))
+            found = found * phases[start : start + len(found), None]
         output[start : start + len(found)] = found
 
     size = 16 * 2 ** (circuit.num_qubits * (2 if mixed else 1))

@@ -22,22 +22,25 @@ class Program:
     """A transpiled circuit on the qubits in use.
 
     Args:
-        circuit: The circuit; each parameter stands alone in one place of one gate.
+        circuit: The circuit; each parameter stands alone in one place of one gate. Its
+            global phase is left out: Aer cannot bind rows of it, and it is seen in
+            state vectors only.
         qubits: The backend's number of each qubit.
         positions: For each qubit of the circuit before transpilation, which of this
-            circuit's qubits holds it at the end.
+            circuit's qubits holds it at the end, unless nothing is seen of it.
         readout: For each classical bit the qubit measured into it at the end, or None
             where nothing is; None as a whole where something is measured earlier.
         slots: Parameters of the circuit.
-        matrix: Dependence of the slots on the angles, (angles, slots).
-        offset: What is added to them, (slots,).
-        curved: Slots that depend on angles otherwise, with the expression.
+        matrix: Dependence of the slots, and last of the global phase, on the angles,
+            (angles, slots + 1).
+        offset: What is added to them, (slots + 1,).
+        curved: Those that depend on angles otherwise, with the expression.
         names: Names of the angles in order.
     """
 
     circuit: QuantumCircuit
     qubits: tuple[int, ...]
-    positions: tuple[int, ...]
+    positions: dict[int, int]
     readout: tuple[int | None, ...] | None
     slots: tuple[Parameter, ...]
     matrix: NDArray[np.float64] = field(repr=False)
@@ -54,6 +57,20 @@ class Program:
         Returns:
             (rows, slots).
         """
+        return self._numbers(angles)[:, :-1]
+
+    def phases(self, angles: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The global phases that the circuit lacks.
+
+        Args:
+            angles: Rows of angles, (rows, angles).
+
+        Returns:
+            (rows,): states are to be multiplied by exp(i·phase).
+        """
+        return self._numbers(angles)[:, -1]
+
+    def _numbers(self, angles: NDArray[np.float64]) -> NDArray[np.float64]:
         values = angles @ self.matrix + self.offset
         for slot, expression in self.curved:
             columns = [
@@ -71,22 +88,30 @@ class Program:
             A new circuit with the same parameters.
         """
         # Without classical bits too: for their sake Aer would walk through all shots.
-        circuit = QuantumCircuit(
-            self.circuit.qubits, global_phase=self.circuit.global_phase
-        )
+        circuit = QuantumCircuit(self.circuit.qubits)
         for instruction in self.circuit.data:
             if instruction.operation.name != "measure":
                 circuit.append(instruction)
         return circuit
 
 
-def make_program(isa: QuantumCircuit, width: int, names: Sequence[str]) -> Program:
+def make_program(
+    isa: QuantumCircuit,
+    width: int,
+    names: Sequence[str],
+    seen: Sequence[int] | None = None,
+) -> Program:
     """Makes a transpiled circuit small.
+
+    Gates that nothing depends on which is measured or seen are left out, and qubits
+    with them.
 
     Args:
         isa: The transpiled circuit.
         width: Number of qubits before transpilation.
         names: Names of the parameters in the order of the angles.
+        seen: Qubits before transpilation of whose state at the end something is asked,
+            beside what is measured; None for all where nothing is measured.
 
     Returns:
         The program.
@@ -96,13 +121,35 @@ def make_program(isa: QuantumCircuit, width: int, names: Sequence[str]) -> Progr
     """
     places = final_places(isa, width)
     index = {qubit: number for number, qubit in enumerate(isa.qubits)}
-    used = set(places)
-    for instruction in isa.data:
-        if instruction.operation.name not in _IDLE:
-            used.update(index[qubit] for qubit in instruction.qubits)
-    qubits = tuple(sorted(used))
-    compact = {isa.qubits[qubit]: number for number, qubit in enumerate(qubits)}
     bits = {bit: number for number, bit in enumerate(isa.clbits)}
+    measures = any(one.operation.name == "measure" for one in isa.data)
+    used = {places[wire] for wire in seen or ()}
+    if seen is None and not measures:
+        # Whole states: of the qubits that only help, too, which end in |0⟩.
+        used.update(places)
+        for instruction in isa.data:
+            if instruction.operation.name not in _IDLE:
+                used.update(index[qubit] for qubit in instruction.qubits)
+    phase: Any = isa.global_phase
+    kept: list[tuple[Any, list[int], list[int]]] = []
+    for instruction in reversed(isa.data):
+        operation = instruction.operation
+        if getattr(operation, "blocks", ()):
+            raise TargetError(
+                f"circuit: {operation.name!r} cannot run here; use circuits without "
+                "loops and branches"
+            )
+        on = [index[qubit] for qubit in instruction.qubits]
+        if not on:
+            phase = phase + operation.params[0]
+        if operation.name == "measure":
+            used.update(on)
+        if operation.name == "barrier" or used.isdisjoint(on):
+            continue
+        used.update(on)
+        kept.append((operation, on, [bits[bit] for bit in instruction.clbits]))
+    qubits = tuple(sorted(used))
+    compact = {qubit: number for number, qubit in enumerate(qubits)}
 
     circuit = QuantumCircuit(len(qubits), isa.num_clbits)
     expressions: list[Any] = []
@@ -117,27 +164,19 @@ def make_program(isa: QuantumCircuit, width: int, names: Sequence[str]) -> Progr
         slots.append(Parameter(f"slot{len(slots):06d}"))
         return slots[-1]
 
-    for instruction in isa.data:
-        operation = instruction.operation
-        if getattr(operation, "blocks", ()):
-            raise TargetError(
-                f"circuit: {operation.name!r} cannot run here; use circuits without "
-                "loops and branches"
-            )
-        inside = [compact[qubit] for qubit in instruction.qubits if qubit in compact]
-        if operation.name == "barrier" or len(inside) < len(instruction.qubits):
-            continue  # what is left out only waits
+    for operation, on, own in reversed(kept):
         if operation.is_parameterized():
             operation = operation.copy()
             operation.params = [plain(value) for value in operation.params]
-        circuit.append(operation, inside, [bits[bit] for bit in instruction.clbits])
-    circuit.global_phase = plain(isa.global_phase)
+        circuit.append(operation, [compact[qubit] for qubit in on], own)
 
-    matrix, offset, curved = _affine(expressions, names)
+    matrix, offset, curved = _affine([*expressions, phase], names)
     return Program(
         circuit,
         qubits,
-        tuple(qubits.index(place) for place in places),
+        {
+            wire: compact[place] for wire, place in enumerate(places) if place in used
+        },
         _readout(circuit),
         tuple(slots),
         matrix,
@@ -175,6 +214,9 @@ def _affine(
     offset = np.zeros(len(expressions))
     curved: list[tuple[int, ParameterExpression]] = []
     for slot, expression in enumerate(expressions):
+        if not isinstance(expression, ParameterExpression):
+            offset[slot] = expression
+            continue
         foreign = {one.name for one in expression.parameters} - set(columns)
         if foreign:
             raise TargetError(

@@ -37,6 +37,10 @@ class Words:
         acts = self.paulis.x | self.paulis.z
         return [np.flatnonzero(row) for row in acts]
 
+    def qubits(self) -> tuple[int, ...]:
+        """The qubits on which some word is not the identity, ascending."""
+        return tuple(sorted({int(one) for own in self.supports() for one in own}))
+
 
 def collect_words(pub: Pub) -> Words:
     """The different Pauli words of a pub's observables.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.circuit.library import GlobalPhaseGate
 from qiskit.quantum_info import Operator
 from qiskit.transpiler import CouplingMap, generate_preset_pass_manager
 
@@ -35,7 +36,7 @@ def test_only_qubits_in_use_remain_and_parameters_stand_alone() -> None:
     angles = rows_of(circuit, 2)
     values = program.values(angles)
     places = [program.qubits.index(q) for q in isa.layout.final_index_layout()]
-    assert list(program.positions) == places
+    assert program.positions == dict(enumerate(places))
     start = isa.layout.initial_index_layout(filter_ancillas=True)
     for row, numbers in zip(angles, values, strict=True):
         bound = program.circuit.assign_parameters(
@@ -75,11 +76,43 @@ def test_names_that_differ_are_bound_by_position() -> None:
 
 
 def test_measurements_that_are_not_the_last_have_no_readout() -> None:
-    circuit = QuantumCircuit(1, 1)
+    circuit = QuantumCircuit(1, 2)
     circuit.measure(0, 0)
-    assert make_program(circuit, 1, []).readout == (0,)
-    circuit.x(0)
+    assert make_program(circuit, 1, []).readout == (0, None)
+    circuit.x(0)  # nobody sees it
+    assert make_program(circuit, 1, []).readout == (0, None)
+    circuit.measure(0, 1)
     assert make_program(circuit, 1, []).readout is None
+
+
+def test_what_nothing_depends_on_that_is_seen_is_left_out() -> None:
+    circuit = QuantumCircuit(5, 1)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.barrier()
+    circuit.cx(1, 2)
+    circuit.cx(3, 4)
+    wide = make_program(circuit, 5, [])
+    assert wide.qubits == (0, 1, 2, 3, 4)
+    narrow = make_program(circuit, 5, [], seen=(0,))
+    assert (narrow.qubits, narrow.positions) == ((0, 1), {0: 0, 1: 1})
+    assert narrow.circuit.count_ops() == {"h": 1, "cx": 1}
+    circuit.measure(4, 0)
+    measured = make_program(circuit, 5, [])
+    assert (measured.qubits, measured.readout) == ((3, 4), (1,))
+    assert measured.circuit.count_ops() == {"cx": 1, "measure": 1}
+
+
+def test_a_global_phase_is_kept_beside_the_circuit() -> None:
+    angle = Parameter("a")
+    circuit = QuantumCircuit(1, global_phase=angle**2)
+    circuit.rz(2 * angle, 0)
+    circuit.append(GlobalPhaseGate(0.25 - angle), [])
+    program = make_program(circuit, 1, ["a"])
+    assert program.circuit.global_phase == 0
+    angles = np.array([[2.0], [-1.0]])
+    np.testing.assert_allclose(program.phases(angles), [2.25, 2.25])
+    np.testing.assert_allclose(program.values(angles), [[4.0], [-2.0]])
 
 
 def test_branches_are_refused() -> None:
