@@ -105,23 +105,35 @@ def _known(
         return []
     if isinstance(operation, lib.UnitaryGate):
         return [_unitary(operation.params[0], wires)]
-    if isinstance(operation, ControlledGate):
-        base, count = operation.base_gate, operation.num_ctrl_qubits
-        if base is None or _kind(operation) is lib.CUGate:  # has one angle more
-            return None
-        if base.num_qubits + count != len(wires):  # wires for work, or more targets
-            return None
-        try:
-            gates = _gate(base, wires[count:], sources)
-        except ArgumentError:
-            if _is_qiskits(operation):
-                raise
-            return None  # but perhaps it has a definition of its own
-        return _controlled(gates, wires[:count], operation.ctrl_state)
-    name = _plain().get(_kind(operation))
-    if name is None:
+    kind = _kind(operation)
+    if isinstance(operation, ControlledGate) and kind is not lib.CUGate:
+        return _known_controlled(operation, wires, sources)
+    if kind not in _standard():
         return None
-    return [ImportedGate(name, wires, _angles(operation.params, sources))]
+    name = _standard()[kind]
+    if name in OPERATIONS:
+        return [ImportedGate(name, wires, _angles(operation.params, sources))]
+    state = {"ctrl_state": operation.ctrl_state} if kind is lib.CUGate else {}
+    anew = kind(*operation.params, **state)  # whose definition nobody changed
+    return imported_gates(anew.definition, wires, sources)
+
+
+def _known_controlled(
+    operation: ControlledGate,
+    wires: tuple[int, ...],
+    sources: Mapping[Parameter, Angle],
+) -> list[ImportedGate] | None:
+    """What is controlled, with controls; None where it is more than that."""
+    base, count = operation.base_gate, operation.num_ctrl_qubits
+    if base is None or base.num_qubits + count != len(wires):
+        return None  # as with wires for work, or several targets
+    try:
+        gates = _gate(base, wires[count:], sources)
+    except ArgumentError:
+        if _is_qiskits(operation):
+            raise
+        return None  # but perhaps it has a definition of its own
+    return _controlled(gates, wires[:count], operation.ctrl_state)
 
 
 def _defined(
@@ -204,12 +216,10 @@ def _unitary(matrix: Any, wires: tuple[int, ...]) -> ImportedGate:
 
 
 @lru_cache(maxsize=1)
-def _plain() -> dict[type, str]:
-    """Qiskit's gates that are known by themselves, with the names they have here."""
-    standard = lib.get_standard_gate_name_mapping()
-    return {
-        gate.base_class: name for name, gate in standard.items() if name in OPERATIONS
-    }
+def _standard() -> dict[type, str]:
+    """The classes of Qiskit's standard gates, with their names."""
+    standard = lib.get_standard_gate_name_mapping().items()
+    return {gate.base_class: name for name, gate in standard if isinstance(gate, Gate)}
 
 
 @lru_cache(maxsize=1)
@@ -245,7 +255,11 @@ def _is_qiskits(operation: Any) -> bool:
 
 def _is_as_made(operation: Any) -> bool:
     """Whether it is one of Qiskit's own gates, which nobody defined anew."""
-    if not _is_qiskits(operation) or operation._definition is not None:
+    if not _is_qiskits(operation):
+        return False
+    if not operation.mutable:
+        return True
+    if operation._definition is not None:
         return False
     if not isinstance(operation, ControlledGate):
         return True

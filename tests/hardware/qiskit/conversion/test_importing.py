@@ -205,9 +205,17 @@ def test_derived_class_that_contradicts_itself_is_refused() -> None:
 
 
 def test_definition_that_was_replaced_is_refused() -> None:
-    flip = QuantumCircuit(1)
+    flip = QuantumCircuit(2)
     flip.x(0)
-    for gate in (lib.RXGate(0.3), lib.HGate().to_mutable(), lib.U3Gate(0.1, 0.2, 0.3)):
+    for gate in (
+        lib.RXXGate(0.3),
+        lib.SwapGate().to_mutable(),
+        lib.CXGate().to_mutable(),
+        lib.CRXGate(0.3),
+        lib.RZXGate(0.2),
+        lib.CUGate(0.1, 0.2, 0.3, 0.4, ctrl_state=0),
+        lib.UnitaryGate(random_unitary(4, seed=2)),
+    ):
         _ = gate.definition  # looking at it changes nothing
         check(put(gate))
         gate.definition = flip
