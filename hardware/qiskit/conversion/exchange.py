@@ -83,16 +83,16 @@ def from_qiskit(
     labels = as_many_wires(count if wires is None else wires, range(count))
     features = _chosen("inputs", inputs, quantum_circuit)
     trained = _chosen("weights", weights, quantum_circuit)
-    sources: dict[str, Angle] = {}
+    sources: dict[Parameter, Angle] = {}
     for kind, chosen in (("input", features), ("weight", trained)):
         for place, parameter in enumerate(chosen):
-            if parameter.name in sources:
+            if parameter in sources:
                 raise ArgumentError(
                     f"inputs and weights: the parameter {parameter.name!r} is named "
                     "twice; name every parameter once"
                 )
-            sources[parameter.name] = (kind, place)
-    left = [p.name for p in quantum_circuit.parameters if p.name not in sources]
+            sources[parameter] = (kind, place)
+    left = [p.name for p in quantum_circuit.parameters if p not in sources]
     if left:
         raise ArgumentError(
             f"inputs and weights: the circuit's parameters {left} are in neither; name "

@@ -5,7 +5,7 @@ It knows nothing of Qiskit, so that it can be compared, pickled and run without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import reduce
 from operator import add, mul
 from types import MappingProxyType
@@ -104,6 +104,33 @@ class ImportedGate:
     controls: tuple[bool, ...] = ()
     adjoint: bool = False
 
+    def queue(self, labels: Sequence[Hashable], inputs: Any, weights: Any) -> Any:
+        """Queues the gate.
+
+        Args:
+            labels: Of the wires at all positions.
+            inputs: x; None where no angle reads it.
+            weights: θ; None where no angle reads it.
+
+        Returns:
+            The PennyLane operation.
+        """
+        wires = [labels[position] for position in self.wires]
+        count = len(self.controls)
+        controls, targets = wires[:count], wires[count:]
+        if self.name == "unitary":
+            matrix = np.array(self.angles)
+            operation = qml.QubitUnitary(matrix, targets, unitary_check=False)
+        else:
+            angles = [value_of(angle, inputs, weights) for angle in self.angles]
+            operation = OPERATIONS[self.name](angles, targets)
+        if self.adjoint:
+            operation = qml.adjoint(operation, lazy=False)
+        if count:
+            values = list(self.controls)
+            operation = qml.ctrl(operation, controls, control_values=values)
+        return operation
+
 
 @frozen(repr=False)
 class ImportedGates(Block):
@@ -134,19 +161,7 @@ class ImportedGates(Block):
     def queue(self, inputs: Any, weights: Any) -> None:
         """Queues the gates."""
         for gate in self.gates:
-            wires = [self.wires[position] for position in gate.wires]
-            count = len(gate.controls)
-            controls, targets = wires[:count], wires[count:]
-            if gate.name == "unitary":
-                matrix = np.array(gate.angles)
-                operation = qml.QubitUnitary(matrix, targets, unitary_check=False)
-            else:
-                angles = [_value(angle, inputs, weights) for angle in gate.angles]
-                operation = OPERATIONS[gate.name](angles, targets)
-            if gate.adjoint:
-                operation = qml.adjoint(operation, lazy=False)
-            if count:
-                qml.ctrl(operation, controls, control_values=list(gate.controls))
+            gate.queue(self.wires, inputs, weights)
 
     def __repr__(self) -> str:
         return (
@@ -155,7 +170,18 @@ class ImportedGates(Block):
         )
 
 
-def _value(angle: Any, inputs: Any, weights: Any) -> Any:
+def value_of(angle: Angle, inputs: Any, weights: Any) -> Any:
+    """An angle's value.
+
+    Args:
+        angle: The angle.
+        inputs: x: (features,) or (rows, features); None where the angle does not read
+            it.
+        weights: θ; None where the angle does not read it.
+
+    Returns:
+        A number or a tensor (rows,).
+    """
     if not isinstance(angle, tuple):
         return angle
     name, *arguments = angle
@@ -163,5 +189,5 @@ def _value(angle: Any, inputs: Any, weights: Any) -> Any:
         numbers = inputs if name == "input" else weights
         one_row = qml.math.ndim(numbers) == 1
         return numbers[arguments[0]] if one_row else numbers[..., arguments[0]]
-    values = [_value(argument, inputs, weights) for argument in arguments]
+    values = [value_of(argument, inputs, weights) for argument in arguments]
     return FUNCTIONS[name](*values)

@@ -1,8 +1,13 @@
-"""Qiskit's gates and parameter expressions as plain values."""
+"""Qiskit's gates and parameter expressions as plain values.
+
+A name tells nothing, since anybody's gate may have it. What a gate is, its class says
+if it is one of Qiskit's; all others are what they are defined to be.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,15 +15,25 @@ from attrs import evolve
 from qiskit import QuantumCircuit
 from qiskit.circuit import (
     AnnotatedOperation,
+    Barrier,
     ControlledGate,
     ControlModifier,
+    Gate,
     InverseModifier,
     Parameter,
     ParameterExpression,
+    PowerModifier,
 )
+from qiskit.circuit import library as lib
 from qiskit.circuit.exceptions import CircuitError
+from qiskit.quantum_info.operators.predicates import is_unitary_matrix
 
 from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.hardware.qiskit.conversion.comparing import (
+    MOST_WIRES,
+    equal_gates,
+    is_matrix_of,
+)
 from qml_qdl.hardware.qiskit.conversion.imported import (
     FUNCTIONS,
     OPERATIONS,
@@ -30,21 +45,21 @@ from qml_qdl.hardware.qiskit.conversion.imported import (
 def imported_gates(
     quantum_circuit: QuantumCircuit,
     wires: tuple[int, ...],
-    sources: Mapping[str, Angle],
+    sources: Mapping[Parameter, Angle],
 ) -> list[ImportedGate]:
     """The gates of a circuit, or of a gate's definition, on some wires.
 
     Args:
         quantum_circuit: Gates only.
         wires: For each qubit the position of its wire.
-        sources: What each parameter is, by name.
+        sources: What each parameter is.
 
     Returns:
         The gates, the global phase last.
 
     Raises:
-        ArgumentError: It has something that is no gate, or an angle that cannot be
-            computed.
+        ArgumentError: It has something that is no gate, or is not what it says it is,
+            or an angle that cannot be computed.
     """
     gates: list[ImportedGate] = []
     places = {qubit: place for place, qubit in enumerate(quantum_circuit.qubits)}
@@ -56,47 +71,217 @@ def imported_gates(
 
 
 def _gate(
-    operation: Any, wires: tuple[int, ...], sources: Mapping[str, Angle]
+    operation: Any, wires: tuple[int, ...], sources: Mapping[Parameter, Angle]
 ) -> list[ImportedGate]:
-    """One of Qiskit's operations, or what it is defined to be."""
-    name = operation.name
-    if name == "id":
-        return []
-    if name in OPERATIONS:
-        angles = tuple(_angle(number, sources) for number in operation.params)
-        return [ImportedGate(name, wires, angles)]
-    if name == "unitary":
-        # Qiskit's matrices begin with the last qubit.
-        rows = tuple(map(tuple, np.asarray(operation.params[0]).tolist()))
-        return [ImportedGate(name, wires[::-1], rows)]
+    """One of Qiskit's operations: by its class, or what it is defined to be."""
     if isinstance(operation, AnnotatedOperation):
         return _annotated(operation, wires, sources)
-    if isinstance(operation, ControlledGate):
-        base, count = operation.base_gate, operation.num_ctrl_qubits
-        # CU has an angle more than U: that of its control.
-        if base.name in OPERATIONS and len(base.params) == len(operation.params):
-            gates = _gate(base, wires[count:], sources)
-            return _controlled(gates, wires[:count], operation.ctrl_state)
+    if type(operation) is Barrier:
+        return [ImportedGate("barrier", wires)]
+    known = _known(operation, wires, sources)
+    if known is not None and _is_as_made(operation):
+        return known
+    defined = _defined(operation, wires, sources, known)
+    if known is None:
+        return defined
+    if len(wires) > MOST_WIRES:
+        return known if _is_qiskits(operation) else defined
+    if equal_gates(known, defined):
+        return known
+    if _kind(operation) is ControlledGate:
+        return defined
+    raise ArgumentError(
+        f"quantum_circuit: {operation.name!r} is a {type(operation).__name__}, but its "
+        f"definition is not that of Qiskit's {_kind(operation).__name__}; derive it "
+        "from Gate, or give it the definition of that gate"
+    )
+
+
+def _known(
+    operation: Any, wires: tuple[int, ...], sources: Mapping[Parameter, Angle]
+) -> list[ImportedGate] | None:
+    """What the operation is by its class; None where that is no known one."""
+    if isinstance(operation, lib.IGate):
+        return []
+    if isinstance(operation, lib.UnitaryGate):
+        return [_unitary(operation.params[0], wires)]
+    kind = _kind(operation)
+    if isinstance(operation, ControlledGate) and kind is not lib.CUGate:
+        return _known_controlled(operation, wires, sources)
+    if kind not in _standard():
+        return None
+    name = _standard()[kind]
+    if name in OPERATIONS:
+        return [ImportedGate(name, wires, _angles(operation.params, sources))]
+    state = {"ctrl_state": operation.ctrl_state} if kind is lib.CUGate else {}
+    anew = kind(*operation.params, **state)  # whose definition nobody changed
+    return imported_gates(anew.definition, wires, sources)
+
+
+def _known_controlled(
+    operation: ControlledGate,
+    wires: tuple[int, ...],
+    sources: Mapping[Parameter, Angle],
+) -> list[ImportedGate] | None:
+    """What is controlled, with controls; None where it is more than that."""
+    base, count = operation.base_gate, operation.num_ctrl_qubits
+    if base is None or base.num_qubits + count != len(wires):
+        return None  # as with wires for work, or several targets
+    try:
+        gates = _gate(base, wires[count:], sources)
+    except ArgumentError:
+        if _is_qiskits(operation):
+            raise
+        return None  # but perhaps it has a definition of its own
+    return _controlled(gates, wires[:count], operation.ctrl_state)
+
+
+def _defined(
+    operation: Any,
+    wires: tuple[int, ...],
+    sources: Mapping[Parameter, Angle],
+    known: list[ImportedGate] | None,
+) -> list[ImportedGate]:
+    """What the operation is defined to be, by other operations or by its matrix.
+
+    Where neither is, what is known of it, if anything.
+    """
     try:
         definition = getattr(operation, "definition", None)
     except CircuitError as error:  # as for RV, which has one for numbers only
         raise ArgumentError(f"quantum_circuit: {error}; use other gates") from error
-    if definition is None or operation.num_clbits:
+    has_matrix = len(wires) <= MOST_WIRES and hasattr(operation, "__array__")
+    if definition is not None and not operation.num_clbits:
+        gates = imported_gates(definition, wires, sources)
+    elif known is not None:
+        gates = known
+    elif has_matrix and isinstance(operation, Gate) and not _symbols(operation):
+        return [_checked_unitary(operation, wires)]
+    else:
         raise ArgumentError(
-            f"quantum_circuit: {name!r} is no gate; only gates can be taken over, so "
-            "remove it (quantum_circuit.remove_final_measurements does it for "
+            f"quantum_circuit: {operation.name!r} is no gate; only gates can be taken "
+            "over, so remove it (quantum_circuit.remove_final_measurements does it for "
             "measurements at the end) and choose a readout with with_readout"
         )
-    return imported_gates(definition, wires, sources)
+    if has_matrix and not _is_qiskits(operation):
+        _check_matrix(operation, gates, wires, sources)
+    return gates
+
+
+def _check_matrix(
+    operation: Any,
+    gates: Sequence[ImportedGate],
+    wires: tuple[int, ...],
+    sources: Mapping[Parameter, Angle],
+) -> None:
+    """Refuses a gate of a user's whose matrix and definition are not the same."""
+
+    def matrix(numbers: Sequence[float]) -> Any:
+        copy, given = operation.to_mutable(), iter(numbers)
+        copy.params = [
+            next(given) if isinstance(number, ParameterExpression) else number
+            for number in operation.params
+        ]
+        return copy.to_matrix()
+
+    angles = _angles(_symbols(operation), sources)
+    if not is_matrix_of(matrix, angles, gates, wires):
+        raise ArgumentError(
+            f"quantum_circuit: the matrix of {operation.name!r}, a "
+            f"{type(operation).__name__}, is not that of its definition; change one "
+            "of them"
+        )
+
+
+def _symbols(operation: Any) -> list[ParameterExpression]:
+    return [p for p in operation.params if isinstance(p, ParameterExpression)]
+
+
+def _checked_unitary(operation: Any, wires: tuple[int, ...]) -> ImportedGate:
+    """A gate that is defined by its matrix only."""
+    matrix, size = np.asarray(operation.to_matrix(), dtype=complex), 2 ** len(wires)
+    if matrix.shape != (size, size) or not is_unitary_matrix(matrix):
+        raise ArgumentError(
+            f"quantum_circuit: {operation.name!r} has no unitary matrix of shape "
+            f"({size}, {size}), got {matrix.shape}; mend its __array__, or give it a "
+            "definition"
+        )
+    return _unitary(matrix, wires)
+
+
+def _unitary(matrix: Any, wires: tuple[int, ...]) -> ImportedGate:
+    # Qiskit's matrices begin with the last qubit.
+    rows = tuple(map(tuple, np.asarray(matrix, dtype=complex).tolist()))
+    return ImportedGate("unitary", wires[::-1], rows)
+
+
+@lru_cache(maxsize=1)
+def _standard() -> dict[type, str]:
+    """The classes of Qiskit's standard gates, with their names."""
+    standard = lib.get_standard_gate_name_mapping().items()
+    return {gate.base_class: name for name, gate in standard if isinstance(gate, Gate)}
+
+
+@lru_cache(maxsize=1)
+def _bases() -> dict[type, type]:
+    """For each of Qiskit's controlled gates what it does when its controls are set."""
+    standard = lib.get_standard_gate_name_mapping().values()
+    return {
+        **{
+            gate.base_class: gate.base_gate.base_class
+            for gate in standard
+            if isinstance(gate, ControlledGate)
+        },
+        lib.C3XGate: lib.XGate,
+        lib.MCXGate: lib.XGate,
+        lib.MCPhaseGate: lib.PhaseGate,
+        lib.MCU1Gate: lib.U1Gate,
+    }
+
+
+def _kind(operation: Any) -> type:
+    """The first of its classes that is Qiskit's."""
+    kinds: tuple[type, ...] = operation.base_class.__mro__
+    return next(kind for kind in kinds if kind.__module__.startswith("qiskit."))
+
+
+def _is_qiskits(operation: Any) -> bool:
+    """Whether its class is one of Qiskit's own, and says what it is."""
+    # Gates without angles are of classes made for their only instances.
+    kind = getattr(operation, "base_class", type(operation))
+    own = bool(kind.__module__.startswith("qiskit."))
+    return own and kind is not ControlledGate  # which is whatever it is made of
+
+
+def _is_as_made(operation: Any) -> bool:
+    """Whether it is one of Qiskit's own gates, which nobody defined anew."""
+    if not _is_qiskits(operation):
+        return False
+    if not operation.mutable:
+        return True
+    if operation._definition is not None:
+        return False
+    if not isinstance(operation, ControlledGate):
+        return True
+    kinds = (_bases().get(kind) for kind in operation.base_class.__mro__)
+    base = next(filter(None, kinds), None)
+    return base is operation.base_gate.base_class and _is_as_made(operation.base_gate)
 
 
 def _annotated(
-    operation: AnnotatedOperation, wires: tuple[int, ...], sources: Mapping[str, Angle]
+    operation: AnnotatedOperation,
+    wires: tuple[int, ...],
+    sources: Mapping[Parameter, Angle],
 ) -> list[ImportedGate]:
     """An operation with modifiers, the last of which is applied last."""
     controls = sum(getattr(m, "num_ctrl_qubits", 0) for m in operation.modifiers)
     gates = _gate(operation.base_op, wires[controls:], sources)
     for modifier in operation.modifiers:
+        if type(modifier) not in (InverseModifier, PowerModifier, ControlModifier):
+            raise ArgumentError(
+                f"quantum_circuit: {operation.base_op.name!r} has the modifier "
+                f"{modifier!r}; expected inverses, powers and controls"
+            )
         power = getattr(modifier, "power", 1)
         if power != int(power):
             raise ArgumentError(
@@ -126,19 +311,31 @@ def _controlled(
     ]
 
 
-def _angle(number: Any, sources: Mapping[str, Angle]) -> Angle:
+def _angles(
+    numbers: Sequence[Any], sources: Mapping[Parameter, Angle]
+) -> tuple[Angle, ...]:
+    return tuple(_angle(number, sources) for number in numbers)
+
+
+def _angle(number: Any, sources: Mapping[Parameter, Angle]) -> Angle:
     """A number or parameter expression as a plain value."""
     if not isinstance(number, ParameterExpression):
         return float(number)
+    strange = [p.name for p in number.parameters if p not in sources]
+    if strange:
+        raise ArgumentError(
+            f"quantum_circuit: a gate's definition has the parameters {strange}, which "
+            "are not those of the circuit; give the gate its parameters as params"
+        )
     if isinstance(number, Parameter):
-        return sources[number.name]
+        return sources[number]
     expression = number.sympify()
     if expression is NotImplemented:  # what Qiskit 2.6 says to a number's power
         raise ArgumentError(
             f"quantum_circuit: the angle {number} has a number to the power of a "
             "parameter; write 2**p as (p * math.log(2)).exp()"
         )
-    return _expression(expression, sources)
+    return _expression(expression, {p.name: sources[p] for p in number.parameters})
 
 
 def _expression(node: Any, sources: Mapping[str, Angle]) -> Angle:
