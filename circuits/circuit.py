@@ -23,7 +23,8 @@ class Block(ABC):
     """A piece of circuit on some wires: abstract base of encodings and processings.
 
     A block is an immutable value that compares, hashes and pickles. `A @ B` is the
-    circuit that applies B first, as in the formula.
+    circuit that applies B first, as in the formula. One that is always the same
+    expression in x and θ may promise it by `pure = True`, as `Encoding` describes.
     """
 
     __slots__ = ()

@@ -36,6 +36,10 @@ ROTATIONS: Mapping[str, Any] = MappingProxyType(
 class Processing(Block):
     """Gates whose angles are trained: abstract base of all processings.
 
+    A processing of one's own may do anything in `process`, which runs at every call; if
+    all it does is to make angles of the weights by tensor operations, always the same
+    ones, it may say so by `pure = True` in its own body, as `Encoding` describes.
+
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.
     """

@@ -15,7 +15,12 @@ from qml_qdl.circuits.validation import WiresLike, as_wires, check_count
 
 
 class Readout(ABC):
-    """What is measured at the end of a circuit: abstract base of all readouts."""
+    """What is measured at the end of a circuit: abstract base of all readouts.
+
+    A readout of one's own may measure several things, which are laid side by side and
+    then take the shape that it declares. It runs at every call, unless its own body
+    says `pure = True`, as `Encoding` describes.
+    """
 
     __slots__ = ()
 

@@ -10,6 +10,7 @@ import torch
 
 from qml_qdl.circuits import Circuit, Samples
 from qml_qdl.circuits.errors import ArgumentTypeError, MemoryBoundError, TargetError
+from qml_qdl.circuits.purity import is_pure
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 
@@ -235,8 +236,11 @@ def direct_runner(device: Any, circuit: Circuit) -> CircuitRunner | None:
         circuit: The circuit.
 
     Returns:
-        The runner; None where the device, or the readout, needs PennyLane's way.
+        The runner, which runs the circuit's blocks a single time; None where the
+        device or the readout needs PennyLane's way, or the circuit is not pure.
     """
     if device.name != SIMULATOR or isinstance(circuit.readout, Samples):
+        return None
+    if not is_pure(circuit):
         return None
     return CircuitRunner(circuit, device.memory)

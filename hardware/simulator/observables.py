@@ -67,7 +67,7 @@ class Reader:
         Returns:
             One tensor for each, with a leading rows dimension where there are rows.
         """
-        fast = [m for m in measurements if _is_fixed_pauli_expectation(m)]
+        fast = [m for m in measurements if is_fixed_pauli_expectation(m)]
         results: dict[int, Tensor] = {}
         if fast:
             sentences = [m.obs.pauli_rep for m in fast]
@@ -324,7 +324,15 @@ def _is_fixed(sentence: Any) -> bool:
     )
 
 
-def _is_fixed_pauli_expectation(measurement: Any) -> bool:
+def is_fixed_pauli_expectation(measurement: Any) -> bool:
+    """Whether it is the expectation value of Pauli words times numbers.
+
+    Args:
+        measurement: A PennyLane measurement.
+
+    Returns:
+        False also where a coefficient is a tensor, which may be trained.
+    """
     return (
         isinstance(measurement, qml.measurements.ExpectationMP)
         and measurement.obs is not None

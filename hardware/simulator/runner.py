@@ -7,12 +7,15 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits import Circuit, Expectation
+from qml_qdl.circuits import Circuit
 from qml_qdl.hardware.plan import Plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
-from qml_qdl.hardware.simulator.observables import Reader
+from qml_qdl.hardware.simulator.observables import (
+    Reader,
+    is_fixed_pauli_expectation,
+)
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
 from qml_qdl.hardware.simulator.setting import Setting
@@ -23,7 +26,8 @@ class CircuitRunner:
     """Runs one circuit on batches, without PennyLane on the way.
 
     Args:
-        circuit: A circuit with a readout that needs no shots.
+        circuit: A pure circuit, which is run a single time, with a readout that needs
+            no shots.
         memory: Bytes that may be used; None for a quarter of what is free when a
             precision or a device is first met.
     """
@@ -31,9 +35,8 @@ class CircuitRunner:
     def __init__(self, circuit: Circuit, memory: int | None = None) -> None:
         self._circuit = circuit
         self._memory = memory
-        self._is_words = _reads_words(circuit)
         self._traced: dict[
-            tuple[torch.dtype, torch.device], tuple[TracedCircuit, int]
+            tuple[torch.dtype, torch.device], tuple[TracedCircuit, int, bool]
         ] = {}
         self._programs: dict[Setting, Program] = {}
         self._readings: dict[Hashable, Expectations] = {}
@@ -46,8 +49,8 @@ class CircuitRunner:
             weights: In the order of the circuit's names, of the inputs' precision.
 
         Returns:
-            (rows, *output_shape), or (1, *output_shape) where nothing differs from row
-            to row.
+            (rows, outputs), all measurements side by side; a single row where nothing
+            differs from row to row.
 
         Raises:
             MemoryBoundError: Not even one row fits into the memory.
@@ -62,28 +65,35 @@ class CircuitRunner:
     def _run_all(
         self, inputs: Tensor | None, weights: Sequence[Tensor], like: Tensor
     ) -> Tensor:
-        traced, most = self._trace(like)
+        traced, most, reads_words = self._trace(like)
         angles = traced.angles(inputs, weights)
         rows = angles.num_rows
         if rows is None or rows <= most:
-            return self._run(traced, angles, like)
+            return self._run(traced, angles, like, reads_words)
         parts = in_chunks(
-            lambda first, last: self._run(traced, angles.part(first, last), like),
+            lambda first, last: self._run(
+                traced, angles.part(first, last), like, reads_words
+            ),
             rows,
             most,
         )
         return torch.cat(parts)
 
-    def _trace(self, like: Tensor) -> tuple[TracedCircuit, int]:
+    def _trace(self, like: Tensor) -> tuple[TracedCircuit, int, bool]:
         key = (like.dtype, like.device)
         if key not in self._traced:
             with made_to_last():
                 most = rows_at_once(len(self._circuit.wires), *key, self._memory)
                 new = torch.empty(0, dtype=like.dtype, device=like.device)
-                self._traced[key] = trace_circuit(self._circuit, new), most
+                traced = trace_circuit(self._circuit, new)
+                # Expectation values of Pauli words times numbers, and nothing else.
+                words = map(is_fixed_pauli_expectation, traced.plan.measurements)
+                self._traced[key] = traced, most, all(words)
         return self._traced[key]
 
-    def _run(self, traced: TracedCircuit, angles: Angles, like: Tensor) -> Tensor:
+    def _run(
+        self, traced: TracedCircuit, angles: Angles, like: Tensor, reads_words: bool
+    ) -> Tensor:
         plan, rows = traced.plan, angles.num_rows
         setting = Setting.of(like.dtype, like.device, rows, len(self._circuit.wires))
         if setting not in self._programs:
@@ -92,16 +102,15 @@ class CircuitRunner:
                     plan.structure, plan.batched, setting
                 )
         state = self._programs[setting](angles)
-        if self._is_words:
+        if reads_words:
             expectations = self._compiled(
                 setting, lambda: _compile_words(plan, setting)
             )
             return expectations(state).T
         reader = Reader(state, 1 if rows is None else rows, setting, self._compiled)
         results = reader.read_all(plan.measurements)
-        if isinstance(self._circuit.readout, Expectation):
-            return torch.stack(results, dim=1)
-        return results[0]
+        flat = [result.reshape(len(result), -1) for result in results]
+        return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
 
     def _compiled(
         self, key: Hashable, compile_now: Callable[[], Expectations]
@@ -110,14 +119,6 @@ class CircuitRunner:
             with made_to_last():
                 self._readings[key] = compile_now()
         return self._readings[key]
-
-
-def _reads_words(circuit: Circuit) -> bool:
-    """Whether all that is read are expectation values of Pauli words."""
-    return isinstance(circuit.readout, Expectation) and all(
-        isinstance(observable, str) or observable.pauli_rep is not None
-        for observable in circuit.readout.observables
-    )
 
 
 def _compile_words(plan: Plan, setting: Setting) -> Expectations:

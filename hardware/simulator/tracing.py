@@ -8,6 +8,7 @@ left, such as the products of an IQP encoding, is a small graph of tensor operat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 
 from qml_qdl.circuits import Circuit
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.plan import Plan, make_plan
+from qml_qdl.hardware.precision import DoubleNumbers
 from qml_qdl.hardware.simulator.deferral import deferred
 from qml_qdl.hardware.simulator.forms import Form, form_of
 from qml_qdl.hardware.simulator.native import decomposition, is_native
@@ -117,7 +120,9 @@ class AngleSource:
         size = len(self.arrays)
         arrays = dict(zip(self.arrays, found[:size], strict=True))
         if len(found) > size:
-            parts.append(torch.stack([angle.reshape(-1) for angle in found[size:]]))
+            # A constant of a block's own may have another precision.
+            like = numbers[0]
+            parts.append(torch.stack([a.reshape(-1).to(like) for a in found[size:]]))
         if not parts:
             return numbers[0].new_zeros(0, 1), arrays
         angles = parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -177,9 +182,17 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
 
     Returns:
         The traced circuit.
+
+    Raises:
+        ArgumentError: The circuit is not pure: it asks for the value of a symbol.
     """
     # Half a second to import, and needed only here.
+    from torch._subclasses.fake_tensor import (
+        DataDependentOutputException,
+        DynamicOutputShapeException,
+    )
     from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
     shapes = circuit.weight_shapes
     plans: list[Plan] = []
@@ -200,7 +213,20 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
 
     data = [like.new_zeros(circuit.num_inputs)] if circuit.num_inputs else []
     symbols = [*data, *(like.new_zeros(shape) for shape in shapes.values())]
-    graph = make_fx(angles, tracing_mode="fake")(*symbols).graph
+    double = like.dtype == torch.float64
+    try:
+        with DoubleNumbers() if double else nullcontext():
+            graph = make_fx(angles, tracing_mode="fake")(*symbols).graph
+    except (
+        DataDependentOutputException,
+        DynamicOutputShapeException,
+        GuardOnDataDependentSymNode,
+    ) as error:
+        raise ArgumentError(
+            f"circuit: a part of {circuit!r} promises by pure = True to be an "
+            "expression in x and θ, but asks for their values on the way; leave pure "
+            "out, and it runs at every call"
+        ) from error
     return _analysed(plans[-1], graph, circuit.num_inputs, like)
 
 

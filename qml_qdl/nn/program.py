@@ -14,13 +14,16 @@ from torch import Tensor
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import SerializationError
+from qml_qdl.hardware.precision import DoubleNumbers
+from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.targets import Target, direct_runner, is_qiskit, takes_batches
+from qml_qdl.nn.batching import check_batching
 from qml_qdl.nn.binding import circuit_qnode, moved_qnode
 from qml_qdl.nn.error_bars import device_errors, word_errors
 from qml_qdl.nn.options import TargetOptions
-from qml_qdl.nn.qnodes import QNodeReference, one_row_each
-from qml_qdl.nn.results import DoubleNumbers, as_tensor
+from qml_qdl.nn.qnodes import QNodeReference, function_name, one_row_each
+from qml_qdl.nn.results import as_declared, as_tensor
 from qml_qdl.nn.shots import Shots, as_shots
 
 __all__ = ["Program", "Shots"]
@@ -147,6 +150,7 @@ class Program:
         Raises:
             ShapeError: A QNode did not treat its inputs as a batch.
         """
+        self._check_batching(inputs, weights, rows)
         if self._runner is not None and (inputs or weights):
             return self._run_directly(inputs, weights, rows)
         qnode = self.qnode
@@ -156,7 +160,19 @@ class Program:
         double = any(x.dtype == torch.float64 for x in (*inputs, *weights.values()))
         with DoubleNumbers() if double else nullcontext():
             result = qnode(**arguments)
-        return as_tensor(result, rows)
+        return self._shaped(result, rows)
+
+    def _shaped(self, result: Any, rows: int | None) -> Tensor:
+        """One tensor from what a QNode returned, of the shape that is declared."""
+        if not isinstance(self.source, Circuit):
+            return as_tensor(result, rows)
+        return as_declared(result, rows, self._output_shape)
+
+    @property
+    def _output_shape(self) -> tuple[int, ...]:
+        """The shape of one row's result that the circuit's readout declares."""
+        shots = self.num_shots or 0
+        return tuple(shots if n is None else n for n in self.source.output_shape)
 
     def of_no_rows(
         self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor]
@@ -173,10 +189,8 @@ class Program:
         """
         if not isinstance(self.source, Circuit) or not is_qiskit(self.qnode.device):
             return None
-        shots = self.num_shots or 0
-        shape = [shots if n is None else n for n in self.source.output_shape]
         zero = sum(0 * tensor.sum() for tensor in (*inputs, *weights.values()))
-        return inputs[0].new_zeros(1, *shape) + zero
+        return inputs[0].new_zeros(1, *self._output_shape) + zero
 
     def with_errors(
         self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
@@ -196,11 +210,10 @@ class Program:
         """
         with torch.no_grad():
             if is_qiskit(self.qnode.device):
+                self._check_batching(inputs, weights, rows)
                 arguments = self.arguments(inputs, weights)
                 values, errors = device_errors(self.qnode, arguments)
-                if isinstance(self.source, Circuit):  # one observable is a list of one
-                    values, errors = [values], [errors]
-                return as_tensor(values, rows), as_tensor(errors, rows)
+                return self._shaped(values, rows), self._shaped(errors, rows)
             result = self(inputs, weights, rows)
             return result, word_errors(result, self.source, self.num_shots)
 
@@ -218,10 +231,40 @@ class Program:
         assert self._runner is not None
         x = None if not inputs else inputs[0] if rows is not None else inputs[0][None]
         values = self._runner(x, list(weights.values()))
-        if rows is None:
-            return values[0]
-        # A circuit whose gates depend on no feature is run once.
-        return values if len(values) == rows else values.expand(rows, *values.shape[1:])
+        return as_declared(values if rows else values[0], rows, self._output_shape)
+
+    def _check_batching(
+        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+    ) -> None:
+        """Checks once, at the first batch whose rows could be taken for features."""
+        direct = self._runner is not None
+        if rows is None or rows < 2 or self._checked or direct or is_transformed():
+            return
+        source = self.source
+        sizes = {x.shape[-1] for x in inputs}
+        if isinstance(source, Circuit):
+            sizes |= {block.num_features for block in source.blocks}
+            function, name = source, repr(source)
+        else:
+            # A QNode's results may have as many outcomes, or shots.
+            sizes |= {2 ** (rows.bit_length() - 1), self.num_shots or 0}
+            function, name = source.func, function_name(source)
+        if rows not in sizes:
+            return
+        constants = {key: weight.detach() for key, weight in weights.items()}
+        script = qml.tape.make_qscript(function)
+        check_batching(
+            lambda data: script(**self.arguments(data, constants)),
+            inputs,
+            name,
+            reads_inputs=function is not source,
+        )
+        self._checked.append(True)
+
+    @cached_property
+    def _checked(self) -> list[bool]:
+        """Not empty once `_check_batching` found nothing."""
+        return []
 
     def _needs_single_rows(
         self, inputs: Sequence[Tensor], arguments: Mapping[str, Any], rows: int

@@ -8,32 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 _HALVES = (torch.float16, torch.bfloat16)
-
-
-class DoubleNumbers(TorchFunctionMode):
-    """While it is entered, torch makes float64 of Python's numbers in this thread.
-
-    Some devices give expectation values as Python numbers, of which PennyLane makes
-    tensors of torch's default type: float32, whatever the type of the inputs.
-    """
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """Adds a dtype where a number becomes a tensor."""
-        options = kwargs or {}
-        if func is torch.as_tensor and isinstance(args[0], float):
-            options = {"dtype": torch.float64, **options}
-        return func(*args, **options)
 
 
 def at_least_single(x: Tensor) -> Tensor:
@@ -185,6 +163,39 @@ def as_tensor(result: Any, rows: int | None) -> Tensor:
         part = _with_rows(item, leading)
         parts.append(part.reshape(*leading, math.prod(part.shape[len(leading) :])))
     return torch.cat(parts, dim=-1)
+
+
+def as_declared(result: Any, rows: int | None, shape: Sequence[int]) -> Tensor:
+    """One tensor from the results of a circuit, of the shape its readout declares.
+
+    Args:
+        result: As `as_tensor` takes it; without rows also where there are some, if no
+            gate differs from row to row.
+        rows: Number of rows; None where the inputs have no rows dimension.
+        shape: The shape of one row's result.
+
+    Returns:
+        The numbers as (rows, *shape), or (*shape,).
+
+    Raises:
+        ArgumentTypeError: There is anything but tensors.
+        ShapeError: There are more or fewer numbers.
+    """
+    size = math.prod(shape)
+    leaves = [leaf for leaf in _flat(result) if isinstance(leaf, Tensor)]
+    if rows is not None and sum(leaf.numel() for leaf in leaves) == size:
+        once = as_tensor(result, None).reshape((1, *shape))
+        return once.expand((rows, *shape))
+    tensor = as_tensor(result, rows)
+    leading = () if rows is None else (rows,)
+    found = tensor.shape[len(leading) :]
+    if math.prod(found) != size:
+        raise ShapeError(
+            f"readout: output_shape declares {tuple(shape)} for one row, but what is "
+            f"measured has, laid side by side, the shape {tuple(found)}; make them "
+            "agree"
+        )
+    return tensor.reshape((*leading, *shape))
 
 
 def _flat(items: Any) -> list[Any]:

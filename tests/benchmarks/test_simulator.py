@@ -13,11 +13,7 @@ from qml_qdl.nn import QuantumLayer
 from tests.benchmarks.peers import PEERS, TOO_SLOW, ours
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Complex modules"),  # pyqtorch's
-    # default.qubit asks JAX for double precision, which is off as everywhere here.
-    pytest.mark.filterwarnings("ignore:Explicitly requested dtype complex128"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Complex modules")  # pyqtorch's
 
 CASES = [
     pytest.param(workload, peer, id=f"{workload.name}-{peer}")

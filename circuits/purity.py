@@ -1,0 +1,48 @@
+"""Which circuits are pure: run once on symbols, their gates are known for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from qml_qdl.circuits.circuit import Block, Circuit
+from qml_qdl.circuits.readout import Readout
+
+PARTS = (Block, Circuit, Readout)
+"""What a circuit is made of."""
+
+
+def is_pure(part: Any) -> bool:
+    """Whether every call queues the same gates, their angles expressions in x and θ.
+
+    All that this library defines is pure. Another class may draw random numbers, count
+    its calls or look at something that changes, and is not, unless its own body says
+    `pure = True`. The promise is not inherited, since a subclass may do anything.
+
+    Args:
+        part: A circuit, a block or a readout.
+
+    Returns:
+        Whether it is pure, and all that its fields hold.
+    """
+    kind = type(part)
+    if "pure" in vars(kind):
+        promised = bool(part.pure)
+    else:
+        promised = _package(kind.__module__) == _package(__name__)
+    return promised and all(is_pure(inner) for inner in _inner(part))
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _inner(part: Any) -> Iterator[Any]:
+    """The blocks and readouts in the fields of an attrs value."""
+    for attribute in attrs.fields(type(part)) if attrs.has(type(part)) else ():
+        value = getattr(part, attribute.name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, PARTS):
+                yield item
