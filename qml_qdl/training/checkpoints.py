@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import random
-import stat
-import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,53 +15,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.data.loader import ResumableLoader
+from qml_qdl.hardware.files import write_atomically
 
 # All that torch.load was seen to raise for files cut short or written by others.
 _UNREADABLE = (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError)
-
-
-def write_atomically(path: str | Path, write: Callable[[Any], object]) -> None:
-    """Writes a file so that readers see the old or the new content, never a part.
-
-    A new file has the permissions that `open` would give it, and one that was there
-    keeps its own.
-
-    Args:
-        path: Where to.
-        write: Called with a binary file to write to.
-
-    Raises:
-        OSError: The disk is full or the folder cannot be written; what stood at the
-            path before is untouched.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        kept = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        kept = None
-
-    def opener(name: str, flags: int) -> int:
-        # Never for a moment may anyone read it who may not read what it replaces.
-        return os.open(name, flags, 0o666 if kept is None else kept)
-
-    with open(temporary, "xb", opener=opener) as file:
-        try:
-            if kept is not None:
-                os.fchmod(file.fileno(), kept)  # the umask took its share
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

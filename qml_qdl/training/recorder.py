@@ -15,7 +15,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from qml_qdl.circuits.errors import RunError
-from qml_qdl.training.checkpoints import write_atomically
+from qml_qdl.hardware.files import write_atomically
 from qml_qdl.training.classifier import Classifier
 from qml_qdl.training.learner import Learner
 

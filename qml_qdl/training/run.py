@@ -14,7 +14,7 @@ import numpy as np
 from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.training.building import load_data
-from qml_qdl.training.checkpoints import write_atomically
+from qml_qdl.hardware.files import write_atomically
 from qml_qdl.training.fitting import Fit
 from qml_qdl.training.generation.fitting import GenerativeFit
 from qml_qdl.training.jobs import JOURNAL

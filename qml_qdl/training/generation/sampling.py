@@ -14,8 +14,9 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, RunError
 from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.hardware.files import write_atomically
 from qml_qdl.nn.jobs import begin_step, record_jobs
-from qml_qdl.training.checkpoints import load_weights, write_atomically
+from qml_qdl.training.checkpoints import load_weights
 from qml_qdl.training.generation.drawing import draw_samples
 from qml_qdl.training.generation.experiment import load_family
 from qml_qdl.training.moving import allow, move
