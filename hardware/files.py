@@ -20,7 +20,11 @@ _REMAINS = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 def write_atomically(
-    path: str | Path, write: Callable[[Any], object], *, replace: bool = True
+    path: str | Path,
+    write: Callable[[Any], object],
+    *,
+    replace: bool = True,
+    keep: Path | None = None,
 ) -> None:
     """Writes a file so that readers see the old or the new content, never a part.
 
@@ -31,6 +35,7 @@ def write_atomically(
         path: Where to.
         write: Called with a binary file to write to.
         replace: Whether it may take the place of a file that is there.
+        keep: Where such a file goes instead of being lost, in the same folder.
 
     Raises:
         FileExistsError: There is a file, and it may not be replaced.
@@ -52,6 +57,8 @@ def write_atomically(
             write(file)
             file.flush()
             os.fsync(file.fileno())
+            if keep is not None and path.exists():
+                os.replace(path, keep)
             if replace:
                 os.replace(temporary, path)
             else:
