@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -14,6 +17,7 @@ from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
 from qml_qdl.cli.sample import sample
+from qml_qdl.cli.signals import Interrupted, heeding_signals
 from qml_qdl.cli.train import train
 
 NAME = "qml-qdl"
@@ -21,15 +25,21 @@ INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
-    """Says in one line that Ctrl-C was pressed; typer itself says nothing."""
+    """Says in one line that a signal came; typer itself says nothing of Ctrl-C."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            message = _with_notes("interrupted", error)
+            word, code = "interrupted", INTERRUPTED
+            if isinstance(error, Interrupted):
+                word, code = error.word, 128 + error.number
+                notes = getattr(error, "__notes__", ())
+                if not any(note.startswith("continue with") for note in notes):
+                    words = shlex.join([NAME, *ctx.obj])
+                    error.add_note(f"continue with: {words}")
             called = f"{NAME} {ctx.invoked_subcommand}"
-            raise typer.Exit(_fail(called, message, INTERRUPTED)) from None
+            raise typer.Exit(_fail(called, _with_notes(word, error), code)) from None
 
 
 app = typer.Typer(
@@ -62,13 +72,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 when all went well, 1 when the machine failed (such as a full disk), 2 for
-        bad arguments, 130 after Ctrl-C. Whatever fails says so in one line on stderr.
+        bad arguments; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Whatever
+        fails says so in one line on stderr.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     called = next((word for word in given if word in _COMMANDS), None)
     prefix = NAME if called is None else f"{NAME} {called}"
     try:
-        result = app(args=given, prog_name=NAME, standalone_mode=False)
+        with heeding_signals(), _warnings_told(prefix):
+            result = app(args=given, prog_name=NAME, standalone_mode=False, obj=given)
     except typer.TyperException as error:
         return _fail(prefix, error.format_message(), error.exit_code)
     except OSError as error:
@@ -81,6 +93,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(prefix, _with_notes(str(error), error), 2)
     return result if isinstance(result, int) else 0
+
+
+class _Telling(logging.Handler):
+    """Prints what the library warns of, a line each."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(logging.WARNING)
+        self._prefix = prefix
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"{self._prefix}: {record.getMessage()}", file=sys.stderr)
+
+
+@contextmanager
+def _warnings_told(prefix: str) -> Iterator[None]:
+    logger, handler = logging.getLogger("qml_qdl"), _Telling(prefix)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _with_notes(message: str, error: BaseException) -> str:

@@ -39,6 +39,14 @@ Detach = Annotated[
         "finishes the evaluation.",
     ),
 ]
+Again = Annotated[
+    bool,
+    typer.Option(
+        "--again",
+        help="On ibm:...: make a new evaluation, and pay for it, even if the same was "
+        "made before.",
+    ),
+]
 
 
 def evaluate(
@@ -54,12 +62,14 @@ def evaluate(
     account: Account = None,
     max_qpu_seconds: MaxQpuSeconds = None,
     detach: Detach = False,
+    again: Again = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Run the trained weights of RUN elsewhere, on rows of its test part.
 
     The result is printed beside the accuracy on the same rows at the end of
-    training, and added to evaluations.json in the run's folder.
+    training, and added to evaluations.json in the run's folder. On a machine the same
+    words again find an evaluation that is finished, and pay nothing.
     """
     import qml_qdl.training as training
     from qml_qdl.circuits.errors import Detached
@@ -78,6 +88,7 @@ def evaluate(
             account=account,
             max_qpu_seconds=max_qpu_seconds,
             detach=detach,
+            again=again,
         )
     except Detached as detached:
         print(detached)
@@ -91,6 +102,11 @@ def tell(result: Evaluation) -> None:
     Args:
         result: What it reached.
     """
+    if result.earlier:
+        print(
+            f"found the evaluation of {result.made} on {result.target}; nothing was "
+            "sent, --again makes a new one"
+        )
     place = "where it was trained" if result.target is None else f"on {result.target}"
     counted = "" if result.shots == "keep" else f", {result.shots} shots"
     counted = ", exact" if result.shots is None else counted

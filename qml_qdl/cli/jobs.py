@@ -203,7 +203,8 @@ def wait(
             )
             continue
         try:
-            tell(training.evaluate(run, **asked, max_qpu_seconds=max_qpu_seconds))
+            budget = max_qpu_seconds
+            tell(training.evaluate(run, **asked, max_qpu_seconds=budget, task=number))
         except QdlError as error:  # the other evaluations are finished all the same
             failed = True
             print(f"qml-qdl jobs wait: {error}", file=sys.stderr)

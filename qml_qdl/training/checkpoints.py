@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import pickle
 import random
-import stat
-import uuid
-from collections.abc import Callable
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +21,40 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.data.loader import ResumableLoader
+from qml_qdl.hardware.files import write_atomically
 
-# All that torch.load was seen to raise for files cut short or written by others.
-_UNREADABLE = (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, OSError)
+logger = logging.getLogger(__name__)
+
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+"""In a training's folder: the last checkpoint, the one before, and the best weights."""
+
+_DAMAGED = "damaged.ckpt"
+
+# All that zipfile and torch.load were seen to raise for files that are cut short,
+# changed, or written by others.
+_UNREADABLE = (
+    RuntimeError,
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    OSError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
-def write_atomically(path: str | Path, write: Callable[[Any], object]) -> None:
-    """Writes a file so that readers see the old or the new content, never a part.
-
-    A new file has the permissions that `open` would give it, and one that was there
-    keeps its own.
-
-    Args:
-        path: Where to.
-        write: Called with a binary file to write to.
-
-    Raises:
-        OSError: The disk is full or the folder cannot be written; what stood at the
-            path before is untouched.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        kept = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        kept = None
-
-    def opener(name: str, flags: int) -> int:
-        # Never for a moment may anyone read it who may not read what it replaces.
-        return os.open(name, flags, 0o666 if kept is None else kept)
-
-    with open(temporary, "xb", opener=opener) as file:
-        try:
-            if kept is not None:
-                os.fchmod(file.fileno(), kept)  # the umask took its share
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+class LostCheckpointError(RunError):
+    """A checkpoint that is not there, or damaged."""
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Reads a checkpoint onto the CPU; nothing in it is executed.
+
+    The sums that torch writes into every checkpoint, and does not look at, are checked:
+    a single bit that is not what was written is noticed.
 
     Args:
         path: A file that the trainer wrote.
@@ -77,21 +63,161 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         Its content, with "state_dict".
 
     Raises:
-        RunError: The file is missing, damaged, or no checkpoint.
+        LostCheckpointError: The file is missing or damaged.
+        RunError: It is no checkpoint.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        file = open(path, "rb")  # noqa: SIM115 - closed below
     except FileNotFoundError as error:
-        raise RunError(f"{path}: expected a checkpoint, got no such file") from error
-    except _UNREADABLE as error:
-        raise RunError(
-            f"{path}: expected a checkpoint, got a file that cannot be read "
-            f"({type(error).__name__}); if it is damaged, delete it to begin this "
-            "training anew"
+        raise LostCheckpointError(
+            f"{path}: expected a checkpoint, got no such file"
         ) from error
+    except OSError as error:
+        raise RunError(f"{path}: the checkpoint cannot be read ({error})") from error
+    with file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                wrong = archive.testzip()
+            if wrong is not None:
+                raise zipfile.BadZipFile(f"{wrong} is not what was written")
+            file.seek(0)
+            content = torch.load(file, map_location="cpu", weights_only=True)
+        except _UNREADABLE as error:
+            raise LostCheckpointError(
+                f"{path}: expected a checkpoint, got a file that cannot be read "
+                f"({type(error).__name__}); if it is damaged, delete it to begin this "
+                "training anew"
+            ) from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise RunError(f"{path}: expected a checkpoint, got a file of something else")
     return content
+
+
+def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The checkpoint from which a training goes on: the last, or the one before it.
+
+    A last one that is damaged is set aside, and a line is logged.
+
+    Args:
+        folder: The training's folder.
+
+    Returns:
+        The file and its content; None where there is none.
+
+    Raises:
+        RunError: None of them can be read, or one is no whole checkpoint.
+    """
+    last, previous = folder / LAST, folder / PREVIOUS
+    path = last if last.exists() else previous
+    if not path.exists():
+        return None
+    try:
+        content = read_checkpoint(path)
+    except LostCheckpointError as error:
+        if path == previous or not previous.exists():
+            raise
+        path = previous
+        try:
+            content = read_checkpoint(previous)
+        except LostCheckpointError:
+            raise LostCheckpointError(
+                f"{last} and {previous}: expected checkpoints, got files that are both "
+                "damaged; delete them to begin this training anew"
+            ) from error
+        # Where it was, it would take the place of the good one.
+        os.replace(last, folder / _DAMAGED)
+        logger.warning(
+            "%s is damaged and was renamed %s; the training goes on from %s",
+            *(last, _DAMAGED, previous.name),
+        )
+    if not {"global_step", "optimizer_states", "callbacks"} <= set(content):
+        raise RunError(
+            f"{path}: expected a whole checkpoint, got weights alone; delete it to "
+            "begin this training anew"
+        )
+    return path, content
+
+
+def digest(state: Mapping[str, torch.Tensor]) -> str:
+    """What tells weights from others.
+
+    Args:
+        state: Tensors by name.
+
+    Returns:
+        A hexadecimal SHA-256, the same in every process.
+    """
+    whole = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        numbers = value.detach().cpu().contiguous()
+        whole.update(f"{name} {numbers.dtype} {tuple(numbers.shape)}:".encode())
+        whole.update(numbers.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return whole.hexdigest()
+
+
+def _best_in(content: dict[str, Any]) -> dict[str, torch.Tensor] | None:
+    """The best weights so far in a checkpoint; earlier versions kept none there."""
+    states = content.get("callbacks", {}).values()
+    return next((state["best"] for state in states if "best" in state), None)
+
+
+def restore_best(folder: Path, content: dict[str, Any]) -> bool:
+    """Makes the file of the best weights agree with a checkpoint.
+
+    Args:
+        folder: The training's folder.
+        content: The checkpoint from which the training goes on.
+
+    Returns:
+        Whether it does; if not, its weights are lost, and the training has to begin
+        anew.
+
+    Raises:
+        RunError: The file is damaged, and the checkpoint, of an earlier version, has
+            no copy of its weights.
+    """
+    path = folder / BEST
+    best = _best_in(content)
+    try:
+        if best is None:
+            states = content["callbacks"].values()
+            begun = any(state.get("history") for state in states)
+            return not begun or bool(read_checkpoint(path))
+        if digest(read_checkpoint(path)["state_dict"]) == digest(best):
+            return True
+    except LostCheckpointError:
+        if best is None and path.exists():
+            raise
+        if best is None:
+            return False
+        logger.warning("%s is missing or damaged and was made again from a copy", path)
+    write_atomically(path, lambda file: torch.save({"state_dict": best}, file))
+    return True
+
+
+def load_best(model: torch.nn.Module, folder: Path) -> None:
+    """Loads the best weights of a training; lost ones are made again from their copy.
+
+    Args:
+        model: The model, changed in place.
+        folder: The training's folder.
+
+    Raises:
+        LostCheckpointError: They are lost, and so is the copy in the last checkpoint.
+        RunError: They are those of another model.
+    """
+    try:
+        load_weights(model, folder / BEST)
+    except LostCheckpointError as error:
+        try:
+            content = read_checkpoint(folder / LAST)
+        except LostCheckpointError:
+            content = {}
+        if _best_in(content) is None:
+            error.add_note("a run that is resumed makes it again")
+            raise
+        restore_best(folder, content)
+        load_weights(model, folder / BEST)
 
 
 def load_weights(model: torch.nn.Module, path: str | Path) -> None:
@@ -128,8 +254,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path: str | Path,
         storage_options: Any | None = None,
     ) -> None:
-        """Writes to a temporary file beside the path, then renames it."""
-        write_atomically(path, lambda file: torch.save(checkpoint, file))
+        """Writes to a temporary file, then renames it; the last but one is kept."""
+        path = Path(path)
+        keep = path.with_name(PREVIOUS) if path.name == LAST else None
+        write_atomically(path, lambda file: torch.save(checkpoint, file), keep=keep)
 
     def load_checkpoint(
         self,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Literal
+from typing import Any, Literal
 
-from attrs import asdict, frozen
+from attrs import asdict, fields, frozen
 from lightning.pytorch import seed_everything
 
-from qml_qdl.circuits.errors import ArgumentError, BudgetError, RunError
+from qml_qdl.circuits.errors import ArgumentError, BudgetError, JournalError, RunError
 from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.data.dataset import stratified_rows
+from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training.building import build_quantum, build_twin, split_data
-from qml_qdl.training.checkpoints import load_weights
+from qml_qdl.training.checkpoints import digest, load_best
 from qml_qdl.training.fitting import predict
-from qml_qdl.training.moving import STEP, JobTask, move, with_limit
+from qml_qdl.training.moving import STEP, JobTask, allow, move, with_limit
 from qml_qdl.training.run import Kind, Run, check_classifies, read_json, write_json
 
 EVALUATIONS = "evaluations.json"
@@ -38,6 +39,8 @@ class Evaluation:
         agreement: Share of the rows with the same class as at the end of training.
         seconds: Wall-clock seconds.
         qpu_seconds: What the service counts for the jobs; None where nothing was sent.
+        made: When, such as "2026-01-31 12:00:00"; None where it was not written down.
+        earlier: Whether it was made before and found again, so that nothing was sent.
     """
 
     kind: str
@@ -52,6 +55,8 @@ class Evaluation:
     agreement: float
     seconds: float
     qpu_seconds: float | None = None
+    made: str | None = None
+    earlier: bool = False
 
 
 def evaluate(
@@ -68,6 +73,8 @@ def evaluate(
     account: str | None = None,
     max_qpu_seconds: float | None = None,
     detach: bool = False,
+    again: bool = False,
+    task: int | None = None,
 ) -> Evaluation:
     """Runs the best weights of a run on a target and counts what is right.
 
@@ -85,10 +92,16 @@ def evaluate(
         account: The name of the IBM account; None for the default one.
         max_qpu_seconds: A job that would take more is refused; None for 60.
         detach: Sends the jobs and raises `Detached` instead of waiting for them.
+        again: On a machine: makes a new evaluation, and pays for it, even if the same
+            was made before. One that was interrupted is finished first.
+        task: The number in the run's journal of the evaluation to finish; None for
+            that of the same words, if there is one.
 
     Where circuits are jobs of a service, the run's journal knows them: an evaluation
-    that was interrupted, or detached, goes on when it is asked for again, and pays
-    nothing twice.
+    that was interrupted, or detached, goes on when it is asked for again, one that was
+    finished is found, and nothing is paid twice. It is the same if weights, rows,
+    target, account, shots and all other arguments are, but for `max_qpu_seconds` and
+    `detach`. Elsewhere it simply runs again.
 
     Returns:
         The accuracy, which is also added to `evaluations.json` in the run's folder.
@@ -127,11 +140,7 @@ def evaluate(
         )
     build = build_quantum if kind == "quantum" else build_twin
     model = build(run.options.model, split.train, seed)
-    load_weights(model, run.checkpoint(kind, seed))
-    # Simulators take their seed from the global generator when they are made.
-    seed_everything(draw_seed, verbose=False)
-    if moves or resilience_level is not None or account is not None:
-        move(model, target, shots, resilience_level, account)
+    load_best(model, run.fit_folder(kind, seed))
     asked = {
         "target": target,
         "shots": shots,
@@ -143,22 +152,43 @@ def evaluate(
         "resilience_level": resilience_level,
         "account": account,
     }
-    task = JobTask.begin(run, model, asked, max_qpu_seconds)
-    if detach and task is None:
+    weights = digest(model.state_dict())
+    # Before anything is sent, since its damage shall not cost what was paid.
+    entries = _entries(run)
+    known = JobTask.known(run, asked, weights)
+    if task is not None:
+        known = [each for each in known if each.number == task] or [JobTask(run, task)]
+    earlier = _earlier(known, entries, weights)
+    if earlier is not None and not again:
+        return earlier
+    # Simulators take their seed from the global generator when they are made.
+    seed_everything(draw_seed, verbose=False)
+    if moves or resilience_level is not None or account is not None:
+        move(model, target, shots, resilience_level, account)
+    jobs, finished = None, False
+    if remote_executors(model):
+        allow(model, max_qpu_seconds)
+        finished = bool(known) and not known[0].is_open()
+        fresh = not known or (finished and again)
+        jobs = JobTask.begin(run, asked, weights) if fresh else known[0]
+        jobs.record(model)
+    elif detach:
         raise ArgumentError(
             f"detach: only jobs of a machine can run while nobody waits, got target="
             f"{target!r}; leave it out, or use 'ibm:...'"
         )
     start = time.perf_counter()
     try:
-        if task is not None and detach:
-            task.send(model, test, batch_size)
+        if jobs is not None and detach:
+            jobs.send(model, test, batch_size)
         predictions = predict(model, test, batch_size=batch_size, step=STEP)
     except BaseException as error:
-        if task is not None:
-            task.end_if_unsent()
+        if jobs is not None:
+            jobs.end_if_unsent()
         if isinstance(error, BudgetError):
             raise with_limit(error, test, batch_size) from error
+        if isinstance(error, JournalError) and finished:
+            error.add_note("for a new evaluation, which is paid, add --again")
         raise
     seconds = time.perf_counter() - start
     before = trained.predictions[chosen]
@@ -176,21 +206,53 @@ def evaluate(
         trained_accuracy=float((before == test.labels).mean()),
         agreement=float((before == predictions).mean()),
         seconds=seconds,
-        qpu_seconds=None if task is None else task.qpu_seconds(),
+        qpu_seconds=None if jobs is None else jobs.qpu_seconds(),
+        made=time.strftime("%Y-%m-%d %H:%M:%S"),
     )
-    _keep(run, result, task)
+    _keep(run, result, weights, jobs)
     return result
 
 
-def _keep(run: Run, result: Evaluation, task: JobTask | None) -> None:
+def _entries(run: Run) -> list[dict[str, Any]]:
     path = run.folder / EVALUATIONS
-    earlier = read_json(path)["evaluations"] if path.exists() else []
-    entry = asdict(result)
+    if not path.exists():
+        return []
+    advice = (
+        "restore it, or delete it: what machines returned is in the run's journal too"
+    )
+    entries = read_json(path, advice).get("evaluations")
+    if not isinstance(entries, list) or not all(isinstance(x, dict) for x in entries):
+        raise RunError(f"{path}: the file is damaged (no evaluations); {advice}")
+    return entries
+
+
+def _earlier(
+    known: list[JobTask], entries: list[dict[str, Any]], weights: str
+) -> Evaluation | None:
+    """The last evaluation of some that was finished."""
+    made = {
+        entry.get("jobs"): entry for entry in entries if entry.get("weights") == weights
+    }
+    for task in known:
+        if task.name in made:
+            task.end()  # a process that was killed wrote, but may not have ended it
+            entry = made[task.name]
+            names = {each.name for each in fields(Evaluation)} - {"earlier"}
+            return Evaluation(**{name: entry[name] for name in names}, earlier=True)
+    return None
+
+
+def _keep(run: Run, result: Evaluation, weights: str, task: JobTask | None) -> None:
+    entry = asdict(result) | {"weights": weights}
+    del entry["earlier"]
+    earlier = _entries(run)
     if task is not None:
         # A process killed after it wrote, and before it ended the task, comes again.
         entry["jobs"] = task.name
         earlier = [each for each in earlier if each.get("jobs") != task.name]
-    write_json(path, {"evaluations": [*earlier, entry]})
+    write_json(
+        run.folder / EVALUATIONS, {"evaluations": [*earlier, entry]}, sealed=True
+    )
     if task is not None:
         task.end()
 

@@ -17,7 +17,7 @@ from qml_qdl.training.building import (
     model_kind,
     split_data,
 )
-from qml_qdl.training.checkpoints import load_weights
+from qml_qdl.training.checkpoints import load_best
 from qml_qdl.training.fitting import Fit, fit
 from qml_qdl.training.generation.experiment import carry_on_generating
 from qml_qdl.training.generation.families import family_of
@@ -147,7 +147,8 @@ def carry_on(
     fits: dict[Kind, list[Fit]] = {kind: [] for kind in run.kinds}
     for seed in run.options.all_seeds:
         for kind in run.kinds:
-            result = run.read_fit(kind, seed)
+            whole = run.is_whole(kind, seed)
+            result = run.read_fit(kind, seed) if whole else None
             if result is None:
                 tell(f"{kind}, seed {seed}: training …")
                 result = _fit_one(run, split, kind, seed, progress)
@@ -195,7 +196,7 @@ def draw(run: Run, split: Split, fits: dict[Kind, list[Fit]]) -> None:
     confusion = pictures.draw_confusion(split.test, best.predictions, title)
     pictures.save_figure(confusion, folder / "confusion.png")
     model: Any = build_quantum(run.options.model, split.train, seed)
-    load_weights(model, run.checkpoint("quantum", seed))
+    load_best(model, run.fit_folder("quantum", seed))
     circuit = model.quantum_layers()[0].circuit
     pictures.save_circuit(circuit, folder / "circuit.png")
     if hasattr(model, "conv"):

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
@@ -18,17 +19,24 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.parts import Split
+from qml_qdl.hardware.files import remove_remains
 from qml_qdl.nn.jobs import record_jobs
 from qml_qdl.training.checkpoints import (
+    BEST,
+    LAST,
+    PREVIOUS,
     AtomicCheckpointIO,
     ExactResume,
     load_weights,
-    read_checkpoint,
+    newest_checkpoint,
+    restore_best,
 )
 from qml_qdl.training.jobs import JOURNAL, JobSteps
 from qml_qdl.training.learner import Learner
 from qml_qdl.training.options import TrainingOptions
-from qml_qdl.training.recorder import BEST, LAST, Recorder
+from qml_qdl.training.recorder import Recorder
+
+logger = logging.getLogger(__name__)
 
 _LOGS = "tensorboard"
 
@@ -65,7 +73,7 @@ def claim_folder(
         RunError: The folder holds a training and `resume` is False.
         OSError: Nothing can be written there.
     """
-    if (folder / LAST).exists() and not resume:
+    if not resume and any((folder / name).exists() for name in (LAST, PREVIOUS)):
         raise RunError(
             f"folder: {folder} holds a training already; pass resume=True to continue "
             "it, or another folder"
@@ -75,6 +83,7 @@ def claim_folder(
     for place in (folder, folder / _LOGS):
         if place.exists() and not os.access(place, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+    remove_remains(folder)
     if journal is None:
         record_jobs(learner.trained, folder / JOURNAL, "training")
     else:
@@ -108,12 +117,20 @@ def run_trainer(
     Raises:
         ArgumentError: There is no GPU, and the options ask for one.
         RunError: The checkpoint does not fit, or training diverged.
-        KeyboardInterrupt: The user pressed Ctrl-C; checkpoints stay.
+        KeyboardInterrupt: The user pressed Ctrl-C; a checkpoint was written.
     """
     check_accelerator(options.accelerator)
     recorder = Recorder(folder, options.checkpoint_every, learner)
-    last = folder / LAST
-    step = _steps_in(last) if last.exists() else None
+    found = newest_checkpoint(folder)
+    if found is not None and not restore_best(folder, found[1]):
+        logger.warning(
+            "%s is missing, and there is no copy: the training begins anew",
+            folder / BEST,
+        )
+        for name in (LAST, PREVIOUS):
+            (folder / name).unlink(missing_ok=True)
+        found = None
+    step = None if found is None else _steps_in(found[1])
     seed_everything(seed, verbose=False)
     loader = ResumableLoader(split.train, batch_size=options.batch_size, seed=seed)
     with quiet_lightning():
@@ -135,27 +152,27 @@ def run_trainer(
             enable_model_summary=False,
         )
         try:
-            trainer.fit(
-                learner,
-                loader,
-                ResumableLoader(
-                    split.validation, batch_size=options.batch_size, shuffle=False
-                ),
-                ckpt_path=None if step is None else last,
-                weights_only=True,
-            )
+            with recorder.signals:
+                trainer.fit(
+                    learner,
+                    loader,
+                    ResumableLoader(
+                        split.validation, batch_size=options.batch_size, shuffle=False
+                    ),
+                    ckpt_path=None if found is None else found[0],
+                    weights_only=True,
+                )
         except SystemExit as error:
             # The trainer makes an exit of Ctrl-C; callers expect the interrupt.
             if isinstance(error.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from error
+                raise error.__context__ from None
             raise
     recorder.write_metrics()
     load_weights(learner.model, folder / BEST)
     return recorder
 
 
-def _steps_in(checkpoint: Path) -> int:
-    content = read_checkpoint(checkpoint)
+def _steps_in(content: dict[str, Any]) -> int:
     return int(content["global_step"]) // max(1, len(content["optimizer_states"]))
 
 

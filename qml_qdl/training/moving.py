@@ -103,36 +103,54 @@ class JobTask:
     number: int
 
     @classmethod
-    def begin(
-        cls,
-        run: Run,
-        model: nn.Module,
-        asked: dict[str, Any],
-        max_qpu_seconds: float | None,
-    ) -> JobTask | None:
-        """Begins an evaluation, or goes on with one that was interrupted.
+    def known(cls, run: Run, asked: dict[str, Any], weights: str) -> list[JobTask]:
+        """What was begun before in the same words, and goes on or was finished.
 
         Args:
             run: The run that is evaluated.
-            model: Its model, moved to its target.
             asked: Which evaluation, in words and numbers.
-            max_qpu_seconds: What a job may take; None for the default.
+            weights: What tells the weights from others.
 
         Returns:
-            The evaluation; None where nothing is sent to anybody.
+            The evaluations, the newest first.
 
         Raises:
             JournalError: The run's journal is damaged or of a newer version.
         """
-        if not remote_executors(model):
-            return None
+        if not str(asked["target"]).startswith("ibm:") or not run.journal.exists():
+            return []
         from qml_qdl.hardware.qiskit.jobs.journal import Journal
 
-        allow(model, max_qpu_seconds)
-        words = json.dumps({"evaluate": asked}, sort_keys=True)
-        task = cls(run, Journal(run.journal).begin_task(words))
-        task.record(model)
-        return task
+        journal = Journal(run.journal)
+        begun = journal.open_tasks()
+        sent = {job.key.run for job in journal.jobs() if job.state != "recorded"}
+        tasks = {number: json.loads(each) for number, each in journal.tasks().items()}
+        same = [
+            cls(run, number)
+            for number, told in tasks.items()
+            # Earlier versions did not write down which weights they were.
+            if (told["evaluate"], told.get("weights", weights)) == (asked, weights)
+        ]
+        return [
+            task for task in same[::-1] if task.number in begun or task.name in sent
+        ]
+
+    @classmethod
+    def begin(cls, run: Run, asked: dict[str, Any], weights: str) -> JobTask:
+        """Begins an evaluation.
+
+        Args:
+            run: The run that is evaluated.
+            asked: Which evaluation, in words and numbers.
+            weights: What tells the weights from others.
+
+        Raises:
+            JournalError: The run's journal is damaged or of a newer version.
+        """
+        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+
+        words = json.dumps({"evaluate": asked, "weights": weights}, sort_keys=True)
+        return cls(run, Journal(run.journal).begin_task(words))
 
     @property
     def name(self) -> str:
@@ -187,6 +205,12 @@ class JobTask:
 
         jobs = Journal(self.run.journal).jobs()
         return sum(job.used or 0.0 for job in jobs if job.key.run == self.name)
+
+    def is_open(self) -> bool:
+        """Whether it was begun and not finished."""
+        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+
+        return self.number in Journal(self.run.journal).open_tasks()
 
     def end_if_unsent(self) -> None:
         """Forgets an evaluation that ended before its first job was sent."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from qml_qdl.data.dataset import Dataset, Integers
-from qml_qdl.training.checkpoints import write_atomically
+from qml_qdl.hardware.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,15 +15,19 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from qml_qdl.circuits.errors import RunError
-from qml_qdl.training.checkpoints import write_atomically
+from qml_qdl.hardware.files import write_atomically
+from qml_qdl.training.checkpoints import BEST, LAST, read_checkpoint
 from qml_qdl.training.classifier import Classifier
 from qml_qdl.training.learner import Learner
+from qml_qdl.training.signals import HeldSignals
 
-LAST, BEST, METRICS = "last.ckpt", "best.ckpt", "metrics.csv"
+METRICS = "metrics.csv"
 
 
 class Recorder(Checkpoint):
     """Writes `best.ckpt`, `last.ckpt` and `metrics.csv` of one training.
+
+    The last checkpoint has a copy of the best weights, so that the two always agree.
 
     The history travels inside the checkpoint and `metrics.csv` is written from it,
     so the file always tells what led to the weights beside it: lines that a killed
@@ -31,6 +35,9 @@ class Recorder(Checkpoint):
 
     A loss that is no finite number, or weights that are none, stop the training before
     they reach a file: the checkpoints that are there stay good.
+
+    A signal that ends the process waits for the end of the step, or of the validation,
+    and for a checkpoint.
 
     Args:
         folder: Where the files go.
@@ -50,6 +57,8 @@ class Recorder(Checkpoint):
         self.columns = ("epoch", "step", *learner.columns)
         self._merit: Callable[[dict[str, float]], tuple[float, ...]] = learner.merit
         self.history: list[dict[str, float]] = []
+        self.signals = HeldSignals()
+        self._best: dict[str, torch.Tensor] | None = None
         self._stopped = False
         self._seconds_before = 0.0
         self._started = time.perf_counter()
@@ -65,9 +74,10 @@ class Recorder(Checkpoint):
         return max(self.history, key=self._merit)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns history, seconds, and whether training has stopped early."""
+        """Returns history, best weights, seconds, and whether training has stopped."""
         return {
             "history": self.history,
+            "best": self._best,
             "seconds": self.seconds,
             "stopped": self._stopped,
         }
@@ -75,6 +85,9 @@ class Recorder(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes over what an earlier process reached."""
         self.history = state_dict["history"]
+        self._best = state_dict.get("best")
+        if self.history and self._best is None:  # of an earlier version
+            self._best = read_checkpoint(self.folder / BEST)["state_dict"]
         self._stopped = state_dict["stopped"]
         self._seconds_before = state_dict["seconds"]
         self._started = time.perf_counter()
@@ -83,6 +96,8 @@ class Recorder(Checkpoint):
         """Stops at once if early stopping had been reached before the interruption."""
         # The trainer keeps this flag nowhere.
         trainer.should_stop = self._stopped
+        self.signals.deliver()
+        self.signals.hold()  # the trainer has a handler of its own by now
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
@@ -104,11 +119,14 @@ class Recorder(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Writes `last.ckpt` every so many steps."""
+        """Writes `last.ckpt` every so many steps, and when a signal came."""
         # The checkpoint of the last step comes after the epoch's validation.
-        at_end = batch_idx + 1 == trainer.num_training_batches
-        if self.every and not at_end and steps_done(trainer) % self.every == 0:
+        if batch_idx + 1 == trainer.num_training_batches:
+            return
+        due = self.every and steps_done(trainer) % self.every == 0
+        if due or self.signals.came:
             self._save(trainer, LAST)
+            self.signals.deliver()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds the epoch to the history and writes all three files.
@@ -130,9 +148,14 @@ class Recorder(Checkpoint):
         self.history.append(row)
         self._stopped = trainer.should_stop
         if self.best is row:
+            self._best = {
+                name: value.detach().cpu().clone()
+                for name, value in trainer.lightning_module.state_dict().items()
+            }
             self._save(trainer, BEST, weights_only=True)
         self._save(trainer, LAST)
         self.write_metrics()
+        self.signals.deliver()
 
     def _save(self, trainer: Trainer, name: str, weights_only: bool = False) -> None:
         for weight, value in trainer.lightning_module.named_parameters():

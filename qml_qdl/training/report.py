@@ -10,7 +10,7 @@ from attrs import asdict, frozen
 from rich.table import Table
 
 from qml_qdl.data.parts import Split
-from qml_qdl.training.checkpoints import write_atomically
+from qml_qdl.hardware.files import write_atomically
 from qml_qdl.training.fitting import Fit
 from qml_qdl.training.rivals import Rival
 from qml_qdl.training.run import Kind, write_json

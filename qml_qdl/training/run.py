@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from importlib.metadata import version
@@ -13,18 +14,24 @@ import numpy as np
 
 from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
 from qml_qdl.data.dataset import Dataset
+from qml_qdl.hardware.files import remove_remains, write_atomically
 from qml_qdl.training.building import load_data
-from qml_qdl.training.checkpoints import write_atomically
+from qml_qdl.training.checkpoints import (
+    BEST,
+    LAST,
+    LostCheckpointError,
+    read_checkpoint,
+)
 from qml_qdl.training.fitting import Fit
 from qml_qdl.training.generation.fitting import GenerativeFit
 from qml_qdl.training.jobs import JOURNAL
 from qml_qdl.training.kinds import KINDS, generates
 from qml_qdl.training.options import RunOptions
-from qml_qdl.training.recorder import BEST
 
 FORMAT = 1
 CONFIG = "config.json"
 _RESULT = "result.json"
+_SEAL = "seal"
 
 Kind: TypeAlias = Literal["quantum", "twin", "classical"]
 """Which of a run's models: the quantum one and its classical twin, or, where there is
@@ -80,12 +87,12 @@ class Run:
             )
         stamp = time.strftime("%Y%m%d-%H%M%S")
         folder = Path(runs_dir) / (name or f"{dataset.name}-{stamp}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError as error:
-            raise RunError(
-                f"name: {folder} exists already; resume it, or choose another name"
-            ) from error
+        made = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        # A process that was killed here leaves an empty folder, which is no run.
+        remove_remains(folder)
+        if any(folder.iterdir()):
+            raise _taken(folder)
         run = cls(folder, options, dataset.fingerprint())
         config = {
             "format": FORMAT,
@@ -98,9 +105,12 @@ class Run:
             },
         }
         try:
-            write_json(folder / CONFIG, config)
+            write_json(folder / CONFIG, config, sealed=True, replace=False)
+        except FileExistsError as error:  # by another process, meanwhile
+            raise _taken(folder) from error
         except BaseException:
-            folder.rmdir()
+            if made:
+                folder.rmdir()
             raise
         return run
 
@@ -127,24 +137,28 @@ class Run:
                 f"run: expected the folder of a run, got {str(run)!r}, which is "
                 f"neither there nor in {runs_dir}"
             )
-        config = read_json(folder / CONFIG)
+        for place in (folder, *folder.glob("*-seed*")):
+            remove_remains(place)
+        path = folder / CONFIG
+        advice = "restore it from a copy, or begin another run"
+        config = _read_object(path, advice)
         if config.get("format") != FORMAT:
             raise RunError(
-                f"{folder / CONFIG}: expected format {FORMAT}, got "
-                f"{config.get('format')!r}; use the version of qml-qdl that wrote it"
+                f"{path}: expected format {FORMAT}, got {config.get('format')!r}; use "
+                "the version of qml-qdl that wrote it"
             )
         try:
             options = RunOptions.from_dict(config["options"])
-            return cls(folder, options, str(config["data_fingerprint"]))
+            found = cls(folder, options, str(config["data_fingerprint"]))
         except KeyError as error:
             raise RunError(
-                f"{folder / CONFIG}: expected an entry {error}, got none; the file is "
-                "damaged"
+                f"{path}: expected an entry {error}, got none; the file is damaged"
             ) from error
         except QdlError as error:
-            raise RunError(
-                f"{folder / CONFIG}: the file is damaged: {error}"
-            ) from error
+            raise RunError(f"{path}: the file is damaged: {error}") from error
+        # Last, since what is wrong with an option tells more.
+        _check_seal(path, config, advice)
+        return found
 
     def load_data(self) -> Dataset:
         """Loads the run's data set.
@@ -192,7 +206,20 @@ class Run:
         content = attrs.asdict(fit)
         if isinstance(fit, Fit):
             content["predictions"] = fit.predictions.tolist()
-        write_json(self.fit_folder(kind, seed) / _RESULT, content)
+        write_json(self.fit_folder(kind, seed) / _RESULT, content, sealed=True)
+
+    def is_whole(self, kind: Kind, seed: int) -> bool:
+        """Whether what a finished training leaves for later is there: best weights.
+
+        Of a generative model the last checkpoint too, which has samples to be shown.
+        """
+        folder = self.fit_folder(kind, seed)
+        if not (folder / BEST).exists():
+            return False
+        try:
+            return not self.generates or bool(read_checkpoint(folder / LAST))
+        except LostCheckpointError:
+            return False
 
     def read_fit(self, kind: Kind, seed: int) -> Fit | None:
         """Returns what the training of a classifier reached, None if unfinished.
@@ -214,7 +241,8 @@ class Run:
         path = self.fit_folder(kind, seed) / _RESULT
         if not path.exists():
             return None
-        content = read_json(path)
+        advice = "delete it to have the training evaluated again"
+        content = read_json(path, advice)
         known = {
             attribute.name
             for attribute in attrs.fields(GenerativeFit if self.generates else Fit)
@@ -222,11 +250,16 @@ class Run:
         if set(content) != known:
             raise RunError(
                 f"{path}: expected the entries {sorted(known)}, got {sorted(content)}; "
-                "delete it to have the training evaluated again"
+                f"{advice}"
             )
         if self.generates:
             return GenerativeFit(**content)
-        predictions = np.array(content.pop("predictions"), dtype=np.int64)
+        try:
+            predictions = np.array(content.pop("predictions"), dtype=np.int64)
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"{path}: the file is damaged ({error}); {advice}"
+            ) from error
         return Fit(**content, predictions=predictions)
 
     def best_seed(self, kind: Kind = "quantum") -> int:
@@ -261,39 +294,74 @@ def check_classifies(run: Run) -> None:
         )
 
 
-def write_json(path: Path, content: Any) -> None:
+def _taken(folder: Path) -> RunError:
+    return RunError(f"name: {folder} exists already; resume it, or choose another name")
+
+
+def write_json(
+    path: Path, content: dict[str, Any], *, sealed: bool = False, replace: bool = True
+) -> None:
     """Writes JSON atomically.
 
     Args:
         path: Where to.
-        content: Dictionaries, lists, numbers, words.
+        content: Lists, numbers and words by name.
+        sealed: Whether a sum goes with it by which `read_json` knows it again.
+        replace: Whether it may take the place of a file that is there.
+
+    Raises:
+        FileExistsError: There is a file, and it may not be replaced.
     """
+    if sealed:
+        content = {**content, _SEAL: _seal(content)}
     encoded = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-    write_atomically(path, lambda file: file.write(encoded))
+    write_atomically(path, lambda file: file.write(encoded), replace=replace)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object.
+def read_json(path: Path, advice: str) -> dict[str, Any]:
+    """Reads a JSON object, and checks its seal if it has one.
 
     Args:
         path: The file.
+        advice: What to do if it is damaged.
 
     Returns:
-        Its content.
+        Its content, without the seal.
 
     Raises:
         RunError: The file is missing, damaged, or cannot be read.
     """
+    content = _read_object(path, advice)
+    _check_seal(path, content, advice)
+    return content
+
+
+def _read_object(path: Path, advice: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RunError(
             f"{path}: expected a file of a run, got none; is this the folder of a run?"
         ) from error
-    except ValueError as error:
-        raise RunError(f"{path}: the file is damaged ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: the file is damaged ({error}); {advice}") from error
     except OSError as error:
         raise RunError(f"{path}: the file cannot be read ({error})") from error
     if not isinstance(content, dict):
-        raise RunError(f"{path}: the file is damaged (no JSON object)")
+        raise RunError(f"{path}: the file is damaged (no JSON object); {advice}")
     return content
+
+
+def _seal(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_seal(path: Path, content: dict[str, Any], advice: str) -> None:
+    """Takes the seal out of a content; earlier versions wrote none."""
+    seal = content.pop(_SEAL, None)
+    if seal is not None and seal != _seal(content):
+        raise RunError(
+            f"{path}: the file is damaged (it is not what was written); {advice}, or "
+            f"take out its entry {_SEAL!r} if you changed it yourself"
+        )

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import builtins
+import itertools
 import json
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +17,7 @@ from tests.hardware.qiskit.service import (
     FakeClient,
     Fate,
     Killed,
+    mortal,
     replace_ibm,
     without_sync,
 )
@@ -84,6 +91,103 @@ def test_sent_listed_shown_and_finished(
     assert capsys.readouterr().out == ""
     assert jobs(runs, "list") == 0
     assert capsys.readouterr().out.count("done") == 2
+
+
+def test_a_finished_evaluation_is_found_and_not_paid_again(
+    runs: Path, client: FakeClient, capsys: Capture
+) -> None:
+    assert evaluate(runs) == 0
+    line = capsys.readouterr().out.splitlines()[0]
+    for words in ([], ["--detach"], ["--max-qpu-seconds", "1"]):
+        assert evaluate(runs, *words) == 0
+        out, err = capsys.readouterr()
+        found, same, *_ = out.splitlines()
+        assert re.fullmatch(
+            r"found the evaluation of 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d on ibm:fake; "
+            "nothing was sent, --again makes a new one",
+            found,
+        )
+        assert same == line
+        assert err == ""
+    assert len(client.jobs()) == 1
+    assert evaluate(runs, "--again") == 0
+    assert "found" not in capsys.readouterr().out
+    assert len(client.jobs()) == 2
+    assert evaluate(runs, "--again", "--detach") == 0
+    assert "sent 1 job: job-3" in capsys.readouterr().out
+    assert jobs(runs, "wait") == 0
+    assert "found" not in capsys.readouterr().out
+    assert evaluate(runs) == 0
+    assert len(client.jobs()) == 3
+
+
+def killed_at(
+    runs: Path, client: FakeClient, number: int, command: Callable[[], int]
+) -> bool:
+    """Stops a command at the n-th thing it does to journal, service, files or terminal.
+
+    Returns:
+        Whether it got so far.
+    """
+    fate = client.fate = Fate(number)
+
+    def passing(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            fate.point(f"before {name}")
+            result = function(*args, **options)
+            fate.point(f"after {name}")
+            return result
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch, mortal(fate):
+        patch.setattr(os, "replace", passing("replacing a file", os.replace))
+        patch.setattr(builtins, "print", passing("printing", print))
+        try:
+            assert command() == 0
+        except Killed:
+            return True
+        finally:
+            client.fate = Fate()
+    return False
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_killed_at_any_point_it_is_paid_once(
+    runs: Path,
+    client: FakeClient,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    detached: bool,
+) -> None:
+    # Looking for a job that may have been made takes no time here.
+    monkeypatch.setattr(
+        "qml_qdl.hardware.qiskit.jobs.submission.Pace", client.time.pace
+    )
+
+    def command() -> int:
+        return jobs(runs, "wait") if detached else evaluate(runs)
+
+    for number in itertools.count():
+        for path in (runs / "iris").glob("*.sqlite"):
+            path.unlink()
+        (runs / "iris" / "evaluations.json").unlink(missing_ok=True)
+        client.folder = client.folder.with_name(f"service{number}")
+        if detached:
+            assert evaluate(runs, "--detach") == 0
+        killed = killed_at(runs, client, number, command)
+        client.time.now += 100.0
+        with mortal(client.fate):
+            assert command() == 0
+            assert evaluate(runs) == 0
+        assert capsys.readouterr().out.count(" of 9 test rows") >= 1
+        assert len(client.jobs()) == 1
+        path = runs / "iris" / "evaluations.json"
+        assert len(json.loads(path.read_text())["evaluations"]) == 1
+        assert not list((runs / "iris").rglob(".*.*"))
+        if not killed:
+            break
+    assert number > (8 if detached else 12)
 
 
 def test_a_cancelled_job_is_sent_anew_if_that_is_asked_for(

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from lightning.pytorch import seed_everything
 from torch import nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.circuits.errors import BudgetError, Detached, JobError
+from qml_qdl.circuits.errors import BudgetError, Detached, JobError, RunError
 from qml_qdl.data import load, split
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.training import (
@@ -121,10 +122,99 @@ def test_an_evaluation_is_one_job(run: Run, client: FakeClient) -> None:
     first = evaluate(run, target="ibm:fake", shots=8)
     assert first.qpu_seconds == 2.5
     assert len(client.jobs()) == 1
-    # Asked for again once it is finished, it is another one, with fresh shots.
-    evaluate(run, target="ibm:fake", shots=8)
+    # In the same words it is the same, unless another one with fresh shots is wanted.
+    found = evaluate(run, target="ibm:fake", shots=8)
+    assert (found.earlier, found.made) == (True, first.made)
+    assert (found.accuracy, found.agreement) == (first.accuracy, first.agreement)
+    assert len(client.jobs()) == 1
+    second = evaluate(run, target="ibm:fake", shots=8, again=True)
+    assert not second.earlier
     assert len(client.jobs()) == 2
     assert [entry["jobs"] for entry in entries(run)] == ["evaluation-1", "evaluation-2"]
+    last = evaluate(run, target="ibm:fake", shots=8)
+    assert (last.earlier, last.seconds) == (True, second.seconds)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"shots": 9}, {"limit": 8}, {"batch_size": 16}, {"account": "work"}],
+    ids=str,
+)
+def test_what_is_asked_otherwise_is_another_evaluation(
+    run: Run, client: FakeClient, other: dict[str, Any]
+) -> None:
+    evaluate(run, target="ibm:fake", shots=8)
+    result = evaluate(run, **({"target": "ibm:fake", "shots": 8} | other))
+    assert not result.earlier
+    assert len(client.jobs()) > 1
+    assert len(entries(run)) == 2
+
+
+def test_other_weights_are_another_evaluation(run: Run, client: FakeClient) -> None:
+    evaluate(run, target="ibm:fake", shots=8)
+    best = run.checkpoint("quantum", 0)
+    before = best.read_bytes()
+    content = torch.load(best, weights_only=True)
+    for name, value in content["state_dict"].items():
+        content["state_dict"][name] = value + 0.25
+    torch.save(content, best)
+    try:
+        assert not evaluate(run, target="ibm:fake", shots=8).earlier
+    finally:
+        best.write_bytes(before)
+    assert len(client.jobs()) == 2
+    assert evaluate(run, target="ibm:fake", shots=8).earlier
+    assert len(client.jobs()) == 2
+
+
+@pytest.mark.parametrize("lost", ["deleted", "of an earlier version"])
+def test_without_the_stored_evaluation_the_journal_has_it(
+    run: Run, client: FakeClient, lost: str
+) -> None:
+    first = evaluate(run, target="ibm:fake", shots=8)
+    if lost == "deleted":
+        (run.folder / EVALUATIONS).unlink()
+    else:
+        (entry,) = entries(run)
+        for name in ("weights", "made"):
+            del entry[name]
+        content = json.dumps({"evaluations": [entry]})
+        (run.folder / EVALUATIONS).write_text(content)
+    second = evaluate(run, target="ibm:fake", shots=8)
+    assert (second.accuracy, second.agreement) == (first.accuracy, first.agreement)
+    assert len(client.jobs()) == 1
+    assert len(entries(run)) == 1
+    assert evaluate(run, target="ibm:fake", shots=8).earlier
+
+
+def test_a_new_evaluation_that_was_interrupted_goes_on(
+    run: Run, client: FakeClient
+) -> None:
+    evaluate(run, target="ibm:fake", shots=8)
+    client.fate = Fate(name="before GET results")
+    with mortal(client.fate), pytest.raises(Killed):
+        evaluate(run, target="ibm:fake", shots=8, again=True)
+    client.fate = Fate()
+    assert evaluate(run, target="ibm:fake", shots=8).earlier
+    assert not evaluate(run, target="ibm:fake", shots=8, again=True).earlier
+    assert len(client.jobs()) == 2
+
+
+def test_damaged_evaluations_are_told_before_anything_is_paid(
+    run: Run, client: FakeClient
+) -> None:
+    evaluate(run, target="ibm:fake", shots=8)
+    path = run.folder / EVALUATIONS
+    whole = path.read_text()
+    changed = whole.replace('"rows": ', '"rows": 1')
+    for content in (whole[:-20], "[]", '{"evaluations": 3}', "{}", changed):
+        path.write_text(content)
+        with pytest.raises(RunError, match=r"evaluations\.json: .*damaged.* delete it"):
+            evaluate(run, target="ibm:fake", shots=9)
+    assert len(client.jobs()) == 1
+    path.unlink()
+    evaluate(run, target="ibm:fake", shots=9)
+    assert len(client.jobs()) == 2
 
 
 def test_an_interrupted_evaluation_goes_on(run: Run, client: FakeClient) -> None:

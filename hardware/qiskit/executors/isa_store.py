@@ -7,12 +7,13 @@ import hashlib
 import io
 import os
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
 from attrs import field, frozen
 from qiskit import QuantumCircuit, qpy
+
+from qml_qdl.hardware.files import remove_remains, write_atomically
 
 _MAGIC = b"qml-qdl isa 1\n"
 
@@ -103,16 +104,9 @@ class IsaStore:
         if self._folder is None:
             return
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            # Written aside and moved: who reads meanwhile sees the old or the new.
-            handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
-            aside = Path(name)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(_pack(isa, key))
-                aside.replace(self._folder / f"{key}.qpy")
-            finally:
-                aside.unlink(missing_ok=True)
+            content = _pack(isa, key)
+            path = self._folder / f"{key}.qpy"
+            write_atomically(path, lambda file: file.write(content))
             _prune(self._folder)
         except OSError as error:
             self._give_up("write", error)
@@ -149,7 +143,8 @@ def _unpack(raw: bytes, key: str) -> Isa | None:
 
 
 def _prune(folder: Path) -> None:
-    """Deletes the oldest files where there are very many."""
+    """Deletes the oldest files where there are very many, and remains."""
+    remove_remains(folder)
     files = list(folder.glob("*.qpy"))
     if len(files) <= _ON_DISK:
         return

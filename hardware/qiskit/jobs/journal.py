@@ -280,6 +280,12 @@ class Journal:
         with self._reading() as lines:
             return _open_tasks(lines)
 
+    def tasks(self) -> dict[int, str]:
+        """What was ever begun, finished or not: descriptions by number, in order."""
+        with self._reading() as lines:
+            tasks = lines.select("SELECT * FROM tasks ORDER BY id")
+            return {int(line["id"]): str(line["description"]) for line in tasks}
+
     def _write(self, job: Job, **values: Any) -> Job:
         with self._writing() as lines:
             lines.change(job, **values)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from qml_qdl.circuits.errors import JournalError, JournalWriteError
+from qml_qdl.hardware.files import write_atomically
 
 VERSION = 1
 _APPLICATION = 0x51444C4A  # "QDLJ"
@@ -87,29 +87,21 @@ class JournalFile:
         Raises:
             JournalWriteError: The disk is full or the folder cannot be written.
         """
-        temporary: str | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(
-                dir=path.parent, prefix=f".{path.name}."
-            )
-            os.close(handle)
-            with closing(sqlite3.connect(temporary, isolation_level=None)) as fresh:
+            with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
                 fresh.executescript(
                     f"PRAGMA application_id = {_APPLICATION};"
                     f"PRAGMA user_version = {VERSION}; BEGIN; {_TABLES} COMMIT;"
                 )
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            _move_unless_there(temporary, path)
+                content = fresh.serialize()
+            write_atomically(path, lambda file: file.write(content), replace=False)
         except (OSError, sqlite3.Error) as error:
+            if isinstance(error, FileExistsError) and path.is_file():
+                return  # another process was faster
             raise JournalWriteError(
                 f"journal: {path} cannot be made ({error}); make room, or name another "
                 "place"
             ) from error
-        finally:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
 
     def _check_header(self) -> None:
         try:
@@ -271,19 +263,3 @@ def _seal(line: sqlite3.Row) -> str:
             data = value if isinstance(value, bytes) else repr(value).encode()
             digest.update(f"{name}:{len(data)}:".encode() + data)
     return digest.hexdigest()
-
-
-def _move_unless_there(source: str, path: Path) -> None:
-    try:
-        os.link(source, path)
-    except FileExistsError:
-        return
-    except OSError:  # no hard links here
-        if not path.exists():
-            os.replace(source, path)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

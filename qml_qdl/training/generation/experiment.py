@@ -56,7 +56,8 @@ def carry_on_generating(
     fits: dict[Kind, list[GenerativeFit]] = {kind: [] for kind in run.kinds}
     for seed in run.options.all_seeds:
         for kind in run.kinds:
-            result = run.read_any_fit(kind, seed)
+            whole = run.is_whole(kind, seed)
+            result = run.read_any_fit(kind, seed) if whole else None
             if result is None:
                 tell(f"{kind}, seed {seed}: training …")
                 result = fit_generator(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from qml_qdl.generative import RBM, QuantumVAE
 from qml_qdl.nn import QuantumLayer
-from qml_qdl.training.checkpoints import load_weights, read_checkpoint
+from qml_qdl.training.checkpoints import LAST, load_best, read_checkpoint
 from qml_qdl.training.generation.drawing import (
     draw_distributions,
     draw_fields,
@@ -23,7 +23,6 @@ from qml_qdl.training.generation.fitting import GenerativeFit
 from qml_qdl.training.generation.measures import SAMPLES, BitYardstick, rows_of
 from qml_qdl.training.kinds import KINDS
 from qml_qdl.training.pictures import save_circuit, save_figure
-from qml_qdl.training.recorder import LAST
 from qml_qdl.training.run import Run
 
 PLACES = 9
@@ -79,7 +78,7 @@ def draw_run(
     }
     seed = run.best_seed(kind)
     model = family.build(False, seed)
-    load_weights(model, run.checkpoint(kind, seed))
+    load_best(model, run.fit_folder(kind, seed))
     real = rows_of(family.split.test)
     if isinstance(family.yardstick, BitYardstick):
         chances: Any = family

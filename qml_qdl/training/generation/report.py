@@ -12,7 +12,7 @@ from attrs import frozen
 from rich.table import Table
 
 from qml_qdl.data.parts import Split
-from qml_qdl.training.checkpoints import write_atomically
+from qml_qdl.hardware.files import write_atomically
 from qml_qdl.training.generation.family import Family
 from qml_qdl.training.generation.fitting import GenerativeFit
 from qml_qdl.training.generation.measures import format_measure

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, RunError
 from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.hardware.files import write_atomically
 from qml_qdl.nn.jobs import begin_step, record_jobs
-from qml_qdl.training.checkpoints import load_weights, write_atomically
+from qml_qdl.training.checkpoints import load_best
 from qml_qdl.training.generation.drawing import draw_samples
 from qml_qdl.training.generation.experiment import load_family
 from qml_qdl.training.moving import allow, move
@@ -134,7 +135,7 @@ def sample(
         )
     family = load_family(run)
     model = family.build(kind == "twin", training_seed).eval()
-    load_weights(model, run.checkpoint(kind, training_seed))
+    load_best(model, run.fit_folder(kind, training_seed))
     # Simulators take their seed from the global generator when they are made.
     seed_everything(seed, verbose=False)
     if moves:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -363,3 +364,14 @@ def test_without_a_run_no_key_comes_again() -> None:
     assert JobKeys().next() != JobKeys().next()
     same = [JobKeys("one-run-of-this-test").next() for _ in range(2)]
     assert [key.layer for key in same] == ["device-0", "device-1"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_the_umask_says_who_may_read_it(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        Journal(tmp_path / "new" / "jobs.sqlite")
+    finally:
+        os.umask(before)
+    (file,) = (tmp_path / "new").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o666 & ~umask
