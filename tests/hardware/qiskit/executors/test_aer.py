@@ -94,7 +94,7 @@ def test_states_have_their_global_phase(backend: str) -> None:
 
 def test_of_wide_circuits_only_what_is_read_is_simulated() -> None:
     angle = Parameter("a")
-    circuit = QuantumCircuit(26, 2)
+    circuit = QuantumCircuit(26)
     for qubit in range(26):
         circuit.ry(angle, qubit)
     circuit.cz(20, 21)
@@ -103,7 +103,8 @@ def test_of_wide_circuits_only_what_is_read_is_simulated() -> None:
         machine = executor(noise_model=model)
         (found,) = machine.estimate([pub_of(circuit, [[0.3], [1.1]], [word])], None)
         np.testing.assert_allclose(found.values[:, 0], np.cos([0.3, 1.1]), atol=0.05)
-    measured = circuit.copy()
+    measured = QuantumCircuit(26, 2)
+    measured.compose(circuit, inplace=True)
     measured.measure([21, 7], [0, 1])
     pub = pub_of(measured, [[np.pi], [0.0]])
     (bits,) = executor().sample([pub], 10)
