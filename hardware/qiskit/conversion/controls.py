@@ -37,7 +37,10 @@ def controlled(operation: Any, parts: list[Any] | None) -> list[Any] | None:
         inner = [*values, *map(bool, base.control_values)]
         return [qml.ctrl(base.base, [*controls, *base.control_wires], inner)]
     name, wires, data = base.name, list(base.wires), base.data
-    if parts is None and isinstance(base, _AROUND) and base.data:
+    # PennyLane would look at the matrix of a controlled U2 or U3, and takes one that is
+    # a row of matrices for a single one.
+    around = isinstance(base, _AROUND) and base.data
+    if parts is None and (around or name in ("U2", "U3")):
         parts = base.decomposition()
     if parts is not None:
         return [control(part) for part in parts]

@@ -174,9 +174,7 @@ def make_program(
     return Program(
         circuit,
         qubits,
-        {
-            wire: compact[place] for wire, place in enumerate(places) if place in used
-        },
+        {wire: compact[place] for wire, place in enumerate(places) if place in used},
         _readout(circuit),
         tuple(slots),
         matrix,

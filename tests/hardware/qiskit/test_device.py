@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer.noise import NoiseModel
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.hardware.qiskit.backends import make_executor
 from qml_qdl.hardware.qiskit.device import QiskitDevice
+from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from tests.hardware.qiskit.standin import StandIn
 
 LABELS = [[0, 1, 2], ["a", "b", "c"], [1, 0, 2], [5, 7, 9], [2, 1, 0]]
@@ -402,6 +406,40 @@ class TestMachines:
         (found,) = torch.autograd.grad(circuit(angle).sum(), angle)
         np.testing.assert_allclose(found, -np.sin([0.5, 1.0]), atol=0.1)
         assert (abs(found) < abs(torch.sin(angle))).all()
+
+
+class TestPhases:
+    """Angles that transpiling moves into a circuit's global phase."""
+
+    def check(self, made: Any, noise: float = 0.0) -> None:
+        def circuit(x: Any, y: Any) -> Any:
+            qml.PhaseShift(x, 0)  # of |0⟩: a global phase and nothing else
+            qml.RY(y, 1)
+            qml.PhaseShift(x, 1)
+            qml.ControlledPhaseShift(y, [0, 1])
+            qml.RX(0.4, 1)
+            return qml.expval(qml.Z(0)), qml.expval(qml.Z(1))
+
+        x, y = np.array([0.3, 1.2]), np.array([0.5, 2.5])
+        found = qml.set_shots(qml.QNode(circuit, made), 4000)(x, y)
+        expected = qml.QNode(circuit, qml.device("default.qubit"))(x, y)
+        np.testing.assert_allclose(found, expected, atol=5 / 4000**0.5 + noise)
+
+    @pytest.mark.parametrize("route", ["sampler", "estimator"])
+    def test_on_a_service(self, loopback: Any, tmp_path: Path, route: str) -> None:
+        options = {"journal": str(tmp_path / "jobs.sqlite"), "run": "phases"}
+        self.check(device(backend="ibm:ibm_manila", route=route, **options), 0.1)
+
+    # GenericBackendV2 without noise lets Aer's noise model wonder where it is.
+    @pytest.mark.filterwarnings("ignore:Qiskit backend .* has no QubitProp")
+    def test_on_any_backend(self) -> None:
+        self.check(device(backend=GenericBackendV2(2, noise_info=False), seed=1))
+
+    @pytest.mark.parametrize("folding", ["global", "gates"])
+    def test_with_noise_extrapolated_to_zero(self, folding: str) -> None:
+        machine = make_executor("fake_manila", seed=1)
+        mitigated = Mitigated(machine, zne_scales=(1, 3), folding=folding)
+        self.check(device(backend=mitigated, route="estimator"), 0.05)
 
 
 class TestConfiguration:

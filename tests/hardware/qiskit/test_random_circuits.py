@@ -102,7 +102,7 @@ def values(
 
 
 def expected(drawn: Drawn, kinds: tuple[str, ...] = EXACT) -> list[Any]:
-    return values(drawn, qml.device("default.qubit", wires=drawn.wires), kinds)
+    return values(drawn, qml.device("default.qubit"), kinds)
 
 
 def assert_close(drawn: Drawn, found: Any, wanted: Any, tolerance: float) -> None:
@@ -154,18 +154,18 @@ MACHINES: dict[str, dict[str, Any]] = {
 }
 
 
-def device(options: dict[str, Any], wires: int) -> Any:
+def device(options: dict[str, Any]) -> Any:
     backend = options.get("backend", "aer")
     made = backend() if callable(backend) else backend
     given = {**options, "backend": made}
     if not isinstance(made, Mitigated):
         given = {"seed": 1, "cache": None, **given}
-    return qml.device("qdl.qiskit", wires=wires, **given)
+    return qml.device("qdl.qiskit", **given)
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_word_on_the_last_wire(route: str) -> None:
-    made = device(ROUTES[route], 4)
+    made = device(ROUTES[route])
     word: Any
     for word, wanted in ((qml.Z(3), 1.0), (qml.Z(2), -1.0), (qml.Z(3) @ qml.Z(0), -1)):
 
@@ -183,47 +183,47 @@ def test_a_word_on_the_last_wire(route: str) -> None:
 @pytest.mark.parametrize("rows", [None, 2])
 @pytest.mark.parametrize("route", ROUTES)
 def test_exact_values(route: str, rows: int | None) -> None:
+    made = device(ROUTES[route])
     for seed in range(30):
         drawn = Drawn(seed, ANGLE | FIXED, rows)
-        found = values(drawn, device(ROUTES[route], drawn.wires))
+        found = values(drawn, made)
         assert_close(drawn, found, expected(drawn), 1e-8)
 
 
 @pytest.mark.parametrize("route", MACHINES)
 def test_exact_values_after_routing(route: str) -> None:
+    made = device(MACHINES[route])
     for seed in range(8):
         drawn = Drawn(seed, ANGLE | FIXED, 2)
-        found = values(drawn, device(MACHINES[route], drawn.wires))
+        found = values(drawn, made)
         assert_close(drawn, found, expected(drawn), 1e-8)
 
 
 def test_exact_mitigated_values() -> None:
+    made = device({"backend": mitigated})
     for seed in range(6):
         drawn = Drawn(seed, ANGLE | FIXED, 2)
-        found = values(drawn, device({"backend": mitigated}, drawn.wires), ("expval",))
+        found = values(drawn, made, ("expval",))
         assert_close(drawn, found, expected(drawn, ("expval",)), 1e-6)
 
 
 def test_clifford_circuits_on_stabilizers() -> None:
+    made = device({"method": "stabilizer"})
     for seed in range(30):
         drawn = Drawn(seed, FIXED, None)
-        found = values(
-            drawn, device({"method": "stabilizer"}, drawn.wires), ("expval",)
-        )
+        found = values(drawn, made, ("expval",))
         assert_close(drawn, found, expected(drawn, ("expval",)), 1e-8)
 
 
 @pytest.mark.parametrize("route", ["aer", "an object with options"])
 def test_gradients(route: str) -> None:
+    devices = (device(ROUTES[route]), qml.device("default.qubit"))
     for seed in range(30):
         drawn = Drawn(seed, ANGLE | FIXED, 2)
         if not drawn.angles:
             continue
         gradients = []
-        for made in (
-            device(ROUTES[route], drawn.wires),
-            qml.device("default.qubit", wires=drawn.wires),
-        ):
+        for made in devices:
 
             @qml.qnode(made, interface="torch", diff_method="backprop")
             def circuit(*angles: Any, drawn: Drawn = drawn) -> Any:
@@ -250,17 +250,18 @@ SAMPLED = ("expval", "sum", "probs")
 @pytest.mark.parametrize("route", [*ROUTES, *MACHINES, "any backend"])
 def test_shots(route: str) -> None:
     options = {"any backend": {"backend": generic}, **ROUTES, **MACHINES}[route]
+    made = device(options)
     for seed in range(12 if route in ROUTES else 4):
         drawn = Drawn(seed, ANGLE | FIXED, 2)
-        found = values(drawn, device(options, drawn.wires), SAMPLED, SHOTS)
+        found = values(drawn, made, SAMPLED, SHOTS)
         # No value drawn here varies more than a coin does.
         assert_close(drawn, found, expected(drawn, SAMPLED), 5 / np.sqrt(SHOTS))
 
 
 def test_mitigated_shots() -> None:
+    made = device({"backend": mitigated, "route": "estimator"})
     for seed in range(4):
         drawn = Drawn(seed, ANGLE | FIXED, 2)
-        made = device({"backend": mitigated, "route": "estimator"}, drawn.wires)
         found = values(drawn, made, ("expval",), SHOTS)
         # A line through scales of 1 and 3 makes errors 1.6 times as large.
         wanted = expected(drawn, ("expval",))
@@ -302,11 +303,12 @@ def test_noise(given: str, shots: int | None) -> None:
         if given == "of an object"
         else {"noise_model": model}
     )
+    made = device(options)
     for seed in range(12):
         drawn = Drawn(seed, NOISY, 2)
-        found = values(drawn, device(options, drawn.wires), kinds, shots)
+        found = values(drawn, made, kinds, shots)
 
-        @qml.qnode(qml.device("default.mixed", wires=drawn.wires))
+        @qml.qnode(qml.device("default.mixed", wires=5))
         def circuit(*angles: Any, drawn: Drawn = drawn) -> Any:
             drawn.queue(angles, noisy_channel)
             for wire in range(drawn.wires) if given == "misreading" else ():

@@ -28,6 +28,7 @@ READOUTS: dict[str, Callable[[Any, list[int]], Any]] = {
     "expval of a word": lambda rng, w: qml.expval(
         qml.prod(*(getattr(qml, rng.choice(list("XYZ")))(wire) for wire in w[:3]))
     ),
+    "expval of one wire": lambda rng, w: qml.expval(qml.Z(w[0])),
     "expval of a sum": lambda rng, w: qml.expval(
         qml.Hamiltonian(rng.normal(size=2), [qml.X(w[0]), qml.Y(w[-1])])
     ),
@@ -38,10 +39,15 @@ READOUTS: dict[str, Callable[[Any, list[int]], Any]] = {
         qml.Projector(rng.integers(0, 2, len(w[:3])), w[:3])
     ),
     "var of a word": lambda rng, w: qml.var(qml.prod(*(qml.Y(i) for i in w[:2]))),
+    "var of one wire": lambda rng, w: qml.var(qml.Z(w[0])),
+    "var of a sum": lambda rng, w: qml.var(
+        qml.Hamiltonian(rng.normal(size=2) / 2, [qml.X(w[0]), qml.Z(w[-1])])
+    ),
     "var of Hermitian": lambda rng, w: qml.var(
         qml.Hermitian(hermitian(rng, len(w[:2])), w[:2])
     ),
     "probs": lambda rng, w: qml.probs(wires=w[:4]),
+    "probs of one wire": lambda rng, w: qml.probs(wires=w[0]),
     "probs in a basis": lambda rng, w: qml.probs(op=qml.X(w[0])),
     "state": lambda rng, w: qml.state(),
     "density_matrix": lambda rng, w: qml.density_matrix(w[:3]),

@@ -33,6 +33,12 @@ from tests.hardware.qiskit.pubs_for_tests import (
 SHOTS = 20_000
 
 
+def readout_noise() -> NoiseModel:
+    model = NoiseModel()
+    model.add_all_qubit_readout_error(ReadoutError([[0.99, 0.01], [0.01, 0.99]]))
+    return model
+
+
 def executor(backend: Any = "aer", **options: Any) -> AerExecutor:
     made = make_executor(backend, cache=None, **{"seed": 1, **options})
     assert isinstance(made, AerExecutor)
@@ -71,6 +77,38 @@ def test_states_have_wire_0_first(method: str | None) -> None:
     want = exact_states(pub)
     overlaps = np.abs(np.einsum("rs,rs->r", found.conj(), want))
     np.testing.assert_allclose(overlaps, 1, atol=1e-10)
+
+
+@pytest.mark.parametrize("backend", ["aer", "fake_manila"])
+def test_states_have_their_global_phase(backend: str) -> None:
+    a, b = Parameter("a"), Parameter("b")
+    circuit = QuantumCircuit(3, global_phase=a**2 - b)
+    circuit.h([0, 1, 2])
+    circuit.p(a, 0)
+    circuit.cp(b, 2, 0)
+    circuit.u(a, b, a, 1)
+    pub = pub_of(circuit)
+    (found,) = executor(backend, noise_model=NoiseModel()).states([pub])
+    np.testing.assert_allclose(found, exact_states(pub), atol=1e-10)
+
+
+def test_of_wide_circuits_only_what_is_read_is_simulated() -> None:
+    angle = Parameter("a")
+    circuit = QuantumCircuit(26)
+    for qubit in range(26):
+        circuit.ry(angle, qubit)
+    circuit.cz(20, 21)
+    word = SparsePauliOp.from_sparse_list([("Z", [21], 1.0)], 26)
+    for model in (None, readout_noise()):
+        machine = executor(noise_model=model)
+        (found,) = machine.estimate([pub_of(circuit, [[0.3], [1.1]], [word])], None)
+        np.testing.assert_allclose(found.values[:, 0], np.cos([0.3, 1.1]), atol=0.05)
+    measured = QuantumCircuit(26, 2)
+    measured.compose(circuit, inplace=True)
+    measured.measure([21, 7], [0, 1])
+    pub = pub_of(measured, [[np.pi], [0.0]])
+    (bits,) = executor().sample([pub], 10)
+    assert (bits == np.array([1, 0])[:, None, None]).all()
 
 
 def test_density_matrices_have_wire_0_first() -> None:
