@@ -20,6 +20,7 @@ from pennylane.ops.qubit.special_unitary import (
 
 from qml_qdl.circuits.amplitude import AmplitudePreparation, rotation_angles
 from qml_qdl.hardware.qiskit.conversion.controls import controlled
+from qml_qdl.hardware.qiskit.conversion.fixed import Fixed
 from qml_qdl.hardware.qiskit.conversion.unitaries import multiplexed, unitary_gates
 from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
 
@@ -55,7 +56,12 @@ def decomposition(operation: Any) -> list[Any]:
 
 def _own(operation: Any) -> list[Any] | None:
     """A decomposition of ours; None where PennyLane's will do."""
+    if isinstance(operation, Fixed):
+        return [_fixed(part) for part in decomposition(operation.placed())]
     if isinstance(operation, qml.ops.Controlled):
+        if isinstance(operation.base, Fixed):
+            controls, values = operation.control_wires, operation.control_values
+            return [Fixed(qml.ctrl(operation.base.placed(), controls, values))]
         return controlled(operation, _own(operation.base))
     if isinstance(operation, qml.ops.op_math.Adjoint):
         return _adjoint(operation.base)
@@ -82,6 +88,8 @@ def _own(operation: Any) -> list[Any] | None:
 
 def _adjoint(base: Any) -> list[Any] | None:
     """The adjoint of an operation that is taken apart here."""
+    if isinstance(base, Fixed):
+        return [base.adjoint()]
     if isinstance(base, qml.ops.Controlled):
         inner = _adjoint(base.base)
         if inner is None:
@@ -90,6 +98,12 @@ def _adjoint(base: Any) -> list[Any] | None:
         return [qml.ctrl(part, controls, control_values=values) for part in inner]
     parts = _own(base)
     return None if parts is None else [qml.adjoint(part) for part in parts[::-1]]
+
+
+def _fixed(part: Any) -> Any:
+    """A part of a gate whose numbers are fixed; global phases cost nothing anyway."""
+    has_numbers = part.data and part.name != "GlobalPhase"
+    return Fixed(part) if has_numbers else part
 
 
 def _dense(numbers: Any) -> Any:

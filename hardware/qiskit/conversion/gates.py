@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 from qiskit.circuit import Operation, ParameterExpression
 from qiskit.circuit import library as lib
 
+from qml_qdl.hardware.qiskit.conversion.fixed import Fixed
+
 Angle: TypeAlias = float | ParameterExpression
 """A number in radians, or a symbol for one."""
 
@@ -180,6 +182,8 @@ def in_table(operation: Any) -> bool:
     Returns:
         False where it must be decomposed first.
     """
+    if isinstance(operation, Fixed):
+        return in_table(operation.base)
     name = operation.name
     if name == "C(PhaseShift)":
         return all(operation.control_values)
@@ -205,4 +209,6 @@ def translate(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
         >>> gate.name, gate.params, wires
         ('p', [0.5], (0,))
     """
+    if isinstance(operation, Fixed):
+        return translate(operation.base, [float(n) for n in operation.base.data])
     return TABLE[operation.name](operation, angles)

@@ -17,6 +17,7 @@ from attrs import field, frozen
 
 from qml_qdl.circuits import Block
 from qml_qdl.circuits.validation import as_wires
+from qml_qdl.hardware.qiskit.conversion.fixed import Fixed
 
 Angle: TypeAlias = float | tuple[Any, ...]
 """A number, ("input", k), ("weight", k), or a function's name and its arguments."""
@@ -129,7 +130,19 @@ class ImportedGate:
         if count:
             values = list(self.controls)
             operation = qml.ctrl(operation, controls, control_values=values)
-        return operation
+        if not operation.data or not self._is_fixed():
+            return operation
+        qml.QueuingManager.remove(operation)
+        return Fixed(operation)
+
+    def _is_fixed(self) -> bool:
+        """Whether its numbers are the same at every call."""
+        # A global phase has no matrix without wires, and none is wanted.
+        if self.name == "global_phase":
+            return False
+        return self.name == "unitary" or not any(
+            isinstance(angle, tuple) for angle in self.angles
+        )
 
 
 @frozen(repr=False)

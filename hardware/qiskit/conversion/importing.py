@@ -6,6 +6,7 @@ if it is one of Qiskit's; all others are what they are defined to be.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -112,10 +113,26 @@ def _known(
         return None
     name = _standard()[kind]
     if name in OPERATIONS:
-        return [ImportedGate(name, wires, _angles(operation.params, sources))]
+        angles = _angles(operation.params, sources)
+        if len({isinstance(angle, tuple) for angle in angles}) > 1:
+            return _turns(angles, wires)
+        return [ImportedGate(name, wires, angles)]
     state = {"ctrl_state": operation.ctrl_state} if kind is lib.CUGate else {}
     anew = kind(*operation.params, **state)  # whose definition nobody changed
     return imported_gates(anew.definition, wires, sources)
+
+
+def _turns(angles: tuple[Angle, ...], wires: tuple[int, ...]) -> list[ImportedGate]:
+    """A U of numbers and symbols: apart, so that the numbers stay such."""
+    # U2 is the U whose first angle is π/2.
+    middle, last, first = (math.pi / 2, *angles)[-3:]
+    phase = ("Mul", 0.5, ("Add", last, first))
+    return [
+        ImportedGate("rz", wires, (first,)),
+        ImportedGate("ry", wires, (middle,)),
+        ImportedGate("rz", wires, (last,)),
+        ImportedGate("global_phase", (), (phase,)),
+    ]
 
 
 def _known_controlled(

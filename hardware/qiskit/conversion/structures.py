@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from qiskit import QuantumCircuit
-from qiskit.circuit import ControlledGate, Operation, ParameterVector
+from qiskit.circuit import Barrier, ControlledGate, Operation, ParameterVector
 from qiskit.circuit import library as lib
 
-from qml_qdl.hardware.plan import Structure
+from qml_qdl.hardware.plan import Gate, Structure
 from qml_qdl.hardware.qiskit.conversion.decompositions import decomposition
 from qml_qdl.hardware.qiskit.conversion.digest import circuit_digest
 from qml_qdl.hardware.qiskit.conversion.gates import Angle, Placed, in_table, translate
@@ -39,8 +39,20 @@ def is_native(operation: Any) -> bool:
     return in_table(operation) and operation.name not in _TAKEN_APART
 
 
+def _parts(gate: Gate, angles: Sequence[Angle]) -> list[Placed]:
+    """What a gate of a structure is: its angles only as those of RX, RY, RZ and alike.
+
+    With a symbol in a phase, or three in one gate, Qiskit's transpiler takes time that
+    grows exponentially with the number of such gates.
+    """
+    parts = translate(gate.operation, angles)
+    if gate.slots:
+        parts = [part for one in parts for part in _with_one_angle(*one)]
+    return [(part, tuple(gate.wires[w] for w in on)) for part, on in parts]
+
+
 def to_circuit(structure: Structure) -> QuantumCircuit:
-    """The circuit of a structure, without measurements and global phases.
+    """The circuit of a structure, without measurements and phases that are angles.
 
     Aer (0.18) loses a global phase that is a parameter, and takes every unbound angle
     of a controlled gate for 0 (Qiskit/qiskit-aer issues 2323, 2391 and 2403): the
@@ -67,15 +79,10 @@ def to_circuit(structure: Structure) -> QuantumCircuit:
     slots = ParameterVector("angle", structure.num_slots)
     circuit = QuantumCircuit(structure.num_wires)
     for gate in structure.gates:
-        angles = [slots[slot] for slot in gate.slots]
-        for operation, places in translate(gate.operation, angles):
-            if operation.name == "global_phase":
-                continue
-            if operation.name == "barrier" and not places:
+        for part, qubits in _parts(gate, [slots[slot] for slot in gate.slots]):
+            if isinstance(part, Barrier) and not qubits:
                 circuit.barrier()
-                continue
-            wires = [gate.wires[place] for place in places]
-            for part, qubits in _without_controls(operation, wires):
+            elif not isinstance(part, lib.GlobalPhaseGate):
                 circuit.append(part, qubits, copy=False)
     return circuit
 
@@ -90,8 +97,15 @@ def used_slots(structure: Structure) -> tuple[int, ...]:
         All but those of global phases, ascending: slot `used_slots(...)[k]` is the
         k-th of `circuit.parameters`.
     """
-    phases = phase_factors(structure)
-    return tuple(slot for slot in range(structure.num_slots) if slot not in phases)
+    return tuple(
+        slot
+        for gate in structure.gates
+        for slot in gate.slots
+        if any(
+            part.params and not isinstance(part, lib.GlobalPhaseGate)
+            for part, _ in _parts(gate, [1.0] * len(gate.slots))
+        )
+    )
 
 
 def phase_factors(structure: Structure) -> dict[int, float]:
@@ -101,43 +115,58 @@ def phase_factors(structure: Structure) -> dict[int, float]:
         structure: A structure of native gates.
 
     Returns:
-        For each slot of a global phase its factor: exact states are to be multiplied by
+        For each slot that is in one its factor: exact states are to be multiplied by
         exp(i·Σ factor·angle).
 
     Example:
         >>> import pennylane as qml
         >>> from qml_qdl.hardware.plan import make_plan
-        >>> tape = qml.tape.QuantumScript([qml.RX(0.1, 0), qml.GlobalPhase(0.2)])
-        >>> phase_factors(make_plan(tape, [0]).structure)
-        {1: -1.0}
+        >>> gates = [qml.RX(0.1, 0), qml.PhaseShift(0.3, 0), qml.GlobalPhase(0.2)]
+        >>> phase_factors(make_plan(qml.tape.QuantumScript(gates), [0]).structure)
+        {1: 0.5, 2: -1.0}
     """
-    return {
-        slot: float(operation.params[0])
-        for gate in structure.gates
-        for slot in gate.slots
-        for operation, _ in translate(gate.operation, [1.0] * len(gate.slots))
-        if operation.name == "global_phase"
-    }
+    factors: dict[int, float] = {}
+    for gate in structure.gates:
+        for slot in gate.slots:
+            alone = [float(slot == other) for other in gate.slots]
+            phases = [
+                float(part.params[0])
+                for part, _ in _parts(gate, alone)
+                if isinstance(part, lib.GlobalPhaseGate)
+            ]
+            if any(phases):
+                factors[slot] = sum(phases)
+    return factors
 
 
-def _without_controls(operation: Operation, places: Sequence[int]) -> list[Placed]:
-    """The same, with CNOTs in place of controlled phases whose angle is a symbol."""
-    if not operation.params or not isinstance(operation, ControlledGate):
-        return [(operation, tuple(places))]
-    # Only phases come: the other controlled gates with angles are not native.
-    return _controlled_phase(operation.params[0], tuple(places))
+def _with_one_angle(operation: Operation, places: tuple[int, ...]) -> list[Placed]:
+    """The same as gates of one angle without controls, CNOTs and global phases."""
+    if not operation.params:
+        return [(operation, places)]
+    if isinstance(operation, ControlledGate | lib.PhaseGate):
+        # All other controlled gates with angles are not native.
+        return _phase(operation.params[0], places)
+    if isinstance(operation, lib.UGate):
+        middle, last, first = operation.params
+        return [
+            (lib.RZGate(first), places),
+            (lib.RYGate(middle), places),
+            (lib.RZGate(last), places),
+            (lib.GlobalPhaseGate((first + last) / 2), ()),
+        ]
+    return [(operation, places)]
 
 
-def _controlled_phase(angle: Angle, wires: tuple[int, ...]) -> list[Placed]:
+def _phase(angle: Angle, wires: tuple[int, ...]) -> list[Placed]:
     """A phase where all wires are 1: a controlled RZ, then half on the controls."""
     *controls, target = wires
     if not controls:
-        return [(lib.PhaseGate(angle), wires)]
+        return [(lib.RZGate(angle), wires), (lib.GlobalPhaseGate(angle / 2), ())]
     flip: Placed = (lib.XGate().control(len(controls)), wires)
     return [
         (lib.RZGate(angle / 2), (target,)),
         flip,
         (lib.RZGate(-angle / 2), (target,)),
         flip,
-        *_controlled_phase(angle / 2, tuple(controls)),
+        *_phase(angle / 2, tuple(controls)),
     ]
