@@ -11,6 +11,7 @@ import torch
 from qml_qdl.circuits import Circuit, Samples
 from qml_qdl.circuits.errors import ArgumentTypeError, MemoryBoundError, TargetError
 from qml_qdl.circuits.purity import is_pure
+from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 
@@ -100,7 +101,8 @@ def make_device(
         account: Where IBM is asked: the account's name; None for the default one.
 
     Returns:
-        The device; a device comes back as it is.
+        The device; a device comes back as it is. If it keeps a state, its runs wait for
+        each other, as `one_run_at_a_time` has it.
 
     Raises:
         ArgumentTypeError: The target is neither a name nor a device.
@@ -118,7 +120,7 @@ def make_device(
                 f"{target.name} has {list(target.wires)}; make the device with the "
                 "circuit's wires"
             )
-        return target
+        return one_run_at_a_time(target)
     if not isinstance(target, str):
         raise ArgumentTypeError(
             f"target: expected a target's name or a PennyLane device, got {target!r}"
@@ -145,7 +147,7 @@ def make_device(
             f"{', '.join(available_targets())}"
         )
     try:
-        return qml.device(name, **options)
+        return one_run_at_a_time(qml.device(name, **options))
     except (qml.exceptions.DeviceError, ImportError, TypeError, ValueError) as error:
         raise TargetError(f"target: {target!r} cannot be made here: {error}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -45,13 +46,15 @@ class ProgramCache:
         Returns:
             The value.
         """
-        if key not in self._kept:
+        value: Value | None = self._kept.get(key)
+        if value is None:
             with made_to_last():
-                self._kept[key] = make()
+                value = make()
+            self._kept[key] = value
             if len(self._kept) > MOST_PROGRAMS:
                 self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        value: Value = self._kept[key]
+        with suppress(KeyError):  # another thread may have dropped it meanwhile
+            self._kept.move_to_end(key)
         return value
 
 

@@ -8,6 +8,7 @@ import pennylane as qml
 
 from qml_qdl.circuits import Circuit, Expectation, Samples, State
 from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.hardware.targets import (
     QISKIT_METHODS,
     Target,
@@ -171,6 +172,7 @@ def moved_qnode(
         TargetError: The target is unknown or cannot run what is asked of it.
         ArgumentError: The target has no such `diff_method`.
     """
+    one_run_at_a_time(qnode.device)
     changes: dict[str, Any] = {}
     if diff_method != "best":
         changes["diff_method"] = diff_method

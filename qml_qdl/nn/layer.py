@@ -283,11 +283,12 @@ class QuantumLayer(nn.Module):
         self._check(inputs)
         rows = Rows.of(inputs)
         weights = self._weights_like(rows.inputs)
+        program = self.program  # another thread may move the layer
         result = None
         if rows.are_none:
-            result = self.program.of_no_rows(rows.inputs, weights)
+            result = program.of_no_rows(rows.inputs, weights)
         if result is None:
-            result = self._run(rows, weights)
+            result = _run(program, rows, weights)
         return rows.restored(result, self._example(inputs))
 
     def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -324,15 +325,6 @@ class QuantumLayer(nn.Module):
             rows.restored(with_nan(values, lost), example),
             rows.restored(with_nan(errors, lost), example),
         )
-
-    def _run(self, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
-        if self.shots is None:
-            return self.program(rows.inputs, weights, rows.count)
-        inputs, weights, lost = without_nan(rows.inputs, weights)
-        source = self.program.source
-        if isinstance(source, Circuit) and isinstance(source.readout, Samples):
-            refuse_nan(lost)  # before a machine is paid for it
-        return with_nan(self.program(inputs, weights, rows.count), lost)
 
     def _example(self, inputs: Sequence[Tensor]) -> Tensor:
         """A tensor whose type and place the result shall have."""
@@ -379,3 +371,13 @@ class QuantumLayer(nn.Module):
             f"{text}, weight_shapes={self.weight_shapes}, "
             f"target={target or self.qnode.device.name!r}, shots={self.shots}"
         )
+
+
+def _run(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
+    if program.num_shots is None:
+        return program(rows.inputs, weights, rows.count)
+    inputs, weights, lost = without_nan(rows.inputs, weights)
+    source = program.source
+    if isinstance(source, Circuit) and isinstance(source.readout, Samples):
+        refuse_nan(lost)  # before a machine is paid for it
+    return with_nan(program(inputs, weights, rows.count), lost)
