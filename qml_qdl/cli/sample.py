@@ -23,9 +23,10 @@ Seed = Annotated[
     typer.Option(help="Fixes what is drawn: noise, and simulated shots.", min=0),
 ]
 Model = Annotated[
-    Literal["auto", "quantum", "twin"],
+    Literal["auto", "quantum", "twin", "plain"],
     typer.Option(
-        help="The quantum model, or its classical twin; auto is the run's own model."
+        help="The quantum model, its classical twin, or the plain VAE; auto is the "
+        "run's own model."
     ),
 ]
 Out = Annotated[

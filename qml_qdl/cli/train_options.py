@@ -188,7 +188,12 @@ Seeds = Annotated[
 ]
 Seed = Annotated[int, _option("Run", "The first seed; others follow it.", min=0)]
 NoTwin = Annotated[
-    bool, typer.Option("--no-twin", help="Leave out the twin.", rich_help_panel="Run")
+    bool,
+    typer.Option(
+        "--no-twin",
+        help="Leave out the twin, and the plain VAE beside it.",
+        rich_help_panel="Run",
+    ),
 ]
 Name = Annotated[
     str | None,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, DataError, RunError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.generative.bits import check_rows
 from qml_qdl.generative.labels import with_labels
@@ -31,18 +32,20 @@ class QuantumVAE(nn.Module):
     (arXiv:1312.6114): reconstruction + β KL(N(μ, σ²) ‖ N(0, 1)), with β of Higgins et
     al. 2017 and, for labelled data, the label given to both sides (Sohn et al. 2015).
 
-    A quantum part is a dressed circuit of `latent_size` wires: a linear layer, angles
-    around a quarter turn, strongly entangling layers of CZ gates, ⟨Z⟩ on every wire, a
-    linear layer. It begins near the identity, where output k is −sin of input k: the
-    noise of z, of size one, then blurs little, whereas it would hide z where z went
-    round the whole turn. The classical part has a tanh layer of as many units in its
-    place (`classical_twin`).
+    With all parts classical it is the plain autoencoder: one hidden layer on each side,
+    and nothing narrower than the latent variables. A quantum part adds a circuit of
+    `latent_size` wires at the narrowest place, x ↦ x + circuit(x): angles, strongly
+    entangling layers of CZ gates, ⟨Z⟩ on every wire. It begins near x + sin(x/2),
+    which rises wherever z is, so that the noise of z, of size one, does not hide z. x
+    goes past the circuit, too; so it does past the tanh units of `classical_twin`, and
+    what a circuit is worth is the distance to them and to the plain autoencoder.
 
     Args:
         num_features: Numbers in a sample, such as pixels.
         latent_size: Latent variables, which are the wires of the circuits.
-        encoder: "classical" or "quantum".
-        decoder: "classical" or "quantum".
+        encoder: "quantum" puts a circuit behind the means μ.
+        decoder: "quantum" puts a circuit in front of the decoder's hidden layer; it
+            reads the latent variables and the label through a linear layer.
         latent: "quantum" puts a circuit between z and the decoder, "classical" leaves z
             as it is.
         hidden: Units of the classical layers.
@@ -108,7 +111,10 @@ class QuantumVAE(nn.Module):
             raise ArgumentError(f"beta: expected a number of at least 0, got {beta}")
         self.num_features, self.latent_size = num_features, latent_size
         self.num_classes, self.beta, self.likelihood = num_classes, beta, likelihood
-        self._settings = {
+        self._settings: dict[str, Any] = {
+            "encoder": encoder,
+            "decoder": decoder,
+            "latent": latent,
             "hidden": hidden,
             "layers": layers,
             "beta": beta,
@@ -116,53 +122,44 @@ class QuantumVAE(nn.Module):
             "likelihood": likelihood,
         }
 
-        def part(kind: str) -> nn.Module:
-            if kind == "classical":
-                return nn.Tanh()
+        def circuit() -> nn.Module:
             return _SineUnits(latent_size, layers, target, shots)
 
         self.encoder = nn.Sequential(
             nn.Linear(num_features + num_classes, hidden),
             nn.ReLU(),
-            nn.Linear(hidden, latent_size),
-            part(encoder),
-            nn.Linear(latent_size, 2 * latent_size),
+            nn.Linear(hidden, 2 * latent_size),
         )
-        self.latent = part("quantum") if latent == "quantum" else nn.Identity()
+        self.encoder_units = circuit() if encoder == "quantum" else None
+        self.latent_units = circuit() if latent == "quantum" else None
+        self.decoder_units = (
+            nn.Sequential(
+                _begun_as_identity(latent_size + num_classes, latent_size), circuit()
+            )
+            if decoder == "quantum"
+            else None
+        )
         self.decoder = nn.Sequential(
-            nn.Linear(latent_size + num_classes, latent_size),
-            part(decoder),
-            nn.Linear(latent_size, hidden),
+            nn.Linear(latent_size + num_classes, hidden),
             nn.ReLU(),
             nn.Linear(hidden, num_features),
         )
+        self.register_load_state_dict_pre_hook(_refuse_old_weights)
 
     def classical_twin(self) -> QuantumVAE:
         """The same network with a layer of tanh units in place of each circuit.
 
         Returns:
-            A fresh network; the linear layers around the circuits stay, and a circuit's
-            3 n layers weights have their counterpart in n (n + 1).
+            A fresh network; all around the circuits stays, and a circuit's 3 n layers
+            weights have their counterpart in n (n + 1).
         """
-        twin = QuantumVAE(
-            self.num_features,
-            self.latent_size,
-            encoder="classical",
-            decoder="classical",
-            latent="classical",
-            **self._settings,  # type: ignore[arg-type]
-        )
-
-        def units() -> nn.Module:
-            size = self.latent_size
-            return nn.Sequential(nn.Linear(size, size), nn.Tanh())
-
-        if isinstance(self.latent, _SineUnits):
-            twin.latent = units()
-        if isinstance(self.encoder[3], _SineUnits):
-            twin.encoder[3] = units()
-        if isinstance(self.decoder[1], _SineUnits):
-            twin.decoder[1] = units()
+        twin = QuantumVAE(self.num_features, self.latent_size, **self._settings)
+        size = self.latent_size
+        for parent in list(twin.modules()):
+            for name, child in parent.named_children():
+                if isinstance(child, _SineUnits):
+                    units = nn.Sequential(_begun_as_identity(size, size), nn.Tanh())
+                    setattr(parent, name, units)
         return twin.to(self.encoder[0].weight)  # type: ignore[arg-type]
 
     def encode(
@@ -184,6 +181,8 @@ class QuantumVAE(nn.Module):
         check_rows("inputs", inputs, self.num_features)
         given = with_labels(self._like_weights(inputs), labels, self.num_classes)
         mean, log_variance = self.encoder(given).chunk(2, -1)
+        if self.encoder_units is not None:
+            mean = mean + self.encoder_units(mean)
         return mean, log_variance
 
     def decode(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -210,7 +209,12 @@ class QuantumVAE(nn.Module):
                 f"latent: expected the shape (rows, {self.latent_size}), got "
                 f"{tuple(latent.shape)}"
             )
-        latent = self.latent(self._like_weights(latent))
+        latent = self._like_weights(latent)
+        if self.latent_units is not None:
+            latent = latent + self.latent_units(latent)
+        if self.decoder_units is not None:
+            given = with_labels(latent, labels, self.num_classes)
+            latent = latent + self.decoder_units(given)
         decoded: Tensor = self.decoder(with_labels(latent, labels, self.num_classes))
         return decoded
 
@@ -320,7 +324,7 @@ class QuantumVAE(nn.Module):
 
 
 class _SineUnits(nn.Module):
-    """A circuit whose outputs begin close to −sin of its inputs."""
+    """A circuit whose outputs begin close to the sines of half its inputs."""
 
     def __init__(
         self, wires: int, layers: int, target: Target | None, shots: Shots
@@ -336,8 +340,27 @@ class _SineUnits(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        values: Tensor = self.layer(inputs + torch.pi / 2)
+        values: Tensor = self.layer((torch.pi - inputs) / 2)
         return values
+
+
+def _begun_as_identity(inputs: int, outputs: int) -> nn.Linear:
+    """A linear layer that begins by giving its first inputs, as they are."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.eye_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _refuse_old_weights(
+    vae: nn.Module, state: Mapping[str, Any], prefix: str, *_: Any
+) -> None:
+    if f"{prefix}encoder.4.weight" in state:
+        raise RunError(
+            "state_dict: expected weights of this autoencoder, got those of an earlier "
+            "build, whose encoder and decoder had layers as narrow as its latent "
+            "variables; train it anew"
+        )
 
 
 def _drawn(

@@ -21,6 +21,8 @@ class ModelKind:
         training: The fields of `TrainingOptions` where it differs by default.
         refuses: The fields of `TrainingOptions` that it does not heed.
         quantum: Whether it has circuits, and so a classical twin.
+        plain: Whether a plain classical model, without anything in a circuit's place,
+            is trained beside the twin.
     """
 
     reads: str
@@ -29,6 +31,7 @@ class ModelKind:
     training: Mapping[str, Any] = field(factory=dict)
     refuses: tuple[str, ...] = ()
     quantum: bool = True
+    plain: bool = False
 
 
 _WINDOW = ("channels", "kernel_size", "stride", "layers", "target")
@@ -88,6 +91,7 @@ KINDS: Mapping[str, ModelKind] = MappingProxyType(
             options=("layers", "target", "hidden", "latent", "quantum_part"),
             training={"epochs": 60, "batch_size": 64, "learning_rate": 0.02},
             refuses=_ADAM,
+            plain=True,
         ),
     }
 )

@@ -207,7 +207,7 @@ class RunOptions:
         training: How it is fitted; by default as suits the model.
         seeds: How many times, with seeds `first_seed`, `first_seed` + 1, …
         first_seed: The first seed, ≥ 0.
-        twin: Whether the classical twin is trained too.
+        twin: Whether the classical twin is trained too, and with a vae the plain one.
     """
 
     data: DataOptions = field(factory=DataOptions)

@@ -33,9 +33,9 @@ CONFIG = "config.json"
 _RESULT = "result.json"
 _SEAL = "seal"
 
-Kind: TypeAlias = Literal["quantum", "twin", "classical"]
-"""Which of a run's models: the quantum one and its classical twin, or, where there is
-no circuit at all, the classical one."""
+Kind: TypeAlias = Literal["quantum", "twin", "plain", "classical"]
+"""Which of a run's models: the quantum one, its classical twin and, of some kinds, the
+plain classical one; or, where there is no circuit at all, the classical one."""
 
 AnyFit: TypeAlias = Fit | GenerativeFit
 
@@ -199,7 +199,10 @@ class Run:
         kind = self.options.model.kind
         if kind != "auto" and not KINDS[kind].quantum:
             return ("classical",)
-        return ("quantum", "twin") if self.options.twin else ("quantum",)
+        if not self.options.twin:
+            return ("quantum",)
+        plain = kind != "auto" and KINDS[kind].plain
+        return ("quantum", "twin", "plain") if plain else ("quantum", "twin")
 
     def write_fit(self, kind: Kind, seed: int, fit: AnyFit) -> None:
         """Keeps what a training reached; it counts as finished from now on."""

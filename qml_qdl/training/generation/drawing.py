@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = {"quantum": "tab:purple", "twin": "tab:orange", "classical": "tab:green"}
+_COLOURS = {
+    "quantum": "tab:purple",
+    "twin": "tab:orange",
+    "plain": "tab:green",
+    "classical": "tab:green",
+}
 _MOST_FEATURES = 6
 _MOST_FIELDS = 32
 

@@ -61,7 +61,7 @@ def carry_on_generating(
             if result is None:
                 tell(f"{kind}, seed {seed}: training …")
                 result = fit_generator(
-                    family.build(kind == "twin", seed),
+                    family.build(kind == "twin", seed, plain=kind == "plain"),
                     family,
                     run.options.training,
                     seed=seed,

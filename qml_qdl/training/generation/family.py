@@ -43,12 +43,17 @@ class Family(ABC):
         twin: nn.Module = model.classical_twin()
         return twin
 
-    def build(self, twin: bool, seed: int) -> nn.Module:
-        """Builds the untrained model, or its twin.
+    def make_plain(self) -> nn.Module:
+        """Makes the plain classical model of kinds that have one beside their twin."""
+        raise NotImplementedError(f"{self.title} has no plain model beside its twin")
+
+    def build(self, twin: bool, seed: int, *, plain: bool = False) -> nn.Module:
+        """Builds the untrained model, or its twin, or the plain classical model.
 
         Args:
             twin: Whether the twin is wanted.
             seed: Seeds the global generators, and so the initial weights.
+            plain: Whether the plain model is wanted; see `ModelKind.plain`.
 
         Returns:
             The module.
@@ -58,6 +63,8 @@ class Family(ABC):
             TargetError: The target is unknown or cannot run the circuit.
         """
         seed_everything(seed, verbose=False)
+        if plain:
+            return self.make_plain()
         return self.make_twin() if twin else self.make()
 
     @abstractmethod

@@ -127,15 +127,13 @@ class RBMLearner(_LikelihoodLearner):
 class VAELearner(_LikelihoodLearner):
     """Fits a variational autoencoder by the evidence lower bound.
 
-    The rate rises, then falls (one cycle). With a warm-up the KL term comes in from
-    30 % of the steps to 70 %. An epoch is judged by minus the whole bound of the
-    validation part.
+    The rate rises, then falls (one cycle). An epoch is judged by minus the bound of
+    the validation part.
 
     Args:
         model: The autoencoder.
         options: `learning_rate` is the highest.
         draw: Draws samples.
-        warm_up: Whether the KL term comes in slowly.
     """
 
     columns: ClassVar[tuple[str, ...]] = (
@@ -147,24 +145,11 @@ class VAELearner(_LikelihoodLearner):
 
     model: QuantumVAE
 
-    def __init__(
-        self,
-        model: QuantumVAE,
-        options: TrainingOptions,
-        draw: Draw,
-        *,
-        warm_up: bool,
-    ) -> None:
-        super().__init__(model, options, draw)
-        self.warm_up = warm_up
-
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Returns reconstruction loss + weight · KL."""
+        """Returns minus the bound of a batch."""
         rows = batch[0].flatten(1)
-        error, divergence = (term.mean() for term in self.model.terms(rows))
-        share = self.global_step / self.all_steps
-        weight = min(1.0, max(0.0, share - 0.3) / 0.4) if self.warm_up else 1.0
-        return self._counted(error + weight * divergence, error + divergence, len(rows))
+        loss = self.model.loss(rows)
+        return self._counted(loss, loss, len(rows))
 
     @torch.no_grad()
     def judge(self, rows: Tensor) -> dict[str, float]:

@@ -18,7 +18,6 @@ from qml_qdl.generative import (
     all_bits,
     chow_liu_circuit,
 )
-from qml_qdl.nn import QuantumLayer
 from qml_qdl.training.fitting import count_parameters
 from qml_qdl.training.generation.family import Family
 from qml_qdl.training.generation.learner import GenerativeLearner
@@ -30,8 +29,8 @@ from qml_qdl.training.generation.likelihood import (
 from qml_qdl.training.generation.measures import (
     MOST_LISTED,
     BitYardstick,
+    ELBOYardstick,
     ManyBitsYardstick,
-    RealYardstick,
     rows_of,
 )
 from qml_qdl.training.generation.twins import ListedRBM
@@ -138,41 +137,35 @@ class Vae(Family):
         super().__init__(options, split)
         self.part = options.quantum_part or "decoder"
         self.title = f"VAE, quantum {self.part}"
-        self.yardstick = RealYardstick(split)
-        self.yardstick.names = (
-            "−ELBO",
-            "reconstruction",
-            "KL term",
-            *self.yardstick.names,
-        )
+        self.yardstick = ELBOYardstick(split)
 
     def make(self) -> nn.Module:
         """A circuit in one part; five latent variables."""
+        return self._with_circuit_in(self.part)
+
+    def make_plain(self) -> nn.Module:
+        """The same autoencoder without a circuit or anything in its place."""
+        return self._with_circuit_in(None)
+
+    def _with_circuit_in(self, chosen: str | None) -> QuantumVAE:
         parts: dict[str, Any] = {
-            part: "quantum" if part == self.part else "classical"
+            part: "quantum" if part == chosen else "classical"
             for part in ("encoder", "decoder", "latent")
         }
-        latent = self.options.latent or 5
-        model = QuantumVAE(
+        return QuantumVAE(
             math.prod(self.shape),
-            latent,
+            self.options.latent or 5,
             hidden=self.options.hidden or 32,
             layers=self.layers_or(2),
             likelihood="bernoulli" if self.split.train.is_image else "gaussian",
             target=self.options.target,
             **parts,
         )
-        return _with_little_noise(model) if self.part == "latent" else model
 
     def learner(self, model: nn.Module, options: TrainingOptions) -> GenerativeLearner:
-        """The evidence lower bound, warmed up where a circuit reads z as angles.
-
-        The noise of z blurs angles, and the circuit would learn to ignore them; the
-        others learn worse with a warm-up.
-        """
+        """The evidence lower bound."""
         assert isinstance(model, QuantumVAE)
-        warm_up = any(isinstance(each, QuantumLayer) for each in model.latent.modules())
-        return VAELearner(model, options, self.draw, warm_up=warm_up)
+        return VAELearner(model, options, self.draw)
 
     @torch.no_grad()
     def measure(self, model: nn.Module) -> dict[str, float]:
@@ -190,12 +183,3 @@ class Vae(Family):
             "KL term": divergence,
             **super().measure(model),
         }
-
-
-def _with_little_noise(model: QuantumVAE) -> QuantumVAE:
-    """σ begins at 0.14, or noise would blur the angles."""
-    last = model.encoder[-1]
-    assert isinstance(last, nn.Linear)
-    with torch.no_grad():
-        last.bias[model.latent_size :] = -4.0
-    return model

@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy
 
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.parts import Split
@@ -36,6 +37,9 @@ FINE = ("KL", "total variation", "MMD", "relative entropy", "KS")
 
 COMPONENTS = 8
 """Principal components of a rival."""
+
+LEAST_CHANCE = 0.001
+"""The mean image takes no pixel for less likely to be white, or black, than this."""
 
 
 @frozen
@@ -147,6 +151,31 @@ class RealYardstick(Yardstick):
             Rival(name, self.of_samples(samples), parameters)
             for name, (samples, parameters) in drawn.items()
         ]
+
+
+class ELBOYardstick(RealYardstick):
+    """Measures images or rows of a table, and the bound of their likelihood.
+
+    The mean of the training part has a bound, too: it needs no latent variables.
+    """
+
+    def __init__(self, split: Split) -> None:
+        super().__init__(split)
+        self.names = ("−ELBO", "reconstruction", "KL term", *self.names)
+
+    def rivals(self) -> list[Rival]:
+        """The floor, two Gaussians and the mean, which has the same bound."""
+        *rivals, mean = super().rivals()
+        rows = self.train.mean(0).expand_as(self.test)
+        if self.is_table:
+            errors = (rows - self.test).square()
+        else:
+            # Or a pixel that was never white could not be white at any price.
+            chances = rows.clamp(LEAST_CHANCE, 1 - LEAST_CHANCE)
+            errors = binary_cross_entropy(chances, self.test, reduction="none")
+        error = float(errors.flatten(1).sum(1).mean())
+        bound = {"−ELBO": error, "reconstruction": error, "KL term": 0.0}
+        return [*rivals, evolve(mean, measures=bound | mean.measures)]
 
 
 class BitYardstick(Yardstick):

@@ -157,7 +157,7 @@ def make_generative_report(
     Returns:
         The report.
     """
-    names = {"twin": "classical twin"}
+    names = {"twin": "classical twin", "plain": "plain VAE"}
     lines = [
         MeasureLine(
             names.get(kind, family.title),

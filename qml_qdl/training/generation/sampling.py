@@ -37,7 +37,7 @@ class Drawn:
     Args:
         samples: (count, …), shaped like the data; of a table standardised as in
             training.
-        kind: "quantum", "twin" or "classical".
+        kind: "quantum", "twin", "plain" or "classical".
         training_seed: Which of the run's trainings.
         seed: What fixed the draw.
         target: Where the circuits ran; None for where they were trained.
@@ -83,7 +83,8 @@ def sample(
         target: Where circuits run; None for where they were trained.
         shots: Shots per circuit, None for exact results, "keep" as in training.
         training_seed: Which training; None takes the best on the validation part.
-        kind: "quantum", or "twin" for the classical twin; None for the model itself.
+        kind: "quantum", "twin" for the classical twin, or "plain" for the plain
+            autoencoder beside it; None for the model itself.
         account: The name of the IBM account; None for the default one.
         max_qpu_seconds: A job that would take more is refused; None for 60.
         out: The file for them, `.npz`; its picture gets the ending `.png`. None for
@@ -134,7 +135,7 @@ def sample(
             f"shots={shots!r} and account={account!r}; leave them out"
         )
     family = load_family(run)
-    model = family.build(kind == "twin", training_seed).eval()
+    model = family.build(kind == "twin", training_seed, plain=kind == "plain").eval()
     load_best(model, run.fit_folder(kind, training_seed))
     # Simulators take their seed from the global generator when they are made.
     seed_everything(seed, verbose=False)
