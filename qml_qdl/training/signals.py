@@ -46,7 +46,9 @@ class HeldSignals:
         trace: TracebackType | None,
     ) -> None:
         self._restore()
-        self.deliver()
+        if kind is None or issubclass(kind, Exception):  # no second one has ended it
+            self.deliver()
+        self._restore()
         self._before = {}
 
     def hold(self) -> None:

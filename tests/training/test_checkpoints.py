@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import random
 import stat
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -155,6 +158,69 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(RunError, match="delete it to begin this training"):
             read_checkpoint(path)
+
+
+def flipped(whole: bytes, place: int, bit: int) -> bytes:
+    return whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
+
+
+def structure(whole: bytes) -> list[int]:
+    """The places that are not within a stored record."""
+    places = set(range(len(whole)))
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        for entry in archive.infolist():
+            name, extra = struct.unpack_from("<HH", whole, entry.header_offset + 26)
+            start = entry.header_offset + 30 + name + extra
+            places -= set(range(start, start + entry.compress_size))
+    return sorted(places)
+
+
+def check_every_flip_is_noticed(path: Path, flips: list[tuple[int, int]]) -> int:
+    """Returns how many were noticed; the others must not have changed anything."""
+    whole = path.read_bytes()
+    before = repr(read_checkpoint(path))
+    noticed = 0
+    for place, bit in flips:
+        path.write_bytes(flipped(whole, place, bit))
+        try:
+            content = read_checkpoint(path)
+        except RunError as error:
+            assert str(path) in str(error)
+            noticed += 1
+        else:
+            assert repr(content) == before, f"bit {bit} of byte {place}"
+    path.write_bytes(whole)
+    return noticed
+
+
+def test_every_flipped_bit_of_the_weights_is_noticed(tmp_path: Path) -> None:
+    trained(tmp_path)
+    path = tmp_path / "last.ckpt"
+    whole = path.read_bytes()
+    generator = random.Random(0)
+    data = sorted(set(range(len(whole))) - set(structure(whole)))
+    flips = [(place, generator.randrange(8)) for place in generator.sample(data, 60)]
+    assert check_every_flip_is_noticed(path, flips) == 60
+
+
+def test_flips_between_the_weights_are_noticed_or_harmless(tmp_path: Path) -> None:
+    trained(tmp_path)
+    path = tmp_path / "last.ckpt"
+    generator = random.Random(1)
+    places = structure(path.read_bytes())
+    flips = [(place, generator.randrange(8)) for place in generator.sample(places, 60)]
+    flips += [(place, generator.randrange(8)) for place in places[-60:]]
+    assert check_every_flip_is_noticed(path, flips) > 30
+
+
+@pytest.mark.slow
+def test_every_bit_of_a_checkpoints_structure(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = tmp_path / "small.ckpt"
+    torch.save({"state_dict": {"a": torch.randn(3), "b": torch.randn(2, 2)}}, path)
+    whole = path.read_bytes()
+    flips = [(place, bit) for place in range(len(whole)) for bit in range(8)]
+    assert check_every_flip_is_noticed(path, flips) > len(flips) // 4
 
 
 def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
