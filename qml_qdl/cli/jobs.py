@@ -92,7 +92,7 @@ def show(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) ->
     """Show jobs, and ask the service how they are now."""
     journal = _open(place, runs_dir)
     for job in _chosen(journal, jobs):
-        if job.state == "sending":
+        if journal.is_unclear(job):
             job = _looked_up(journal, job)
         lines = {
             "job": f"{job.job_id or 'no id yet'} (number {job.number})",
@@ -127,7 +127,7 @@ def cancel(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) 
 
     journal = _open(place, runs_dir)
     for job in _chosen(journal, jobs):
-        if job.state == "sending":
+        if journal.is_unclear(job):
             job = _looked_up(journal, job)
         if job.state != "sent":
             raise JobError(
@@ -151,7 +151,8 @@ def wait(
     resend: Annotated[
         bool,
         typer.Option(
-            "--resend", help="Send jobs anew that failed or were cancelled, and pay."
+            "--resend",
+            help="Send jobs anew that failed, were cancelled or are unclear, and pay.",
         ),
     ] = False,
     runs_dir: RunsDir = Path("runs"),
@@ -160,26 +161,48 @@ def wait(
 
     What an evaluation reaches is printed and added to evaluations.json, as if it had
     not been detached. An evaluation of which a job failed or was cancelled is left as
-    it is, unless --resend is given. Jobs of one's own programs are waited for only:
-    the program finds their results when it runs again.
+    it is, unless --resend is given. So is one of which a job is unclear: it was sent,
+    no reply came, and it is not listed under its tag; if it was made after all,
+    --resend pays for it twice. Jobs of one's own programs are waited for only: the
+    program finds their results, or sends them anew, when it runs again.
     """
     import qml_qdl.training as training
     from qml_qdl.circuits.errors import QdlError
-    from qml_qdl.hardware.qiskit.jobs.waiting import Pace
+    from qml_qdl.hardware.qiskit.jobs.waiting import Pace, look_up
     from qml_qdl.hardware.qiskit.jobs.waiting import wait as wait_for
 
     journal = _open(place, runs_dir)
     pace = Pace(deadline=deadline)
     clients: dict[Any, Any] = {}
+
+    def client_of(job: Job) -> Any:
+        purse = (job.call.backend, job.call.account)
+        if purse not in clients:
+            clients[purse] = _client(job)
+        return clients[purse]
+
     lost: dict[str, str] = {}
-    # Of several attempts the last one counts.
-    for job in {(job.key, job.part): job for job in journal.jobs()}.values():
+    for job in journal.last_attempts():
         if job.state in ("failed", "cancelled"):
             lost[job.key.run] = f"job {job.job_id} is {job.state}"
+        if journal.is_unclear(job):
+            left = pace.left(job.changed)
+            found = look_up(client_of(job), job.tag, pace, left)
+            if found is not None:
+                job = journal.sent(job, found)
+            elif resend:
+                journal.resend(job)
+                print(f"number {job.number}: unclear, to be sent anew")
+            else:
+                lost[job.key.run] = (
+                    f"whether job number {job.number} was made is unclear"
+                )
+                _complain(
+                    f"{job.key}: {lost[job.key.run]}; it is looked for again by "
+                    "the next run or wait"
+                )
         if job.state == "sent":
-            purse = (job.call.backend, job.call.account)
-            client = clients.setdefault(purse, None) or _client(job)
-            clients[purse] = client
+            client = client_of(job)
             status = wait_for(client, str(job.job_id), pace, _estimate(job))
             print(f"{job.job_id}: {status.state}")
             if status.state in ("failed", "cancelled"):
@@ -196,19 +219,22 @@ def wait(
         reason = lost.get(f"evaluation-{number}")
         if reason is not None and not resend:
             failed = True
-            print(
-                f"qml-qdl jobs wait: evaluation-{number}: {reason}; to send it anew, "
-                "and pay for it, add --resend",
-                file=sys.stderr,
+            _complain(
+                f"evaluation-{number}: {reason}; to send it anew, and pay for it, add "
+                "--resend"
             )
             continue
         try:
             tell(training.evaluate(run, **asked, max_qpu_seconds=max_qpu_seconds))
         except QdlError as error:  # the other evaluations are finished all the same
             failed = True
-            print(f"qml-qdl jobs wait: {error}", file=sys.stderr)
+            _complain("; ".join([str(error), *getattr(error, "__notes__", ())]))
     if failed:
         raise typer.Exit(2)
+
+
+def _complain(message: str) -> None:
+    print(f"qml-qdl jobs wait: {' '.join(message.split())}", file=sys.stderr)
 
 
 def _estimate(job: Job) -> float:

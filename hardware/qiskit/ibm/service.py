@@ -16,7 +16,7 @@ from typing import Any, final
 import qiskit_ibm_runtime
 import requests
 from ibm_cloud_sdk_core import ApiException
-from qiskit_ibm_runtime import QiskitRuntimeService
+from qiskit_ibm_runtime import QiskitRuntimeService, RuntimeJobV2
 from qiskit_ibm_runtime.api import client as ibm_client
 from requests.auth import AuthBase
 
@@ -32,10 +32,14 @@ class PatientService(QiskitRuntimeService):
     Args:
         adapter: The adapter.
         **options: Passed on: the name of an account.
+
+    Attributes:
+        machines: The names of the machines of the jobs that were asked for, by id.
     """
 
     def __init__(self, adapter: PatientAdapter, **options: Any) -> None:
         self.adapter = adapter
+        self.machines: dict[str, str | None] = {}
         with _sessions_with(adapter):
             super().__init__(**options)
         self.check()
@@ -43,6 +47,28 @@ class PatientService(QiskitRuntimeService):
     def _create_new_cloud_api_client(self, instance: str) -> Any:
         with _sessions_with(self.adapter):
             return super()._create_new_cloud_api_client(instance)
+
+    def reachable_instances(self) -> list[str]:
+        """The instances of the account whose jobs can be asked for."""
+        return list(self._api_clients)
+
+    def _decode_job(self, raw_data: dict[str, Any]) -> RuntimeJobV2:
+        """A job as IBM tells of it.
+
+        IBM's own asks for the job's machine first, which may be gone, and which neither
+        its state nor its results need.
+        """
+        job = RuntimeJobV2(
+            backend=None,
+            api_client=self._active_api_client,
+            service=self,
+            job_id=raw_data["id"],
+            program_id=raw_data["program"]["id"],
+            session_id=raw_data.get("session_id"),
+            tags=raw_data.get("tags"),
+        )
+        self.machines[job.job_id()] = raw_data.get("backend")
+        return job
 
     def check(self) -> None:
         """Makes sure that every session uses the adapter.

@@ -1,9 +1,15 @@
-"""How requests travel to IBM: each with a time limit, and no job posted twice."""
+"""How requests travel to IBM: each with a time limit, and no job posted twice.
+
+A job is sent again here only where the service was not even reached. Whatever it
+answered, or did not answer, is for the caller: it has to look for the job first.
+"""
 
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
+from collections.abc import Callable
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any, final
 from urllib.parse import urlsplit
@@ -33,6 +39,7 @@ class Failure:
         taken: Whether the service may have begun with the request.
         tries: How often it was sent.
         seconds: How long that took.
+        retry_after: Seconds that the service asked to wait; None if it did not.
     """
 
     status: int | None
@@ -40,6 +47,7 @@ class Failure:
     taken: bool
     tries: int
     seconds: float
+    retry_after: float | None = None
 
     @property
     def transient(self) -> bool:
@@ -58,11 +66,25 @@ class Call:
 
     Args:
         posted: Whether a job may have reached the service.
+        accepted: Whether the service took one, whatever happened after.
         failure: What went wrong last, if something did.
+        before_post: Called in the moment before a job is sent.
+        refusal: What `before_post` raised, so that nothing was sent.
     """
 
     posted: bool = False
+    accepted: bool = False
     failure: Failure | None = None
+    before_post: Callable[[], None] = lambda: None
+    refusal: Exception | None = None
+
+    def begin_post(self) -> None:
+        """Says that a job is sent now; what is raised then is kept."""
+        try:
+            self.before_post()
+        except Exception as error:
+            self.refusal = error
+            raise
 
 
 @final
@@ -119,9 +141,12 @@ class PatientAdapter(HTTPAdapter):
         )
         tries = patience.begin()
         while True:
+            if submits:
+                self.call.begin_post()
             response, error = self._send_once(request, *args, **options)
             if response is not None and response.status_code < 400:
                 self.call.posted |= submits
+                self.call.accepted |= submits
                 self.call.failure = None
                 return response
             failure = _failure(response, error, tries.count, tries.seconds)
@@ -130,8 +155,9 @@ class PatientAdapter(HTTPAdapter):
                 "%s %s: %s", request.method, _path(request), _kind(failure, error)
             )
             self.call.posted |= submits and failure.taken
-            again = not failure.taken if submits else failure.transient
-            if not (again and tries.again(_retry_after(response))):
+            reached = response is not None or failure.taken
+            again = not reached if submits else failure.transient
+            if not (again and tries.again(failure.retry_after)):
                 if error is not None:
                     raise error
                 assert response is not None
@@ -183,7 +209,8 @@ def _failure(
     if response is not None:
         status = response.status_code
         reason = _reason_given(response)
-        return Failure(status, reason, status not in NOT_TAKEN, tries, seconds)
+        taken = status not in NOT_TAKEN
+        return Failure(status, reason, taken, tries, seconds, _retry_after(response))
     assert error is not None
     reason = _reason_of(error)
     return Failure(None, reason, not _never_sent(error), tries, seconds)
@@ -191,18 +218,32 @@ def _failure(
 
 def _never_sent(error: requests.RequestException) -> bool:
     """Whether the service was not even reached."""
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError):
+    if isinstance(error, requests.ConnectTimeout):
         return True
     inner = error.args[0] if error.args else None
     cause = inner.reason if isinstance(inner, MaxRetryError) else inner
-    return isinstance(cause, NewConnectionError | ConnectTimeoutError)
+    unreached = isinstance(cause, NewConnectionError | ConnectTimeoutError)
+    return unreached or _is_untrusted(cause)
+
+
+def _is_untrusted(cause: BaseException | None) -> bool:
+    """Whether a certificate was refused: other errors of TLS may come after all."""
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        first = cause.args[0] if cause.args else None
+        cause = first if isinstance(first, BaseException) else cause.__cause__
+    return False
 
 
 def _reason_of(error: requests.RequestException) -> str:
-    if isinstance(error, requests.exceptions.SSLError):
-        return "the service's certificate is not trusted"
     if _never_sent(error):
-        return "the service cannot be reached"
+        untrusted = isinstance(error, requests.exceptions.SSLError)
+        return (
+            "the service's certificate is not trusted"
+            if untrusted
+            else "the service cannot be reached"
+        )
     if isinstance(error, requests.Timeout):
         return "the service does not answer in time"
     return "the connection was cut"
@@ -221,10 +262,10 @@ def _reason_given(response: requests.Response) -> str:
     return f"{text} (code {code})" if code is not None else text
 
 
-def _retry_after(response: requests.Response | None) -> float | None:
+def _retry_after(response: requests.Response) -> float | None:
     """Seconds that the service asks to wait, given as a number or as a date."""
-    value = None if response is None else response.headers.get("Retry-After")
-    if response is None or value is None:
+    value = response.headers.get("Retry-After")
+    if value is None:
         return None
     try:
         return max(0.0, float(value))
