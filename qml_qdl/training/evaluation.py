@@ -38,6 +38,8 @@ class Evaluation:
         agreement: Share of the rows with the same class as at the end of training.
         seconds: Wall-clock seconds.
         qpu_seconds: What the service counts for the jobs; None where nothing was sent.
+        machines: The machines that gave the results, with the circuits' rows of each;
+            None where nothing was sent.
     """
 
     kind: str
@@ -52,6 +54,7 @@ class Evaluation:
     agreement: float
     seconds: float
     qpu_seconds: float | None = None
+    machines: dict[str, int] | None = None
 
 
 def evaluate(
@@ -177,6 +180,7 @@ def evaluate(
         agreement=float((before == predictions).mean()),
         seconds=seconds,
         qpu_seconds=None if task is None else task.qpu_seconds(),
+        machines=None if task is None else task.rows_by_machine(),
     )
     _keep(run, result, task)
     return result

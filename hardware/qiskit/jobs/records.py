@@ -82,6 +82,11 @@ class Job:
     changed: float
 
     @property
+    def was_refused(self) -> bool:
+        """Whether it was sent, and the service said that it did not take it."""
+        return self.state == RECORDED and self.reason is not None
+
+    @property
     def rows(self) -> int:
         """Rows of this job."""
         return sum(stop - start for _, start, stop in self.pieces)

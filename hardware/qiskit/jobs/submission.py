@@ -188,7 +188,7 @@ class Submitter:
             why = job.reason or "the process that sent it ended before the reply came"
             return self._found(job, owner, self.pace.left(job.changed), why)
         found = None
-        if job.reason is not None:
+        if job.was_refused:
             found = self._look_up(job, self.pace.left(job.changed))
         tries = 0
         while found is None:
