@@ -14,7 +14,8 @@ from torch.nn.utils import parametrize
 from qml_qdl.circuits import Block, Circuit, Samples
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.hardware.targets import Target
+from qml_qdl.hardware.targets import Target, is_qiskit
+from qml_qdl.nn.finite import run_finite
 from qml_qdl.nn.initial import Init, initial_values, methods_by_name
 from qml_qdl.nn.options import TargetOptions
 from qml_qdl.nn.program import Program
@@ -318,7 +319,11 @@ class QuantumLayer(nn.Module):
         rows = Rows.of(inputs)
         weights = self._weights_like(rows.inputs)
         clean, weights, lost = without_nan(rows.inputs, weights)
-        values, errors = self.program.with_errors(clean, weights, rows.count)
+        if is_qiskit(self.qnode.device):
+            run = self.program.with_errors
+            values, errors = run_finite(self.program, run, clean, weights, lost)[:2]
+        else:
+            values, errors = self.program.with_errors(clean, weights, rows.count)
         example = self._example(inputs)
         return (
             rows.restored(with_nan(values, lost), example),
@@ -332,7 +337,17 @@ class QuantumLayer(nn.Module):
         source = self.program.source
         if isinstance(source, Circuit) and isinstance(source.readout, Samples):
             refuse_nan(lost)  # before a machine is paid for it
+        if is_qiskit(self.qnode.device):
+            run = self._run_all
+            return with_nan(
+                run_finite(self.program, run, inputs, weights, lost)[0], lost
+            )
         return with_nan(self.program(inputs, weights, rows.count), lost)
+
+    def _run_all(
+        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+    ) -> tuple[Tensor, ...]:
+        return (self.program(inputs, weights, rows),)
 
     def _example(self, inputs: Sequence[Tensor]) -> Tensor:
         """A tensor whose type and place the result shall have."""

@@ -11,7 +11,12 @@ import numpy as np
 from attrs import evolve
 from numpy.typing import NDArray
 
-from qml_qdl.circuits.errors import Detached, QdlError, TargetError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    Detached,
+    QdlError,
+    TargetError,
+)
 from qml_qdl.hardware.qiskit.counters import Counters
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.jobs.client import JobClient, JobRequest, Kind
@@ -189,6 +194,11 @@ class RemoteExecutor(Executor):
     def _run(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> list[Any]:
         if not pubs:
             return []
+        if not all(np.isfinite(pub.angles).all() for pub in pubs):
+            raise ArgumentError(
+                "angles: expected finite numbers, got NaN or infinity, which would be "
+                "paid for nothing; take these rows out first"
+            )
         request = plain_request(kind, pubs, shots, self.options_for(kind))
         content = request.content(self.client.name)
         angles = [pub.angles for pub in pubs]
