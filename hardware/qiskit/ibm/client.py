@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from types import TracebackType
 from typing import Any, Self, final
 
@@ -164,14 +163,17 @@ class IBMClient(JobClient):
         self._service.check()
         wire = self._service.adapter.begin_call()
         wire.before_post = sending
+        ours = False
         try:
             return programs.run(request, tag, mode)
+        except QdlError as error:
+            ours, said = True, error
         except Exception as error:  # Only the wire knows whether a job was made.
-            if wire.refusal is not None:
-                raise wire.refusal from None
-            if isinstance(error, QdlError) and not wire.posted:
-                raise
             said = call_error(self._service, self._account, "send the job", error)
+        if wire.refusal is not None:
+            raise wire.refusal
+        if ours and wire.wrong is None and not wire.posted:
+            raise said
         failure = wire.failure
         logger.debug("no job id for tag %s: %s", tag, type(said).__name__)
         unclear = wire.posted and (failure is None or failure.transient)
@@ -186,20 +188,10 @@ class IBMClient(JobClient):
 
     def find(self, tag: str) -> str | None:
         """Looks for a job by its tag; see `JobClient.find`."""
-        for instance in self._service.reachable_instances():
-            found = self._call(
-                "look for a job by its tag",
-                partial(
-                    self._service.jobs,
-                    job_tags=[tag],
-                    limit=1,
-                    descending=False,
-                    instance=instance,
-                ),
-            )
-            if found:
-                return str(found[0].job_id())
-        return None
+        found: str | None = self._call(
+            "look for a job by its tag", lambda: self._service.find_job(tag)
+        )
+        return found
 
     def status(self, job_id: str) -> JobStatus:
         """Asks how a job is; see `JobClient.status`."""
@@ -345,7 +337,7 @@ def _seconds_until(moment: str | None) -> float | None:
 
 
 def _seconds_used(metrics: dict[str, Any]) -> float | None:
-    usage = metrics.get("usage", {})
+    usage = metrics.get("usage") or {}
     seconds = usage.get("qpu_charge_time_seconds")
     if usage.get("status") == "pending" or seconds is None:
         return None

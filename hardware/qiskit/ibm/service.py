@@ -48,9 +48,27 @@ class PatientService(QiskitRuntimeService):
         with _sessions_with(self.adapter):
             return super()._create_new_cloud_api_client(instance)
 
-    def reachable_instances(self) -> list[str]:
-        """The instances of the account whose jobs can be asked for."""
-        return list(self._api_clients)
+    def find_job(self, tag: str) -> str | None:
+        """The oldest job with a tag, in any of the account's instances.
+
+        IBM's own goes on asking for ever where a list is shorter than its count.
+
+        Args:
+            tag: The tag.
+
+        Returns:
+            The job's id; None if none is listed.
+        """
+        for client in self._api_clients.values():
+            listed = client.jobs_get(limit=1, skip=0, job_tags=[tag], descending=False)
+            if listed["jobs"]:
+                return str(listed["jobs"][0]["id"])
+        return None
+
+    def listed_machines(self) -> set[str]:
+        """The names of the machines that IBM lists, as it last told."""
+        listings = self._backends_info_per_instance.values()
+        return {machine["name"] for listing in listings for machine in listing}
 
     def _decode_job(self, raw_data: dict[str, Any]) -> RuntimeJobV2:
         """A job as IBM tells of it.

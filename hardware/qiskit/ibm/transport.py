@@ -19,7 +19,10 @@ from attrs import define, frozen
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
+from qml_qdl.circuits.errors import ServiceError
 from qml_qdl.hardware.qiskit.ibm.patience import Patience
+from qml_qdl.hardware.qiskit.ibm.replies import check_reply
+from qml_qdl.hardware.qiskit.ibm.secrets import blanked
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +73,8 @@ class Call:
         failure: What went wrong last, if something did.
         before_post: Called in the moment before a job is sent.
         refusal: What `before_post` raised, so that nothing was sent.
+        wrong: What an answer that was read has that it should not; IBM's client goes on
+            after some errors as if a machine were not there.
     """
 
     posted: bool = False
@@ -77,6 +82,7 @@ class Call:
     failure: Failure | None = None
     before_post: Callable[[], None] = lambda: None
     refusal: Exception | None = None
+    wrong: ServiceError | None = None
 
     def begin_post(self) -> None:
         """Says that a job is sent now; what is raised then is kept."""
@@ -148,6 +154,7 @@ class PatientAdapter(HTTPAdapter):
                 self.call.posted |= submits
                 self.call.accepted |= submits
                 self.call.failure = None
+                self._check(request, response)
                 return response
             failure = _failure(response, error, tries.count, tries.seconds)
             self.call.failure = failure
@@ -176,15 +183,28 @@ class PatientAdapter(HTTPAdapter):
             self._silence(request, response)
         return response, None
 
+    def _check(
+        self, request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Refuses an answer that is not what it should be."""
+        try:
+            check_reply(str(request.method), _path(request), response.json)
+        except ServiceError as error:
+            wrong = ServiceError(blanked(str(error), self._secrets))
+        else:
+            return
+        self.call.wrong = wrong
+        raise wrong
+
     def _silence(
         self, request: requests.PreparedRequest, response: requests.Response
     ) -> None:
         """Takes the credentials out of an answer."""
         sent = str(request.headers.get("Authorization", "")).split()
-        content = response.content
-        for secret in (*self._secrets, *sent[1:]):
-            content = content.replace(secret.encode(), b"***")
-        response._content = content
+        secrets = (*self._secrets, *sent[1:])
+        content = response.content.decode("latin-1")  # every byte is a character
+        response._content = blanked(content, secrets).encode("latin-1")
+        response.reason = blanked(str(response.reason), secrets)
 
 
 def _submits_job(request: requests.PreparedRequest) -> bool:
