@@ -65,11 +65,24 @@ class AccountError(QdlError, PermissionError):
 
 
 class SubmissionRefused(QdlError, RuntimeError):  # noqa: N818 - what happened
-    """A service refused a job: surely none was made."""
+    """A service refused a job: it says that none was made.
+
+    Args:
+        message: Why.
+        wait: Seconds after which the service may take it; None where waiting does not
+            help.
+    """
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class SubmissionUnclear(QdlError, RuntimeError):  # noqa: N818 - what happened
-    """A job was sent, and whether the service made it is not known."""
+    """A job was sent, and whether the service made it is not known.
+
+    It is never sent again by itself, but looked for by every later run.
+    """
 
 
 class JobError(QdlError, RuntimeError):

@@ -235,7 +235,7 @@ def _remote(name: str, wanted: Wanted, given: Any = None) -> Executor:
             )
     return RemoteExecutor(
         client,
-        wanted.isa(client.backend),
+        lambda: wanted.isa(client.backend),
         resilience_level=wanted.resilience,
         options=wanted.service,
         **wanted.remote,

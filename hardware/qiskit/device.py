@@ -21,6 +21,7 @@ from qml_qdl.hardware.products import as_numpy
 from qml_qdl.hardware.qiskit.backends import make_executor
 from qml_qdl.hardware.qiskit.conversion.structures import decomposition, is_native
 from qml_qdl.hardware.qiskit.options import QiskitOptions
+from qml_qdl.hardware.qiskit.pubs import SilentExecutor
 from qml_qdl.hardware.qiskit.tapes.batches import Answer, Request, run_requests
 from qml_qdl.hardware.qiskit.tapes.gradients import MakeStencil, run_tasks
 from qml_qdl.hardware.qiskit.tapes.measured import Circuits
@@ -116,6 +117,16 @@ class QiskitDevice(TapeDevice):
             return self
         twin = copy(self)
         twin.options = changed
+        return twin
+
+    def silent(self) -> QiskitDevice:
+        """The same device, which sends nothing; what it measures is all zero.
+
+        Returns:
+            A device that shares nothing that runs circuits.
+        """
+        twin = copy(self)
+        twin.executor = SilentExecutor()
         return twin
 
     def run_tapes(

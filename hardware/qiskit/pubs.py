@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 import numpy as np
 from attrs import field, frozen
@@ -57,6 +57,41 @@ class Estimates:
 
     values: NDArray[np.float64]
     errors: NDArray[np.float64]
+
+
+def no_bits(pub: Pub, shots: int) -> Bits:
+    """Outcomes that are all zero, without the memory that so many would take.
+
+    Args:
+        pub: A circuit that measures.
+        shots: Shots of every row.
+
+    Returns:
+        (rows, shots, bits), not to be written to.
+    """
+    return np.broadcast_to(np.uint8(0), (pub.rows, shots, pub.circuit.num_clbits))
+
+
+def no_estimates(pub: Pub) -> Estimates:
+    """Estimates that are all zero.
+
+    Args:
+        pub: A circuit with observables.
+    """
+    zeros = np.zeros((pub.rows, len(pub.observables)))
+    return Estimates(zeros, zeros)
+
+
+def no_probabilities(pub: Pub) -> NDArray[np.float64]:
+    """Probabilities that are all zero.
+
+    Args:
+        pub: A circuit that measures.
+
+    Returns:
+        (rows, 2ᵇ) for b classical bits.
+    """
+    return np.zeros((pub.rows, 2**pub.circuit.num_clbits))
 
 
 class Executor(ABC):
@@ -129,3 +164,33 @@ class Executor(ABC):
             "shots: this backend has no exact results, got shots=None; pass "
             "shots=1000, say, or use the backend 'aer'"
         )
+
+
+@final
+class SilentExecutor(Executor):
+    """Sends nothing to nobody: all results are zero."""
+
+    def __init__(self) -> None:
+        self._counters = Counters()
+
+    @property
+    def counters(self) -> Counters:
+        """Nothing was done."""
+        return self._counters
+
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+        """Zeros; see `Executor.sample`."""
+        return [no_bits(pub, shots) for pub in pubs]
+
+    def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
+        """Zeros; see `Executor.estimate`."""
+        return [no_estimates(pub) for pub in pubs]
+
+    def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
+        """Zeros; see `Executor.states`."""
+        shapes = [(pub.rows, 2**pub.circuit.num_qubits) for pub in pubs]
+        return [np.zeros(shape, dtype=complex) for shape in shapes]
+
+    def probabilities(self, pubs: Sequence[Pub]) -> list[NDArray[np.float64]]:
+        """Zeros; see `Executor.probabilities`."""
+        return [no_probabilities(pub) for pub in pubs]

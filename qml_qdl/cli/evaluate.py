@@ -121,4 +121,7 @@ def tell(result: Evaluation) -> None:
         f"class for {result.agreement:.1%}"
     )
     if result.qpu_seconds is not None:
-        print(f"the jobs took {result.qpu_seconds:.1f} QPU seconds")
+        machines = (result.machines or {}).items()
+        shares = " and ".join(f"{name} ({rows:,} rows)" for name, rows in machines)
+        on = f" on {shares}" if shares else ""
+        print(f"the jobs took {result.qpu_seconds:.1f} QPU seconds{on}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +16,10 @@ from qml_qdl.cli.evaluate import tell
 from qml_qdl.cli.options import MaxQpuSeconds, RunsDir
 
 if TYPE_CHECKING:
+    from qml_qdl.hardware.qiskit.jobs.client import JobClient
     from qml_qdl.hardware.qiskit.jobs.journal import Journal
     from qml_qdl.hardware.qiskit.jobs.records import Job
+    from qml_qdl.hardware.qiskit.jobs.waiting import Pace
 
 jobs_app = typer.Typer(
     help="List, show, cancel or wait for jobs that were sent to machines.",
@@ -66,6 +70,7 @@ def list_jobs(place: Place = None, runs_dir: RunsDir = Path("runs")) -> None:
     from rich.table import Table
 
     journal = _open(place, runs_dir)
+    machines = journal.machines()
     print(journal.path)
     table = Table()
     for name in ("number", "rows", "shots", "QPU s"):
@@ -81,7 +86,7 @@ def list_jobs(place: Place = None, runs_dir: RunsDir = Path("runs")) -> None:
             used,
             job.state,
             job.job_id or "–",
-            job.call.backend,
+            _machine(job, machines.get(job.number)),
             str(job.key),
         )
     Console().print(table)
@@ -91,12 +96,18 @@ def list_jobs(place: Place = None, runs_dir: RunsDir = Path("runs")) -> None:
 def show(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) -> None:
     """Show jobs, and ask the service how they are now."""
     journal = _open(place, runs_dir)
+    machines = journal.machines()
     for job in _chosen(journal, jobs):
-        if job.state == "sending":
+        if journal.is_unclear(job):
             job = _looked_up(journal, job)
+        machine = machines.get(job.number)
+        status = None
+        if job.state == "sent":
+            status = _client(job).status(str(job.job_id))
+            machine = status.machine
         lines = {
             "job": f"{job.job_id or 'no id yet'} (number {job.number})",
-            "machine": job.call.backend,
+            "machine": _machine(job, machine),
             "account": job.call.account or "default",
             "what": str(job.key),
             "state": job.state,
@@ -110,8 +121,7 @@ def show(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) ->
         }
         if job.reason:
             lines["reason"] = job.reason
-        if job.state == "sent":
-            status = _client(job).status(str(job.job_id))
+        if status is not None:
             place_in_queue = (
                 "" if status.position is None else f", {status.position} in the queue"
             )
@@ -127,7 +137,7 @@ def cancel(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) 
 
     journal = _open(place, runs_dir)
     for job in _chosen(journal, jobs):
-        if job.state == "sending":
+        if journal.is_unclear(job):
             job = _looked_up(journal, job)
         if job.state != "sent":
             raise JobError(
@@ -151,7 +161,8 @@ def wait(
     resend: Annotated[
         bool,
         typer.Option(
-            "--resend", help="Send jobs anew that failed or were cancelled, and pay."
+            "--resend",
+            help="Send jobs anew that failed, were cancelled or are unclear, and pay.",
         ),
     ] = False,
     runs_dir: RunsDir = Path("runs"),
@@ -160,32 +171,33 @@ def wait(
 
     What an evaluation reaches is printed and added to evaluations.json, as if it had
     not been detached. An evaluation of which a job failed or was cancelled is left as
-    it is, unless --resend is given. Jobs of one's own programs are waited for only:
-    the program finds their results when it runs again.
+    it is, unless --resend is given. So is one of which a job is unclear: it was sent,
+    no reply came, and it is not listed under its tag; if it was made after all,
+    --resend pays for it twice. Jobs of one's own programs are waited for only: the
+    program finds their results, or sends them anew, when it runs again.
     """
     import qml_qdl.training as training
     from qml_qdl.circuits.errors import QdlError
     from qml_qdl.hardware.qiskit.jobs.waiting import Pace
-    from qml_qdl.hardware.qiskit.jobs.waiting import wait as wait_for
 
     journal = _open(place, runs_dir)
     pace = Pace(deadline=deadline)
-    clients: dict[Any, Any] = {}
-    lost: dict[str, str] = {}
-    # Of several attempts the last one counts.
-    for job in {(job.key, job.part): job for job in journal.jobs()}.values():
-        if job.state in ("failed", "cancelled"):
-            lost[job.key.run] = f"job {job.job_id} is {job.state}"
-        if job.state == "sent":
-            purse = (job.call.backend, job.call.account)
-            client = clients.setdefault(purse, None) or _client(job)
-            clients[purse] = client
-            status = wait_for(client, str(job.job_id), pace, _estimate(job))
-            print(f"{job.job_id}: {status.state}")
-            if status.state in ("failed", "cancelled"):
-                journal.ended(job, status.state, status.reason or "", status.seconds)
-                lost[job.key.run] = f"job {job.job_id} is {status.state}"
+    clients: dict[Any, JobClient] = {}
+
+    def client_of(job: Job) -> JobClient:
+        purse = (job.call.backend, job.call.account)
+        if purse not in clients:
+            clients[purse] = _client(job)
+        return clients[purse]
+
+    lost = {}
+    for job in journal.last_attempts():
+        reason = _without_results(journal, job, client_of, pace, resend)
+        if reason is not None:
+            lost[job.key.run] = reason
     if Path(place).is_file():
+        for name, reason in lost.items():
+            _complain(f"{name}: {reason}")
         if lost:
             raise typer.Exit(2)
         return
@@ -196,10 +208,9 @@ def wait(
         reason = lost.get(f"evaluation-{number}")
         if reason is not None and not resend:
             failed = True
-            print(
-                f"qml-qdl jobs wait: evaluation-{number}: {reason}; to send it anew, "
-                "and pay for it, add --resend",
-                file=sys.stderr,
+            _complain(
+                f"evaluation-{number}: {reason}; to send it anew, and pay for it, add "
+                "--resend"
             )
             continue
         try:
@@ -207,9 +218,55 @@ def wait(
             tell(training.evaluate(run, **asked, max_qpu_seconds=budget, task=number))
         except QdlError as error:  # the other evaluations are finished all the same
             failed = True
-            print(f"qml-qdl jobs wait: {error}", file=sys.stderr)
+            _complain("; ".join([str(error), *getattr(error, "__notes__", ())]))
     if failed:
         raise typer.Exit(2)
+
+
+def _without_results(
+    journal: Journal,
+    job: Job,
+    client_of: Callable[[Job], JobClient],
+    pace: Pace,
+    resend: bool,
+) -> str | None:
+    """Waits for a job, and says why it will have no results, if so."""
+    from qml_qdl.hardware.qiskit.jobs.waiting import look_up
+    from qml_qdl.hardware.qiskit.jobs.waiting import wait as wait_for
+
+    if journal.is_unclear(job) or job.was_refused:
+        seconds = min(pace.left(job.changed), pace.deadline or math.inf)
+        found = look_up(client_of(job), job.tag, pace, seconds)
+        if found is not None:
+            job = journal.sent(job, found)
+        elif resend:
+            journal.resend(job)
+            return None
+        elif job.was_refused:
+            return f"job number {job.number} was refused ({job.reason})"
+        else:
+            return f"whether job number {job.number} was made is unclear"
+    if job.state == "sent":
+        client, job_id = client_of(job), str(job.job_id)
+        status = wait_for(client, job_id, pace, _estimate(job))
+        print(f"{job_id}: {status.state}")
+        if status.state in ("failed", "cancelled"):
+            reason = status.reason or ""
+            job = journal.ended(job, status.state, reason, status.seconds)
+    if job.state in ("failed", "cancelled"):
+        return f"job {job.job_id} is {job.state}"
+    return None
+
+
+def _complain(message: str) -> None:
+    print(f"qml-qdl jobs wait: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _machine(job: Job, machine: str | None) -> str:
+    """The machine as the user named it, and which it was where it is known."""
+    asked = job.call.backend
+    known = machine is not None and asked != f"ibm:{machine}"
+    return f"{machine} ({asked})" if known else asked
 
 
 def _estimate(job: Job) -> float:
@@ -237,7 +294,7 @@ def _looked_up(journal: Journal, job: Job) -> Job:
     return job if found is None else journal.sent(job, found)
 
 
-def _client(job: Job) -> Any:
+def _client(job: Job) -> JobClient:
     from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 
     return IBMClient(job.call.backend, job.call.account)

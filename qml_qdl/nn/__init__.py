@@ -2,7 +2,7 @@
 
 from qml_qdl.nn.conv import QuantumConv1d, QuantumConv2d, QuantumConv3d
 from qml_qdl.nn.conv_transpose import QuantumConvTranspose2d
-from qml_qdl.nn.jobs import begin_step, record_jobs
+from qml_qdl.nn.jobs import begin_step, record_jobs, resend_jobs
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.symmetry.equivariance import check_equivariance
 from qml_qdl.nn.symmetry.equivariant_conv import EquivariantQuantumConv2d
@@ -25,5 +25,6 @@ __all__ = [
     "begin_step",
     "check_equivariance",
     "record_jobs",
+    "resend_jobs",
     "set_target",
 ]

@@ -53,6 +53,32 @@ def begin_step(model: nn.Module, step: str | int) -> None:
         executor.begin(str(step))
 
 
+def resend_jobs(journal: str | Path) -> int:
+    """Has jobs of which it is unclear whether they were made sent anew, and paid.
+
+    A job whose reply was lost, and that the service does not list under its tag
+    (`SubmissionUnclear`), is never sent again by itself: it may appear later. After
+    this the next run of the program sends it again. If the first one was made after
+    all, both are paid.
+
+    Args:
+        journal: The file of the journal.
+
+    Returns:
+        How many jobs the next run will send anew.
+
+    Raises:
+        JournalError: There is no such journal, or it is damaged.
+    """
+    from qml_qdl.hardware.qiskit.jobs.journal import Journal
+
+    known = Journal(journal, create=False)
+    unclear = [job for job in known.last_attempts() if known.is_unclear(job)]
+    for job in unclear:
+        known.resend(job)
+    return len(unclear)
+
+
 def remote_executors(model: nn.Module) -> dict[str, RemoteExecutor]:
     """What sends the jobs of a model.
 

@@ -14,7 +14,8 @@ from torch.nn.utils import parametrize
 from qml_qdl.circuits import Block, Circuit, Samples
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.hardware.targets import Target
+from qml_qdl.hardware.targets import Target, is_qiskit
+from qml_qdl.nn.finite import run_finite
 from qml_qdl.nn.initial import Init, initial_values, methods_by_name
 from qml_qdl.nn.options import TargetOptions
 from qml_qdl.nn.program import Program
@@ -318,8 +319,13 @@ class QuantumLayer(nn.Module):
         self._check(inputs)
         rows = Rows.of(inputs)
         weights = self._weights_like(rows.inputs)
+        program = self.program  # another thread may move the layer
         clean, weights, lost = without_nan(rows.inputs, weights)
-        values, errors = self.program.with_errors(clean, weights, rows.count)
+        run = program.with_errors
+        if is_qiskit(program.qnode.device):
+            values, errors = run_finite(program, run, clean, weights, lost)[:2]
+        else:
+            values, errors = run(clean, weights, rows.count)
         example = self._example(inputs)
         return (
             rows.restored(with_nan(values, lost), example),
@@ -380,4 +386,14 @@ def _run(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
     source = program.source
     if isinstance(source, Circuit) and isinstance(source.readout, Samples):
         refuse_nan(lost)  # before a machine is paid for it
-    return with_nan(program(inputs, weights, rows.count), lost)
+
+    def run(
+        inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+    ) -> tuple[Tensor, ...]:
+        return (program(inputs, weights, rows),)
+
+    if is_qiskit(program.qnode.device):
+        result = run_finite(program, run, inputs, weights, lost)[0]
+    else:
+        result = program(inputs, weights, rows.count)
+    return with_nan(result, lost)

@@ -41,6 +41,8 @@ class Evaluation:
         qpu_seconds: What the service counts for the jobs; None where nothing was sent.
         made: When, such as "2026-01-31 12:00:00"; None where it was not written down.
         earlier: Whether it was made before and found again, so that nothing was sent.
+        machines: The machines that gave the results, with the circuits' rows of each;
+            None where nothing was sent.
     """
 
     kind: str
@@ -57,6 +59,7 @@ class Evaluation:
     qpu_seconds: float | None = None
     made: str | None = None
     earlier: bool = False
+    machines: dict[str, int] | None = None
 
 
 def evaluate(
@@ -208,6 +211,7 @@ def evaluate(
         seconds=seconds,
         qpu_seconds=None if jobs is None else jobs.qpu_seconds(),
         made=time.strftime("%Y-%m-%d %H:%M:%S"),
+        machines=None if jobs is None else jobs.rows_by_machine(),
     )
     _keep(run, result, weights, jobs)
     return result

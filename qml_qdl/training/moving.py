@@ -212,12 +212,26 @@ class JobTask:
 
         return self.number in Journal(self.run.journal).open_tasks()
 
+    def rows_by_machine(self) -> dict[str, int]:
+        """The machines that gave its results, and how many rows each gave."""
+        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+
+        journal = Journal(self.run.journal)
+        machines = journal.machines()
+        rows: dict[str, int] = {}
+        for job in journal.jobs():
+            if job.key.run == self.name and job.number in machines:
+                name = machines[job.number]
+                rows[name] = rows.get(name, 0) + job.rows
+        return rows
+
     def end_if_unsent(self) -> None:
         """Forgets an evaluation that ended before its first job was sent."""
         from qml_qdl.hardware.qiskit.jobs.journal import Journal
 
         jobs = Journal(self.run.journal).jobs()
-        if all(job.key.run != self.name or job.state == "recorded" for job in jobs):
+        mine = [job for job in jobs if job.key.run == self.name]
+        if all(job.state == "recorded" and not job.was_refused for job in mine):
             self.end()
 
     def end(self) -> None:

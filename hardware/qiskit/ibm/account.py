@@ -15,6 +15,7 @@ from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
 
 from qml_qdl.circuits.errors import AccountError, QdlError, ServiceError
 from qml_qdl.hardware.qiskit.ibm.patience import Patience
+from qml_qdl.hardware.qiskit.ibm.secrets import blanked
 from qml_qdl.hardware.qiskit.ibm.service import PatientService
 from qml_qdl.hardware.qiskit.ibm.transport import RETRIED, Failure, PatientAdapter
 
@@ -54,8 +55,11 @@ def open_service(account: str | None, patience: Patience) -> PatientService:
             raise
         except Exception as error:  # IBM's, its cloud kit's, or the network's
             # Signing in goes over IBM's cloud kit, which does not try again itself.
-            passing = adapter.call.failure is None and _passes(error)
-            failure = _opening_error(error, account, adapter.call.failure, passing)
+            wire = adapter.call
+            passing = wire.failure is None and wire.wrong is None and _passes(error)
+            failure = wire.wrong or _opening_error(
+                error, account, wire.failure, passing
+            )
         if not (passing and tries.again()):
             # Raised here, and not above, so that IBM's error, which may repeat a
             # credential, is no part of it.
@@ -107,7 +111,10 @@ def call_error(
         what: What was being done.
         error: What IBM's client raised.
     """
-    failure = service.adapter.call.failure
+    wire = service.adapter.call
+    if wire.wrong is not None:
+        return wire.wrong
+    failure = wire.failure
     if isinstance(error, IBMNotAuthorizedError) or (failure and failure.status == 401):
         return AccountError(_not_let_in(account, failure))
     said = str(failure) if failure else f"{type(error).__name__}: {error}"
@@ -121,8 +128,7 @@ def scrubbed(text: str, service: QiskitRuntimeService | None = None) -> str:
         text: What IBM, or its client, says.
         service: The service; None before there is one.
     """
-    for secret in _secrets(service):
-        text = text.replace(secret, "***")
+    text = blanked(text, _secrets(service))
     return re.sub(r"(?i)\b(bearer|apikey)\s+\S+", r"\1 ***", text)
 
 
@@ -175,6 +181,11 @@ def _opening_error(
         said = f"{type(error).__name__}: the service that signs in does not answer"
         return ServiceError(f"IBM: cannot sign in: {said}; try again later")
     reason = scrubbed(f"{type(error).__name__}: {error}")
+    if isinstance(error, LookupError | TypeError | AttributeError | ValueError):
+        return ServiceError(
+            "IBM: cannot sign in: an answer of the service that signs in is not what "
+            f"IBM's client knows ({reason}); try again later"
+        )
     return AccountError(
         f"account: IBM does not let the account {_shown(account)} in ({reason}); "
         f"{REPAIR}"

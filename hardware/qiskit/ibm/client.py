@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import logging
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, final
@@ -30,6 +32,7 @@ from qml_qdl.hardware.qiskit.ibm.account import (
 )
 from qml_qdl.hardware.qiskit.ibm.machines import find_machine, service_backend
 from qml_qdl.hardware.qiskit.ibm.patience import Patience
+from qml_qdl.hardware.qiskit.ibm.transport import NOT_TAKEN
 from qml_qdl.hardware.qiskit.jobs.client import (
     JobClient,
     JobRequest,
@@ -59,6 +62,9 @@ class IBMClient(JobClient):
     A single job runs in job mode, several in a batch. A session is opened only if it is
     asked for: it is paid by the clock on the wall, and the Open plan has none.
 
+    The machine is looked up when it is first needed. Jobs that were sent are known by
+    their ids, and need none: it may be gone.
+
     Args:
         name: The machine, as "ibm:ibm_torino", or "ibm:least_busy" for the one with the
             shortest queue, chosen once for all clients of the account in this process
@@ -73,7 +79,7 @@ class IBMClient(JobClient):
     Raises:
         AccountError: There is no such account, or IBM does not let it in.
         ServiceError: IBM cannot be reached.
-        TargetError: There is no such machine, or no session on this plan.
+        TargetError: There is no session on this plan.
     """
 
     def __init__(
@@ -88,9 +94,9 @@ class IBMClient(JobClient):
         self._name = name
         self._account = account
         self._service = open_service(account, patience or Patience())
-        self._backend = find_machine(self._service, account, name, min_num_qubits)
-        # Looking for a job may lead IBM's client to another instance of the account.
-        self._instance = self._service.active_instance()
+        self._min_num_qubits = min_num_qubits
+        self._finding = threading.Lock()
+        self._backend: Any = None
         self._jobs: dict[str, RuntimeJobV2] = {}
         self._batches: dict[str, Session] = {}
         self._in_session = session
@@ -131,37 +137,61 @@ class IBMClient(JobClient):
 
     @property
     def backend(self) -> Any:
-        """The machine."""
-        return self._backend
+        """The machine.
 
-    def submit(self, request: JobRequest, tag: str, batch: str | None = None) -> str:
+        Raises:
+            AccountError: IBM does not let us in.
+            ServiceError: IBM does not answer.
+            TargetError: There is no such machine.
+        """
+        with self._finding:
+            if self._backend is None:
+                self._backend = find_machine(
+                    self._service, self._account, self._name, self._min_num_qubits
+                )
+            return self._backend
+
+    def submit(
+        self,
+        request: JobRequest,
+        tag: str,
+        batch: str | None = None,
+        sending: Callable[[], None] = lambda: None,
+    ) -> str:
         """Makes a job, posted once; see `JobClient.submit`."""
         mode = self._mode(batch)
         self._service.check()
         wire = self._service.adapter.begin_call()
+        wire.before_post = sending
+        ours = False
         try:
             return programs.run(request, tag, mode)
-        except QdlError:
-            raise
+        except QdlError as error:
+            ours, said = True, error
         except Exception as error:  # Only the wire knows whether a job was made.
             said = call_error(self._service, self._account, "send the job", error)
+        if wire.refusal is not None:
+            raise wire.refusal
+        if ours and wire.wrong is None and not wire.posted:
+            raise said
         failure = wire.failure
         logger.debug("no job id for tag %s: %s", tag, type(said).__name__)
-        if isinstance(said, AccountError):
+        unclear = wire.posted and (failure is None or failure.transient)
+        if isinstance(said, AccountError) and not wire.accepted:
             raise said
-        if wire.posted and (failure is None or failure.transient):
+        if unclear or wire.accepted:
             raise SubmissionUnclear(f"{said}; whether the job was made is not known")
-        raise SubmissionRefused(f"{said}; no job was made")
+        wait = None
+        if failure is not None and failure.status in NOT_TAKEN:
+            wait = failure.retry_after or 0.0
+        raise SubmissionRefused(f"{said}; no job was made", wait)
 
     def find(self, tag: str) -> str | None:
         """Looks for a job by its tag; see `JobClient.find`."""
-        found = self._call(
-            "look for a job by its tag",
-            lambda: self._service.jobs(
-                job_tags=[tag], limit=1, descending=False, instance=self._instance
-            ),
+        found: str | None = self._call(
+            "look for a job by its tag", lambda: self._service.find_job(tag)
         )
-        return str(found[0].job_id()) if found else None
+        return found
 
     def status(self, job_id: str) -> JobStatus:
         """Asks how a job is; see `JobClient.status`."""
@@ -171,17 +201,20 @@ class IBMClient(JobClient):
         state = STATES.get(word)
         if state is None:
             raise ServiceError(f"IBM: job {job_id} is in an unknown state, {word!r}")
+        machine = self._service.machines.get(job_id)
         if state is JobState.RUNNING:
-            return JobStatus(state)
+            return JobStatus(state, machine=machine)
         metrics = self._call(what, job.metrics)
         if state is JobState.QUEUED:
             return JobStatus(
                 state,
                 position=metrics.get("position_in_queue"),
                 seconds_left=_seconds_until(metrics.get("estimated_completion_time")),
+                machine=machine,
             )
         reason = None if state is JobState.DONE else self._reason(job)
-        return JobStatus(state, reason=reason, seconds=_seconds_used(metrics))
+        seconds = _seconds_used(metrics)
+        return JobStatus(state, reason=reason, seconds=seconds, machine=machine)
 
     def results(self, job_id: str, request: JobRequest) -> Results:
         """Fetches the results of a job that is done; see `JobClient.results`."""
@@ -233,7 +266,7 @@ class IBMClient(JobClient):
         """The backend, or the group in which a job runs."""
         group = self._session_id() if self._in_session else batch
         if group is None:
-            return self._backend
+            return self.backend
         if group not in self._batches:
             self._batches[group] = self._call(
                 "go on with a batch", lambda: Batch.from_id(group, self._service)
@@ -248,7 +281,8 @@ class IBMClient(JobClient):
         return self._session
 
     def _open_group(self, group_class: type[Session], what: str) -> str:
-        group = self._call(what, lambda: group_class(backend=self._backend))
+        backend = self.backend
+        group = self._call(what, lambda: group_class(backend=backend))
         identity = str(group.session_id)
         self._batches[identity] = group
         return identity
@@ -303,7 +337,7 @@ def _seconds_until(moment: str | None) -> float | None:
 
 
 def _seconds_used(metrics: dict[str, Any]) -> float | None:
-    usage = metrics.get("usage", {})
+    usage = metrics.get("usage") or {}
     seconds = usage.get("qpu_charge_time_seconds")
     if usage.get("status") == "pending" or seconds is None:
         return None

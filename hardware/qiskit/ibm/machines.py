@@ -8,7 +8,7 @@ from typing import Any
 
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
-from qml_qdl.circuits.errors import TargetError
+from qml_qdl.circuits.errors import ServiceError, TargetError
 from qml_qdl.hardware.qiskit.ibm.account import call, open_service
 from qml_qdl.hardware.qiskit.ibm.patience import Patience
 from qml_qdl.hardware.qiskit.ibm.service import PatientService
@@ -128,11 +128,19 @@ def _reach(
                 backend = service.backend(machine)
         except QiskitBackendNotFoundError:
             # IBM's client also says so where the service did not answer.
-            if service.adapter.call.failure is None:
-                return None
-            raise
-        # Fetched now, when a service that does not answer gives a clear error.
+            wire = service.adapter.call
+            if wire.failure is not None or wire.wrong is not None:
+                raise
+            if machine in service.listed_machines():
+                raise ServiceError(
+                    f"IBM: {machine} is listed, but IBM's client cannot read its "
+                    "configuration; try again later, or use another machine"
+                ) from None
+            return None
+        # Fetched and read now, when a service that does not answer as it should gives
+        # a clear error.
         backend.properties()
+        _ = backend.target
         return backend
 
     return call(service, account, f"reach the machine {machine!r}", fetch)

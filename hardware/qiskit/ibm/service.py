@@ -16,7 +16,7 @@ from typing import Any, final
 import qiskit_ibm_runtime
 import requests
 from ibm_cloud_sdk_core import ApiException
-from qiskit_ibm_runtime import QiskitRuntimeService
+from qiskit_ibm_runtime import QiskitRuntimeService, RuntimeJobV2
 from qiskit_ibm_runtime.api import client as ibm_client
 from requests.auth import AuthBase
 
@@ -32,10 +32,14 @@ class PatientService(QiskitRuntimeService):
     Args:
         adapter: The adapter.
         **options: Passed on: the name of an account.
+
+    Attributes:
+        machines: The names of the machines of the jobs that were asked for, by id.
     """
 
     def __init__(self, adapter: PatientAdapter, **options: Any) -> None:
         self.adapter = adapter
+        self.machines: dict[str, str | None] = {}
         with _sessions_with(adapter):
             super().__init__(**options)
         self.check()
@@ -43,6 +47,46 @@ class PatientService(QiskitRuntimeService):
     def _create_new_cloud_api_client(self, instance: str) -> Any:
         with _sessions_with(self.adapter):
             return super()._create_new_cloud_api_client(instance)
+
+    def find_job(self, tag: str) -> str | None:
+        """The oldest job with a tag, in any of the account's instances.
+
+        IBM's own goes on asking for ever where a list is shorter than its count.
+
+        Args:
+            tag: The tag.
+
+        Returns:
+            The job's id; None if none is listed.
+        """
+        for client in self._api_clients.values():
+            listed = client.jobs_get(limit=1, skip=0, job_tags=[tag], descending=False)
+            if listed["jobs"]:
+                return str(listed["jobs"][0]["id"])
+        return None
+
+    def listed_machines(self) -> set[str]:
+        """The names of the machines that IBM lists, as it last told."""
+        listings = self._backends_info_per_instance.values()
+        return {machine["name"] for listing in listings for machine in listing}
+
+    def _decode_job(self, raw_data: dict[str, Any]) -> RuntimeJobV2:
+        """A job as IBM tells of it.
+
+        IBM's own asks for the job's machine first, which may be gone, and which neither
+        its state nor its results need.
+        """
+        job = RuntimeJobV2(
+            backend=None,
+            api_client=self._active_api_client,
+            service=self,
+            job_id=raw_data["id"],
+            program_id=raw_data["program"]["id"],
+            session_id=raw_data.get("session_id"),
+            tags=raw_data.get("tags"),
+        )
+        self.machines[job.job_id()] = raw_data.get("backend")
+        return job
 
     def check(self) -> None:
         """Makes sure that every session uses the adapter.

@@ -1,9 +1,15 @@
-"""How requests travel to IBM: each with a time limit, and no job posted twice."""
+"""How requests travel to IBM: each with a time limit, and no job posted twice.
+
+A job is sent again here only where the service was not even reached. Whatever it
+answered, or did not answer, is for the caller: it has to look for the job first.
+"""
 
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
+from collections.abc import Callable
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any, final
 from urllib.parse import urlsplit
@@ -13,7 +19,10 @@ from attrs import define, frozen
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
+from qml_qdl.circuits.errors import ServiceError
 from qml_qdl.hardware.qiskit.ibm.patience import Patience
+from qml_qdl.hardware.qiskit.ibm.replies import check_reply
+from qml_qdl.hardware.qiskit.ibm.secrets import blanked
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +42,7 @@ class Failure:
         taken: Whether the service may have begun with the request.
         tries: How often it was sent.
         seconds: How long that took.
+        retry_after: Seconds that the service asked to wait; None if it did not.
     """
 
     status: int | None
@@ -40,6 +50,7 @@ class Failure:
     taken: bool
     tries: int
     seconds: float
+    retry_after: float | None = None
 
     @property
     def transient(self) -> bool:
@@ -58,11 +69,28 @@ class Call:
 
     Args:
         posted: Whether a job may have reached the service.
+        accepted: Whether the service took one, whatever happened after.
         failure: What went wrong last, if something did.
+        before_post: Called in the moment before a job is sent.
+        refusal: What `before_post` raised, so that nothing was sent.
+        wrong: What an answer that was read has that it should not; IBM's client goes on
+            after some errors as if a machine were not there.
     """
 
     posted: bool = False
+    accepted: bool = False
     failure: Failure | None = None
+    before_post: Callable[[], None] = lambda: None
+    refusal: Exception | None = None
+    wrong: ServiceError | None = None
+
+    def begin_post(self) -> None:
+        """Says that a job is sent now; what is raised then is kept."""
+        try:
+            self.before_post()
+        except Exception as error:
+            self.refusal = error
+            raise
 
 
 @final
@@ -119,10 +147,14 @@ class PatientAdapter(HTTPAdapter):
         )
         tries = patience.begin()
         while True:
+            if submits:
+                self.call.begin_post()
             response, error = self._send_once(request, *args, **options)
             if response is not None and response.status_code < 400:
                 self.call.posted |= submits
+                self.call.accepted |= submits
                 self.call.failure = None
+                self._check(request, response)
                 return response
             failure = _failure(response, error, tries.count, tries.seconds)
             self.call.failure = failure
@@ -130,8 +162,9 @@ class PatientAdapter(HTTPAdapter):
                 "%s %s: %s", request.method, _path(request), _kind(failure, error)
             )
             self.call.posted |= submits and failure.taken
-            again = not failure.taken if submits else failure.transient
-            if not (again and tries.again(_retry_after(response))):
+            reached = response is not None or failure.taken
+            again = not reached if submits else failure.transient
+            if not (again and tries.again(failure.retry_after)):
                 if error is not None:
                     raise error
                 assert response is not None
@@ -150,15 +183,28 @@ class PatientAdapter(HTTPAdapter):
             self._silence(request, response)
         return response, None
 
+    def _check(
+        self, request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Refuses an answer that is not what it should be."""
+        try:
+            check_reply(str(request.method), _path(request), response.json)
+        except ServiceError as error:
+            wrong = ServiceError(blanked(str(error), self._secrets))
+        else:
+            return
+        self.call.wrong = wrong
+        raise wrong
+
     def _silence(
         self, request: requests.PreparedRequest, response: requests.Response
     ) -> None:
         """Takes the credentials out of an answer."""
         sent = str(request.headers.get("Authorization", "")).split()
-        content = response.content
-        for secret in (*self._secrets, *sent[1:]):
-            content = content.replace(secret.encode(), b"***")
-        response._content = content
+        secrets = (*self._secrets, *sent[1:])
+        content = response.content.decode("latin-1")  # every byte is a character
+        response._content = blanked(content, secrets).encode("latin-1")
+        response.reason = blanked(str(response.reason), secrets)
 
 
 def _submits_job(request: requests.PreparedRequest) -> bool:
@@ -183,7 +229,8 @@ def _failure(
     if response is not None:
         status = response.status_code
         reason = _reason_given(response)
-        return Failure(status, reason, status not in NOT_TAKEN, tries, seconds)
+        taken = status not in NOT_TAKEN
+        return Failure(status, reason, taken, tries, seconds, _retry_after(response))
     assert error is not None
     reason = _reason_of(error)
     return Failure(None, reason, not _never_sent(error), tries, seconds)
@@ -191,18 +238,32 @@ def _failure(
 
 def _never_sent(error: requests.RequestException) -> bool:
     """Whether the service was not even reached."""
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError):
+    if isinstance(error, requests.ConnectTimeout):
         return True
     inner = error.args[0] if error.args else None
     cause = inner.reason if isinstance(inner, MaxRetryError) else inner
-    return isinstance(cause, NewConnectionError | ConnectTimeoutError)
+    unreached = isinstance(cause, NewConnectionError | ConnectTimeoutError)
+    return unreached or _is_untrusted(cause)
+
+
+def _is_untrusted(cause: BaseException | None) -> bool:
+    """Whether a certificate was refused: other errors of TLS may come after all."""
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        first = cause.args[0] if cause.args else None
+        cause = first if isinstance(first, BaseException) else cause.__cause__
+    return False
 
 
 def _reason_of(error: requests.RequestException) -> str:
-    if isinstance(error, requests.exceptions.SSLError):
-        return "the service's certificate is not trusted"
     if _never_sent(error):
-        return "the service cannot be reached"
+        untrusted = isinstance(error, requests.exceptions.SSLError)
+        return (
+            "the service's certificate is not trusted"
+            if untrusted
+            else "the service cannot be reached"
+        )
     if isinstance(error, requests.Timeout):
         return "the service does not answer in time"
     return "the connection was cut"
@@ -221,10 +282,10 @@ def _reason_given(response: requests.Response) -> str:
     return f"{text} (code {code})" if code is not None else text
 
 
-def _retry_after(response: requests.Response | None) -> float | None:
+def _retry_after(response: requests.Response) -> float | None:
     """Seconds that the service asks to wait, given as a number or as a date."""
-    value = None if response is None else response.headers.get("Retry-After")
-    if response is None or value is None:
+    value = response.headers.get("Retry-After")
+    if value is None:
         return None
     try:
         return max(0.0, float(value))

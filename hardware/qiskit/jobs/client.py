@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
@@ -54,6 +54,7 @@ class JobStatus:
         reason: Why it failed or was cancelled, in the service's words.
         seconds: QPU seconds it used; None while not known.
         seconds_left: The service's estimate of when it is done; None if there is none.
+        machine: The machine it runs on; None where the service does not say.
     """
 
     state: JobState
@@ -61,6 +62,7 @@ class JobStatus:
     reason: str | None = None
     seconds: float | None = None
     seconds_left: float | None = None
+    machine: str | None = None
 
 
 @frozen(eq=False)
@@ -168,21 +170,29 @@ class JobClient(ABC):
         return Limits()
 
     @abstractmethod
-    def submit(self, request: JobRequest, tag: str, batch: str | None = None) -> str:
+    def submit(
+        self,
+        request: JobRequest,
+        tag: str,
+        batch: str | None = None,
+        sending: Callable[[], None] = lambda: None,
+    ) -> str:
         """Makes a job.
 
         Args:
             request: What it shall do.
             tag: The tag under which `find` finds it.
             batch: What `open_batch` returned, for one of several jobs.
+            sending: Called when all is prepared, each time before the service may
+                begin to make the job; what it raises goes through, and nothing is sent.
 
         Returns:
             The job's id.
 
         Raises:
-            SubmissionRefused: Surely no job was made.
+            SubmissionRefused: The service says that no job was made.
             SubmissionUnclear: Perhaps one was made.
-            AccountError: The service does not let us in; no job was made.
+            AccountError: The service does not let us in; it made no job.
         """
 
     @abstractmethod

@@ -24,7 +24,14 @@ from qml_qdl.hardware.qiskit.jobs.cost import (
 from qml_qdl.hardware.qiskit.jobs.division import divide
 from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
 from qml_qdl.hardware.qiskit.jobs.requests import make_request
-from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
+from qml_qdl.hardware.qiskit.pubs import (
+    Bits,
+    Estimates,
+    Executor,
+    Pub,
+    no_bits,
+    no_estimates,
+)
 
 
 class EstimatingExecutor(Executor):
@@ -77,11 +84,7 @@ class EstimatingExecutor(Executor):
             return self._mitigated.sample(pubs, shots)  # refused
         request = self._request("sample", pubs, shots)
         self._note(request)
-        return [
-            # Without the memory that so many outcomes would take.
-            np.broadcast_to(np.uint8(0), (pub.rows, shots, pub.circuit.num_clbits))
-            for pub in request.pubs
-        ]
+        return [no_bits(pub, shots) for pub in pubs]
 
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         """Notes the cost.
@@ -109,8 +112,7 @@ class EstimatingExecutor(Executor):
                 to_run = [pub for pub, _ in prepared.circuits]
                 request = self._request("sample", to_run, shots)
             self._note(request, calibrations=len(prepared.calibrations))
-        zeros = [np.zeros((pub.rows, len(pub.observables))) for pub in pubs]
-        return [Estimates(each, each) for each in zeros]
+        return [no_estimates(pub) for pub in pubs]
 
     def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
         """Refused: a machine does not show its state."""

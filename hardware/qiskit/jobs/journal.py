@@ -33,6 +33,8 @@ from qml_qdl.hardware.qiskit.jobs.records import (
     RECORDED,
     SENDING,
     SENT,
+    UNCLEAR,
+    WITHOUT_ID,
     Call,
     Job,
     Piece,
@@ -138,8 +140,8 @@ class Journal:
                 "what it did: restore its options, or begin another run"
             )
 
-    def claim(self, job: Job, owner: Owner) -> tuple[Job, bool]:
-        """Takes over the sending of a job, if nobody else is at it.
+    def claim(self, job: Job, owner: Owner) -> tuple[Job, Job]:
+        """Takes over a job whose id is not known, if nobody else is at it.
 
         Of a job that failed or was cancelled, another attempt is recorded and taken.
 
@@ -148,43 +150,113 @@ class Journal:
             owner: Who wants to send it.
 
         Returns:
-            The last attempt as it is now, "sending" and the owner's where it was free;
-            and whether it may have been sent before, so that it must be looked for by
-            its tag.
+            The last attempt as it was, and as it is now: the owner's where it was free.
         """
         with self._writing() as lines:
             last = lines.last(job)
             if last.state in (FAILED, CANCELLED):
-                pieces = json.dumps(last.pieces)
-                attempt = last.attempt + 1
-                lines.add_job(last.call_number, last.part, attempt, pieces)
-                last = lines.last(job)
-            doubtful = last.state == SENDING
-            if last.state != RECORDED and not (doubtful and self._is_free(last, owner)):
-                return last, False
-            lines.change(last, state=SENDING, owner=owner.text, reason=None)
-            return lines.last(job), doubtful
+                last = self._again(lines, last)
+            if last.state not in WITHOUT_ID or not self._is_free(last, owner):
+                return last, last
+            lines.change(last, owner=owner.text)
+            return last, lines.at(last.number)
 
     @staticmethod
-    def _is_free(job: Job, owner: Owner) -> bool:
+    def _again(lines: Lines, job: Job) -> Job:
+        pieces = json.dumps(job.pieces)
+        lines.add_job(job.call_number, job.part, job.attempt + 1, pieces)
+        return lines.last(job)
+
+    @staticmethod
+    def _is_free(job: Job, owner: Owner | None) -> bool:
         if job.owner is None:
             return True
         other = Owner.from_text(job.owner)
         return other == owner or not other.is_alive(job.changed)
 
-    def release(self, job: Job, owner: Owner, *, refused: str | None = None) -> None:
-        """Gives up sending a job; does nothing to one that is no longer the owner's.
+    def sending(self, job: Job, owner: Owner) -> bool:
+        """Marks a job as perhaps made, in each moment in which it is sent.
+
+        Args:
+            job: The job.
+            owner: Who sends it.
+
+        Returns:
+            False, and nothing is marked, where it is no longer the owner's to send.
+        """
+        return self._change_own(job, owner, (RECORDED, SENDING), state=SENDING)
+
+    def refused(self, job: Job, owner: Owner, reason: str) -> bool:
+        """Notes that the service did not take a job; it stays the owner's.
+
+        Args:
+            job: The job.
+            owner: Who sent it.
+            reason: The service's words.
+
+        Returns:
+            False where it is no longer the owner's, or was not sent at all.
+        """
+        return self._change_own(job, owner, (SENDING,), state=RECORDED, reason=reason)
+
+    def unclear(self, job: Job, owner: Owner, reason: str) -> bool:
+        """Notes that a job was sent, and that nothing tells whether it was made.
+
+        Args:
+            job: The job.
+            owner: Who sent it, or looked for it.
+            reason: What happened.
+
+        Returns:
+            False where it is no longer the owner's.
+        """
+        states = (SENDING, UNCLEAR)
+        return self._change_own(job, owner, states, state=UNCLEAR, reason=reason)
+
+    def release(self, job: Job, owner: Owner) -> None:
+        """Leaves a job to others; does nothing to one that is no longer the owner's.
 
         Args:
             job: The job.
             owner: Who gives up.
-            refused: Why the service surely did not make it; None if it may have.
         """
-        state = SENDING if refused is None else RECORDED
+        self._change_own(job, owner, WITHOUT_ID, owner=None)
+
+    def _change_own(
+        self, job: Job, mine: Owner, states: Sequence[str], **values: Any
+    ) -> bool:
         with self._writing() as lines:
             now = lines.at(job.number)
-            if (now.state, now.owner) == (SENDING, owner.text):
-                lines.change(job, state=state, owner=None, reason=refused)
+            if now.owner != mine.text or now.state not in states:
+                return False
+            lines.change(job, **values)
+            return True
+
+    def is_unclear(self, job: Job) -> bool:
+        """Whether a job may have been made, and nobody is sending it.
+
+        Args:
+            job: The job.
+        """
+        return job.state in (SENDING, UNCLEAR) and self._is_free(job, None)
+
+    def resend(self, job: Job) -> Job:
+        """Has a job that is unclear sent anew, under another tag, by its next run.
+
+        If it was made after all, it is paid twice.
+
+        Args:
+            job: The job.
+
+        Returns:
+            The new attempt; the job as it is where it is unclear no longer.
+        """
+        with self._writing() as lines:
+            last = lines.last(job)
+            if self.is_unclear(last):
+                lines.change(last, state=UNCLEAR, owner=None)
+                return self._again(lines, last)
+            return last
 
     def sent(self, job: Job, job_id: str) -> Job:
         """Keeps the id that the service gave a job.
@@ -194,9 +266,11 @@ class Journal:
             job_id: The id.
 
         Returns:
-            The job as it is now.
+            The job as it is now; what others found out meanwhile is kept.
         """
-        return self._write(job, state=SENT, job_id=job_id, owner=None)
+        return self._write(
+            job, WITHOUT_ID, state=SENT, job_id=job_id, owner=None, reason=None
+        )
 
     def ended(self, job: Job, state: str, reason: str, used: float | None) -> Job:
         """Keeps how a job ended that has no results.
@@ -208,26 +282,47 @@ class Journal:
             used: QPU seconds it took.
 
         Returns:
-            The job as it is now.
+            The job as it is now; what others found out meanwhile is kept.
         """
-        return self._write(job, state=state, reason=reason, used=used)
+        states = (*WITHOUT_ID, SENT)
+        return self._write(job, states, state=state, reason=reason, used=used)
 
-    def store(self, job: Job, results: Results, used: float | None) -> Job:
+    def store(
+        self,
+        job: Job,
+        results: Results,
+        used: float | None,
+        machine: str | None = None,
+    ) -> Job:
         """Keeps the results of a job.
 
         Args:
             job: The job.
             results: What the service returned.
             used: QPU seconds it took.
+            machine: The machine that ran it; None if the service does not say.
 
         Returns:
             The job as it is now.
         """
+        name = f"results {job.number}"
         with self._writing() as lines:
             if lines.at(job.number).state != DONE:
-                lines.keep(f"results {job.number}", pack_results(results))
-                lines.change(job, state=DONE, used=used)
+                if not lines.has(name):
+                    lines.keep(name, pack_results(results))
+                    if machine is not None:
+                        lines.keep(f"machine {job.number}", machine.encode())
+                lines.change(job, state=DONE, used=used, owner=None)
             return lines.at(job.number)
+
+    def machines(self) -> dict[int, str]:
+        """The machines that ran jobs, by the jobs' numbers, where they are known."""
+        with self._reading() as lines:
+            kept = lines.select("SELECT * FROM arrays WHERE name LIKE 'machine %'")
+            return {
+                int(line["name"].split()[1]): bytes(line["data"]).decode()
+                for line in kept
+            }
 
     def results(self, job: Job) -> Results:
         """The stored results of a job that is done.
@@ -240,6 +335,10 @@ class Journal:
         """
         with self._reading() as lines:
             return unpack_results(lines.kept(f"results {job.number}"))
+
+    def last_attempts(self) -> list[Job]:
+        """The last attempt at every job, in the order in which they were recorded."""
+        return list({(job.key, job.part): job for job in self.jobs()}.values())
 
     def jobs(self) -> list[Job]:
         """All jobs in the order in which they were recorded, with failed attempts."""
@@ -286,9 +385,11 @@ class Journal:
             tasks = lines.select("SELECT * FROM tasks ORDER BY id")
             return {int(line["id"]): str(line["description"]) for line in tasks}
 
-    def _write(self, job: Job, **values: Any) -> Job:
+    def _write(self, job: Job, states: Sequence[str], **values: Any) -> Job:
+        """Changes a job that is in one of the states: nothing is ever put back."""
         with self._writing() as lines:
-            lines.change(job, **values)
+            if lines.at(job.number).state in states:
+                lines.change(job, **values)
             return lines.at(job.number)
 
     @contextmanager

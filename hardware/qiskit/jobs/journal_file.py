@@ -8,6 +8,7 @@ before or after a transaction.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sqlite3
@@ -99,8 +100,7 @@ class JournalFile:
             if isinstance(error, FileExistsError) and path.is_file():
                 return  # another process was faster
             raise JournalWriteError(
-                f"journal: {path} cannot be made ({error}); make room, or name another "
-                "place"
+                f"journal: {path} cannot be made ({error}); {_repair(error)}"
             ) from error
 
     def _check_header(self) -> None:
@@ -177,8 +177,8 @@ class JournalFile:
             if short or code & 0xFF not in _CIRCUMSTANCES:
                 raise self._damaged(str(error)) from error
             raise JournalWriteError(
-                f"journal: {self.path} cannot be used ({error}); make room, or let "
-                "other processes end, and run again: what was sent is not lost"
+                f"journal: {self.path} cannot be used ({error}); {_repair(error)}, and "
+                "run again: what was sent is not lost"
             ) from error
 
     def _damaged(self, how: str) -> JournalError:
@@ -253,6 +253,20 @@ class JournalFile:
         connection.execute(
             f"UPDATE {table} SET seal = ? WHERE rowid = ?", (_seal(line), number)
         )
+
+
+def _repair(error: OSError | sqlite3.Error) -> str:
+    """What helps, by what the system, or SQLite, says is wrong."""
+    number = getattr(error, "errno", None)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or number in (errno.ENOSPC, errno.EDQUOT):
+        return "make room, or name another place"
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "let other processes end"
+    forbidden = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)
+    if code in forbidden or number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "allow writing in its folder, or name another place"
+    return "name another place"
 
 
 def _seal(line: sqlite3.Row) -> str:

@@ -143,6 +143,14 @@ class Lines:
         """
         self._file.insert(self._connection, "arrays", name=name, data=data)
 
+    def has(self, name: str) -> bool:
+        """Whether there are bytes under a name.
+
+        Args:
+            name: The name.
+        """
+        return bool(self.select("SELECT * FROM arrays WHERE name = ?", name))
+
     def kept(self, name: str) -> bytes:
         """The bytes under a name.
 

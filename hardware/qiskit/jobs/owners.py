@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 import uuid
+from pathlib import Path
 
 import psutil
 from attrs import asdict, frozen
@@ -14,15 +16,20 @@ from attrs import asdict, frozen
 LEASE = 900.0
 """Seconds after which a silent process on another computer is taken for dead."""
 
+_PROC = Path("/proc")
+
 
 @frozen
 class Owner:
     """A sender within a process.
 
     Args:
-        place: The computer, and where it has several worlds of processes, which.
+        place: The computer since it was started, and where it has several worlds of
+            processes, which.
         pid: The process.
-        started: When it began, in seconds since 1970: numbers of processes come again.
+        started: When it began, because numbers of processes come again: in seconds
+            since the computer was started where the system tells, which no setting of
+            its clock changes.
         sender: Which sender of the process.
     """
 
@@ -35,7 +42,7 @@ class Owner:
     def of_this_process(cls) -> Owner:
         """A new sender in the process that asks."""
         pid = os.getpid()
-        return cls(_place(), pid, psutil.Process(pid).create_time(), uuid.uuid4().hex)
+        return cls(_place(), pid, _start_of(pid), uuid.uuid4().hex)
 
     @classmethod
     def from_text(cls, text: str) -> Owner:
@@ -64,18 +71,34 @@ class Owner:
         if self.place != _place():
             return time.time() - since < LEASE
         try:
-            process = psutil.Process(self.pid)
-            if process.status() == psutil.STATUS_ZOMBIE:
+            if psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE:
                 return False
-            # Clocks are set right now and then, and times of creation with them.
-            return abs(float(process.create_time()) - self.started) < 10
+            return abs(_start_of(self.pid) - self.started) < 0.5
         except psutil.NoSuchProcess:
             return False
+
+
+def _start_of(pid: int) -> float:
+    """When a process began.
+
+    Raises:
+        NoSuchProcess: There is none of this number.
+    """
+    if sys.platform != "linux":
+        return float(psutil.Process(pid).create_time())
+    try:
+        line = (_PROC / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise psutil.NoSuchProcess(pid) from error
+    # The second of the fields is a name that may hold spaces and brackets.
+    ticks = line.rpartition(")")[2].split()[19]
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def _place() -> str:
     name = socket.gethostname()
     try:
-        return f"{name} {os.readlink('/proc/self/ns/pid')}"
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return f"{name} {boot} {os.readlink(_PROC / 'self/ns/pid')}"
     except OSError:  # no Linux
         return name

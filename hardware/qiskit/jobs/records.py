@@ -11,10 +11,12 @@ from qml_qdl.hardware.qiskit.jobs.keys import JobKey
 Piece: TypeAlias = tuple[int, int, int]
 """Rows of a pub: the pub, the first row, the row after the last."""
 
-RECORDED, SENDING, SENT = "recorded", "sending", "sent"
+RECORDED, SENDING, UNCLEAR, SENT = "recorded", "sending", "unclear", "sent"
 DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 UNSENT = (RECORDED, FAILED, CANCELLED)
 """States in which the same run sends a job, for the first time or anew."""
+WITHOUT_ID = (RECORDED, SENDING, UNCLEAR)
+"""States in which the service's id of a job is not known."""
 
 
 @frozen
@@ -53,11 +55,13 @@ class Job:
         attempt: How often this part was sent before: those jobs failed.
         pieces: The rows of each pub.
         tag: The tag it is sent with.
-        state: "recorded" (surely not sent), "sending" (perhaps sent), "sent", "done",
-            "failed" or "cancelled".
+        state: "recorded" (surely not made), "sending" (perhaps made), "unclear" (the
+            same, and looked for by its tag without success), "sent", "done", "failed"
+            or "cancelled".
         job_id: The service's id; None before it is known.
-        reason: Why it failed, or was not taken.
-        owner: Who is sending it, as `Owner.text`; None if nobody is.
+        reason: Why it failed, was not taken, or is unclear; of one that is recorded it
+            tells that it was refused before.
+        owner: Who prepares or sends it, as `Owner.text`; None if nobody does.
         used: QPU seconds it took; None while not known.
         changed: When the line last changed, in seconds since 1970.
     """
@@ -76,6 +80,11 @@ class Job:
     owner: str | None
     used: float | None
     changed: float
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether it was sent, and the service said that it did not take it."""
+        return self.state == RECORDED and self.reason is not None
 
     @property
     def rows(self) -> int:

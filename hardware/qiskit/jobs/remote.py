@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+from attrs import evolve
 from numpy.typing import NDArray
 
-from qml_qdl.circuits.errors import Detached, TargetError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    Detached,
+    QdlError,
+    TargetError,
+)
 from qml_qdl.hardware.qiskit.counters import Counters
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.jobs.client import JobClient, JobRequest, Kind
@@ -23,8 +30,8 @@ from qml_qdl.hardware.qiskit.jobs.cost import (
 from qml_qdl.hardware.qiskit.jobs.division import divide
 from qml_qdl.hardware.qiskit.jobs.journal import Journal
 from qml_qdl.hardware.qiskit.jobs.keys import JobKey, JobKeys
-from qml_qdl.hardware.qiskit.jobs.records import UNSENT, Call
-from qml_qdl.hardware.qiskit.jobs.requests import make_request
+from qml_qdl.hardware.qiskit.jobs.records import DONE, SENT, UNSENT, Call, Job
+from qml_qdl.hardware.qiskit.jobs.requests import make_request, plain_request
 from qml_qdl.hardware.qiskit.jobs.submission import Submission, Submitter
 from qml_qdl.hardware.qiskit.jobs.waiting import Pace
 from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
@@ -40,9 +47,12 @@ class RemoteExecutor(Executor):
     All pubs of a call are one job, unless the service takes less in one; results are
     put together in order. What was sent under the same key before is not sent again.
 
+    The machine is asked for when something has to be sent: results of what was sent
+    are there without it.
+
     Args:
         client: The service.
-        isa: What transpiles circuits for its machine.
+        isa: What transpiles circuits for its machine, or makes it when it is needed.
         journal: The journal or its file; None for the user's.
         run: The run; None for one that no other process has, so that nothing that was
             sent before is found.
@@ -55,7 +65,7 @@ class RemoteExecutor(Executor):
     def __init__(
         self,
         client: JobClient,
-        isa: IsaCache,
+        isa: IsaCache | Callable[[], IsaCache],
         *,
         journal: Journal | str | Path | None = None,
         run: str | None = None,
@@ -65,7 +75,8 @@ class RemoteExecutor(Executor):
         pace: Pace | None = None,
     ) -> None:
         self.client = client
-        self.isa = isa
+        self._isa = isa
+        self._counters = isa.counters if isinstance(isa, IsaCache) else Counters()
         self.keys = JobKeys(run)
         self.max_qpu_seconds = max_qpu_seconds
         self.resilience_level = resilience_level
@@ -85,7 +96,19 @@ class RemoteExecutor(Executor):
     @property
     def counters(self) -> Counters:
         """What was done so far."""
-        return self.isa.counters
+        return self._counters
+
+    @property
+    def isa(self) -> IsaCache:
+        """What transpiles circuits for the machine.
+
+        Raises:
+            TargetError: The service has no such machine (any more).
+        """
+        if not isinstance(self._isa, IsaCache):
+            self._isa = self._isa()
+            self._isa.counters = self._counters
+        return self._isa
 
     def record(self, journal: Journal | str | Path, run: str, layer: str) -> None:
         """Makes what follows part of a run.
@@ -171,45 +194,78 @@ class RemoteExecutor(Executor):
     def _run(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> list[Any]:
         if not pubs:
             return []
-        request = self._request(kind, pubs, shots)
-        per_row = row_costs(request)
-        rows = [pub.rows for pub in request.pubs]
-        parts = divide(rows, per_row, room(request, self.client.limits))
-        cost = cost_of(request, self.client.backend, len(parts))
-        call = Call(
-            content=request.content(self.client.name),
-            kind=kind,
-            backend=self.client.name,
-            account=self.client.account,
-            rows=request.rows,
-            shots=shots,
-            seconds=cost.seconds,
-        )
+        if not all(np.isfinite(pub.angles).all() for pub in pubs):
+            raise ArgumentError(
+                "angles: expected finite numbers, got NaN or infinity, which would be "
+                "paid for nothing; take these rows out first"
+            )
+        request = plain_request(kind, pubs, shots, self.options_for(kind))
+        content = request.content(self.client.name)
         angles = [pub.angles for pub in pubs]
-        key = self._key(call, angles)
+        key = self._key(content, angles)
         try:
             submitter = self._submit_through()
             known = submitter.journal.find(key)
-            if not known or any(job.state in UNSENT for job in known):
-                check_budget(cost, self.max_qpu_seconds)
-            submission = Submission(key, call, request, angles, parts)
+
+            def prepare() -> JobRequest:
+                with self._kept(submitter.journal, key.run):
+                    return self._request(kind, pubs, shots)
+
+            if known and not any(job.state in UNSENT for job in known):
+                account = self.client.account
+                call = evolve(known[0].call, content=content, account=account)
+                submission = Submission(key, call, request, angles, [], prepare)
+            else:
+                submission = self._priced(key, prepare(), angles)
             return submitter.run(submission, detach=self.detach)
         except Detached:
             raise
         except BaseException:
             # Asked for again in this process, it is the same call.
             self.keys.give_back(key)
-            self._unfinished = (key, call.content, angles)
+            self._unfinished = (key, content, angles)
             raise
 
-    def _key(self, call: Call, angles: Sequence[NDArray[np.float64]]) -> JobKey:
+    def _priced(
+        self,
+        key: JobKey,
+        request: JobRequest,
+        angles: Sequence[NDArray[np.float64]],
+    ) -> Submission:
+        """What is to be sent, if it does not cost too much."""
+        rows = [pub.rows for pub in request.pubs]
+        parts = divide(rows, row_costs(request), room(request, self.client.limits))
+        cost = cost_of(request, self.client.backend, len(parts))
+        check_budget(cost, self.max_qpu_seconds)
+        call = Call(
+            content=request.content(self.client.name),
+            kind=request.kind,
+            backend=self.client.name,
+            account=self.client.account,
+            rows=request.rows,
+            shots=request.shots,
+            seconds=cost.seconds,
+        )
+        return Submission(key, call, request, angles, parts)
+
+    @contextmanager
+    def _kept(self, journal: Journal, run: str) -> Iterator[None]:
+        """Says of an error before anything is sent what of the run is paid and kept."""
+        try:
+            yield
+        except QdlError as error:
+            paid = [job for job in journal.jobs() if job.key.run == run]
+            _note_paid(error, [job for job in paid if job.state in (SENT, DONE)])
+            raise
+
+    def _key(self, content: str, angles: Sequence[NDArray[np.float64]]) -> JobKey:
         """The next key; that of a call that came to nothing only for the same again."""
         key = self.keys.next()
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is None or unfinished[0] != key:
             return key
-        _, content, before = unfinished
-        again = content == call.content and all(map(np.array_equal, before, angles))
+        _, before_content, before = unfinished
+        again = before_content == content and all(map(np.array_equal, before, angles))
         return key if again else self.keys.next()
 
     def _request(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
@@ -224,3 +280,13 @@ class RemoteExecutor(Executor):
                 journal = Journal(journal)
             self._submitter = Submitter(self.client, journal, self._pace, self.counters)
         return self._submitter
+
+
+def _note_paid(error: QdlError, jobs: Sequence[Job]) -> None:
+    if jobs:
+        rows = sum(job.rows for job in jobs)
+        error.add_note(
+            f"what was sent before is kept: {len(jobs)} job"
+            f"{'s' if len(jobs) > 1 else ''} of this run, {rows:,} rows, whose results "
+            "qml-qdl jobs wait and the same run fetch without the machine"
+        )

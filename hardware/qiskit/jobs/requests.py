@@ -44,6 +44,32 @@ def make_request(
     )
 
 
+def plain_request(
+    kind: Kind, pubs: Sequence[Pub], shots: int, options: Mapping[str, Any]
+) -> JobRequest:
+    """The same for no machine: what a job's results are read by.
+
+    Args:
+        kind: "sample" or "estimate".
+        pubs: Circuits and rows.
+        shots: Shots of every row.
+        options: What else the service is told, by name.
+
+    Returns:
+        A request of equal content, whose circuits no machine can run.
+    """
+    return JobRequest(
+        kind,
+        tuple(
+            JobPub(pub.circuit, pub.angles, _digest(pub), pub.observables)
+            for pub in pubs
+        ),
+        shots,
+        dict(options),
+        max_execution_time=0,
+    )
+
+
 def _job_pub(pub: Pub, isa: IsaCache) -> JobPub:
     known = isa.get(pub.circuit, pub.digest)
     # A parameter that turned out not to matter is gone from the transpiled circuit.

@@ -1,19 +1,22 @@
 """Submission: every job is sent once, whatever happens on the way.
 
-A job is recorded, marked as being sent, sent, and its id kept. What is found in the
-journal later says what is left to do: results are taken from it, a job with an id is
-waited for, one that may have been sent is looked for by its tag, and only what surely
-is absent is sent.
+A job is recorded, marked in the moment in which it is sent, and its id kept. What is
+found in the journal later says what is left to do: results are taken from it, a job
+with an id is waited for, and one that may have been made is looked for by its tag. A
+service lists new jobs with some delay, so that it cannot tell that a job was not made:
+one that is not found is unclear, and sent anew only if the user says so. One that the
+service refused is looked for as long before it is sent again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import (
@@ -40,28 +43,38 @@ from qml_qdl.hardware.qiskit.jobs.keys import JobKey
 from qml_qdl.hardware.qiskit.jobs.owners import Owner
 from qml_qdl.hardware.qiskit.jobs.records import (
     DONE,
-    RECORDED,
     SENDING,
-    SENT,
+    UNCLEAR,
+    UNSENT,
+    WITHOUT_ID,
     Call,
     Job,
     Piece,
 )
-from qml_qdl.hardware.qiskit.jobs.waiting import Pace, wait
+from qml_qdl.hardware.qiskit.jobs.waiting import Pace, look_up, wait
 
 _TRIES = 4
+"""How often a job is sent that the service refuses for the time being."""
+_LONGEST_WAIT = 300.0
+"""Seconds that a service may ask to wait before it is sent again."""
 
 
-@frozen
+class _Overtaken(Exception):  # noqa: N818 - never leaves this module
+    """Another process took the job over, because it took this one for dead."""
+
+
+@frozen(slots=False)
 class Submission:
     """What is sent, and under which key.
 
     Args:
         key: The execution it is.
         call: What is recorded of it.
-        request: What shall be done, all jobs together.
+        request: What shall be done, all jobs together: what results are read by.
         angles: The angles of each pub, as they were before circuits were transpiled.
         parts: For each job its rows.
+        prepare: Gives the request in the machine's gates, where something has to be
+            sent; None where the request is.
     """
 
     key: JobKey
@@ -69,6 +82,12 @@ class Submission:
     request: JobRequest
     angles: Sequence[NDArray[np.float64]]
     parts: Sequence[Sequence[Piece]]
+    prepare: Callable[[], JobRequest] | None = field(default=None)
+
+    @cached_property
+    def prepared(self) -> JobRequest:
+        """The request as it can be sent."""
+        return self.request if self.prepare is None else self.prepare()
 
 
 class Submitter:
@@ -115,7 +134,7 @@ class Submitter:
         jobs = self.journal.record(
             submission.key, submission.call, submission.angles, submission.parts
         )
-        jobs = self._send_all(jobs, submission.request)
+        jobs = self._send_all(jobs, submission)
         if detach and any(job.state != DONE for job in jobs):
             ids = tuple(str(job.job_id) for job in jobs)
             raise Detached(
@@ -130,69 +149,94 @@ class Submitter:
             ]
         return _joined(jobs, results)
 
-    def _send_all(self, jobs: Sequence[Job], request: JobRequest) -> list[Job]:
+    def _send_all(self, jobs: Sequence[Job], submission: Submission) -> list[Job]:
         batch = None
-        absent = [job for job in jobs if job.state not in (DONE, SENT)]
-        if len(jobs) > 1 and absent:
+        if len(jobs) > 1 and any(job.state in UNSENT for job in jobs):
             batch = self.client.open_batch()
         try:
-            return [
-                self._send(job, part_of(request, job.pieces), batch) for job in jobs
-            ]
+            return [self._send(job, submission, batch) for job in jobs]
         finally:
             if batch is not None:
                 self.client.close_batch(batch)
 
-    def _send(self, job: Job, request: JobRequest, batch: str | None) -> Job:
+    def _send(self, job: Job, submission: Submission, batch: str | None) -> Job:
         if self._owner is None or not self._owner.is_of_this_process():
             self._owner = Owner.of_this_process()
+        owner = self._owner
         for _ in self.pace.rounds(self.pace.deadline):
-            job, doubtful = self.journal.claim(job, self._owner)
-            if job.state not in (RECORDED, SENDING):
+            before, job = self.journal.claim(job, owner)
+            if job.state not in WITHOUT_ID:
                 return job
-            if job.owner == self._owner.text:
-                return self._send_own(job, request, batch, doubtful)
+            if job.owner != owner.text:
+                continue
+            try:
+                return self._send_own(before, owner, submission, batch)
+            except _Overtaken:
+                continue
+            finally:
+                self.journal.release(job, owner)
         raise JobTimeoutError(
             f"deadline: another process has been sending {job.key} for "
             f"{self.pace.deadline:g} s ({job.owner}); end it, or wait longer"
         )
 
     def _send_own(
-        self, job: Job, request: JobRequest, batch: str | None, doubtful: bool
+        self, job: Job, owner: Owner, submission: Submission, batch: str | None
     ) -> Job:
-        assert self._owner is not None
-        try:
-            for _ in range(_TRIES):
-                found = self._look_up(job) if doubtful else None
-                if found is not None:
-                    return self.journal.sent(job, found)
-                self.journal.claim(job, self._owner)  # tells others that we live
-                try:
-                    job_id = self.client.submit(request, job.tag, batch)
-                except SubmissionUnclear as error:
-                    doubtful, unclear = True, error
-                    continue
-                self.counters.jobs += 1
-                self.counters.pubs += len(request.pubs)
-                self.counters.rows += request.rows
-                return self.journal.sent(job, job_id)
-            raise SubmissionUnclear(
-                f"{unclear}; sent {_TRIES} times and looked for by its tag {job.tag}, "
-                "with no sign of it; run again to look for it and send it"
-            ) from unclear
-        except (SubmissionRefused, AccountError) as error:
-            self.journal.release(job, self._owner, refused=str(error))
-            raise
-        except BaseException:
-            self.journal.release(job, self._owner)
-            raise
+        """Looks for a job, or sends it; `job` is how it was before it was ours."""
+        if job.state in (SENDING, UNCLEAR):
+            why = job.reason or "the process that sent it ended before the reply came"
+            return self._found(job, owner, self.pace.left(job.changed), why)
+        found = None
+        if job.was_refused:
+            found = self._look_up(job, self.pace.left(job.changed))
+        tries = 0
+        while found is None:
+            tries += 1
+            try:
+                return self._post(job, owner, submission, batch)
+            except SubmissionUnclear as error:
+                return self._found(job, owner, self.pace.grace, str(error))
+            except (SubmissionRefused, AccountError) as error:
+                self.journal.refused(job, owner, str(error))
+                wait = getattr(error, "wait", None)
+                if wait is None or wait > _LONGEST_WAIT or tries == _TRIES:
+                    raise
+            self.pace.sleep(wait)
+            found = self._look_up(job, self.pace.grace - wait)
+        return self.journal.sent(job, found)
 
-    def _look_up(self, job: Job) -> str | None:
-        for _ in self.pace.rounds(self.pace.grace):
-            found = self.client.find(job.tag)
-            if found is not None:
-                return found
-        return None
+    def _post(
+        self, job: Job, owner: Owner, submission: Submission, batch: str | None
+    ) -> Job:
+        request = part_of(submission.prepared, job.pieces)
+
+        def sending() -> None:
+            if not self.journal.sending(job, owner):
+                raise _Overtaken
+
+        job_id = self.client.submit(request, job.tag, batch, sending)
+        self.counters.jobs += 1
+        self.counters.pubs += len(request.pubs)
+        self.counters.rows += request.rows
+        return self.journal.sent(job, job_id)
+
+    def _found(self, job: Job, owner: Owner, seconds: float, why: str) -> Job:
+        """The job that may have been made, if the service lists it."""
+        found = self._look_up(job, seconds)
+        if found is not None:
+            return self.journal.sent(job, found)
+        self.journal.unclear(job, owner, why)
+        raise SubmissionUnclear(
+            f"{job.key}: whether a job was made on {self.client.name} is unclear "
+            f"({why}); it is not listed under its tag {job.tag}, and is not sent again "
+            "by itself; run again to look for it again, or have it sent anew, and "
+            f"perhaps paid twice: qml-qdl jobs wait {self.journal.path} --resend, in "
+            "Python qml_qdl.nn.resend_jobs(journal)"
+        )
+
+    def _look_up(self, job: Job, seconds: float) -> str | None:
+        return look_up(self.client, job.tag, self.pace, seconds)
 
     def _collect(self, job: Job, request: JobRequest) -> Results:
         if job.state == DONE:
@@ -204,7 +248,7 @@ class Submitter:
             raise self._ended(job, status)
         results = self.client.results(job.job_id, request)
         self.counters.qpu_seconds += status.seconds or 0.0
-        job = self.journal.store(job, results, status.seconds)
+        job = self.journal.store(job, results, status.seconds, status.machine)
         return self.journal.results(job)
 
     def _ended(self, job: Job, status: JobStatus) -> JobError:

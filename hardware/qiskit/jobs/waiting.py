@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from attrs import frozen
+from attrs import field, frozen
 from rich.console import Console
 from rich.status import Status
 
@@ -15,6 +15,8 @@ from qml_qdl.circuits.errors import JobTimeoutError
 from qml_qdl.hardware.qiskit.jobs.client import JobClient, JobState, JobStatus
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+LISTING = 120.0
+"""Seconds within which a service is expected to list a new job under its tag."""
 
 
 @frozen
@@ -25,8 +27,8 @@ class Pace:
         first: Seconds before it is asked the second time.
         longest: Seconds between two times at most.
         growth: By what the pause grows each time.
-        grace: Seconds for which a job that may have been made is looked for before it
-            is taken as absent: a service lists new jobs with some delay.
+        grace: Seconds for which a job that may have been made is looked for by its tag:
+            a service lists new jobs with some delay; the default is `LISTING`.
         deadline: Seconds after which nobody waits any more; None for ever.
         clock: What tells seconds.
         sleep: What lets them pass.
@@ -35,7 +37,7 @@ class Pace:
     first: float = 1.0
     longest: float = 30.0
     growth: float = 1.5
-    grace: float = 30.0
+    grace: float = field(factory=lambda: LISTING)
     deadline: float | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -61,6 +63,42 @@ class Pace:
             self.sleep(pause)
             pause = min(self.longest, pause * self.growth)
 
+    def left(self, since: float) -> float:
+        """For how long the service may not list yet what was sent at some time.
+
+        Args:
+            since: When, in seconds since 1970.
+
+        Returns:
+            Seconds, 0 … `grace`.
+        """
+        passed = max(0.0, time.time() - since)
+        return max(0.0, self.grace - passed)
+
+
+def look_up(client: JobClient, tag: str, pace: Pace, seconds: float) -> str | None:
+    """Looks for a job by its tag, until the service has had time to list it.
+
+    Args:
+        client: The service.
+        tag: What the job was sent with.
+        pace: How often.
+        seconds: For how long; it is asked at least once.
+
+    Returns:
+        The job's id; None if it is not listed.
+
+    Raises:
+        ServiceError: The service does not answer.
+    """
+    with display() as show:
+        for passed in pace.rounds(max(0.0, seconds)):
+            found = client.find(tag)
+            if found is not None:
+                return found
+            show(f"{client.name}: looking for a job by its tag, {passed:.0f} s so far")
+    return None
+
 
 def wait(client: JobClient, job_id: str, pace: Pace, estimate: float) -> JobStatus:
     """Waits until a job has ended.
@@ -82,7 +120,7 @@ def wait(client: JobClient, job_id: str, pace: Pace, estimate: float) -> JobStat
     status = client.status(job_id)
     if status.state in ENDED:
         return status
-    with _display() as show:
+    with display() as show:
         for passed in pace.rounds(pace.deadline):
             if passed:
                 status = client.status(job_id)
@@ -109,7 +147,7 @@ def _line(
 
 
 @contextmanager
-def _display() -> Iterator[Callable[[str], object]]:
+def display() -> Iterator[Callable[[str], object]]:
     """Shows lines one over the other, on a terminal; elsewhere nothing."""
     if not sys.stderr.isatty():
         yield lambda line: None

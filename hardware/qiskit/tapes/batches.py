@@ -13,8 +13,17 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.plan import Structure
-from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
+from qml_qdl.hardware.qiskit.pubs import (
+    Bits,
+    Estimates,
+    Executor,
+    Pub,
+    no_bits,
+    no_estimates,
+    no_probabilities,
+)
 from qml_qdl.hardware.qiskit.tapes.bases import Basis
 from qml_qdl.hardware.qiskit.tapes.columns import column_errors, read_columns
 from qml_qdl.hardware.qiskit.tapes.measured import NO_BASIS, Circuits, Converted
@@ -143,16 +152,21 @@ class _Draft:
         return slice(first, first + len(angles))
 
     def pub(self, merge: bool) -> Pub:
-        """The pub."""
+        """The pub; without any rows where none was finite."""
         angles = np.concatenate(self._rows)
         if merge:
             angles, self._places = _merged(angles)
         one = self._converted
         return Pub(one.circuit, angles, one.digest, self._observables)
 
-    def rows(self, where: slice, numbers: Any) -> Any:
-        """What came back for a request's rows."""
-        return numbers[where if self._places is None else self._places[where]]
+    def rows(self, where: slice, lost: NDArray[np.bool_], numbers: Any) -> Any:
+        """What came back for a request's rows; zeros for those that were not sent."""
+        found = numbers[where if self._places is None else self._places[where]]
+        if len(found) == len(lost):
+            return found
+        spread = np.zeros((len(lost), *found.shape[1:]), dtype=found.dtype)
+        spread[~lost] = found
+        return spread
 
 
 def _merged(angles: Reals) -> tuple[Reals, NDArray[np.intp]]:
@@ -195,13 +209,24 @@ class _Sheet:
             draft = self._drafts[converted.digest, sums] = _Draft(converted, operators)
         return draft, draft.add(converted.parameters(angles))
 
-    def send(self, call: Callable[[list[Pub]], Sequence[Any]], merge: bool) -> None:
-        """Sends all pubs in one call, if there are any."""
-        if not self._drafts:
-            return
-        results = call([draft.pub(merge) for draft in self._drafts.values()])
-        for draft, result in zip(self._drafts.values(), results, strict=True):
-            draft.result = result
+    def send(
+        self,
+        call: Callable[[list[Pub]], Sequence[Any]],
+        merge: bool,
+        nothing: Callable[[Pub], Any],
+    ) -> None:
+        """Sends all pubs that have rows in one call, if there are any.
+
+        Args:
+            call: Sends them.
+            merge: Whether equal rows are sent once.
+            nothing: The result of a pub without rows.
+        """
+        pubs = [(draft, draft.pub(merge)) for draft in self._drafts.values()]
+        full = [pub for _, pub in pubs if pub.rows]
+        results = iter(call(full) if full else ())
+        for draft, pub in pubs:
+            draft.result = next(results) if pub.rows else nothing(pub)
 
 
 def run_requests(
@@ -211,7 +236,7 @@ def run_requests(
     shots: int | None,
     merge_rows: bool = False,
 ) -> list[Answer]:
-    """Runs requests together.
+    """Runs requests together; rows whose angles are not finite are not sent.
 
     Args:
         requests: What tapes ask for.
@@ -223,6 +248,9 @@ def run_requests(
 
     Returns:
         An answer for each request.
+
+    Raises:
+        ArgumentError: Samples of such rows are asked for.
     """
     estimates, measured, states = (_Sheet(circuits) for _ in range(3))
     merge = merge_rows or shots is None
@@ -230,7 +258,8 @@ def run_requests(
     for request in requests:
         readout = request.readout
         lost = np.logical_not(np.isfinite(request.angles).all(axis=1))
-        angles = np.where(lost[:, None], 0.0, request.angles)
+        _refuse_lost(request, lost)
+        angles = request.angles[~lost]
         sums = readout.observables
         estimated = estimates.add(request, angles, sums=sums) if sums else None
         read = {
@@ -240,16 +269,37 @@ def run_requests(
         }
         whole = phase = None
         if readout.needs_states and not request.only_columns:
+            # No machine gives states: rows that are not finite cost nothing here.
+            angles = np.where(lost[:, None], 0.0, request.angles)
             whole = states.add(request, angles)
             phase = circuits.get(request.structure, NO_BASIS, False).phase(angles)
         pending.append((request, lost, estimated, read, whole, phase))
-    estimates.send(lambda pubs: executor.estimate(pubs, shots), merge)
+    estimates.send(lambda pubs: executor.estimate(pubs, shots), merge, no_estimates)
     if shots is None:
-        measured.send(executor.probabilities, merge)
+        measured.send(executor.probabilities, merge, no_probabilities)
     else:
-        measured.send(lambda pubs: executor.sample(pubs, shots), merge)
-    states.send(executor.states, merge)
+        measured.send(
+            lambda pubs: executor.sample(pubs, shots),
+            merge,
+            lambda pub: no_bits(pub, shots),
+        )
+    states.send(executor.states, merge, _no_states)
     return [_answer(*parts, exact=shots is None) for parts in pending]
+
+
+def _refuse_lost(request: Request, lost: NDArray[np.bool_]) -> None:
+    """Refuses rows that are not finite where their results could not say so."""
+    sampled = any(result.kind == "sampled" for result in request.readout.results)
+    if sampled and not request.only_columns and lost.any():
+        raise ArgumentError(
+            f"circuit: expected finite angles, got NaN or infinity in rows "
+            f"{lost.nonzero()[0].tolist()}, and samples and counts have no NaN; take "
+            "these rows out first"
+        )
+
+
+def _no_states(pub: Pub) -> Any:
+    raise AssertionError(pub)  # all rows are sent
 
 
 def _answer(
@@ -268,10 +318,12 @@ def _answer(
         draft, where = estimated
         result: Estimates = draft.result
         values, errors = (
-            draft.rows(where, result.values),
-            draft.rows(where, result.errors),
+            draft.rows(where, lost, result.values),
+            draft.rows(where, lost, result.errors),
         )
-    found = {number: d.rows(where, d.result) for number, (d, where) in read.items()}
+    found = {
+        number: d.rows(where, lost, d.result) for number, (d, where) in read.items()
+    }
     distributions: dict[int, Outcomes] = {
         number: Histogram(probabilities, readout.bases[number].wires[::-1])
         for number, probabilities in found.items()
@@ -279,7 +331,7 @@ def _answer(
     }
     vectors = None
     if whole is not None:
-        vectors = whole[0].rows(whole[1], whole[0].result)
+        vectors = whole[0].rows(whole[1], lost, whole[0].result)
         if vectors.ndim == 2:
             assert phase is not None
             vectors = vectors * phase[:, None]

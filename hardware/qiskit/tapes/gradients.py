@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from attrs import field, frozen
 from torch import Tensor
@@ -108,6 +109,9 @@ class _Measured(torch.autograd.Function):
             for task, cotangent in zip(sending.tasks, cotangents, strict=True)
             if task.tells_gradients
         ]
+        for task, gradient in zip(sending.wanting, found, strict=True):
+            # A row that was not sent must not spoil what all rows share.
+            gradient[torch.from_numpy(~np.isfinite(task.angles).all(axis=1))] = 0.0
         if torch.is_grad_enabled():  # a gradient of this gradient may be asked for
             leaves = [cotangent for cotangent in cotangents if cotangent.requires_grad]
             angles = [task.tensors for task in sending.wanting]

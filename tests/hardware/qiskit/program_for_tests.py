@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qml_qdl.circuits.errors import SubmissionUnclear
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
@@ -19,6 +20,8 @@ from tests.hardware.qiskit.requests_for_tests import flips, ry_circuit
 PACE = Pace(first=0.02, longest=0.05, grace=0.4, deadline=30.0)
 CALLS = (("100", "011", "110"), ("001", "111"))
 """Rows of each of the program's two calls, which are also their outcomes."""
+UNCLEAR = 4
+"""The exit status of a program of which a job is unclear."""
 ROWS = sum(len(rows) for rows in CALLS)
 
 
@@ -54,5 +57,8 @@ def main(journal: Path, environment: Mapping[str, str]) -> None:
     """The program as a process of its own; ends with 3 if its results are wrong."""
     os.environ.clear()
     os.environ.update(environment)
-    results = run_program(journal)
+    try:
+        results = run_program(journal)
+    except SubmissionUnclear:
+        raise SystemExit(UNCLEAR) from None
     raise SystemExit(0 if are_right(results) else 3)

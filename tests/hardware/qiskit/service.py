@@ -77,8 +77,8 @@ class FakeTime:
 class FakeClient(JobClient):
     """Jobs are files `1.json`, `2.json`, … of a folder; results depend on the number.
 
-    `faults` are taken one by one: "refused", "unclear" (nothing made), "reply lost"
-    (made), "cut" (an error of the connection that says nothing).
+    `faults` are taken one by one: "refused", "busy", "unclear" (nothing made), "refused
+    but made", "busy but made", "reply lost" (made).
     """
 
     folder: Path
@@ -117,15 +117,26 @@ class FakeClient(JobClient):
         files = sorted(self.folder.glob("*.json"), key=lambda path: int(path.stem))
         return [json.loads(path.read_text()) for path in files]
 
-    def submit(self, request: JobRequest, tag: str, batch: str | None = None) -> str:
+    def submit(
+        self,
+        request: JobRequest,
+        tag: str,
+        batch: str | None = None,
+        sending: Callable[[], None] = lambda: None,
+    ) -> str:
         self.fate.point("before POST")
-        fault = self.faults.pop(0) if self.faults else None
-        if fault == "refused":
-            raise SubmissionRefused("the service: no such instance")
+        sending()
+        self.fate.point("in POST")
+        fault = self.faults.pop(0) if self.faults else ""
         if fault == "unclear":
             raise SubmissionUnclear("connection lost")
-        assert all(job["tag"] != tag for job in self.jobs()), "made twice"
-        job_id = self._make(request, tag, batch)
+        if fault not in ("refused", "busy"):
+            assert all(job["tag"] != tag for job in self.jobs()), "made twice"
+            job_id = self._make(request, tag, batch)
+        if fault.startswith("refused"):
+            raise SubmissionRefused("the service: no such instance")
+        if fault.startswith("busy"):
+            raise SubmissionRefused("the service: too many requests", wait=3.0)
         if fault == "reply lost":
             raise SubmissionUnclear("504 Gateway Timeout")
         self.fate.point("after POST")

@@ -23,14 +23,17 @@ from qml_qdl.circuits.errors import (
     QdlError,
     ServiceError,
     SubmissionRefused,
+    SubmissionUnclear,
 )
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.hardware.qiskit.jobs.client import Limits
+from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import Ending, Fault, LoopbackServer
 from tests.hardware.qiskit.processes import kill, start
 from tests.hardware.qiskit.program_for_tests import (
     CALLS,
     ROWS,
+    UNCLEAR,
     are_right,
     main,
     run_program,
@@ -51,7 +54,8 @@ class Case:
     Args:
         faults: What goes wrong.
         posts: How often a job is sent, all in all.
-        error: What ends the first run; None if it goes through.
+        error: What ends the first run; None if it goes through. One that ends unclear
+            is sent anew by hand after the next, which sends nothing.
         options: Of the server.
     """
 
@@ -63,7 +67,8 @@ class Case:
 
 MATRIX = {
     "none": Case([]),
-    "503 twice": Case([Fault(POST, status=503, times=2)], posts=4),
+    "503": Case([Fault(POST, status=503)], posts=3, error=SubmissionUnclear),
+    "502 after the job was made": Case([Fault(POST, status=502, handled=True)]),
     "504 after the job was made": Case([Fault(POST, status=504, handled=True)]),
     "504 after both jobs were made": Case(
         [Fault(POST, status=504, handled=True, times=2)]
@@ -71,12 +76,16 @@ MATRIX = {
     "504 after the job was made, listed late": Case(
         [Fault(POST, status=504, handled=True)], options={"listing_delay": 0.2}
     ),
-    "504 before the job was made": Case([Fault(POST, status=504)], posts=3),
+    "504 before the job was made": Case(
+        [Fault(POST, status=504)], posts=3, error=SubmissionUnclear
+    ),
     "429": Case([Fault(POST, status=429)], posts=3),
+    "429 after the job was made": Case([Fault(POST, status=429, handled=True)]),
+    "425 after the job was made": Case([Fault(POST, status=425, handled=True)]),
     "429 with Retry-After": Case(
         [Fault(POST, status=429, headers={"Retry-After": "1"})], posts=3
     ),
-    "cut before": Case([Fault(POST)], posts=3),
+    "cut before": Case([Fault(POST)], posts=3, error=SubmissionUnclear),
     "cut after": Case([Fault(POST, handled=True)]),
     "reply lost": Case([Fault(POST, truncate=True)]),
     "reply lost twice": Case([Fault(POST, truncate=True, times=2)]),
@@ -92,9 +101,17 @@ MATRIX = {
         [Fault("GET /jobs/.*/results", times=4, status=500)], error=ServiceError
     ),
     "401 at a submission": Case([Fault(POST, status=401)], posts=3, error=AccountError),
+    "401 after the job was made": Case(
+        [Fault(POST, status=401, handled=True)], error=AccountError
+    ),
+    "400 after the job was made": Case(
+        [Fault(POST, status=400, handled=True)], error=SubmissionRefused
+    ),
     "401 at a question": Case([Fault("GET /jobs/.*", status=401)], error=AccountError),
     "stalled at a submission": Case([Fault(POST, handled=True, stall=0.3)], posts=2),
-    "stalled before a submission": Case([Fault(POST, stall=0.3)], posts=3),
+    "stalled before a submission": Case(
+        [Fault(POST, stall=0.3)], posts=3, error=SubmissionUnclear
+    ),
 }
 
 
@@ -108,6 +125,11 @@ def test_every_job_is_made_once_and_every_row_is_paid_once(
     if case.error is not None:
         with pytest.raises(case.error):
             run_program(journal)
+    if case.error is SubmissionUnclear:
+        with pytest.raises(SubmissionUnclear):
+            run_program(journal)
+        assert loopback.count(POST) == 1
+        assert resend_jobs(journal) == 1
     assert are_right(run_program(journal))
     assert len(loopback.jobs) == len(CALLS)
     assert loopback.rows_paid == ROWS
@@ -188,6 +210,12 @@ def test_a_killed_program_goes_on_where_it_was(
     assert process.exitcode == -9
     again = start(main, journal, dict(os.environ))
     again.join(120.0)
+    if fault == PHASES["in the POST, before it is handled"]:
+        assert again.exitcode == UNCLEAR  # nobody can know that there is no job
+        assert loopback.jobs == {}
+        assert resend_jobs(journal) == 1
+        again = start(main, journal, dict(os.environ))
+        again.join(120.0)
     assert again.exitcode == 0
     assert len(loopback.jobs) == len(CALLS)
     assert loopback.rows_paid == ROWS

@@ -7,6 +7,7 @@ caller is told.
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -15,7 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+import urllib3
 from attrs import evolve, frozen
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import MaxRetryError
 
 from qml_qdl.circuits.errors import (
     AccountError,
@@ -70,9 +74,18 @@ SUBMISSIONS = {
     "reply is no JSON": Case(
         fault(handled=True, status=200, body="<html>"), 1, 1, SubmissionUnclear, "JSON"
     ),
-    "429 once": Case(fault(status=429), 2, 1, None),
-    "429 always": Case(
-        fault(status=429, times=99), 4, 0, SubmissionRefused, "429 after 4 tries"
+    "502 after the job was made": Case(
+        fault(status=502, handled=True), 1, 1, SubmissionUnclear, "not known"
+    ),
+    # Whoever sends it again has to look for it first.
+    "429 once": Case(fault(status=429), 1, 0, SubmissionRefused, "429 after one try"),
+    "425 once": Case(fault(status=425), 1, 0, SubmissionRefused, "425 after one try"),
+    "made, the reply names no job": Case(
+        fault(handled=True, status=200, body='{"backend": "ibm_manila"}'),
+        1,
+        1,
+        SubmissionUnclear,
+        "not known",
     ),
     "401": Case(fault(status=401, times=99), 1, 0, AccountError, "save a working API"),
     "400": Case(
@@ -146,7 +159,9 @@ def test_a_server_that_stalls_at_the_start(loopback: LoopbackServer) -> None:
     loopback.fault("GET /backends", times=99, stall=30.0)
     began = time.monotonic()
     with pytest.raises(ServiceError, match="does not answer in time"):
-        IBMClient("ibm:ibm_manila", patience=evolve(QUICK, tries=1, read_timeout=0.3))
+        _ = IBMClient(
+            "ibm:ibm_manila", patience=evolve(QUICK, tries=1, read_timeout=0.3)
+        ).backend
     assert time.monotonic() - began < 10.0
 
 
@@ -298,13 +313,56 @@ def test_no_wait_passes_the_deadline(loopback: LoopbackServer, clock: Clock) -> 
     assert clock.sleeps == [70.0, 70.0]
 
 
-def test_a_429_of_a_submission_waits_as_asked(loopback: LoopbackServer) -> None:
-    clock = Clock()
-    client = IBMClient("ibm:ibm_manila", patience=clock.patience())
-    loopback.fault(POST, status=429, headers={"Retry-After": "9"})
-    client.submit(sample_request(client.backend, "100"), "tag")
-    assert clock.sleeps == [9.0]
-    assert (loopback.count(POST), len(loopback.jobs)) == (2, 1)
+@pytest.mark.parametrize(
+    ("status", "headers", "wait"),
+    [
+        (429, {"Retry-After": "9"}, 9.0),
+        (425, {}, 0.0),
+        (400, {"Retry-After": "9"}, None),
+    ],
+)
+def test_a_refused_submission_says_how_long_to_wait(
+    client: IBMClient,
+    loopback: LoopbackServer,
+    status: int,
+    headers: dict[str, str],
+    wait: float | None,
+) -> None:
+    loopback.fault(POST, status=status, headers=headers)
+    with pytest.raises(SubmissionRefused) as caught:
+        client.submit(sample_request(client.backend, "100"), "tag")
+    assert caught.value.wait == wait
+
+
+@pytest.mark.parametrize(
+    ("cause", "tries"),
+    [
+        (ssl.SSLCertVerificationError(1, "self-signed certificate"), 3),
+        (ssl.SSLError(1, "bad record mac"), 1),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), 1),
+    ],
+)
+def test_only_an_untrusted_certificate_was_surely_no_submission(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, cause: OSError, tries: int
+) -> None:
+    """TLS may break after the service has read a job, too."""
+    sent = []
+
+    def send(*args: Any, **options: Any) -> Any:
+        sent.append(args)
+        pool = HTTPConnectionPool("127.0.0.1")
+        raise requests.exceptions.SSLError(
+            MaxRetryError(pool, "/jobs", urllib3.exceptions.SSLError(cause))
+        )
+
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", send)
+    adapter = PatientAdapter(clock.patience(tries=3))
+    with requests.Session() as session:
+        session.mount("http://", adapter)
+        with pytest.raises(requests.exceptions.SSLError):
+            session.post("http://127.0.0.1/jobs", data="{}")
+    assert len(sent) == tries
+    assert adapter.call.posted == (tries == 1)
 
 
 def test_a_port_where_nobody_listens_was_surely_not_reached(clock: Clock) -> None:

@@ -12,7 +12,13 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 
-from qml_qdl.circuits.errors import BudgetError, JournalError, ServiceError, TargetError
+from qml_qdl.circuits.errors import (
+    BudgetError,
+    JournalError,
+    ServiceError,
+    SubmissionUnclear,
+    TargetError,
+)
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
@@ -22,6 +28,7 @@ from qml_qdl.hardware.qiskit.jobs.estimating import EstimatingExecutor
 from qml_qdl.hardware.qiskit.jobs.journal import Journal
 from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
 from qml_qdl.hardware.qiskit.pubs import Pub
+from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK, isolate, use
 from tests.hardware.qiskit.program_for_tests import PACE
@@ -115,6 +122,10 @@ def test_an_interrupted_call_is_paid_once(
     with pytest.raises(ServiceError):
         first.estimate([pub()], SHOTS)
     again, _ = make(journal)
+    if not handled:
+        with pytest.raises(SubmissionUnclear):
+            again.estimate([pub()], SHOTS)
+        assert resend_jobs(journal) == 1
     (found,) = again.estimate([pub()], SHOTS)
     np.testing.assert_allclose(found.values[:, :2], VALUES)
     assert len(loopback.jobs) == 1

@@ -130,7 +130,7 @@ CALLS: dict[str, tuple[str, Callable[[IBMClient, str], object]]] = {
     "batch": ("POST /sessions", lambda client, _: client.open_batch()),
     "machine": (
         "GET /backends/.*/configuration",
-        lambda client, _: IBMClient("ibm:ibm_manila", patience=QUICK),
+        lambda client, _: IBMClient("ibm:ibm_manila", patience=QUICK).backend,
     ),
     "sign-in": (
         "POST /v3/resources/search",

@@ -389,14 +389,14 @@ def test_the_least_busy_machine_is_chosen_once(
         job_id = client.submit(sample_request(client.backend, "000"), "tag")
         assert server.jobs[job_id].machine.name == "ibm_quito"
         with pytest.raises(TargetError, match="'least_busy' with 99 qubits"):
-            IBMClient("ibm:least_busy", min_num_qubits=99, patience=QUICK)
+            _ = IBMClient("ibm:least_busy", min_num_qubits=99, patience=QUICK).backend
 
 
 def test_an_unknown_machine_names_those_that_there_are(
     loopback: LoopbackServer,
 ) -> None:
     with pytest.raises(TargetError, match=r"no machine 'ibm_nowhere'.*: ibm_manila"):
-        IBMClient("ibm:ibm_nowhere", patience=QUICK)
+        _ = IBMClient("ibm:ibm_nowhere", patience=QUICK).backend
 
 
 def test_a_machine_as_it_is_today_for_the_simulator(loopback: LoopbackServer) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,8 +37,8 @@ BITS = np.random.default_rng(0).integers(0, 2, (3, 10, 2), dtype=np.uint8)
 def filled(path: Path) -> Journal:
     journal = Journal(path)
     (job,) = journal.record(KEY, CALL, ANGLES, [[(0, 0, 3)]])
-    job, _ = journal.claim(job, Owner.of_this_process())
-    journal.store(journal.sent(job, "id-1"), [BITS], 1.5)
+    _, job = journal.claim(job, Owner.of_this_process())
+    journal.store(journal.sent(job, "id-1"), [BITS], 1.5, "ibm_manila")
     journal.record(JobKey("run", "layer", "step", 1), CALL, ANGLES, [[(0, 0, 3)]])
     journal.begin_task("evaluate")
     return journal
@@ -298,22 +299,52 @@ def test_owners_live_as_long_as_their_process(monkeypatch: pytest.MonkeyPatch) -
     assert not far.is_of_this_process()
 
 
+def test_a_clock_that_is_set_changes_no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times of creation follow the clock on Linux; the second process started later."""
+    owner = Owner.of_this_process()
+    create_time = psutil.Process.create_time
+    monkeypatch.setattr(
+        psutil.Process, "create_time", lambda self: create_time(self) + 60.0
+    )
+    assert owner.is_alive(since=0)
+
+
 def test_only_a_free_job_can_be_claimed(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "jobs.sqlite")
     (job,) = journal.record(KEY, CALL, ANGLES, [[(0, 0, 3)]])
     mine, other = Owner.of_this_process(), Owner.of_this_process()
-    claimed, doubtful = journal.claim(job, mine)
-    assert (claimed.state, claimed.owner, doubtful) == ("sending", mine.text, False)
-    seen, _ = journal.claim(job, other)
-    assert seen.owner == mine.text
+    before, claimed = journal.claim(job, mine)
+    assert before.owner is None
+    assert (claimed.state, claimed.owner) == ("recorded", mine.text)
+    assert journal.claim(job, other)[1].owner == mine.text
     journal.release(job, other)  # not the owner's to give up
-    assert journal.claim(job, other)[0].owner == mine.text
+    assert not journal.sending(job, other)
+    assert journal.claim(job, other)[1].owner == mine.text
+    assert journal.sending(job, mine)
     journal.release(job, mine)
-    taken, doubtful = journal.claim(job, other)
-    assert (taken.owner, doubtful) == (other.text, True)
+    before, taken = journal.claim(job, other)
+    assert (before.state, taken.state, taken.owner) == ("sending",) * 2 + (other.text,)
+    assert not journal.refused(job, mine, "late")
     journal.sent(taken, "id-1")
     journal.release(taken, other)  # too late: it has its id
     assert journal.jobs()[0].state == "sent"
+
+
+def test_nothing_is_put_back(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "jobs.sqlite")
+    (job,) = journal.record(KEY, CALL, ANGLES, [[(0, 0, 3)]])
+    mine = Owner.of_this_process()
+    journal.claim(job, mine)
+    journal.sending(job, mine)
+    sent = journal.sent(job, "id-1")
+    assert journal.sent(job, "id-2").job_id == "id-1"
+    journal.store(sent, [BITS], 1.5, "ibm_manila")
+    journal.sent(job, "id-1")
+    journal.ended(sent, "failed", "late", 9.0)
+    journal.resend(sent)
+    (done,) = journal.jobs()
+    assert (done.state, done.used, done.reason) == ("done", 1.5, None)
+    assert journal.machines() == {done.number: "ibm_manila"}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from attrs import Factory, define, field, frozen
 
@@ -31,6 +32,7 @@ class Fault:
         truncate: Whether the answer is cut in the middle of its body.
         action: Called when it strikes, as to kill the client in this very moment.
         passes: Whether the answer still goes out as it is, for an `action` alone.
+        edit: What becomes of the answer's content, decoded, before it goes out.
     """
 
     request: str
@@ -44,6 +46,7 @@ class Fault:
     truncate: bool = False
     action: Callable[[], None] | None = None
     passes: bool = False
+    edit: Callable[[Any], Any] | None = None
 
 
 @define

@@ -221,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         fault = service.faults.next(self.command, path)
         reply: tuple[int, Any] | None = None
-        if fault is None or fault.handled or fault.passes:
+        if fault is None or fault.handled or fault.passes or fault.edit:
             reply = answer(service, self.command, path, parse_qs(url.query), raw)
         outcome = str(reply[0]) if reply and fault is None else f"fault: {fault}"
         service.requests.append(Request(self.command, path, outcome))
@@ -233,7 +233,11 @@ class _Handler(BaseHTTPRequestHandler):
             fault.action()
         if fault.stall:
             service.closed.wait(fault.stall)
-        if fault.passes:
+        if fault.edit is not None:
+            assert reply is not None
+            content = fault.edit(json.loads(_text(reply[1])))
+            self._send(reply[0], json.dumps(content))
+        elif fault.passes:
             assert reply is not None
             self._send(reply[0], _text(reply[1]))
         elif fault.status is not None:
