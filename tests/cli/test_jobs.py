@@ -187,7 +187,11 @@ def test_killed_at_any_point_it_is_paid_once(
         killed = killed_at(runs, client, number, command)
         client.time.now += 100.0
         with mortal(client.fate):
-            assert command() == 0
+            if command() != 0:
+                # Killed in the moment before it was sent, of which nobody can know.
+                assert "is unclear" in capsys.readouterr().err
+                assert not client.jobs()
+                assert jobs(runs, "wait", "--resend") == 0
             assert evaluate(runs) == 0
         assert capsys.readouterr().out.count(" of 9 test rows") >= 1
         assert len(client.jobs()) == 1
