@@ -190,10 +190,11 @@ def test_single_wires_on_every_target(name: str) -> None:
         alone = circuit.with_readout(Expectation([qml.Z(wire)]))
         assert_exact(alone, "qdl.simulator")
         assert_exact(alone, device("aer"))
-        assert_exact(alone, device("aer, density matrices"))
         assert_exact(alone, device("aer, matrix products"))
-        assert_exact(alone, device("an object"), 1e-4)
         assert_sampled(alone, device("aer"))
+        if name in TREES:  # density matrices of eight wires take minutes
+            assert_exact(alone, device("aer, density matrices"))
+            assert_exact(alone, device("an object"), 1e-4)
 
 
 def gate_circuit(gate: Any) -> QuantumCircuit:
