@@ -8,7 +8,6 @@ rows of angles of one structure run together.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -169,12 +168,8 @@ def known_name(operation: Any) -> str:
     inner = operation
     while isinstance(inner, qml.ops.op_math.SymbolicOp):
         inner = inner.base
-    return str(operation.name) if _is_pennylanes(type(inner)) else ""
-
-
-@lru_cache(maxsize=1024)
-def _is_pennylanes(kind: type) -> bool:
-    return kind.__module__.startswith("pennylane.")
+    is_pennylanes = type(inner).__module__.startswith("pennylane.")
+    return str(operation.name) if is_pennylanes else ""
 
 
 def operation_key(operation: Any) -> Hashable:

@@ -83,7 +83,7 @@ def _operation(operation: Any, symbols: _Symbols) -> Iterator[str]:
     kind = f"{operation.name!r} {operation.num_qubits} {operation.num_clbits}"
     yield " ".join([kind, *values, str(getattr(operation, "unit", ""))])
     # A class of somebody else's may say anything, and so may ControlledGate itself.
-    kind = getattr(operation, "base_class", type(operation))
+    kind: Any = getattr(operation, "base_class", None) or type(operation)
     is_qiskits = kind.__module__.startswith("qiskit.") and kind is not ControlledGate
     if isinstance(operation, ControlledGate):
         yield f"controls {operation.num_ctrl_qubits} {operation.ctrl_state}"
