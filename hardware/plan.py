@@ -148,6 +148,30 @@ def _ndim(number: Any) -> int:
     return int(qml.math.ndim(number) if found is None else found)
 
 
+def known_name(operation: Any) -> str:
+    """PennyLane's name of an operation, which tells what it is.
+
+    Args:
+        operation: A PennyLane operation, possibly one around another.
+
+    Returns:
+        The name; "" where the class is not PennyLane's own, since anybody's may have
+        the name of one of PennyLane's.
+
+    Example:
+        >>> import pennylane as qml
+        >>> class Hadamard(qml.operation.Operation):
+        ...     num_wires = 1
+        >>> known_name(qml.Hadamard(0)), known_name(Hadamard(0))
+        ('Hadamard', '')
+    """
+    inner = operation
+    while isinstance(inner, qml.ops.op_math.SymbolicOp):
+        inner = inner.base
+    is_pennylanes = type(inner).__module__.startswith("pennylane.")
+    return str(operation.name) if is_pennylanes else ""
+
+
 def operation_key(operation: Any) -> Hashable:
     """All that tells an operation from others but its wires and its numbers.
 
@@ -167,7 +191,7 @@ def operation_key(operation: Any) -> Hashable:
     constants = _constant_key(hyperparameters)
     inner = _operand_key(operation.base) if wrapped else None
     shapes = _dimensions(operation) or tuple(map(_ndim, operation.data))
-    return (type(operation).__name__, operation.name, shapes, constants, inner)
+    return (type(operation), operation.name, shapes, constants, inner)
 
 
 def _operand_key(operation: Any) -> Hashable:

@@ -16,7 +16,7 @@ import pennylane as qml
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.plan import Gate
+from qml_qdl.hardware.plan import Gate, known_name
 
 Matrix: TypeAlias = NDArray[np.complex128]
 
@@ -147,13 +147,13 @@ WRAPPERS = (qml.ops.Controlled, qml.ops.Pow, qml.ops.op_math.Adjoint)
 
 def is_rotation(operation: Any) -> bool:
     """Whether `rotation` knows it."""
-    while operation.name not in _ROTATIONS and isinstance(operation, WRAPPERS):
+    while known_name(operation) not in _ROTATIONS and isinstance(operation, WRAPPERS):
         if isinstance(operation, qml.ops.Pow) and not isinstance(
             operation.z, int | float
         ):
             return False
         operation = operation.base
-    return operation.name in _ROTATIONS
+    return known_name(operation) in _ROTATIONS
 
 
 def _rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
@@ -162,7 +162,7 @@ def _rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
     A control is an axis Z, and lets the phases be only where it has its value; an
     adjoint turns them round, a power multiplies them.
     """
-    if operation.name in _ROTATIONS:
+    if known_name(operation) in _ROTATIONS:
         return _ROTATIONS[operation.name](operation)
     phases, word = _rotation(operation.base)
     if isinstance(operation, qml.ops.Pow):
@@ -185,7 +185,7 @@ def actions(gate: Gate) -> tuple[Action, ...]:
     Returns:
         One action, but three rotations for a `Rot`.
     """
-    if gate.operation.name == "Rot":
+    if known_name(gate.operation) == "Rot":
         half = -_signs(1) / 2
         return tuple(
             Rotation(gate.wires, slot, half, (BASES[axis],))
@@ -204,13 +204,13 @@ def action(gate: Gate) -> Action:
         A rotation, a constant, a monomial or a dense gate.
     """
     operation, wires = gate.operation, gate.wires
-    if operation.name == "GlobalPhase":
+    if known_name(operation) == "GlobalPhase":
         return Rotation((0,), gate.slots[0], np.array([-1.0, -1.0]), (IDENTITY,))
     if is_rotation(operation):
         phases, word = _rotation(operation)
         bases = tuple(BASES[letter] for letter in word)
         return Rotation(wires, gate.slots[0], phases, bases)
-    if operation.name == "Identity":
+    if known_name(operation) == "Identity":
         return Constant(wires[0], IDENTITY)
     if gate.slots:
         return Dense(wires, gate.slots, rebindable(operation))

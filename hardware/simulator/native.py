@@ -7,6 +7,7 @@ from typing import Any
 import pennylane as qml
 import torch
 
+from qml_qdl.hardware.plan import known_name
 from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
 from qml_qdl.hardware.simulator.gates import WRAPPERS, is_rotation, rebindable
 
@@ -35,9 +36,10 @@ def is_native(operation: Any) -> bool:
     Returns:
         False where it must be decomposed first, by `decomposition`.
     """
-    if operation.name in _COMMON or is_rotation(operation):
+    name = known_name(operation)
+    if name in _COMMON or is_rotation(operation):
         return True
-    if operation.name == "Identity":
+    if name == "Identity":
         return len(operation.wires) > 0
     if not _is_gate(operation) or not operation.has_matrix:
         return False
@@ -76,10 +78,11 @@ def decomposition(operation: Any) -> list[Any]:
 
 
 def _parts(operation: Any) -> list[Any]:
-    if operation.name in TAKEN_APART:
-        return TAKEN_APART[operation.name](operation)
+    name = known_name(operation)
+    if name in TAKEN_APART:
+        return TAKEN_APART[name](operation)
     if isinstance(operation, qml.ops.Controlled) and (
-        operation.base.name in _DECOMPOSED and len(operation.base.wires) < 3
+        known_name(operation.base) in _DECOMPOSED and len(operation.base.wires) < 3
     ):
         return [
             qml.ctrl(gate, operation.control_wires, operation.control_values)
@@ -140,7 +143,7 @@ def _is_gate(operation: Any) -> bool:
     ops = qml.ops
     return not (
         isinstance(operation, ops.CompositeOp | ops.SProd | ops.Exp)
-        or operation.name in _DECOMPOSED
-        or operation.name in _OBSERVABLES
+        or known_name(operation) in _DECOMPOSED
+        or known_name(operation) in _OBSERVABLES
         or type(operation).__module__.startswith("pennylane.ops.qutrit")
     )

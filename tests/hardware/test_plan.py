@@ -173,3 +173,68 @@ def test_rows_that_do_not_fit_are_refused(numbers: tuple[Any, ...]) -> None:
 def test_rows_of_some_of_several_numbers() -> None:
     made = plan(qml.Rot(np.zeros(2), 0.1, np.zeros(2), 0), qml.RX(0.1, 0))
     assert made.batched == (True, False, True, False)
+
+
+def own_gate(name: str, angle: float, count: int, wires: int = 1) -> Any:
+    """A user's gate: a class with some name that says nothing of its matrix."""
+
+    def decomposition(*params: Any, wires: Any, **hyperparameters: Any) -> list[Any]:
+        return [qml.RY(sum(params) + angle, wires[0]), qml.S(wires[-1])]
+
+    def matrix(*params: Any, **hyperparameters: Any) -> Any:
+        turn = qml.math.cast(qml.RY.compute_matrix(sum(params) + angle), complex)
+        phase = qml.math.convert_like(qml.S.compute_matrix(), turn)
+        return phase @ turn if wires == 1 else qml.math.kron(turn, phase)
+
+    parts = {
+        "num_wires": wires,
+        "num_params": count,
+        "ndim_params": (0,) * count,
+        "compute_decomposition": staticmethod(decomposition),
+        "compute_matrix": staticmethod(matrix),
+    }
+    return type(name, (qml.operation.Operation,), parts)
+
+
+OWN = [
+    *((name, 0, 1) for name in ("Hadamard", "PauliX", "SX", "Identity", "Barrier")),
+    *((name, 1, 1) for name in ("RX", "RY", "PhaseShift", "SpecialUnitary")),
+    ("Rot", 3, 1),
+    ("U3", 3, 1),
+    *((name, 0, 2) for name in ("CNOT", "SWAP", "ISWAP")),
+    *((name, 1, 2) for name in ("IsingXX", "CRY", "SingleExcitation")),
+]
+
+
+@pytest.mark.parametrize("device", ["qdl.simulator", "qdl.qiskit"])
+@pytest.mark.parametrize(("name", "count", "wires"), OWN)
+def test_name_of_a_users_gate_means_nothing(
+    name: str, count: int, wires: int, device: str
+) -> None:
+    kind = own_gate(name, 0.4, count, wires)
+    angles = [0.3, -0.8, 1.1][:count]
+
+    def circuit() -> Any:
+        for wire in range(3):
+            qml.RX(0.5 + wire, wire)
+        kind(*angles, wires=[1, 0][:wires])
+        qml.ctrl(kind(*angles, wires=[2, 1][:wires]), 0 if wires == 1 else [0])
+        qml.adjoint(kind(*angles, wires=[0, 2][:wires]))
+        return [qml.expval(qml.X(wire) @ qml.Y((wire + 1) % 3)) for wire in range(3)]
+
+    found = qml.QNode(circuit, qml.device(device, wires=3))()
+    reference = qml.QNode(circuit, qml.device("default.qubit", wires=3))()
+    np.testing.assert_allclose(found, reference, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["qdl.simulator", "qdl.qiskit"])
+def test_gates_of_one_name_are_not_taken_for_each_other(name: str) -> None:
+    device = qml.device(name, wires=1)
+    for angle in (0.3, 0.9):
+        kind = own_gate("Mine", angle, 0)
+
+        def circuit(kind: Any = kind) -> Any:
+            kind(wires=0)
+            return qml.expval(qml.Z(0))
+
+        assert float(qml.QNode(circuit, device)()) == pytest.approx(np.cos(angle))

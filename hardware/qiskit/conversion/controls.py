@@ -8,6 +8,8 @@ from typing import Any
 
 import pennylane as qml
 
+from qml_qdl.hardware.plan import known_name
+
 _AROUND = (qml.ops.op_math.Adjoint, qml.ops.Pow)
 
 _WORDS = {"IsingXX": "XX", "IsingYY": "YY", "IsingZZ": "ZZ"}
@@ -36,7 +38,7 @@ def controlled(operation: Any, parts: list[Any] | None) -> list[Any] | None:
     if isinstance(base, qml.ops.Controlled):
         inner = [*values, *map(bool, base.control_values)]
         return [qml.ctrl(base.base, [*controls, *base.control_wires], inner)]
-    name, wires, data = base.name, list(base.wires), base.data
+    name, wires, data = known_name(base), list(base.wires), base.data
     # PennyLane would look at the matrix of a controlled U2 or U3, and takes one that is
     # a row of matrices for a single one.
     around = isinstance(base, _AROUND) and base.data

@@ -19,6 +19,7 @@ from pennylane.ops.qubit.special_unitary import (
 )
 
 from qml_qdl.circuits.amplitude import AmplitudePreparation, rotation_angles
+from qml_qdl.hardware.plan import known_name
 from qml_qdl.hardware.qiskit.conversion.controls import controlled
 from qml_qdl.hardware.qiskit.conversion.fixed import Fixed
 from qml_qdl.hardware.qiskit.conversion.unitaries import multiplexed, unitary_gates
@@ -79,7 +80,7 @@ def _own(operation: Any) -> list[Any] | None:
         return _diagonal(qml.math.angle(operation.data[0]), operation.wires)
     if isinstance(operation, qml.ops.Exp):
         return [_exponential(operation)]
-    if operation.name in ("DoubleExcitationPlus", "DoubleExcitationMinus"):
+    if known_name(operation) in ("DoubleExcitationPlus", "DoubleExcitationMinus"):
         return TAKEN_APART[operation.name](operation)
     if not operation.has_decomposition and _is_power_or_block(operation):
         return _matrix_gates(operation.matrix(), operation.wires)

@@ -8,13 +8,22 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import ControlledGate, Parameter, ParameterExpression
+from qiskit.circuit import (
+    Barrier,
+    ControlledGate,
+    Delay,
+    Measure,
+    Parameter,
+    ParameterExpression,
+    Reset,
+)
+from qiskit.circuit.library import UnitaryGate
 
 from qml_qdl.circuits.errors import ArgumentTypeError
 
 _Symbols: TypeAlias = Mapping[Parameter, Parameter]
 
-_KNOWN = frozenset({"barrier", "delay", "measure", "reset", "unitary"})
+_KNOWN = (Barrier, Delay, Measure, Reset, UnitaryGate)
 """Operations that are no standard gates, but are what name and parameters say."""
 
 
@@ -73,11 +82,17 @@ def _operation(operation: Any, symbols: _Symbols) -> Iterator[str]:
     values = [_value(value, symbols) for value in getattr(operation, "params", ())]
     kind = f"{operation.name!r} {operation.num_qubits} {operation.num_clbits}"
     yield " ".join([kind, *values, str(getattr(operation, "unit", ""))])
+    # A class of somebody else's may say anything, and so may ControlledGate itself.
+    kind: Any = getattr(operation, "base_class", None) or type(operation)
+    is_qiskits = kind.__module__.startswith("qiskit.") and kind is not ControlledGate
     if isinstance(operation, ControlledGate):
         yield f"controls {operation.num_ctrl_qubits} {operation.ctrl_state}"
         yield from _operation(operation.base_gate, symbols)
-        return
-    if getattr(operation, "_standard_gate", None) or operation.name in _KNOWN:
+        if is_qiskits:
+            return
+    elif is_qiskits and (
+        getattr(operation, "_standard_gate", None) or isinstance(operation, _KNOWN)
+    ):
         return
     definition = getattr(operation, "definition", None)
     if definition is None:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from qiskit.circuit import Operation, ParameterExpression
 from qiskit.circuit import library as lib
 
+from qml_qdl.hardware.plan import known_name
 from qml_qdl.hardware.qiskit.conversion.fixed import Fixed
 
 Angle: TypeAlias = float | ParameterExpression
@@ -184,7 +185,7 @@ def in_table(operation: Any) -> bool:
     """
     if isinstance(operation, Fixed):
         return in_table(operation.base)
-    name = operation.name
+    name = known_name(operation)
     if name == "C(PhaseShift)":
         return all(operation.control_values)
     if name in _ONE_CONTROL:

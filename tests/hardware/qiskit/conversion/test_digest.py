@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import ClassicalRegister, Parameter, Qubit
+from qiskit.circuit import ClassicalRegister, ControlledGate, Parameter, Qubit
 from qiskit.circuit import library as lib
 
 from qml_qdl.circuits.errors import ArgumentTypeError
@@ -50,11 +50,26 @@ def swapped_parameters(circuit: Any) -> None:
     circuit.assign_parameters({first: second, second: first}, inplace=True)
 
 
-def sub(*gates: str) -> Any:
-    inner = QuantumCircuit(1, name="inner")
+def sub(*gates: str, name: str = "inner") -> Any:
+    inner = QuantumCircuit(1, name=name)
     for gate in gates:
         getattr(inner, gate)(0)
     return inner.to_gate()
+
+
+def derived(gate: str) -> Any:
+    """A class of one's own, derived from one of Qiskit's."""
+
+    def define(self: Any) -> None:
+        self.definition = sub(gate).definition
+
+    return type("Mine", (lib.RGate,), {"__module__": "mine", "_define": define})
+
+
+def controlled(gate: str) -> Any:
+    inner = QuantumCircuit(2)
+    getattr(inner, gate)(1)
+    return ControlledGate("cx", 2, [], None, 1, inner, base_gate=lib.XGate())
 
 
 DIFFERENT: dict[str, Any] = {
@@ -74,6 +89,12 @@ DIFFERENT: dict[str, Any] = {
     "a delay's unit": changed(lambda c: c.delay(5, 0, unit="ns")),
     "a definition": changed(lambda c: c.append(sub("x"), [0])),
     "another definition": changed(lambda c: c.append(sub("x", "x"), [0])),
+    "a known name": changed(lambda c: c.append(sub("x", name="unitary"), [0])),
+    "a name alone": changed(lambda c: c.append(sub("x", "x", name="unitary"), [0])),
+    "a derived class": changed(lambda c: c.append(derived("x")(0.1, 0.2), [0])),
+    "another derived class": changed(lambda c: c.append(derived("y")(0.1, 0.2), [0])),
+    "what is controlled": changed(lambda c: c.append(controlled("x"), [0, 1])),
+    "how it is controlled": changed(lambda c: c.append(controlled("y"), [0, 1])),
 }
 
 

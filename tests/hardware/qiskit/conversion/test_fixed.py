@@ -92,6 +92,7 @@ def test_values_and_gradients_on_every_device(name: str, adjoint: bool) -> None:
     steps = 1e-5 * torch.eye(2, dtype=torch.float64)
     node = qml.QNode(function, qml.device("default.qubit"))
     slopes = [(node(W + s)[3] - node(W - s)[3]) / 2e-5 for s in steps]
+    assert weights.grad is not None
     np.testing.assert_allclose(weights.grad, torch.stack(slopes), atol=1e-7)
 
 
