@@ -19,7 +19,8 @@ class _Root(torch.autograd.Function):
         values, vectors = torch.linalg.eigh(matrix)
         roots = values.clamp(min=0.0).sqrt()
         ctx.save_for_backward(roots, vectors)
-        return (vectors * roots) @ vectors.mH
+        root: Tensor = (vectors * roots) @ vectors.mH
+        return root
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:

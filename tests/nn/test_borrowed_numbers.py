@@ -159,7 +159,8 @@ def test_an_encoded_block(target: str) -> None:
         def root(matrix: Tensor) -> Tensor:
             # Of 2×2: (M + √det)/√(tr + 2√det)
             det = torch.linalg.det(matrix).sqrt()
-            return (matrix + det * eye) / (matrix.trace() + 2 * det).sqrt()
+            found: Tensor = (matrix + det * eye) / (matrix.trace() + 2 * det).sqrt()
+            return found
 
         first = torch.cat([w, root(eye - w.T @ w)])[:, 0]
         third = torch.cat([root(eye - w @ w.T), -w.T])[:, 0]
