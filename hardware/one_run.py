@@ -22,6 +22,9 @@ _RUNS = (
 _STATELESS = ("default.qubit", "qdl.qiskit", "qdl.simulator")
 """Devices whose runs have nothing in common, so that threads need not wait."""
 
+_CLASSES: dict[Any, Any] = {}
+"""For each class of devices the one whose runs wait."""
+
 _MAKING = RLock()
 
 
@@ -53,12 +56,14 @@ def one_run_at_a_time(device: Any) -> Any:
     with _MAKING:
         if not hasattr(type(device), "runs_wait"):
             device.turn = _Turn()
-            device.__class__ = _waiting(type(device))
+            kind: Any = type(device)
+            if kind not in _CLASSES:
+                _CLASSES[kind] = _waiting(kind)
+            device.__class__ = _CLASSES[kind]
     return device
 
 
-@functools.cache
-def _waiting(kind: type[Device]) -> type[Device]:
+def _waiting(kind: Any) -> Any:
     """The class whose runs wait; PennyLane looks at what a device defines itself."""
     own = [name for name in _RUNS if getattr(kind, name) is not getattr(Device, name)]
     body = {name: _alone(getattr(kind, name)) for name in own}

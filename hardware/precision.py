@@ -1,7 +1,8 @@
-"""Python's numbers in double precision, where all other numbers are."""
+"""Numbers in a quantum function: their digits and gradients are kept."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -27,19 +28,31 @@ _AS_THEIR_NUMBERS = frozenset(
 """Make tensors of torch's default type if there is a number with a fraction."""
 
 
-class DoubleNumbers(TorchFunctionMode):
-    """While it is entered, torch makes float64 of Python's numbers in this thread.
+_COPIES = frozenset({torch.as_tensor, torch.tensor})
+"""Copy tensors, or lists of them, but not always their gradients."""
 
-    Else they become tensors of torch's default type: float32, whatever the type of the
-    inputs. Constants in a quantum function do, and expectation values of devices that
-    give them as Python numbers.
+
+class KeptNumbers(TorchFunctionMode):
+    """While it is entered, torch loses neither digits nor gradients, in this thread.
+
+    In double precision Python's numbers become float64; else they become tensors of
+    torch's default type: float32, whatever the type of the inputs. Constants in a
+    quantum function do, and expectation values of devices that give them as Python
+    numbers. And a copy by `torch.tensor`, which PennyLane makes, keeps its gradient.
+
+    Args:
+        double: Whether numbers are in double precision.
 
     Example:
         >>> import torch
-        >>> with DoubleNumbers():
+        >>> with KeptNumbers(double=True):
         ...     torch.tensor([0.1]).dtype
         torch.float64
     """
+
+    def __init__(self, double: bool) -> None:
+        super().__init__()
+        self.double = double
 
     def __torch_function__(
         self,
@@ -48,8 +61,15 @@ class DoubleNumbers(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Adds a dtype where a number becomes a tensor."""
+        """Adds a dtype where a number becomes a tensor, and copies tensors."""
         options = kwargs or {}
+        if func in _COPIES and args and _holds_tensors(args[0]):
+            if func is torch.as_tensor and isinstance(args[0], torch.Tensor):
+                return func(*args, **options)
+            options.pop("requires_grad", None)
+            return _joined(args[0]).to(**options)
+        if not self.double:
+            return func(*args, **options)
         if func in _ALWAYS_FLOATING or (
             func in _AS_THEIR_NUMBERS and _has_float([args, list(options.values())])
         ):
@@ -57,6 +77,23 @@ class DoubleNumbers(TorchFunctionMode):
         elif func is torch.where and len(args) == 3 and _is_choice(args[1:]):
             args = args[0], *(torch.tensor(n, dtype=torch.float64) for n in args[1:])
         return func(*args, **options)
+
+
+def _holds_tensors(numbers: Any) -> bool:
+    if isinstance(numbers, list | tuple):
+        return any(map(_holds_tensors, numbers))
+    return isinstance(numbers, torch.Tensor)
+
+
+def _joined(numbers: Any) -> Any:
+    """A copy of nested tensors as one, with the gradients."""
+    if isinstance(numbers, torch.Tensor):
+        return numbers.clone()
+    if not isinstance(numbers, list | tuple):
+        return torch.tensor(numbers, dtype=torch.float64)
+    parts = [_joined(number) for number in numbers]
+    dtype = functools.reduce(torch.promote_types, (part.dtype for part in parts))
+    return torch.stack(torch.broadcast_tensors(*(part.to(dtype) for part in parts)))
 
 
 def _has_float(numbers: Any) -> bool:

@@ -26,6 +26,7 @@ from pennylane.transforms import defer_measurements
 from pennylane.transforms.core import CompilePipeline
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.plain import plain
 from qml_qdl.hardware.products import as_numpy, results_and_products
 
 
@@ -184,6 +185,7 @@ class TapeDevice(Device):
         """
         able = self.abilities
         pipeline = CompilePipeline()
+        pipeline.add_transform(plain)
         pipeline.add_transform(defer_measurements, allow_postselect=able.postselects)
         pipeline.add_transform(
             decompose,

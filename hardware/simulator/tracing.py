@@ -8,7 +8,6 @@ left, such as the products of an IQP encoding, is a small graph of tensor operat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from torch.fx import Graph, GraphModule, Node
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.plan import Plan, make_plan
-from qml_qdl.hardware.precision import DoubleNumbers
+from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.simulator.deferral import deferred
 from qml_qdl.hardware.simulator.forms import Form, form_of
 from qml_qdl.hardware.simulator.native import decomposition, is_native
@@ -215,7 +214,7 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
     symbols = [*data, *(like.new_zeros(shape) for shape in shapes.values())]
     double = like.dtype == torch.float64
     try:
-        with DoubleNumbers() if double else nullcontext():
+        with KeptNumbers(double):
             graph = make_fx(angles, tracing_mode="fake")(*symbols).graph
     except (
         DataDependentOutputException,

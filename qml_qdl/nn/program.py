@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +13,18 @@ from torch import Tensor
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import SerializationError
-from qml_qdl.hardware.precision import DoubleNumbers
+from qml_qdl.hardware.plain import plain
+from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
-from qml_qdl.hardware.targets import Target, direct_runner, is_qiskit, takes_batches
+from qml_qdl.hardware.tape_device import TapeDevice
+from qml_qdl.hardware.targets import (
+    Target,
+    direct_runner,
+    has_fast_adjoint,
+    is_qiskit,
+    takes_batches,
+)
 from qml_qdl.nn.batching import check_batching
 from qml_qdl.nn.binding import circuit_qnode, moved_qnode
 from qml_qdl.nn.error_bars import device_errors, word_errors
@@ -153,12 +160,16 @@ class Program:
         self._check_batching(inputs, weights, rows)
         if self._runner is not None and (inputs or weights):
             return self._run_directly(inputs, weights, rows)
-        qnode = self.qnode
+        device = self.qnode.device
+        own = isinstance(device, TapeDevice)  # takes every tape as it is
+        qnode = (
+            self.qnode if own else plain(self.qnode, trained=has_fast_adjoint(device))
+        )
         arguments = self.arguments(inputs, weights)
-        if rows is not None and self._needs_single_rows(inputs, arguments, rows):
-            qnode = one_row_each(qnode)
         double = any(x.dtype == torch.float64 for x in (*inputs, *weights.values()))
-        with DoubleNumbers() if double else nullcontext():
+        with KeptNumbers(double):
+            if rows is not None and self._needs_single_rows(inputs, arguments, rows):
+                qnode = one_row_each(qnode)
             result = qnode(**arguments)
         return self._shaped(result, rows)
 
