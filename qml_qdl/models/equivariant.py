@@ -22,12 +22,19 @@ class EquivariantClassifier(nn.Module):
     image, to rounding, for "p4" and "p4m" (Cohen and Welling 2016, arXiv:1602.07576,
     with a circuit for the first kernel).
 
+    For "c8" they are so at multiples of 90° only. At 45° they are far from it on small
+    images: of 8 × 8 digits, untrained, a logit changes by 0.97 ± 0.06 of its standard
+    deviation over the images (mean over classes, ten seeds; 1.16 ± 0.09 for "p4", which
+    knows no 45°). Trained on 450 upright digits in 300 steps, it recognises 95.4 ± 0.1%
+    of the test images upright and 76.7 ± 7.2% turned by 45° (three seeds), where a
+    logit still changes by 0.57 ± 0.02 of its deviation.
+
     Args:
         image_shape: (channels, height, width) of the images; height and width are
             equal.
         num_classes: Number of classes.
         group: "p4" (quarter turns), "p4m" (mirror images too) or "c8" (45°, by
-            interpolation).
+            interpolation, which is not exact).
         channels: Output channels of the quantum convolution.
         kernel_size: Height and width of a patch, in pixels.
         stride: Pixels from one patch to the next.

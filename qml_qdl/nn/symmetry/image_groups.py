@@ -24,7 +24,8 @@ class ImageGroup:
     it r times, counter-clockwise. "p4" turns by 90°, "p4m" by 90° and mirrors; both
     only move pixels (Cohen and Welling 2016, arXiv:1602.07576). "c8" turns by 45°, the
     coarse stand-in for all rotations of the plane; there odd elements interpolate
-    linearly between pixels.
+    linearly between pixels, and cut off corners, so that they are no exact symmetry:
+    see `EquivariantClassifier` for how far from it they are on small images.
 
     An element g acts on an image as (Lf)(x) = f(g⁻¹x), and on feature maps with a place
     for each element as (Lf)(h, x) = f(g⁻¹h, g⁻¹x).

@@ -17,6 +17,7 @@ from qml_qdl.circuits.errors import (
     RunError,
     TargetError,
 )
+from qml_qdl.data import load, split
 from qml_qdl.training import (
     DataOptions,
     GenerativeFit,
@@ -218,6 +219,32 @@ def test_a_machine_without_circuits_has_no_twin(tmp_path: Path) -> None:
     assert (run.folder / "samples.png").stat().st_size < 200_000
     with pytest.raises(ArgumentError, match="the classical model runs on torch only"):
         sample(run, target="aer")
+
+
+def test_a_vae_stands_beside_the_plain_one_and_the_mean_image(tmp_path: Path) -> None:
+    asked = attrs.evolve(
+        options("vae", "digits"),
+        data=DataOptions(source="digits", labels=("0",)),
+        seeds=2,
+    )
+    run, report = train(asked, runs_dir=tmp_path, name="run")
+    assert isinstance(report, GenerativeReport)
+    lines = {line.name: line for line in report.lines}
+    assert list(lines)[:3] == ["VAE, quantum decoder", "classical twin", "plain VAE"]
+    # 64 pixels, 32 hidden units on each side, five latent variables.
+    assert lines["plain VAE"].parameters == 64 * 32 + 32 + 330 + 6 * 32 + 33 * 64
+    assert len(lines["plain VAE"].measures["−ELBO"]) == 2
+    drawn = sample(run, 4, kind="plain")
+    assert drawn.samples.shape == (4, 1, 8, 8)
+
+    digits = load("digits")
+    zeros = split(digits.take(np.flatnonzero(digits.labels == 0)))
+    mean = zeros.train.inputs.mean(0).clip(0.001, 0.999)
+    test = zeros.test.inputs
+    nats = -(test * np.log(mean) + (1 - test) * np.log(1 - mean)).sum((1, 2, 3)).mean()
+    blind = lines["mean of the rows"].measures
+    assert blind["−ELBO"] == blind["reconstruction"] == pytest.approx((nats,), rel=1e-5)
+    assert blind["KL term"] == (0,)
 
 
 @pytest.mark.slow
