@@ -184,8 +184,7 @@ def check_every_flip_is_noticed(path: Path, flips: list[tuple[int, int]]) -> int
         path.write_bytes(flipped(whole, place, bit))
         try:
             content = read_checkpoint(path)
-        except RunError as error:
-            assert str(path) in str(error)
+        except RunError:
             noticed += 1
         else:
             assert repr(content) == before, f"bit {bit} of byte {place}"
