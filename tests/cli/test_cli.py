@@ -282,7 +282,7 @@ def test_help_names_every_option(
         if name != "run":
             assert f"--{name.replace('_', '-')} " in text
     # Each option tells its default, save the flags and those that need none.
-    flags = {"detach", "no_twin", "quiet", "resume", "run"}
+    flags = {"again", "detach", "no_twin", "quiet", "resume", "run"}
     assert text.count("[default: ") == len(set(parameters(command)) - flags)
     assert "Example: qml-qdl" in text
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,7 +56,7 @@ def _heeded() -> Iterator[None]:
 
 
 @pytest.fixture
-def at_step(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def at_step(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Has something done in the n-th step of the optimiser, once."""
     step = torch.optim.Adam.step
 
@@ -69,7 +72,7 @@ def at_step(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
         monkeypatch.setattr(torch.optim.Adam, "step", counted)
 
-    yield plan
+    return plan
 
 
 def state(folder: Path) -> dict[str, Any]:
@@ -284,3 +287,21 @@ def test_waiting_for_jobs_can_be_ended_and_gone_on_with(
     assert main(["jobs", "wait", "whole", *place]) == 0
     assert "quantum, seed 0, on ibm:fake, 8 shots" in capsys.readouterr().out
     assert len(client.jobs()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["classifier", "patch_gan", "rbm"])
+def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(
+    kind: str, tmp_path: Path
+) -> None:
+    script = Path(__file__).with_name("killed_commands.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(script), str(tmp_path), kind, "12", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    struck = [int(number) for number in re.findall(r"\d+", done.stdout)]
+    assert sum(struck) >= 12
+    assert min(struck) > 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -37,8 +38,66 @@ def killed_while_writing(path: Path) -> None:
     assert os.WTERMSIG(status) == signal.SIGKILL
 
 
+def write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
+
+
+def test_a_written_file_replaces_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    write_atomically(path, lambda file: file.write(b"old"))
+    write_atomically(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_files_get_the_permissions_that_open_gives(tmp_path: Path, umask: int) -> None:
+    seen: list[int] = []
+
+    def write(file: BinaryIO) -> None:
+        seen.append(stat.S_IMODE(os.fstat(file.fileno()).st_mode))
+        file.write(b"new")
+
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "new", write)
+        (tmp_path / "plain").write_bytes(b"")
+        for name, mode in (("private", 0o600), ("shared", 0o666)):
+            (tmp_path / name).write_bytes(b"old")
+            (tmp_path / name).chmod(mode)
+            write_atomically(tmp_path / name, write)
+    finally:
+        os.umask(before)
+    plain = stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+    assert plain == 0o666 & ~umask
+    for name, mode in (("new", plain), ("private", 0o600), ("shared", 0o666)):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+        assert (tmp_path / name).read_bytes() == b"new"
+    # Before the first byte is written already.
+    assert seen == [plain, 0o600, 0o666]
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.ENOSPC, "No space"), KeyboardInterrupt()]
+)
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, failure: BaseException
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def fail(file: BinaryIO) -> None:
+        file.write(b"half of the n")
+        raise failure
+
+    with pytest.raises(type(failure)):
+        write_atomically(path, fail)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_next_write_removes_what_a_killed_one_left(tmp_path: Path) -> None:
@@ -92,10 +151,7 @@ def test_threads_that_write_and_remove_at_once(tmp_path: Path) -> None:
     def work(number: int) -> None:
         try:
             for turn in range(10):
-                content = f"{number} {turn}".encode()
-                write_atomically(
-                    tmp_path / "file", lambda file, content=content: file.write(content)
-                )
+                write_text(tmp_path / "file", f"{number} {turn}")
                 remove_remains(tmp_path)
         except BaseException as error:
             failed.append(error)

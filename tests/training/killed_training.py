@@ -151,6 +151,9 @@ def scenario(
 
     if forked(finish) != 0:
         raise RuntimeError(f"{folder}: resuming failed")
+    left = [path.name for path in folder.rglob(".*")]
+    if left:
+        raise RuntimeError(f"{folder}: {left} are left")
     content: dict[str, Any] = json.loads((folder / "outcome.json").read_text())
     return content
 

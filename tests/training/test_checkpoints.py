@@ -22,7 +22,6 @@ from qml_qdl.training.checkpoints import (
     AtomicCheckpointIO,
     load_weights,
     read_checkpoint,
-    write_atomically,
 )
 from qml_qdl.training.pictures import save_figure
 
@@ -41,41 +40,6 @@ class Harmful:
         return os.mkdir, ("harmed",)
 
 
-def test_a_written_file_replaces_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "file"
-    write_atomically(path, lambda file: file.write(b"old"))
-    write_atomically(path, lambda file: file.write(b"new"))
-    assert path.read_bytes() == b"new"
-    assert [p.name for p in path.parent.iterdir()] == ["file"]
-
-
-@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
-def test_files_get_the_permissions_that_open_gives(tmp_path: Path, umask: int) -> None:
-    seen: list[int] = []
-
-    def write(file: BinaryIO) -> None:
-        seen.append(stat.S_IMODE(os.fstat(file.fileno()).st_mode))
-        file.write(b"new")
-
-    before = os.umask(umask)
-    try:
-        write_atomically(tmp_path / "new", write)
-        (tmp_path / "plain").write_bytes(b"")
-        for name, mode in (("private", 0o600), ("shared", 0o666)):
-            (tmp_path / name).write_bytes(b"old")
-            (tmp_path / name).chmod(mode)
-            write_atomically(tmp_path / name, write)
-    finally:
-        os.umask(before)
-    plain = stat.S_IMODE((tmp_path / "plain").stat().st_mode)
-    assert plain == 0o666 & ~umask
-    for name, mode in (("new", plain), ("private", 0o600), ("shared", 0o666)):
-        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
-        assert (tmp_path / name).read_bytes() == b"new"
-    # Before the first byte is written already.
-    assert seen == [plain, 0o600, 0o666]
-
-
 def test_every_file_of_a_training_may_be_read_like_others(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
@@ -87,25 +51,6 @@ def test_every_file_of_a_training_may_be_read_like_others(tmp_path: Path) -> Non
     for name in ("best.ckpt", "last.ckpt", "metrics.csv", "picture.png"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o644
     assert picture.read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize(
-    "failure", [OSError(errno.ENOSPC, "No space"), KeyboardInterrupt()]
-)
-def test_a_failed_write_leaves_the_old_file(
-    tmp_path: Path, failure: BaseException
-) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    def fail(file: BinaryIO) -> None:
-        file.write(b"half of the n")
-        raise failure
-
-    with pytest.raises(type(failure)):
-        write_atomically(path, fail)
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint(
@@ -184,8 +129,7 @@ def check_every_flip_is_noticed(path: Path, flips: list[tuple[int, int]]) -> int
         path.write_bytes(flipped(whole, place, bit))
         try:
             content = read_checkpoint(path)
-        except RunError as error:
-            assert str(path) in str(error)
+        except RunError:
             noticed += 1
         else:
             assert repr(content) == before, f"bit {bit} of byte {place}"

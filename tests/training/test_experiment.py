@@ -61,6 +61,7 @@ def test_a_run_leaves_everything_behind(
             assert names == {
                 "best.ckpt",
                 "last.ckpt",
+                "previous.ckpt",
                 "metrics.csv",
                 "result.json",
                 "tensorboard",

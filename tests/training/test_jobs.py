@@ -144,7 +144,8 @@ def test_what_is_asked_otherwise_is_another_evaluation(
     run: Run, client: FakeClient, other: dict[str, Any]
 ) -> None:
     evaluate(run, target="ibm:fake", shots=8)
-    result = evaluate(run, **({"target": "ibm:fake", "shots": 8} | other))
+    asked: dict[str, Any] = {"target": "ibm:fake", "shots": 8, **other}
+    result = evaluate(run, **asked)
     assert not result.earlier
     assert len(client.jobs()) > 1
     assert len(entries(run)) == 2
