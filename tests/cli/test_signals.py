@@ -294,7 +294,7 @@ def test_waiting_for_jobs_can_be_ended_and_gone_on_with(
 def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(
     kind: str, tmp_path: Path
 ) -> None:
-    script = Path(__file__).with_name("killed_commands.py")
+    script = Path(__file__).with_name("train_and_kill.py")
     done = subprocess.run(
         [sys.executable, "-W", "error", str(script), str(tmp_path), kind, "12", "0"],
         capture_output=True,
