@@ -144,7 +144,7 @@ class QuantumVAE(nn.Module):
             nn.ReLU(),
             nn.Linear(hidden, num_features),
         )
-        self.register_load_state_dict_pre_hook(_refuse_old_weights)
+        nn.Module.register_load_state_dict_pre_hook(self, _refuse_old_weights)
 
     def classical_twin(self) -> QuantumVAE:
         """The same network with a layer of tanh units in place of each circuit.

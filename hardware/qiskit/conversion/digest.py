@@ -80,8 +80,8 @@ def _lines(circuit: QuantumCircuit, symbols: _Symbols) -> Iterator[str]:
 
 def _operation(operation: Any, symbols: _Symbols) -> Iterator[str]:
     values = [_value(value, symbols) for value in getattr(operation, "params", ())]
-    kind = f"{operation.name!r} {operation.num_qubits} {operation.num_clbits}"
-    yield " ".join([kind, *values, str(getattr(operation, "unit", ""))])
+    sizes = f"{operation.name!r} {operation.num_qubits} {operation.num_clbits}"
+    yield " ".join([sizes, *values, str(getattr(operation, "unit", ""))])
     # A class of somebody else's may say anything, and so may ControlledGate itself.
     kind: Any = getattr(operation, "base_class", None) or type(operation)
     is_qiskits = kind.__module__.startswith("qiskit.") and kind is not ControlledGate
