@@ -24,22 +24,22 @@ NAME = "qml-qdl"
 INTERRUPTED = 130
 
 
+class _StoppedError(Exception):
+    """Takes an interrupt past typer, which would say nothing of it."""
+
+    def __init__(self, error: KeyboardInterrupt) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class _Commands(TyperGroup):
-    """Says in one line that a signal came; typer itself says nothing of Ctrl-C."""
+    """Lets an interrupt be told in one line."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            word, code = "interrupted", INTERRUPTED
-            if isinstance(error, Interrupted):
-                word, code = error.word, 128 + error.number
-                notes = getattr(error, "__notes__", ())
-                if not any(note.startswith("continue with") for note in notes):
-                    words = shlex.join([NAME, *ctx.obj])
-                    error.add_note(f"continue with: {words}")
-            called = f"{NAME} {ctx.invoked_subcommand}"
-            raise typer.Exit(_fail(called, _with_notes(word, error), code)) from None
+            raise _StoppedError(error) from error
 
 
 app = typer.Typer(
@@ -79,8 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     called = next((word for word in given if word in _COMMANDS), None)
     prefix = NAME if called is None else f"{NAME} {called}"
     try:
-        with heeding_signals(), _warnings_told(prefix):
-            result = app(args=given, prog_name=NAME, standalone_mode=False, obj=given)
+        with heeding_signals() as came, _warnings_told(prefix):
+            result = app(args=given, prog_name=NAME, standalone_mode=False)
+            if came and result == INTERRUPTED:  # while typer read the arguments
+                raise came[0]
+    except _StoppedError as stopped:
+        return _tell_end(prefix, given, stopped.error)
+    except KeyboardInterrupt as error:
+        return _tell_end(prefix, given, error)
     except typer.TyperException as error:
         return _fail(prefix, error.format_message(), error.exit_code)
     except OSError as error:
@@ -93,6 +99,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(prefix, _with_notes(str(error), error), 2)
     return result if isinstance(result, int) else 0
+
+
+def _tell_end(prefix: str, given: Sequence[str], error: KeyboardInterrupt) -> int:
+    """Says that a signal ended the command, and how to go on."""
+    if not isinstance(error, Interrupted):
+        return _fail(prefix, _with_notes("interrupted", error), INTERRUPTED)
+    notes = getattr(error, "__notes__", ())
+    if not any(note.startswith("continue with") for note in notes):
+        error.add_note(f"continue with: {shlex.join([NAME, *given])}")
+    return _fail(prefix, _with_notes(error.word, error), 128 + error.number)
 
 
 class _Telling(logging.Handler):

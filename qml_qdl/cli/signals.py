@@ -29,32 +29,35 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextmanager
-def heeding_signals() -> Iterator[None]:
+def heeding_signals() -> Iterator[list[Interrupted]]:
     """Within it SIGINT, SIGTERM and SIGHUP raise `Interrupted`; a second one kills.
 
     Those that are ignored, as `nohup` has SIGHUP ignored, stay so. Handlers can be set
     in the main thread only; in another one nothing changes.
+
+    Yields:
+        What was raised, or nothing so far.
     """
+    came: list[Interrupted] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield came
         return
     numbers = [getattr(signal, name) for name in _WORDS if hasattr(signal, name)]
     before = {each: signal.getsignal(each) for each in numbers}
     heeded = [each for each in numbers if before[each] not in (signal.SIG_IGN, None)]
-    came: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
         for each in heeded:
             signal.signal(each, signal.SIG_DFL)
         if came:
             signal.raise_signal(number)
-        came.append(number)
-        raise Interrupted(number)
+        came.append(Interrupted(number))
+        raise came[0]
 
     for each in heeded:
         signal.signal(each, end)
     try:
-        yield
+        yield came
     finally:
         for each in heeded:
             signal.signal(each, before[each])

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from typer.core import TyperGroup
 
 from qml_qdl import training
 from qml_qdl.cli import main
@@ -264,6 +265,21 @@ def test_other_commands_say_how_to_go_on(
         "",
         f"qml-qdl {words[0]}: {word}; continue with: qml-qdl {again}\n",
     )
+
+
+def test_a_signal_while_the_arguments_are_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    parse = TyperGroup.parse_args
+
+    def parse_args(self: Any, ctx: Any, args: list[str]) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+        return parse(self, ctx, args)
+
+    monkeypatch.setattr(TyperGroup, "parse_args", parse_args)
+    assert main(["jobs", "list"]) == 143
+    line = "qml-qdl jobs: terminated; continue with: qml-qdl jobs list\n"
+    assert capsys.readouterr() == ("", line)
 
 
 def test_waiting_for_jobs_can_be_ended_and_gone_on_with(

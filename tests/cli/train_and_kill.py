@@ -20,9 +20,9 @@ import qml_qdl.training  # noqa: F401 - before the first fork, or each one pays 
 from qml_qdl.cli import main
 
 WORDS = {
-    "classifier": "--data iris --limit 80 --layers 1 --epochs 12 --batch-size 8",
-    "patch_gan": "--model patch_gan --data digits --label 0 --layers 1 --epochs 4",
-    "rbm": "--model rbm --data digits --limit 200 --epochs 12 --batch-size 16",
+    "classifier": "--data iris --limit 80 --layers 1 --epochs 6 --batch-size 8",
+    "patch_gan": "--model patch_gan --data digits --label 0 --layers 1 --epochs 3",
+    "rbm": "--model rbm --data digits --limit 120 --epochs 6 --batch-size 16",
 }
 """Trainings of some seconds; pictures and report are part of them."""
 
