@@ -49,7 +49,8 @@ def make_executor(
 ) -> Executor:
     """What runs circuits on a backend.
 
-    Simulations are neither written into a journal nor held to a budget.
+    Simulations are neither written into a journal nor held to a budget. A machine of
+    IBM's is looked up when something has to be sent: what was sent needs none.
 
     Args:
         backend: "aer", "aer:fake_torino" (or "fake_torino"), "aer:ibm_torino",

@@ -25,7 +25,7 @@ def forget_least_busy() -> None:
     """Has IBM asked again which machine is the least busy, the next time it matters.
 
     "ibm:least_busy" is chosen once for a process and an account, so that all layers of
-    a model run on one machine. Layers made before stay where they are.
+    a model run on one machine. Layers that ran before stay where they are.
 
     Example:
         >>> forget_least_busy()

@@ -260,7 +260,7 @@ def test_what_machines_really_answer_is_right(name: str) -> None:
     machine = Machine(name)
     for kind in ("configuration", "properties", "status"):
         reply = json.loads(json.dumps(getattr(machine, kind)()))
-        check_reply("GET", f"/api/v1/backends/{name}/{kind}", partial(dict, reply))
+        check_reply("GET", f"/api/v1/backends/{name}/{kind}", partial(copy.copy, reply))
 
 
 def test_results_that_cannot_be_read_are_told(loopback: LoopbackServer) -> None:
