@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -209,6 +210,25 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JournalWriteError, match="name another place"):
         Journal(tmp_path / "file" / "jobs.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("number", "repair"),
+    [
+        (errno.EROFS, "allow writing in its folder, or name another place"),
+        (errno.EACCES, "allow writing in its folder, or name another place"),
+        (errno.ENOSPC, "make room, or name another place"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, repair: str
+) -> None:
+    def fail(*args: Any, **options: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(f"{FILE}.tempfile.mkstemp", fail)
+    with pytest.raises(JournalWriteError, match=rf"{os.strerror(number)}\); {repair}"):
+        Journal(tmp_path / "jobs.sqlite")
 
 
 def test_a_journal_is_made_whole_or_not_at_all(
