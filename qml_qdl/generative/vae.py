@@ -150,16 +150,22 @@ class QuantumVAE(nn.Module):
         """The same network with a layer of tanh units in place of each circuit.
 
         Returns:
-            A fresh network; all around the circuits stays, and a circuit's 3 n layers
-            weights have their counterpart in n (n + 1).
+            A fresh network; all around the circuits stays. The 3 n layers weights of a
+            circuit have their counterpart in n (n + 1), but in the decoder, where the
+            linear layer in front of the circuit is that of the tanh units.
         """
         twin = QuantumVAE(self.num_features, self.latent_size, **self._settings)
-        size = self.latent_size
-        for parent in list(twin.modules()):
-            for name, child in parent.named_children():
-                if isinstance(child, _SineUnits):
-                    units = nn.Sequential(_begun_as_identity(size, size), nn.Tanh())
-                    setattr(parent, name, units)
+
+        def units() -> nn.Module:
+            size = self.latent_size
+            return nn.Sequential(_begun_as_identity(size, size), nn.Tanh())
+
+        if twin.encoder_units is not None:
+            twin.encoder_units = units()
+        if twin.latent_units is not None:
+            twin.latent_units = units()
+        if twin.decoder_units is not None:  # a linear layer is there already
+            twin.decoder_units[1] = nn.Tanh()
         return twin.to(self.encoder[0].weight)  # type: ignore[arg-type]
 
     def encode(
