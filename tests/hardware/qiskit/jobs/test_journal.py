@@ -226,7 +226,7 @@ def test_what_is_wrong_with_a_folder_is_said(
     def fail(*args: Any, **options: Any) -> Any:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(f"{FILE}.tempfile.mkstemp", fail)
+    monkeypatch.setattr(f"{FILE}.os.open", fail)
     with pytest.raises(JournalWriteError, match=rf"{os.strerror(number)}\); {repair}"):
         Journal(tmp_path / "jobs.sqlite")
 
