@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import pennylane as qml
 import torch
 from torch import Tensor, nn
@@ -60,17 +61,20 @@ def ours(workload: Workload) -> TorchPeer:
     return TorchPeer(layer, workload.inputs())
 
 
-def _torch_layer(workload: Workload, device: str, **options: Any) -> TorchPeer:
+def _qnode(workload: Workload, device: Any, **options: Any) -> qml.QNode:
     wires = range(workload.wires)
 
-    def circuit(inputs: Tensor, weights: Tensor) -> Any:
+    def circuit(inputs: Any, weights: Any) -> Any:
         for block in weights:
             qml.AngleEmbedding(inputs, wires=wires, rotation="Y")
             qml.StronglyEntanglingLayers(block, wires=wires)
         return [qml.expval(qml.Z(wire)) for wire in wires]
 
-    made = qml.device(device, wires=workload.wires)
-    qnode = qml.QNode(circuit, made, interface="torch", **options)
+    return qml.QNode(circuit, device, **options)
+
+
+def _torch_layer(workload: Workload, device: Any, **options: Any) -> TorchPeer:
+    qnode = _qnode(workload, device, interface="torch", **options)
     weights = workload.weights()
     shapes = {"weights": tuple(weights.shape)}
     layer = qml.qnn.TorchLayer(qnode, shapes, {"weights": weights})
@@ -79,57 +83,35 @@ def _torch_layer(workload: Workload, device: str, **options: Any) -> TorchPeer:
 
 def default_qubit(workload: Workload) -> TorchPeer:
     """PennyLane's `TorchLayer` on `default.qubit`, backpropagation."""
-    return _torch_layer(workload, "default.qubit", diff_method="backprop")
+    device = qml.device("default.qubit", wires=workload.wires)
+    return _torch_layer(workload, device, diff_method="backprop")
 
 
 def lightning_qubit(workload: Workload) -> TorchPeer:
-    """PennyLane's `TorchLayer` on `lightning.qubit`, adjoint with `device_vjp`."""
-    return _torch_layer(
-        workload, "lightning.qubit", diff_method="adjoint", device_vjp=True
-    )
+    """PennyLane's `TorchLayer` on `lightning.qubit`, adjoint with `device_vjp`.
+
+    In complex64, as we compute: twice as fast as its default.
+    """
+    device = qml.device("lightning.qubit", wires=workload.wires, c_dtype=np.complex64)
+    return _torch_layer(workload, device, diff_method="adjoint", device_vjp=True)
 
 
 def stock_qnode(workload: Workload) -> TorchPeer:
     """PennyLane's `TorchLayer` on `qdl.simulator`: workload G."""
-    return _torch_layer(workload, "qdl.simulator")
+    device = qml.device("qdl.simulator", wires=workload.wires)
+    return _torch_layer(workload, device)
 
 
-class TensorCircuit(Peer):
-    """TensorCircuit-NG on JAX: vectorised, compiled by jit, by which it is fastest.
+class JaxPeer(Peer):
+    """A library's rows as one JAX program, compiled by jit.
 
     Args:
         workload: What is run.
+        rows: Maps inputs (rows, wires) and weights to expectation values.
     """
 
-    def __init__(self, workload: Workload) -> None:
-        import jax
-        import tensorcircuit
-
-        backend = tensorcircuit.set_backend("jax")
-        wires = workload.wires
-
-        def row(inputs: Any, weights: Any) -> Any:
-            circuit = tensorcircuit.Circuit(wires)
-            for upload in range(workload.uploads):
-                for wire in range(wires):
-                    circuit.ry(wire, theta=inputs[wire])
-                for layer in range(workload.layers):
-                    for wire in range(wires):
-                        angles = weights[upload, layer, wire]
-                        circuit.rz(wire, theta=angles[0])
-                        circuit.ry(wire, theta=angles[1])
-                        circuit.rz(wire, theta=angles[2])
-                    reach = layer % (wires - 1) + 1
-                    for wire in range(wires):
-                        circuit.cnot(wire, (wire + reach) % wires)
-            return backend.stack(
-                [
-                    backend.real(circuit.expectation_ps(z=[wire]))
-                    for wire in range(wires)
-                ]
-            )
-
-        rows = jax.vmap(row, in_axes=(0, None))
+    def __init__(self, workload: Workload, rows: Callable[[Any, Any], Any]) -> None:
+        jax = import_module("jax")
         self._ready = jax.block_until_ready
         self._arguments = (
             jax.numpy.asarray(workload.inputs().numpy()),
@@ -145,6 +127,41 @@ class TensorCircuit(Peer):
 
     def step(self) -> None:
         self._ready(self._step(*self._arguments))
+
+
+def default_qubit_jit(workload: Workload) -> JaxPeer:
+    """PennyLane's `default.qubit` under `jax.jit`, all rows in one broadcast tape."""
+    jax = import_module("jax")
+    device = qml.device("default.qubit", wires=workload.wires)
+    qnode = _qnode(workload, device, interface="jax", diff_method="backprop")
+    return JaxPeer(workload, lambda x, w: jax.numpy.stack(qnode(x, w), -1))
+
+
+def tensor_circuit(workload: Workload) -> JaxPeer:
+    """TensorCircuit-NG on JAX: vectorised, compiled by jit, by which it is fastest."""
+    library = import_module("tensorcircuit")
+    backend = library.set_backend("jax")
+    wires = workload.wires
+
+    def row(inputs: Any, weights: Any) -> Any:
+        circuit = library.Circuit(wires)
+        for upload in range(workload.uploads):
+            for wire in range(wires):
+                circuit.ry(wire, theta=inputs[wire])
+            for layer in range(workload.layers):
+                for wire in range(wires):
+                    angles = weights[upload, layer, wire]
+                    circuit.rz(wire, theta=angles[0])
+                    circuit.ry(wire, theta=angles[1])
+                    circuit.rz(wire, theta=angles[2])
+                reach = layer % (wires - 1) + 1
+                for wire in range(wires):
+                    circuit.cnot(wire, (wire + reach) % wires)
+        return backend.stack(
+            [backend.real(circuit.expectation_ps(z=[wire])) for wire in range(wires)]
+        )
+
+    return JaxPeer(workload, import_module("jax").vmap(row, in_axes=(0, None)))
 
 
 class _DeepQuantum(nn.Module):
@@ -221,7 +238,8 @@ PEERS: dict[str, Callable[[Workload], Peer]] = {
     "qml-qdl, stock QNode": stock_qnode,
 }
 OPTIONAL: dict[str, tuple[str, Callable[[Workload], Peer]]] = {
-    "tensorcircuit": ("TensorCircuit-NG, JAX jit", TensorCircuit),
+    "jax": ("default.qubit, JAX jit", default_qubit_jit),
+    "tensorcircuit": ("TensorCircuit-NG, JAX jit", tensor_circuit),
     "deepquantum": ("DeepQuantum", deep_quantum),
     "pyqtorch": ("pyqtorch", py_q_torch),
 }

@@ -13,7 +13,11 @@ from qml_qdl.nn import QuantumLayer
 from tests.benchmarks.peers import PEERS, TOO_SLOW, ours
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
-pytestmark = pytest.mark.filterwarnings("ignore:Complex modules")  # pyqtorch's
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Complex modules"),  # pyqtorch's
+    # default.qubit asks JAX for double precision, which is off as everywhere here.
+    pytest.mark.filterwarnings("ignore:Explicitly requested dtype complex128"),
+]
 
 CASES = [
     pytest.param(workload, peer, id=f"{workload.name}-{peer}")
