@@ -158,14 +158,14 @@ class QuantumVAE(nn.Module):
 
         def units() -> nn.Module:
             size = self.latent_size
-            return nn.Sequential(_begun_as_identity(size, size), nn.Tanh())
+            return nn.Sequential(_begun_as_identity(size, size), _HalfTanh())
 
         if twin.encoder_units is not None:
             twin.encoder_units = units()
         if twin.latent_units is not None:
             twin.latent_units = units()
         if twin.decoder_units is not None:  # a linear layer is there already
-            twin.decoder_units[1] = nn.Tanh()
+            twin.decoder_units[1] = _HalfTanh()
         return twin.to(self.encoder[0].weight)  # type: ignore[arg-type]
 
     def encode(
@@ -348,6 +348,17 @@ class _SineUnits(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         values: Tensor = self.layer((torch.pi - inputs) / 2)
         return values
+
+
+class _HalfTanh(nn.Tanh):
+    """tanh(x)/2, as steep as sin(x/2).
+
+    A whole tanh unit can learn to be −x, which then leaves nothing of x + units(x):
+    the network stays at the mean image.
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs) / 2
 
 
 def _begun_as_identity(inputs: int, outputs: int) -> nn.Linear:
