@@ -9,10 +9,10 @@ from qml_qdl.generative.adversarial_losses import (
 )
 from qml_qdl.generative.annealing import annealed_log_partition
 from qml_qdl.generative.autoencoder import QuantumAutoencoder
+from qml_qdl.generative.baselines import trivial_baselines
 from qml_qdl.generative.bits import all_bits, bit_index, frequencies
 from qml_qdl.generative.born_machine import BornMachine, chow_liu_circuit
 from qml_qdl.generative.chow_liu import chow_liu_tree, mutual_information
-from qml_qdl.generative.classical_generator import ClassicalGenerator
 from qml_qdl.generative.conv_generator import ConvGenerator
 from qml_qdl.generative.deep_belief import DeepBeliefNetwork
 from qml_qdl.generative.deep_boltzmann import DeepBoltzmannMachine
@@ -43,13 +43,13 @@ from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.generative.patch_generator import PatchGenerator
 from qml_qdl.generative.quantum_boltzmann import QuantumBoltzmannMachine
 from qml_qdl.generative.rbm import RBM
-from qml_qdl.generative.rivals import trivial_rivals
 from qml_qdl.generative.stein import (
     flip_scores,
     stein_discrepancy,
     stein_discrepancy_of_samples,
 )
 from qml_qdl.generative.style_generator import StyleGenerator
+from qml_qdl.generative.twins import ClassicalGenerator
 from qml_qdl.generative.vae import QuantumVAE
 
 __all__ = [
@@ -96,6 +96,6 @@ __all__ = [
     "stein_discrepancy",
     "stein_discrepancy_of_samples",
     "total_variation",
-    "trivial_rivals",
+    "trivial_baselines",
     "valid_rate",
 ]

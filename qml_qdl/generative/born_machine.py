@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -14,12 +16,17 @@ from qml_qdl.circuits import (
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
+from qml_qdl.data.parts import Split
 from qml_qdl.generative.bits import draw_bits
 from qml_qdl.generative.chow_liu import chow_liu_tree
+from qml_qdl.generative.twins import ListedRBM
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.initial import Init
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots
+
+MOST_BITS = 12
+"""Up to so many bits of data have a wire each, and are listed string by string."""
 
 
 def chow_liu_circuit(bits: Tensor, layers: int) -> Circuit:
@@ -112,6 +119,37 @@ class BornMachine(nn.Module):
             dtype=dtype,
         )
         self.num_bits = len(circuit.wires)
+
+    @classmethod
+    def from_data(
+        cls, split: Split, *, layers: int = 10, target: Target | None = None
+    ) -> BornMachine:
+        """Builds one for bits, with gates along the Chow-Liu tree of the training part.
+
+        Args:
+            split: The data: bits.
+            layers: Layers of the circuit.
+            target: Where circuits run during training: auto, or a PennyLane device such
+                as default.qubit or lightning.qubit.
+
+        Raises:
+            ArgumentError: There are more than twelve bits.
+            TargetError: The target is unknown or cannot run the circuit.
+        """
+        size = math.prod(split.train.input_shape)
+        if size > MOST_BITS:
+            raise ArgumentError(
+                f"model: born_machine has a wire for each bit, up to {MOST_BITS}, got "
+                f"{size}; use smaller images, or rbm"
+            )
+        bits = torch.tensor(split.train.inputs).flatten(1)
+        circuit = chow_liu_circuit(bits, layers)
+        return cls(circuit, init_method="uniform", target=target)
+
+    def classical_twin(self) -> ListedRBM:
+        """A restricted Boltzmann machine with as many weights, trained alike."""
+        weights = sum(weight.numel() for weight in self.parameters())
+        return ListedRBM(self.num_bits, weights)
 
     def forward(self) -> Tensor:
         """The probabilities of all bit strings, (2ⁿ,)."""

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.classical_generator import ClassicalGenerator
+from qml_qdl.data.parts import Split
+from qml_qdl.generative.twins import ClassicalGenerator
 from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.generative.pixel_circuits import pixel_circuits
 from qml_qdl.hardware.targets import Target
@@ -137,6 +138,27 @@ class ConvGenerator(NoiseGenerator):
         )
         self.biases = nn.ParameterList(like.new_empty(after) for after, _ in sizes)
         self.reset_parameters(generator)
+
+    @classmethod
+    def from_data(
+        cls, split: Split, *, layers: int = 3, target: Target | None = None
+    ) -> ConvGenerator:
+        """Builds one for images: two convolutions of stride two, noise of five numbers.
+
+        Args:
+            split: The data: images.
+            layers: Layers of the circuits.
+            target: Where circuits run during training: auto, or a PennyLane device such
+                as default.qubit or lightning.qubit.
+
+        Raises:
+            ArgumentError: The sides of the images are no multiples of four.
+            TargetError: The target is unknown or cannot run the circuit.
+        """
+        channels, height, width = split.train.input_shape
+        return cls(
+            (height, width), 5, image_channels=channels, layers=layers, target=target
+        )
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draws the weights anew; features begin with a spread of about one.

@@ -5,15 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits import Block, Circuit
-from qml_qdl.circuits.errors import DataError, ShapeError
+from qml_qdl.circuits import Block, Circuit, HardwareEfficient
+from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.circuits.validation import check_count
+from qml_qdl.data.parts import Split
 from qml_qdl.generative.adversarial_losses import Game, generator_loss
 from qml_qdl.generative.bits import bit_index
 from qml_qdl.generative.born_machine import BornMachine
+from qml_qdl.generative.twins import DistributionTable
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.initial import Init
 from qml_qdl.nn.shots import Shots
+
+MOST_VALUES = 10
+"""Up to so many bits a whole number of data may have."""
 
 
 class DistributionGenerator(nn.Module):
@@ -85,6 +90,36 @@ class DistributionGenerator(nn.Module):
             "values", grid.to(dtype or torch.get_default_dtype()).clone()
         )
 
+    @classmethod
+    def from_data(
+        cls, split: Split, *, layers: int = 3, target: Target | None = None
+    ) -> DistributionGenerator:
+        """Builds one for whole numbers 0 … 2ⁿ − 1: layers of RY and a ring of CZ.
+
+        Args:
+            split: The data: a column of whole numbers.
+            layers: Layers of the circuit.
+            target: Where circuits run during training: auto, or a PennyLane device such
+                as default.qubit or lightning.qubit.
+
+        Raises:
+            ArgumentError: A number has more than ten bits.
+            TargetError: The target is unknown or cannot run the circuit.
+        """
+        bits = value_bits(split)
+        circuit = HardwareEfficient(
+            bits,
+            layers,
+            rotations="RY",
+            entangler="CZ",
+            pattern="ring" if bits > 2 else "linear",
+        )
+        return cls(circuit, torch.arange(2.0**bits), target=target)
+
+    def classical_twin(self) -> DistributionTable:
+        """A softmax of as many numbers as there are values, untrained."""
+        return DistributionTable(self.values)
+
     def forward(self) -> Tensor:
         """The probabilities of all values, (2ⁿ,)."""
         probabilities: Tensor = self.machine()
@@ -149,3 +184,22 @@ class DistributionGenerator(nn.Module):
         """
         check_count("rows", rows)
         return self.values[bit_index(self.machine.sample(rows, generator))]
+
+
+def value_bits(split: Split) -> int:
+    """How many bits the largest of whole numbers has, 1 or more.
+
+    Args:
+        split: The data: a column of whole numbers.
+
+    Raises:
+        ArgumentError: It has more than ten.
+    """
+    parts = (split.train, split.validation, split.test)
+    most = max(int(part.inputs.max()) for part in parts)
+    if most.bit_length() > MOST_VALUES:
+        raise ArgumentError(
+            f"model: distribution_gan reads numbers below 2^{MOST_VALUES}, got {most}; "
+            "put them into fewer classes"
+        )
+    return max(1, most.bit_length())

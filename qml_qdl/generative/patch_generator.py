@@ -13,7 +13,8 @@ from qml_qdl.circuits import AngleEncoding, HardwareEfficient, Probabilities
 from qml_qdl.circuits.driven import Driven
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_choice, check_count
-from qml_qdl.generative.classical_generator import ClassicalGenerator, image_network
+from qml_qdl.data.parts import Split
+from qml_qdl.generative.twins import ClassicalGenerator, image_network
 from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
@@ -21,6 +22,10 @@ from qml_qdl.nn.shots import Shots
 
 Pixels = Literal["max", "brightness", "exponential"]
 PIXELS = ("max", "brightness", "exponential")
+
+PATCH = 16
+"""Pixels of a patch made for data, unless a row of the image has more."""
+
 
 
 class PatchGenerator(NoiseGenerator):
@@ -120,6 +125,44 @@ class PatchGenerator(NoiseGenerator):
         scales = patches if pixels == "exponential" else 0
         self.log_scale = nn.Parameter(like.new_empty(scales)) if scales else None
         self.reset_parameters(generator)
+
+    @classmethod
+    def from_data(
+        cls, split: Split, *, layers: int = 6, target: Target | None = None
+    ) -> PatchGenerator:
+        """Builds one for images, whose patches are whole rows of them.
+
+        Patches have up to 16 pixels, or one row of a wider image, and one ancilla.
+
+        Args:
+            split: The data: grey images.
+            layers: Layers of the circuit.
+            target: Where circuits run during training: auto, or a PennyLane device such
+                as default.qubit or lightning.qubit.
+
+        Raises:
+            ArgumentError: The images have colours.
+            TargetError: The target is unknown or cannot run the circuit.
+        """
+        channels, height, width = split.train.input_shape
+        if channels != 1:
+            raise ArgumentError(
+                f"model: patch_gan draws grey images, got {channels} channels; use "
+                "conv_gan, or grey images"
+            )
+        rows = max(
+            r
+            for r in range(1, height + 1)
+            if height % r == 0 and (r == 1 or r * width <= PATCH)
+        )
+        return cls(
+            (height, width),
+            (rows, width),
+            num_ancillas=1,
+            layers=layers,
+            pixels="exponential",
+            target=target,
+        )
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draws all angles anew, uniform over [0, 2π).

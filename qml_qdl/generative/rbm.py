@@ -11,6 +11,7 @@ from torch.nn.functional import softplus
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.data.parts import Split
 from qml_qdl.generative.bits import (
     MOST_BITS,
     all_bits,
@@ -21,6 +22,12 @@ from qml_qdl.generative.bits import (
 )
 
 Units = Literal["binary", "gaussian"]
+
+CHAINS = 500
+"""Markov chains of a machine made for data."""
+
+MOST_UNITS = 16
+"""Of its visible and hidden units at least one kind is enumerated."""
 
 
 class RBM(nn.Module):
@@ -96,6 +103,29 @@ class RBM(nn.Module):
         self.hidden_bias = nn.Parameter(like.new_empty(num_hidden))
         self.register_buffer("chains", like.new_empty(num_chains, num_visible))
         self.reset_parameters(generator)
+
+    @classmethod
+    def from_data(cls, split: Split, *, hidden: int | None = None) -> RBM:
+        """Builds one for bits, with 500 persistent chains.
+
+        Args:
+            split: The data: bits.
+            hidden: Hidden units; None for twenty, and for sixteen of more than sixteen
+                bits.
+
+        Raises:
+            ArgumentError: There are more than sixteen units on both sides.
+        """
+        bits = math.prod(split.train.input_shape)
+        if hidden is None:
+            hidden = 20 if bits <= MOST_UNITS else MOST_UNITS
+        if min(bits, hidden) > MOST_UNITS:
+            raise ArgumentError(
+                f"hidden: the likelihood is exact up to {MOST_UNITS} units on one "
+                f"side, got {bits} bits and hidden={hidden}; pass "
+                f"hidden={MOST_UNITS} or less"
+            )
+        return cls(bits, hidden, num_chains=CHAINS)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draws small weights and random chains; biases become zero.

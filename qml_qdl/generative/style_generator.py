@@ -14,7 +14,8 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.processing import Processing
 from qml_qdl.circuits.readout import z_words
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.generative.classical_generator import ClassicalGenerator
+from qml_qdl.data.parts import Split
+from qml_qdl.generative.twins import ClassicalGenerator
 from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
@@ -96,6 +97,27 @@ class StyleGenerator(NoiseGenerator):
         component = torch.arange(angles, device=device) % noise_size
         self.register_buffer("_component", component, persistent=False)
         self.reset_parameters(generator)
+
+    @classmethod
+    def from_data(
+        cls, split: Split, *, layers: int = 3, target: Target | None = None
+    ) -> StyleGenerator:
+        """Builds one for a table: a wire, and a number of noise, for each column.
+
+        Args:
+            split: The data: a table.
+            layers: Layers of the circuit.
+            target: Where circuits run during training: auto, or a PennyLane device such
+                as default.qubit or lightning.qubit.
+
+        Raises:
+            TargetError: The target is unknown or cannot run the circuit.
+        """
+        (features,) = split.train.input_shape
+        processing = HardwareEfficient(
+            max(2, features), layers, rotations=("RY", "RZ"), entangler="CZ"
+        )
+        return cls(features, features, processing=processing, target=target)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draws angles anew; samples begin between −1 and 1.

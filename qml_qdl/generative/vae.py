@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import ArgumentError, DataError, RunError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.data.parts import Split
 from qml_qdl.generative.bits import check_rows
 from qml_qdl.generative.labels import with_labels
 from qml_qdl.hardware.targets import Target
@@ -22,6 +24,10 @@ Kind = Literal["classical", "quantum"]
 KINDS = ("classical", "quantum")
 Likelihood = Literal["gaussian", "bernoulli"]
 LIKELIHOODS = ("gaussian", "bernoulli")
+
+
+Part: TypeAlias = Literal["latent", "encoder", "decoder"]
+"""Where the circuit is of one that is made for data."""
 
 
 class QuantumVAE(nn.Module):
@@ -145,6 +151,49 @@ class QuantumVAE(nn.Module):
             nn.Linear(hidden, num_features),
         )
         nn.Module.register_load_state_dict_pre_hook(self, _refuse_old_weights)
+
+    @classmethod
+    def from_data(
+        cls,
+        split: Split,
+        *,
+        layers: int = 2,
+        target: Target | None = None,
+        hidden: int = 32,
+        latent: int = 5,
+        quantum_part: Part | None = "decoder",
+    ) -> QuantumVAE:
+        """Builds one for images, or rows of a table.
+
+        Args:
+            split: The data.
+            layers: Layers of the circuit.
+            target: Where circuits run during training: auto, or a PennyLane device such
+                as default.qubit or lightning.qubit.
+            hidden: Hidden units of encoder and decoder.
+            latent: Latent variables, and wires of the circuit.
+            quantum_part: Where the circuit is: latent, encoder or decoder; None for
+                the plain autoencoder.
+
+        Raises:
+            ArgumentError: An argument does not fit.
+            TargetError: The target is unknown or cannot run the circuit.
+        """
+        if quantum_part is not None:
+            check_choice("quantum_part", quantum_part, get_args(Part))
+        parts: dict[str, Any] = {
+            part: "quantum" if part == quantum_part else "classical"
+            for part in get_args(Part)
+        }
+        return cls(
+            math.prod(split.train.input_shape),
+            latent,
+            hidden=hidden,
+            layers=layers,
+            likelihood="bernoulli" if split.train.is_image else "gaussian",
+            target=target,
+            **parts,
+        )
 
     def classical_twin(self) -> QuantumVAE:
         """The same network with a layer of tanh units in place of each circuit.

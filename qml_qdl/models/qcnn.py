@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from qml_qdl.circuits import (
 )
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.data.parts import Split
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.kernels import MOST_WIRES
 from qml_qdl.nn.layer import QuantumLayer
@@ -110,6 +112,47 @@ class QCNNClassifier(nn.Module):
         circuit = network.with_readout(Probabilities(bits)) @ data
         self.quantum = QuantumLayer(
             circuit, target=target, shots=shots, diff_method=diff_method
+        )
+
+    @classmethod
+    def from_data(
+        cls,
+        split: Split,
+        *,
+        encoding: Literal["angle", "amplitude"] | None = None,
+        scaling: float = 1.0,
+        convolution: int = 9,
+        pooling: str = "zx",
+        measured: bool = False,
+        target: Target | None = None,
+    ) -> QCNNClassifier:
+        """Builds one for images, or rows of a table.
+
+        Args:
+            split: The data.
+            encoding: "angle" or "amplitude"; None for "amplitude" of images, where a
+                wire for each pixel would be too many, and "angle" of tables.
+            scaling: Factor on the features before they become angles.
+            convolution: The filter: 1 … 9.
+            pooling: "zx", "rot" or "trace".
+            measured: Whether wires are measured before they are traced out.
+            target: Where circuits run during training: auto, or a PennyLane device such
+                as default.qubit or lightning.qubit.
+
+        Raises:
+            ArgumentError: An argument does not fit, or there would be too many wires.
+            TargetError: The target is unknown or cannot run the circuit.
+        """
+        train = split.train
+        return cls(
+            train.input_shape,
+            train.num_classes,
+            encoding=encoding or ("amplitude" if train.is_image else "angle"),
+            scaling=scaling,
+            convolution=convolution,
+            pooling=pooling,
+            measured=measured,
+            target=target,
         )
 
     def forward(self, rows: Tensor) -> Tensor:

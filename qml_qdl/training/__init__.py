@@ -1,4 +1,4 @@
-"""Training: fit a model, compare it with its twin and rivals, run it elsewhere.
+"""Training: fit a model, compare it with its twin and baselines, run it elsewhere.
 
 One's own script needs a few lines:
 
@@ -12,41 +12,90 @@ One's own script needs a few lines:
     print(f"{result.test_accuracy:.1%} after {result.seconds:.0f} s")
     print(accuracy(predict(model, parts.validation), parts.validation))
 
-`train` does the whole comparison that `qml-qdl train` does, for models that classify
-and for models that draw samples; `sample` draws them, as `qml-qdl sample` does.
+`train` does the whole comparison that `qml-qdl train` does, for any recipe; `sample`
+draws samples, as `qml-qdl sample` does. What a name stands for loads when it is first
+used, so that the registry and the options can be read without torch.
 """
 
-from qml_qdl.training.costs import Estimate, estimate
-from qml_qdl.training.evaluation import Evaluation, evaluate
-from qml_qdl.training.experiment import begin, carry_on, train
-from qml_qdl.training.fitting import Fit, accuracy, count_parameters, fit, predict
-from qml_qdl.training.generation.fitting import GenerativeFit
-from qml_qdl.training.generation.report import GenerativeReport
-from qml_qdl.training.generation.sampling import Drawn, sample
-from qml_qdl.training.options import (
-    DataOptions,
-    ModelOptions,
-    RunOptions,
-    TrainingOptions,
-    default_training,
-)
-from qml_qdl.training.report import Report
-from qml_qdl.training.rivals import Rival, fit_rivals
-from qml_qdl.training.run import Run
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qml_qdl.training.adversarial import Adversarial, AdversarialDistribution
+    from qml_qdl.training.baselines import Baseline
+    from qml_qdl.training.building import Task
+    from qml_qdl.training.costs import Estimate, estimate
+    from qml_qdl.training.evaluation import Evaluation, evaluate
+    from qml_qdl.training.experiment import begin, carry_on, train
+    from qml_qdl.training.fitting import Fit, accuracy, fit, predict
+    from qml_qdl.training.generative import Generative
+    from qml_qdl.training.likelihood import (
+        ContrastiveDivergence,
+        EvidenceLowerBound,
+        Likelihood,
+    )
+    from qml_qdl.training.options import (
+        DataOptions,
+        RunOptions,
+        TrainingOptions,
+        default_training,
+    )
+    from qml_qdl.training.recipe import Recipe, count_parameters
+    from qml_qdl.training.registry import MODELS, RECIPES
+    from qml_qdl.training.report import Line, Report
+    from qml_qdl.training.run import Run
+    from qml_qdl.training.sampling import Drawn, sample
+    from qml_qdl.training.specs import Spec
+    from qml_qdl.training.supervised import Classification, Regression, Supervised
+
+_HOMES = {
+    "adversarial": ("Adversarial", "AdversarialDistribution"),
+    "baselines": ("Baseline",),
+    "building": ("Task",),
+    "costs": ("Estimate", "estimate"),
+    "evaluation": ("Evaluation", "evaluate"),
+    "experiment": ("begin", "carry_on", "train"),
+    "fitting": ("Fit", "accuracy", "fit", "predict"),
+    "generative": ("Generative",),
+    "likelihood": ("ContrastiveDivergence", "EvidenceLowerBound", "Likelihood"),
+    "options": ("DataOptions", "RunOptions", "TrainingOptions", "default_training"),
+    "recipe": ("Recipe", "count_parameters"),
+    "registry": ("MODELS", "RECIPES"),
+    "report": ("Line", "Report"),
+    "run": ("Run",),
+    "sampling": ("Drawn", "sample"),
+    "specs": ("Spec",),
+    "supervised": ("Classification", "Regression", "Supervised"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "MODELS",
+    "RECIPES",
+    "Adversarial",
+    "AdversarialDistribution",
+    "Baseline",
+    "Classification",
+    "ContrastiveDivergence",
     "DataOptions",
     "Drawn",
     "Estimate",
     "Evaluation",
+    "EvidenceLowerBound",
     "Fit",
-    "GenerativeFit",
-    "GenerativeReport",
-    "ModelOptions",
+    "Generative",
+    "Likelihood",
+    "Line",
+    "Recipe",
+    "Regression",
     "Report",
-    "Rival",
     "Run",
     "RunOptions",
+    "Spec",
+    "Supervised",
+    "Task",
     "TrainingOptions",
     "accuracy",
     "begin",
@@ -56,8 +105,19 @@ __all__ = [
     "estimate",
     "evaluate",
     "fit",
-    "fit_rivals",
     "predict",
     "sample",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what a name stands for when it is first used (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

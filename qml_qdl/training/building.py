@@ -1,62 +1,32 @@
-"""Building what the options of a run name: the split data and the classifiers."""
+"""What the options of a run name: the data, the recipe, and the models, built."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+import inspect
+import math
+from typing import Any, get_type_hints
 
+import torch
+from attrs import evolve, frozen
 from lightning.pytorch import seed_everything
 from torch import nn
 
-from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.parts import Split, split
-from qml_qdl.models import (
-    DressedClassifier,
-    EquivariantClassifier,
-    QCNNClassifier,
-    QuanvolutionClassifier,
+from qml_qdl.data.torch_dataset import from_torch
+from qml_qdl.nn import QuantumLayer
+from qml_qdl.training.options import DataOptions, RunOptions, TrainingOptions
+from qml_qdl.training.recipe import Recipe
+from qml_qdl.training.registry import AUTO, MODELS, RECIPES, heeded
+from qml_qdl.training.specs import (
+    Spec,
+    check_arguments,
+    did_you_mean,
+    import_class,
+    import_object,
 )
-from qml_qdl.training.kinds import KINDS
-from qml_qdl.training.options import DataOptions, ModelOptions
-
-
-def _convolutional(model: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    def build(options: ModelOptions, dataset: Dataset, **extra: Any) -> nn.Module:
-        return model(
-            dataset.input_shape,
-            dataset.num_classes,
-            channels=options.channels,
-            kernel_size=options.kernel_size,
-            stride=options.stride,
-            **extra,
-        )
-
-    return build
-
-
-def _dressed(options: ModelOptions, dataset: Dataset, **extra: Any) -> nn.Module:
-    return DressedClassifier(dataset.input_shape[0], dataset.num_classes, **extra)
-
-
-def _qcnn(options: ModelOptions, dataset: Dataset, **extra: Any) -> nn.Module:
-    # A wire for each pixel would be too many.
-    encoding = "amplitude" if dataset.is_image else "angle"
-    shape, classes = dataset.input_shape, dataset.num_classes
-    return QCNNClassifier(shape, classes, encoding=encoding, **extra)
-
-
-CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
-    {
-        "quanvolution": _convolutional(QuanvolutionClassifier),
-        "dressed": _dressed,
-        "qcnn": _qcnn,
-        "equivariant": _convolutional(EquivariantClassifier),
-    }
-)
-"""The kinds of `qml_qdl.training.kinds.KINDS` that classify."""
 
 
 def load_data(options: DataOptions) -> Dataset:
@@ -69,114 +39,261 @@ def load_data(options: DataOptions) -> Dataset:
         The data set, before the split; of the classes wanted.
 
     Raises:
+        ArgumentError: An import path names no data set.
         DataError: The data cannot be read or learnt from.
     """
-    dataset = named.load(
-        options.source,
-        label_column=options.label_column,
-        data_home=options.data_home,
-    )
+    source = options.source
+    if source.is_path and not _is_file_or_name(source.class_path):
+        dataset = _own_data(source, options)
+    elif source.init_args:
+        raise ArgumentError(
+            f"data.init_args: {source.class_path!r} takes none, got "
+            f"{dict(source.init_args)}; leave them out"
+        )
+    else:
+        dataset = named.load(
+            source.class_path,
+            label_column=options.label_column,
+            data_home=options.data_home,
+        )
     return dataset.of_classes(options.labels) if options.labels else dataset
 
 
-def split_data(dataset: Dataset, options: DataOptions, kind: str = "auto") -> Split:
-    """Splits a data set as the options say.
+def _is_file_or_name(source: str) -> bool:
+    ending = source.lower().endswith((".csv", ".npz"))
+    return ending or named.canonical_name(source) in named.names()
+
+
+def _own_data(source: Spec, options: DataOptions) -> Dataset:
+    """A class of torch's data sets, or a function that is annotated to return ours."""
+    for name in ("label_column", "data_home"):
+        if getattr(options, name) is not None:
+            raise ArgumentError(
+                f"{name}: data of one's own have no such option, got "
+                f"{getattr(options, name)!r}; leave it out"
+            )
+    path = source.class_path
+    found = import_object("data", path)
+    if inspect.isclass(found):
+        maker: Any = import_class("data", path, torch.utils.data.Dataset)
+        made = maker(**check_arguments("data", maker, source.init_args))
+        return from_torch(made, name=maker.__name__)
+    returned = get_type_hints(found).get("return") if inspect.isfunction(found) else None
+    if not inspect.isclass(returned) or not issubclass(
+        returned, Dataset | torch.utils.data.Dataset
+    ):
+        raise ArgumentError(
+            f"data: expected a class of torch.utils.data.Dataset, or a function that is "
+            f"annotated to return one or a qml_qdl.data.Dataset, got {path!r}"
+        )
+    made = found(**check_arguments("data", found, source.init_args))
+    return made if isinstance(made, Dataset) else from_torch(made, name=found.__name__)
+
+
+@frozen(eq=False)
+class Task:
+    """A run's options made concrete.
 
     Args:
-        dataset: What `load_data` returned.
-        options: Fractions, seed and limit.
-        kind: The kind of model: what reads bits or counts gets them as they are.
-
-    Returns:
-        Training, validation and test part.
+        options: What was asked, with the model's name and all of its arguments.
+        recipe: How the model learns.
+        model_class: The model's class.
+        split: The data as the recipe sees them.
     """
-    return split(
-        dataset,
-        test_fraction=options.test_fraction,
-        validation_fraction=options.validation_fraction,
-        seed=options.split_seed,
-        limit=options.limit,
-        standardise=kind == "auto" or KINDS[kind].reads in ("images", "tables", "any"),
-    )
+
+    options: RunOptions
+    recipe: type[Recipe]
+    model_class: type[nn.Module]
+    split: Split
+
+    @classmethod
+    def of(cls, options: RunOptions, dataset: Dataset) -> Task:
+        """Finds recipe and model, and splits the data.
+
+        Args:
+            options: What is asked.
+            dataset: What `load_data` returned.
+
+        Raises:
+            ArgumentError: A name is unknown, an option is not heeded, or the model
+                cannot read the data.
+            DataError: The data cannot be learnt from in this way.
+        """
+        spec = options.model
+        fitting = AUTO["images" if dataset.is_image else "tables"]
+        name = fitting if spec.class_path == "auto" else spec.class_path
+        known = MODELS.get(name)
+        recipe = _recipe_of(options, dataset)
+        dataset = recipe.read(dataset, name)
+        if known is not None:
+            _check_readable(spec.class_path, known.reads, dataset, fitting)
+        _check_training(options.training, recipe, name)
+        path = spec.class_path if known is None else known.class_path
+        model_class: type[nn.Module] = import_class("model", path, nn.Module)
+        defaults = _defaults(name, model_class)
+        arguments = {
+            key: value
+            for key, value in spec.init_args.items()
+            # Runs of version 0.1 have "auto" with options of both models.
+            if key in heeded(name) or key not in heeded(spec.class_path)
+        }
+        options = evolve(options, model=Spec(name, **arguments).with_defaults(defaults))
+        parts = split(
+            dataset,
+            test_fraction=options.data.test_fraction,
+            validation_fraction=options.data.validation_fraction,
+            seed=options.data.split_seed,
+            limit=options.data.limit,
+            standardise=recipe.standardise,
+        )
+        return cls(options, recipe, model_class, recipe.prepare(parts, name))
+
+    @property
+    def title(self) -> str | None:
+        """What the model is called in a report; None for which of the models it is."""
+        known = MODELS.get(self.options.model.class_path)
+        title = None if known is None else known.title
+        return None if title is None else title.format(**self.options.model.init_args)
+
+    def build(self, kind: str, seed: int) -> nn.Module:
+        """Builds an untrained model.
+
+        Args:
+            kind: Which of the run's models; see `kinds`.
+            seed: Seeds the global generators, and so the initial weights.
+
+        Raises:
+            ArgumentError: The model cannot be built for such data.
+            TargetError: The target is unknown or cannot run the circuit.
+        """
+        given = self.options.model.init_args
+
+        def make(**changes: Any) -> nn.Module:
+            seed_everything(seed, verbose=False)
+            arguments = {**given, **changes}
+            return self.recipe.from_data(self.model_class, self.split, arguments)
+
+        model = make()
+        if kind not in ("quantum", "classical"):
+            model = self.recipe.variant(kind, model, seed, make)
+        # So that data and weights agree wherever the model runs.
+        return model.double() if self.options.training.precision == "64-true" else model
+
+    def kinds(self, model: nn.Module) -> tuple[str, ...]:
+        """Which models are trained, the one that was asked for first.
+
+        Args:
+            model: The model, as it was built.
+        """
+        quantum = any(isinstance(each, QuantumLayer) for each in model.modules())
+        if not quantum:
+            return ("classical",)
+        others = self.recipe.kinds(model) if self.options.twin else ()
+        return "quantum", *others
+
+    def learner(self, model: nn.Module) -> Recipe:
+        """What trains a model.
+
+        Args:
+            model: What `build` returned.
+        """
+        given = self.options.recipe
+        arguments = {} if given is None else given.init_args
+        skip = frozenset({"model", "split", "options"})
+        extra = check_arguments("recipe", self.recipe, arguments, skip=skip)
+        return self.recipe(model, self.split, self.options.training, **extra)
 
 
-def model_kind(options: ModelOptions, dataset: Dataset) -> str:
-    """Returns the kind of model; "auto" means what fits the data.
+def _recipe_of(options: RunOptions, dataset: Dataset) -> type[Recipe]:
+    spec = options.recipe
+    known = MODELS.get(options.model.class_path)
+    if spec is None:
+        given = None if known is None else known.recipe
+        by_data = "classification" if dataset.has_classes else "regression"
+        spec = Spec(given or by_data)
+    path = spec.class_path if spec.is_path else RECIPES.get(spec.class_path)
+    if path is None:
+        raise ArgumentError(
+            f"recipe: expected one of {', '.join(map(repr, RECIPES))}, or the import "
+            f"path of a Recipe, got {spec.class_path!r}"
+            f"{did_you_mean(spec.class_path, RECIPES)}"
+        )
+    return import_class("recipe", path, Recipe)  # type: ignore[type-abstract]
+
+
+def check_heeded(asked: Spec, resolved: Spec) -> None:
+    """Refuses options that the model which "auto" stands for would ignore.
 
     Args:
-        options: Which model.
-        dataset: What it will read.
+        asked: The model that was asked for.
+        resolved: What it stands for; see `Task.options`.
 
     Raises:
-        ArgumentError: The model named cannot read such data.
-        DataError: The model tells classes apart, and there is one.
+        ArgumentError: An option was given that it has not.
     """
-    fitting = "quanvolution" if dataset.is_image else "dressed"
-    kind = fitting if options.kind == "auto" else options.kind
-    if dataset.num_classes < 2 and not KINDS[kind].generates:
-        raise DataError(
-            f"labels: {kind!r} tells classes apart and needs two or more, got "
-            f"{list(dataset.class_names)} in {dataset.name!r}; add rows of another "
-            "class, or use a generative model"
-        )
-    reads = KINDS[kind].reads
-    if reads == "images":
-        fits = dataset.is_image
-    elif reads == "tables":
-        fits = not dataset.is_image
+    for option, value in asked.init_args.items():
+        if option not in resolved.init_args:
+            raise ArgumentError(
+                f"{option}: {resolved.class_path!r} has no such option, got {value!r}; "
+                "leave it out, or use another model"
+            )
+
+
+def _check_training(
+    training: TrainingOptions, recipe: type[Recipe], model: str
+) -> None:
+    for name in recipe.unheeded:
+        default = getattr(TrainingOptions(), name)
+        if getattr(training, name) != default:
+            value = getattr(training, name)
+            shown = value.as_config() if isinstance(value, Spec) else value
+            raise ArgumentError(
+                f"{name}: {model!r} has no such option, got {shown!r}; leave it out, or "
+                "use another model"
+            )
+
+
+def _check_readable(model: str, reads: str, dataset: Dataset, fitting: str) -> None:
+    """Refuses data that a model of the registry cannot read."""
+    fits = True  # bits are made of images, and tables are looked at later
+    if reads in ("images", "tables"):
+        fits = dataset.is_image == (reads == "images")
     elif reads == "whole numbers":
         numbers = dataset.inputs
         whole = bool((numbers >= 0).all() and (numbers % 1 == 0).all())
         fits = dataset.input_shape == (1,) and whole
         reads = "a table of one column of whole numbers from 0 up"
-    else:
-        fits = True  # bits are made of images, and tables are looked at later
     if not fits:
         instead = f"use {fitting!r} or 'auto'"
-        if KINDS[kind].generates:
+        if MODELS[model].recipe is not None:
             instead = "use other data or another model"
         raise ArgumentError(
-            f"model: {options.kind!r} reads {reads}, got {dataset.name!r} with rows of "
-            f"shape {dataset.input_shape}; {instead}"
+            f"model: {model!r} reads {reads}, got {dataset.name!r} with rows of shape "
+            f"{dataset.input_shape}; {instead}"
         )
-    return kind
 
 
-def build_quantum(options: ModelOptions, dataset: Dataset, seed: int) -> Any:
-    """Builds the untrained quantum model.
-
-    Args:
-        options: Which model.
-        dataset: What it will read; only shape and classes matter.
-        seed: Seeds the global generators, and so the initial weights.
-
-    Returns:
-        A module from inputs to logits with `classical_twin` and `quantum_layers`.
-
-    Raises:
-        ArgumentError: The model cannot read such data.
-        TargetError: The target is unknown or cannot run the circuit.
-    """
-    kind = model_kind(options, dataset)
-    seed_everything(seed, verbose=False)
-    extra: dict[str, Any] = {"target": options.target}
-    if options.layers is not None:
-        extra["layers"] = options.layers
-    return CLASSIFIERS[kind](options, dataset, **extra)
+def _defaults(name: str, model_class: type[nn.Module]) -> dict[str, Any]:
+    """Defaults of plain arguments, which a later version may change."""
+    function: Any = getattr(model_class, "from_data", model_class)
+    known = MODELS.get(name)
+    return {
+        key: each.default
+        for key, each in inspect.signature(function).parameters.items()
+        if isinstance(each.default, str | int | float | bool | None)
+        and not (isinstance(each.default, float) and not math.isfinite(each.default))
+        and (known is None or key in known.options)
+    }
 
 
-def build_twin(options: ModelOptions, dataset: Dataset, seed: int) -> nn.Module:
-    """Builds the untrained classical twin: same topology, nearest parameter count.
+def describe(data: DataOptions, dataset_name: str) -> str:
+    """What the data are called in a report.
 
     Args:
-        options: Which model to mirror.
-        dataset: What it will read.
-        seed: Seeds the initial weights.
-
-    Returns:
-        A module from inputs to logits.
+        data: Which data were asked for.
+        dataset_name: The data set's name.
     """
-    quantum = build_quantum(options, dataset, seed)
-    seed_everything(seed, verbose=False)
-    twin: nn.Module = quantum.classical_twin()
-    return twin
+    if not data.labels:
+        return dataset_name
+    several = "es" if len(data.labels) > 1 else ""
+    return f"{dataset_name}, class{several} {', '.join(data.labels)}"

@@ -235,7 +235,7 @@ def load_weights(model: torch.nn.Module, path: str | Path) -> None:
 
     Args:
         model: The model, changed in place.
-        path: A checkpoint of a `Classifier` around such a model.
+        path: A checkpoint of a `Recipe` around such a model.
 
     Raises:
         RunError: The checkpoint is damaged, or of another model.

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import torch
 from attrs import frozen
-from torch import Tensor, nn
+from torch import Tensor
 
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.data.dataset import stratified_rows
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.nn import set_target
 from qml_qdl.nn.jobs import estimated
-from qml_qdl.training.building import build_quantum, split_data
-from qml_qdl.training.fitting import predict
 from qml_qdl.training.moving import move_to_devices
-from qml_qdl.training.run import Run, check_classifies
+from qml_qdl.training.run import Run
+from qml_qdl.training.supervised import Supervised, supervised_task
 
 if TYPE_CHECKING:
     from qml_qdl.hardware.qiskit.jobs.cost import Cost
@@ -66,33 +65,36 @@ def estimate(
         RunError: The run has a generative model.
         TargetError: The target is no machine, or cannot run the circuit.
     """
-    check_classifies(run)
+    task, recipe = supervised_task(run)
     check_count("shots", shots)
     check_count("batch_size", batch_size)
-    split = split_data(run.load_data(), run.options.data)
+    split = task.split
     chosen = stratified_rows(split.test, limit or len(split.test), seed=0)
     test = split.test.take(chosen)
     batch = ResumableLoader(
         split.train, batch_size=run.options.training.batch_size, shuffle=False
     )
     inputs, labels = next(iter(batch))
-    model = build_quantum(run.options.model, split.train, run.options.first_seed)
+    model = task.build(run.kinds[0], run.options.first_seed)
+    learner = task.learner(model)
+    assert isinstance(learner, Supervised)
     move_to_devices(model, target, shots, resilience_level, account)
     with estimated(model) as costs:
-        predict(model, test, batch_size=batch_size)
+        recipe.predict(model, test, batch_size=batch_size)
     estimates = [Estimate(f"evaluating {len(test)} test rows", _sum(costs))]
     for method, name in (("parameter-shift", "parameter shift"), ("spsa", "SPSA")):
         set_target(model, None, diff_method=method)
         with estimated(model) as costs:
-            _step(model, inputs, labels)
+            _step(learner, inputs, labels)
         what = f"one training step of {len(labels)} rows, {name}"
         estimates.append(Estimate(what, _sum(costs)))
     return estimates
 
 
-def _step(model: nn.Module, inputs: Tensor, labels: Tensor) -> None:
-    loss = nn.functional.cross_entropy(model(inputs), labels)
-    torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad])
+def _step(learner: Supervised, inputs: Tensor, labels: Tensor) -> None:
+    loss = learner.loss(*learner.shaped(learner.model(inputs), labels))
+    weights = [p for p in learner.model.parameters() if p.requires_grad]
+    torch.autograd.grad(loss, weights)
 
 
 def _sum(costs: list[Cost]) -> Cost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any, Literal
 
@@ -13,11 +12,12 @@ from qml_qdl.circuits.errors import ArgumentError, BudgetError, JournalError, Ru
 from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.data.dataset import stratified_rows
 from qml_qdl.nn.jobs import remote_executors
-from qml_qdl.training.building import build_quantum, build_twin, split_data
 from qml_qdl.training.checkpoints import digest, load_best
-from qml_qdl.training.fitting import predict
+from qml_qdl.training.json_files import read_json, write_json
 from qml_qdl.training.moving import STEP, JobTask, allow, move, with_limit
-from qml_qdl.training.run import Kind, Run, check_classifies, read_json, write_json
+from qml_qdl.training.run import Kind, Run
+from qml_qdl.training.supervised import supervised_task
+from qml_qdl.training.versions import upgraded_evaluation
 
 EVALUATIONS = "evaluations.json"
 
@@ -27,16 +27,18 @@ class Evaluation:
     """What trained weights reached on a target.
 
     Args:
-        kind: "quantum" or "twin".
+        kind: "quantum", "twin" or "classical".
         seed: Which of the run's trainings.
         target: Where the circuits ran; None for where they were trained.
         shots: Shots per circuit; None for exact results; "keep" for those of training.
         rows: How many test rows.
-        accuracy: Share of them that is right, 0 … 1.
-        low: Lower end of the 95 % interval (Wilson 1927) of the accuracy.
+        measures: Measures of the predictions of these rows, by name.
+        low: Lower end of the 95 % interval (Wilson 1927) of an accuracy; None of other
+            measures.
         high: Its upper end.
-        trained_accuracy: Accuracy on the same rows at the end of training.
-        agreement: Share of the rows with the same class as at the end of training.
+        trained: The same measures of the predictions at the end of training.
+        agreement: Share of the rows with the same class as at the end of training, or
+            of numbers the correlation with those; None where there is none.
         seconds: Wall-clock seconds.
         qpu_seconds: What the service counts for the jobs; None where nothing was sent.
         made: When, such as "2026-01-31 12:00:00"; None where it was not written down.
@@ -50,16 +52,26 @@ class Evaluation:
     target: str | None
     shots: int | Literal["keep"] | None
     rows: int
-    accuracy: float
-    low: float
-    high: float
-    trained_accuracy: float
-    agreement: float
+    measures: dict[str, float]
+    low: float | None
+    high: float | None
+    trained: dict[str, float]
+    agreement: float | None
     seconds: float
     qpu_seconds: float | None = None
     made: str | None = None
     earlier: bool = False
     machines: dict[str, int] | None = None
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the rows that is right, 0 … 1, of a classifier."""
+        return self.measures["accuracy"]
+
+    @property
+    def trained_accuracy(self) -> float:
+        """Accuracy of a classifier on the same rows at the end of training."""
+        return self.trained["accuracy"]
 
 
 def evaluate(
@@ -69,7 +81,7 @@ def evaluate(
     shots: int | Literal["keep"] | None = "keep",
     limit: int | None = None,
     seed: int | None = None,
-    kind: Kind = "quantum",
+    kind: Kind | None = None,
     batch_size: int = 256,
     draw_seed: int = 0,
     resilience_level: int | None = None,
@@ -79,15 +91,16 @@ def evaluate(
     again: bool = False,
     task: int | None = None,
 ) -> Evaluation:
-    """Runs the best weights of a run on a target and counts what is right.
+    """Runs the best weights of a run on a target, and measures what they predict.
 
     Args:
         run: A run with a finished training; see `Run.open`.
         target: Where circuits run; None for where they were trained.
         shots: Shots per circuit, None for exact results, "keep" as in training.
         limit: Takes this many test rows, drawn stratified; None takes all.
-        seed: Which training; None takes the one with the best validation accuracy.
-        kind: "quantum", or "twin" for the classical twin, which has no target.
+        seed: Which training; None takes the best on the validation part.
+        kind: "quantum", or "twin" for the classical twin, which has no target; None for
+            the model that was asked for.
         batch_size: Test rows per call of the model, so per job on a machine.
         draw_seed: Fixes which rows `limit` takes, and the shots of a simulator: the
             same seed repeats both, another one draws both anew.
@@ -107,7 +120,7 @@ def evaluate(
     `detach`. Elsewhere it simply runs again.
 
     Returns:
-        The accuracy, which is also added to `evaluations.json` in the run's folder.
+        What was reached, which is also added to `evaluations.json` in the run's folder.
 
     Raises:
         ArgumentError: An argument does not fit the run.
@@ -118,8 +131,9 @@ def evaluate(
             generative model.
         TargetError: The target is unknown or cannot run the circuit.
     """
-    check_classifies(run)
-    check_choice("kind", kind, ("quantum", "twin"))
+    task_of_run, recipe = supervised_task(run)
+    kind = run.kinds[0] if kind is None else kind
+    check_choice("kind", kind, run.kinds)
     check_count("batch_size", batch_size)
     if isinstance(shots, int):
         check_count("shots", shots)
@@ -132,17 +146,16 @@ def evaluate(
             f"run: the {kind} training with seed {seed} of {run.folder} has not "
             "finished; resume it first"
         )
-    split = split_data(run.load_data(), run.options.data)
+    split = task_of_run.split
     chosen = stratified_rows(split.test, limit or len(split.test), seed=draw_seed)
     test = split.test.take(chosen)
     moves = target is not None or shots != "keep"
-    if kind == "twin" and moves:
+    if kind != "quantum" and moves:
         raise ArgumentError(
-            f"target: the classical twin runs on torch only, got target={target!r} and "
+            f"target: the {kind} model runs on torch only, got target={target!r} and "
             f"shots={shots!r}; leave them out"
         )
-    build = build_quantum if kind == "quantum" else build_twin
-    model = build(run.options.model, split.train, seed)
+    model = task_of_run.build(kind, seed)
     load_best(model, run.fit_folder(kind, seed))
     asked = {
         "target": target,
@@ -183,8 +196,8 @@ def evaluate(
     start = time.perf_counter()
     try:
         if jobs is not None and detach:
-            jobs.send(model, test, batch_size)
-        predictions = predict(model, test, batch_size=batch_size, step=STEP)
+            jobs.send(model, recipe, test, batch_size)
+        predictions = recipe.predict(model, test, batch_size=batch_size, step=STEP)
     except BaseException as error:
         if jobs is not None:
             jobs.end_if_unsent()
@@ -195,19 +208,18 @@ def evaluate(
         raise
     seconds = time.perf_counter() - start
     before = trained.predictions[chosen]
-    right = int((predictions == test.labels).sum())
-    low, high = wilson_interval(right, len(test))
+    low, high = recipe.interval(predictions, test)
     result = Evaluation(
         kind=kind,
         seed=seed,
         target=target,
         shots=shots,
         rows=len(test),
-        accuracy=right / len(test),
+        measures=recipe.measure(predictions, test, split),
         low=low,
         high=high,
-        trained_accuracy=float((before == test.labels).mean()),
-        agreement=float((before == predictions).mean()),
+        trained=recipe.measure(before, test, split),
+        agreement=recipe.agreement(predictions, before),
         seconds=seconds,
         qpu_seconds=None if jobs is None else jobs.qpu_seconds(),
         made=time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -227,7 +239,7 @@ def _entries(run: Run) -> list[dict[str, Any]]:
     entries = read_json(path, advice).get("evaluations")
     if not isinstance(entries, list) or not all(isinstance(x, dict) for x in entries):
         raise RunError(f"{path}: the file is damaged (no evaluations); {advice}")
-    return entries
+    return [upgraded_evaluation(entry) for entry in entries]
 
 
 def _earlier(
@@ -259,26 +271,3 @@ def _keep(run: Run, result: Evaluation, weights: str, task: JobTask | None) -> N
     )
     if task is not None:
         task.end()
-
-
-def wilson_interval(right: int, rows: int) -> tuple[float, float]:
-    """Returns the 95 % interval of an accuracy (Wilson 1927, score interval).
-
-    Args:
-        right: How many rows were right, 0 … rows.
-        rows: How many there were, ≥ 1.
-
-    Returns:
-        Lower and upper end, in [0, 1].
-
-    Example:
-        >>> low, high = wilson_interval(90, 100)
-        >>> round(low, 3), round(high, 3)
-        (0.826, 0.945)
-    """
-    z = 1.959964
-    share = right / rows
-    centre = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2)
-    half *= z / (1 + z * z / rows)
-    return max(0.0, centre - half), min(1.0, centre + half)

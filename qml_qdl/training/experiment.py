@@ -1,4 +1,4 @@
-"""The whole comparison: every seed, the quantum model and its twin, then the report."""
+"""The whole comparison: every seed, the model and what stands beside it, the report."""
 
 from __future__ import annotations
 
@@ -6,31 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qml_qdl.circuits.errors import DataError, TargetError
-from qml_qdl.data.parts import Split
+from qml_qdl.circuits import Circuit
+from qml_qdl.circuits.errors import TargetError
+from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training import pictures
-from qml_qdl.training.building import (
-    build_quantum,
-    build_twin,
-    load_data,
-    model_kind,
-    split_data,
-)
-from qml_qdl.training.checkpoints import load_best
+from qml_qdl.training.building import Task, check_heeded, describe, load_data
+from qml_qdl.training.checkpoints import LAST, load_best, read_checkpoint
 from qml_qdl.training.fitting import Fit, fit
-from qml_qdl.training.generation.experiment import carry_on_generating
-from qml_qdl.training.generation.families import family_of
-from qml_qdl.training.generation.report import GenerativeReport
-from qml_qdl.training.generation.sampling import LEAST_MEASURED
-from qml_qdl.training.kinds import generates
-from qml_qdl.training.loop import check_accelerator
+from qml_qdl.training.loop import check_accelerator, check_logger, given_callbacks
+from qml_qdl.training.measures import format_measure
 from qml_qdl.training.options import RunOptions
 from qml_qdl.training.report import Report, make_report
-from qml_qdl.training.rivals import fit_rivals
 from qml_qdl.training.run import Kind, Run
 
 Tell = Callable[[str], object]
+
+_NAMES = {"twin": "classical twin", "plain": "plain VAE"}
 
 
 def begin(
@@ -53,39 +45,29 @@ def begin(
         RunError: There is a run of this name.
         TargetError: The target is unknown or cannot run the circuit.
     """
-    options.check_applicable()
-    check_accelerator(options.training.accelerator)
+    training = options.training
+    check_accelerator(training.accelerator)
     dataset = load_data(options.data)
     # Whatever is wrong with split or model shows before a folder is made.
-    kind = model_kind(options.model, dataset)
-    split = split_data(dataset, options.data, kind)
-    if generates(kind):
-        _check_measurable(split)
-        model = family_of(options.model, split).build(False, options.first_seed)
-    else:
-        model = build_quantum(options.model, dataset, options.first_seed)
+    task = Task.of(options, dataset)
+    check_heeded(options.model, task.options.model)
+    model = task.build("quantum", options.first_seed)
+    task.recipe.check_model(model)
     if remote_executors(model):
+        target = task.options.model.init_args.get("target")
         raise TargetError(
             f"target: a run is trained on exact results, which the machine "
-            f"{options.model.target!r} has not; train on 'auto', then move the run "
-            "there with qml-qdl evaluate or qml-qdl sample"
+            f"{target!r} has not; train on 'auto', then move the run there with "
+            "qml-qdl evaluate or qml-qdl sample"
         )
-    return Run.create(options, dataset, runs_dir=runs_dir, name=name)
-
-
-def _check_measurable(split: Split) -> None:
-    """Refuses parts too small for the report of a generative model."""
-    parts = {
-        "train": len(split.train),
-        "validate": len(split.validation),
-        "test": len(split.test),
-    }
-    if min(parts.values()) < LEAST_MEASURED:
-        rows = ", ".join(f"{rows} to {part}" for part, rows in parts.items())
-        raise DataError(
-            f"dataset: samples are measured with {LEAST_MEASURED} rows or more in each "
-            f"part, got {rows}; add rows, raise limit, or change the fractions"
-        )
+    learner = task.learner(model)
+    if "optimizer" not in learner.unheeded:
+        optimizer = learner.make_optimizer(learner.trained.parameters())
+        learner.make_scheduler(optimizer)
+    given_callbacks(training)
+    check_logger(training)
+    kinds = task.kinds(model)
+    return Run.create(task.options, dataset, kinds=kinds, runs_dir=runs_dir, name=name)
 
 
 def train(
@@ -95,8 +77,8 @@ def train(
     name: str | None = None,
     progress: bool = False,
     tell: Tell | None = None,
-) -> tuple[Run, Report | GenerativeReport]:
-    """Trains quantum model and twin for every seed, and compares them with rivals.
+) -> tuple[Run, Report]:
+    """Trains model and twin for every seed, and compares them with baselines.
 
     Args:
         options: What is asked.
@@ -120,9 +102,7 @@ def train(
     return run, carry_on(run, progress=progress, tell=tell)
 
 
-def carry_on(
-    run: Run, *, progress: bool = False, tell: Tell | None = None
-) -> Report | GenerativeReport:
+def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> Report:
     """Does what a run still lacks: the exact continuation after an interruption.
 
     Finished trainings are kept, one that was interrupted goes on from its last
@@ -137,71 +117,79 @@ def carry_on(
         The report.
 
     Raises:
-        RunError: A file of the run is damaged, or the data have changed.
+        RunError: A file of the run is damaged, the data have changed, or a training
+            diverged.
     """
     tell = tell or _silent
-    if run.generates:
-        return carry_on_generating(run, progress=progress, tell=tell)
-    dataset = run.load_data()
-    split = split_data(dataset, run.options.data)
+    task = run.task()
+    split, recipe = task.split, task.recipe
+    first = recipe.measures(split)[0]
     fits: dict[Kind, list[Fit]] = {kind: [] for kind in run.kinds}
     for seed in run.options.all_seeds:
         for kind in run.kinds:
-            whole = run.is_whole(kind, seed)
+            whole = run.is_whole(kind, seed, recipe.keeps)
             result = run.read_fit(kind, seed) if whole else None
             if result is None:
                 tell(f"{kind}, seed {seed}: training …")
-                result = _fit_one(run, split, kind, seed, progress)
+                model = task.build(kind, seed)
+                result = fit(
+                    model,
+                    split,
+                    task.options.training,
+                    recipe=task.learner(model),
+                    seed=seed,
+                    folder=run.fit_folder(kind, seed),
+                    resume=True,
+                    progress=progress,
+                    journal=run.journal,
+                )
                 run.write_fit(kind, seed, result)
             fits[kind].append(result)
             tell(
-                f"{kind}, seed {seed}: test accuracy {result.test_accuracy:.1%}, best "
-                f"epoch {result.best_epoch + 1} of {result.epochs}, "
-                f"{result.seconds:.1f} s"
+                f"{kind}, seed {seed}: {recipe.tested(first)} "
+                f"{format_measure(first, result.measures[first])}, best epoch "
+                f"{result.best_epoch + 1} of {result.epochs}, {result.seconds:.1f} s"
             )
-    report = make_report(dataset.name, split, fits, fit_rivals(split))
+    named = {
+        _NAMES.get(kind) or task.title or kind: trainings
+        for kind, trainings in fits.items()
+    }
+    report = make_report(
+        describe(run.options.data, split.train.name) if recipe.upright else split.train.name,
+        recipe,
+        split,
+        named,
+        recipe.baselines(split),
+    )
     report.write(run.folder)
-    draw(run, split, fits)
+    draw(run, task, fits)
     return report
 
 
-def _fit_one(run: Run, split: Split, kind: Kind, seed: int, progress: bool) -> Fit:
-    build = build_quantum if kind == "quantum" else build_twin
-    return fit(
-        build(run.options.model, split.train, seed),
-        split,
-        run.options.training,
-        seed=seed,
-        folder=run.fit_folder(kind, seed),
-        resume=True,
-        progress=progress,
-        journal=run.journal,
-    )
-
-
-def draw(run: Run, split: Split, fits: dict[Kind, list[Fit]]) -> None:
+def draw(run: Run, task: Task, fits: dict[Kind, list[Fit]]) -> None:
     """Saves the pictures of a finished run in its folder.
 
     Args:
         run: The run.
-        split: Its data.
-        fits: Its trainings, one per seed.
+        task: Its data and models.
+        fits: Its trainings of each kind, one per seed.
     """
-    folder = run.folder
-    histories = {kind: [fit.history for fit in fits[kind]] for kind in fits}
-    pictures.save_figure(pictures.draw_curves(histories), folder / "curves.png")
-    seed = run.best_seed("quantum")
-    best = fits["quantum"][run.options.all_seeds.index(seed)]
-    title = f"quantum, seed {seed}: {best.test_accuracy:.1%} of {len(split.test)}"
-    confusion = pictures.draw_confusion(split.test, best.predictions, title)
-    pictures.save_figure(confusion, folder / "confusion.png")
-    model: Any = build_quantum(run.options.model, split.train, seed)
-    load_best(model, run.fit_folder("quantum", seed))
-    circuit = model.quantum_layers()[0].circuit
-    pictures.save_circuit(circuit, folder / "circuit.png")
-    if hasattr(model, "conv"):
-        maps = pictures.draw_feature_maps(model.conv, split.test)
-        pictures.save_figure(maps, folder / "feature-maps.png")
+    kind, recipe = run.kinds[0], task.recipe
+    histories = {each: [fit.history for fit in fits[each]] for each in fits}
+    figures = {"curves": pictures.draw_curves(histories, recipe.panels())}
+    seed = run.best_seed(kind)
+    folder = run.fit_folder(kind, seed)
+    model = task.build(kind, seed)
+    load_best(model, folder)
+    last: dict[str, Any] = read_checkpoint(folder / LAST) if LAST in recipe.keeps else {}
+    figures |= recipe.pictures(task, fits, model, last)
+    for name, figure in figures.items():
+        pictures.save_figure(figure, run.folder / f"{name}.png")
+    layers = (each for each in model.modules() if isinstance(each, QuantumLayer))
+    sources = (layer.program.source for layer in layers)
+    circuit = next((each for each in sources if isinstance(each, Circuit)), None)
+    if circuit is not None:  # a QNode cannot be drawn without its arguments
+        pictures.save_circuit(circuit, run.folder / "circuit.png")
 
 
 def _silent(line: str) -> None:

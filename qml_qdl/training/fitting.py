@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
-from attrs import field, frozen
+from attrs import evolve, field, frozen
+from torch import nn
 
-from qml_qdl.data.dataset import Dataset, Integers
-from qml_qdl.data.loader import ResumableLoader
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.parts import Split
-from qml_qdl.nn.jobs import begin_step
-from qml_qdl.training.classifier import Classifier
 from qml_qdl.training.loop import claim_folder, run_trainer
 from qml_qdl.training.options import TrainingOptions
+from qml_qdl.training.recipe import Recipe, count_parameters
+from qml_qdl.training.supervised import Classification, Regression, Supervised
 
 
 @frozen(eq=False)
@@ -25,47 +27,63 @@ class Fit:
     Args:
         epochs: How many epochs were trained.
         best_epoch: The epoch, from 0, whose weights were kept.
-        validation_accuracy: Accuracy on the validation part in that epoch, 0 … 1.
-        test_accuracy: Accuracy of those weights on the test part, 0 … 1.
-        parameters: How many numbers were trained.
+        merit: What trainings of different seeds are chosen by, on the validation part;
+            the highest is the best. Of a classifier it is the accuracy.
+        measures: Measures of the kept weights on the test part, by name.
+        parameters: How many numbers were trained; of a game the generator's.
         seconds: Wall-clock seconds of training that led to the last epoch, without
             work that an interruption lost.
-        predictions: Class index of each test row (rows,).
-        history: One row per epoch: losses and accuracies.
+        history: One row per epoch: its numbers.
+        predictions: What is predicted of each test row (rows,), class indices or
+            numbers; None of models that draw samples.
     """
 
     epochs: int
     best_epoch: int
-    validation_accuracy: float
-    test_accuracy: float
+    merit: float
+    measures: dict[str, float]
     parameters: int
     seconds: float
-    predictions: Integers = field(repr=False)
     history: list[dict[str, float]] = field(repr=False)
+    predictions: Any = field(default=None, repr=False)
 
     @property
-    def merit(self) -> float:
-        """What trainings of different seeds are chosen by; the highest is the best."""
-        return self.validation_accuracy
+    def test_accuracy(self) -> float:
+        """Accuracy of a classifier on the test part, 0 … 1."""
+        return self.measures["accuracy"]
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Accuracy of a classifier on the validation part in its best epoch, 0 … 1."""
+        return self.history[self.best_epoch]["val_accuracy"]
 
 
 def fit(
-    model: torch.nn.Module,
+    model: nn.Module,
     split: Split,
     options: TrainingOptions | None = None,
     *,
+    recipe: type[Recipe] | Recipe | None = None,
     seed: int = 0,
     folder: str | Path | None = None,
     resume: bool = False,
     progress: bool = False,
     journal: str | Path | None = None,
+    callbacks: Sequence[Any] = (),
+    logger: Any = None,
+    optimizer: Any = None,
+    scheduler: Any = None,
+    loss: Any = None,
 ) -> Fit:
     """Trains a model; it ends with the weights of its best epoch.
 
     Args:
-        model: Maps inputs (rows, …) to logits (rows, classes); changed in place.
+        model: Maps inputs (rows, …) to logits (rows, classes) or numbers (rows,), or
+            what the recipe says; changed in place.
         split: The data; see `qml_qdl.data.split`.
         options: How to train.
+        recipe: How the model learns and is judged: a class, or one made for this model;
+            None for `Classification`, or `Regression` where labels are numbers.
         seed: Fixes the order of the rows and everything random in the training. The
             global generators are seeded with it; initial weights are the caller's.
         folder: Keeps checkpoints, `metrics.csv` and TensorBoard logs; None keeps none.
@@ -74,16 +92,25 @@ def fit(
         progress: Whether a progress bar is shown.
         journal: The journal of a target's jobs, where several trainings share one:
             this one is known in it by its folder's name. None for one in the folder.
+        callbacks: Callbacks of the Lightning trainer, besides those of the options.
+        logger: A logger of the Lightning trainer; None as the options say.
+        optimizer: A class of torch, or a function of the parameters that returns an
+            optimizer; None as the options say.
+        scheduler: A function of the optimizer that returns a scheduler, a step of which
+            follows each epoch; None as the options say.
+        loss: A function of outputs and labels; None as the options say.
 
     Returns:
-        Accuracies, parameters, seconds and the history.
+        Measures, parameters, seconds and the history.
 
     Raises:
+        ArgumentError: The recipe has no use for something that was given.
         RunError: The folder holds a training and `resume` is False, its checkpoint
             is damaged or does not fit, or the training diverged.
         KeyboardInterrupt: The user pressed Ctrl-C; checkpoints stay.
 
     Example:
+        >>> import torch
         >>> from qml_qdl.data import load, split
         >>> parts = split(load("iris"))
         >>> model = torch.nn.Linear(4, 3)
@@ -92,53 +119,76 @@ def fit(
         True
     """
     options = TrainingOptions() if options is None else options
-    learner = Classifier(model, split.train.num_classes, options)
+    given = {
+        "optimizer": optimizer,
+        "scheduler": scheduler,
+        "loss": loss,
+        "logger": logger,
+    }
+    changes = {name: each for name, each in given.items() if each is not None}
+    options = evolve(
+        options, callbacks=(*options.callbacks, *callbacks), **changes
+    )
+    if recipe is None:
+        recipe = Classification if split.train.has_classes else Regression
+    if isinstance(recipe, Recipe):
+        learner = recipe
+        if changes or callbacks:
+            learner.options = options
+    else:
+        learner = recipe(model, split, options)
+    refused = [name for name in learner.unheeded if name in changes]
+    if refused:
+        raise ArgumentError(
+            f"{refused[0]}: {type(learner).__name__} has no use for it; leave it out, "
+            "or use another recipe"
+        )
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
-            return _fit(learner, split, options, seed, Path(temporary), progress, False)
+            return _fit(model, learner, seed, Path(temporary), progress, False)
     folder = Path(folder)
     claim_folder(folder, learner, resume=resume, journal=journal)
-    return _fit(learner, split, options, seed, folder, progress, True)
+    return _fit(model, learner, seed, folder, progress, True)
 
 
 def _fit(
-    learner: Classifier,
-    split: Split,
-    options: TrainingOptions,
+    model: nn.Module,
+    learner: Recipe,
     seed: int,
     folder: Path,
     progress: bool,
     log: bool,
 ) -> Fit:
-    recorder = run_trainer(
-        learner, split, options, seed=seed, folder=folder, progress=progress, log=log
-    )
-    model = learner.model
-    predictions = predict(model, split.test, batch_size=options.batch_size, step="test")
+    parameters = count_parameters(model)
+    recorder = run_trainer(learner, seed=seed, folder=folder, progress=progress, log=log)
+    if learner.model is not model:  # of a game, which keeps an average
+        model.load_state_dict(learner.model.state_dict())
+    measures, predictions = learner.assess(model)
     return Fit(
         epochs=len(recorder.history),
         best_epoch=int(recorder.best["epoch"]),
-        validation_accuracy=recorder.best["val_accuracy"],
-        test_accuracy=accuracy(predictions, split.test),
-        parameters=count_parameters(model),
+        merit=learner.merit(recorder.best)[0],
+        measures=measures,
+        parameters=parameters,
         seconds=recorder.seconds,
-        predictions=predictions,
         history=recorder.history,
+        predictions=predictions,
     )
 
 
 def predict(
-    model: torch.nn.Module,
+    model: nn.Module,
     dataset: Dataset,
     *,
     batch_size: int = 64,
     step: str | None = None,
     first: int = 0,
-) -> Integers:
-    """Returns the class that a model gives to each row.
+) -> Any:
+    """Returns what a model predicts of each row: a class, or a number.
 
     Args:
-        model: Maps inputs (rows, …) to logits (rows, classes).
+        model: Maps inputs (rows, …) to logits (rows, classes), or to numbers (rows,)
+            where the labels of the data are numbers.
         dataset: The rows.
         batch_size: Rows per call of the model.
         step: A name for this prediction in the run that the model's jobs belong to (see
@@ -146,23 +196,15 @@ def predict(
         first: Number of the first batch in that name.
 
     Returns:
-        Class indices (rows,).
+        Class indices or numbers (rows,); numbers are standardised as the labels are.
     """
-    loader = ResumableLoader(dataset, batch_size=batch_size, shuffle=False)
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    parts = []
-    with torch.no_grad():
-        for number, (inputs, _) in enumerate(loader, first):
-            if step is not None:
-                begin_step(model, f"{step}-{number}")
-            parts.append(model(inputs.to(device)).argmax(dim=-1).cpu())
-    model.train(was_training)
-    return np.asarray(torch.cat(parts).numpy(), dtype=np.int64)
+    recipe: type[Supervised] = Classification if dataset.has_classes else Regression
+    return recipe.predict(
+        model, dataset, batch_size=batch_size, step=step, first=first
+    )
 
 
-def accuracy(predictions: Integers, dataset: Dataset) -> float:
+def accuracy(predictions: Any, dataset: Dataset) -> float:
     """Returns the share of rows, 0 … 1, whose class is predicted.
 
     Args:
@@ -170,8 +212,3 @@ def accuracy(predictions: Integers, dataset: Dataset) -> float:
         dataset: The rows with their labels.
     """
     return float(np.mean(predictions == dataset.labels))
-
-
-def count_parameters(model: torch.nn.Module) -> int:
-    """Returns how many numbers of a model are trained."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)

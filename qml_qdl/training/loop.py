@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import logging
 import os
 import warnings
@@ -14,11 +15,9 @@ from typing import Any
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
-from qml_qdl.data.loader import ResumableLoader
-from qml_qdl.data.parts import Split
 from qml_qdl.hardware.files import remove_remains
 from qml_qdl.nn.jobs import record_jobs
 from qml_qdl.training.checkpoints import (
@@ -32,9 +31,10 @@ from qml_qdl.training.checkpoints import (
     restore_best,
 )
 from qml_qdl.training.jobs import JOURNAL, JobSteps
-from qml_qdl.training.learner import Learner
 from qml_qdl.training.options import TrainingOptions
+from qml_qdl.training.recipe import Recipe, build_object, named_class
 from qml_qdl.training.recorder import Recorder
+from qml_qdl.training.specs import Spec, check_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def check_accelerator(accelerator: str) -> None:
 
 
 def claim_folder(
-    folder: Path, learner: Learner, *, resume: bool, journal: str | Path | None
+    folder: Path, learner: Recipe, *, resume: bool, journal: str | Path | None
 ) -> None:
     """Makes a folder the place of a training, and of the jobs it sends.
 
@@ -91,9 +91,7 @@ def claim_folder(
 
 
 def run_trainer(
-    learner: Learner,
-    split: Split,
-    options: TrainingOptions,
+    learner: Recipe,
     *,
     seed: int,
     folder: Path,
@@ -104,8 +102,6 @@ def run_trainer(
 
     Args:
         learner: What is trained; its model ends with the weights of the best epoch.
-        split: The data.
-        options: How to train.
         seed: Seeds the global generators and the order of the rows.
         folder: Where checkpoints and `metrics.csv` go.
         progress: Whether a progress bar is shown.
@@ -119,6 +115,7 @@ def run_trainer(
         RunError: The checkpoint does not fit, or training diverged.
         KeyboardInterrupt: The user pressed Ctrl-C; a checkpoint was written.
     """
+    options = learner.options
     check_accelerator(options.accelerator)
     recorder = Recorder(folder, options.checkpoint_every, learner)
     found = newest_checkpoint(folder)
@@ -132,7 +129,7 @@ def run_trainer(
         found = None
     step = None if found is None else _steps_in(found[1])
     seed_everything(seed, verbose=False)
-    loader = ResumableLoader(split.train, batch_size=options.batch_size, seed=seed)
+    loader = learner.train_loader(seed)
     with quiet_lightning():
         trainer = Trainer(
             max_epochs=options.epochs,
@@ -142,10 +139,13 @@ def run_trainer(
                 ExactResume(loader),
                 JobSteps(learner.trained),
                 *_callbacks(options, learner.monitor, progress),
+                *given_callbacks(options),
                 recorder,
             ],
             plugins=[AtomicCheckpointIO()],
-            logger=_tensorboard(folder, step) if log else False,
+            logger=_logger(options, folder, step) if log or options.logger else False,
+            gradient_clip_val=options.gradient_clip,
+            precision=options.precision,
             log_every_n_steps=1,
             num_sanity_val_steps=0,
             enable_progress_bar=progress,
@@ -156,9 +156,7 @@ def run_trainer(
                 trainer.fit(
                     learner,
                     loader,
-                    ResumableLoader(
-                        split.validation, batch_size=options.batch_size, shuffle=False
-                    ),
+                    learner.validation_loader(),
                     ckpt_path=None if found is None else found[0],
                     weights_only=True,
                 )
@@ -187,9 +185,49 @@ def _callbacks(
     return callbacks
 
 
-def _tensorboard(folder: Path, step: int | None) -> TensorBoardLogger:
-    # Purging hides what a killed process logged after its last checkpoint.
-    return TensorBoardLogger(folder, name=_LOGS, version="", purge_step=step)
+def given_callbacks(options: TrainingOptions) -> list[Callback]:
+    """Builds the callbacks that options name.
+
+    Args:
+        options: The options.
+
+    Raises:
+        ArgumentError: There is no such callback, or no such argument of it.
+    """
+    return [
+        build_object("callbacks", each, "lightning.pytorch.callbacks", Callback)
+        for each in options.callbacks
+    ]
+
+
+_LOGGERS = "lightning.pytorch.loggers"
+
+
+def check_logger(options: TrainingOptions) -> None:
+    """Refuses loggers that cannot be built, without building one.
+
+    Args:
+        options: The options.
+
+    Raises:
+        ArgumentError: There is no such logger, or no such argument of it.
+    """
+    if isinstance(options.logger, Spec):
+        found = named_class("logger", options.logger, _LOGGERS, Logger)
+        check_arguments("logger", found, options.logger.init_args)
+
+
+def _logger(options: TrainingOptions, folder: Path, step: int | None) -> Logger:
+    given = options.logger
+    if given is None:
+        # Purging hides what a killed process logged after its last checkpoint.
+        return TensorBoardLogger(folder, name=_LOGS, version="", purge_step=step)
+    if isinstance(given, Spec):
+        found = named_class("logger", given, _LOGGERS, Logger)
+        if "save_dir" in inspect.signature(found).parameters:
+            given = given.with_defaults({"save_dir": str(folder)})
+    logger: Logger = build_object("logger", given, _LOGGERS, Logger)
+    return logger
 
 
 @contextmanager

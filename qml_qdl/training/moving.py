@@ -14,8 +14,8 @@ from qml_qdl.hardware.targets import make_device
 from qml_qdl.nn import QuantumLayer, set_target
 from qml_qdl.nn.jobs import record_jobs, remote_executors
 from qml_qdl.nn.shots import Shots
-from qml_qdl.training.fitting import predict
 from qml_qdl.training.run import Run
+from qml_qdl.training.supervised import Supervised
 
 STEP = "rows"
 """The name of an evaluation's steps in its run."""
@@ -165,11 +165,18 @@ class JobTask:
         """
         record_jobs(model, self.run.journal, self.name)
 
-    def send(self, model: nn.Module, test: Dataset, batch_size: int) -> None:
+    def send(
+        self,
+        model: nn.Module,
+        recipe: type[Supervised],
+        test: Dataset,
+        batch_size: int,
+    ) -> None:
         """Sends all jobs without waiting.
 
         Args:
             model: The model.
+            recipe: How it predicts.
             test: The rows.
             batch_size: Rows of each job.
 
@@ -184,7 +191,9 @@ class JobTask:
             for number, start in enumerate(range(0, len(test), batch_size)):
                 rows = test.take(slice(start, start + batch_size))
                 try:
-                    predict(model, rows, batch_size=batch_size, step=STEP, first=number)
+                    recipe.predict(
+                        model, rows, batch_size=batch_size, step=STEP, first=number
+                    )
                 except Detached as detached:
                     sent += detached.job_ids
         finally:

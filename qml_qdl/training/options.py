@@ -1,86 +1,130 @@
-"""What a training is made of: frozen options that check themselves."""
+"""What a run is made of: frozen options that check themselves.
+
+They are declared here once: the command line has a flag for each field, with the type,
+the default and the help that stand here, and a file has a key for it. Nothing heavy is
+imported, so that the command line's help need not wait.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
 
-from attrs import Attribute, Factory, field, fields, frozen
+from attrs import Attribute, Factory, asdict, field, fields, frozen
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import check_choice, check_count
-from qml_qdl.training.kinds import KINDS, MODELS, generates, unheeded
+from qml_qdl.training.registry import MODELS, candidates, heeded, option_names
+from qml_qdl.training.specs import Spec, did_you_mean
 
-OPTIMIZERS = ("adam", "sgd")
-ACCELERATORS = ("auto", "cpu", "gpu")
-PARTS = ("latent", "encoder", "decoder")
+Accelerator: TypeAlias = Literal["auto", "cpu", "gpu"]
+Precision: TypeAlias = Literal["32-true", "64-true", "bf16-mixed"]
 
 _Check = Callable[[Any, "Attribute[Any]", Any], None]
 
 
-def _count(minimum: int = 1, *, optional: bool = False) -> _Check:
+def _name(attribute: Attribute[Any]) -> str:
+    return str(attribute.metadata.get("name", attribute.name))
+
+
+def _count(minimum: int = 1) -> _Check:
     def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-        if not (optional and value is None):
-            check_count(attribute.name, value, minimum)
+        from qml_qdl.circuits.validation import check_count
+
+        check_count(_name(attribute), value, minimum)
 
     return check
 
 
-def _choice(choices: tuple[str, ...], *, optional: bool = False) -> _Check:
+def _choice(choices: tuple[str, ...]) -> _Check:
     def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-        if not (optional and value is None):
-            check_choice(attribute.name, value, choices)
+        from qml_qdl.circuits.validation import check_choice
+
+        check_choice(_name(attribute), value, choices)
 
     return check
 
 
 def _number(low: float, high: float = math.inf) -> _Check:
     def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+        from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ArgumentTypeError(
-                f"{attribute.name}: expected a number, got {value!r}"
+                f"{_name(attribute)}: expected a number, got {value!r}"
             )
         if not low < value < high:
             raise ArgumentError(
-                f"{attribute.name}: expected a number above {low:g} and below {high:g},"
-                f" got {value!r}"
+                f"{_name(attribute)}: expected a number above {low:g} and below "
+                f"{high:g}, got {value!r}"
             )
 
     return check
 
 
-def _text(*, optional: bool = False) -> _Check:
+def _is_a(kind: type, what: str) -> _Check:
     def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-        if optional and value is None:
-            return
-        if not isinstance(value, str) or not value:
-            raise ArgumentTypeError(
-                f"{attribute.name}: expected a name or path, got {value!r}"
-            )
+        from qml_qdl.circuits.errors import ArgumentTypeError
+
+        if not isinstance(value, kind) or value == "":
+            raise ArgumentTypeError(f"{_name(attribute)}: expected {what}, got {value!r}")
 
     return check
 
 
-def _flag(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ArgumentTypeError(
-            f"{attribute.name}: expected True or False, got {value!r}"
-        )
+def _or_none(check: _Check) -> _Check:
+    def checked(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+        if value is not None:
+            check(instance, attribute, value)
+
+    return checked
 
 
-def _names(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, tuple) or not all(
-        isinstance(name, str) and name for name in value
-    ):
-        raise ArgumentTypeError(
-            f"{attribute.name}: expected names of classes, got {value!r}"
-        )
+def _all(check: _Check) -> _Check:
+    def checked(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+        _is_a(tuple, "a list")(instance, attribute, value)
+        for each in value:
+            check(instance, attribute, each)
+
+    return checked
 
 
-def _as_tuple(value: Any) -> Any:
-    # JSON has lists only.
-    return tuple(value) if isinstance(value, list) else value
+def _as_names(value: Any) -> Any:
+    # Files have lists only, and classes may be called 0 and 1.
+    several = isinstance(value, list | tuple)
+    names = value if several else (value,)
+    whole = all(isinstance(x, str | int) and not isinstance(x, bool) for x in names)
+    return tuple(str(name) for name in names) if whole else value
+
+
+_text = _is_a(str, "a name or path")
+_spec = _is_a(Spec, "a name or import path")
+_OBJECT = "a name, an import path, or an object"
+
+
+def _buildable(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    """A spec, or in a script what the spec would become, or a function that makes it."""
+    from qml_qdl.circuits.errors import ArgumentTypeError
+
+    if isinstance(value, str | int | float | list | tuple | dict | None):
+        raise ArgumentTypeError(f"{_name(attribute)}: expected {_OBJECT}, got {value!r}")
+
+
+def _as_spec(value: Any, attribute: Attribute[Any]) -> Any:
+    plain = isinstance(value, str | dict)
+    return Spec.from_config(_name(attribute), value) if plain else value
+
+
+def _as_specs(value: Any, attribute: Attribute[Any]) -> Any:
+    several = isinstance(value, list | tuple)
+    return tuple(_as_spec(each, attribute) for each in value) if several else value
+
+
+def _specs(convert: Callable[..., Any], check: _Check, **settings: Any) -> Any:
+    from attrs import Converter
+
+    converter = Converter(convert, takes_field=True)  # type: ignore[call-overload]
+    return field(converter=converter, validator=check, **settings)
 
 
 @frozen(kw_only=True)
@@ -88,16 +132,30 @@ class TrainingOptions:
     """How weights are fitted.
 
     Args:
-        epochs: Passes over the training part at most, ≥ 1.
+        epochs: Passes over the training rows at most, ≥ 1.
         batch_size: Rows per step, ≥ 1.
-        learning_rate: Step size of the optimiser, > 0.
-        optimizer: "adam", or "sgd" with momentum 0.9.
-        patience: Stops after this many epochs without a lower validation loss (of a
-            generative model: whatever its epochs are judged by); None never stops
-            early.
-        accelerator: "auto" takes a GPU if there is one, else "cpu" or "gpu".
-        checkpoint_every: Also keeps a checkpoint every so many steps; None keeps
-            one per epoch.
+        learning_rate: Step size of the optimizer, > 0; of a game, the generator's.
+        optimizer: The optimizer: adam, sgd (with momentum 0.9), any of torch.optim by
+            name, such as adamw, or a class by import path.
+        scheduler: What changes the learning rate: any of torch.optim.lr_scheduler by
+            name, such as CosineAnnealingLR, or a class by import path; a step of it
+            follows each epoch.
+        loss: What is minimised: any loss of torch.nn by name, such as HuberLoss, or a
+            module's class by import path.
+        gradient_clip: Gradients are scaled down to this norm, > 0.
+        precision: Numbers of torch: 32-true, 64-true or bf16-mixed.
+        patience: Stops after this many epochs without a lower validation loss; of a
+            generative model, whatever its best epoch is chosen by.
+        accelerator: Where torch computes; auto takes a GPU if there is one.
+        checkpoint_every: Keeps a checkpoint every so many steps too.
+        callbacks: Callbacks of the Lightning trainer: any of its own by name, such as
+            LearningRateMonitor, or a class by import path.
+        logger: A logger of the Lightning trainer instead of TensorBoard's: any of its
+            own by name, such as CSVLogger, or a class by import path.
+
+    In a script optimizer, scheduler and loss may also be functions (of the parameters,
+    of the optimizer, of outputs and labels), callbacks and logger objects; a run, whose
+    options go to a file, has them by name or import path.
 
     Raises:
         ArgumentError: A value is out of its range.
@@ -105,16 +163,26 @@ class TrainingOptions:
 
     Example:
         >>> TrainingOptions(epochs=3).optimizer
-        'adam'
+        Spec('adam')
     """
 
     epochs: int = field(default=20, validator=_count())
     batch_size: int = field(default=64, validator=_count())
     learning_rate: float = field(default=0.01, validator=_number(0))
-    optimizer: str = field(default="adam", validator=_choice(OPTIMIZERS))
-    patience: int | None = field(default=None, validator=_count(optional=True))
-    accelerator: str = field(default="auto", validator=_choice(ACCELERATORS))
-    checkpoint_every: int | None = field(default=None, validator=_count(optional=True))
+    optimizer: Any = _specs(_as_spec, _buildable, default=Spec("adam"))
+    scheduler: Any = _specs(_as_spec, _or_none(_buildable), default=None)
+    loss: Any = _specs(_as_spec, _or_none(_buildable), default=None)
+    gradient_clip: float | None = field(default=None, validator=_or_none(_number(0)))
+    precision: Precision = field(
+        default="32-true", validator=_choice(get_args(Precision))
+    )
+    patience: int | None = field(default=None, validator=_or_none(_count()))
+    accelerator: Accelerator = field(
+        default="auto", validator=_choice(get_args(Accelerator))
+    )
+    checkpoint_every: int | None = field(default=None, validator=_or_none(_count()))
+    callbacks: tuple[Any, ...] = _specs(_as_specs, _all(_buildable), default=())
+    logger: Any = _specs(_as_spec, _or_none(_buildable), default=None)
 
 
 @frozen(kw_only=True)
@@ -122,67 +190,53 @@ class DataOptions:
     """Which data, and how they are split.
 
     Args:
-        source: A name of `qml_qdl.data.names()`, or the path of a file.
-        label_column: The column of labels in a CSV file; None finds it.
-        data_home: Where downloads are kept; None means scikit-learn's folder.
-        test_fraction: Share of all rows kept for the test, in (0, 1).
-        validation_fraction: Share of the rest for validation, in (0, 1).
-        split_seed: Fixes which row goes where, ≥ 0.
-        limit: Trains on this many rows only; None for all.
-        labels: Keeps rows of these classes only, by name; empty for all. A generative
-            model may learn a single one.
+        source: digits, iris, wine, breast_cancer, two_moons, bars_and_stripes,
+            log_normal or diabetes (nothing is downloaded); mnist or fashion_mnist
+            (downloaded once from openml.org); the path of an .npz file with arrays x
+            and y, or of a CSV file; or one's own by import path: a class of torch's
+            data sets, or a function annotated to return a Dataset of qml_qdl.data.
+        labels: Keeps rows of this class only, by name; several for more classes. A
+            generative model may learn a single one.
+        label_column: Column of labels in a CSV file.
+        data_home: Folder of downloaded data.
+        limit: Trains on this many rows only, each class keeping its share.
+        test_fraction: Share of all rows kept for the test, between 0 and 1.
+        validation_fraction: Share of the other rows for validation, between 0 and 1.
+        split_seed: Fixes which row goes where; the same for all seeds.
     """
 
-    source: str = field(default="digits", validator=_text())
-    label_column: str | None = field(default=None, validator=_text(optional=True))
-    data_home: str | None = field(default=None, validator=_text(optional=True))
+    source: Spec = _specs(
+        _as_spec, _spec, default=Spec("digits"), metadata={"name": "data"}
+    )
+    labels: tuple[str, ...] = field(
+        default=(),
+        converter=_as_names,
+        validator=_all(_is_a(str, "names of classes")),
+        metadata={"name": "label", "shown": "all classes"},
+    )
+    label_column: str | None = field(
+        default=None,
+        validator=_or_none(_text),
+        metadata={"shown": "label or target, else the last"},
+    )
+    data_home: str | None = field(
+        default=None,
+        validator=_or_none(_text),
+        metadata={"shown": "scikit-learn's, ~/scikit_learn_data"},
+    )
+    limit: int | None = field(
+        default=None, validator=_or_none(_count()), metadata={"shown": "all rows"}
+    )
     test_fraction: float = field(default=0.3, validator=_number(0, 1))
     validation_fraction: float = field(default=0.15, validator=_number(0, 1))
     split_seed: int = field(default=0, validator=_count(0))
-    limit: int | None = field(default=None, validator=_count(optional=True))
-    labels: tuple[str, ...] = field(default=(), converter=_as_tuple, validator=_names)
 
 
-@frozen(kw_only=True)
-class ModelOptions:
-    """Which model.
-
-    Not every option belongs to every kind: `qml_qdl.training.kinds.KINDS` has the
-    table, and what does not apply is refused when a run begins.
+def default_training(model: str) -> TrainingOptions:
+    """How a model is trained where nothing else is said.
 
     Args:
-        kind: One of `MODELS`; "auto" is "quanvolution" for images, "dressed" for
-            tables.
-        channels: Feature maps of the quantum convolution, ≥ 1.
-        kernel_size: Side of its window in pixels, ≥ 1.
-        stride: Step of its window in pixels, ≥ 1.
-        layers: Layers of the circuit, ≥ 1; None for the model's default.
-        target: Where circuits run during training; None for the model's default.
-        hidden: Hidden units of a Boltzmann machine or a variational autoencoder, ≥ 1;
-            None for the model's default.
-        latent: Latent variables of a variational autoencoder, ≥ 1; None for five.
-        quantum_part: Where its circuit is: "latent", "encoder" or "decoder"; None for
-            the decoder.
-    """
-
-    kind: str = field(default="auto", validator=_choice(MODELS))
-    channels: int = field(default=4, validator=_count())
-    kernel_size: int = field(default=2, validator=_count())
-    stride: int = field(default=1, validator=_count())
-    layers: int | None = field(default=None, validator=_count(optional=True))
-    target: str | None = field(default=None, validator=_text(optional=True))
-    hidden: int | None = field(default=None, validator=_count(optional=True))
-    latent: int | None = field(default=None, validator=_count(optional=True))
-    quantum_part: str | None = field(
-        default=None, validator=_choice(PARTS, optional=True)
-    )
-
-
-def default_training(kind: str) -> TrainingOptions:
-    """How a kind of model is trained where nothing else is said.
-
-    Args:
-        kind: One of `MODELS`.
+        model: "auto", a name of the registry, or an import path.
 
     Returns:
         The options.
@@ -193,8 +247,22 @@ def default_training(kind: str) -> TrainingOptions:
         >>> default_training("patch_gan").batch_size
         32
     """
-    check_choice("kind", kind, MODELS)
-    return TrainingOptions(**(KINDS[kind].training if kind != "auto" else {}))
+    known = MODELS.get(model)
+    return TrainingOptions(**(known.training if known is not None else {}))
+
+
+def _check_model(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    _spec(instance, attribute, value)
+    if value.class_path != "auto" and value.class_path not in MODELS:
+        if value.is_path:
+            return
+        from qml_qdl.circuits.errors import ArgumentError
+
+        names = ", ".join(repr(name) for name in ("auto", *MODELS))
+        raise ArgumentError(
+            f"model: expected one of {names}, or the import path of a torch module, "
+            f"got {value.class_path!r}{did_you_mean(value.class_path, MODELS)}"
+        )
 
 
 @frozen(kw_only=True)
@@ -203,84 +271,165 @@ class RunOptions:
 
     Args:
         data: Which data.
-        model: Which model.
+        model: A name of the registry ("auto" is "quanvolution" for images and "dressed"
+            for tables), or the import path of a torch module, and its arguments.
+        recipe: How the model learns and is judged, by name or import path; None as the
+            model and the data say.
         training: How it is fitted; by default as suits the model.
-        seeds: How many times, with seeds `first_seed`, `first_seed` + 1, …
-        first_seed: The first seed, ≥ 0.
+        seeds: How many trainings, each with a seed of its own.
+        first_seed: The first seed; others follow it.
         twin: Whether the classical twin is trained too, and with a vae the plain one.
+
+    Example:
+        >>> RunOptions(model=Spec("patch_gan", layers=2)).training.epochs
+        375
     """
 
     data: DataOptions = field(factory=DataOptions)
-    model: ModelOptions = field(factory=ModelOptions)
+    model: Spec = _specs(_as_spec, _check_model, default=Spec("auto"))
+    recipe: Spec | None = _specs(
+        _as_spec,
+        _or_none(_spec),
+        default=None,
+        metadata={"shown": "as model and data say"},
+    )
     training: TrainingOptions = field(
-        default=Factory(lambda run: default_training(run.model.kind), takes_self=True)
+        default=Factory(
+            lambda run: default_training(run.model.class_path), takes_self=True
+        )
     )
     seeds: int = field(default=3, validator=_count())
-    first_seed: int = field(default=0, validator=_count(0))
-    twin: bool = field(default=True, validator=_flag)
+    first_seed: int = field(default=0, validator=_count(0), metadata={"name": "seed"})
+    twin: bool = field(default=True, validator=_is_a(bool, "True or False"))
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
         """The seeds in order."""
         return tuple(range(self.first_seed, self.first_seed + self.seeds))
 
-    def check_applicable(self) -> None:
-        """Refuses options that the kind of model would ignore.
-
-        Raises:
-            ArgumentError: An option that does not belong to the model was given.
-        """
-        kind = self.model.kind
-        if len(set(self.data.labels)) == 1 and not generates(kind):
-            raise ArgumentError(
-                f"label: {kind!r} tells classes apart and needs two or more, got "
-                f"{list(self.data.labels)}; name another, or use a generative model"
-            )
-        refused = unheeded(kind)
-        for group in (self.model, self.training):
-            for each in fields(type(group)):
-                value = getattr(group, each.name)
-                if each.name in refused and value != each.default:
-                    raise ArgumentError(
-                        f"{each.name}: {kind!r} has no such option, got {value!r}; "
-                        "leave it out, or use another model"
-                    )
+    def as_config(self) -> dict[str, Any]:
+        """Everything in one dictionary of numbers, words and lists, as in a file."""
+        groups = {"data": self.data, "training": self.training}
+        values: dict[str, Any] = {}
+        for each in fields(RunOptions):
+            group: Any = groups.get(each.name, self)
+            mine = fields(type(group)) if each.name in groups else (each,)
+            for one in mine:
+                values[_name(one)] = _written(getattr(group, one.name), _name(one))
+        return values
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> RunOptions:
-        """Builds options from nested dictionaries, as `attrs.asdict` makes them.
+    def from_config(cls, values: Mapping[str, Any]) -> RunOptions:
+        """Reads what `as_config` wrote, or a person; what is left out has its default.
 
         Args:
-            values: Every field of these options by name, and nothing else.
+            values: Fields by name, all in one dictionary; options of the model may
+                stand among them.
 
         Returns:
             The options, checked.
 
         Raises:
-            ArgumentError: A field is missing or unknown, or a value out of range.
+            ArgumentError: A name is unknown, or a value out of range.
             ArgumentTypeError: A value has the wrong type.
+
+        Example:
+            >>> RunOptions.from_config({"model": "vae", "latent": 3, "seed": 1}).model
+            Spec('vae', latent=3)
         """
-        groups = {
-            "data": DataOptions,
-            "model": ModelOptions,
-            "training": TrainingOptions,
-        }
-        _check_fields("options", cls, values)
-        built = dict(values)
-        for name, group in groups.items():
-            _check_fields(name, group, values[name])
-            built[name] = group(**values[name])
-        return cls(**built)
+        from qml_qdl.circuits.errors import ArgumentError
+
+        left = dict(values)
+        model = Spec.from_config("model", left.pop("model", "auto"))
+        known = candidates(model.class_path)
+        found = {name: left.pop(name) for name in option_names() if name in left}
+        for name, value in found.items():
+            if known and name not in heeded(model.class_path):
+                raise ArgumentError(
+                    f"{name}: {model.class_path!r} has no such option, got {value!r}; "
+                    "leave it out, or use another model"
+                )
+        model = Spec(model.class_path, **{**model.init_args, **found})
+
+        def group(kind: Any, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+            names = {_name(each): each.name for each in fields(kind)}
+            return {
+                names[key]: left.pop(key)
+                for key in tuple(left)
+                if key in names and names[key] not in skip
+            }
+
+        data = DataOptions(**group(DataOptions))
+        given = group(TrainingOptions)
+        defaults = asdict(default_training(model.class_path), recurse=False)
+        training = TrainingOptions(**{**defaults, **given})
+        rest = group(cls, ("data", "model", "training"))
+        if left:
+            name = next(iter(left))
+            keys = (*cls().as_config(), *option_names())
+            raise ArgumentError(
+                f"{name}: there is no such option{did_you_mean(name, keys)}; leave it "
+                "out, or give it to the model as one of its init_args"
+            )
+        return cls(data=data, model=model, training=training, **rest)
 
 
-_LATER = {"labels", "hidden", "latent", "quantum_part"}
-"""Options that runs of earlier versions have not got."""
+def _written(value: Any, name: str) -> Any:
+    if isinstance(value, Spec):
+        return value.as_config()
+    if isinstance(value, tuple):
+        return [_written(each, name) for each in value]
+    if not isinstance(value, str | int | float | None):
+        from qml_qdl.circuits.errors import ArgumentTypeError
+
+        raise ArgumentTypeError(
+            f"{name}: the options of a run go to a file, which cannot hold {value!r}; "
+            "name its class by import path"
+        )
+    return value
 
 
-def _check_fields(name: str, group: Any, values: Any) -> None:
-    known = {attribute.name for attribute in fields(group)}
-    if isinstance(values, dict):
-        known -= _LATER - set(values)
-    if not isinstance(values, dict) or set(values) != known:
-        got = sorted(values) if isinstance(values, dict) else repr(values)
-        raise ArgumentError(f"{name}: expected the fields {sorted(known)}, got {got}")
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Reads a YAML file of options.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its content: options by name.
+
+    Raises:
+        ArgumentError: It is not there, no YAML, or has no names at its top.
+    """
+    import yaml
+
+    from qml_qdl.circuits.errors import ArgumentError
+
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArgumentError(
+            f"config: {path} cannot be read ({error.strerror})"
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ArgumentError(f"config: {path} is no YAML: {error}") from error
+    if not isinstance(content, dict) or not all(isinstance(k, str) for k in content):
+        raise ArgumentError(
+            f"config: expected options by name in {path}, such as 'epochs: 20', got "
+            f"{type(content).__name__}"
+        )
+    return content
+
+
+def write_config(options: RunOptions) -> str:
+    """The YAML text that `read_config` reads.
+
+    Args:
+        options: The options.
+    """
+    import yaml
+
+    text: str = yaml.safe_dump(
+        options.as_config(), sort_keys=False, allow_unicode=True, width=88
+    )
+    return text

@@ -17,8 +17,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.training.checkpoints import BEST, LAST, read_checkpoint
-from qml_qdl.training.classifier import Classifier
-from qml_qdl.training.learner import Learner
+from qml_qdl.training.recipe import Recipe
 from qml_qdl.training.signals import HeldSignals
 
 METRICS = "metrics.csv"
@@ -49,8 +48,8 @@ class Recorder(Checkpoint):
     def __init__(
         self,
         folder: Path,
-        every: int | None = None,
-        learner: type[Learner] | Learner = Classifier,
+        every: int | None,
+        learner: type[Recipe] | Recipe,
     ) -> None:
         self.folder = folder
         self.every = every

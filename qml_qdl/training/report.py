@@ -1,59 +1,59 @@
-"""The table at the end of a run: all rivals side by side, on one test part."""
+"""The table at the end of a run: models and baselines side by side, on one test part."""
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from attrs import asdict, frozen
+from attrs import frozen
 from rich.table import Table
 
 from qml_qdl.data.parts import Split
 from qml_qdl.hardware.files import write_atomically
+from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.fitting import Fit
-from qml_qdl.training.rivals import Rival
-from qml_qdl.training.run import Kind, write_json
-
-_NAMES: Mapping[Kind, str] = {"quantum": "quantum", "twin": "classical twin"}
-_HEADER = ("model", "test accuracy", "parameters", "seconds", "note")
+from qml_qdl.training.measures import format_measure
+from qml_qdl.training.json_files import write_json
+from qml_qdl.training.recipe import Recipe
 
 
 @frozen
 class Line:
-    """One line of the table.
+    """What one model, or baseline, reached.
 
     Args:
-        name: Which model.
-        accuracies: Accuracy on the test part, 0 … 1, one per seed.
+        name: Which one.
+        measures: For each measure that it has one value per seed.
         parameters: How many numbers are trained; None where rows are stored.
-        seconds: Mean wall-clock seconds of one training.
+        seconds: Mean wall-clock seconds of one training; None if nobody counted.
         note: What should be known to read the numbers fairly.
     """
 
     name: str
-    accuracies: tuple[float, ...]
-    parameters: int | None
-    seconds: float
+    measures: dict[str, tuple[float, ...]]
+    parameters: int | None = None
+    seconds: float | None = None
     note: str = ""
 
-    @property
-    def mean(self) -> float:
-        """Mean accuracy over the seeds."""
-        return statistics.fmean(self.accuracies)
+    def mean(self, name: str) -> float:
+        """Mean of a measure over the seeds."""
+        return statistics.fmean(self.measures[name])
 
-    @property
-    def deviation(self) -> float | None:
-        """Standard deviation over the seeds (n − 1), None for a single one."""
-        return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else None
+    def deviation(self, name: str) -> float | None:
+        """Standard deviation over the seeds (n − 1), None where there is none."""
+        values = self.measures[name]
+        # Distances of distributions may be infinite, and then have no spread.
+        spread = len(values) > 1 and all(map(math.isfinite, values))
+        return statistics.stdev(values) if spread else None
 
-    def cells(self) -> tuple[str, ...]:
-        """Returns the line as text, in the order of the table's columns."""
-        share = f"{self.mean:.1%}"
-        if self.deviation is not None:
-            share = f"{share} ± {100 * self.deviation:.1f}"
-        count = "–" if self.parameters is None else f"{self.parameters:,}"
-        return self.name, share, count, f"{self.seconds:.2f}", self.note
+    def cell(self, name: str) -> str:
+        """A measure as text, – where there is none."""
+        if name not in self.measures:
+            return "–"
+        return format_measure(name, self.mean(name), self.deviation(name))
 
 
 @frozen
@@ -62,28 +62,67 @@ class Report:
 
     Args:
         title: Which data and how many rows.
-        lines: The models, first those of this library.
+        measures: The measures that are shown, in order.
+        lines: The models, then the baselines.
+        upright: Whether models are columns, and not lines.
+        footnotes: Lines below the table.
     """
 
     title: str
+    measures: tuple[str, ...]
     lines: tuple[Line, ...]
+    upright: bool = False
+    footnotes: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        if self.upright:
+            return "model", *self.measures, "parameters", "seconds"
+        tested = (f"test {name}" for name in self.measures)
+        return "model", *tested, "parameters", "seconds", "note"
+
+    def cells(self, line: Line) -> tuple[str, ...]:
+        """A line as text, in the order of the header."""
+        count = "–" if line.parameters is None else f"{line.parameters:,}"
+        places = 1 if self.upright else 2
+        seconds = "–" if line.seconds is None else f"{line.seconds:.{places}f}"
+        found = (line.cell(name) for name in self.measures)
+        notes = () if self.upright else (line.note,)
+        return line.name, *found, count, seconds, *notes
 
     def table(self) -> Table:
         """Returns the table for the terminal (rich)."""
+        if self.upright:
+            return self._upright_table()
         table = Table(title=self.title, title_justify="left")
-        for name in _HEADER:
+        for name in self.header:
             right = name in ("parameters", "seconds")
             table.add_column(name, justify="right" if right else "left")
         for line in self.lines:
-            table.add_row(*line.cells())
+            table.add_row(*self.cells(line))
+        return table
+
+    def _upright_table(self) -> Table:
+        table = Table(title=self.title, title_justify="left", padding=(0, 0, 0, 1))
+        columns = [self.header, *map(self.cells, self.lines)]
+        for number, (name, *_) in enumerate(columns):
+            table.add_column(
+                name if number else "",
+                justify="right" if number else "left",
+                overflow="fold",
+                no_wrap=not number,
+            )
+        for row in list(zip(*columns, strict=True))[1:]:
+            table.add_row(*row)
         return table
 
     def markdown(self) -> str:
         """Returns the table as Markdown."""
-        rows = [_HEADER, tuple("---" for _ in _HEADER)]
-        rows += [line.cells() for line in self.lines]
+        rows = [self.header, tuple("---" for _ in self.header)]
+        rows += map(self.cells, self.lines)
         lines = ["| " + " | ".join(row) + " |" for row in rows]
-        return "\n".join([f"# {self.title}", "", *lines, "", *_FOOTNOTES, ""])
+        return "\n".join([f"# {self.title}", "", *lines, "", *self.footnotes, ""])
 
     def write(self, folder: Path) -> None:
         """Writes `report.md` and `report.json`.
@@ -94,60 +133,76 @@ class Report:
         encoded = self.markdown().encode()
         write_atomically(folder / "report.md", lambda file: file.write(encoded))
         lines = [
-            asdict(line) | {"mean": line.mean, "deviation": line.deviation}
+            {
+                "name": line.name,
+                "parameters": line.parameters,
+                "seconds": line.seconds,
+                "note": line.note,
+                "measures": {
+                    name: {
+                        "values": list(values),
+                        "mean": line.mean(name),
+                        "deviation": line.deviation(name),
+                    }
+                    for name, values in line.measures.items()
+                },
+            }
             for line in self.lines
         ]
         write_json(folder / "report.json", {"title": self.title, "lines": lines})
 
 
-_FOOTNOTES = (
-    "Accuracy: mean ± standard deviation over seeds (initial weights and order of the",
-    "rows; the split is the same). Networks keep the epoch with the best validation",
-    "accuracy; nothing was chosen by the test part. Seconds: wall-clock time of one",
-    "training that led to its last epoch, without work lost to an interruption; for",
-    "the last three, of fitting and testing.",
-)
-
-
 def make_report(
     name: str,
+    recipe: type[Recipe],
     split: Split,
-    fits: Mapping[Kind, Sequence[Fit]],
-    rivals: Sequence[Rival],
+    fits: Mapping[str, Sequence[Fit]],
+    baselines: Sequence[Baseline],
 ) -> Report:
     """Puts all results side by side.
 
     Args:
-        name: The data set's name.
-        split: Its parts.
-        fits: The trainings of each kind, one per seed.
-        rivals: What the plain rivals reached.
+        name: What the data are called.
+        recipe: How the models learnt.
+        split: The data.
+        fits: The trainings of each model, one per seed, by its name.
+        baselines: What the baselines reached.
 
     Returns:
         The report.
     """
     seeds = len(next(iter(fits.values())))
-    title = (
-        f"{name}: {len(split.train)} rows to train, {len(split.validation)} to "
-        f"validate, {len(split.test)} to test; {seeds} seed{'s' if seeds > 1 else ''}"
-    )
+    title = f"{name}: {rows_in_words(split)}; {seeds} seed{'s'[: seeds > 1]}"
     lines = [
         Line(
-            _NAMES[kind],
-            tuple(fit.test_accuracy for fit in trainings),
+            name,
+            {
+                each: tuple(fit.measures[each] for fit in trainings)
+                for each in trainings[0].measures
+            },
             trainings[0].parameters,
             statistics.fmean(fit.seconds for fit in trainings),
         )
-        for kind, trainings in fits.items()
+        for name, trainings in fits.items()
     ]
     lines += [
         Line(
-            rival.name,
-            (rival.test_accuracy,),
-            rival.parameters,
-            rival.seconds,
-            rival.note,
+            each.name,
+            {name: (value,) for name, value in each.measures.items()},
+            each.parameters,
+            each.seconds,
+            each.note,
         )
-        for rival in rivals
+        for each in baselines
     ]
-    return Report(title, tuple(lines))
+    return Report(
+        title, recipe.measures(split), tuple(lines), recipe.upright, recipe.footnotes
+    )
+
+
+def rows_in_words(split: Any) -> str:
+    """How many rows each part has, in words."""
+    return (
+        f"{len(split.train)} rows to train, {len(split.validation)} to validate, "
+        f"{len(split.test)} to test"
+    )

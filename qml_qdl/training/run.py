@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
-import numpy as np
 
 from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.hardware.files import remove_remains, write_atomically
-from qml_qdl.training.building import load_data
+from qml_qdl.training.building import Task, load_data
 from qml_qdl.training.checkpoints import (
     BEST,
     LAST,
@@ -23,21 +20,25 @@ from qml_qdl.training.checkpoints import (
     read_checkpoint,
 )
 from qml_qdl.training.fitting import Fit
-from qml_qdl.training.generation.fitting import GenerativeFit
 from qml_qdl.training.jobs import JOURNAL
-from qml_qdl.training.kinds import KINDS, generates
-from qml_qdl.training.options import RunOptions
+from qml_qdl.training.json_files import check_seal, read_json, read_object, write_json
+from qml_qdl.training.options import RunOptions, write_config
+from qml_qdl.training.recipe import as_array
+from qml_qdl.training.specs import refuse_within
+from qml_qdl.training.versions import (
+    FORMAT,
+    upgraded_fit,
+    upgraded_kinds,
+    upgraded_options,
+)
 
-FORMAT = 1
 CONFIG = "config.json"
+_YAML = "config.yaml"
 _RESULT = "result.json"
-_SEAL = "seal"
 
-Kind: TypeAlias = Literal["quantum", "twin", "plain", "classical"]
-"""Which of a run's models: the quantum one, its classical twin and, of some kinds, the
-plain classical one; or, where there is no circuit at all, the classical one."""
-
-AnyFit: TypeAlias = Fit | GenerativeFit
+Kind: TypeAlias = str
+"""Which of a run's models: "quantum", its classical "twin" and, of some, the "plain"
+classical one; or, where there is no circuit at all, the "classical" one."""
 
 
 @attrs.frozen
@@ -50,11 +51,13 @@ class Run:
         folder: Where everything is.
         options: What was asked.
         fingerprint: Digest of the data set that is trained on.
+        kinds: Which models are trained, the one that was asked for first.
     """
 
     folder: Path
     options: RunOptions
     fingerprint: str
+    kinds: tuple[Kind, ...] = ("quantum", "twin")
 
     @classmethod
     def create(
@@ -62,14 +65,18 @@ class Run:
         options: RunOptions,
         dataset: Dataset,
         *,
+        kinds: tuple[Kind, ...] = ("quantum", "twin"),
         runs_dir: str | Path = "runs",
         name: str | None = None,
     ) -> Run:
-        """Creates the folder of a new run and writes its `config.json`.
+        """Creates the folder of a new run, with `config.json` and `config.yaml`.
+
+        The second one holds the options alone, for `qml-qdl train --config`.
 
         Args:
             options: What is asked.
             dataset: The data that the options name.
+            kinds: Which models are trained; see `Task.kinds`.
             runs_dir: The folder of all runs.
             name: The new folder's name; None makes one of data and time.
 
@@ -93,10 +100,11 @@ class Run:
         remove_remains(folder)
         if any(folder.iterdir()):
             raise _taken(folder)
-        run = cls(folder, options, dataset.fingerprint())
+        run = cls(folder, options, dataset.fingerprint(), kinds)
         config = {
             "format": FORMAT,
-            "options": attrs.asdict(options),
+            "options": options.as_config(),
+            "kinds": list(kinds),
             "data_fingerprint": run.fingerprint,
             "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "versions": {
@@ -106,6 +114,8 @@ class Run:
         }
         try:
             write_json(folder / CONFIG, config, sealed=True, replace=False)
+            text = write_config(options).encode()
+            write_atomically(folder / _YAML, lambda file: file.write(text))
         except FileExistsError as error:  # by another process, meanwhile
             raise _taken(folder) from error
         except BaseException:
@@ -141,15 +151,26 @@ class Run:
             remove_remains(place)
         path = folder / CONFIG
         advice = "restore it from a copy, or begin another run"
-        config = _read_object(path, advice)
-        if config.get("format") != FORMAT:
+        config = read_object(path, advice)
+        written = config.get("format")
+        if written not in (1, FORMAT):
             raise RunError(
-                f"{path}: expected format {FORMAT}, got {config.get('format')!r}; use "
-                "the version of qml-qdl that wrote it"
+                f"{path}: expected format {FORMAT}, got {written!r}; use the version of "
+                "qml-qdl that wrote it"
             )
         try:
-            options = RunOptions.from_dict(config["options"])
-            found = cls(folder, options, str(config["data_fingerprint"]))
+            values = config["options"]
+            values = upgraded_options(values) if written == 1 else values
+            if not isinstance(values, dict):
+                raise ArgumentError(f"options: expected a dictionary, got {values!r}")
+            refuse_within(folder, values)
+            options = RunOptions.from_config(values)
+            kinds = (
+                upgraded_kinds(options.model.class_path, options.twin)
+                if written == 1
+                else tuple(map(str, config["kinds"]))
+            )
+            found = cls(folder, options, str(config["data_fingerprint"]), kinds)
         except KeyError as error:
             raise RunError(
                 f"{path}: expected an entry {error}, got none; the file is damaged"
@@ -157,7 +178,7 @@ class Run:
         except QdlError as error:
             raise RunError(f"{path}: the file is damaged: {error}") from error
         # Last, since what is wrong with an option tells more.
-        _check_seal(path, config, advice)
+        check_seal(path, config, advice)
         return found
 
     def load_data(self) -> Dataset:
@@ -175,6 +196,15 @@ class Run:
             )
         return dataset
 
+    def task(self) -> Task:
+        """The run's data, recipe and models.
+
+        Raises:
+            DataError: The data cannot be read.
+            RunError: They are not those that the run began with.
+        """
+        return Task.of(self.options, self.load_data())
+
     def fit_folder(self, kind: Kind, seed: int) -> Path:
         """Returns the folder of one training."""
         return self.folder / f"{kind}-seed{seed}"
@@ -188,54 +218,30 @@ class Run:
         """The path of the journal of jobs; there once a job was sent."""
         return self.folder / JOURNAL
 
-    @property
-    def generates(self) -> bool:
-        """Whether its models learn to draw samples rather than to classify."""
-        return generates(self.options.model.kind)
-
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """Which models are trained, the one that was asked for first."""
-        kind = self.options.model.kind
-        if kind != "auto" and not KINDS[kind].quantum:
-            return ("classical",)
-        if not self.options.twin:
-            return ("quantum",)
-        plain = kind != "auto" and KINDS[kind].plain
-        return ("quantum", "twin", "plain") if plain else ("quantum", "twin")
-
-    def write_fit(self, kind: Kind, seed: int, fit: AnyFit) -> None:
+    def write_fit(self, kind: Kind, seed: int, fit: Fit) -> None:
         """Keeps what a training reached; it counts as finished from now on."""
         content = attrs.asdict(fit)
-        if isinstance(fit, Fit):
+        if fit.predictions is not None:
             content["predictions"] = fit.predictions.tolist()
         write_json(self.fit_folder(kind, seed) / _RESULT, content, sealed=True)
 
-    def is_whole(self, kind: Kind, seed: int) -> bool:
-        """Whether what a finished training leaves for later is there: best weights.
+    def is_whole(self, kind: Kind, seed: int, keeps: tuple[str, ...] = (BEST,)) -> bool:
+        """Whether what a finished training leaves for later is there.
 
-        Of a generative model the last checkpoint too, which has samples to be shown.
+        Args:
+            kind: Which model.
+            seed: Which training.
+            keeps: The checkpoints that are needed; see `Recipe.keeps`.
         """
         folder = self.fit_folder(kind, seed)
         if not (folder / BEST).exists():
             return False
         try:
-            return not self.generates or bool(read_checkpoint(folder / LAST))
+            return all(read_checkpoint(folder / name) for name in keeps if name != BEST)
         except LostCheckpointError:
             return False
 
     def read_fit(self, kind: Kind, seed: int) -> Fit | None:
-        """Returns what the training of a classifier reached, None if unfinished.
-
-        Raises:
-            RunError: The result is damaged, or the run has no classifier.
-        """
-        check_classifies(self)
-        fit = self.read_any_fit(kind, seed)
-        assert fit is None or isinstance(fit, Fit)
-        return fit
-
-    def read_any_fit(self, kind: Kind, seed: int) -> AnyFit | None:
         """Returns what a training reached, None if it has not finished.
 
         Raises:
@@ -245,33 +251,33 @@ class Run:
         if not path.exists():
             return None
         advice = "delete it to have the training evaluated again"
-        content = read_json(path, advice)
-        known = {
-            attribute.name
-            for attribute in attrs.fields(GenerativeFit if self.generates else Fit)
-        }
+        content = upgraded_fit(read_json(path, advice))
+        known = {each.name for each in attrs.fields(Fit)}
         if set(content) != known:
             raise RunError(
                 f"{path}: expected the entries {sorted(known)}, got {sorted(content)}; "
                 f"{advice}"
             )
-        if self.generates:
-            return GenerativeFit(**content)
         try:
-            predictions = np.array(content.pop("predictions"), dtype=np.int64)
+            if content["predictions"] is not None:
+                content["predictions"] = as_array(content["predictions"])
         except (TypeError, ValueError) as error:
             raise RunError(
                 f"{path}: the file is damaged ({error}); {advice}"
             ) from error
-        return Fit(**content, predictions=predictions)
+        return Fit(**content)
 
-    def best_seed(self, kind: Kind = "quantum") -> int:
+    def best_seed(self, kind: Kind | None = None) -> int:
         """Returns the seed that is best on the validation part, the first of equals.
+
+        Args:
+            kind: Which model; None for the one that was asked for.
 
         Raises:
             RunError: No training of this kind has finished.
         """
-        fits = {seed: self.read_any_fit(kind, seed) for seed in self.options.all_seeds}
+        kind = self.kinds[0] if kind is None else kind
+        fits = {seed: self.read_fit(kind, seed) for seed in self.options.all_seeds}
         done = {seed: fit for seed, fit in fits.items() if fit is not None}
         if not done:
             raise RunError(
@@ -281,90 +287,5 @@ class Run:
         return max(done, key=lambda seed: done[seed].merit)
 
 
-def check_classifies(run: Run) -> None:
-    """Refuses runs of generative models, which have no accuracy.
-
-    Args:
-        run: The run.
-
-    Raises:
-        RunError: It has one.
-    """
-    if run.generates:
-        raise RunError(
-            f"run: expected the run of a classifier, got {run.folder} of "
-            f"{run.options.model.kind!r}, which draws samples; see qml-qdl sample"
-        )
-
-
 def _taken(folder: Path) -> RunError:
     return RunError(f"name: {folder} exists already; resume it, or choose another name")
-
-
-def write_json(
-    path: Path, content: dict[str, Any], *, sealed: bool = False, replace: bool = True
-) -> None:
-    """Writes JSON atomically.
-
-    Args:
-        path: Where to.
-        content: Lists, numbers and words by name.
-        sealed: Whether a sum goes with it by which `read_json` knows it again.
-        replace: Whether it may take the place of a file that is there.
-
-    Raises:
-        FileExistsError: There is a file, and it may not be replaced.
-    """
-    if sealed:
-        content = {**content, _SEAL: _seal(content)}
-    encoded = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-    write_atomically(path, lambda file: file.write(encoded), replace=replace)
-
-
-def read_json(path: Path, advice: str) -> dict[str, Any]:
-    """Reads a JSON object, and checks its seal if it has one.
-
-    Args:
-        path: The file.
-        advice: What to do if it is damaged.
-
-    Returns:
-        Its content, without the seal.
-
-    Raises:
-        RunError: The file is missing, damaged, or cannot be read.
-    """
-    content = _read_object(path, advice)
-    _check_seal(path, content, advice)
-    return content
-
-
-def _read_object(path: Path, advice: str) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(
-            f"{path}: expected a file of a run, got none; is this the folder of a run?"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}: the file is damaged ({error}); {advice}") from error
-    except OSError as error:
-        raise RunError(f"{path}: the file cannot be read ({error})") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path}: the file is damaged (no JSON object); {advice}")
-    return content
-
-
-def _seal(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _check_seal(path: Path, content: dict[str, Any], advice: str) -> None:
-    """Takes the seal out of a content; earlier versions wrote none."""
-    seal = content.pop(_SEAL, None)
-    if seal is not None and seal != _seal(content):
-        raise RunError(
-            f"{path}: the file is damaged (it is not what was written); {advice}, or "
-            f"take out its entry {_SEAL!r} if you changed it yourself"
-        )

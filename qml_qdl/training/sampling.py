@@ -17,17 +17,13 @@ from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.nn.jobs import begin_step, record_jobs
 from qml_qdl.training.checkpoints import load_best
-from qml_qdl.training.generation.drawing import draw_samples
-from qml_qdl.training.generation.experiment import load_family
+from qml_qdl.training.generative import LEAST_MEASURED, Generative
 from qml_qdl.training.moving import allow, move
-from qml_qdl.training.pictures import save_figure
+from qml_qdl.training.pictures import draw_samples, save_figure
 from qml_qdl.training.run import Kind, Run
 
 MOST_DRAWN = 100
 """So many images of all are shown in a picture."""
-
-LEAST_MEASURED = 4
-"""Fewer samples have no third neighbour."""
 
 
 @frozen(eq=False)
@@ -113,7 +109,9 @@ def sample(
             f"out: expected a file that ends with .npz, got {str(path)!r}; its picture "
             "goes beside it"
         )
-    if not run.generates:
+    task = run.task()
+    recipe = task.recipe
+    if not issubclass(recipe, Generative):
         raise RunError(
             f"run: expected the run of a generative model, got {run.folder} of a "
             "classifier; see qml-qdl evaluate"
@@ -123,7 +121,7 @@ def sample(
     if training_seed is None:
         training_seed = run.best_seed(kind)
     check_choice("training_seed", training_seed, run.options.all_seeds)
-    if run.read_any_fit(kind, training_seed) is None:
+    if run.read_fit(kind, training_seed) is None:
         raise RunError(
             f"run: the {kind} training with seed {training_seed} of {run.folder} has "
             "not finished; resume it first"
@@ -134,8 +132,7 @@ def sample(
             f"target: the {kind} model runs on torch only, got target={target!r}, "
             f"shots={shots!r} and account={account!r}; leave them out"
         )
-    family = load_family(run)
-    model = family.build(kind == "twin", training_seed, plain=kind == "plain").eval()
+    model = task.build(kind, training_seed).eval()
     load_best(model, run.fit_folder(kind, training_seed))
     # Simulators take their seed from the global generator when they are made.
     seed_everything(seed, verbose=False)
@@ -149,7 +146,9 @@ def sample(
         allow(model, max_qpu_seconds)
     start = time.perf_counter()
     try:
-        samples = family.draw(model, count, torch.Generator().manual_seed(seed)).cpu()
+        generator = torch.Generator().manual_seed(seed)
+        shape = task.split.train.input_shape
+        samples = recipe.draw(model, count, generator, shape).cpu()
     except BudgetError as error:
         fitting = int(count * error.share)
         hint = f"; {fitting} samples (-n {fitting}) would pass" if fitting else ""
@@ -158,8 +157,9 @@ def sample(
     measures: dict[str, float] = {}
     floor: dict[str, float] = {}
     if count >= LEAST_MEASURED:
-        measures = family.yardstick.of_samples(samples)
-        floor = family.yardstick.of_samples(family.yardstick.train[:count])
+        yardstick = recipe.yardstick(task.split)
+        measures = yardstick.of_samples(samples)
+        floor = yardstick.of_samples(yardstick.train[:count])
     write_samples(path, samples)
     return Drawn(
         samples=samples,

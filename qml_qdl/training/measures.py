@@ -1,4 +1,4 @@
-"""Measures of samples beside the trivial rivals, on the test part."""
+"""Measures of samples beside the trivial baselines, on the test part."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
-from attrs import evolve, frozen
+from attrs import evolve
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
@@ -23,38 +23,21 @@ from qml_qdl.generative import (
     quality,
     total_variation,
 )
-from qml_qdl.generative.rivals import draw_rivals
-from qml_qdl.training.generation.trees import BitTree
+from qml_qdl.generative.baselines import BitTree, draw_baselines
+from qml_qdl.generative.born_machine import MOST_BITS
+from qml_qdl.training.baselines import Baseline
 
 SAMPLES = 1000
-"""Samples of a model and of its rivals: Fréchet distances shrink with the number."""
+"""Samples of a model and of its baselines: Fréchet distances shrink with the number."""
 
-MOST_LISTED = 12
-"""Up to so many bits, distributions are compared string by string."""
-
-SHARES = ("precision", "recall", "coverage", "valid")
+SHARES = ("accuracy", "precision", "recall", "coverage", "valid")
 FINE = ("KL", "total variation", "MMD", "relative entropy", "KS")
 
 COMPONENTS = 8
-"""Principal components of a rival."""
+"""Principal components of a baseline."""
 
 LEAST_CHANCE = 0.001
 """The mean image takes no pixel for less likely to be white, or black, than this."""
-
-
-@frozen
-class Rival:
-    """What needs no training, or none by gradients, measured like a model.
-
-    Args:
-        name: Which one.
-        measures: Its measures, by name.
-        parameters: How many numbers were fitted; None where rows are stored instead.
-    """
-
-    name: str
-    measures: dict[str, float]
-    parameters: int | None = None
 
 
 class Yardstick(ABC):
@@ -82,7 +65,7 @@ class Yardstick(ABC):
         """
 
     @abstractmethod
-    def rivals(self) -> list[Rival]:
+    def baselines(self) -> list[Baseline]:
         """What a model has to be better than, and the floor, which comes first."""
 
 
@@ -94,7 +77,7 @@ def rows_of(part: Dataset) -> Tensor:
 class RealYardstick(Yardstick):
     """Measures images, or rows of a table.
 
-    Rivals are fitted to the training part, as the model is; the floor is the training
+    Baselines are fitted to the training part, as the model is; the floor is the training
     part itself, as if it had been generated.
     """
 
@@ -130,11 +113,11 @@ class RealYardstick(Yardstick):
             )
         return measures
 
-    def rivals(self) -> list[Rival]:
+    def baselines(self) -> list[Baseline]:
         """The floor, two Gaussians and the mean."""
         rows, size = self.train.flatten(1).shape
         count = min(COMPONENTS, rows, size)
-        components, alone, mean = draw_rivals(
+        components, alone, mean = draw_baselines(
             self.train,
             torch.Generator().manual_seed(0),
             num_components=count,
@@ -148,7 +131,7 @@ class RealYardstick(Yardstick):
             "mean of the rows": (mean, size),
         }
         return [
-            Rival(name, self.of_samples(samples), parameters)
+            Baseline(name, self.of_samples(samples), parameters)
             for name, (samples, parameters) in drawn.items()
         ]
 
@@ -163,9 +146,9 @@ class ELBOYardstick(RealYardstick):
         super().__init__(split)
         self.names = ("−ELBO", "reconstruction", "KL term", *self.names)
 
-    def rivals(self) -> list[Rival]:
+    def baselines(self) -> list[Baseline]:
         """The floor, two Gaussians and the mean, which has the same bound."""
-        *rivals, mean = super().rivals()
+        *baselines, mean = super().baselines()
         rows = self.train.mean(0).expand_as(self.test)
         if self.is_table:
             errors = (rows - self.test).square()
@@ -175,7 +158,7 @@ class ELBOYardstick(RealYardstick):
             errors = binary_cross_entropy(chances, self.test, reduction="none")
         error = float(errors.flatten(1).sum(1).mean())
         bound = {"−ELBO": error, "reconstruction": error, "KL term": 0.0}
-        return [*rivals, evolve(mean, measures=bound | mean.measures)]
+        return [*baselines, evolve(mean, measures=bound | mean.measures)]
 
 
 class BitYardstick(Yardstick):
@@ -211,21 +194,21 @@ class BitYardstick(Yardstick):
         del found["KL"]
         return found
 
-    def rivals(self) -> list[Rival]:
+    def baselines(self) -> list[Baseline]:
         """The training part's histogram (the floor), trees, and blind guessing."""
         bits = self.train.flatten(1)
         strings = all_bits(self.bits)
         drawn = torch.full((2**self.bits,), 0.5**self.bits)
-        rivals = [
-            Rival(
+        baselines = [
+            Baseline(
                 "training histogram (floor)", self.of_probabilities(frequencies(bits))
             )
         ]
         for name, edges in (("Chow-Liu tree", True), ("independent bits", False)):
             tree = BitTree.fit(bits, edges=edges)
             chances = tree.log_likelihood(strings).exp()
-            rivals.append(Rival(name, self.of_probabilities(chances), tree.parameters))
-        return [*rivals, Rival("uniform", self.of_probabilities(drawn), 0)]
+            baselines.append(Baseline(name, self.of_probabilities(chances), tree.parameters))
+        return [*baselines, Baseline("uniform", self.of_probabilities(drawn), 0)]
 
 
 class ManyBitsYardstick(RealYardstick):
@@ -235,21 +218,21 @@ class ManyBitsYardstick(RealYardstick):
         super().__init__(split)
         self.names = ("NLL", *self.names)
 
-    def rivals(self) -> list[Rival]:
+    def baselines(self) -> list[Baseline]:
         """The floor, trees of bits, and blind guessing."""
         bits, test = self.train.flatten(1), self.test.flatten(1)
         generator = torch.Generator().manual_seed(0)
-        rivals = [Rival("training rows (floor)", self.of_samples(self.train))]
+        baselines = [Baseline("training rows (floor)", self.of_samples(self.train))]
         for name, edges in (("Chow-Liu tree", True), ("independent bits", False)):
             tree = BitTree.fit(bits, edges=edges)
             measures = self.of_samples(tree.sample(SAMPLES, generator))
             measures["NLL"] = -float(tree.log_likelihood(test).mean())
-            rivals.append(Rival(name, measures, tree.parameters))
+            baselines.append(Baseline(name, measures, tree.parameters))
         guessed = torch.bernoulli(
             torch.full((SAMPLES, bits.shape[1]), 0.5), generator=generator
         )
         measures = self.of_samples(guessed) | {"NLL": bits.shape[1] * math.log(2)}
-        return [*rivals, Rival("uniform", measures, 0)]
+        return [*baselines, Baseline("uniform", measures, 0)]
 
 
 class ValueYardstick(Yardstick):
@@ -284,7 +267,7 @@ class ValueYardstick(Yardstick):
         del found["relative entropy"]
         return found
 
-    def rivals(self) -> list[Rival]:
+    def baselines(self) -> list[Baseline]:
         """The training part's histogram (the floor), a part of it, blind guessing."""
         few = self.train[
             torch.randperm(len(self.train), generator=torch.Generator().manual_seed(0))[
@@ -298,7 +281,7 @@ class ValueYardstick(Yardstick):
             "uniform": (blind, 0),
         }
         return [
-            Rival(name, self.of_probabilities(chances), parameters)
+            Baseline(name, self.of_probabilities(chances), parameters)
             for name, (chances, parameters) in histograms.items()
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.data.parts import Split
 from qml_qdl.generative import (
     all_bits,
     discriminator_loss,
@@ -18,7 +21,9 @@ from qml_qdl.generative import (
     kl_divergence,
     slope_penalty,
 )
-from qml_qdl.training.generation.learner import Batch, Draw, GenerativeLearner
+from qml_qdl.generative.distribution_generator import value_bits
+from qml_qdl.training.generative import Batch, Generative
+from qml_qdl.training.measures import RealYardstick, ValueYardstick
 from qml_qdl.training.options import TrainingOptions
 
 BETAS = (0.5, 0.9)
@@ -47,7 +52,7 @@ def classical_discriminator(num_features: int, *hidden: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(num_features, 1))
 
 
-class AdversarialLearner(GenerativeLearner):
+class Game(Generative):
     """A game of generator and discriminator, by manual optimisation.
 
     In each step the discriminator learns first, with a penalty on its slope at real
@@ -55,34 +60,38 @@ class AdversarialLearner(GenerativeLearner):
     judged is a running average of the generator's weights, which circles less.
 
     Args:
-        generator: The generator.
-        discriminator: Maps samples to logits.
+        model: The generator.
+        split: The data.
         options: `learning_rate` is the generator's.
-        draw: Draws samples of the generator.
-        penalty: Weight of the slope penalty, ≥ 0.
-        rate: Learning rate of the discriminator, as a multiple of the generator's.
     """
 
     automatic_optimization: bool
 
+    penalty: ClassVar[float]
+    """Weight of the slope penalty, ≥ 0."""
+
+    rate: ClassVar[float]
+    """Learning rate of the discriminator, as a multiple of the generator's."""
+
     def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        options: TrainingOptions,
-        draw: Draw,
-        *,
-        penalty: float,
-        rate: float,
+        self, model: nn.Module, split: Split, options: TrainingOptions
     ) -> None:
-        super().__init__(copy.deepcopy(generator).requires_grad_(False), options, draw)
+        kept = copy.deepcopy(model).requires_grad_(False)
+        super().__init__(kept, split, options)
         self.automatic_optimization = False
-        self.generator = generator
-        self.discriminator = discriminator
-        self.penalty = penalty
-        self.rate = rate
+        self.generator = model
+        self.discriminator = self.make_discriminator()
         for name in self.columns[:-1]:
             self.add_metric(name)
+
+    @abstractmethod
+    def make_discriminator(self) -> nn.Module:
+        """What maps samples to logits."""
+
+    @classmethod
+    def panels(cls) -> list[tuple[str, ...]]:
+        """Losses, what the discriminator gives, and the validation part."""
+        return [("loss_d", "loss_g"), ("d_real", "d_generated"), (cls.monitor,)]
 
     @property
     def trained(self) -> nn.Module:
@@ -174,17 +183,16 @@ class AdversarialLearner(GenerativeLearner):
         ]
 
 
-class SampleGame(AdversarialLearner):
+class Adversarial(Game):
     """The game of a generator whose samples are differentiable: images, numbers.
 
     An epoch is judged by the Fréchet distance of samples of the averaged weights from
     the validation part.
 
     Args:
-        generator: Has `draw_noise(rows)` and maps noise to samples.
-        num_features: Numbers in a sample.
+        model: Has `draw_noise(rows)` and maps noise to samples.
+        split: The data.
         options: How it is trained.
-        draw: Draws samples of the generator.
     """
 
     columns: ClassVar[tuple[str, ...]] = (
@@ -196,15 +204,32 @@ class SampleGame(AdversarialLearner):
     )
     monitor: ClassVar[str] = "val_frechet"
 
-    def __init__(
-        self,
-        generator: nn.Module,
-        num_features: int,
-        options: TrainingOptions,
-        draw: Draw,
-    ) -> None:
-        discriminator = classical_discriminator(num_features, 64, 16)
-        super().__init__(generator, discriminator, options, draw, penalty=1.0, rate=0.5)
+    penalty: ClassVar[float] = 1.0
+    rate: ClassVar[float] = 0.5
+
+    def make_discriminator(self) -> nn.Module:
+        """Two hidden layers."""
+        size = math.prod(self.split.train.input_shape)
+        return classical_discriminator(size, 64, 16)
+
+    @classmethod
+    def yardstick(cls, split: Split) -> RealYardstick:
+        """Fréchet distances, diversity and manifold shares."""
+        return RealYardstick(split)
+
+    @classmethod
+    def check_model(cls, model: nn.Module) -> None:
+        """Noise has to be drawn.
+
+        Raises:
+            ArgumentError: The model has no `sample` or no `draw_noise`.
+        """
+        super().check_model(model)
+        if not hasattr(model, "draw_noise"):
+            raise ArgumentError(
+                "model: an adversarial game needs draw_noise(rows), got "
+                f"{type(model).__name__} without; make it a subclass of NoiseGenerator"
+            )
 
     def share(self) -> float:
         """A plain mean first, then an exponential one."""
@@ -229,11 +254,12 @@ class SampleGame(AdversarialLearner):
 
     def judge(self, rows: Tensor) -> dict[str, float]:
         """The Fréchet distance from the validation part."""
-        samples = self.draw(self.model, JUDGED, self.fixed())
+        shape = self.split.train.input_shape
+        samples = self.draw(self.model, JUDGED, self.fixed(), shape)
         return {"val_frechet": frechet_distance(rows, samples)}
 
 
-class DistributionGame(AdversarialLearner):
+class AdversarialDistribution(Game):
     """The game of a generator of probabilities: all values at once.
 
     The discriminator sees numbers as their bits, ±1: a network of the number itself is
@@ -242,10 +268,9 @@ class DistributionGame(AdversarialLearner):
     entropy of the validation part's histogram.
 
     Args:
-        generator: Its `forward` gives the probabilities of 0 … 2ⁿ − 1.
-        num_bits: n.
+        model: Its `forward` gives the probabilities of 0 … 2ⁿ − 1.
+        split: The data.
         options: How it is trained.
-        draw: Draws samples of the generator.
     """
 
     columns: ClassVar[tuple[str, ...]] = (
@@ -259,16 +284,32 @@ class DistributionGame(AdversarialLearner):
 
     places: Tensor
 
+    penalty: ClassVar[float] = 0.1
+    rate: ClassVar[float] = 1.0
+    standardise: ClassVar[bool] = False
+
     def __init__(
-        self,
-        generator: nn.Module,
-        num_bits: int,
-        options: TrainingOptions,
-        draw: Draw,
+        self, model: nn.Module, split: Split, options: TrainingOptions
     ) -> None:
-        discriminator = classical_discriminator(num_bits, 32, 32)
-        super().__init__(generator, discriminator, options, draw, penalty=0.1, rate=1.0)
-        self.register_buffer("places", 2.0 * all_bits(num_bits) - 1, persistent=False)
+        self.num_bits = value_bits(split)
+        super().__init__(model, split, options)
+        places = 2.0 * all_bits(self.num_bits) - 1
+        self.register_buffer("places", places, persistent=False)
+
+    def make_discriminator(self) -> nn.Module:
+        """Two hidden layers."""
+        return classical_discriminator(self.num_bits, 32, 32)
+
+    @classmethod
+    def yardstick(cls, split: Split) -> ValueYardstick:
+        """Distances of distributions of whole numbers."""
+        return ValueYardstick(split, 2 ** value_bits(split))
+
+    @classmethod
+    @torch.no_grad()
+    def measure(cls, model: nn.Module, split: Split) -> dict[str, float]:
+        """Measures the exact probabilities."""
+        return cls.yardstick(split).of_probabilities(model().cpu())
 
     def share(self) -> float:
         """The mean since half of the steps."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_count
+from qml_qdl.generative.chow_liu import chow_liu_tree
 from qml_qdl.generative.metrics import Quality, as_rows, principal_components, quality
 
 
-def draw_rivals(
+def draw_baselines(
     real: Tensor,
     generator: torch.Generator | None = None,
     *,
@@ -42,7 +44,7 @@ def draw_rivals(
 
     Example:
         >>> import torch
-        >>> first, _, mean = draw_rivals(
+        >>> first, _, mean = draw_baselines(
         ...     torch.rand(50, 4, 4), num_components=2, num_samples=10)
         >>> first.shape, mean.shape
         (torch.Size([10, 16]), torch.Size([10, 16]))
@@ -68,7 +70,7 @@ def draw_rivals(
     )
 
 
-def trivial_rivals(
+def trivial_baselines(
     real: Tensor,
     generator: torch.Generator | None = None,
     *,
@@ -79,13 +81,13 @@ def trivial_rivals(
     """What needs no learning, measured in the same way: to be printed beside a model.
 
     Args:
-        real: Real samples, (rows, ...), to which rivals are fitted; 8 or more rows, or
+        real: Real samples, (rows, ...), to which baselines are fitted; 8 or more rows, or
             4 with `test`.
         generator: Random numbers; None for torch's own.
         test: Other real samples, (rows, ...), 4 or more rows, to measure against, as
             for a model that was trained on `real`; None measures against `real`.
-        num_components: Principal components of the Gaussian rival, ≥ 1.
-        num_samples: Samples of the Gaussian rivals, ≥ 4; give the model as many, since
+        num_components: Principal components of the Gaussian baseline, ≥ 1.
+        num_samples: Samples of the Gaussian baselines, ≥ 4; give the model as many, since
             Fréchet distances shrink with their number.
 
     Returns:
@@ -102,8 +104,8 @@ def trivial_rivals(
     Example:
         >>> import torch
         >>> images = torch.rand(60, 4, 4)
-        >>> found = trivial_rivals(images[:40], test=images[40:], num_components=2)
-        >>> [rival.name for rival in found]
+        >>> found = trivial_baselines(images[:40], test=images[40:], num_components=2)
+        >>> [baseline.name for baseline in found]
         ['training rows (floor)', 'PCA-2 Gaussian', 'Gaussian pixels', 'mean image']
     """
     check_count("num_samples", num_samples, 4)
@@ -122,9 +124,88 @@ def trivial_rivals(
             )
         target = torch.as_tensor(as_rows("test", test, 4))
         floor = quality(target, flat, "training rows (floor)")
-    drawn = draw_rivals(
+    drawn = draw_baselines(
         flat, generator, num_components=num_components, num_samples=num_samples
     )
     names = (f"PCA-{num_components} Gaussian", "Gaussian pixels", "mean image")
     pairs = zip(drawn, names, strict=True)
     return [floor, *(quality(target, samples, name) for samples, name in pairs)]
+
+
+@frozen(eq=False)
+class BitTree:
+    """Bits that are drawn one after the other, each given one other at most.
+
+    Args:
+        order: Pairs (parent, bit); the parent of a bit without one is −1.
+        on: Probabilities (n, 2) that a bit is 1, given that its parent is 0 or 1.
+    """
+
+    order: tuple[tuple[int, int], ...]
+    on: Tensor
+
+    @classmethod
+    def fit(cls, bits: Tensor, *, edges: bool = True) -> BitTree:
+        """Fits the tree of Chow and Liu, or independent bits.
+
+        Counts begin at one half, so that what was never seen is unlikely only.
+
+        Args:
+            bits: Zeros and ones, (rows, n).
+            edges: Whether bits depend on each other at all.
+
+        Returns:
+            The tree.
+        """
+        count = bits.shape[1]
+        pairs = chow_liu_tree(bits) if edges and count > 1 else ()
+        order = ((-1, 0), *pairs) if pairs else tuple((-1, k) for k in range(count))
+        on = torch.empty(count, 2, dtype=torch.float64)
+        for parent, child in order:
+            for value in (0, 1):
+                rows = bits if parent < 0 else bits[bits[:, parent] == value]
+                ones = float(rows[:, child].sum())
+                on[child, value] = (ones + 0.5) / (len(rows) + 1)
+        return cls(order, on)
+
+    @property
+    def parameters(self) -> int:
+        """How many probabilities it has."""
+        return sum(1 if parent < 0 else 2 for parent, _ in self.order)
+
+    def log_likelihood(self, bits: Tensor) -> Tensor:
+        """Logarithms of the probabilities of rows.
+
+        Args:
+            bits: Zeros and ones, (rows, n).
+
+        Returns:
+            (rows,), in nats, float64.
+        """
+        total = torch.zeros(len(bits), dtype=torch.float64)
+        for parent, child in self.order:
+            given = self._given(bits, parent, child)
+            here = bits[:, child] == 1
+            total += torch.where(here, given, 1 - given).log()
+        return total
+
+    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws bits.
+
+        Args:
+            rows: How many.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            Zeros and ones, (rows, n).
+        """
+        bits = torch.zeros(rows, len(self.on))
+        for parent, child in self.order:
+            given = self._given(bits, parent, child)
+            bits[:, child] = torch.bernoulli(given, generator=generator).float()
+        return bits
+
+    def _given(self, bits: Tensor, parent: int, child: int) -> Tensor:
+        if parent < 0:
+            return self.on[child, 0].expand(len(bits))
+        return self.on[child][bits[:, parent].long()]

@@ -1,13 +1,16 @@
-"""The classical generator: what stands beside a quantum one, with as many weights."""
+"""Classical twins of generative models: as many weights, trained in the same way."""
 
 from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.validation import check_choice
+from qml_qdl.generative.bits import all_bits
 from qml_qdl.generative.noise_generator import NOISES, Noise, NoiseGenerator
+from qml_qdl.generative.rbm import RBM
 
 
 class ClassicalGenerator(NoiseGenerator):
@@ -105,3 +108,78 @@ def image_network(
 
 def _divisors(number: int) -> list[int]:
     return [each for each in range(1, number + 1) if number % each == 0]
+
+
+class DistributionTable(nn.Module):
+    """Probabilities of values as a softmax of trained numbers.
+
+    Args:
+        values: The values, (number,).
+    """
+
+    values: Tensor
+
+    def __init__(self, values: Tensor) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(0.1 * torch.randn(len(values)))
+        self.register_buffer("values", values, persistent=False)
+
+    def forward(self) -> Tensor:
+        """The probabilities, (values,)."""
+        return self.logits.softmax(0)
+
+    @torch.no_grad()
+    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws values.
+
+        Args:
+            rows: How many, ≥ 1.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            (rows,).
+        """
+        drawn = torch.multinomial(self(), rows, replacement=True, generator=generator)
+        return self.values[drawn]
+
+
+class ListedRBM(nn.Module):
+    """A restricted Boltzmann machine that gives the probabilities of all bit strings.
+
+    So it is trained and measured in the very way of a Born machine.
+
+    Args:
+        num_bits: Its visible units, up to 12 or so.
+        weights: How many weights are wanted; it gets the nearest number.
+
+    Example:
+        >>> machine = ListedRBM(3, weights=19)
+        >>> machine.machine, machine().shape
+        (RBM(3, 4, visible='binary'), torch.Size([8]))
+    """
+
+    strings: Tensor
+
+    def __init__(self, num_bits: int, weights: int) -> None:
+        super().__init__()
+        hidden = max(1, round((weights - num_bits) / (num_bits + 1)))
+        self.machine = RBM(num_bits, hidden)
+        self.register_buffer("strings", all_bits(num_bits), persistent=False)
+
+    def forward(self) -> Tensor:
+        """The probabilities of all strings, (2ⁿ,)."""
+        return self.machine.log_likelihood(self.strings).exp()
+
+    @torch.no_grad()
+    def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws bit strings.
+
+        Args:
+            rows: How many, ≥ 1.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            Zeros and ones, (rows, n).
+        """
+        drawn = torch.multinomial(self(), rows, replacement=True, generator=generator)
+        return self.strings[drawn]

@@ -1,1 +1,0 @@
-"""Training of models that draw samples: learners, measures, report and pictures."""

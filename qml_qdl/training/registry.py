@@ -1,0 +1,119 @@
+"""The models that a run can train by name: one line each, read without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from attrs import field, frozen
+
+
+@frozen
+class Model:
+    """What has to be known of a model before its class is imported.
+
+    The class says the rest: the signature of its `from_data`, or else of itself, has
+    names, types and defaults of the options, its docstring their help.
+
+    Args:
+        class_path: The import path of its class.
+        reads: Which data it reads: "images", "tables", "any" of the two, "bits", or
+            "whole numbers".
+        options: The parameters that are options of the command line, too.
+        recipe: How it learns, one of `RECIPES`; None for classification or regression,
+            as the data are.
+        title: What it is called in a report, in which options may be named in braces;
+            None for which of a run's models it is.
+        training: The fields of `TrainingOptions` that differ by default.
+    """
+
+    class_path: str
+    reads: str
+    options: tuple[str, ...] = ("layers", "target")
+    recipe: str | None = None
+    title: str | None = None
+    training: Mapping[str, Any] = field(factory=dict)
+
+
+_WINDOW = ("channels", "kernel_size", "stride", "layers", "target")
+_VAE = ("layers", "target", "hidden", "latent", "quantum_part")
+_CLASSIFIERS, _GENERATIVE = "qml_qdl.models", "qml_qdl.generative"
+_IMAGES = {"epochs": 375, "batch_size": 32}
+_TABLES = {"epochs": 200, "batch_size": 32}
+_VALUES = {"epochs": 60, "batch_size": 1024}
+_BORN = {"epochs": 100, "batch_size": 128, "learning_rate": 0.3}
+_RBM = {"epochs": 300, "batch_size": 128, "learning_rate": 0.02}
+_BOUND = {"epochs": 60, "batch_size": 64, "learning_rate": 0.02}
+
+MODELS: Mapping[str, Model] = MappingProxyType({
+    "quanvolution": Model(f"{_CLASSIFIERS}.QuanvolutionClassifier", "images", _WINDOW),
+    "dressed": Model(f"{_CLASSIFIERS}.DressedClassifier", "tables"),
+    "qcnn": Model(f"{_CLASSIFIERS}.QCNNClassifier", "any", ("target",)),
+    "equivariant": Model(f"{_CLASSIFIERS}.EquivariantClassifier", "images", _WINDOW),
+    "patch_gan": Model(f"{_GENERATIVE}.PatchGenerator", "images", recipe="adversarial", title="patch generator", training=_IMAGES),
+    "conv_gan": Model(f"{_GENERATIVE}.ConvGenerator", "images", recipe="adversarial", title="convolutional generator", training=_IMAGES),
+    "style_gan": Model(f"{_GENERATIVE}.StyleGenerator", "tables", recipe="adversarial", title="style generator", training=_TABLES),
+    "distribution_gan": Model(f"{_GENERATIVE}.DistributionGenerator", "whole numbers", recipe="adversarial_distribution", title="distribution generator", training=_VALUES),
+    "born_machine": Model(f"{_GENERATIVE}.BornMachine", "bits", recipe="likelihood", title="Born machine", training=_BORN),
+    "rbm": Model(f"{_GENERATIVE}.RBM", "bits", ("hidden",), recipe="contrastive_divergence", title="RBM", training=_RBM),
+    "vae": Model(f"{_GENERATIVE}.QuantumVAE", "any", _VAE, recipe="evidence_lower_bound", title="VAE, quantum {quantum_part}", training=_BOUND),
+})
+"""Models by name."""
+
+AUTO: Mapping[str, str] = MappingProxyType(
+    {"images": "quanvolution", "tables": "dressed"}
+)
+"""What "auto" stands for, as the data are."""
+
+RECIPES: Mapping[str, str] = MappingProxyType(
+    {
+        "classification": "qml_qdl.training.supervised.Classification",
+        "regression": "qml_qdl.training.supervised.Regression",
+        "adversarial": "qml_qdl.training.adversarial.Adversarial",
+        "adversarial_distribution": "qml_qdl.training.adversarial.AdversarialDistribution",
+        "likelihood": "qml_qdl.training.likelihood.Likelihood",
+        "contrastive_divergence": "qml_qdl.training.likelihood.ContrastiveDivergence",
+        "evidence_lower_bound": "qml_qdl.training.likelihood.EvidenceLowerBound",
+    }
+)
+"""How models learn, by name: import paths of the recipes."""
+
+
+def candidates(model: str) -> tuple[str, ...]:
+    """The names that a name may stand for.
+
+    Args:
+        model: A name of `MODELS`, "auto", or an import path.
+
+    Returns:
+        Names of `MODELS`; none for an import path.
+
+    Example:
+        >>> candidates("auto")
+        ('quanvolution', 'dressed')
+    """
+    if model == "auto":
+        return tuple(AUTO.values())
+    return (model,) if model in MODELS else ()
+
+
+def option_names() -> tuple[str, ...]:
+    """Every option of any model, in the order of the table."""
+    return tuple(
+        dict.fromkeys(name for model in MODELS.values() for name in model.options)
+    )
+
+
+def heeded(model: str) -> tuple[str, ...]:
+    """The options that a model has on the command line.
+
+    Args:
+        model: A name of `MODELS`, or "auto".
+
+    Example:
+        >>> heeded("dressed")
+        ('layers', 'target')
+    """
+    found = (MODELS[name].options for name in candidates(model))
+    return tuple(dict.fromkeys(name for options in found for name in options))

@@ -1,0 +1,343 @@
+"""What is built from a file or a command line: a name or import path, and arguments."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from attrs import define, field
+
+T = TypeVar("T")
+
+_KEYS = {"class_path", "init_args"}
+
+
+@define(frozen=True, init=False)
+class Spec:
+    """A name or import path, and what is passed when it is built.
+
+    In files it is written as Lightning's configurations have it: the name alone, or
+    `class_path` and `init_args`, which may hold further ones.
+
+    Args:
+        class_path: A name known where it is used, such as "vae" for a model or "adamw"
+            for an optimizer; or the import path of a class, such as
+            "my_package.models.Net".
+        **init_args: Arguments: numbers, words, lists, and dictionaries with
+            `class_path` and `init_args` for objects.
+
+    Raises:
+        ArgumentTypeError: The name is no text.
+
+    Example:
+        >>> Spec("vae", hidden=16)
+        Spec('vae', hidden=16)
+        >>> Spec("vae", hidden=16).as_config()
+        {'class_path': 'vae', 'init_args': {'hidden': 16}}
+    """
+
+    class_path: str
+    init_args: Mapping[str, Any] = field(factory=dict)
+
+    def __init__(self, class_path: str, /, **init_args: Any) -> None:
+        if not isinstance(class_path, str) or not class_path:
+            from qml_qdl.circuits.errors import ArgumentTypeError
+
+            raise ArgumentTypeError(
+                f"class_path: expected a name or import path, got {class_path!r}"
+            )
+        self.__attrs_init__(class_path, _plain(init_args))  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        arguments = [f"{name}={value!r}" for name, value in self.init_args.items()]
+        return f"Spec({', '.join([repr(self.class_path), *arguments])})"
+
+    def __hash__(self) -> int:
+        return hash((self.class_path, repr(self.init_args)))
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it names a class by its import path."""
+        parts = self.class_path.split(".")
+        return len(parts) > 1 and all(part.isidentifier() for part in parts)
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> Spec:
+        """The same with arguments that it has not.
+
+        Args:
+            defaults: Arguments by name.
+        """
+        return Spec(self.class_path, **{**defaults, **self.init_args})
+
+    def as_config(self) -> str | dict[str, Any]:
+        """As it is written to files: lists, numbers and words."""
+        if not self.init_args:
+            return self.class_path
+        return {"class_path": self.class_path, "init_args": dict(self.init_args)}
+
+    @classmethod
+    def from_config(cls, name: str, value: Any) -> Spec:
+        """Reads what `as_config` wrote, or a person.
+
+        Args:
+            name: What the value is called in messages.
+            value: A text, or a dictionary of `class_path` and `init_args`.
+
+        Raises:
+            ArgumentTypeError: It is neither.
+        """
+        if isinstance(value, Spec):
+            return value
+        if isinstance(value, str) and value:
+            return cls(value)
+        arguments = value.get("init_args") if isinstance(value, dict) else None
+        if (
+            not isinstance(value, dict)
+            or not set(value) <= _KEYS
+            or not isinstance(value.get("class_path"), str)
+            or not value["class_path"]
+            or not isinstance(arguments, dict | None)
+            or not all(isinstance(each, str) for each in arguments or ())
+        ):
+            from qml_qdl.circuits.errors import ArgumentTypeError
+
+            raise ArgumentTypeError(
+                f"{name}: expected a name or import path, or 'class_path' with "
+                f"'init_args', got {value!r}"
+            )
+        return cls(value["class_path"], **(arguments or {}))
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as the lists that files make of them."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def known_path(module: str, name: str) -> str | None:
+    """The class of a module that a name means, whatever its capitals.
+
+    Args:
+        module: Import path of a module with classes, such as "torch.optim".
+        name: A name, such as "adamw".
+
+    Returns:
+        The import path; None if there is no such class, or several.
+    """
+    wanted = name.replace("_", "").lower()
+    found = [
+        each
+        for each in vars(importlib.import_module(module)).values()
+        if inspect.isclass(each) and each.__name__.lower() == wanted
+    ]
+    return f"{module}.{found[0].__name__}" if len(set(found)) == 1 else None
+
+
+def import_object(name: str, path: str) -> Any:
+    """Imports what an import path names.
+
+    Args:
+        name: What it is for, in messages.
+        path: The import path.
+
+    Returns:
+        The class or function.
+
+    Raises:
+        ArgumentError: There is no such module, or nothing of this name in it.
+    """
+    from qml_qdl.circuits.errors import ArgumentError
+
+    module_name, _, attribute = path.rpartition(".")
+    try:
+        module: ModuleType = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ArgumentError(
+            f"{name}: {path!r} cannot be imported ({error}); install its package, or "
+            "add its folder to PYTHONPATH"
+        ) from error
+    if not hasattr(module, attribute):
+        near = difflib.get_close_matches(attribute, dir(module), 1)
+        hint = f"; did you mean {module_name}.{near[0]}?" if near else ""
+        raise ArgumentError(
+            f"{name}: expected something that {module_name} has, got {path!r}{hint}"
+        )
+    return getattr(module, attribute)
+
+
+def import_class(name: str, path: str, base: type[T]) -> type[T]:
+    """Imports a class of a kind that is expected; nothing else is ever called.
+
+    Args:
+        name: What it is for, in messages.
+        path: The import path.
+        base: What it has to be a subclass of.
+
+    Returns:
+        The class.
+
+    Raises:
+        ArgumentError: It is not there, no such class, or abstract.
+    """
+    from qml_qdl.circuits.errors import ArgumentError
+
+    found = import_object(name, path)
+    if not inspect.isclass(found) or not issubclass(found, base):
+        raise ArgumentError(
+            f"{name}: expected a subclass of {base.__module__}.{base.__name__}, got "
+            f"{path!r}, which is none"
+        )
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        raise ArgumentError(
+            f"{name}: {path!r} is abstract, without {missing}; name a class that has "
+            "them"
+        )
+    return found
+
+
+def check_arguments(
+    name: str,
+    function: Callable[..., Any],
+    init_args: Mapping[str, Any],
+    *,
+    skip: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """Checks arguments against a signature, and builds the objects among them.
+
+    Args:
+        name: What the arguments are for, in messages.
+        function: A class or function whose annotations say what is expected.
+        init_args: Arguments as files hold them.
+        skip: Parameters that are given in another way.
+
+    Returns:
+        The given arguments, converted: lists to tuples, dictionaries with `class_path`
+        to objects, where the annotations say so.
+
+    Raises:
+        ArgumentError: An argument is unknown, or not of its parameter's type.
+    """
+    from qml_qdl.circuits.errors import ArgumentError
+
+    parameters = inspect.signature(function).parameters
+    open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    for key, value in init_args.items():
+        if key in skip:
+            raise ArgumentError(
+                f"{name}.{key}: it follows from the run, got {value!r}; leave it out"
+            )
+        if key not in parameters and not open_ended:
+            raise ArgumentError(
+                f"{name}.{key}: {_title(function)} has no such argument"
+                f"{did_you_mean(key, parameters)}; it takes "
+                f"{', '.join(each for each in parameters if each not in skip) or 'none'}"
+            )
+        if (
+            value is None
+            and key in parameters
+            and parameters[key].default is not None
+            and "None" not in str(parameters[key].annotation)
+            and parameters[key].annotation is not parameters[key].empty
+        ):
+            raise ArgumentError(f"{name}.{key}: expected a value, got None")
+    if not init_args:
+        return {}
+    from jsonargparse import ArgumentError as ParsingError
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(exit_on_error=False)
+    others = {each for each in parameters if each not in init_args} | skip
+    add: Callable[..., Any] = (
+        parser.add_class_arguments
+        if inspect.isclass(function)
+        else parser.add_function_arguments
+    )
+    options = {"instantiate": False} if inspect.isclass(function) else {}
+    add(function, "it", skip=others, fail_untyped=False, **options)
+    try:
+        read = parser.parse_object({"it": dict(init_args)})
+        built = parser.instantiate(read)["it"]
+    except (ParsingError, ValueError, TypeError) as error:
+        raise ArgumentError(f"{name}: {_one_line(str(error), name)}") from error
+    return {key: built[key] for key in init_args}
+
+
+def did_you_mean(word: str, known: Any) -> str:
+    """A hint at the nearest known word, or nothing.
+
+    Args:
+        word: What was given.
+        known: What is known.
+
+    Example:
+        >>> did_you_mean("epoch", ["epochs", "seeds"])
+        "; did you mean 'epochs'?"
+    """
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _title(function: Callable[..., Any]) -> str:
+    owner = getattr(function, "__self__", None)
+    return owner.__name__ if inspect.isclass(owner) else function.__name__
+
+
+def _one_line(message: str, name: str) -> str:
+    text = " ".join(message.replace('"it.', f'"{name}.').split())
+    return text.removeprefix("Parser key ")
+
+
+def paths_in(value: Any) -> Iterator[str]:
+    """Every import path that a value would have imported.
+
+    Args:
+        value: A spec, or what a file holds.
+    """
+    if isinstance(value, Spec):
+        if value.is_path:
+            yield value.class_path
+        yield from paths_in(value.init_args)
+    elif isinstance(value, Mapping):
+        if isinstance(value.get("class_path"), str):
+            yield value["class_path"]
+        for each in value.values():
+            yield from paths_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from paths_in(each)
+
+
+def refuse_within(folder: Path, value: Any) -> None:
+    """Refuses classes that would be imported from a folder; nothing is imported.
+
+    Args:
+        folder: A folder whose files may come from others, as that of a run.
+        value: A spec, or what a file holds.
+
+    Raises:
+        RunError: One would be.
+    """
+    from qml_qdl.circuits.errors import RunError
+
+    inside = folder.resolve()
+    for path in paths_in(value):
+        try:
+            found = importlib.util.find_spec(path.split(".")[0])
+        except (ImportError, ValueError):
+            continue  # it is not there, which is told when it is imported
+        places = [] if found is None else list(found.submodule_search_locations or ())
+        if found is not None and found.origin is not None:
+            places.append(found.origin)
+        if any(Path(place).resolve().is_relative_to(inside) for place in places):
+            raise RunError(
+                f"{folder}: {path!r} would be imported from this folder, from which "
+                "nothing is run; move the module elsewhere"
+            )
