@@ -1,4 +1,4 @@
-"""Data: named data sets, one's own files, stratified splits, resumable batches."""
+"""Data: by name, from files or torch data sets, split, in resumable batches."""
 
 from qml_qdl.data.dataset import Dataset, encode_labels, stratified_rows
 from qml_qdl.data.files import read_csv, read_npz
@@ -6,6 +6,7 @@ from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.named import load, names
 from qml_qdl.data.parts import Split, split
 from qml_qdl.data.patterns import bars_and_stripes
+from qml_qdl.data.torch_dataset import from_torch
 
 __all__ = [
     "Dataset",
@@ -13,6 +14,7 @@ __all__ = [
     "Split",
     "bars_and_stripes",
     "encode_labels",
+    "from_torch",
     "load",
     "names",
     "read_csv",

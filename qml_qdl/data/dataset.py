@@ -15,10 +15,31 @@ from qml_qdl.circuits.validation import check_count
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
+Labels = npt.NDArray[Any]
+"""Class indices (int64), or numbers to fit (float32)."""
+
+
+def as_array(name: str, values: Any) -> npt.NDArray[Any]:
+    """Turns nested numbers into an array.
+
+    Args:
+        name: What an error calls them.
+        values: An array, a tensor or nested sequences.
+
+    Raises:
+        DataError: Rows differ in length.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(
+            f"{name}: expected rows of equal shape, got some that differ ({error}); "
+            "give each row the same shape"
+        ) from error
 
 
 def _as_inputs(inputs: Any) -> Floats:
-    array = np.asarray(inputs)
+    array = as_array("inputs", inputs)
     if array.dtype.kind not in "iufb":
         raise DataError(
             f"inputs: expected numbers, got an array of {array.dtype}; turn each "
@@ -29,34 +50,50 @@ def _as_inputs(inputs: Any) -> Floats:
             "inputs: expected (rows, features) or (rows, channels, height, width), "
             f"nothing empty, got shape {array.shape}"
         )
-    _check_finite(array)
-    # A copy, so that nobody else holds a way to write to it.
-    frozen_copy = np.array(array, dtype=np.float32, order="C")
-    frozen_copy.setflags(write=False)
-    return frozen_copy
+    return _as_floats("inputs", array)
 
 
-def _check_finite(array: npt.NDArray[Any]) -> None:
+def _as_floats(name: str, array: npt.NDArray[Any]) -> Floats:
     bad = ~(np.abs(array) <= np.finfo(np.float32).max)
     if bad.any():
         where = tuple(int(index) for index in np.argwhere(bad)[0])
         raise DataError(
-            f"inputs: expected finite float32 numbers, got {array[where]} at index "
+            f"{name}: expected finite float32 numbers, got {array[where]} at index "
             f"{list(where)} (row {where[0]}), {int(bad.sum())} such values in all; "
             "repair or leave out these rows"
         )
+    return _frozen_copy(array, np.float32)
 
 
-def _as_labels(labels: Any) -> Integers:
-    array = np.asarray(labels)
+def _frozen_copy(array: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
+    # A copy, so that nobody else holds a way to write to it.
+    frozen_copy = np.array(array, dtype=dtype, order="C")
+    frozen_copy.setflags(write=False)
+    return frozen_copy
+
+
+def _as_labels(labels: Any) -> Labels:
+    return as_array("labels", labels)
+
+
+def _as_codes(array: Labels) -> Integers:
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise DataError(
             "labels: expected one whole number per row, got an array of "
-            f"{array.dtype} with shape {array.shape}; encode_labels makes them"
+            f"{array.dtype} with shape {array.shape}; encode_labels makes them, and "
+            "numbers to fit have no class names"
         )
-    frozen_copy = np.array(array, dtype=np.int64)
-    frozen_copy.setflags(write=False)
-    return frozen_copy
+    return _frozen_copy(array, np.int64)
+
+
+def _as_numbers(array: Labels) -> Floats:
+    if array.ndim != 1 or array.dtype.kind not in "iuf":
+        raise DataError(
+            "labels: expected one number per row, got an array of "
+            f"{array.dtype} with shape {array.shape}; encode_labels makes classes of "
+            "words and truth values, to be given with class_names"
+        )
+    return _as_floats("labels", array)
 
 
 def _as_names(names: Sequence[Any]) -> tuple[str, ...]:
@@ -65,49 +102,51 @@ def _as_names(names: Sequence[Any]) -> tuple[str, ...]:
 
 @frozen(eq=False)
 class Dataset:
-    """Inputs and labels of a classification problem.
+    """Inputs, and for each row its class or a number to fit.
 
     Args:
         inputs: Numbers (rows, features) for a table, or pixels in [0, 1]
             (rows, channels, height, width) for images. Kept as float32.
-        labels: One class index 0 … classes−1 per row. Kept as int64.
-        class_names: A name for each class, one or more; a classifier needs two.
+        labels: One class index 0 … classes−1 per row, kept as int64; or without class
+            names one finite number per row, kept as float32.
+        class_names: A name for each class, a classifier needs two; none if the labels
+            are numbers to fit (regression).
         name: What the data are called in reports.
 
     Raises:
         DataError: A value is NaN or infinite, a pixel is outside [0, 1], lengths
-            differ, a label names no class, or there are fewer than two classes.
+            differ, a label is no number or names no class.
 
     Example:
         >>> data = Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"])
         >>> len(data), data.num_classes, data.input_shape
         (2, 2, (2,))
+        >>> Dataset([[0.0, 1.0], [1.0, 0.0]], [0.5, 3.0])
+        Dataset('data', 2 rows of shape (2,), numbers)
     """
 
     inputs: Floats = field(converter=_as_inputs)
-    labels: Integers = field(converter=_as_labels)
-    class_names: tuple[str, ...] = field(converter=_as_names)
+    labels: Labels = field(converter=_as_labels)
+    class_names: tuple[str, ...] = field(default=(), converter=_as_names)
     name: str = "data"
 
     def __attrs_post_init__(self) -> None:
+        as_kept = _as_codes if self.has_classes else _as_numbers
+        object.__setattr__(self, "labels", as_kept(self.labels))
         if len(self.inputs) != len(self.labels):
             raise DataError(
                 f"labels: expected one for each of {len(self.inputs)} rows, got "
                 f"{len(self.labels)}"
             )
-        classes = len(self.class_names)
-        if not classes:
-            raise DataError(
-                "class_names: expected a name for each class, got none; give rows that "
-                "have no classes one common name"
-            )
-        outside = (self.labels < 0) | (self.labels >= classes)
-        if outside.any():
-            row = int(np.argmax(outside))
-            raise DataError(
-                f"labels: expected class indices 0 … {classes - 1}, got "
-                f"{self.labels[row]} in row {row}"
-            )
+        if self.has_classes:
+            classes = self.num_classes
+            outside = (self.labels < 0) | (self.labels >= classes)
+            if outside.any():
+                row = int(np.argmax(outside))
+                raise DataError(
+                    f"labels: expected class indices 0 … {classes - 1}, got "
+                    f"{self.labels[row]} in row {row}"
+                )
         if self.is_image:
             low, high = float(self.inputs.min()), float(self.inputs.max())
             if low < 0 or high > 1:
@@ -120,9 +159,10 @@ class Dataset:
         return len(self.labels)
 
     def __repr__(self) -> str:
+        labels = f"{self.num_classes} classes" if self.has_classes else "numbers"
         return (
             f"Dataset({self.name!r}, {len(self)} rows of shape {self.input_shape}, "
-            f"{self.num_classes} classes)"
+            f"{labels})"
         )
 
     @property
@@ -136,8 +176,13 @@ class Dataset:
         return self.inputs.shape[1:]
 
     @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes rather than numbers to fit."""
+        return bool(self.class_names)
+
+    @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """How many classes there are, 0 if the labels are numbers to fit."""
         return len(self.class_names)
 
     def take(self, rows: slice | Sequence[int] | Integers) -> Dataset:
@@ -147,7 +192,7 @@ class Dataset:
             rows: A slice or row indices.
 
         Returns:
-            A data set with the same classes.
+            A data set with the same classes, or of numbers.
         """
         return evolve(self, inputs=self.inputs[rows], labels=self.labels[rows])
 
@@ -161,7 +206,8 @@ class Dataset:
             A data set of these classes, in their order here.
 
         Raises:
-            DataError: There is no class of such a name, or no row of it.
+            DataError: There is no class of such a name, or no row of it, or the
+                labels are numbers to fit.
 
         Example:
             >>> data = Dataset([[0.0], [1.0], [2.0]], [0, 1, 0], ["no", "yes"])
@@ -169,6 +215,11 @@ class Dataset:
             array([0., 2.], dtype=float32)
         """
         wanted = [str(name) for name in names]
+        if not self.has_classes:
+            raise DataError(
+                f"label: {self.name!r} has numbers to fit and no classes, got "
+                f"{', '.join(wanted) or '–'}; leave it out"
+            )
         for name in wanted:
             if name not in self.class_names:
                 raise DataError(
@@ -189,6 +240,36 @@ class Dataset:
             labels=np.searchsorted(kept, self.labels[rows]),
             class_names=tuple(self.class_names[index] for index in kept),
         )
+
+    def as_numbers(self) -> Dataset:
+        """Returns the same rows with numbers to fit: the names of their classes.
+
+        Returns:
+            A data set without classes; this one if it has none.
+
+        Raises:
+            DataError: The name of a class is no finite number.
+
+        Example:
+            >>> data = Dataset([[0.0], [1.0], [2.0]], [1, 0, 1], ["-1.5", "3"])
+            >>> data.as_numbers().labels
+            array([ 3. , -1.5,  3. ], dtype=float32)
+        """
+        if not self.has_classes:
+            return self
+        numbers = []
+        for name in self.class_names:
+            try:
+                number = float(name)
+            except ValueError:
+                number = np.nan
+            if not abs(number) <= float(np.finfo(np.float32).max):
+                raise DataError(
+                    f"labels: expected classes whose names are finite numbers, got "
+                    f"{name!r} in {self.name!r}; words are classes and cannot be fitted"
+                )
+            numbers.append(number)
+        return evolve(self, labels=np.array(numbers)[self.labels], class_names=())
 
     def fingerprint(self) -> str:
         """Returns a digest (SHA-256, hexadecimal) of all values, labels and classes.
@@ -214,7 +295,7 @@ def encode_labels(labels: Iterable[Any]) -> tuple[Integers, tuple[str, ...]]:
 
     Raises:
         DataError: A label is missing (NaN, None, an empty word), or is a number
-            that is not whole, as in a regression problem.
+            that is not whole: such are fitted, and are no classes.
 
     Example:
         >>> encode_labels(["dog", "cat", "dog"])
@@ -233,27 +314,40 @@ def encode_labels(labels: Iterable[Any]) -> tuple[Integers, tuple[str, ...]]:
                 f"labels: expected a class for each row, got {value!r} in row {row}; "
                 "the label is missing: fill it in or leave out the row"
             )
-        if isinstance(value, float) and not value.is_integer():
+    for row, value in enumerate(values):
+        # Whatever its type: int() would cut off what is behind the point.
+        if not isinstance(value, str) and value % 1 != 0:
             raise DataError(
                 f"labels: expected class names or whole numbers, got {value!r} in row "
-                f"{row}; this library classifies, it does not fit numbers"
+                f"{row}; numbers to fit are no classes: give them to Dataset as they "
+                "are, without class_names"
             )
     try:
-        numbers = [int(value) for value in values]
+        classes: list[Any] = [int(value) for value in values]
     except ValueError:
-        words = [str(value) for value in values]
-        names = tuple(sorted(set(words)))
-        codes = {name: code for code, name in enumerate(names)}
-        return np.array([codes[word] for word in words], dtype=np.int64), names
-    classes, indices = np.unique(np.array(numbers, dtype=np.int64), return_inverse=True)
-    return indices.astype(np.int64), tuple(str(value) for value in classes)
+        classes = [str(value) for value in values]
+    names = sorted(set(classes))
+    codes = {name: code for code, name in enumerate(names)}
+    indices = np.array([codes[value] for value in classes], dtype=np.int64)
+    return indices, tuple(str(name) for name in names)
+
+
+def strata(dataset: Dataset) -> Integers:
+    """Returns for each row what shall keep its share: its class, one for all numbers.
+
+    Args:
+        dataset: Classes or numbers.
+    """
+    if dataset.has_classes:
+        return dataset.labels
+    return np.zeros(len(dataset), dtype=np.int64)
 
 
 def stratified_rows(dataset: Dataset, rows: int, *, seed: int = 0) -> Integers:
     """Draws some rows so that each class keeps its share.
 
     Args:
-        dataset: Where to draw from.
+        dataset: Where to draw from; where labels are numbers, any rows are drawn.
         rows: How many rows, at least one per class; where there are no more, all.
         seed: Fixes the draw.
 
@@ -271,7 +365,8 @@ def stratified_rows(dataset: Dataset, rows: int, *, seed: int = 0) -> Integers:
     check_count("rows", rows)
     if rows >= len(dataset):
         return np.arange(len(dataset), dtype=np.int64)
-    counts = np.bincount(dataset.labels, minlength=dataset.num_classes)
+    classes = strata(dataset)
+    counts = np.bincount(classes)
     share = counts * (rows / len(dataset))
     quota = np.minimum(counts, 1)
     if rows < quota.sum():
@@ -283,7 +378,6 @@ def stratified_rows(dataset: Dataset, rows: int, *, seed: int = 0) -> Integers:
         quota[np.argmax(share - quota)] += 1
     order = np.random.default_rng(seed).permutation(len(dataset))
     chosen = [
-        order[dataset.labels[order] == label][:number]
-        for label, number in enumerate(quota)
+        order[classes[order] == label][:number] for label, number in enumerate(quota)
     ]
     return np.sort(np.concatenate(chosen)).astype(np.int64)

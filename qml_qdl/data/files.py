@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import zipfile
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ def read_npz(path: str | Path) -> Dataset:
     Args:
         path: The file. `x` is a table (rows, features), or images (rows, height,
             width) or (rows, channels, height, width): unsigned bytes 0 … 255, or
-            numbers in [0, 1]. `y` holds one label per row. Pickled objects are
-            refused.
+            numbers in [0, 1]. `y` holds one label per row: words and whole numbers
+            are classes, numbers of which one is not whole are fitted. Pickled objects
+            are refused.
 
     Returns:
         The data set, named after the file.
@@ -65,19 +67,39 @@ def read_npz(path: str | Path) -> Dataset:
             f"{path}: expected one label per row in {pair[1]!r}, got shape "
             f"{labels.shape}"
         )
+    return _labelled(as_pixels(str(path), inputs), labels.tolist(), path.stem)
+
+
+def _labelled(inputs: npt.NDArray[Any], labels: list[Any], name: str) -> Dataset:
+    """Numbers of which one is not whole are fitted; all else are classes."""
+    numbers = all(isinstance(label, Real) and label == label for label in labels)
+    if numbers and any(label % 1 != 0 for label in labels):
+        return Dataset(inputs, np.array(labels, dtype=np.float64), name=name)
     codes, class_names = encode_labels(labels)
-    return Dataset(_as_pixels(path, inputs), codes, class_names, name=path.stem)
+    return Dataset(inputs, codes, class_names, name=name)
 
 
-def _as_pixels(path: Path, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Brings images to (rows, channels, height, width) and bytes to [0, 1]."""
+def as_pixels(source: str, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Brings images to (rows, channels, height, width) and bytes to [0, 1].
+
+    Args:
+        source: What an error calls them.
+        inputs: Images (rows, height, width) or (rows, channels, height, width); all
+            else is returned as it is.
+
+    Returns:
+        The images; pixels that are no unsigned bytes keep their values.
+
+    Raises:
+        DataError: The channels of images come last.
+    """
     if inputs.ndim == 3:
         inputs = inputs[:, np.newaxis]
     if inputs.ndim != 4:
         return inputs
     if inputs.shape[-1] in (1, 3) and inputs.shape[1] not in (1, 3):
         raise DataError(
-            f"{path}: expected images (rows, channels, height, width), got shape "
+            f"{source}: expected images (rows, channels, height, width), got shape "
             f"{inputs.shape}; move the channels with numpy.moveaxis(x, -1, 1)"
         )
     return inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs
@@ -85,6 +107,9 @@ def _as_pixels(path: Path, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def read_csv(path: str | Path, *, label_column: str | None = None) -> Dataset:
     """Reads a table of numbers with one column of labels.
+
+    Words and whole numbers are classes, numbers of which one is not whole are fitted.
+    Whole numbers are fitted after `Dataset.as_numbers`.
 
     Args:
         path: A CSV file (UTF-8, comma) whose first line names the columns.
@@ -98,6 +123,9 @@ def read_csv(path: str | Path, *, label_column: str | None = None) -> Dataset:
         DataError: The file is missing, a line has too few or too many cells, a cell
             is no finite number, a label is missing; the message gives line and
             column.
+
+    Example:
+        >>> read_csv("mine.csv").as_numbers()  # doctest: +SKIP
     """
     path = _existing(path)
     try:
@@ -118,7 +146,7 @@ def read_csv(path: str | Path, *, label_column: str | None = None) -> Dataset:
     if not lines:
         raise DataError(f"{path}: expected rows below the column names, got none")
     label_index = _label_index(path, header, label_column)
-    labels: list[str] = []
+    labels: list[tuple[int, str]] = []
     rows: list[list[float]] = []
     for line, cells in lines:
         if len(cells) != len(header):
@@ -132,7 +160,7 @@ def read_csv(path: str | Path, *, label_column: str | None = None) -> Dataset:
                 f"{path}: line {line}, column {header[label_index]!r}: expected a "
                 f"label, got {label!r}; fill it in or leave out the line"
             )
-        labels.append(label)
+        labels.append((line, label))
         rows.append(
             [
                 _number(path, line, header[index], cell)
@@ -140,8 +168,11 @@ def read_csv(path: str | Path, *, label_column: str | None = None) -> Dataset:
                 if index != label_index
             ]
         )
-    codes, class_names = encode_labels(_numbers_if_all(labels))
-    return Dataset(np.array(rows), codes, class_names, name=path.stem)
+    return _labelled(
+        np.array(rows),
+        _numbers_if_all(path, header[label_index], labels),
+        path.stem,
+    )
 
 
 def _label_index(path: Path, header: list[str], label_column: str | None) -> int:
@@ -174,12 +205,25 @@ def _number(path: Path, line: int, column: str, cell: str) -> float:
     return value
 
 
-def _numbers_if_all(labels: list[str]) -> list[Any]:
-    """Reads labels as numbers where all are, so that 10 comes after 9."""
+def _numbers_if_all(
+    path: Path, column: str, labels: list[tuple[int, str]]
+) -> list[Any]:
+    """Reads labels, each with its line, as numbers where all are: 10 after 9."""
     try:
-        return [float(label) for label in labels]
+        for _, label in labels:
+            float(label)
     except ValueError:
-        return list(labels)
+        return [label for _, label in labels]
+    return [_whole_number(path, line, column, label) for line, label in labels]
+
+
+def _whole_number(path: Path, line: int, column: str, cell: str) -> int | float:
+    """Reads a number; a whole one with all its digits, which may be an identity."""
+    number = _number(path, line, column, cell)
+    try:
+        return int(cell)
+    except ValueError:
+        return number
 
 
 def _existing(path: str | Path) -> Path:

@@ -21,6 +21,8 @@ class ResumableLoader:
     trainer keeps them in its checkpoints. Each `for` loop is one epoch; after
     `load_state_dict` the first loop begins where the state was taken.
 
+    A batch is inputs (float32) and labels: int64 for classes, float32 for numbers.
+
     Args:
         dataset: The rows, held in memory.
         batch_size: Rows per batch; the last batch of an epoch may be smaller.

@@ -45,6 +45,14 @@ def _table(loader_name: str, name: str) -> Dataset:
     return Dataset(bunch.data, bunch.target, bunch.target_names, name=name)
 
 
+def _diabetes(data_home: Path | None) -> Dataset:
+    """How far diabetes went on in a year (25 … 346), in the units of the patients."""
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes(scaled=False)
+    return Dataset(bunch.data, bunch.target, name="diabetes")
+
+
 def _two_moons(data_home: Path | None) -> Dataset:
     from sklearn.datasets import make_moons
 
@@ -124,6 +132,7 @@ _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
         "breast_cancer": lambda data_home: _table(
             "load_breast_cancer", "breast_cancer"
         ),
+        "diabetes": _diabetes,
         "two_moons": _two_moons,
         "bars_and_stripes": _bars_and_stripes,
         "log_normal": _log_normal,
@@ -139,7 +148,8 @@ def names() -> tuple[str, ...]:
     """Returns the names that `load` knows.
 
     "mnist" and "fashion_mnist" are downloaded from openml.org on first use; the others
-    come with scikit-learn or are made here.
+    come with scikit-learn or are made here. "diabetes" has numbers to fit, all others
+    have classes.
     """
     return tuple(_LOADERS)
 
@@ -167,6 +177,8 @@ def load(
     Example:
         >>> load("digits")
         Dataset('digits', 1797 rows of shape (1, 8, 8), 10 classes)
+        >>> load("diabetes")
+        Dataset('diabetes', 442 rows of shape (10,), numbers)
     """
     path = Path(source)
     suffix = path.suffix.lower()

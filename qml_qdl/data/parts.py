@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from attrs import evolve, field, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
-from qml_qdl.data.dataset import Dataset, Floats, stratified_rows
+from qml_qdl.data.dataset import Dataset, Floats, strata, stratified_rows
+
+Doubles = npt.NDArray[np.float64]
 
 
 @frozen(eq=False)
 class Split:
     """Training, validation and test part, ready for a model.
 
-    Tables are standardised with mean and standard deviation of the training part;
-    images are in [0, 1] already and stay as they are.
+    Tables are standardised with mean and standard deviation of the training part, and
+    so are numbers to fit; images are in [0, 1] already and stay as they are.
 
     Args:
         train: What the weights are fitted on.
@@ -22,6 +27,10 @@ class Split:
         test: What is looked at once, at the end.
         mean: What was subtracted (features,), None for images and unscaled tables.
         deviation: What was divided by (features,), None likewise.
+        label_mean: What was subtracted from the labels, None for classes and unscaled
+            numbers.
+        label_deviation: What they were divided by, None likewise; a label times this
+            plus `label_mean` is in the unit of the data.
     """
 
     train: Dataset
@@ -29,6 +38,8 @@ class Split:
     test: Dataset
     mean: Floats | None = field(default=None, repr=False)
     deviation: Floats | None = field(default=None, repr=False)
+    label_mean: float | None = field(default=None, repr=False)
+    label_deviation: float | None = field(default=None, repr=False)
 
 
 def split(
@@ -42,7 +53,8 @@ def split(
 ) -> Split:
     """Splits a data set into stratified parts and scales them.
 
-    Classes of which there is no row are left out of account.
+    Classes of which there is no row are left out of account. Where labels are numbers
+    to fit, rows are drawn at random.
 
     Args:
         dataset: The whole.
@@ -50,20 +62,24 @@ def split(
         validation_fraction: Share of the remaining rows for validation, in (0, 1).
         seed: Fixes which row goes where.
         limit: Trains on this many rows only, drawn stratified; None for all.
-        standardise: Whether tables are scaled; False keeps bits and counts as they are.
+        standardise: Whether tables and numbers to fit are scaled; False keeps bits,
+            counts and all labels as they are.
 
     Returns:
         The three parts.
 
     Raises:
         ArgumentError: A fraction is outside (0, 1).
-        DataError: A class has too few rows to be in each part.
+        DataError: There are too few rows, or of a class, for each part to have one.
 
     Example:
         >>> from qml_qdl.data import load, split
         >>> parts = split(load("digits"))
         >>> len(parts.train), len(parts.validation), len(parts.test)
         (1068, 189, 540)
+        >>> parts = split(load("diabetes"))
+        >>> f"{parts.label_mean:.1f} ± {parts.label_deviation:.1f}"
+        '155.9 ± 80.3'
     """
     for name, value in (
         ("test_fraction", test_fraction),
@@ -77,44 +93,57 @@ def split(
     train, validation = _parts(rest, validation_fraction, seed + 1)
     if limit is not None:
         train = train.take(stratified_rows(train, limit, seed=seed))
-    if dataset.is_image or not standardise:
-        return Split(train, validation, test)
-    mean = train.inputs.mean(axis=0, dtype=np.float64)
-    deviation = train.inputs.std(axis=0, dtype=np.float64)
-    # A constant feature carries nothing: it becomes zero instead of a division by it.
-    deviation[deviation == 0] = 1.0
+    scales: dict[str, Any] = {}
+    if standardise and not dataset.is_image:
+        mean, deviation = _scale(train.inputs)
+        train, validation, test = (
+            evolve(part, inputs=(part.inputs - mean) / deviation)
+            for part in (train, validation, test)
+        )
+        scales["mean"] = mean.astype(np.float32)
+        scales["deviation"] = deviation.astype(np.float32)
+    if standardise and not dataset.has_classes:
+        mean, deviation = _scale(train.labels)
+        train, validation, test = (
+            evolve(part, labels=(part.labels - mean) / deviation)
+            for part in (train, validation, test)
+        )
+        scales["label_mean"] = float(mean)
+        scales["label_deviation"] = float(deviation)
+    return Split(train, validation, test, **scales)
 
-    def scaled(part: Dataset) -> Dataset:
-        return evolve(part, inputs=(part.inputs - mean) / deviation)
 
-    return Split(
-        scaled(train),
-        scaled(validation),
-        scaled(test),
-        mean.astype(np.float32),
-        deviation.astype(np.float32),
-    )
+def _scale(values: npt.NDArray[Any]) -> tuple[Doubles, Doubles]:
+    """Mean and standard deviation over the rows, in double precision."""
+    mean = np.asarray(values.mean(axis=0, dtype=np.float64))
+    deviation = np.asarray(values.std(axis=0, dtype=np.float64))
+    # A constant carries nothing: it becomes zero instead of a division by it.
+    return mean, np.where(deviation == 0, 1.0, deviation)
 
 
 def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
-    """Cuts off a share of the rows, each class in proportion."""
+    """Cuts off a share of the rows, each class in proportion, numbers at random."""
     from sklearn.model_selection import train_test_split
 
-    counts = np.bincount(dataset.labels, minlength=dataset.num_classes)
+    classes = strata(dataset)
+    counts = np.bincount(classes)
     present = np.flatnonzero(counts)
     rows = len(dataset)
     smaller = min(int(np.ceil(fraction * rows)), int(rows - np.ceil(fraction * rows)))
     if counts[present].min() < 2 or smaller < len(present):
-        least = int(present[counts[present].argmin()])
+        each = of_least = ""
+        if dataset.has_classes:
+            least = int(present[counts[present].argmin()])
+            each = " of each class"
+            of_least = f", {counts[least]} of class {dataset.class_names[least]!r}"
         raise DataError(
-            "dataset: expected enough rows of each class for training, validation and "
-            f"test, got {rows} rows to cut, {counts[least]} of class "
-            f"{dataset.class_names[least]!r}; add rows or change the fractions"
+            f"dataset: expected enough rows{each} for training, validation and test, "
+            f"got {rows} rows to cut{of_least}; add rows or change the fractions"
         )
     kept, cut = train_test_split(
         np.arange(rows),
         test_size=fraction,
-        stratify=dataset.labels,
+        stratify=classes if dataset.has_classes else None,
         random_state=seed,
     )
     return dataset.take(kept), dataset.take(cut)

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,7 +78,9 @@ def test_the_fingerprint_is_of_the_data_and_not_of_the_name() -> None:
             [[1.0], [2.0]], [0, 2], "ab", "0 … 1, got 2 in row 1", id="outside"
         ),
         pytest.param([[1.0], [2.0]], [0, -1], "ab", "got -1 in row 1", id="negative"),
-        pytest.param([[1.0]], [0], "", "a name for each class, got none", id="none"),
+        pytest.param(
+            [[1.0], [2.0, 3.0]], [0, 1], "ab", "inputs: expected rows of", id="ragged"
+        ),
         pytest.param([1.0, 2.0], [0, 1], "ab", r"got shape \(2,\)", id="one-dimension"),
         pytest.param(np.zeros((2, 0)), [0, 1], "ab", r"got shape \(2, 0\)", id="empty"),
         pytest.param([["x"], ["y"]], [0, 1], "ab", "expected numbers", id="words"),
@@ -105,6 +112,7 @@ def test_bad_data_are_refused(
         pytest.param(["10", "9"], [1, 0], ("9", "10"), id="numbers-as-words"),
         pytest.param([True, False], [1, 0], ("0", "1"), id="truth-values"),
         pytest.param([" a", "a "], [0, 0], ("a",), id="blanks"),
+        pytest.param([2**70, 3], [1, 0], ("3", str(2**70)), id="large"),
     ],
 )
 def test_labels_become_codes(
@@ -122,12 +130,16 @@ def test_labels_become_codes(
         pytest.param(["a", None], "got None in row 1", id="none"),
         pytest.param(["a", " "], "got '' in row 1", id="blank"),
         pytest.param(
-            [0.5, 1.0], "got 0.5 in row 0; this library classifies", id="half"
+            [0.5, 1.0], "got 0.5 in row 0; numbers to fit are no classes", id="half"
         ),
         pytest.param([1.0, np.inf], "got inf in row 1", id="infinite"),
+        pytest.param([0.5, np.nan], "got nan in row 1; the label", id="half-and-nan"),
+        pytest.param(np.array([2, 1.5], np.longdouble), "in row 1; numbers", id="long"),
+        pytest.param(torch.tensor([2, 1.5]), "in row 1; numbers", id="tensor"),
+        pytest.param([Fraction(3, 2)], "in row 0; numbers", id="fraction"),
     ],
 )
-def test_missing_labels_are_refused(labels: list[object], message: str) -> None:
+def test_missing_labels_are_refused(labels: Iterable[object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         encode_labels(labels)
 
@@ -180,3 +192,115 @@ def test_rows_of_some_classes() -> None:
         data.of_classes(["d"])
     with pytest.raises(DataError, match="label: 'data' has no row of b; name a class"):
         data.take([0]).of_classes(["b"])
+
+
+def numbers(labels: object = (0.5, -2.0, 3e5)) -> Dataset:
+    return Dataset([[0.0], [1.0], [2.0]], labels, name="n")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param([0.5, -2.0, 3e5], id="floats"),
+        pytest.param([0, 1, 0], id="whole"),
+        pytest.param(np.array([0, 2**63, 5], dtype=np.uint64), id="unsigned"),
+        pytest.param(torch.tensor([0.25, 1.0, -4.0]), id="tensor"),
+    ],
+)
+def test_labels_without_class_names_are_numbers_to_fit(labels: object) -> None:
+    data = numbers(labels)
+    assert (data.has_classes, data.num_classes, data.class_names) == (False, 0, ())
+    assert data.labels.dtype == np.float32
+    np.testing.assert_array_equal(data.labels, np.asarray(labels, dtype=np.float32))
+    assert repr(data) == "Dataset('n', 3 rows of shape (1,), numbers)"
+    assert table().has_classes
+
+
+def test_numbers_cannot_be_changed_from_outside() -> None:
+    labels = np.array([0.5, 1.5, 2.5], dtype=np.float32)
+    data = numbers(labels)
+    labels[0] = 9
+    assert data.labels[0] == 0.5
+    with pytest.raises(ValueError, match="read-only"):
+        data.labels[0] = 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0.5, 1.0, np.nan], r"labels: expected finite .* nan at .* \(row 2\)"),
+        ([0.5, -np.inf, 1.0], r"labels: expected finite .* -inf at .* \(row 1\)"),
+        ([1e39, 0.0, 0.0], r"labels: expected finite float32 numbers, got 1e\+39"),
+        ([0.5, 1.5], "labels: expected one for each of 3 rows, got 2"),
+        ([[0.5], [1.0], [2.0]], r"one number per row, .* shape \(3, 1\)"),
+        ([[0.5], [1.0, 2.0], [2.0]], "labels: expected rows of equal shape"),
+        (0.5, r"one number per row, .* shape \(\)"),
+        (["a", "b", "a"], "one number per row, .* encode_labels makes classes of"),
+        ([True, False, True], "one number per row, got an array of bool"),
+        ([0.5, None, 1.0], "one number per row, got an array of object"),
+    ],
+)
+def test_bad_numbers_are_refused(labels: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        numbers(labels)
+
+
+def test_take_keeps_numbers() -> None:
+    part = numbers().take([2, 0])
+    assert part.labels.tolist() == [3e5, 0.5]
+    assert part.labels.dtype == np.float32
+    assert not part.has_classes
+
+
+def test_numbers_have_no_rows_of_a_class() -> None:
+    with pytest.raises(DataError, match="'n' has numbers to fit and no classes, got 3"):
+        numbers().of_classes(["3"])
+
+
+def test_fingerprints_of_classes_stay_as_they_were() -> None:
+    # Runs made before keep these, and are resumed on the same data only.
+    data = Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"])
+    known = "f01a4ff108bb56c2e2e617af134d3913d9c67a44a63f5d5164d39d0f990d9c96"
+    assert data.fingerprint() == known
+    by_hand = hashlib.sha256(b"((2, 2), ('no', 'yes'))")
+    by_hand.update(np.array([0, 1, 1, 0], dtype="<f4").tobytes())
+    by_hand.update(np.array([0, 1], dtype="<i8").tobytes())
+    assert by_hand.hexdigest() == known
+
+
+def test_the_fingerprint_of_numbers_depends_on_each() -> None:
+    data = numbers()
+    seen = {data.fingerprint(), numbers([0.5, -2.0, 3e5 + 1]).fingerprint()}
+    seen |= {numbers([0, 1, 0]).fingerprint()}
+    seen |= {Dataset(data.inputs, [0, 1, 0], "ab").fingerprint()}
+    assert len(seen) == 4
+    assert numbers().fingerprint() == data.fingerprint()
+
+
+def test_classes_named_by_numbers_become_numbers() -> None:
+    labels = ["10", "-1.5", "10", "3e2"]
+    codes, names = encode_labels(labels)
+    data = Dataset(np.zeros((4, 1)), codes, names, name="n").as_numbers()
+    assert data.labels.tolist() == [float(label) for label in labels]
+    assert not data.has_classes
+    assert data.name == "n"
+    assert data.as_numbers() is data
+
+
+@pytest.mark.parametrize("name", ["a", "", "nan", "inf", "1e39"])
+def test_classes_named_otherwise_become_no_numbers(name: str) -> None:
+    data = Dataset([[0.0], [1.0]], [0, 1], ["1", name], name="t")
+    with pytest.raises(DataError, match=f"finite numbers, got '{name}' in 't'"):
+        data.as_numbers()
+
+
+def test_a_draw_of_numbers_is_random() -> None:
+    data = Dataset(np.zeros((40, 1)), np.arange(40) / 7)
+    drawn = [stratified_rows(data, 10, seed=seed) for seed in range(200)]
+    assert all((np.diff(rows) > 0).all() for rows in drawn)
+    assert all(len(rows) == 10 for rows in drawn)
+    assert (drawn[1] == stratified_rows(data, 10, seed=1)).all()
+    # Each row is drawn 50 times in 200, give or take five standard deviations.
+    assert np.bincount(np.concatenate(drawn)) == pytest.approx(50, abs=31)
+    assert stratified_rows(data, 1).shape == (1,)
+    assert stratified_rows(data, 50).tolist() == list(range(40))

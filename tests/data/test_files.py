@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +44,12 @@ def test_npz_of_a_table(tmp_path: Path, names: tuple[str, str]) -> None:
         pytest.param({"x": [[1.0], [np.nan]], "y": [0, 1]}, "got nan", id="nan"),
         pytest.param(
             {"x": [[1.0], [2.0]], "y": [0, np.nan]}, "label is missing", id="label"
+        ),
+        pytest.param(
+            {"x": [[1.0], [2.0]], "y": [0.5, np.nan]}, "nan in row 1; the", id="half"
+        ),
+        pytest.param(
+            {"x": [[1.0], [2.0]], "y": [0, np.inf]}, "got inf at index", id="infinity"
         ),
         pytest.param(
             {"x": [[1.0], [2.0]], "y": [[0], [1]]}, "one label per row", id="columns"
@@ -158,7 +165,13 @@ def test_csv_sorts_numbers_as_numbers(tmp_path: Path) -> None:
         pytest.param(
             "x,y\n1,a\n2,b,3\n", "line 3: expected 2 cells .* got 3", id="ragged"
         ),
-        pytest.param("x,y\n1,0.5\n2,1.5\n", "does not fit numbers", id="regression"),
+        pytest.param(
+            "x,y\n1,0.5\n\n2,-inf\n",
+            "line 4, column 'y': expected a finite number, got '-inf'",
+            id="infinite-label",
+        ),
+        pytest.param("x,y\n1,0.5\n2,-nan\n", "line 3, column 'y'", id="minus-nan"),
+        pytest.param("x,y\n1,1e300\n2,1\n", "line 2, column 'y'", id="large-label"),
         pytest.param("x,y\n", "expected rows below", id="no-rows"),
         pytest.param("", "two or more different column names", id="empty"),
         pytest.param("x,x\n1,2\n", "different column names", id="twice"),
@@ -207,3 +220,44 @@ def test_any_text_is_read_or_refused(tmp_path: Path, text: str) -> None:
 def test_one_class_is_enough(tmp_path: Path) -> None:
     data = read_csv(csv_file(tmp_path, "x,y\n1,a\n2,a\n"))
     assert data.class_names == ("a",)
+
+
+def test_csv_of_numbers_that_are_not_all_whole(tmp_path: Path) -> None:
+    data = read_csv(csv_file(tmp_path, "x,y\n1,0.5\n2, -3 \n3,1e2\n4,0.5\n"))
+    assert not data.has_classes
+    assert data.labels.tolist() == [0.5, -3, 100, 0.5]
+    assert data.name == "mine"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_npz_of_numbers_that_are_not_all_whole(tmp_path: Path, dtype: type) -> None:
+    labels: Any = np.array([0.5, -3, 100], dtype=dtype)
+    np.savez(tmp_path / "mine.npz", x=np.zeros((3, 2, 2)), y=labels)
+    data = read_npz(tmp_path / "mine.npz")
+    assert not data.has_classes
+    assert data.labels.tolist() == [0.5, -3, 100]
+    assert data.input_shape == (1, 2, 2)
+
+
+@pytest.mark.parametrize("labels", [["1.0", "3.0", "1e0"], ["1", "3", "1"]])
+def test_whole_numbers_are_classes_and_become_numbers(
+    tmp_path: Path, labels: list[str]
+) -> None:
+    text = "".join(f"0,{label}\n" for label in labels)
+    np.savez(tmp_path / "mine.npz", x=np.zeros((3, 1)), y=[float(x) for x in labels])
+    files = [csv_file(tmp_path, f"x,y\n{text}"), tmp_path / "mine.npz"]
+    for data in map(load, files):
+        assert data.class_names == ("1", "3")
+        assert data.as_numbers().labels.tolist() == [1, 3, 1]
+
+
+def test_words_among_numbers_make_classes(tmp_path: Path) -> None:
+    data = read_csv(csv_file(tmp_path, "x,y\n1,0.5\n2,inf\n3,many\n"))
+    assert data.class_names == ("0.5", "inf", "many")
+
+
+def test_csv_tells_long_whole_numbers_apart(tmp_path: Path) -> None:
+    # As floats both would be 2 ** 53.
+    text = f"x,y\n1,{2**53 + 1}\n2,{2**53}\n"
+    data = read_csv(csv_file(tmp_path, text))
+    assert data.class_names == (str(2**53), str(2**53 + 1))

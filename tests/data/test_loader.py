@@ -115,3 +115,14 @@ def test_errors_have_their_kind() -> None:
         loader(batch_size=0)
     with pytest.raises(ArgumentError, match="seed: expected at least 0"):
         loader(seed=-1)
+
+
+def test_numbers_come_out_as_floats_in_the_same_order() -> None:
+    inputs = np.arange(10)[:, None]
+    numbers = ResumableLoader(Dataset(inputs, inputs[:, 0] / 4), batch_size=4, seed=3)
+    classes = loader(seed=3)
+    for (rows, labels), (expected, _) in zip(numbers, classes, strict=True):
+        assert labels.dtype == torch.float32
+        assert torch.equal(rows, expected)
+        assert torch.equal(labels, rows[:, 0] / 4)
+    assert numbers.state_dict() == classes.state_dict()

@@ -20,6 +20,7 @@ SHAPES = {
     "iris": (150, (4,), 3),
     "wine": (178, (13,), 3),
     "breast_cancer": (569, (30,), 2),
+    "diabetes": (442, (10,), 0),
     "two_moons": (500, (2,), 2),
     "bars_and_stripes": (2800, (1, 3, 3), 14),
     "log_normal": (50_000, (1,), 2),
@@ -159,3 +160,15 @@ def test_log_normal_numbers_are_distributed_as_they_say() -> None:
     below = np.array([(1 + math.erf(x / math.sqrt(2))) / 2 for x in borders])
     wanted = np.diff(below, prepend=0) / below[-1]
     assert seen == pytest.approx(wanted, abs=0.01)
+
+
+def test_diabetes_is_in_the_units_of_the_patients() -> None:
+    data = load("diabetes")
+    assert (data.labels.min(), data.labels.max()) == (25, 346)
+    # Of the paper's table: the first patient, 59 years old.
+    assert data.inputs[0, :4].tolist() == pytest.approx([59, 2, 32.1, 101])
+    assert data.labels[0] == 151
+    # Ordinary least squares explains 52% of the variance (Efron et al. 2004).
+    inputs = np.column_stack([data.inputs, np.ones(442)]).astype(np.float64)
+    rest = np.linalg.lstsq(inputs, data.labels.astype(np.float64))[1][0]
+    assert 1 - rest / (442 * data.labels.var()) == pytest.approx(0.5177, abs=1e-3)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import StandardScaler
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.data import Dataset, load, split
@@ -98,3 +99,77 @@ def test_tables_may_stay_as_they_are() -> None:
     assert parts.mean is None
     assert set(np.unique(parts.train.inputs).tolist()) == set(range(8))
     assert len(parts.train) + len(parts.validation) + len(parts.test) == len(data)
+
+
+def fitted(rows: int = 200, *, image: bool = False) -> Dataset:
+    generator = np.random.default_rng(0)
+    inputs = generator.random((rows, 1, 2, 2) if image else (rows, 3))
+    return Dataset(inputs, 40 + 7 * generator.standard_normal(rows))
+
+
+@pytest.mark.parametrize("limit", [None, 30])
+@pytest.mark.parametrize("image", [False, True])
+def test_numbers_are_scaled_by_the_training_part(
+    image: bool, limit: int | None
+) -> None:
+    data = fitted(image=image)
+    raw = split(data, standardise=False, limit=limit)
+    parts = split(data, limit=limit)
+    assert raw.label_mean is raw.label_deviation is None
+    assert raw.train.labels.mean() == pytest.approx(40, abs=3)
+    scaler = StandardScaler().fit(raw.train.labels[:, None].astype(np.float64))
+    assert parts.label_mean == pytest.approx(scaler.mean_[0], rel=1e-12)
+    assert parts.label_deviation == pytest.approx(scaler.scale_[0], rel=1e-12)
+    assert type(parts.label_mean) is type(parts.label_deviation) is float
+    for part, before in (
+        (parts.train, raw.train),
+        (parts.validation, raw.validation),
+        (parts.test, raw.test),
+    ):
+        labels = scaler.transform(before.labels[:, None].astype(np.float64))[:, 0]
+        np.testing.assert_allclose(part.labels, labels, rtol=1e-5, atol=1e-6)
+        assert part.labels.dtype == np.float32
+        if image:
+            np.testing.assert_array_equal(part.inputs, before.inputs)
+    assert (parts.mean is None) == image
+    assert len(parts.train) == (limit or 119)
+
+
+def test_rows_of_numbers_go_to_one_part_each() -> None:
+    data = Dataset(np.zeros((400, 1)), np.arange(400) / 2)
+    first, again, other = (
+        split(data, standardise=False, seed=seed) for seed in (0, 0, 1)
+    )
+    parts = (first.train, first.validation, first.test)
+    assert [len(part) for part in parts] == [238, 42, 120]
+    together = np.concatenate([part.labels for part in parts])
+    assert sorted(together) == sorted(data.labels)
+    assert first.test.fingerprint() == again.test.fingerprint()
+    assert first.test.fingerprint() != other.test.fingerprint()
+    # At random, not cut off at an end.
+    assert first.test.labels.mean() == pytest.approx(100, abs=20)
+
+
+def test_a_constant_number_becomes_zero() -> None:
+    parts = split(Dataset(np.arange(20.0)[:, None], np.full(20, 0.1)))
+    assert parts.label_mean == np.float32(0.1)
+    assert parts.label_deviation == 1
+    assert (parts.test.labels == 0).all()
+
+
+def test_classes_have_no_scale() -> None:
+    parts = split(load("iris"))
+    assert parts.label_mean is parts.label_deviation is None
+    assert parts.train.labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_too_few_numbers_are_refused(rows: int) -> None:
+    message = r"enough rows for training, validation and test, got \d rows to cut; add"
+    with pytest.raises(DataError, match=message):
+        split(fitted(rows))
+
+
+def test_three_numbers_are_enough() -> None:
+    parts = split(fitted(3))
+    assert [len(p) for p in (parts.train, parts.validation, parts.test)] == [1, 1, 1]
