@@ -81,14 +81,14 @@ def trivial_baselines(
     """What needs no learning, measured in the same way: to be printed beside a model.
 
     Args:
-        real: Real samples, (rows, ...), to which baselines are fitted; 8 or more rows, or
-            4 with `test`.
+        real: Real samples, (rows, ...), to which baselines are fitted; 8 or more
+            rows, or 4 with `test`.
         generator: Random numbers; None for torch's own.
         test: Other real samples, (rows, ...), 4 or more rows, to measure against, as
             for a model that was trained on `real`; None measures against `real`.
         num_components: Principal components of the Gaussian baseline, ≥ 1.
-        num_samples: Samples of the Gaussian baselines, ≥ 4; give the model as many, since
-            Fréchet distances shrink with their number.
+        num_samples: Samples of the Gaussian baselines, ≥ 4; give the model as many,
+            since Fréchet distances shrink with their number.
 
     Returns:
         The floor, a Gaussian of the principal components, Gaussian noise on each pixel

@@ -12,9 +12,9 @@ from torch.nn import functional
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.data.parts import Split
-from qml_qdl.generative.twins import ClassicalGenerator
 from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.generative.pixel_circuits import pixel_circuits
+from qml_qdl.generative.twins import ClassicalGenerator
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.conv_transpose import QuantumConvTranspose2d
 from qml_qdl.nn.shots import Shots

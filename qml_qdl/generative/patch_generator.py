@@ -14,8 +14,8 @@ from qml_qdl.circuits.driven import Driven
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.data.parts import Split
-from qml_qdl.generative.twins import ClassicalGenerator, image_network
 from qml_qdl.generative.noise_generator import NoiseGenerator
+from qml_qdl.generative.twins import ClassicalGenerator, image_network
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots
@@ -25,7 +25,6 @@ PIXELS = ("max", "brightness", "exponential")
 
 PATCH = 16
 """Pixels of a patch made for data, unless a row of the image has more."""
-
 
 
 class PatchGenerator(NoiseGenerator):

@@ -15,8 +15,8 @@ from qml_qdl.circuits.processing import Processing
 from qml_qdl.circuits.readout import z_words
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.data.parts import Split
-from qml_qdl.generative.twins import ClassicalGenerator
 from qml_qdl.generative.noise_generator import NoiseGenerator
+from qml_qdl.generative.twins import ClassicalGenerator
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.shots import Shots

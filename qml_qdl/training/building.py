@@ -78,13 +78,15 @@ def _own_data(source: Spec, options: DataOptions) -> Dataset:
         maker: Any = import_class("data", path, torch.utils.data.Dataset)
         made = maker(**check_arguments("data", maker, source.init_args))
         return from_torch(made, name=maker.__name__)
-    returned = get_type_hints(found).get("return") if inspect.isfunction(found) else None
+    returned = (
+        get_type_hints(found).get("return") if inspect.isfunction(found) else None
+    )
     if not inspect.isclass(returned) or not issubclass(
         returned, Dataset | torch.utils.data.Dataset
     ):
         raise ArgumentError(
-            f"data: expected a class of torch.utils.data.Dataset, or a function that is "
-            f"annotated to return one or a qml_qdl.data.Dataset, got {path!r}"
+            "data: expected a class of torch.utils.data.Dataset, or a function that "
+            f"is annotated to return one or a qml_qdl.data.Dataset, got {path!r}"
         )
     made = found(**check_arguments("data", found, source.init_args))
     return made if isinstance(made, Dataset) else from_torch(made, name=found.__name__)
@@ -248,8 +250,8 @@ def _check_training(
             value = getattr(training, name)
             shown = value.as_config() if isinstance(value, Spec) else value
             raise ArgumentError(
-                f"{name}: {model!r} has no such option, got {shown!r}; leave it out, or "
-                "use another model"
+                f"{name}: {model!r} has no such option, got {shown!r}; leave it out, "
+                "or use another model"
             )
 
 
@@ -284,16 +286,3 @@ def _defaults(name: str, model_class: type[nn.Module]) -> dict[str, Any]:
         and not (isinstance(each.default, float) and not math.isfinite(each.default))
         and (known is None or key in known.options)
     }
-
-
-def describe(data: DataOptions, dataset_name: str) -> str:
-    """What the data are called in a report.
-
-    Args:
-        data: Which data were asked for.
-        dataset_name: The data set's name.
-    """
-    if not data.labels:
-        return dataset_name
-    several = "es" if len(data.labels) > 1 else ""
-    return f"{dataset_name}, class{several} {', '.join(data.labels)}"

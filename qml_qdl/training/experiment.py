@@ -11,7 +11,7 @@ from qml_qdl.circuits.errors import TargetError
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training import pictures
-from qml_qdl.training.building import Task, check_heeded, describe, load_data
+from qml_qdl.training.building import Task, check_heeded, load_data
 from qml_qdl.training.checkpoints import LAST, load_best, read_checkpoint
 from qml_qdl.training.fitting import Fit, fit
 from qml_qdl.training.loop import check_accelerator, check_logger, given_callbacks
@@ -155,7 +155,7 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
         for kind, trainings in fits.items()
     }
     report = make_report(
-        describe(run.options.data, split.train.name) if recipe.upright else split.train.name,
+        recipe.data_title(split.train.name, run.options.data),
         recipe,
         split,
         named,
@@ -181,7 +181,9 @@ def draw(run: Run, task: Task, fits: dict[Kind, list[Fit]]) -> None:
     folder = run.fit_folder(kind, seed)
     model = task.build(kind, seed)
     load_best(model, folder)
-    last: dict[str, Any] = read_checkpoint(folder / LAST) if LAST in recipe.keeps else {}
+    last: dict[str, Any] = (
+        read_checkpoint(folder / LAST) if LAST in recipe.keeps else {}
+    )
     figures |= recipe.pictures(task, fits, model, last)
     for name, figure in figures.items():
         pictures.save_figure(figure, run.folder / f"{name}.png")

@@ -126,9 +126,7 @@ def fit(
         "logger": logger,
     }
     changes = {name: each for name, each in given.items() if each is not None}
-    options = evolve(
-        options, callbacks=(*options.callbacks, *callbacks), **changes
-    )
+    options = evolve(options, callbacks=(*options.callbacks, *callbacks), **changes)
     if recipe is None:
         recipe = Classification if split.train.has_classes else Regression
     if isinstance(recipe, Recipe):
@@ -160,7 +158,9 @@ def _fit(
     log: bool,
 ) -> Fit:
     parameters = count_parameters(model)
-    recorder = run_trainer(learner, seed=seed, folder=folder, progress=progress, log=log)
+    recorder = run_trainer(
+        learner, seed=seed, folder=folder, progress=progress, log=log
+    )
     if learner.model is not model:  # of a game, which keeps an average
         model.load_state_dict(learner.model.state_dict())
     measures, predictions = learner.assess(model)
@@ -199,9 +199,7 @@ def predict(
         Class indices or numbers (rows,); numbers are standardised as the labels are.
     """
     recipe: type[Supervised] = Classification if dataset.has_classes else Regression
-    return recipe.predict(
-        model, dataset, batch_size=batch_size, step=step, first=first
-    )
+    return recipe.predict(model, dataset, batch_size=batch_size, step=step, first=first)
 
 
 def accuracy(predictions: Any, dataset: Dataset) -> float:

@@ -15,7 +15,7 @@ from qml_qdl.nn.jobs import begin_step
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.checkpoints import BEST, LAST
 from qml_qdl.training.measures import SAMPLES, Yardstick, rows_of
-from qml_qdl.training.options import TrainingOptions
+from qml_qdl.training.options import DataOptions, TrainingOptions
 from qml_qdl.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -61,14 +61,11 @@ class Generative(Recipe):
     upright: ClassVar[bool] = True
     footnotes: ClassVar[tuple[str, ...]] = (
         "Measured against the test part; mean ± standard deviation over seeds (initial",
-        "weights, order of the rows and all that is drawn; the split is the same). "
-        "Models",
-        "keep the epoch that is best on the validation part. Baselines are fitted to "
-        "the",
-        "training part; the floor is the training part itself, as if it had been drawn.",
-        "Seconds: wall-clock time of one training that led to its last epoch, without "
-        "work",
-        "lost to an interruption.",
+        "weights, order of the rows and all that is drawn; the split is the same).",
+        "Models keep the epoch that is best on the validation part. Baselines are",
+        "fitted to the training part; the floor is the training part itself, as if it",
+        "had been drawn. Seconds: wall-clock time of one training that led to its last",
+        "epoch, without work lost to an interruption.",
     )
 
     def __init__(
@@ -193,6 +190,14 @@ class Generative(Recipe):
         """Those of the yardstick, the floor first."""
         return cls.yardstick(split).baselines()
 
+    @classmethod
+    def data_title(cls, name: str, data: DataOptions) -> str:
+        """The data set's name, and the classes that are learnt."""
+        if not data.labels:
+            return name
+        several = "es" if len(data.labels) > 1 else ""
+        return f"{name}, class{several} {', '.join(data.labels)}"
+
     def fixed(self) -> torch.Generator:
         """Random numbers that are the same in each epoch, beside the training's."""
         return torch.Generator(self.device).manual_seed(0)
@@ -276,7 +281,9 @@ class Generative(Recipe):
         if split.train.is_image:
             shown = last["grids"].items()
             rows = {f"epoch {epoch}": images for epoch, images in shown}
-            figures["samples-over-time"] = draw_rows(rows | {"real": rows_of(split.test)})
+            figures["samples-over-time"] = draw_rows(
+                rows | {"real": rows_of(split.test)}
+            )
             walks = cls.walks(model)
             if walks:
                 shape = split.train.input_shape

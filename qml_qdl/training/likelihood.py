@@ -165,8 +165,9 @@ def as_bits(part: Dataset, model: str) -> Dataset:
     wrong = part.inputs[(part.inputs != 0) & (part.inputs != 1)]
     if len(wrong):
         raise ArgumentError(
-            f"model: {model!r} reads bits, got {wrong[0]:g} in the table {part.name!r}; "
-            "make zeros and ones of it, or use images, which are cut at 0.5"
+            f"model: {model!r} reads bits, got {wrong[0]:g} in the table "
+            f"{part.name!r}; make zeros and ones of it, or use images, which are cut "
+            "at 0.5"
         )
     return part
 

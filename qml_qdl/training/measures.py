@@ -24,7 +24,6 @@ from qml_qdl.generative import (
     total_variation,
 )
 from qml_qdl.generative.baselines import BitTree, draw_baselines
-from qml_qdl.generative.born_machine import MOST_BITS
 from qml_qdl.training.baselines import Baseline
 
 SAMPLES = 1000
@@ -77,8 +76,8 @@ def rows_of(part: Dataset) -> Tensor:
 class RealYardstick(Yardstick):
     """Measures images, or rows of a table.
 
-    Baselines are fitted to the training part, as the model is; the floor is the training
-    part itself, as if it had been generated.
+    Baselines are fitted to the training part, as the model is; the floor is the
+    training part itself, as if it had been generated.
     """
 
     def __init__(self, split: Split) -> None:
@@ -207,7 +206,9 @@ class BitYardstick(Yardstick):
         for name, edges in (("Chow-Liu tree", True), ("independent bits", False)):
             tree = BitTree.fit(bits, edges=edges)
             chances = tree.log_likelihood(strings).exp()
-            baselines.append(Baseline(name, self.of_probabilities(chances), tree.parameters))
+            baselines.append(
+                Baseline(name, self.of_probabilities(chances), tree.parameters)
+            )
         return [*baselines, Baseline("uniform", self.of_probabilities(drawn), 0)]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from attrs import Attribute, Factory, asdict, field, fields, frozen
+from attrs import Attribute, Converter, Factory, asdict, field, fields, frozen
 
 from qml_qdl.training.registry import MODELS, candidates, heeded, option_names
 from qml_qdl.training.specs import Spec, did_you_mean
@@ -67,7 +67,9 @@ def _is_a(kind: type, what: str) -> _Check:
         from qml_qdl.circuits.errors import ArgumentTypeError
 
         if not isinstance(value, kind) or value == "":
-            raise ArgumentTypeError(f"{_name(attribute)}: expected {what}, got {value!r}")
+            raise ArgumentTypeError(
+                f"{_name(attribute)}: expected {what}, got {value!r}"
+            )
 
     return check
 
@@ -103,11 +105,13 @@ _OBJECT = "a name, an import path, or an object"
 
 
 def _buildable(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-    """A spec, or in a script what the spec would become, or a function that makes it."""
+    """A spec, or in a script what it would become, or a function that makes that."""
     from qml_qdl.circuits.errors import ArgumentTypeError
 
     if isinstance(value, str | int | float | list | tuple | dict | None):
-        raise ArgumentTypeError(f"{_name(attribute)}: expected {_OBJECT}, got {value!r}")
+        raise ArgumentTypeError(
+            f"{_name(attribute)}: expected {_OBJECT}, got {value!r}"
+        )
 
 
 def _as_spec(value: Any, attribute: Attribute[Any]) -> Any:
@@ -120,11 +124,8 @@ def _as_specs(value: Any, attribute: Attribute[Any]) -> Any:
     return tuple(_as_spec(each, attribute) for each in value) if several else value
 
 
-def _specs(convert: Callable[..., Any], check: _Check, **settings: Any) -> Any:
-    from attrs import Converter
-
-    converter = Converter(convert, takes_field=True)  # type: ignore[call-overload]
-    return field(converter=converter, validator=check, **settings)
+_AS_SPEC = Converter(_as_spec, takes_field=True)
+_AS_SPECS = Converter(_as_specs, takes_field=True)
 
 
 @frozen(kw_only=True)
@@ -169,9 +170,13 @@ class TrainingOptions:
     epochs: int = field(default=20, validator=_count())
     batch_size: int = field(default=64, validator=_count())
     learning_rate: float = field(default=0.01, validator=_number(0))
-    optimizer: Any = _specs(_as_spec, _buildable, default=Spec("adam"))
-    scheduler: Any = _specs(_as_spec, _or_none(_buildable), default=None)
-    loss: Any = _specs(_as_spec, _or_none(_buildable), default=None)
+    optimizer: Any = field(
+        converter=_AS_SPEC, validator=_buildable, default=Spec("adam")
+    )
+    scheduler: Any = field(
+        converter=_AS_SPEC, validator=_or_none(_buildable), default=None
+    )
+    loss: Any = field(converter=_AS_SPEC, validator=_or_none(_buildable), default=None)
     gradient_clip: float | None = field(default=None, validator=_or_none(_number(0)))
     precision: Precision = field(
         default="32-true", validator=_choice(get_args(Precision))
@@ -181,8 +186,12 @@ class TrainingOptions:
         default="auto", validator=_choice(get_args(Accelerator))
     )
     checkpoint_every: int | None = field(default=None, validator=_or_none(_count()))
-    callbacks: tuple[Any, ...] = _specs(_as_specs, _all(_buildable), default=())
-    logger: Any = _specs(_as_spec, _or_none(_buildable), default=None)
+    callbacks: tuple[Any, ...] = field(
+        converter=_AS_SPECS, validator=_all(_buildable), default=()
+    )
+    logger: Any = field(
+        converter=_AS_SPEC, validator=_or_none(_buildable), default=None
+    )
 
 
 @frozen(kw_only=True)
@@ -205,8 +214,11 @@ class DataOptions:
         split_seed: Fixes which row goes where; the same for all seeds.
     """
 
-    source: Spec = _specs(
-        _as_spec, _spec, default=Spec("digits"), metadata={"name": "data"}
+    source: Spec = field(
+        converter=_AS_SPEC,
+        validator=_spec,
+        default=Spec("digits"),
+        metadata={"name": "data"},
     )
     labels: tuple[str, ...] = field(
         default=(),
@@ -286,10 +298,12 @@ class RunOptions:
     """
 
     data: DataOptions = field(factory=DataOptions)
-    model: Spec = _specs(_as_spec, _check_model, default=Spec("auto"))
-    recipe: Spec | None = _specs(
-        _as_spec,
-        _or_none(_spec),
+    model: Spec = field(
+        converter=_AS_SPEC, validator=_check_model, default=Spec("auto")
+    )
+    recipe: Spec | None = field(
+        converter=_AS_SPEC,
+        validator=_or_none(_spec),
         default=None,
         metadata={"shown": "as model and data say"},
     )

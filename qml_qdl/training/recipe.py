@@ -20,7 +20,7 @@ from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.parts import Split
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.checkpoints import BEST
-from qml_qdl.training.options import TrainingOptions
+from qml_qdl.training.options import DataOptions, TrainingOptions
 from qml_qdl.training.specs import Spec, check_arguments, import_class, known_path
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ class Recipe(LightningModule, ABC):
         own: Any = getattr(model_class, "from_data", None)
         if own is not None:
             skip = frozenset(list(inspect.signature(own).parameters)[:1])
-            return own(split, **check_arguments("model", own, init_args, skip=skip))
+            arguments = check_arguments("model", own, init_args, skip=skip)
+            model: nn.Module = own(split, **arguments)
+            return model
         shape = split.train.input_shape
         outputs = split.train.num_classes or 1
         follows: dict[str, Any] = {
@@ -266,8 +268,18 @@ class Recipe(LightningModule, ABC):
         return measure if cls.upright else f"test {measure}"
 
     @classmethod
+    def data_title(cls, name: str, data: DataOptions) -> str:
+        """What the data are called in a report.
+
+        Args:
+            name: The data set's name.
+            data: Which data were asked for.
+        """
+        return name
+
+    @classmethod
     def panels(cls) -> Sequence[Sequence[str]]:
-        """The columns that are drawn together over the epochs; by default each alone."""
+        """The columns that are drawn together; by default each alone."""
         return [(name,) for name in cls.columns]
 
     def train_loader(self, seed: int) -> Iterable[Any]:

@@ -38,7 +38,6 @@ class Model:
 
 _WINDOW = ("channels", "kernel_size", "stride", "layers", "target")
 _VAE = ("layers", "target", "hidden", "latent", "quantum_part")
-_CLASSIFIERS, _GENERATIVE = "qml_qdl.models", "qml_qdl.generative"
 _IMAGES = {"epochs": 375, "batch_size": 32}
 _TABLES = {"epochs": 200, "batch_size": 32}
 _VALUES = {"epochs": 60, "batch_size": 1024}
@@ -46,19 +45,67 @@ _BORN = {"epochs": 100, "batch_size": 128, "learning_rate": 0.3}
 _RBM = {"epochs": 300, "batch_size": 128, "learning_rate": 0.02}
 _BOUND = {"epochs": 60, "batch_size": 64, "learning_rate": 0.02}
 
-MODELS: Mapping[str, Model] = MappingProxyType({
-    "quanvolution": Model(f"{_CLASSIFIERS}.QuanvolutionClassifier", "images", _WINDOW),
-    "dressed": Model(f"{_CLASSIFIERS}.DressedClassifier", "tables"),
-    "qcnn": Model(f"{_CLASSIFIERS}.QCNNClassifier", "any", ("target",)),
-    "equivariant": Model(f"{_CLASSIFIERS}.EquivariantClassifier", "images", _WINDOW),
-    "patch_gan": Model(f"{_GENERATIVE}.PatchGenerator", "images", recipe="adversarial", title="patch generator", training=_IMAGES),
-    "conv_gan": Model(f"{_GENERATIVE}.ConvGenerator", "images", recipe="adversarial", title="convolutional generator", training=_IMAGES),
-    "style_gan": Model(f"{_GENERATIVE}.StyleGenerator", "tables", recipe="adversarial", title="style generator", training=_TABLES),
-    "distribution_gan": Model(f"{_GENERATIVE}.DistributionGenerator", "whole numbers", recipe="adversarial_distribution", title="distribution generator", training=_VALUES),
-    "born_machine": Model(f"{_GENERATIVE}.BornMachine", "bits", recipe="likelihood", title="Born machine", training=_BORN),
-    "rbm": Model(f"{_GENERATIVE}.RBM", "bits", ("hidden",), recipe="contrastive_divergence", title="RBM", training=_RBM),
-    "vae": Model(f"{_GENERATIVE}.QuantumVAE", "any", _VAE, recipe="evidence_lower_bound", title="VAE, quantum {quantum_part}", training=_BOUND),
-})
+MODELS: Mapping[str, Model] = MappingProxyType(
+    {
+        "quanvolution": Model(
+            "qml_qdl.models.QuanvolutionClassifier", "images", _WINDOW
+        ),
+        "dressed": Model("qml_qdl.models.DressedClassifier", "tables"),
+        "qcnn": Model("qml_qdl.models.QCNNClassifier", "any", ("target",)),
+        "equivariant": Model("qml_qdl.models.EquivariantClassifier", "images", _WINDOW),
+        "patch_gan": Model(
+            "qml_qdl.generative.PatchGenerator",
+            "images",
+            recipe="adversarial",
+            title="patch generator",
+            training=_IMAGES,
+        ),
+        "conv_gan": Model(
+            "qml_qdl.generative.ConvGenerator",
+            "images",
+            recipe="adversarial",
+            title="convolutional generator",
+            training=_IMAGES,
+        ),
+        "style_gan": Model(
+            "qml_qdl.generative.StyleGenerator",
+            "tables",
+            recipe="adversarial",
+            title="style generator",
+            training=_TABLES,
+        ),
+        "distribution_gan": Model(
+            "qml_qdl.generative.DistributionGenerator",
+            "whole numbers",
+            recipe="adversarial_distribution",
+            title="distribution generator",
+            training=_VALUES,
+        ),
+        "born_machine": Model(
+            "qml_qdl.generative.BornMachine",
+            "bits",
+            recipe="likelihood",
+            title="Born machine",
+            training=_BORN,
+        ),
+        "rbm": Model(
+            "qml_qdl.generative.RBM",
+            "bits",
+            ("hidden",),
+            recipe="contrastive_divergence",
+            title="RBM",
+            training=_RBM,
+        ),
+        "vae": Model(
+            "qml_qdl.generative.QuantumVAE",
+            "any",
+            _VAE,
+            recipe="evidence_lower_bound",
+            title="VAE, quantum {quantum_part}",
+            training=_BOUND,
+        ),
+    }
+)
 """Models by name."""
 
 AUTO: Mapping[str, str] = MappingProxyType(
@@ -68,13 +115,13 @@ AUTO: Mapping[str, str] = MappingProxyType(
 
 RECIPES: Mapping[str, str] = MappingProxyType(
     {
-        "classification": "qml_qdl.training.supervised.Classification",
-        "regression": "qml_qdl.training.supervised.Regression",
-        "adversarial": "qml_qdl.training.adversarial.Adversarial",
-        "adversarial_distribution": "qml_qdl.training.adversarial.AdversarialDistribution",
-        "likelihood": "qml_qdl.training.likelihood.Likelihood",
-        "contrastive_divergence": "qml_qdl.training.likelihood.ContrastiveDivergence",
-        "evidence_lower_bound": "qml_qdl.training.likelihood.EvidenceLowerBound",
+        "classification": "qml_qdl.training.Classification",
+        "regression": "qml_qdl.training.Regression",
+        "adversarial": "qml_qdl.training.Adversarial",
+        "adversarial_distribution": "qml_qdl.training.AdversarialDistribution",
+        "likelihood": "qml_qdl.training.Likelihood",
+        "contrastive_divergence": "qml_qdl.training.ContrastiveDivergence",
+        "evidence_lower_bound": "qml_qdl.training.EvidenceLowerBound",
     }
 )
 """How models learn, by name: import paths of the recipes."""

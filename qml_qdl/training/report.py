@@ -1,4 +1,4 @@
-"""The table at the end of a run: models and baselines side by side, on one test part."""
+"""The table at the end of a run: models and baselines on one test part."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from qml_qdl.data.parts import Split
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.fitting import Fit
-from qml_qdl.training.measures import format_measure
 from qml_qdl.training.json_files import write_json
+from qml_qdl.training.measures import format_measure
 from qml_qdl.training.recipe import Recipe
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
@@ -15,7 +15,6 @@ from qml_qdl.hardware.files import remove_remains, write_atomically
 from qml_qdl.training.building import Task, load_data
 from qml_qdl.training.checkpoints import (
     BEST,
-    LAST,
     LostCheckpointError,
     read_checkpoint,
 )
@@ -155,8 +154,8 @@ class Run:
         written = config.get("format")
         if written not in (1, FORMAT):
             raise RunError(
-                f"{path}: expected format {FORMAT}, got {written!r}; use the version of "
-                "qml-qdl that wrote it"
+                f"{path}: expected format {FORMAT}, got {written!r}; use the version "
+                "of qml-qdl that wrote it"
             )
         try:
             values = config["options"]

@@ -52,7 +52,7 @@ class Spec:
             raise ArgumentTypeError(
                 f"class_path: expected a name or import path, got {class_path!r}"
             )
-        self.__attrs_init__(class_path, _plain(init_args))  # type: ignore[attr-defined]
+        self.__attrs_init__(class_path, _plain(init_args))
 
     def __repr__(self) -> str:
         arguments = [f"{name}={value!r}" for name, value in self.init_args.items()]
@@ -118,7 +118,9 @@ def _plain(value: Any) -> Any:
     """Tuples as the lists that files make of them."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+    return (
+        [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+    )
 
 
 def known_path(module: str, name: str) -> str | None:
@@ -195,7 +197,7 @@ def import_class(name: str, path: str, base: type[T]) -> type[T]:
             f"{path!r}, which is none"
         )
     if inspect.isabstract(found):
-        missing = ", ".join(sorted(found.__abstractmethods__))
+        missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
         raise ArgumentError(
             f"{name}: {path!r} is abstract, without {missing}; name a class that has "
             "them"
@@ -238,7 +240,7 @@ def check_arguments(
             raise ArgumentError(
                 f"{name}.{key}: {_title(function)} has no such argument"
                 f"{did_you_mean(key, parameters)}; it takes "
-                f"{', '.join(each for each in parameters if each not in skip) or 'none'}"
+                f"{', '.join(x for x in parameters if x not in skip) or 'none'}"
             )
         if (
             value is None

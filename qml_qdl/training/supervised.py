@@ -49,12 +49,11 @@ class Supervised(Recipe):
     """The column beside the loss, without the part that it is of."""
 
     footnotes: ClassVar[tuple[str, ...]] = (
-        "Networks: mean ± standard deviation over seeds (initial weights and order of "
-        "the rows;",
-        "the split is the same), at the epoch that is best on the validation part.",
-        "Baselines: fitted to the training part's raw inputs. Seconds: wall-clock time "
-        "of one",
-        "training that led to its last epoch, without work lost to an interruption.",
+        "Mean ± standard deviation over seeds (initial weights and order of the rows;",
+        "the split is the same). Networks keep the epoch that is best on the",
+        "validation part; nothing was chosen by the test part. Seconds: wall-clock",
+        "time of one training that led to its last epoch, without work lost to an",
+        "interruption; for the last three, of fitting and testing.",
     )
 
     def __init__(
@@ -64,7 +63,9 @@ class Supervised(Recipe):
         given: Any = options.loss
         plain = given is None or isinstance(given, Spec)
         spec = self.default_loss if given is None else given
-        self.loss = build_object("loss", spec, "torch.nn", nn.Module) if plain else given
+        self.loss = (
+            build_object("loss", spec, "torch.nn", nn.Module) if plain else given
+        )
         for part in ("train", "val"):
             self.add_metric(f"{part}_loss")
             self.add_metric(f"{part}_{self.score}", self.make_metric())
@@ -77,9 +78,7 @@ class Supervised(Recipe):
 
     @classmethod
     @abstractmethod
-    def measure(
-        cls, predictions: Any, part: Dataset, split: Split
-    ) -> dict[str, float]:
+    def measure(cls, predictions: Any, part: Dataset, split: Split) -> dict[str, float]:
         """Measures predictions.
 
         Args:
@@ -277,9 +276,7 @@ class Classification(Supervised):
         return ("accuracy",)
 
     @classmethod
-    def measure(
-        cls, predictions: Any, part: Dataset, split: Split
-    ) -> dict[str, float]:
+    def measure(cls, predictions: Any, part: Dataset, split: Split) -> dict[str, float]:
         """The share of rows whose class is predicted."""
         return {"accuracy": float(np.mean(predictions == part.labels))}
 
@@ -350,7 +347,12 @@ class Regression(Supervised):
         options: How it is trained; `loss` takes two tensors (rows,).
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("train_loss", "train_mse", "val_loss", "val_mse")
+    columns: ClassVar[tuple[str, ...]] = (
+        "train_loss",
+        "train_mse",
+        "val_loss",
+        "val_mse",
+    )
     monitor: ClassVar[str] = "val_loss"
     score: ClassVar[str] = "mse"
     default_loss: ClassVar[Spec] = Spec("MSELoss")
@@ -371,9 +373,7 @@ class Regression(Supervised):
         return "R²", "MSE", "MAE"
 
     @classmethod
-    def measure(
-        cls, predictions: Any, part: Dataset, split: Split
-    ) -> dict[str, float]:
+    def measure(cls, predictions: Any, part: Dataset, split: Split) -> dict[str, float]:
         """R², mean squared and mean absolute error, in the numbers' own unit."""
         unit = split.label_deviation or 1.0
         labels = unit * part.labels.astype(np.float64)
@@ -392,7 +392,7 @@ class Regression(Supervised):
         both = np.stack([predictions, others]).astype(np.float64)
         if len(predictions) < 2 or not both.std(axis=1).all():
             return None
-        return float(np.corrcoef(both)[0, 1])
+        return float(np.corrcoef(both).item(1))
 
     @classmethod
     def decide(cls, outputs: Tensor) -> Tensor:

@@ -16,16 +16,22 @@ _WINDOW = {"channels": 4, "kernel_size": 2, "stride": 1}
 
 _GROUPS: Mapping[str, frozenset[str]] = {
     "data": frozenset(
-        "source label_column data_home test_fraction validation_fraction split_seed "
-        "limit labels".split()
+        {
+            *("source", "label_column", "data_home", "limit", "labels"),
+            *("test_fraction", "validation_fraction", "split_seed"),
+        }
     ),
     "model": frozenset(
-        "kind channels kernel_size stride layers target hidden latent "
-        "quantum_part".split()
+        {
+            *("kind", "channels", "kernel_size", "stride", "layers", "target"),
+            *("hidden", "latent", "quantum_part"),
+        }
     ),
     "training": frozenset(
-        "epochs batch_size learning_rate optimizer patience accelerator "
-        "checkpoint_every".split()
+        {
+            *("epochs", "batch_size", "learning_rate", "optimizer", "patience"),
+            *("accelerator", "checkpoint_every"),
+        }
     ),
 }
 _LATER = frozenset({"labels", "hidden", "latent", "quantum_part"})
