@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
 from qml_qdl.cli.sample import sample
 from qml_qdl.cli.signals import Interrupted, heeding_signals
-from qml_qdl.cli.train import train
+from qml_qdl.cli.train import train_command
 
 NAME = "qml-qdl"
 INTERRUPTED = 130
@@ -42,25 +43,33 @@ class _Commands(TyperGroup):
             raise _StoppedError(error) from error
 
 
-app = typer.Typer(
-    cls=_Commands,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(
-    epilog="Example: qml-qdl train --data wine --epochs 30 --seeds 5, or "
-    "qml-qdl train --model patch_gan --data digits --label 0"
-)(train)
-app.command(epilog="Example: qml-qdl evaluate my-run --shots 1000 --limit 50")(evaluate)
-app.command(
-    epilog="Example: qml-qdl sample my-run -n 64 --target aer:fake_torino --shots 4096"
-)(sample)
-app.command(
-    epilog="Example: qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"
-)(estimate)
-app.add_typer(jobs_app, name="jobs")
+def _program(train: Callable[..., None]) -> typer.Typer:
+    """All commands; that of training is made for what is asked of it."""
+    app = typer.Typer(
+        cls=_Commands,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_common)
+    for command, example in (
+        (
+            train,
+            "qml-qdl train --data wine --epochs 30 --seeds 5, or "
+            "qml-qdl train --model patch_gan --data digits --label 0",
+        ),
+        (evaluate, "qml-qdl evaluate my-run --shots 1000 --limit 50"),
+        (
+            sample,
+            "qml-qdl sample my-run -n 64 --target aer:fake_torino --shots 4096",
+        ),
+        (estimate, "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"),
+    ):
+        app.command(command.__name__, epilog=f"Example: {example}")(command)
+    app.add_typer(jobs_app, name="jobs")
+    return app
+
+
 _COMMANDS = ("train", "evaluate", "sample", "estimate", "jobs")
 
 
@@ -79,8 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     called = next((word for word in given if word in _COMMANDS), None)
     prefix = NAME if called is None else f"{NAME} {called}"
     try:
-        with heeding_signals() as came, _warnings_told(prefix):
-            result = app(args=given, prog_name=NAME, standalone_mode=False)
+        with heeding_signals() as came, _warnings_told(prefix), _own_modules():
+            train, words = train_command(given if called == "train" else ())
+            words = words if called == "train" else given
+            program = _program(train)
+            result = program(args=words, prog_name=NAME, standalone_mode=False)
             if came and result == INTERRUPTED:  # while typer read the arguments
                 raise came[0]
     except _StoppedError as stopped:
@@ -132,6 +144,20 @@ def _warnings_told(prefix: str) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
+@contextmanager
+def _own_modules() -> Iterator[None]:
+    """Finds modules of one's own where the command is called, after all others."""
+    here = os.getcwd()
+    added = here not in sys.path
+    if added:
+        sys.path.append(here)
+    try:
+        yield
+    finally:
+        if added and here in sys.path:
+            sys.path.remove(here)
+
+
 def _with_notes(message: str, error: BaseException) -> str:
     """A message, and what was noted on its way, such as jobs that run on."""
     return "; ".join([message, *getattr(error, "__notes__", ())])
@@ -148,7 +174,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _common(
     show_version: Annotated[
         bool,

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qml_qdl.cli.train_options import (
-    Accelerator,
-    BatchSize,
-    Channels,
-    CheckpointEvery,
-    Data,
-    DataHome,
-    Epochs,
-    Hidden,
-    KernelSize,
-    Label,
-    LabelColumn,
-    Latent,
-    Layers,
-    LearningRate,
-    Limit,
-    Model,
-    Name,
-    NoTwin,
-    Optimizer,
-    Patience,
-    QuantumPart,
-    Quiet,
-    Resume,
-    RunsDir,
-    Seed,
-    Seeds,
-    SplitSeed,
-    Stride,
-    Target,
-    TestFraction,
-    ValidationFraction,
+from qml_qdl.cli.train_options import parameters
+from qml_qdl.training.options import (
+    RunOptions,
+    option_fields,
+    read_config,
+    read_yaml,
+    write_config,
 )
+from qml_qdl.training.registry import MODELS, RECIPES, heeded, option_names
+from qml_qdl.training.specs import Spec, did_you_mean
 
 if TYPE_CHECKING:
     from qml_qdl.training import Run
@@ -48,107 +27,200 @@ if TYPE_CHECKING:
 _GO_WITH_RESUME = {"resume", "runs_dir", "quiet"}
 
 
-def train(
-    context: typer.Context,
-    data: Data = "digits",
-    label: Label = None,
-    label_column: LabelColumn = None,
-    data_home: DataHome = None,
-    limit: Limit = None,
-    test_fraction: TestFraction = 0.3,
-    validation_fraction: ValidationFraction = 0.15,
-    split_seed: SplitSeed = 0,
-    model: Model = "auto",
-    channels: Channels = 4,
-    kernel_size: KernelSize = 2,
-    stride: Stride = 1,
-    layers: Layers = None,
-    target: Target = None,
-    hidden: Hidden = None,
-    latent: Latent = None,
-    quantum_part: QuantumPart = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    optimizer: Optimizer = None,
-    patience: Patience = None,
-    accelerator: Accelerator = "auto",
-    checkpoint_every: CheckpointEvery = None,
-    seeds: Seeds = 3,
-    seed: Seed = 0,
-    no_twin: NoTwin = False,
-    name: Name = None,
-    runs_dir: RunsDir = Path("runs"),
-    resume: Resume = None,
-    quiet: Quiet = False,
-) -> None:
-    """Train a quantum classifier or generative model and compare it fairly.
+def _option(*names: str, text: str, **settings: Any) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel="Run", **settings)
 
-    For each seed the quantum model and its classical twin (same topology, nearest
-    number of parameters) are trained on the same split. Trivial rivals stand beside
-    them in the report: of a classifier logistic regression, the nearest neighbour and
-    the majority class; of a generative model such as Gaussians or independent bits,
-    and the training rows themselves as the floor.
+
+NoTwin = Annotated[
+    bool,
+    _option("--no-twin", text="Leave out the twin, and the plain VAE beside it."),
+]
+Name = Annotated[
+    str | None, _option(text="Name of the run's folder.", show_default="data and time")
+]
+RunsDir = Annotated[Path, _option(text="Folder of all runs.")]
+Resume = Annotated[
+    str | None,
+    _option(
+        text="Continue this run, by name or folder, exactly where it was interrupted.",
+        metavar="RUN",
+    ),
+]
+Quiet = Annotated[
+    bool, _option("--quiet", text="Print the report only, without progress.")
+]
+Config = Annotated[
+    Path | None,
+    _option(
+        text="A YAML file of these options, which the others override; every run's "
+        "folder has one that repeats it. Arguments of what has a name or import path "
+        "are its init_args, or --model.width 3 and the like.",
+        metavar="FILE",
+        show_default="none",
+    ),
+]
+PrintConfig = Annotated[
+    bool,
+    _option("--print-config", text="Print all options as a YAML file, and train not."),
+]
+
+
+def train_command(given: Sequence[str]) -> tuple[Callable[..., None], list[str]]:
+    """Makes the command for what is asked of it.
+
+    Args:
+        given: The words of the command line after the program's name.
+
+    Returns:
+        The command, with the options of the model that is asked for, and the words
+        that are left to it.
+    """
+    words, inner = _inner_options(given)
+    known = {each.metadata.get("name", each.name) for each in option_fields()}
+    asked = _asked_model(words)
+    own = asked is not None and Spec(asked).is_path and asked not in MODELS
+    helped = asked in MODELS and ("--help" in words or "-h" in words)
+
+    def command(
+        context: typer.Context,
+        no_twin: NoTwin = False,
+        name: Name = None,
+        runs_dir: RunsDir = Path("runs"),
+        resume: Resume = None,
+        config: Config = None,
+        print_config: PrintConfig = False,
+        quiet: Quiet = False,
+        **options: Any,
+    ) -> None:
+        if resume is not None:
+            _refuse_others(context, inner)
+            from qml_qdl.training import Run
+
+            _finish(Run.open(resume, runs_dir=runs_dir), quiet)
+            return
+        values = {} if config is None else read_config(config)
+        for option, value in options.items():
+            if value is None or value == []:
+                continue
+            if option in known:
+                values[option] = list(value) if isinstance(value, tuple) else value
+            else:
+                _set(values, f"model.{option}", value)
+        if no_twin:
+            values["twin"] = False
+        for path, text in inner:
+            _set(values, path, text)
+        _refuse_unheeded(context, values)
+        asked_options = RunOptions.from_config(values)
+        if print_config:
+            print(write_config(asked_options), end="")
+            return
+        import qml_qdl.training as training
+
+        _finish(training.begin(asked_options, runs_dir=runs_dir, name=name), quiet)
+
+    _describe(command, asked, own or helped)
+    return command, words
+
+
+def _describe(command: Any, asked: str | None, detailed: bool) -> None:
+    """Gives the command its options, as typer reads them."""
+    own = list(parameters(asked, detailed))
+    fixed = inspect.signature(command, eval_str=True).parameters.values()
+    first, *rest = (each for each in fixed if each.kind is not each.VAR_KEYWORD)
+    rest = [each.replace(kind=each.KEYWORD_ONLY) for each in rest]
+    command.__signature__ = inspect.Signature([first, *own, *rest])
+    command.__annotations__ = {
+        each.name: each.annotation for each in (first, *own, *rest)
+    }
+    command.__name__ = "train"
+    command.__doc__ = """Train a model, its classical twin and baselines, and compare.
+
+    For each seed the model and its classical twin (same topology, nearest number of
+    parameters) are trained on the same split. Baselines stand beside them in the
+    report: of a classifier logistic regression, the nearest neighbour and the majority
+    class; of numbers ridge regression, the nearest neighbour and the mean; of a
+    generative model such as Gaussians or independent bits, and the training rows
+    themselves as the floor.
 
     Everything goes to a folder of its own: options, metrics, checkpoints, report
     and pictures.
     """
-    if resume is not None:
-        _refuse_others(context)
-    from attrs import evolve
 
-    from qml_qdl.data.named import canonical_name
-    from qml_qdl.training import (
-        DataOptions,
-        ModelOptions,
-        Run,
-        RunOptions,
-        begin,
-        default_training,
+
+def _inner_options(given: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Takes options like `--model.width 3` out of the words; mends `--batch_size`."""
+    words: list[str] = []
+    inner: list[tuple[str, str]] = []
+    left = list(given)
+    while left:
+        word = left.pop(0)
+        name, equals, value = word.partition("=")
+        if not name.startswith("--"):
+            words.append(word)
+        elif "." in name:
+            if not equals and not left:
+                raise typer.BadParameter(f"Option '{name}' requires an argument.")
+            inner.append((name[2:].replace("-", "_"), value if equals else left.pop(0)))
+        else:
+            words.append(name.replace("_", "-") + equals + value)
+    return words, inner
+
+
+def _asked_model(words: Sequence[str]) -> str | None:
+    """The model that is asked for, on the command line or in a file."""
+    for flag in ("--model", "--config"):
+        for word, following in zip(words, [*words[1:], ""], strict=False):
+            value = word.partition("=")[2] if word.startswith(f"{flag}=") else None
+            value = following if word == flag else value
+            if value is None:
+                continue
+            if flag == "--model":
+                return value
+            found = read_config(value).get("model", "auto")
+            return Spec.from_config("model", found).class_path
+    return None
+
+
+def _yaml(option: str, text: str) -> Any:
+    import yaml
+
+    try:
+        return read_yaml(text)
+    except yaml.YAMLError as error:
+        raise typer.BadParameter(
+            f"expected a number, a word, or YAML, got {text!r}",
+            param_hint=f"'--{option}'",
+        ) from error
+
+
+def _set(values: dict[str, Any], path: str, text: str) -> None:
+    """Sets an argument of what an option names: `model.width`, `model.init_args.width`.
+
+    What a file says of other arguments stays.
+    """
+    name, *steps = path.split(".")
+    defaults = RunOptions().as_config()
+    if name not in defaults or not all(steps):
+        raise typer.BadParameter(
+            f"there is no such option{did_you_mean(name, defaults)}",
+            param_hint=f"'--{path}'",
+        )
+    present = values.get(name) or defaults[name]
+    config = Spec.from_config(name, present).as_config()
+    whole = (
+        {"class_path": config, "init_args": {}} if isinstance(config, str) else config
     )
-
-    if resume is not None:
-        _finish(Run.open(resume, runs_dir=runs_dir), quiet)
+    place = whole["init_args"] = dict(whole.get("init_args", {}))
+    if steps[0] == "class_path" and len(steps) == 1:
+        values[name] = {"class_path": text, "init_args": place}
         return
-    _refuse_unheeded(context, model)
-    given: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "optimizer": optimizer,
-        "patience": patience,
-        "accelerator": accelerator,
-        "checkpoint_every": checkpoint_every,
-    }
-    chosen = {name: value for name, value in given.items() if value is not None}
-    options = RunOptions(
-        data=DataOptions(
-            source=canonical_name(data),
-            label_column=label_column,
-            data_home=None if data_home is None else str(data_home.resolve()),
-            test_fraction=test_fraction,
-            validation_fraction=validation_fraction,
-            split_seed=split_seed,
-            limit=limit,
-            labels=tuple(label or ()),
-        ),
-        model=ModelOptions(
-            kind=model,
-            channels=channels,
-            kernel_size=kernel_size,
-            stride=stride,
-            layers=layers,
-            target=target,
-            hidden=hidden,
-            latent=latent,
-            quantum_part=quantum_part,
-        ),
-        training=evolve(default_training(model), **chosen),
-        seeds=seeds,
-        first_seed=seed,
-        twin=not no_twin,
-    )
-    _finish(begin(options, runs_dir=runs_dir, name=name), quiet)
+    steps = steps[1:] if steps[0] == "init_args" and len(steps) > 1 else steps
+    for step in steps[:-1]:
+        place[step] = dict(place.get(step) or {})
+        place = place[step]
+    place[steps[-1]] = _yaml(path, text)
+    values[name] = whole
 
 
 def _given(context: typer.Context) -> dict[str, str]:
@@ -161,22 +233,32 @@ def _given(context: typer.Context) -> dict[str, str]:
     }
 
 
-def _refuse_unheeded(context: typer.Context, model: str) -> None:
+def _refuse_unheeded(context: typer.Context, values: dict[str, Any]) -> None:
     """Refuses options that the model would ignore, even with their default values."""
     from qml_qdl.circuits.errors import ArgumentError
-    from qml_qdl.training.kinds import unheeded
+    from qml_qdl.training.recipe import Recipe
+    from qml_qdl.training.specs import import_class
 
+    model = Spec.from_config("model", values.get("model", "auto")).class_path
+    known = MODELS.get(model)
+    refused: set[str] = set()
+    if known is not None or model == "auto":
+        refused = set(option_names()) - set(heeded(model))
+    if known is not None and known.recipe is not None and "recipe" not in values:
+        base: Any = Recipe
+        refused |= set(import_class("recipe", RECIPES[known.recipe], base).unheeded)
     for name, flag in _given(context).items():
-        if name in unheeded(model):
+        if name in refused:
             raise ArgumentError(
                 f"{flag}: {model!r} has no such option; leave it out, or use another "
                 "model"
             )
 
 
-def _refuse_others(context: typer.Context) -> None:
+def _refuse_others(context: typer.Context, inner: Sequence[tuple[str, str]]) -> None:
     """Refuses options that would make a resumed run another run."""
-    for name, flag in _given(context).items():
+    flags = _given(context) | {path: f"--{path}" for path, _ in inner}
+    for name, flag in flags.items():
         if name not in _GO_WITH_RESUME:
             raise typer.BadParameter(
                 f"{flag} cannot change in a run that is resumed; leave it out, or "

@@ -1,219 +1,218 @@
-"""The options of `qml-qdl train`, in the panels that its help shows."""
+"""The options of `qml-qdl train`, made of what the library declares."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+import attrs
 import typer
 
+from qml_qdl.training.options import Count, DataOptions, RunOptions, TrainingOptions
+from qml_qdl.training.registry import (
+    AUTO,
+    MODELS,
+    RECIPES,
+    heeded,
+    option_names,
+)
+from qml_qdl.training.specs import Spec
 
-def _option(panel: str, text: str, **settings: Any) -> Any:
-    return typer.Option(help=text, rich_help_panel=panel, **settings)
+_KNOWN: Mapping[str, Sequence[str]] = {
+    "model": ("auto", *MODELS),
+    "recipe": tuple(RECIPES),
+}
 
 
-Data = Annotated[
-    str,
-    _option(
-        "Data",
-        "digits, iris, wine, breast_cancer, two_moons, bars_and_stripes or log_normal "
-        "(nothing is downloaded); mnist or fashion_mnist (downloaded once from "
-        "openml.org); or the path of an .npz file with arrays x and y, or of "
-        "a CSV file.",
-    ),
-]
-Label = Annotated[
-    list[str] | None,
-    _option(
-        "Data",
-        "Keep rows of this class only, by name; give it again for more classes. A "
-        "generative model may learn a single one.",
-        show_default="all classes",
-    ),
-]
-LabelColumn = Annotated[
-    str | None,
-    _option(
-        "Data",
-        "Column of labels in a CSV file.",
-        show_default="label or target, else the last",
-    ),
-]
-DataHome = Annotated[
-    Path | None,
-    _option(
-        "Data",
-        "Folder of downloaded data.",
-        show_default="scikit-learn's, ~/scikit_learn_data",
-    ),
-]
-Limit = Annotated[
-    int | None,
-    _option(
-        "Data",
-        "Train on this many rows only, each class keeping its share.",
-        min=1,
-        show_default="all rows",
-    ),
-]
-TestFraction = Annotated[
-    float,
-    _option("Data", "Share of all rows kept for the test, between 0 and 1."),
-]
-ValidationFraction = Annotated[
-    float,
-    _option("Data", "Share of the other rows for validation, between 0 and 1."),
-]
-SplitSeed = Annotated[
-    int,
-    _option("Data", "Fixes which row goes where; the same for all seeds.", min=0),
-]
-Model = Annotated[
-    Literal[
-        "auto",
-        "quanvolution",
-        "dressed",
-        "qcnn",
-        "equivariant",
-        "patch_gan",
-        "conv_gan",
-        "style_gan",
-        "distribution_gan",
-        "born_machine",
-        "rbm",
-        "vae",
-    ],
-    _option(
-        "Model",
-        "Classifiers: quanvolution and equivariant read images, dressed reads tables, "
-        "qcnn both; auto is quanvolution or dressed, as the data are. Generative "
-        "models: patch_gan, conv_gan of images; style_gan of tables; distribution_gan "
-        "of whole numbers; born_machine, rbm of bits (images are cut at 0.5); vae of "
-        "images or tables.",
-    ),
-]
-Channels = Annotated[
-    int, _option("Model", "Feature maps of quanvolution and equivariant.", min=1)
-]
-KernelSize = Annotated[
-    int, _option("Model", "Side of their square window, in pixels.", min=1)
-]
-Stride = Annotated[int, _option("Model", "Step of their window, in pixels.", min=1)]
-Layers = Annotated[
-    int | None,
-    _option("Model", "Layers of the circuit.", min=1, show_default="the model's own"),
-]
-Target = Annotated[
-    str | None,
-    _option(
-        "Model",
-        "Where circuits run during training: auto, or a PennyLane device such as "
-        "default.qubit or lightning.qubit.",
-        show_default="auto",
-    ),
-]
-Hidden = Annotated[
-    int | None,
-    _option(
-        "Model",
-        "Hidden units of rbm and vae.",
-        min=1,
-        show_default="the model's own",
-    ),
-]
-Latent = Annotated[
-    int | None, _option("Model", "Latent variables of vae.", min=1, show_default="5")
-]
-QuantumPart = Annotated[
-    Literal["latent", "encoder", "decoder"] | None,
-    _option("Model", "Where the circuit of vae is.", show_default="decoder"),
-]
-Epochs = Annotated[
-    int | None,
-    _option(
-        "Training",
-        "Passes over the training rows at most.",
-        min=1,
-        show_default="20; 375 for patch_gan and conv_gan, 300 for rbm, 200 for "
-        "style_gan, 100 for born_machine, 60 for distribution_gan and vae",
-    ),
-]
-BatchSize = Annotated[
-    int | None,
-    _option(
-        "Training",
-        "Rows per step.",
-        min=1,
-        show_default="64; 32 for patch_gan, conv_gan and style_gan, 128 for "
-        "born_machine and rbm, 1024 for distribution_gan",
-    ),
-]
-LearningRate = Annotated[
-    float | None,
-    _option(
-        "Training",
-        "Step size of the optimiser, above 0; of a game, the generator's.",
-        show_default="0.01; 0.3 for born_machine, 0.02 for rbm and vae",
-    ),
-]
-Optimizer = Annotated[
-    Literal["adam", "sgd"] | None,
-    _option("Training", "The optimiser; sgd has momentum 0.9.", show_default="adam"),
-]
-Patience = Annotated[
-    int | None,
-    _option(
-        "Training",
-        "Stop after this many epochs without a lower validation loss; of a generative "
-        "model, whatever its best epoch is chosen by.",
-        min=1,
-        show_default="never stop early",
-    ),
-]
-Accelerator = Annotated[
-    Literal["auto", "cpu", "gpu"],
-    _option("Training", "Where torch computes; auto takes a GPU if there is one."),
-]
-CheckpointEvery = Annotated[
-    int | None,
-    _option(
-        "Training",
-        "Keep a checkpoint every so many steps too.",
-        min=1,
-        show_default="once per epoch",
-    ),
-]
-Seeds = Annotated[
-    int, _option("Run", "How many trainings, each with a seed of its own.", min=1)
-]
-Seed = Annotated[int, _option("Run", "The first seed; others follow it.", min=0)]
-NoTwin = Annotated[
-    bool,
-    typer.Option(
-        "--no-twin",
-        help="Leave out the twin, and the plain VAE beside it.",
-        rich_help_panel="Run",
-    ),
-]
-Name = Annotated[
-    str | None,
-    _option("Run", "Name of the run's folder.", show_default="data and time"),
-]
-RunsDir = Annotated[Path, _option("Run", "Folder of all runs.")]
-Resume = Annotated[
-    str | None,
-    _option(
-        "Run",
-        "Continue an interrupted run, given by name or folder, exactly where its last "
-        "checkpoint left it. Its own options hold; no others may be given.",
-        metavar="RUN",
-    ),
-]
-Quiet = Annotated[
-    bool,
-    typer.Option(
-        "--quiet",
-        help="Print the report only, without progress.",
-        rich_help_panel="Run",
-    ),
-]
+def parameters(model: str | None, detailed: bool) -> Iterator[inspect.Parameter]:
+    """The options that stand for fields of a run's options, and for a model's own.
+
+    Args:
+        model: The model that was asked for, if one was.
+        detailed: Whether the model's class is imported, to tell types, defaults and
+            help of its options.
+    """
+    for panel, group in (
+        ("Data", DataOptions),
+        ("Model", RunOptions),
+        ("Training", TrainingOptions),
+        ("Run", RunOptions),
+    ):
+        hints, texts = get_type_hints(group), arguments_of(group)
+        for field in attrs.fields(group):
+            if field.name in ("data", "training", "twin"):
+                continue
+            if group is RunOptions:
+                place = "Model" if field.name in ("model", "recipe") else "Run"
+                if place != panel:
+                    continue
+            yield _of_field(panel, field, hints[field.name], texts[field.name])
+            if field.name == "recipe":
+                own = own_parameters(model) if model and detailed else _named(model)
+                yield from own
+
+
+def _parameter(name: str, kind: Any, panel: str, text: str, **settings: Any) -> Any:
+    settings["help"] = text
+    option = typer.Option(
+        f"--{name.replace('_', '-')}", rich_help_panel=panel, **settings
+    )
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind, option],
+    )
+
+
+def _of_field(panel: str, field: Any, hint: Any, text: str) -> inspect.Parameter:
+    name = field.metadata.get("name", field.name)
+    settings: dict[str, Any] = {"show_default": _shown(field)}
+    if isinstance(field.validator, Count):
+        settings["min"] = field.validator.minimum
+    if name in _KNOWN:
+        known = _KNOWN[name]
+        settings["autocompletion"] = lambda incomplete: [
+            each for each in known if each.startswith(incomplete)
+        ]
+    if name == "model":
+        text = _models_in_words()
+    if name == "recipe":
+        text = f"How the model learns and is judged: {', '.join(RECIPES)}, or a class "
+        text += "by import path."
+    return _parameter(name, flag_type(hint), panel, text, **settings)
+
+
+def flag_type(hint: Any) -> Any:
+    """The type of a flag for a field or an argument, None where it is not given.
+
+    Args:
+        hint: The annotation.
+
+    Returns:
+        A type that typer knows; text for what is more than a number, a word or a list.
+    """
+    kinds = [each for each in (get_args(hint) or (hint,)) if each is not type(None)]
+    if get_origin(hint) is tuple:
+        return list[str] | None
+    if "Literal" in str(get_origin(hint)):
+        return hint | None
+    kind = kinds[0] if len(kinds) == 1 else str
+    if "Literal" in str(get_origin(kind)):
+        return kind | None
+    return (kind if kind in (int, float, str, bool) else str) | None
+
+
+def _shown(field: Any) -> str:
+    """A default in words, with what models have instead."""
+    if "shown" in field.metadata:
+        return str(field.metadata["shown"])
+    default = field.default
+    text = str(default.class_path if isinstance(default, Spec) else default)
+    others: dict[Any, list[str]] = {}
+    for name, model in MODELS.items():
+        if field.name in model.training and model.training[field.name] != default:
+            others.setdefault(model.training[field.name], []).append(name)
+    several = ", ".join(
+        f"{value} for {_listed(each)}" for value, each in others.items()
+    )
+    return f"{text}; {several}" if several else text
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _models_in_words() -> str:
+    by_data: dict[str, list[str]] = {}
+    for name, model in MODELS.items():
+        by_data.setdefault(model.reads, []).append(name)
+    auto = " and ".join(f"{name} of {reads}" for reads, name in AUTO.items())
+    known = "; ".join(
+        f"of {reads}: {', '.join(each)}" for reads, each in by_data.items()
+    )
+    return (
+        f"auto, which is {auto}; {known} (any: images or tables; bits: images are cut "
+        "at 0.5); or a torch module of one's own by import path. --model NAME --help "
+        "tells a model's own options."
+    )
+
+
+def _named(model: str | None) -> Iterator[inspect.Parameter]:
+    """The options of all models, without importing one."""
+    for name in option_names():
+        having = [each for each, known in MODELS.items() if name in known.options]
+        yield _parameter(
+            name,
+            str | None,
+            "Model",
+            f"An option of {_listed(having)}.",
+            show_default="the model's own",
+        )
+
+
+def own_parameters(model: str) -> Iterator[inspect.Parameter]:
+    """The options of one model, from its signature and docstring.
+
+    Args:
+        model: A name of the registry, or the import path of a torch module.
+
+    Raises:
+        ArgumentError: It cannot be imported.
+    """
+    from torch import nn
+
+    from qml_qdl.training.recipe import Recipe
+    from qml_qdl.training.specs import import_class
+
+    taken = set(RunOptions().as_config()) | {"name", "resume", "quiet", "config"}
+    names = MODELS if model in MODELS else {model: None}
+    if model == "auto":
+        names = {name: MODELS[name] for name in AUTO.values()}
+    seen: set[str] = set()
+    for name, known in names.items():
+        if model in MODELS and name != model:
+            continue
+        path = name if known is None else known.class_path
+        found: Any = import_class("model", path, nn.Module)
+        maker = getattr(found, "from_data", found)
+        texts = arguments_of(maker)
+        for key, each in inspect.signature(maker, eval_str=False).parameters.items():
+            keyword = each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)
+            offered = known is None or key in heeded(name)
+            follows = known is None and key in Recipe.follows
+            if not keyword or not offered or follows or key in taken | seen:
+                continue
+            if key == "split" and maker is not found:
+                continue
+            seen.add(key)
+            given = each.default is not each.empty
+            yield _parameter(
+                key,
+                str | None,
+                "Model",
+                texts.get(key, f"An argument of {found.__name__}."),
+                show_default=str(each.default) if given else "has to be given",
+            )
+
+
+def arguments_of(documented: Callable[..., Any]) -> dict[str, str]:
+    """The help of arguments, from a docstring.
+
+    Args:
+        documented: A class or function.
+
+    Returns:
+        Texts by name, on one line each.
+    """
+    import docstring_parser
+
+    found = docstring_parser.parse(
+        inspect.getdoc(documented) or "", docstring_parser.DocstringStyle.GOOGLE
+    )
+    return {
+        each.arg_name: " ".join((each.description or "").split())
+        for each in found.params
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import torch
@@ -57,6 +58,23 @@ def load_data(options: DataOptions) -> Dataset:
             data_home=options.data_home,
         )
     return dataset.of_classes(options.labels) if options.labels else dataset
+
+
+def resolved_data(options: DataOptions) -> DataOptions:
+    """The same data from any working directory.
+
+    Args:
+        options: Which data.
+
+    Returns:
+        Names in their one spelling, and paths from the root.
+    """
+    source, home = options.source, options.data_home
+    if not source.is_path or _is_file_or_name(source.class_path):
+        name = named.canonical_name(source.class_path)
+        source = Spec(name, **source.init_args)
+    home = None if home is None else str(Path(home).resolve())
+    return evolve(options, source=source, data_home=home)
 
 
 def _is_file_or_name(source: str) -> bool:

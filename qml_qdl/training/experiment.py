@@ -6,12 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training import pictures
-from qml_qdl.training.building import Task, check_heeded, load_data
+from qml_qdl.training.building import (
+    Task,
+    check_heeded,
+    load_data,
+    resolved_data,
+)
 from qml_qdl.training.checkpoints import LAST, load_best, read_checkpoint
 from qml_qdl.training.fitting import Fit, fit
 from qml_qdl.training.loop import check_accelerator, check_logger, given_callbacks
@@ -45,6 +52,7 @@ def begin(
         RunError: There is a run of this name.
         TargetError: The target is unknown or cannot run the circuit.
     """
+    options = evolve(options, data=resolved_data(options.data))
     training = options.training
     check_accelerator(training.accelerator)
     dataset = load_data(options.data)

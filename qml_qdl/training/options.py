@@ -8,6 +8,7 @@ imported, so that the command line's help need not wait.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -27,13 +28,24 @@ def _name(attribute: Attribute[Any]) -> str:
     return str(attribute.metadata.get("name", attribute.name))
 
 
-def _count(minimum: int = 1) -> _Check:
-    def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+@frozen
+class Count:
+    """Checks a whole number.
+
+    Args:
+        minimum: The smallest that is allowed.
+        optional: Whether None is allowed, too.
+    """
+
+    minimum: int = 1
+    optional: bool = False
+
+    def __call__(self, instance: Any, attribute: Attribute[Any], value: Any) -> None:
+        """Refuses a value that is none."""
         from qml_qdl.circuits.validation import check_count
 
-        check_count(_name(attribute), value, minimum)
-
-    return check
+        if value is not None or not self.optional:
+            check_count(_name(attribute), value, self.minimum)
 
 
 def _choice(choices: tuple[str, ...]) -> _Check:
@@ -167,30 +179,54 @@ class TrainingOptions:
         Spec('adam')
     """
 
-    epochs: int = field(default=20, validator=_count())
-    batch_size: int = field(default=64, validator=_count())
+    epochs: int = field(default=20, validator=Count())
+    batch_size: int = field(default=64, validator=Count())
     learning_rate: float = field(default=0.01, validator=_number(0))
     optimizer: Any = field(
         converter=_AS_SPEC, validator=_buildable, default=Spec("adam")
     )
     scheduler: Any = field(
-        converter=_AS_SPEC, validator=_or_none(_buildable), default=None
+        converter=_AS_SPEC,
+        validator=_or_none(_buildable),
+        default=None,
+        metadata={"shown": "as the recipe has it"},
     )
-    loss: Any = field(converter=_AS_SPEC, validator=_or_none(_buildable), default=None)
-    gradient_clip: float | None = field(default=None, validator=_or_none(_number(0)))
+    loss: Any = field(
+        converter=_AS_SPEC,
+        validator=_or_none(_buildable),
+        default=None,
+        metadata={"shown": "as the recipe has it"},
+    )
+    gradient_clip: float | None = field(
+        default=None, validator=_or_none(_number(0)), metadata={"shown": "never"}
+    )
     precision: Precision = field(
         default="32-true", validator=_choice(get_args(Precision))
     )
-    patience: int | None = field(default=None, validator=_or_none(_count()))
+    patience: int | None = field(
+        default=None,
+        validator=Count(optional=True),
+        metadata={"shown": "never stop early"},
+    )
     accelerator: Accelerator = field(
         default="auto", validator=_choice(get_args(Accelerator))
     )
-    checkpoint_every: int | None = field(default=None, validator=_or_none(_count()))
+    checkpoint_every: int | None = field(
+        default=None,
+        validator=Count(optional=True),
+        metadata={"shown": "once per epoch"},
+    )
     callbacks: tuple[Any, ...] = field(
-        converter=_AS_SPECS, validator=_all(_buildable), default=()
+        converter=_AS_SPECS,
+        validator=_all(_buildable),
+        default=(),
+        metadata={"shown": "none"},
     )
     logger: Any = field(
-        converter=_AS_SPEC, validator=_or_none(_buildable), default=None
+        converter=_AS_SPEC,
+        validator=_or_none(_buildable),
+        default=None,
+        metadata={"shown": "TensorBoard's"},
     )
 
 
@@ -237,11 +273,11 @@ class DataOptions:
         metadata={"shown": "scikit-learn's, ~/scikit_learn_data"},
     )
     limit: int | None = field(
-        default=None, validator=_or_none(_count()), metadata={"shown": "all rows"}
+        default=None, validator=Count(optional=True), metadata={"shown": "all rows"}
     )
     test_fraction: float = field(default=0.3, validator=_number(0, 1))
     validation_fraction: float = field(default=0.15, validator=_number(0, 1))
-    split_seed: int = field(default=0, validator=_count(0))
+    split_seed: int = field(default=0, validator=Count(0))
 
 
 def default_training(model: str) -> TrainingOptions:
@@ -312,8 +348,8 @@ class RunOptions:
             lambda run: default_training(run.model.class_path), takes_self=True
         )
     )
-    seeds: int = field(default=3, validator=_count())
-    first_seed: int = field(default=0, validator=_count(0), metadata={"name": "seed"})
+    seeds: int = field(default=3, validator=Count())
+    first_seed: int = field(default=0, validator=Count(0), metadata={"name": "seed"})
     twin: bool = field(default=True, validator=_is_a(bool, "True or False"))
 
     @property
@@ -388,6 +424,20 @@ class RunOptions:
         return cls(data=data, model=model, training=training, **rest)
 
 
+def option_fields() -> list[Attribute[Any]]:
+    """The fields of all groups of a run's options, but for the groups."""
+    whole = [each for each in fields(RunOptions) if each.name not in _GROUPS]
+    return [
+        *fields(DataOptions),
+        *whole[:2],
+        *fields(TrainingOptions),
+        *whole[2:],
+    ]
+
+
+_GROUPS = {"data", "training"}
+
+
 def _written(value: Any, name: str) -> Any:
     if isinstance(value, Spec):
         return value.as_config()
@@ -401,6 +451,31 @@ def _written(value: Any, name: str) -> Any:
             "name its class by import path"
         )
     return value
+
+
+def read_yaml(text: str) -> Any:
+    """Reads YAML; 1e-3 is a number, which YAML 1.1 took for a word.
+
+    Args:
+        text: The text.
+
+    Raises:
+        yaml.YAMLError: It is no YAML.
+
+    Example:
+        >>> read_yaml("1e-3"), read_yaml("[1, adam]")
+        (0.001, [1, 'adam'])
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML's safe loader, with the numbers that people write."""
+
+    number = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", number, list("-+.0123456789")
+    )
+    return yaml.load(text, Loader)
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
@@ -420,7 +495,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     from qml_qdl.circuits.errors import ArgumentError
 
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = read_yaml(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ArgumentError(
             f"config: {path} cannot be read ({error.strerror})"

@@ -21,7 +21,14 @@ from qml_qdl.data.parts import Split
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.checkpoints import BEST
 from qml_qdl.training.options import DataOptions, TrainingOptions
-from qml_qdl.training.specs import Spec, check_arguments, import_class, known_path
+from qml_qdl.training.specs import (
+    Spec,
+    check_arguments,
+    class_names,
+    did_you_mean,
+    import_class,
+    known_path,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,6 +82,17 @@ class Recipe(LightningModule, ABC):
         """The measures that are columns of the report, in order."""
 
     # ---- What a recipe may define. ----
+
+    follows: ClassVar[tuple[str, ...]] = (
+        "input_shape",
+        "image_shape",
+        "num_features",
+        "in_features",
+        "num_classes",
+        "num_outputs",
+        "out_features",
+    )
+    """The parameters of a model that follow from the data; see `from_data`."""
 
     unheeded: ClassVar[tuple[str, ...]] = ()
     """Fields of `TrainingOptions` that it has no use for."""
@@ -172,16 +190,9 @@ class Recipe(LightningModule, ABC):
             model: nn.Module = own(split, **arguments)
             return model
         shape = split.train.input_shape
-        outputs = split.train.num_classes or 1
-        follows: dict[str, Any] = {
-            "input_shape": shape,
-            "image_shape": shape,
-            "num_features": math.prod(shape),
-            "in_features": math.prod(shape),
-            "num_classes": outputs,
-            "num_outputs": outputs,
-            "out_features": outputs,
-        }
+        size, outputs = math.prod(shape), split.train.num_classes or 1
+        values = (shape, shape, size, size, outputs, outputs, outputs)
+        follows: dict[str, Any] = dict(zip(cls.follows, values, strict=True))
         known = inspect.signature(model_class).parameters
         arguments = check_arguments("model", model_class, init_args)
         given = {name: value for name, value in follows.items() if name in known}
@@ -391,6 +402,7 @@ def named_class(name: str, spec: Spec, module: str, base: type[Any]) -> type[Any
         raise ArgumentError(
             f"{name}: expected a class of {module} by name, or of another module by "
             f"import path, got {spec.class_path!r}"
+            f"{did_you_mean(spec.class_path, class_names(module))}"
         )
     return import_class(name, path, base)
 

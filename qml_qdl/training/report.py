@@ -79,7 +79,8 @@ class Report:
         """Names of the columns."""
         if self.upright:
             return "model", *self.measures, "parameters", "seconds"
-        tested = (f"test {name}" for name in self.measures)
+        alone = len(self.measures) == 1
+        tested = (f"test {name}" if alone else name for name in self.measures)
         return "model", *tested, "parameters", "seconds", "note"
 
     def cells(self, line: Line) -> tuple[str, ...]:
@@ -98,7 +99,8 @@ class Report:
         table = Table(title=self.title, title_justify="left")
         for name in self.header:
             right = name in ("parameters", "seconds")
-            table.add_column(name, justify="right" if right else "left")
+            justify: Any = "right" if right else "left"
+            table.add_column(name, justify=justify, overflow="fold")
         for line in self.lines:
             table.add_row(*self.cells(line))
         return table

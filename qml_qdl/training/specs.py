@@ -6,6 +6,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -134,12 +135,18 @@ def known_path(module: str, name: str) -> str | None:
         The import path; None if there is no such class, or several.
     """
     wanted = name.replace("_", "").lower()
-    found = [
-        each
-        for each in vars(importlib.import_module(module)).values()
-        if inspect.isclass(each) and each.__name__.lower() == wanted
-    ]
-    return f"{module}.{found[0].__name__}" if len(set(found)) == 1 else None
+    found = [each for each in class_names(module) if each.lower() == wanted]
+    return f"{module}.{found[0]}" if len(found) == 1 else None
+
+
+def class_names(module: str) -> list[str]:
+    """The names of the classes that a module offers.
+
+    Args:
+        module: Its import path.
+    """
+    offered = vars(importlib.import_module(module)).items()
+    return [name for name, each in offered if inspect.isclass(each)]
 
 
 def import_object(name: str, path: str) -> Any:
@@ -268,7 +275,7 @@ def check_arguments(
         read = parser.parse_object({"it": dict(init_args)})
         built = parser.instantiate(read)["it"]
     except (ParsingError, ValueError, TypeError) as error:
-        raise ArgumentError(f"{name}: {_one_line(str(error), name)}") from error
+        raise ArgumentError(_told(error, name, function, init_args)) from error
     return {key: built[key] for key in init_args}
 
 
@@ -292,9 +299,23 @@ def _title(function: Callable[..., Any]) -> str:
     return owner.__name__ if inspect.isclass(owner) else function.__name__
 
 
-def _one_line(message: str, name: str) -> str:
-    text = " ".join(message.replace('"it.', f'"{name}.').split())
-    return text.removeprefix("Parser key ")
+def _told(
+    error: Exception,
+    name: str,
+    function: Callable[..., Any],
+    init_args: Mapping[str, Any],
+) -> str:
+    """What a parser found wrong, in one line."""
+    details = " ".join(str(error).split())
+    found = re.search(r'"it\.(\w+)', details)
+    if found is None:
+        return f"{name}: {details}"
+    key = found[1]
+    given, expected = init_args[key], inspect.signature(function).parameters[key]
+    kind = expected.annotation
+    kind = kind if isinstance(kind, str) else inspect.formatannotation(kind)
+    more = f" ({details})" if isinstance(given, dict | list) else ""
+    return f"{name}.{key}: expected {kind}, got {given!r}{more}"
 
 
 def paths_in(value: Any) -> Iterator[str]:
