@@ -102,9 +102,9 @@ def from_torch(
 
 def _as_row(index: int, inputs: Any) -> npt.NDArray[Any]:
     if isinstance(inputs, torch.Tensor):
-        # NumPy has no bfloat16; in double precision every number stays what it is.
-        inputs = inputs.double() if inputs.is_floating_point() else inputs
-        inputs = inputs.numpy(force=True)
+        # NumPy has no bfloat16 and less; in float32 they stay what they are.
+        short = inputs.is_floating_point() and inputs.itemsize < 4
+        inputs = (inputs.float() if short else inputs).numpy(force=True)
     elif not isinstance(inputs, np.ndarray | np.generic | int | float | list | tuple):
         raise DataError(
             f"dataset: expected inputs that are a tensor, an array or numbers at index "
