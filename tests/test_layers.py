@@ -21,8 +21,18 @@ ALLOWED: dict[str, set[str]] = {
     "qml_qdl.circuits": set(),
     "qml_qdl.hardware": {"qml_qdl.circuits"},
     "qml_qdl.nn": {"qml_qdl.circuits", "qml_qdl.hardware"},
-    "qml_qdl.models": {"qml_qdl.circuits", "qml_qdl.hardware", "qml_qdl.nn"},
-    "qml_qdl.generative": {"qml_qdl.circuits", "qml_qdl.hardware", "qml_qdl.nn"},
+    "qml_qdl.models": {
+        "qml_qdl.circuits",
+        "qml_qdl.data",
+        "qml_qdl.hardware",
+        "qml_qdl.nn",
+    },
+    "qml_qdl.generative": {
+        "qml_qdl.circuits",
+        "qml_qdl.data",
+        "qml_qdl.hardware",
+        "qml_qdl.nn",
+    },
     "qml_qdl.data": {"qml_qdl.circuits.errors", "qml_qdl.circuits.validation"},
     "qml_qdl.training": {
         "qml_qdl.circuits",

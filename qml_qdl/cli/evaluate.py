@@ -28,8 +28,10 @@ DrawSeed = Annotated[
     typer.Option(help="Fixes which rows --limit takes, and simulated shots.", min=0),
 ]
 Model = Annotated[
-    Literal["quantum", "twin"],
-    typer.Option(help="The quantum model, or its classical twin."),
+    Literal["auto", "quantum", "twin", "classical"],
+    typer.Option(
+        help="The quantum model, or its classical twin; auto is the run's own model."
+    ),
 ]
 Detach = Annotated[
     bool,
@@ -56,7 +58,7 @@ def evaluate(
     limit: Limit = None,
     draw_seed: DrawSeed = 0,
     seed: TrainingSeed = None,
-    model: Model = "quantum",
+    model: Model = "auto",
     batch_size: BatchSize = 256,
     resilience_level: ResilienceLevel = None,
     account: Account = None,
@@ -67,7 +69,7 @@ def evaluate(
 ) -> None:
     """Run the trained weights of RUN elsewhere, on rows of its test part.
 
-    The result is printed beside the accuracy on the same rows at the end of
+    The result is printed beside what was reached on the same rows at the end of
     training, and added to evaluations.json in the run's folder. On a machine the same
     words again find an evaluation that is finished, and pay nothing.
     """
@@ -81,7 +83,7 @@ def evaluate(
             shots="keep" if shots is None else shots or None,
             limit=limit,
             seed=seed,
-            kind=model,
+            kind=None if model == "auto" else model,
             batch_size=batch_size,
             draw_seed=draw_seed,
             resilience_level=resilience_level,
@@ -110,18 +112,31 @@ def tell(result: Evaluation) -> None:
     place = "where it was trained" if result.target is None else f"on {result.target}"
     counted = "" if result.shots == "keep" else f", {result.shots} shots"
     counted = ", exact" if result.shots is None else counted
+    interval = ""
+    if result.low is not None:
+        interval = f" (95 % interval {result.low:.1%} to {result.high:.1%})"
     print(
         f"{result.kind}, seed {result.seed}, {place}{counted}: "
-        f"{result.accuracy:.1%} of {result.rows} test rows "
-        f"(95 % interval {result.low:.1%} to {result.high:.1%}), "
+        f"{_reached(result.measures)} of {result.rows} test rows{interval}, "
         f"{result.seconds:.1f} s"
     )
-    print(
-        f"at the end of training: {result.trained_accuracy:.1%} of these rows; same "
-        f"class for {result.agreement:.1%}"
-    )
+    alike = ""
+    if result.agreement is not None:
+        classes = result.low is not None
+        alike = f"same class for {result.agreement:.1%}"
+        alike = f"; {alike if classes else f'correlation {result.agreement:.4f}'}"
+    print(f"at the end of training: {_reached(result.trained)} of these rows{alike}")
     if result.qpu_seconds is not None:
         machines = (result.machines or {}).items()
         shares = " and ".join(f"{name} ({rows:,} rows)" for name, rows in machines)
         on = f" on {shares}" if shares else ""
         print(f"the jobs took {result.qpu_seconds:.1f} QPU seconds{on}")
+
+
+def _reached(measures: dict[str, float]) -> str:
+    """Measures as text; an accuracy alone goes without saying."""
+    from qml_qdl.training.measures import format_measure
+
+    if set(measures) == {"accuracy"}:
+        return format_measure("accuracy", measures["accuracy"])
+    return ", ".join(f"{x} {format_measure(x, value)}" for x, value in measures.items())

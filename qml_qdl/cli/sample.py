@@ -59,7 +59,7 @@ def sample(
     beside the floor: as many rows of the training part, measured in the same way.
     """
     import qml_qdl.training as training
-    from qml_qdl.training.generation.measures import format_measure
+    from qml_qdl.training.measures import format_measure
 
     drawn = training.sample(
         training.Run.open(run, runs_dir=runs_dir),

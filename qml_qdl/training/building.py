@@ -18,9 +18,19 @@ from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.parts import Split, split
 from qml_qdl.data.torch_dataset import from_torch
 from qml_qdl.nn import QuantumLayer
-from qml_qdl.training.options import DataOptions, RunOptions, TrainingOptions
+from qml_qdl.training.options import (
+    DataOptions,
+    RunOptions,
+    TrainingOptions,
+    check_heeded,
+)
 from qml_qdl.training.recipe import Recipe
-from qml_qdl.training.registry import AUTO, MODELS, RECIPES, heeded
+from qml_qdl.training.registry import (
+    AUTO,
+    MODELS,
+    RECIPES,
+    heeded,
+)
 from qml_qdl.training.specs import (
     Spec,
     check_arguments,
@@ -143,6 +153,7 @@ class Task:
         fitting = AUTO["images" if dataset.is_image else "tables"]
         name = fitting if spec.class_path == "auto" else spec.class_path
         known = MODELS.get(name)
+        check_heeded(spec)
         recipe = _recipe_of(options, dataset)
         dataset = recipe.read(dataset, name)
         if known is not None:
@@ -239,24 +250,6 @@ def _recipe_of(options: RunOptions, dataset: Dataset) -> type[Recipe]:
             f"{did_you_mean(spec.class_path, RECIPES)}"
         )
     return import_class("recipe", path, Recipe)  # type: ignore[type-abstract]
-
-
-def check_heeded(asked: Spec, resolved: Spec) -> None:
-    """Refuses options that the model which "auto" stands for would ignore.
-
-    Args:
-        asked: The model that was asked for.
-        resolved: What it stands for; see `Task.options`.
-
-    Raises:
-        ArgumentError: An option was given that it has not.
-    """
-    for option, value in asked.init_args.items():
-        if option not in resolved.init_args:
-            raise ArgumentError(
-                f"{option}: {resolved.class_path!r} has no such option, got {value!r}; "
-                "leave it out, or use another model"
-            )
 
 
 def _check_training(

@@ -15,7 +15,6 @@ from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training import pictures
 from qml_qdl.training.building import (
     Task,
-    check_heeded,
     load_data,
     resolved_data,
 )
@@ -23,7 +22,7 @@ from qml_qdl.training.checkpoints import LAST, load_best, read_checkpoint
 from qml_qdl.training.fitting import Fit, fit
 from qml_qdl.training.loop import check_accelerator, check_logger, given_callbacks
 from qml_qdl.training.measures import format_measure
-from qml_qdl.training.options import RunOptions
+from qml_qdl.training.options import RunOptions, check_heeded
 from qml_qdl.training.report import Report, make_report
 from qml_qdl.training.run import Kind, Run
 
@@ -58,7 +57,7 @@ def begin(
     dataset = load_data(options.data)
     # Whatever is wrong with split or model shows before a folder is made.
     task = Task.of(options, dataset)
-    check_heeded(options.model, task.options.model)
+    check_heeded(options.model, task.options.model.class_path)
     model = task.build("quantum", options.first_seed)
     task.recipe.check_model(model)
     if remote_executors(model):

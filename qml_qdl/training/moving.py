@@ -262,6 +262,6 @@ def with_limit(error: BudgetError, test: Dataset, batch_size: int) -> BudgetErro
         An error that says how many would pass, if a row of each class can be paid.
     """
     fitting = int(min(len(test), batch_size) * error.share)
-    enough = fitting >= test.num_classes
+    enough = fitting >= max(1, test.num_classes)
     hint = f"; --limit {fitting} would pass" if enough else ""
     return BudgetError(f"{error}{hint}", error.share)

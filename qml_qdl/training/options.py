@@ -313,6 +313,28 @@ def _check_model(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         )
 
 
+def check_heeded(model: Spec, also: str | None = None) -> None:
+    """Refuses options of other models.
+
+    Args:
+        model: The model that was asked for.
+        also: What "auto" stands for, if that may be asked by now.
+
+    Raises:
+        ArgumentError: An option was given that the model has not.
+    """
+    from qml_qdl.circuits.errors import ArgumentError
+
+    name = model.class_path if also is None else also
+    for option, value in model.init_args.items():
+        known = candidates(name) and option in option_names()
+        if known and option not in heeded(name):
+            raise ArgumentError(
+                f"{option}: {name!r} has no such option, got {value!r}; leave it out, "
+                "or use another model"
+            )
+
+
 @frozen(kw_only=True)
 class RunOptions:
     """A whole comparison: data, model, training, seeds and whether there is a twin.
@@ -391,15 +413,9 @@ class RunOptions:
 
         left = dict(values)
         model = Spec.from_config("model", left.pop("model", "auto"))
-        known = candidates(model.class_path)
         found = {name: left.pop(name) for name in option_names() if name in left}
-        for name, value in found.items():
-            if known and name not in heeded(model.class_path):
-                raise ArgumentError(
-                    f"{name}: {model.class_path!r} has no such option, got {value!r}; "
-                    "leave it out, or use another model"
-                )
         model = Spec(model.class_path, **{**model.init_args, **found})
+        check_heeded(model)
 
         def group(kind: Any, skip: tuple[str, ...] = ()) -> dict[str, Any]:
             names = {_name(each): each.name for each in fields(kind)}

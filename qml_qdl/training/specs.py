@@ -290,8 +290,9 @@ def did_you_mean(word: str, known: Any) -> str:
         >>> did_you_mean("epoch", ["epochs", "seeds"])
         "; did you mean 'epochs'?"
     """
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    names = {str(each).lower(): each for each in known}
+    near = difflib.get_close_matches(word.lower(), names, 1)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 def _title(function: Callable[..., Any]) -> str:

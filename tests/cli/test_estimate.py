@@ -6,7 +6,7 @@ import pytest
 
 from qml_qdl.cli import main
 from qml_qdl.data import load
-from qml_qdl.training import DataOptions, ModelOptions, Run, RunOptions
+from qml_qdl.training import DataOptions, Run, RunOptions, Spec
 from tests.hardware.qiskit.service import FakeClient, replace_ibm
 
 Capture = pytest.CaptureFixture[str]
@@ -16,7 +16,7 @@ Capture = pytest.CaptureFixture[str]
 def runs(tmp_path: Path) -> Path:
     """A run that is not trained yet: what it will cost can be asked before."""
     options = RunOptions(
-        data=DataOptions(source="digits"), model=ModelOptions(stride=2)
+        data=DataOptions(source="digits"), model=Spec("auto", stride=2)
     )
     Run.create(options, load("digits"), runs_dir=tmp_path, name="digits")
     return tmp_path

@@ -12,7 +12,7 @@ import pytest
 from qml_qdl.cli import main
 from qml_qdl.data import load
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
-from qml_qdl.training import DataOptions, ModelOptions, Run, RunOptions
+from qml_qdl.training import DataOptions, Run, RunOptions, Spec
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import isolate, use
 
@@ -31,7 +31,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert main(["train", *words, "--name", "zeros"]) == 0
     table = RunOptions(data=DataOptions(source="iris"))
     Run.create(table, load("iris"), runs_dir=folder, name="iris")
-    zeros = RunOptions(model=ModelOptions(kind="patch_gan"))
+    zeros = RunOptions(model=Spec("patch_gan"))
     Run.create(zeros, load("digits"), runs_dir=folder, name="new")
     return folder
 
@@ -195,4 +195,4 @@ def test_defaults_of_a_model_reach_its_run(runs: Path) -> None:
     options = Run.open("zeros", runs_dir=runs).options
     assert options.data.labels == ("0",)
     assert (options.training.batch_size, options.training.learning_rate) == (64, 0.01)
-    assert options.model == ModelOptions(kind="patch_gan", layers=1)
+    assert options.model == Spec("patch_gan", layers=1, target=None)

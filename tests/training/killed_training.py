@@ -19,14 +19,14 @@ from lightning.pytorch import Trainer
 
 from qml_qdl.data import Dataset, Split, split
 from qml_qdl.training import (
+    DataOptions,
     Fit,
-    GenerativeFit,
-    ModelOptions,
+    RunOptions,
+    Spec,
+    Task,
     TrainingOptions,
     fit,
 )
-from qml_qdl.training.generation.families import family_of
-from qml_qdl.training.generation.fitting import fit_generator
 
 
 def parts() -> Split:
@@ -54,25 +54,32 @@ class Noise(torch.nn.Module):
         return inputs * (random.random() + float(np.random.rand()))  # noqa: NPY002
 
 
-def images() -> Split:
+def images() -> Dataset:
     generator = np.random.default_rng(0)
     pixels = generator.random((100, 1, 2, 4)) ** 2
-    return split(Dataset(pixels, np.arange(100) % 2, "ab"), validation_fraction=0.2)
+    return Dataset(pixels, np.arange(100) % 2, "ab")
 
 
-def train(
-    folder: Path, options: TrainingOptions, resume: bool, kind: str
-) -> Fit | GenerativeFit:
+def train(folder: Path, options: TrainingOptions, resume: bool, kind: str) -> Fit:
     if kind == "classifier":
         noisy = torch.nn.Sequential(Noise(), model())
         return fit(noisy, parts(), options, seed=3, folder=folder, resume=resume)
-    layers = 1 if kind == "patch_gan" else None
-    family = family_of(ModelOptions(kind=kind, layers=layers), images())
-    network = family.build(False, 5)
-    return fit_generator(network, family, options, seed=3, folder=folder, resume=resume)
+    spec = Spec(kind, layers=1) if kind == "patch_gan" else Spec(kind)
+    data = DataOptions(validation_fraction=0.2)
+    task = Task.of(RunOptions(model=spec, data=data, training=options), images())
+    network = task.build("quantum", 5)
+    return fit(
+        network,
+        task.split,
+        options,
+        recipe=task.learner(network),
+        seed=3,
+        folder=folder,
+        resume=resume,
+    )
 
 
-def outcome(folder: Path, result: Fit | GenerativeFit) -> dict[str, Any]:
+def outcome(folder: Path, result: Fit) -> dict[str, Any]:
     last = torch.load(folder / "last.ckpt", weights_only=True)
     best = torch.load(folder / "best.ckpt", weights_only=True)
     return {
@@ -88,13 +95,11 @@ def outcome(folder: Path, result: Fit | GenerativeFit) -> dict[str, Any]:
     }
 
 
-def reached(result: Fit | GenerativeFit) -> dict[str, Any]:
-    if isinstance(result, GenerativeFit):
-        return {"measures": result.measures}
-    return {
-        "accuracy": result.test_accuracy,
-        "predictions": result.predictions.tolist(),
-    }
+def reached(result: Fit) -> dict[str, Any]:
+    found: dict[str, Any] = {"measures": result.measures}
+    if result.predictions is not None:
+        found["predictions"] = result.predictions.tolist()
+    return found
 
 
 def die_at(event: str, count: int) -> None:

@@ -11,19 +11,20 @@ import torch
 from qml_qdl.circuits.errors import ArgumentError, DataError, RunError, TargetError
 from qml_qdl.data import load
 from qml_qdl.training import (
+    Classification,
     DataOptions,
-    ModelOptions,
     Report,
     Run,
     RunOptions,
+    Spec,
+    Task,
     TrainingOptions,
     begin,
     carry_on,
     evaluate,
     train,
 )
-from qml_qdl.training.building import build_quantum, build_twin
-from qml_qdl.training.evaluation import wilson_interval
+from qml_qdl.training.supervised import wilson_interval
 
 TABLE = RunOptions(
     data=DataOptions(source="iris"),
@@ -32,7 +33,7 @@ TABLE = RunOptions(
 )
 IMAGES = RunOptions(
     data=DataOptions(source="digits", limit=64, test_fraction=0.1),
-    model=ModelOptions(stride=2),
+    model=Spec("auto", stride=2),
     training=TrainingOptions(epochs=1, accelerator="cpu"),
     seeds=1,
 )
@@ -51,7 +52,7 @@ def test_a_run_leaves_everything_behind(
     trained: tuple[Run, Report, list[str]],
 ) -> None:
     run, report, told = trained
-    for name in ("config.json", "report.md", "report.json"):
+    for name in ("config.json", "config.yaml", "report.md", "report.json"):
         assert (run.folder / name).stat().st_size > 100
     for name in ("curves.png", "confusion.png", "circuit.png"):
         assert (run.folder / name).stat().st_size > 5000
@@ -73,7 +74,11 @@ def test_a_run_leaves_everything_behind(
         "1-nearest neighbour",
         "majority class",
     ]
-    assert len(report.lines[0].accuracies) == len(report.lines[1].accuracies) == 2
+    assert (
+        len(report.lines[0].measures["accuracy"])
+        == len(report.lines[1].measures["accuracy"])
+        == 2
+    )
     assert "quantum, seed 0: training …" in told
     assert not torch.cuda.is_available() or run.options.training.accelerator == "cpu"
 
@@ -87,7 +92,7 @@ def test_carrying_on_a_finished_run_trains_nothing(
     assert isinstance(again, Report)
     assert not [line for line in told if "training" in line]
     for one, two in zip(report.lines, again.lines, strict=True):
-        assert (one.accuracies, one.parameters) == (two.accuracies, two.parameters)
+        assert (one.measures, one.parameters) == (two.measures, two.parameters)
     assert again.lines[0].seconds == report.lines[0].seconds
 
 
@@ -113,7 +118,7 @@ def test_an_interrupted_run_ends_with_the_same_report(
         carry_on(run)
     again = carry_on(Run.open("cut", runs_dir=tmp_path))
     assert isinstance(again, Report)
-    assert [x.accuracies for x in again.lines] == [x.accuracies for x in report.lines]
+    assert [x.measures for x in again.lines] == [x.measures for x in report.lines]
 
 
 def test_images_get_feature_maps(tmp_path: Path) -> None:
@@ -140,8 +145,8 @@ def test_a_damaged_checkpoint_stops_the_run_and_nothing_else(tmp_path: Path) -> 
 def test_twins_start_from_the_same_seed_and_are_as_large() -> None:
     for options, data in ((TABLE, load("iris")), (IMAGES, load("digits"))):
         models = [
-            build(options.model, data, seed)
-            for build in (build_quantum, build_twin)
+            Task.of(options, data).build(kind, seed)
+            for kind in ("quantum", "twin")
             for seed in (0, 0, 1)
         ]
         weights = [
@@ -158,15 +163,13 @@ def test_twins_start_from_the_same_seed_and_are_as_large() -> None:
     ("options", "error", "message"),
     [
         pytest.param(
-            RunOptions(model=ModelOptions(kind="dressed")),
+            RunOptions(model=Spec("dressed")),
             ArgumentError,
             "'dressed' reads tables, got 'digits' .* use 'quanvolution'",
             id="model-of-tables",
         ),
         pytest.param(
-            RunOptions(
-                data=DataOptions(source="iris"), model=ModelOptions(kind="quanvolution")
-            ),
+            RunOptions(data=DataOptions(source="iris"), model=Spec("quanvolution")),
             ArgumentError,
             "'quanvolution' reads images, got 'iris'",
             id="model-of-images",
@@ -175,7 +178,7 @@ def test_twins_start_from_the_same_seed_and_are_as_large() -> None:
             RunOptions(data=DataOptions(source="no")), DataError, "got 'no'", id="data"
         ),
         pytest.param(
-            RunOptions(model=ModelOptions(target="no.such")),
+            RunOptions(model=Spec("auto", target="no.such")),
             TargetError,
             "no.such",
             id="target",
@@ -202,12 +205,15 @@ def test_evaluating_repeats_what_training_reported(
     run, report, _ = trained
     for seed in (0, 1):
         result = evaluate(run, seed=seed)
-        assert result.accuracy == report.lines[0].accuracies[seed]
+        assert result.accuracy == report.lines[0].measures["accuracy"][seed]
         assert result.trained_accuracy == result.accuracy
         assert result.agreement == 1.0
         assert (result.rows, result.target) == (45, None)
         assert result.low < result.accuracy < result.high or result.accuracy == 1
-    assert evaluate(run, kind="twin", seed=1).accuracy == report.lines[1].accuracies[1]
+    assert (
+        evaluate(run, kind="twin", seed=1).accuracy
+        == report.lines[1].measures["accuracy"][1]
+    )
     assert evaluate(run).seed == run.best_seed()
     kept = json.loads((run.folder / "evaluations.json").read_text())["evaluations"]
     assert [entry["kind"] for entry in kept[:3]] == ["quantum", "quantum", "twin"]
@@ -244,7 +250,7 @@ def test_the_rows_drawn_depend_on_the_seed_alone(
         seen.append(dataset.fingerprint())  # type: ignore[attr-defined]
         return np.zeros(len(dataset), dtype=np.int64)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("qml_qdl.training.evaluation.predict", predict)
+    monkeypatch.setattr(Classification, "predict", predict)
     for draw_seed in (0, 0, 1):
         evaluate(trained[0], limit=12, draw_seed=draw_seed)
     assert seen[0] == seen[1] != seen[2]
@@ -260,7 +266,7 @@ def test_the_rows_drawn_depend_on_the_seed_alone(
         ({"seed": 9}, ArgumentError, "seed: expected one of 0, 1, got 9"),
         ({"kind": "both"}, ArgumentError, "kind: expected one of"),
         ({"batch_size": 0}, ArgumentError, "batch_size: expected at least 1"),
-        ({"kind": "twin", "shots": 10}, ArgumentError, "twin runs on torch only"),
+        ({"kind": "twin", "shots": 10}, ArgumentError, "twin model runs on torch only"),
     ],
 )
 def test_evaluating_with_bad_arguments(

@@ -13,7 +13,14 @@ from lightning.pytorch import Trainer
 
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.data import Dataset, Split, load, split
-from qml_qdl.training import TrainingOptions, accuracy, count_parameters, fit, predict
+from qml_qdl.training import (
+    Classification,
+    TrainingOptions,
+    accuracy,
+    count_parameters,
+    fit,
+    predict,
+)
 from qml_qdl.training.recorder import Recorder
 
 
@@ -77,7 +84,7 @@ def test_the_reported_numbers_are_those_of_the_weights(
 
 
 def test_the_best_epoch_has_highest_accuracy_then_lowest_loss_then_is_first() -> None:
-    recorder = Recorder(Path())
+    recorder = Recorder(Path(), None, Classification)
     rows = [(0.8, 0.5), (0.9, 0.7), (0.9, 0.6), (0.9, 0.6), (0.7, 0.1)]
     recorder.history = [
         {"epoch": epoch, "val_accuracy": share, "val_loss": loss}
@@ -177,7 +184,7 @@ def test_a_training_that_diverges_later_names_its_last_good_checkpoint(
     monkeypatch.setattr(
         torch.nn.functional,
         "cross_entropy",
-        lambda *given: entropy(*given) * torch.nan,
+        lambda *given, **named: entropy(*given, **named) * torch.nan,
     )
     place = tmp_path / "last.ckpt"
     with pytest.raises(

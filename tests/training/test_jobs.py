@@ -17,9 +17,9 @@ from qml_qdl.nn import QuantumLayer
 from qml_qdl.training import (
     DataOptions,
     Fit,
-    ModelOptions,
     Run,
     RunOptions,
+    Spec,
     TrainingOptions,
     estimate,
     evaluate,
@@ -97,7 +97,7 @@ def test_a_training_killed_anywhere_ends_alike_and_pays_once(
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     options = RunOptions(
         data=DataOptions(source="iris", limit=30),
-        model=ModelOptions(layers=1),
+        model=Spec("auto", layers=1),
         training=TrainingOptions(epochs=1, accelerator="cpu"),
         seeds=1,
         twin=False,

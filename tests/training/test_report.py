@@ -10,15 +10,15 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from qml_qdl.data import Dataset, Split, load, split
-from qml_qdl.training import Fit, fit_rivals
+from qml_qdl.training import Baseline, Classification, Fit, Report
 from qml_qdl.training.pictures import draw_confusion, draw_curves, draw_feature_maps
 from qml_qdl.training.report import Line, make_report
-from qml_qdl.training.rivals import Rival
 
 
 def fitted(accuracy: float, seconds: float = 2.0) -> Fit:
     history = [{"epoch": 0, "train_loss": 1.0, "val_loss": 1.0}]
-    return Fit(1, 0, accuracy, accuracy, 12, seconds, np.zeros(3, dtype=int), history)
+    measures = {"accuracy": accuracy}
+    return Fit(1, 0, accuracy, measures, 12, seconds, history, np.zeros(3, dtype=int))
 
 
 @pytest.fixture(scope="module")
@@ -26,43 +26,25 @@ def digits() -> Split:
     return split(load("digits"))
 
 
-def test_rivals_on_digits(digits: Split) -> None:
-    logistic, nearest, majority = fit_rivals(digits)
-    assert logistic.parameters == 650
-    assert 0.94 < logistic.test_accuracy < 0.99
-    assert nearest.note == "stores 1068 rows"
-    assert nearest.parameters is None
-    assert nearest.test_accuracy > 0.96
-    most = np.bincount(digits.train.labels).argmax()
-    assert majority.test_accuracy == float(np.mean(digits.test.labels == most))
-    assert majority.parameters == 0
-
-
-def test_rivals_see_the_training_part_only(digits: Split) -> None:
-    blind = Split(digits.train, digits.test, digits.test)
-    scores = [rival.test_accuracy for rival in fit_rivals(digits)]
-    assert [rival.test_accuracy for rival in fit_rivals(blind)] == scores
-
-
-def test_a_rival_that_did_not_converge_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qml_qdl.training.rivals._ITERATIONS", 1)
-    assert fit_rivals(split(load("iris")))[0].note == "not converged after 1 iterations"
-
-
 def test_the_spread_over_seeds_is_that_of_a_sample() -> None:
-    line = Line("quantum", (0.9, 0.92, 0.97), 1998, 31.416)
-    assert line.deviation == pytest.approx(np.std([0.9, 0.92, 0.97], ddof=1))
-    assert line.cells() == ("quantum", "93.0% ± 3.6", "1,998", "31.42", "")
-    single = Line("1-nearest neighbour", (0.9,), None, 0.01, "stores 5 rows")
-    assert single.deviation is None
-    assert single.cells()[1:3] == ("90.0%", "–")
+    line = Line("quantum", {"accuracy": (0.9, 0.92, 0.97)}, 1998, 31.416)
+    wanted = pytest.approx(np.std([0.9, 0.92, 0.97], ddof=1))
+    assert line.deviation("accuracy") == wanted
+    report = Report("data", ("accuracy",), ())
+    assert report.cells(line) == ("quantum", "93.0% ± 3.6", "1,998", "31.42", "")
+    single = Line("1-nearest neighbour", {"accuracy": (0.9,)}, None, 0.01, "stores 5")
+    assert single.deviation("accuracy") is None
+    assert report.cells(single)[1:3] == ("90.0%", "–")
 
 
 def test_the_report_stands_side_by_side(tmp_path: Path) -> None:
     parts = split(load("iris"))
-    fits = {"quantum": [fitted(0.9), fitted(1.0)], "twin": [fitted(0.8), fitted(0.8)]}
-    rival = Rival("majority class", 1 / 3, 0, 0.0)
-    report = make_report("iris", parts, fits, [rival])  # type: ignore[arg-type]
+    fits = {
+        "quantum": [fitted(0.9), fitted(1.0)],
+        "classical twin": [fitted(0.8), fitted(0.8)],
+    }
+    baseline = Baseline("majority class", {"accuracy": 1 / 3}, 0, 0.0)
+    report = make_report("iris", Classification, parts, fits, [baseline])
     report.write(tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "# iris: 89 rows to train, 16 to validate, 45 to test; 2 seeds" in text
@@ -71,7 +53,7 @@ def test_the_report_stands_side_by_side(tmp_path: Path) -> None:
     assert "nothing was chosen by the test part" in text
     lines = json.loads((tmp_path / "report.json").read_text())["lines"]
     assert [line["name"] for line in lines][-1] == "majority class"
-    assert lines[0]["accuracies"] == [0.9, 1.0]
+    assert lines[0]["measures"]["accuracy"]["values"] == [0.9, 1.0]
     console = Console(width=100, record=True, file=None)
     with console.capture() as shown:
         console.print(report.table())
@@ -95,8 +77,10 @@ def test_pictures_are_drawn(tmp_path: Path, digits: Split) -> None:
         }
         for k in range(3)
     ]
-    curves = draw_curves({"quantum": [history, history], "twin": [history[:1]]})
-    assert [axes.get_ylabel() for axes in curves.axes] == ["cross entropy", "accuracy"]
+    curves = draw_curves(
+        {"quantum": [history, history], "twin": [history[:1]]}, Classification.panels()
+    )
+    assert [axes.get_ylabel() for axes in curves.axes] == ["loss", "accuracy"]
     assert len(curves.axes[0].lines) == 6
     assert drawn(curves, tmp_path / "curves.png") > 5000
     confusion = draw_confusion(digits.test, digits.test.labels, "all right")

@@ -20,14 +20,16 @@ def run(tmp_path: Path) -> Run:
 
 
 def fitted(accuracy: float) -> Fit:
-    return Fit(2, 1, accuracy, 0.5, 12, 1.5, np.array([0, 1, 2]), [{"epoch": 0}])
+    history = [{"epoch": 0, "val_accuracy": 0.1}, {"epoch": 1, "val_accuracy": 0.8}]
+    measures = {"accuracy": 0.5}
+    return Fit(2, 1, accuracy, measures, 12, 1.5, history, np.array([0, 1, 2]))
 
 
 def test_a_run_is_found_by_name_and_by_folder(run: Run, tmp_path: Path) -> None:
     assert Run.open("mine", runs_dir=tmp_path) == run
     assert Run.open(run.folder) == run
     config = json.loads((run.folder / "config.json").read_text())
-    assert config["options"]["data"]["source"] == "iris"
+    assert config["options"]["data"] == "iris"
     assert set(config["versions"]) == {"qml-qdl", "pennylane", "torch", "lightning"}
 
 
@@ -62,8 +64,8 @@ def test_a_run_that_is_not_there(tmp_path: Path) -> None:
         pytest.param("", "the file is damaged", id="empty"),
         pytest.param("{", "the file is damaged", id="cut"),
         pytest.param("[]", "no JSON object", id="list"),
-        pytest.param("{}", "expected format 1, got None", id="no-format"),
-        pytest.param('{"format": 2}', "use the version of qml-qdl", id="newer"),
+        pytest.param("{}", "expected format 2, got None", id="no-format"),
+        pytest.param('{"format": 3}', "use the version of qml-qdl", id="newer"),
         pytest.param('{"format": 1}', "an entry 'options'", id="no-options"),
         pytest.param('{"format": 1, "options": 3}', "options: expected", id="number"),
         pytest.param("\udcff", "the file is damaged", id="bytes"),
@@ -79,7 +81,7 @@ def test_a_damaged_config_is_noticed(run: Run, text: str, message: str) -> None:
 def test_every_value_of_the_config_is_checked(run: Run) -> None:
     path = run.folder / "config.json"
     config = json.loads(path.read_text())
-    config["options"]["training"]["epochs"] = -1
+    config["options"]["epochs"] = -1
     path.write_text(json.dumps(config))
     with pytest.raises(RunError, match=r"config\.json: .*epochs: expected at least 1"):
         Run.open(run.folder)

@@ -12,44 +12,50 @@ import pytest
 import torch
 
 from qml_qdl.circuits.errors import RunError
-from qml_qdl.data import Dataset, Split, load, split
-from qml_qdl.training import GenerativeFit, ModelOptions, TrainingOptions, fit
+from qml_qdl.data import Dataset, load, split
+from qml_qdl.training import (
+    DataOptions,
+    Fit,
+    RunOptions,
+    Spec,
+    Task,
+    TrainingOptions,
+    fit,
+)
+from qml_qdl.training.adversarial import Game
 from qml_qdl.training.checkpoints import read_checkpoint
-from qml_qdl.training.generation.adversarial import AdversarialLearner
-from qml_qdl.training.generation.families import family_of
-from qml_qdl.training.generation.family import Family
-from qml_qdl.training.generation.fitting import fit_generator
 
 EPOCHS = 3
+QUICK = TrainingOptions(
+    epochs=EPOCHS, batch_size=16, learning_rate=0.05, accelerator="cpu"
+)
 
 
-def images() -> Split:
+def images() -> Dataset:
     generator = np.random.default_rng(0)
     pixels = generator.random((100, 1, 2, 4)) ** 2
-    return split(Dataset(pixels, np.arange(100) % 2, "ab"), validation_fraction=0.2)
+    return Dataset(pixels, np.arange(100) % 2, "ab")
 
 
-def numbers() -> Split:
-    data = load("log_normal")
-    rows = data.take(slice(0, 400))
-    return split(rows, standardise=False)
-
-
-def family(kind: str) -> Family:
-    data = numbers() if kind == "distribution_gan" else images()
-    layers = 1 if kind == "patch_gan" else None
-    return family_of(ModelOptions(kind=kind, layers=layers), data)
-
-
-def train(kind: str, folder: Path, seed: int = 5, **changes: Any) -> GenerativeFit:
-    options = TrainingOptions(
-        epochs=EPOCHS, batch_size=16, learning_rate=0.05, accelerator="cpu"
+def task(kind: str, **changes: Any) -> Task:
+    spec = Spec(kind, layers=1) if kind == "patch_gan" else Spec(kind)
+    options = RunOptions(
+        model=spec,
+        data=DataOptions(validation_fraction=0.2),
+        training=attrs.evolve(QUICK, **changes),
     )
-    made = family(kind)
-    return fit_generator(
-        made.build(False, seed),
-        made,
-        attrs.evolve(options, **changes),
+    numbers = load("log_normal").take(slice(0, 400))
+    return Task.of(options, numbers if kind == "distribution_gan" else images())
+
+
+def train(kind: str, folder: Path, seed: int = 5, **changes: Any) -> Fit:
+    made = task(kind, **changes)
+    model = made.build("quantum", seed)
+    return fit(
+        model,
+        made.split,
+        made.options.training,
+        recipe=made.learner(model),
         seed=3,
         folder=folder,
         resume=True,
@@ -118,21 +124,20 @@ def test_each_kind_writes_its_own_numbers(
     header, *rows = (tmp_path / "metrics.csv").read_text().splitlines()
     assert header.split(",") == ["epoch", "step", *columns]
     assert len(rows) == len(result.history) == 2
-    steps = 15 if kind == "distribution_gan" else 4
+    steps = 14 if kind == "distribution_gan" else 4
     assert [row["step"] for row in result.history] == [steps, 2 * steps]
     judged = [row[columns[-1]] for row in result.history]
-    assert result.validation == min(judged)
     assert result.best_epoch == int(np.argmin(judged))
-    assert result.merit == -result.validation
+    assert result.merit == -min(judged)
     grids = read_checkpoint(tmp_path / "last.ckpt")["grids"]
     assert list(grids) == [0, 1, 2]
     assert not torch.equal(grids[0], grids[2])
 
 
 def test_the_kept_weights_are_the_average_of_those_that_play(tmp_path: Path) -> None:
-    made = family("patch_gan")
-    learner = made.learner(made.build(False, 0), TrainingOptions())
-    assert isinstance(learner, AdversarialLearner)
+    made = task("patch_gan")
+    learner = made.learner(made.build("quantum", 0))
+    assert isinstance(learner, Game)
     first = copy.deepcopy(learner.generator.state_dict())
     with torch.no_grad():
         for weight in learner.generator.parameters():
@@ -179,7 +184,7 @@ def poisoned(count: int, value: float) -> Any:
 def test_a_loss_that_is_no_number_stops_the_training(
     value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = "qml_qdl.training.generation.adversarial.generator_loss"
+    place = "qml_qdl.training.adversarial.generator_loss"
     with monkeypatch.context() as patch:
         patch.setattr(place, poisoned(3, value))
         with pytest.raises(
@@ -223,7 +228,7 @@ def test_weights_that_are_no_numbers_are_not_saved(
             epochs=3, batch_size=16, checkpoint_every=1, accelerator="cpu"
         )
         model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8, 2))
-        fit(model, images(), options, folder=tmp_path, resume=True)
+        fit(model, split(images()), options, folder=tmp_path, resume=True)
 
     monkeypatch.setattr(torch.optim.Adam, "step", spoiling)
     with pytest.raises(RunError, match=r"the weight .* is not finite .*last\.ckpt"):

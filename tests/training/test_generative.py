@@ -20,11 +20,11 @@ from qml_qdl.circuits.errors import (
 from qml_qdl.data import load, split
 from qml_qdl.training import (
     DataOptions,
-    GenerativeFit,
-    GenerativeReport,
-    ModelOptions,
+    Fit,
+    Report,
     Run,
     RunOptions,
+    Spec,
     TrainingOptions,
     begin,
     carry_on,
@@ -34,11 +34,11 @@ from qml_qdl.training import (
     sample,
     train,
 )
-from qml_qdl.training.generation.report import MeasureLine
+from qml_qdl.training.report import Line
 
 ZEROS = RunOptions(
     data=DataOptions(source="digits", labels=("0",)),
-    model=ModelOptions(kind="patch_gan", layers=1),
+    model=Spec("patch_gan", layers=1),
     training=TrainingOptions(epochs=1, batch_size=64, accelerator="cpu"),
     seeds=2,
 )
@@ -48,16 +48,16 @@ def options(kind: str, source: str, epochs: int = 1) -> RunOptions:
     training = attrs.evolve(default_training(kind), epochs=epochs, accelerator="cpu")
     return RunOptions(
         data=DataOptions(source=source),
-        model=ModelOptions(kind=kind),
+        model=Spec(kind),
         training=training,
         seeds=1,
     )
 
 
 @pytest.fixture(scope="module")
-def zeros(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, GenerativeReport]:
+def zeros(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Report]:
     run, report = train(ZEROS, runs_dir=tmp_path_factory.mktemp("runs"), name="zeros")
-    assert isinstance(report, GenerativeReport)
+    assert isinstance(report, Report)
     return run, report
 
 
@@ -65,7 +65,7 @@ def pictures(run: Run) -> dict[str, int]:
     return {path.stem: path.stat().st_size for path in run.folder.glob("*.png")}
 
 
-def test_a_run_leaves_report_and_pictures(zeros: tuple[Run, GenerativeReport]) -> None:
+def test_a_run_leaves_report_and_pictures(zeros: tuple[Run, Report]) -> None:
     run, report = zeros
     assert [line.name for line in report.lines] == [
         "patch generator",
@@ -99,17 +99,17 @@ def test_a_run_leaves_report_and_pictures(zeros: tuple[Run, GenerativeReport]) -
     assert min(sizes.values()) > 5000
 
 
-def test_carrying_on_trains_nothing_again(zeros: tuple[Run, GenerativeReport]) -> None:
+def test_carrying_on_trains_nothing_again(zeros: tuple[Run, Report]) -> None:
     run, report = zeros
     told: list[str] = []
     again = carry_on(Run.open(run.folder), tell=told.append)
-    assert isinstance(again, GenerativeReport)
+    assert isinstance(again, Report)
     assert again.lines == report.lines
     assert not [line for line in told if "training …" in line]
     assert all("Fréchet" in line for line in told)
 
 
-def test_samples_can_be_drawn_again(zeros: tuple[Run, GenerativeReport]) -> None:
+def test_samples_can_be_drawn_again(zeros: tuple[Run, Report]) -> None:
     run, _ = zeros
     first, again = sample(run, 6), sample(run, 6, seed=0)
     assert first.samples.shape == (6, 1, 8, 8)
@@ -128,7 +128,7 @@ def test_samples_can_be_drawn_again(zeros: tuple[Run, GenerativeReport]) -> None
 
 
 def test_the_numbers_of_the_report_are_those_of_the_samples(
-    zeros: tuple[Run, GenerativeReport],
+    zeros: tuple[Run, Report],
 ) -> None:
     run, report = zeros
     drawn = sample(run, 1000, training_seed=1)
@@ -137,7 +137,7 @@ def test_the_numbers_of_the_report_are_those_of_the_samples(
 
 
 def test_samples_come_from_other_targets(
-    zeros: tuple[Run, GenerativeReport], tmp_path: Path
+    zeros: tuple[Run, Report], tmp_path: Path
 ) -> None:
     run, _ = zeros
     exact = sample(run, 4).samples
@@ -168,7 +168,7 @@ def test_samples_come_from_other_targets(
     ],
 )
 def test_sampling_with_bad_arguments(
-    zeros: tuple[Run, GenerativeReport],
+    zeros: tuple[Run, Report],
     arguments: dict[str, object],
     error: type[Exception],
     message: str,
@@ -178,7 +178,7 @@ def test_sampling_with_bad_arguments(
 
 
 def test_runs_are_used_as_what_they_are(
-    zeros: tuple[Run, GenerativeReport], tmp_path: Path
+    zeros: tuple[Run, Report], tmp_path: Path
 ) -> None:
     run, _ = zeros
     with pytest.raises(RunError, match="'patch_gan', which draws samples; see qml-qdl"):
@@ -198,7 +198,7 @@ def test_runs_are_used_as_what_they_are(
 @pytest.mark.slow
 def test_a_machine_without_circuits_has_no_twin(tmp_path: Path) -> None:
     run, report = train(options("rbm", "bars_and_stripes"), runs_dir=tmp_path, name="r")
-    assert isinstance(report, GenerativeReport)
+    assert isinstance(report, Report)
     assert run.kinds == ("classical",)
     assert [line.name for line in report.lines][:2] == [
         "RBM",
@@ -228,7 +228,7 @@ def test_a_vae_stands_beside_the_plain_one_and_the_mean_image(tmp_path: Path) ->
         seeds=2,
     )
     run, report = train(asked, runs_dir=tmp_path, name="run")
-    assert isinstance(report, GenerativeReport)
+    assert isinstance(report, Report)
     lines = {line.name: line for line in report.lines}
     assert list(lines)[:3] == ["VAE, quantum decoder", "classical twin", "plain VAE"]
     # 64 pixels, 32 hidden units on each side, five latent variables.
@@ -264,13 +264,13 @@ def test_every_kind_runs_from_end_to_end(
     kind: str, source: str, shown: set[str], tmp_path: Path
 ) -> None:
     run, report = train(options(kind, source), runs_dir=tmp_path, name="run")
-    assert isinstance(report, GenerativeReport)
+    assert isinstance(report, Report)
     first = report.lines[0]
-    assert set(first.measures) == set(report.names)
+    assert set(first.measures) == set(report.measures)
     if kind != "rbm":
         twin = report.lines[1]
         assert twin.name == "classical twin"
-        assert set(twin.measures) == set(report.names)
+        assert set(twin.measures) == set(report.measures)
         assert twin.parameters is not None
         assert first.parameters is not None
         assert 0.4 < twin.parameters / first.parameters < 2.5
@@ -280,27 +280,28 @@ def test_every_kind_runs_from_end_to_end(
     assert min(sizes.values()) > 5000
     drawn = sample(run, 16)
     assert drawn.samples.isfinite().all()
-    assert isinstance(run.read_any_fit(run.kinds[0], 0), GenerativeFit)
+    assert isinstance(run.read_fit(run.kinds[0], 0), Fit)
 
 
 @pytest.mark.slow
 def test_zeros_come_close_to_the_data(tmp_path: Path) -> None:
     zeros = RunOptions(
         data=DataOptions(labels=("0",)),
-        model=ModelOptions(kind="patch_gan"),
+        model=Spec("patch_gan"),
         seeds=1,
         twin=False,
     )
     _, report = train(zeros, runs_dir=tmp_path)
-    assert isinstance(report, GenerativeReport)
+    assert isinstance(report, Report)
     assert report.lines[0].mean("Fréchet") < 1.4
     assert report.lines[-1].name == "mean of the rows"
     assert report.lines[0].mean("Fréchet") < report.lines[-1].mean("Fréchet")
 
 
 def test_lines_of_measures() -> None:
-    line = MeasureLine("model", {"KL": (1.0, 2.0), "valid": (0.5,)}, 12, 3.21)
-    assert line.cells(["KL", "valid", "MMD"]) == (
+    line = Line("model", {"KL": (1.0, 2.0), "valid": (0.5,)}, 12, 3.21)
+    wide = Report("data", ("KL", "valid", "MMD"), (), upright=True)
+    assert wide.cells(line) == (
         "model",
         "1.5000 ± 0.7071",
         "50.0%",
@@ -308,11 +309,12 @@ def test_lines_of_measures() -> None:
         "12",
         "3.2",
     )
-    report = GenerativeReport("data", ("KL", "valid"), (line,) * 7)
+    report = Report("data", ("KL", "valid"), (line,) * 7, upright=True)
     console = Console(width=80)
     with console.capture() as shown:
         console.print(report.table())
     assert "…" not in shown.get()
     assert shown.get().count("50.0%") == 7
-    endless = MeasureLine("x", {"KL": (float("inf"), float("inf"))}, None, None)
-    assert endless.cells(["KL"]) == ("x", "inf", "–", "–")
+    endless = Line("x", {"KL": (float("inf"), float("inf"))}, None, None)
+    one = Report("data", ("KL",), (), upright=True)
+    assert one.cells(endless) == ("x", "inf", "–", "–")

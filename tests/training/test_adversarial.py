@@ -12,9 +12,7 @@ from lightning.pytorch import seed_everything
 from qml_qdl.data import Dataset, split
 from qml_qdl.generative import PatchGenerator
 from qml_qdl.hardware.qiskit.jobs.journal import Journal
-from qml_qdl.training import GenerativeFit, ModelOptions, TrainingOptions
-from qml_qdl.training.generation.families import family_of
-from qml_qdl.training.generation.fitting import fit_generator
+from qml_qdl.training import Adversarial, Fit, TrainingOptions, fit
 from tests.hardware.qiskit.service import (
     FakeClient,
     Fate,
@@ -34,16 +32,15 @@ QUICK = TrainingOptions(
 )
 
 
-def trained(folder: Path) -> tuple[GenerativeFit, list[Any]]:
-    family = family_of(ModelOptions(kind="patch_gan"), PARTS)
+def trained(folder: Path) -> tuple[Fit, list[Any]]:
     seed_everything(0, verbose=False)
     model = PatchGenerator(
         (2, 2), (2, 2), num_ancillas=0, layers=1,
         target="ibm:fake", shots=4, diff_method="spsa",
     )  # fmt: skip
-    result = fit_generator(
-        model, family, QUICK, seed=3, folder=folder / "fit", resume=True,
-        journal=folder / "jobs.sqlite",
+    result = fit(
+        model, PARTS, QUICK, recipe=Adversarial, seed=3, folder=folder / "fit",
+        resume=True, journal=folder / "jobs.sqlite",
     )  # fmt: skip
     return result, [weight.detach().numpy() for weight in model.parameters()]
 

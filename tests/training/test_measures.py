@@ -1,4 +1,4 @@
-"""Measures and rivals, against what can be worked out."""
+"""Measures and baselines, against what can be worked out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from qml_qdl.data import Dataset, Split, load, split
-from qml_qdl.generative import all_bits, trivial_rivals
-from qml_qdl.training.generation.measures import (
+from qml_qdl.generative import all_bits, trivial_baselines
+from qml_qdl.generative.baselines import BitTree
+from qml_qdl.generative.twins import DistributionTable, ListedRBM
+from qml_qdl.training.measures import (
     SAMPLES,
     BitYardstick,
     ManyBitsYardstick,
@@ -19,8 +21,6 @@ from qml_qdl.training.generation.measures import (
     format_measure,
     rows_of,
 )
-from qml_qdl.training.generation.trees import BitTree
-from qml_qdl.training.generation.twins import DistributionTable, ListedRBM
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,9 @@ def test_independent_bits_keep_the_means_alone() -> None:
     assert never.log_likelihood(torch.ones(1, 2)).exp().item() == pytest.approx(0.0025)
 
 
-def test_bits_beside_their_rivals(patterns: Split) -> None:
+def test_bits_beside_their_baselines(patterns: Split) -> None:
     yardstick = BitYardstick(patterns)
-    floor, tree, independent, uniform = yardstick.rivals()
+    floor, tree, independent, uniform = yardstick.baselines()
     assert floor.measures["valid"] == pytest.approx(1)
     # Each pattern is equally often in all parts.
     assert floor.measures["KL"] == pytest.approx(0, abs=1e-6)
@@ -83,9 +83,9 @@ def test_bits_beside_their_rivals(patterns: Split) -> None:
     assert "KL" not in drawn
 
 
-def test_images_beside_their_rivals() -> None:
+def test_images_beside_their_baselines() -> None:
     yardstick = RealYardstick(split(load("digits").of_classes(["0"])))
-    floor, gaussian, pixels, mean = yardstick.rivals()
+    floor, gaussian, pixels, mean = yardstick.baselines()
     assert floor.measures["Fréchet, train"] == 0
     assert 0.1 < floor.measures["Fréchet"] < gaussian.measures["Fréchet"]
     assert gaussian.measures["Fréchet"] < pixels.measures["Fréchet"]
@@ -96,18 +96,18 @@ def test_images_beside_their_rivals() -> None:
 
 
 @pytest.mark.parametrize("rows", ["zeros", "moons"])
-def test_rivals_are_those_of_the_library(rows: str) -> None:
+def test_baselines_are_those_of_the_library(rows: str) -> None:
     """Fitted to the training part and measured against the test part."""
     data = load("digits").of_classes(["0"]) if rows == "zeros" else load("two_moons")
     yardstick = RealYardstick(split(data))
-    ours = trivial_rivals(
+    ours = trivial_baselines(
         yardstick.train,
         torch.Generator().manual_seed(0),
         test=yardstick.test,
         num_components=8 if rows == "zeros" else 2,
         num_samples=SAMPLES,
     )
-    for rival, found in zip(yardstick.rivals(), ours, strict=True):
+    for baseline, found in zip(yardstick.baselines(), ours, strict=True):
         shared = {
             "Fréchet": found.frechet,
             "diversity": found.diversity,
@@ -115,18 +115,18 @@ def test_rivals_are_those_of_the_library(rows: str) -> None:
             "recall": found.recall,
             "coverage": found.coverage,
         }
-        assert {each: rival.measures[each] for each in shared} == shared
+        assert {each: baseline.measures[each] for each in shared} == shared
 
 
 def test_tables_have_the_statistic_of_kolmogorov_and_smirnov() -> None:
     parts = split(load("two_moons"))
     yardstick = RealYardstick(parts)
-    rivals = yardstick.rivals()
-    assert [rival.name for rival in rivals][1:3] == [
+    baselines = yardstick.baselines()
+    assert [baseline.name for baseline in baselines][1:3] == [
         "PCA-2 Gaussian",
         "Gaussian features",
     ]
-    assert rivals[0].measures["KS"] < rivals[1].measures["KS"] < 0.5
+    assert baselines[0].measures["KS"] < baselines[1].measures["KS"] < 0.5
     away = yardstick.of_samples(yardstick.test + 100)
     assert away["KS"] == 1
     assert away["Fréchet"] == pytest.approx(20_000, rel=1e-3)
@@ -138,16 +138,16 @@ def test_many_bits_have_a_likelihood() -> None:
     )
     data = Dataset(rows.numpy(), np.arange(200) % 2, "ab")
     yardstick = ManyBitsYardstick(split(data))
-    _, tree, independent, uniform = yardstick.rivals()
+    _, tree, independent, uniform = yardstick.baselines()
     assert uniform.measures["NLL"] == pytest.approx(16 * math.log(2))
     assert uniform.measures["NLL"] < independent.measures["NLL"] < 12
     assert tree.measures["NLL"] > independent.measures["NLL"]
 
 
-def test_values_beside_their_rivals() -> None:
+def test_values_beside_their_baselines() -> None:
     parts = split(load("log_normal"), standardise=False)
     yardstick = ValueYardstick(parts, 8)
-    floor, few, uniform = yardstick.rivals()
+    floor, few, uniform = yardstick.baselines()
     assert floor.measures["relative entropy"] < 0.002
     assert few.name == "1,000 training rows"
     assert floor.measures["KS"] < few.measures["KS"] < uniform.measures["KS"]
@@ -164,10 +164,10 @@ def test_twins_have_as_many_weights() -> None:
     with torch.no_grad():
         machine.machine.visible_bias[0] = -20
     assert bool((machine.sample(100)[:, 0] == 1).all())
-    table = DistributionTable(8)
+    table = DistributionTable(torch.arange(8.0))
     assert float(table().detach().sum()) == pytest.approx(1)
     drawn = table.sample(5000, torch.Generator().manual_seed(0))
-    seen = torch.bincount(drawn[:, 0].long(), minlength=8) / 5000
+    seen = torch.bincount(drawn.long(), minlength=8) / 5000
     torch.testing.assert_close(seen, table().detach(), atol=0.03, rtol=0)
 
 

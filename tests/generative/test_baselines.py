@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
-from qml_qdl.generative import quality, trivial_rivals
-from qml_qdl.generative.rivals import draw_rivals
+from qml_qdl.generative import quality, trivial_baselines
+from qml_qdl.generative.baselines import draw_baselines
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -21,9 +21,9 @@ def zeros() -> Tensor:
     return torch.as_tensor(digits.images[digits.target == 0] / 16)
 
 
-def test_rivals_have_the_known_distances() -> None:
-    found = trivial_rivals(zeros(), seeded())
-    distances = {rival.name: rival.frechet for rival in found}
+def test_baselines_have_the_known_distances() -> None:
+    found = trivial_baselines(zeros(), seeded())
+    distances = {baseline.name: baseline.frechet for baseline in found}
     assert distances["half of the data"] == pytest.approx(0.23, abs=0.06)
     spectrum = torch.linalg.eigvalsh(zeros().flatten(1).T.cov())
     left_out = spectrum[:-8].sum().item()
@@ -33,17 +33,17 @@ def test_rivals_have_the_known_distances() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_rivals_of_some_rows_are_measured_against_others(dtype: torch.dtype) -> None:
+def test_baselines_of_some_rows_are_measured_against_others(dtype: torch.dtype) -> None:
     """Where the rows to measure against are moved, all distances grow by the square."""
     images = zeros().to(dtype)
     train, test = images[:120], images[120:]
-    near = trivial_rivals(train, seeded(), test=test)
+    near = trivial_baselines(train, seeded(), test=test)
     floor, *_, mean = near
     assert floor == quality(test, train, "training rows (floor)")
     shift = (train.double().mean(0) - test.double().mean(0)).square().sum()
     spread = test.double().var(0).sum()
     assert mean.frechet == pytest.approx((shift + spread).item())
-    moved = trivial_rivals(train, seeded(), test=test.flip(2))
+    moved = trivial_baselines(train, seeded(), test=test.flip(2))
     shift_now = (train.double().mean(0) - test.double().flip(2).mean(0)).square().sum()
     assert moved[-1].frechet == pytest.approx((shift_now + spread).item())
     for before, after in zip(near, moved, strict=True):
@@ -57,7 +57,7 @@ def test_gaussians_have_the_moments_of_the_rows(dtype: torch.dtype) -> None:
     """The mean for both; the covariance in two directions, or on the diagonal alone."""
     mixed = torch.randn(3, 4, generator=seeded(), dtype=dtype)
     rows = torch.randn(500, 3, generator=seeded(1), dtype=dtype) @ mixed + 5
-    components, alone, mean = draw_rivals(
+    components, alone, mean = draw_baselines(
         rows.reshape(-1, 2, 2), seeded(2), num_components=2, num_samples=100_000
     )
     wanted = rows.double()
@@ -74,22 +74,22 @@ def test_gaussians_have_the_moments_of_the_rows(dtype: torch.dtype) -> None:
 def test_bad_arguments_are_refused() -> None:
     real = torch.rand(10, 4, generator=seeded())
     with pytest.raises(ShapeError, match=r"test: expected rows like .*\(4,\), got \(5"):
-        trivial_rivals(real, test=torch.rand(10, 5), num_components=2)
+        trivial_baselines(real, test=torch.rand(10, 5), num_components=2)
     with pytest.raises(DataError, match="test: expected at least 4 rows, got 3"):
-        trivial_rivals(real, test=real[:3], num_components=2)
+        trivial_baselines(real, test=real[:3], num_components=2)
     with pytest.raises(DataError, match="test: expected finite numbers"):
-        trivial_rivals(real, test=real / 0, num_components=2)
+        trivial_baselines(real, test=real / 0, num_components=2)
     with pytest.raises(DataError, match="real: expected at least 8 rows, got 7"):
-        trivial_rivals(real[:7], num_components=2)
-    assert len(trivial_rivals(real[:7], test=real, num_components=2)) == 4
+        trivial_baselines(real[:7], num_components=2)
+    assert len(trivial_baselines(real[:7], test=real, num_components=2)) == 4
     with pytest.raises(ArgumentError, match="num_components: rows of 4 numbers have"):
-        trivial_rivals(real)
+        trivial_baselines(real)
     with pytest.raises(ArgumentError, match="num_samples: expected at least 4, got 3"):
-        trivial_rivals(real, num_samples=3)
+        trivial_baselines(real, num_samples=3)
     with pytest.raises(ShapeError, match=r"real: expected the shape \(rows, \.\.\.\)"):
-        draw_rivals(real[0], num_components=1)
+        draw_baselines(real[0], num_components=1)
 
 
-def test_rows_that_are_all_the_same_have_rivals() -> None:
-    rivals = trivial_rivals(torch.ones(10, 3), num_components=2, num_samples=10)
-    assert [rival.frechet for rival in rivals] == [0.0] * 4
+def test_rows_that_are_all_the_same_have_baselines() -> None:
+    baselines = trivial_baselines(torch.ones(10, 3), num_components=2, num_samples=10)
+    assert [baseline.frechet for baseline in baselines] == [0.0] * 4
