@@ -22,14 +22,14 @@ def test_the_deviation_is_that_of_a_sample() -> None:
     found = summarise(values)
     assert found.mean == pytest.approx(np.mean(values))
     assert found.deviation == pytest.approx(np.std(values, ddof=1))
-    assert found.deviation > np.std(values)
 
 
 @pytest.mark.parametrize("make", [list, np.array, torch.tensor, iter])
 def test_values_of_every_kind(make: type) -> None:
     found = summarise(make([1.0, 2.0]))
     assert type(found.mean) is float
-    assert (found.mean, found.deviation) == (1.5, pytest.approx(math.sqrt(0.5)))
+    assert found.mean == 1.5
+    assert found.deviation == pytest.approx(math.sqrt(0.5))
 
 
 @pytest.mark.parametrize(
