@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -24,6 +23,7 @@ from qml_qdl.generative import (
     all_bits,
     frequencies,
 )
+from qml_qdl.training.statistics import summarise
 
 SHAPE = (3, 3)
 """Rows and columns of an image; each pixel is a unit."""
@@ -184,7 +184,7 @@ TRAININGS: Mapping[tuple[int, int], Mapping[str, Training]] = {
 """Machines and how each is trained, by the images' shape and by name."""
 
 
-def rivals(data: Tensor) -> dict[str, Tensor]:
+def baselines(data: Tensor) -> dict[str, Tensor]:
     """Distributions that need no training, and the data's own."""
     units = data.shape[1]
     bits, on = all_bits(units, dtype=DTYPE), data.mean(0)
@@ -196,19 +196,18 @@ def rivals(data: Tensor) -> dict[str, Tensor]:
 
 
 def print_table(rows: Mapping[str, Sequence[Tensor]], data: Tensor) -> None:
-    """NLL and KL in nats and the probability of a valid image; several seeds: ± std."""
+    """NLL and KL in nats and the probability of a valid image; mean ± deviation."""
     valid = frequencies(data, DTYPE) > 0
     floor = math.log(len(data))
     print(f"{'':26}{'NLL':>16}{'KL':>16}{'valid':>16}")
     for name, found in rows.items():
-        losses = np.array([nll(chances, data) for chances in found])
-        rates = np.array([float(chances[valid].sum()) for chances in found])
-        cells = [f"{losses.mean():.4f}", f"{losses.mean() - floor:.4f}"]
-        cells.append(f"{rates.mean():.1%}")
-        if len(found) > 1:
-            cells[0] += f" ± {losses.std():.4f}"
-            cells[1] += f" ± {losses.std():.4f}"
-            cells[2] += f" ± {rates.std():.1%}"
+        losses = [nll(chances, data) for chances in found]
+        shares = [float(chances[valid].sum()) for chances in found]
+        cells = [
+            summarise(losses).text(4),
+            summarise(loss - floor for loss in losses).text(4),
+            summarise(shares).text(percent=True),
+        ]
         print(f"{name:26}" + "".join(f"{cell:>16}" for cell in cells))
 
 
@@ -280,7 +279,7 @@ def main(
     generator = torch.Generator().manual_seed(0)
     for shape, trainings in TRAININGS.items():
         data = torch.as_tensor(bars_and_stripes(*shape))
-        found = {name: [rival] for name, rival in rivals(data).items()}
+        found = {name: [chances] for name, chances in baselines(data).items()}
         for name, training in trainings.items():
             runs = [training(data, steps, seed) for seed in range(seeds)]
             found[name] = [probabilities(machine) for machine, _ in runs]

@@ -32,6 +32,7 @@ from qml_qdl.models import EquivariantClassifier
 from qml_qdl.nn import QuantumConv2d, check_equivariance
 from qml_qdl.nn.symmetry.collective import collective_magnetization
 from qml_qdl.nn.symmetry.gradient_samples import gradient_samples
+from qml_qdl.training.statistics import summarise
 
 SHAPE = (1, 8, 8)
 """Channels, height and width of the digits."""
@@ -186,8 +187,12 @@ def draw_learning(curves: Mapping[str, Mapping[int, Sequence[float]]]) -> Figure
     figure = Figure(figsize=(5.5, 3.5), layout="constrained")
     axes = figure.subplots()
     for name, curve in curves.items():
-        means = [float(np.mean(values)) for values in curve.values()]
-        spreads = [float(np.std(values)) for values in curve.values()]
+        found = [summarise(values) for values in curve.values()]
+        means = [each.mean for each in found]
+        # Where there is no deviation, no bar is drawn.
+        spreads = [
+            math.nan if each.deviation is None else each.deviation for each in found
+        ]
         axes.errorbar(list(curve), means, spreads, marker="o", capsize=3, label=name)
     axes.set_xscale("log")
     axes.set_xlabel("training images, upright")
@@ -274,14 +279,9 @@ def measure(
             count = num_steps(size) if steps is None else steps
             rows = [cells(name, k, size, count, trainings) for k in range(seeds)]
             _, losses[name], trained[name] = rows[0]
-            accuracies = np.array([row[0] for row in rows])
-            curves[name][size] = accuracies[:, 1].tolist()
-            text = ", ".join(
-                f"{mean:.1%} ± {spread:.1%}"
-                for mean, spread in zip(
-                    accuracies.mean(0), accuracies.std(0), strict=True
-                )
-            )
+            columns = list(zip(*(row[0] for row in rows), strict=True))
+            curves[name][size] = columns[1]
+            text = ", ".join(summarise(column).text(percent=True) for column in columns)
             weights = sum(weight.numel() for weight in trained[name].parameters())
             kinds = "upright and turned" if trainings == 2 else "upright"
             print(

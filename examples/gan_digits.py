@@ -1,4 +1,4 @@
-"""A patch generator learns to draw zeros; its rivals; its images from a noisy machine.
+"""A patch generator learns to draw zeros; baselines; its images from a noisy machine.
 
 `python examples/gan_digits.py FOLDER` also writes its pictures there; with `--full` it
 trains for 1,500 steps, which takes a few minutes. What makes it stay close to the data
@@ -34,14 +34,19 @@ from qml_qdl.nn import set_target
 
 BATCH = 32
 NOISY = "aer:fake_torino"
-SAMPLES = 1000
-"""Samples of the model and of its rivals: Fréchet distances shrink with the number."""
 
 
 def zeros() -> Tensor:
     """All zeros of the digits, (rows, 1, 8, 8), from 0 to 1."""
     digits = load("digits")
     return torch.tensor(digits.inputs[digits.labels == 0], dtype=torch.float32)
+
+
+def halves(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Images to learn from, and as many others to measure against."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    first, second = images[order].chunk(2)
+    return first, second
 
 
 def classical_discriminator() -> nn.Module:
@@ -137,17 +142,31 @@ def train(
     return game
 
 
-def measured(real: Tensor, model: PatchGenerator, name: str = "model") -> Quality:
-    """All measures of the model's images."""
+def measured(
+    test: Tensor, model: PatchGenerator, samples: int, name: str = "model"
+) -> Quality:
+    """All measures of some of the model's images, against real ones."""
     random = torch.Generator().manual_seed(99)
-    return quality(real, model.sample(SAMPLES, random), name)
+    return quality(test, model.sample(samples, random), name)
+
+
+def table(real: Tensor, test: Tensor, model: PatchGenerator) -> list[Quality]:
+    """The model beside the floor and the baselines.
+
+    All know the same real images and are measured against the same others. The floor
+    has no more samples than there are images, and Fréchet distances shrink with their
+    number: so all the others have as many.
+    """
+    random = torch.Generator().manual_seed(99)
+    baselines = trivial_rivals(real, random, test=test, num_samples=len(real))
+    return [measured(test, model, len(real)), *baselines]
 
 
 def print_table(rows: Sequence[Quality]) -> None:
-    print("                   Fréchet  diversity  precision  recall  coverage")
+    print("                       Fréchet  diversity  precision  recall  coverage")
     for row in rows:
         print(
-            f"{row.name:18} {row.frechet:7.2f} {row.diversity:10.2f} "
+            f"{row.name:22} {row.frechet:7.2f} {row.diversity:10.2f} "
             f"{row.precision:10.1%} {row.recall:7.1%} {row.coverage:9.1%}"
         )
 
@@ -195,13 +214,14 @@ def draw_curves(game: Game) -> Figure:
 
 def main(folder: Path | None = None, steps: int = 300) -> dict[str, list[float]]:
     """Runs all of it and returns the Fréchet distance of the batch of each step."""
-    real = zeros()
+    real, test = halves(zeros())
     game = train(real, steps, seed=0)
     weights = sum(weight.numel() for weight in game.model.parameters())
-    print(f"{len(real)} zeros, a generator of {weights} weights, {steps} steps")
-    random = torch.Generator().manual_seed(99)
-    rivals = trivial_rivals(real, random, num_samples=SAMPLES)
-    print_table([measured(real, game.model), *rivals])
+    print(
+        f"{len(real)} zeros to learn from, {len(test)} to measure against, a generator "
+        f"of {weights} weights, {steps} steps"
+    )
+    print_table(table(real, test, game.model))
 
     shots = 4096
     exact, noisy = on_machine(game.model, 8, shots)

@@ -87,9 +87,9 @@ def main(folder: Path | None = None, steps: int = 60) -> dict[str, list[float]]:
         losses[name] = train(model, x, y, steps)
         right = accuracy(model, test, wanted)
         print(f"0 or 1, {name} of {weights} weights: {right:.1%} of the test images")
-    for rival in (LogisticRegression(), KNeighborsClassifier(1)):
-        right = float(rival.fit(x, y).score(test, wanted))
-        print(f"0 or 1, {type(rival).__name__}: {right:.1%}")
+    for baseline in (LogisticRegression(), KNeighborsClassifier(1)):
+        right = float(baseline.fit(x, y).score(test, wanted))
+        print(f"0 or 1, {type(baseline).__name__}: {right:.1%}")
 
     # Quantum data: the phase of a chain from its ground state, trained far from the
     # transition at h = 1 and asked everywhere.

@@ -7,11 +7,11 @@ five seeds to the end, which takes a few minutes.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
@@ -20,6 +20,7 @@ from torch.nn.functional import binary_cross_entropy
 
 from qml_qdl.data import load, split
 from qml_qdl.generative import QuantumVAE
+from qml_qdl.training.statistics import summarise
 
 LATENT = 5
 """Latent variables and wires; two layers then have as many weights as tanh units."""
@@ -93,7 +94,7 @@ def scores(model: QuantumVAE, images: Tensor, draws: int = 10) -> Row:
     return float(error.mean()), float(divergence.mean()), float(squares)
 
 
-def rivals(images: Tensor, test: Tensor) -> dict[str, Row]:
+def baselines(images: Tensor, test: Tensor) -> dict[str, Row]:
     """The mean image, and PCA, whose five numbers are free of charge."""
     pca = PCA(LATENT).fit(images.numpy())
     projected = pca.inverse_transform(pca.transform(test.numpy()))
@@ -116,13 +117,11 @@ def print_table(rows: Mapping[str, Sequence[Row]]) -> None:
     titles = ("ELBO", "reconstruction", "KL", "squared error")
     print(f"{'':20}" + "".join(f"{title:>16}" for title in titles))
     for name, found in rows.items():
-        values = np.array([(-row[0] - row[1], *row) for row in found])
-        cells = []
-        for column in values.T:
-            text = f"{column.mean():.2f}"
-            if len(column) > 1:
-                text += f" ± {column.std(ddof=1):.2f}"
-            cells.append("–" if np.isnan(column).any() else text)
+        columns = zip(*((-row[0] - row[1], *row) for row in found), strict=True)
+        cells = [
+            "–" if any(map(math.isnan, column)) else summarise(column).text(2)
+            for column in columns
+        ]
         print(f"{name:20}" + "".join(f"{cell:>16}" for cell in cells))
 
 
@@ -192,7 +191,7 @@ def main(
 ) -> dict[str, list[float]]:
     """Runs all of it and returns the losses of the first seed."""
     images, test = digits()
-    table = {name: [row] for name, row in rivals(images, test).items()}
+    table = {name: [row] for name, row in baselines(images, test).items()}
     losses: dict[str, list[float]] = {}
     models: dict[str, QuantumVAE] = {}
     for name, make in MODELS.items():

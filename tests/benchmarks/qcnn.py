@@ -35,6 +35,7 @@ from qml_qdl.circuits.symmetry.named_groups import local_flips
 from qml_qdl.data import load
 from qml_qdl.models import QCNNClassifier
 from qml_qdl.nn import QuantumLayer
+from qml_qdl.training.statistics import summarise
 
 ENCODINGS = ("angle", "amplitude")
 """Eight principal components as angles, or all pixels as amplitudes."""
@@ -188,8 +189,7 @@ def rivals(task: Task, encoding: str) -> dict[str, float]:
 
 
 def show(name: str, values: Iterable[float]) -> None:
-    numbers = list(values)
-    print(f"{name:32} {np.mean(numbers):.3f} ± {np.std(numbers):.3f}", flush=True)
+    print(f"{name:32} {summarise(values).text(3)}", flush=True)
 
 
 def table(data: str, seeds: int, budget: Budget, convolutions: list[int]) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits import AngleEncoding, RandomLayers
 from qml_qdl.nn import QuantumConv2d
+from qml_qdl.training.statistics import summarise
 
 CHANNELS = 12
 """Feature maps of the trained networks, all read from one circuit of four wires."""
@@ -135,7 +136,7 @@ def main() -> None:
         weights = sum(weight.numel() for weight in make(0).parameters())
         print(f"{make.__name__}: {weights} weights")
     for name, values in table(seeds).items():
-        print(f"{name:42} {np.mean(values):.3f} ± {np.std(values):.3f}", values)
+        print(f"{name:42} {summarise(values).text(3)}", values)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from qml_qdl.generative import ConvGenerator, diversity, kl_divergence
 pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+SAMPLES = 1000
 
 
 def load(name: str) -> ModuleType:
@@ -34,11 +35,11 @@ def test_patch_generator_beats_the_mean_image_and_stays() -> None:
     for seed in range(seeds):
         game = example.train(real, steps[-1], seed, keep=steps)
         for step, model in game.models.items():
-            row = example.measured(real, model)
+            row = example.measured(real, model, SAMPLES)
             found[seed, step] = row.frechet, row.diversity
             print(f"seed {seed}, step {step}: {row}", flush=True)
     table = np.array([[found[seed, step] for step in steps] for seed in range(seeds)])
-    print(f"Fréchet, diversity at {steps}: {table.mean(0)} ± {table.std(0)}")
+    print(f"Fréchet, diversity at {steps}: {table.mean(0)} ± {table.std(0, ddof=1)}")
     assert table[:, -1, 0].mean() < 1.5
     np.testing.assert_allclose(table[:, -1, 1], diversity(real), rtol=0.2)
     assert table[:, 2, 0].mean() < 1.2 * table[:, 1, 0].mean()
@@ -56,11 +57,11 @@ def test_conv_generator_comes_close_to_its_twin(
 
     monkeypatch.setattr(example, "PatchGenerator", make)
     for seed in range(3):
-        row = example.measured(real, example.train(real, 1500, seed).model)
+        row = example.measured(real, example.train(real, 1500, seed).model, SAMPLES)
         print(f"seed {seed}: {row}", flush=True)
         found.append((row.frechet, row.diversity))
     table = np.array(found)
-    print(f"Fréchet, diversity: {table.mean(0)} ± {table.std(0)}")
+    print(f"Fréchet, diversity: {table.mean(0)} ± {table.std(0, ddof=1)}")
     assert table[:, 0].mean() < 0.9
     np.testing.assert_allclose(table[:, 1], diversity(real), rtol=0.3)
 
@@ -76,6 +77,6 @@ def test_distribution_generator_finds_the_payoff() -> None:
         rows.append((float(kl_divergence(target, model)), error))
         print(f"seed {seed}: relative entropy {rows[-1][0]:.5f}, payoff {error:+.2%}")
     table = np.array(rows)
-    print(f"relative entropy, payoff: {table.mean(0)} ± {table.std(0)}")
+    print(f"relative entropy, payoff: {table.mean(0)} ± {table.std(0, ddof=1)}")
     assert table[:, 0].max() < 0.01
     assert np.abs(table[:, 1]).max() < 0.02

@@ -36,7 +36,8 @@ def data() -> Tensor:
 
 
 def report(name: str, values: list[float]) -> None:
-    print(f"{name}: {np.mean(values):.3g} ± {np.std(values):.2g}, each {values}")
+    spread = np.std(values, ddof=1)
+    print(f"{name}: {np.mean(values):.3g} ± {spread:.2g}, each {values}")
 
 
 def test_born_machine(data: Tensor) -> None:

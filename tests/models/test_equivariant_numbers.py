@@ -38,7 +38,7 @@ def test_accuracy_is_kept_in_all_four_cells(example: ModuleType, name: str) -> N
         rows.append(cells)
         _, _, test, _ = example.digits(seed)
         assert check_equivariance(model.eval(), group, test[:100]).largest <= 1e-5
-    means, spreads = np.mean(rows, axis=0), np.std(rows, axis=0)
+    means, spreads = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1)
     print(f"{name}: {means.round(4)} ± {spreads.round(4)}")
     assert means.min() >= 0.95
     assert np.ptp(means) <= 0.01
@@ -48,7 +48,7 @@ def test_a_plain_network_falls_where_digits_are_turned(example: ModuleType) -> N
     count = 898
     steps = example.num_steps(count)
     rows = [example.cells("plain", seed, count, steps)[0] for seed in range(SEEDS)]
-    means, spreads = np.mean(rows, axis=0), np.std(rows, axis=0)
+    means, spreads = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1)
     print(f"plain: {means.round(4)} ± {spreads.round(4)}")
     assert means[0] > 0.95
     assert means[1] < 0.5
