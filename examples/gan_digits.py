@@ -27,7 +27,7 @@ from qml_qdl.generative import (
     generator_loss,
     quality,
     slope_penalty,
-    trivial_rivals,
+    trivial_baselines,
 )
 from qml_qdl.generative.patch_generator import Pixels
 from qml_qdl.nn import set_target
@@ -158,7 +158,7 @@ def table(real: Tensor, test: Tensor, model: PatchGenerator) -> list[Quality]:
     number: so all the others have as many.
     """
     random = torch.Generator().manual_seed(99)
-    baselines = trivial_rivals(real, random, test=test, num_samples=len(real))
+    baselines = trivial_baselines(real, random, test=test, num_samples=len(real))
     return [measured(test, model, len(real)), *baselines]
 
 

@@ -207,11 +207,9 @@ def _set(values: dict[str, Any], path: str, text: str) -> None:
             param_hint=f"'--{path}'",
         )
     present = values.get(name) or defaults[name]
-    config = Spec.from_config(name, present).as_config()
-    whole = (
-        {"class_path": config, "init_args": {}} if isinstance(config, str) else config
-    )
-    place = whole["init_args"] = dict(whole.get("init_args", {}))
+    spec = Spec.from_config(name, present)
+    place: dict[str, Any] = dict(spec.init_args)
+    whole = {"class_path": spec.class_path, "init_args": place}
     if steps[0] == "class_path" and len(steps) == 1:
         values[name] = {"class_path": text, "init_args": place}
         return

@@ -53,7 +53,9 @@ def parameters(model: str | None, detailed: bool) -> Iterator[inspect.Parameter]
                 yield from own
 
 
-def _parameter(name: str, kind: Any, panel: str, text: str, **settings: Any) -> Any:
+def _parameter(
+    name: str, kind: Any, panel: str, text: str, **settings: Any
+) -> inspect.Parameter:
     settings["help"] = text
     option = typer.Option(
         f"--{name.replace('_', '-')}", rich_help_panel=panel, **settings

@@ -20,7 +20,6 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from qml_qdl.circuits.errors import RunError
-from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.hardware.files import write_atomically
 
 logger = logging.getLogger(__name__)
@@ -287,10 +286,11 @@ class ExactResume(Callback):
     forgets in checkpoints of a whole epoch.
 
     Args:
-        loader: What gives the training batches.
+        loader: What gives the training batches, with `state_dict` and
+            `load_state_dict`.
     """
 
-    def __init__(self, loader: ResumableLoader) -> None:
+    def __init__(self, loader: Any) -> None:
         self._loader = loader
         self._loaded: dict[str, Any] | None = None
 

@@ -25,6 +25,7 @@ from qml_qdl.generative import (
 )
 from qml_qdl.generative.baselines import BitTree, draw_baselines
 from qml_qdl.training.baselines import Baseline
+from qml_qdl.training.statistics import Summary
 
 SAMPLES = 1000
 """Samples of a model and of its baselines: Fréchet distances shrink with the number."""
@@ -287,23 +288,20 @@ class ValueYardstick(Yardstick):
         ]
 
 
-def format_measure(name: str, value: float, deviation: float | None = None) -> str:
+def format_measure(name: str, value: float | Summary) -> str:
     """A measure as text: shares in percent, small distances with more places.
 
     Args:
         name: Which measure.
-        value: Its value.
-        deviation: Its standard deviation; None without.
+        value: Its value, or mean and deviation of several.
 
     Example:
         >>> format_measure("recall", 0.25), format_measure("KL", 0.0136)
         ('25.0%', '0.0136')
-        >>> format_measure("Fréchet", 1.13, 0.0871)
+        >>> format_measure("Fréchet", Summary(1.13, 0.0871))
         '1.13 ± 0.09'
     """
+    summary = value if isinstance(value, Summary) else Summary(value, None)
     if name in SHARES:
-        text = f"{value:.1%}"
-        return text if deviation is None else f"{text} ± {100 * deviation:.1f}"
-    places = 4 if name in FINE else 2 if abs(value) >= 1 else 3
-    text = f"{value:.{places}f}"
-    return text if deviation is None else f"{text} ± {deviation:.{places}f}"
+        return summary.text(percent=True)
+    return summary.text(4 if name in FINE else 2 if abs(summary.mean) >= 1 else 3)

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from attrs import Attribute, Converter, Factory, asdict, field, fields, frozen
+from attrs import Attribute, Factory, asdict, field, fields, frozen
 
 from qml_qdl.training.registry import MODELS, candidates, heeded, option_names
-from qml_qdl.training.specs import Spec, did_you_mean
+from qml_qdl.training.specs import Spec, did_you_mean, is_config
 
 Accelerator: TypeAlias = Literal["auto", "cpu", "gpu"]
 Precision: TypeAlias = Literal["32-true", "64-true", "bf16-mixed"]
@@ -126,18 +126,14 @@ def _buildable(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         )
 
 
-def _as_spec(value: Any, attribute: Attribute[Any]) -> Any:
-    plain = isinstance(value, str | dict)
-    return Spec.from_config(_name(attribute), value) if plain else value
+def _as_spec(value: Any) -> Any:
+    # What is none is told with the field's name, by its check.
+    return Spec.from_config("", value) if is_config(value) else value
 
 
-def _as_specs(value: Any, attribute: Attribute[Any]) -> Any:
+def _as_specs(value: Any) -> Any:
     several = isinstance(value, list | tuple)
-    return tuple(_as_spec(each, attribute) for each in value) if several else value
-
-
-_AS_SPEC = Converter(_as_spec, takes_field=True)
-_AS_SPECS = Converter(_as_specs, takes_field=True)
+    return tuple(map(_as_spec, value)) if several else value
 
 
 @frozen(kw_only=True)
@@ -183,16 +179,16 @@ class TrainingOptions:
     batch_size: int = field(default=64, validator=Count())
     learning_rate: float = field(default=0.01, validator=_number(0))
     optimizer: Any = field(
-        converter=_AS_SPEC, validator=_buildable, default=Spec("adam")
+        converter=_as_spec, validator=_buildable, default=Spec("adam")
     )
     scheduler: Any = field(
-        converter=_AS_SPEC,
+        converter=_as_spec,
         validator=_or_none(_buildable),
         default=None,
         metadata={"shown": "as the recipe has it"},
     )
     loss: Any = field(
-        converter=_AS_SPEC,
+        converter=_as_spec,
         validator=_or_none(_buildable),
         default=None,
         metadata={"shown": "as the recipe has it"},
@@ -217,13 +213,13 @@ class TrainingOptions:
         metadata={"shown": "once per epoch"},
     )
     callbacks: tuple[Any, ...] = field(
-        converter=_AS_SPECS,
+        converter=_as_specs,
         validator=_all(_buildable),
         default=(),
         metadata={"shown": "none"},
     )
     logger: Any = field(
-        converter=_AS_SPEC,
+        converter=_as_spec,
         validator=_or_none(_buildable),
         default=None,
         metadata={"shown": "TensorBoard's"},
@@ -251,7 +247,7 @@ class DataOptions:
     """
 
     source: Spec = field(
-        converter=_AS_SPEC,
+        converter=_as_spec,
         validator=_spec,
         default=Spec("digits"),
         metadata={"name": "data"},
@@ -357,10 +353,10 @@ class RunOptions:
 
     data: DataOptions = field(factory=DataOptions)
     model: Spec = field(
-        converter=_AS_SPEC, validator=_check_model, default=Spec("auto")
+        converter=_as_spec, validator=_check_model, default=Spec("auto")
     )
     recipe: Spec | None = field(
-        converter=_AS_SPEC,
+        converter=_as_spec,
         validator=_or_none(_spec),
         default=None,
         metadata={"shown": "as model and data say"},

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 from rich.table import Table
 
 from qml_qdl.data.parts import Split
@@ -18,6 +16,7 @@ from qml_qdl.training.fitting import Fit
 from qml_qdl.training.json_files import write_json
 from qml_qdl.training.measures import format_measure
 from qml_qdl.training.recipe import Recipe
+from qml_qdl.training.statistics import Summary, summarise
 
 
 @frozen
@@ -38,22 +37,15 @@ class Line:
     seconds: float | None = None
     note: str = ""
 
-    def mean(self, name: str) -> float:
-        """Mean of a measure over the seeds."""
-        return statistics.fmean(self.measures[name])
-
-    def deviation(self, name: str) -> float | None:
-        """Standard deviation over the seeds (n − 1), None where there is none."""
-        values = self.measures[name]
-        # Distances of distributions may be infinite, and then have no spread.
-        spread = len(values) > 1 and all(map(math.isfinite, values))
-        return statistics.stdev(values) if spread else None
+    def summary(self, name: str) -> Summary:
+        """Mean and deviation of a measure over the seeds."""
+        return summarise(self.measures[name])
 
     def cell(self, name: str) -> str:
         """A measure as text, – where there is none."""
         if name not in self.measures:
             return "–"
-        return format_measure(name, self.mean(name), self.deviation(name))
+        return format_measure(name, self.summary(name))
 
 
 @frozen
@@ -143,8 +135,7 @@ class Report:
                 "measures": {
                     name: {
                         "values": list(values),
-                        "mean": line.mean(name),
-                        "deviation": line.deviation(name),
+                        **asdict(line.summary(name)),
                     }
                     for name, values in line.measures.items()
                 },
@@ -183,7 +174,7 @@ def make_report(
                 for each in trainings[0].measures
             },
             trainings[0].parameters,
-            statistics.fmean(fit.seconds for fit in trainings),
+            summarise(fit.seconds for fit in trainings).mean,
         )
         for name, trainings in fits.items()
     ]

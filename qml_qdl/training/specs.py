@@ -95,24 +95,34 @@ class Spec:
         """
         if isinstance(value, Spec):
             return value
-        if isinstance(value, str) and value:
-            return cls(value)
-        arguments = value.get("init_args") if isinstance(value, dict) else None
-        if (
-            not isinstance(value, dict)
-            or not set(value) <= _KEYS
-            or not isinstance(value.get("class_path"), str)
-            or not value["class_path"]
-            or not isinstance(arguments, dict | None)
-            or not all(isinstance(each, str) for each in arguments or ())
-        ):
+        if not is_config(value):
             from qml_qdl.circuits.errors import ArgumentTypeError
 
             raise ArgumentTypeError(
                 f"{name}: expected a name or import path, or 'class_path' with "
                 f"'init_args', got {value!r}"
             )
-        return cls(value["class_path"], **(arguments or {}))
+        if isinstance(value, str):
+            return cls(value)
+        return cls(value["class_path"], **(value.get("init_args") or {}))
+
+
+def is_config(value: Any) -> bool:
+    """Whether a value is what `Spec.from_config` reads: a text, or a dictionary.
+
+    Args:
+        value: What stands in a file.
+    """
+    if isinstance(value, str):
+        return bool(value)
+    if not isinstance(value, dict) or not set(value) <= _KEYS:
+        return False
+    path, arguments = value.get("class_path"), value.get("init_args")
+    named = isinstance(path, str) and bool(path)
+    return named and (
+        arguments is None
+        or (isinstance(arguments, dict) and all(isinstance(x, str) for x in arguments))
+    )
 
 
 def _plain(value: Any) -> Any:

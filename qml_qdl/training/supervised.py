@@ -392,7 +392,7 @@ class Regression(Supervised):
         both = np.stack([predictions, others]).astype(np.float64)
         if len(predictions) < 2 or not both.std(axis=1).all():
             return None
-        return float(np.corrcoef(both).item(1))
+        return float(np.asarray(np.corrcoef(both))[0, 1])
 
     @classmethod
     def decide(cls, outputs: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from qml_qdl import training
 from qml_qdl.cli import main
 from qml_qdl.data import load, split
-from qml_qdl.training.classifier import Classifier
+from qml_qdl.training import Classification
 from tests.hardware.qiskit.service import FakeClient, replace_ibm
 
 QUICK = [
@@ -129,7 +129,7 @@ def test_a_signal_during_the_validation_waits_for_the_epochs_end(
     monkeypatch: pytest.MonkeyPatch,
     capsys: Capture,
 ) -> None:
-    validate = Classifier.validation_step
+    validate = Classification.validation_step
     sent: list[int] = []
 
     def validation_step(self: Any, *given: Any) -> Any:
@@ -139,7 +139,7 @@ def test_a_signal_during_the_validation_waits_for_the_epochs_end(
         return validate(self, *given)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Classifier, "validation_step", validation_step)
+    monkeypatch.setattr(Classification, "validation_step", validation_step)
     assert main([*QUICK, "--name", "cut"]) == 143
     assert "terminated; continue with: qml-qdl train" in capsys.readouterr().err
     folder = tmp_path / "runs" / "cut" / "quantum-seed0"

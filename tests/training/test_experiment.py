@@ -209,6 +209,8 @@ def test_evaluating_repeats_what_training_reported(
         assert result.trained_accuracy == result.accuracy
         assert result.agreement == 1.0
         assert (result.rows, result.target) == (45, None)
+        assert result.low is not None
+        assert result.high is not None
         assert result.low < result.accuracy < result.high or result.accuracy == 1
     assert (
         evaluate(run, kind="twin", seed=1).accuracy
@@ -229,7 +231,7 @@ def test_evaluating_with_shots_on_a_few_rows(
 def test_the_draw_seed_fixes_simulated_shots(
     trained: tuple[Run, Report, list[str]],
 ) -> None:
-    def shares(draw_seed: int) -> list[float]:
+    def shares(draw_seed: int) -> list[float | None]:
         results = [
             evaluate(trained[0], target="default.qubit", shots=2, draw_seed=draw_seed)
             for _ in range(2)

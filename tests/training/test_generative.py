@@ -293,9 +293,12 @@ def test_zeros_come_close_to_the_data(tmp_path: Path) -> None:
     )
     _, report = train(zeros, runs_dir=tmp_path)
     assert isinstance(report, Report)
-    assert report.lines[0].mean("Fréchet") < 1.4
+    assert report.lines[0].summary("Fréchet").mean < 1.4
     assert report.lines[-1].name == "mean of the rows"
-    assert report.lines[0].mean("Fréchet") < report.lines[-1].mean("Fréchet")
+    assert (
+        report.lines[0].summary("Fréchet").mean
+        < report.lines[-1].summary("Fréchet").mean
+    )
 
 
 def test_lines_of_measures() -> None:

@@ -29,11 +29,11 @@ def digits() -> Split:
 def test_the_spread_over_seeds_is_that_of_a_sample() -> None:
     line = Line("quantum", {"accuracy": (0.9, 0.92, 0.97)}, 1998, 31.416)
     wanted = pytest.approx(np.std([0.9, 0.92, 0.97], ddof=1))
-    assert line.deviation("accuracy") == wanted
+    assert line.summary("accuracy").deviation == wanted
     report = Report("data", ("accuracy",), ())
     assert report.cells(line) == ("quantum", "93.0% ± 3.6", "1,998", "31.42", "")
     single = Line("1-nearest neighbour", {"accuracy": (0.9,)}, None, 0.01, "stores 5")
-    assert single.deviation("accuracy") is None
+    assert single.summary("accuracy").deviation is None
     assert report.cells(single)[1:3] == ("90.0%", "–")
 
 
