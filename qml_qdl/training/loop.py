@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import LightningModule, Trainer, seed_everything
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -138,6 +138,7 @@ def run_trainer(
             callbacks=[
                 ExactResume(loader),
                 JobSteps(learner.trained),
+                PlateauSteps(learner),
                 *_callbacks(options, learner.monitor, progress),
                 *given_callbacks(options),
                 recorder,
@@ -183,6 +184,40 @@ def _callbacks(
     if progress:
         callbacks.append(TQDMProgressBar(leave=False))
     return callbacks
+
+
+class PlateauSteps(Callback):
+    """Steps a scheduler that watches the validation before the epoch's checkpoint.
+
+    The trainer would do so after it, and in an epoch that was resumed not at all.
+
+    Args:
+        learner: The recipe, which has the scheduler if there is one.
+    """
+
+    def __init__(self, learner: Recipe) -> None:
+        self._learner = learner
+        self._loaded: dict[str, Any] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the scheduler's state."""
+        plateau = self._learner.plateau
+        return {} if plateau is None else {"plateau": plateau.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remembers the state until there is a scheduler."""
+        self._loaded = state_dict.get("plateau")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the state over."""
+        if self._learner.plateau is not None and self._loaded is not None:
+            self._learner.plateau.load_state_dict(self._loaded)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Shows the scheduler what the epoch has come to."""
+        if self._learner.plateau is not None:
+            watched = trainer.callback_metrics[self._learner.monitor]
+            self._learner.plateau.step(watched)
 
 
 def given_callbacks(options: TrainingOptions) -> list[Callback]:

@@ -116,6 +116,7 @@ class Recipe(LightningModule, ABC):
         self.model = model
         self.split = split
         self.options = options
+        self.plateau: Any = None
 
     @property
     def trained(self) -> nn.Module:
@@ -194,14 +195,11 @@ class Recipe(LightningModule, ABC):
         values = (shape, shape, size, size, outputs, outputs, outputs)
         follows: dict[str, Any] = dict(zip(cls.follows, values, strict=True))
         known = inspect.signature(model_class).parameters
-        arguments = check_arguments("model", model_class, init_args)
         given = {name: value for name, value in follows.items() if name in known}
-        try:
-            return model_class(**{**given, **arguments})
-        except TypeError as error:
-            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
-                raise  # not the call, but something within
-            raise ArgumentError(f"model: {error}; give them as init_args") from error
+        arguments = check_arguments(
+            "model", model_class, init_args, given=frozenset(given)
+        )
+        return model_class(**{**given, **arguments})
 
     @classmethod
     def kinds(cls, model: nn.Module) -> tuple[str, ...]:
@@ -381,7 +379,10 @@ class Recipe(LightningModule, ABC):
             scheduler: Any = found(optimizer, **arguments)
         else:
             scheduler = _made("scheduler", given(optimizer), base)
-        entry = {"scheduler": scheduler, "interval": "epoch", "monitor": self.monitor}
+        if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            self.plateau = scheduler  # see PlateauSteps
+            return {"optimizer": optimizer}
+        entry = {"scheduler": scheduler, "interval": "epoch"}
         return {"optimizer": optimizer, "lr_scheduler": entry}
 
 

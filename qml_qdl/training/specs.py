@@ -228,6 +228,7 @@ def check_arguments(
     init_args: Mapping[str, Any],
     *,
     skip: frozenset[str] = frozenset(),
+    given: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """Checks arguments against a signature, and builds the objects among them.
 
@@ -235,14 +236,16 @@ def check_arguments(
         name: What the arguments are for, in messages.
         function: A class or function whose annotations say what is expected.
         init_args: Arguments as files hold them.
-        skip: Parameters that are given in another way.
+        skip: Parameters that are given in another way, and may not be given in this.
+        given: Parameters that are given where they are not given in this way.
 
     Returns:
         The given arguments, converted: lists to tuples, dictionaries with `class_path`
         to objects, where the annotations say so.
 
     Raises:
-        ArgumentError: An argument is unknown, or not of its parameter's type.
+        ArgumentError: An argument is unknown or missing, or not of its parameter's
+            type.
     """
     from qml_qdl.circuits.errors import ArgumentError
 
@@ -267,6 +270,14 @@ def check_arguments(
             and parameters[key].annotation is not parameters[key].empty
         ):
             raise ArgumentError(f"{name}.{key}: expected a value, got None")
+    for key, each in parameters.items():
+        positional = each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+        needed = positional and each.default is each.empty
+        if needed and key not in {*init_args, *skip, *given}:
+            raise ArgumentError(
+                f"{name}.{key}: {_title(function)} needs this argument, got none; give "
+                "it as one of its init_args"
+            )
     if not init_args:
         return {}
     from jsonargparse import ArgumentError as ParsingError
