@@ -27,6 +27,7 @@ from qml_qdl.training import (
     fit,
     predict,
 )
+from qml_qdl.training.options import Precision
 
 QUICK = TrainingOptions(epochs=3, batch_size=32, learning_rate=0.05, accelerator="cpu")
 
@@ -72,7 +73,7 @@ def test_the_ridge_is_that_of_scikit_learn(numbers: Split) -> None:
 
 
 @pytest.mark.parametrize("precision", ["32-true", "64-true"])
-def test_a_model_of_one_column_or_none(numbers: Split, precision: str) -> None:
+def test_a_model_of_one_column_or_none(numbers: Split, precision: Precision) -> None:
     flat = torch.nn.Sequential(linear(), torch.nn.Flatten(0))
     options = TrainingOptions(epochs=1, precision=precision, accelerator="cpu")
     one, none = (fit(model, numbers, options).measures for model in (linear(), flat))
@@ -135,10 +136,10 @@ def test_nobody_has_to_leave_the_trainer(numbers: Split, tmp_path: Path) -> None
     ],
 )
 def test_optimizers_by_name_and_class(
-    options: dict[str, Any], kind: type, numbers: Split
+    options: dict[str, Any], kind: Any, numbers: Split
 ) -> None:
     learner = Regression(linear(), numbers, TrainingOptions(**options))
-    made = learner.make_optimizer(learner.model.parameters())
+    made: Any = learner.make_optimizer(learner.model.parameters())
     assert type(made) is kind
     assert made.param_groups[0]["lr"] == 0.01
 
