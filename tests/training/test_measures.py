@@ -147,10 +147,13 @@ def test_many_bits_have_a_likelihood() -> None:
 def test_values_beside_their_baselines() -> None:
     parts = split(load("log_normal"), standardise=False)
     yardstick = ValueYardstick(parts, 8)
-    floor, few, uniform = yardstick.baselines()
+    floor, normal, uniform = yardstick.baselines()
     assert floor.measures["relative entropy"] < 0.002
-    assert few.name == "1,000 training rows"
-    assert floor.measures["KS"] < few.measures["KS"] < uniform.measures["KS"]
+    # As many numbers are fitted as a normal distribution has, to all training rows.
+    assert (normal.name, normal.parameters) == ("normal", 2)
+    wanted = float(parts.train.inputs.mean())
+    assert normal.measures["mean"] == pytest.approx(wanted, abs=0.4)
+    assert floor.measures["KS"] < normal.measures["KS"] < uniform.measures["KS"]
     assert uniform.measures["mean"] == 3.5
     again = yardstick.of_samples(yardstick.test)
     assert again["KS"] == again["total variation"] == 0
