@@ -11,7 +11,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 
 def test_python_blocks_run_one_after_the_other() -> None:
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     names: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
