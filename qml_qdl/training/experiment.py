@@ -67,10 +67,7 @@ def begin(
             f"{target!r} has not; train on 'auto', then move the run there with "
             "qml-qdl evaluate or qml-qdl sample"
         )
-    learner = task.learner(model)
-    if "optimizer" not in learner.unheeded:
-        optimizer = learner.make_optimizer(learner.trained.parameters())
-        learner.make_scheduler(optimizer)
+    task.learner(model).check_options()
     given_callbacks(training)
     check_logger(training)
     kinds = task.kinds(model)

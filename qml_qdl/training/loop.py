@@ -249,7 +249,8 @@ def check_logger(options: TrainingOptions) -> None:
     """
     if isinstance(options.logger, Spec):
         found = named_class("logger", options.logger, _LOGGERS, Logger)
-        check_arguments("logger", found, options.logger.init_args)
+        given = frozenset({"save_dir"})  # the training's folder
+        check_arguments("logger", found, options.logger.init_args, given=given)
 
 
 def _logger(options: TrainingOptions, folder: Path, step: int | None) -> Logger:

@@ -241,6 +241,16 @@ class Recipe(LightningModule, ABC):
             ArgumentError: It cannot.
         """
 
+    def check_options(self) -> None:
+        """Refuses optimizer, scheduler or loss that cannot be, before a run begins.
+
+        Raises:
+            ArgumentError: There is no such class, or it does not fit.
+        """
+        if "optimizer" not in self.unheeded:
+            optimizer = self.make_optimizer(self.trained.parameters())
+            self.make_scheduler(optimizer)
+
     @classmethod
     def baselines(cls, split: Split) -> list[Baseline]:
         """What needs no training by gradients, measured on the test part.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -137,6 +138,36 @@ class Supervised(Recipe):
     def on_validation_epoch_end(self) -> None:
         """Logs the means over the validation part."""
         self.log_metrics("val_loss", f"val_{self.score}")
+
+    def check_options(self) -> None:
+        """Tries the loss on two rows, too.
+
+        Raises:
+            ArgumentError: It cannot take such outputs and labels, or gives no scalar.
+        """
+        super().check_options()
+        if self.options.loss is None:
+            return
+        inputs, labels = next(
+            iter(ResumableLoader(self.split.train, batch_size=2, shuffle=False))
+        )
+        with torch.no_grad():
+            dtype = next(self.model.parameters()).dtype
+            pair = self.shaped(self.model(inputs.to(dtype)), labels)
+            try:
+                with warnings.catch_warnings():
+                    # Such as shapes that are broadcast, which gives wrong numbers.
+                    warnings.simplefilter("error", UserWarning)
+                    found = self.loss(*pair)
+            except (RuntimeError, TypeError, ValueError, IndexError, Warning) as error:
+                found = error
+        if not isinstance(found, Tensor) or found.numel() != 1:
+            shapes = " and ".join(str(tuple(each.shape)) for each in pair)
+            what = found.shape if isinstance(found, Tensor) else found
+            raise ArgumentError(
+                f"loss: expected a scalar of outputs and labels of shapes {shapes}, "
+                f"got {what}; use another loss"
+            )
 
     def configure_optimizers(self) -> Any:
         """Returns the optimizer, and the scheduler if there is one."""
