@@ -17,9 +17,9 @@ from qml_qdl.models import QuanvolutionClassifier
 from qml_qdl.nn import set_target
 from qml_qdl.training import (
     DataOptions,
-    ModelOptions,
     Run,
     RunOptions,
+    Spec,
     TrainingOptions,
     accuracy,
     estimate,
@@ -38,7 +38,7 @@ def trained(folder: Path) -> Run:
     """Trains a quantum convolution of stride 2 on the digits, on the simulator."""
     options = RunOptions(
         data=DataOptions(source="digits"),
-        model=ModelOptions(kind="quanvolution", stride=2),
+        model=Spec("quanvolution", stride=2),
         training=TrainingOptions(epochs=20, batch_size=32, learning_rate=0.03),
         seeds=1,
         twin=False,
