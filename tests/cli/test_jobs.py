@@ -170,9 +170,10 @@ def test_killed_at_any_point_it_is_paid_once(
     stride: int,
 ) -> None:
     # Looking for a job that may have been made takes no time here.
-    monkeypatch.setattr(
-        "qml_qdl.hardware.qiskit.jobs.submission.Pace", client.time.pace
-    )
+    for module in ("submission", "waiting"):
+        monkeypatch.setattr(
+            f"qml_qdl.hardware.qiskit.jobs.{module}.Pace", client.time.pace
+        )
 
     def command() -> int:
         return jobs(runs, "wait") if detached else evaluate(runs)

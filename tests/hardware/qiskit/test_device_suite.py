@@ -39,9 +39,9 @@ def test_device_suite(shots: str, tmp_path: Path) -> None:
         text=True,
         timeout=900,
     )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     summary = done.stdout.strip().splitlines()[-1]
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (\w+)", summary)}
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert counts["passed"] >= 370
     assert "failed" not in counts
     assert "errors" not in counts
