@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -148,7 +149,9 @@ def _warnings_told(prefix: str) -> Iterator[None]:
 def _own_modules() -> Iterator[None]:
     """Finds modules of one's own where the command is called, after all others."""
     here = os.getcwd()
-    added = here not in sys.path
+    # From the folder of a run, which may come from others, nothing is imported.
+    inside = any((place / "config.json").exists() for place in _upwards(Path(here)))
+    added = here not in sys.path and not inside
     if added:
         sys.path.append(here)
     try:
@@ -156,6 +159,10 @@ def _own_modules() -> Iterator[None]:
     finally:
         if added and here in sys.path:
             sys.path.remove(here)
+
+
+def _upwards(folder: Path) -> list[Path]:
+    return [folder, *folder.parents]
 
 
 def _with_notes(message: str, error: BaseException) -> str:

@@ -169,17 +169,14 @@ def _inner_options(given: Sequence[str]) -> tuple[list[str], list[tuple[str, str
 
 def _asked_model(words: Sequence[str]) -> str | None:
     """The model that is asked for, on the command line or in a file."""
-    for flag in ("--model", "--config"):
-        for word, following in zip(words, [*words[1:], ""], strict=False):
-            value = word.partition("=")[2] if word.startswith(f"{flag}=") else None
-            value = following if word == flag else value
-            if value is None:
-                continue
-            if flag == "--model":
-                return value
-            found = read_config(value).get("model", "auto")
-            return Spec.from_config("model", found).class_path
-    return None
+    given: dict[str, str] = {}
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        name, equals, value = word.partition("=")
+        given[name] = value if equals else following
+    if "--model" in given or "--config" not in given:
+        return given.get("--model") or None
+    found = read_config(given["--config"]).get("model", "auto")
+    return Spec.from_config("model", found).class_path
 
 
 def _yaml(option: str, text: str) -> Any:
@@ -215,7 +212,8 @@ def _set(values: dict[str, Any], path: str, text: str) -> None:
         return
     steps = steps[1:] if steps[0] == "init_args" and len(steps) > 1 else steps
     for step in steps[:-1]:
-        place[step] = dict(place.get(step) or {})
+        inner = place.get(step) or {}
+        place[step] = {"class_path": inner} if isinstance(inner, str) else dict(inner)
         place = place[step]
     place[steps[-1]] = _yaml(path, text)
     values[name] = whole

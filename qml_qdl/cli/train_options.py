@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import attrs
 import typer
@@ -14,7 +14,6 @@ from qml_qdl.training.registry import (
     AUTO,
     MODELS,
     RECIPES,
-    heeded,
     option_names,
 )
 from qml_qdl.training.specs import Spec
@@ -49,8 +48,7 @@ def parameters(model: str | None, detailed: bool) -> Iterator[inspect.Parameter]
                     continue
             yield _of_field(panel, field, hints[field.name], texts[field.name])
             if field.name == "recipe":
-                own = own_parameters(model) if model and detailed else _named(model)
-                yield from own
+                yield from own_parameters(model) if model and detailed else _named()
 
 
 def _parameter(
@@ -95,15 +93,13 @@ def flag_type(hint: Any) -> Any:
     Returns:
         A type that typer knows; text for what is more than a number, a word or a list.
     """
-    kinds = [each for each in (get_args(hint) or (hint,)) if each is not type(None)]
     if get_origin(hint) is tuple:
         return list[str] | None
-    if "Literal" in str(get_origin(hint)):
-        return hint | None
+    union = () if get_origin(hint) is Literal else get_args(hint)
+    kinds = [each for each in union or (hint,) if each is not type(None)]
     kind = kinds[0] if len(kinds) == 1 else str
-    if "Literal" in str(get_origin(kind)):
-        return kind | None
-    return (kind if kind in (int, float, str, bool) else str) | None
+    known = kind in (int, float, str, bool) or get_origin(kind) is Literal
+    return (kind if known else str) | None
 
 
 def _shown(field: Any) -> str:
@@ -142,7 +138,7 @@ def _models_in_words() -> str:
     )
 
 
-def _named(model: str | None) -> Iterator[inspect.Parameter]:
+def _named() -> Iterator[inspect.Parameter]:
     """The options of all models, without importing one."""
     for name in option_names():
         having = [each for each, known in MODELS.items() if name in known.options]
@@ -169,35 +165,27 @@ def own_parameters(model: str) -> Iterator[inspect.Parameter]:
     from qml_qdl.training.recipe import Recipe
     from qml_qdl.training.specs import import_class
 
-    taken = set(RunOptions().as_config()) | {"name", "resume", "quiet", "config"}
-    names = MODELS if model in MODELS else {model: None}
-    if model == "auto":
-        names = {name: MODELS[name] for name in AUTO.values()}
-    seen: set[str] = set()
-    for name, known in names.items():
-        if model in MODELS and name != model:
+    taken = {*RunOptions().as_config(), "name", "resume", "quiet", "config"}
+    known = MODELS.get(model)
+    path = model if known is None else known.class_path
+    found: Any = import_class("model", path, nn.Module)
+    maker = getattr(found, "from_data", found)
+    texts, follows = arguments_of(maker), Recipe.follows
+    if maker is not found:
+        follows = ("split",)
+    for key, each in inspect.signature(maker).parameters.items():
+        keyword = each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)
+        offered = known is None or key in known.options
+        if not keyword or not offered or key in taken or key in follows:
             continue
-        path = name if known is None else known.class_path
-        found: Any = import_class("model", path, nn.Module)
-        maker = getattr(found, "from_data", found)
-        texts = arguments_of(maker)
-        for key, each in inspect.signature(maker, eval_str=False).parameters.items():
-            keyword = each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)
-            offered = known is None or key in heeded(name)
-            follows = known is None and key in Recipe.follows
-            if not keyword or not offered or follows or key in taken | seen:
-                continue
-            if key == "split" and maker is not found:
-                continue
-            seen.add(key)
-            given = each.default is not each.empty
-            yield _parameter(
-                key,
-                str | None,
-                "Model",
-                texts.get(key, f"An argument of {found.__name__}."),
-                show_default=str(each.default) if given else "has to be given",
-            )
+        given = each.default is not each.empty
+        yield _parameter(
+            key,
+            str | None,
+            "Model",
+            texts.get(key, f"An argument of {found.__name__}."),
+            show_default=str(each.default) if given else "has to be given",
+        )
 
 
 def arguments_of(documented: Callable[..., Any]) -> dict[str, str]:

@@ -21,7 +21,6 @@ from qml_qdl.nn import QuantumLayer
 from qml_qdl.training.options import (
     DataOptions,
     RunOptions,
-    TrainingOptions,
     check_heeded,
 )
 from qml_qdl.training.recipe import Recipe
@@ -158,7 +157,7 @@ class Task:
         dataset = recipe.read(dataset, name)
         if known is not None:
             _check_readable(spec.class_path, known.reads, dataset, fitting)
-        _check_training(options.training, recipe, name)
+        recipe.check_training(options.training, name)
         path = spec.class_path if known is None else known.class_path
         model_class: type[nn.Module] = import_class("model", path, nn.Module)
         defaults = _defaults(name, model_class)
@@ -216,11 +215,12 @@ class Task:
         Args:
             model: The model, as it was built.
         """
-        quantum = any(isinstance(each, QuantumLayer) for each in model.modules())
-        if not quantum:
+        others = self.recipe.kinds(model)
+        layers = any(isinstance(each, QuantumLayer) for each in model.modules())
+        if not layers and not others:
             return ("classical",)
-        others = self.recipe.kinds(model) if self.options.twin else ()
-        return "quantum", *others
+        # What has a classical twin is none, whatever runs its circuits.
+        return "quantum", *(others if self.options.twin else ())
 
     def learner(self, model: nn.Module) -> Recipe:
         """What trains a model.
@@ -250,20 +250,6 @@ def _recipe_of(options: RunOptions, dataset: Dataset) -> type[Recipe]:
             f"{did_you_mean(spec.class_path, RECIPES)}"
         )
     return import_class("recipe", path, Recipe)  # type: ignore[type-abstract]
-
-
-def _check_training(
-    training: TrainingOptions, recipe: type[Recipe], model: str
-) -> None:
-    for name in recipe.unheeded:
-        default = getattr(TrainingOptions(), name)
-        if getattr(training, name) != default:
-            value = getattr(training, name)
-            shown = value.as_config() if isinstance(value, Spec) else value
-            raise ArgumentError(
-                f"{name}: {model!r} has no such option, got {shown!r}; leave it out, "
-                "or use another model"
-            )
 
 
 def _check_readable(model: str, reads: str, dataset: Dataset, fitting: str) -> None:

@@ -139,7 +139,6 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
                 result = fit(
                     model,
                     split,
-                    task.options.training,
                     recipe=task.learner(model),
                     seed=seed,
                     folder=run.fit_folder(kind, seed),

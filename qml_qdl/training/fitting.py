@@ -81,9 +81,10 @@ def fit(
         model: Maps inputs (rows, …) to logits (rows, classes) or numbers (rows,), or
             what the recipe says; changed in place.
         split: The data; see `qml_qdl.data.split`.
-        options: How to train.
-        recipe: How the model learns and is judged: a class, or one made for this model;
-            None for `Classification`, or `Regression` where labels are numbers.
+        options: How to train; None for the defaults.
+        recipe: How the model learns and is judged: a class, or one that was made of
+            this model, these data and options, which are given there alone; None for
+            `Classification`, or `Regression` where labels are numbers.
         seed: Fixes the order of the rows and everything random in the training. The
             global generators are seeded with it; initial weights are the caller's.
         folder: Keeps checkpoints, `metrics.csv` and TensorBoard logs; None keeps none.
@@ -104,7 +105,8 @@ def fit(
         Measures, parameters, seconds and the history.
 
     Raises:
-        ArgumentError: The recipe has no use for something that was given.
+        ArgumentError: The recipe has no use for something that was given, or has
+            options already.
         RunError: The folder holds a training and `resume` is False, its checkpoint
             is damaged or does not fit, or the training diverged.
         KeyboardInterrupt: The user pressed Ctrl-C; checkpoints stay.
@@ -118,7 +120,6 @@ def fit(
         >>> result.test_accuracy > 0.8
         True
     """
-    options = TrainingOptions() if options is None else options
     given = {
         "optimizer": optimizer,
         "scheduler": scheduler,
@@ -126,21 +127,21 @@ def fit(
         "logger": logger,
     }
     changes = {name: each for name, each in given.items() if each is not None}
-    options = evolve(options, callbacks=(*options.callbacks, *callbacks), **changes)
-    if recipe is None:
-        recipe = Classification if split.train.has_classes else Regression
     if isinstance(recipe, Recipe):
         learner = recipe
-        if changes or callbacks:
-            learner.options = options
+        if options is not None or changes or callbacks:
+            raise ArgumentError(
+                f"recipe: {type(recipe).__name__} was made with its options, got "
+                "others beside it; give them to it, or pass its class"
+            )
     else:
+        options = TrainingOptions() if options is None else options
+        every = (*options.callbacks, *callbacks)
+        options = evolve(options, callbacks=every, **changes)
+        if recipe is None:
+            recipe = Classification if split.train.has_classes else Regression
+        recipe.check_training(options, recipe.__name__)
         learner = recipe(model, split, options)
-    refused = [name for name in learner.unheeded if name in changes]
-    if refused:
-        raise ArgumentError(
-            f"{refused[0]}: {type(learner).__name__} has no use for it; leave it out, "
-            "or use another recipe"
-        )
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
             return _fit(model, learner, seed, Path(temporary), progress, False)

@@ -231,6 +231,27 @@ class Recipe(LightningModule, ABC):
         return twin
 
     @classmethod
+    def check_training(cls, options: TrainingOptions, model: str) -> None:
+        """Refuses options that the recipe would ignore.
+
+        Args:
+            options: How a model is to be trained.
+            model: What the model is called, for the message.
+
+        Raises:
+            ArgumentError: One of `unheeded` was given.
+        """
+        defaults = TrainingOptions()
+        for name in cls.unheeded:
+            value = getattr(options, name)
+            if value != getattr(defaults, name):
+                shown = value.as_config() if isinstance(value, Spec) else value
+                raise ArgumentError(
+                    f"{name}: {model!r} has no such option, got {shown!r}; leave it "
+                    "out, or use another model"
+                )
+
+    @classmethod
     def check_model(cls, model: nn.Module) -> None:
         """Refuses models that cannot learn in this way; by default none.
 

@@ -162,7 +162,7 @@ class Run:
             values = upgraded_options(values) if written == 1 else values
             if not isinstance(values, dict):
                 raise ArgumentError(f"options: expected a dictionary, got {values!r}")
-            refuse_within(folder, values)
+            refuse_within(folder, values)  # before anything could be imported
             options = RunOptions.from_config(values)
             kinds = (
                 upgraded_kinds(options.model.class_path, options.twin)

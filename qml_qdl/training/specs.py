@@ -341,18 +341,19 @@ def _told(
 
 
 def paths_in(value: Any) -> Iterator[str]:
-    """Every import path that a value would have imported.
+    """Every text in a value that might be an import path.
+
+    A class may be named by a text alone, at any depth, so that all texts count.
 
     Args:
         value: A spec, or what a file holds.
     """
-    if isinstance(value, Spec):
-        if value.is_path:
-            yield value.class_path
-        yield from paths_in(value.init_args)
+    if isinstance(value, str):
+        if value and Spec(value).is_path:
+            yield value
+    elif isinstance(value, Spec):
+        yield from paths_in([value.class_path, value.init_args])
     elif isinstance(value, Mapping):
-        if isinstance(value.get("class_path"), str):
-            yield value["class_path"]
         for each in value.values():
             yield from paths_in(each)
     elif isinstance(value, list | tuple):

@@ -49,6 +49,12 @@ class Supervised(Recipe):
     score: ClassVar[str]
     """The column beside the loss, without the part that it is of."""
 
+    default_loss: ClassVar[Spec]
+    """What is minimised where nothing else is said."""
+
+    picture: ClassVar[str]
+    """The name of the picture that `draw` makes."""
+
     footnotes: ClassVar[tuple[str, ...]] = (
         "Mean ± standard deviation over seeds (initial weights and order of the rows;",
         "the split is the same). Networks keep the epoch that is best on the",
@@ -70,8 +76,6 @@ class Supervised(Recipe):
         for part in ("train", "val"):
             self.add_metric(f"{part}_loss")
             self.add_metric(f"{part}_{self.score}", self.make_metric())
-
-    default_loss: ClassVar[Spec]
 
     @abstractmethod
     def make_metric(self) -> Metric:
@@ -259,8 +263,6 @@ class Supervised(Recipe):
             maps = pictures.draw_feature_maps(convolution.conv, task.split.test)
             figures["feature-maps"] = maps
         return figures
-
-    picture: ClassVar[str]
 
     @classmethod
     @abstractmethod
@@ -462,8 +464,7 @@ class Regression(Supervised):
         """Predicted numbers over the true ones."""
         from qml_qdl.training.pictures import draw_predictions
 
-        test = split.test
-        share = f"{title}: R² {fit.measures['R²']:.3f}, {len(test)} rows"
+        share = f"{title}: R² {fit.measures['R²']:.3f}, {len(split.test)} rows"
         return draw_predictions(split, fit.predictions, share)
 
 

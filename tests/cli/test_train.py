@@ -12,8 +12,10 @@ import pytest
 import torch
 import yaml
 
+from qml_qdl import training
 from qml_qdl.cli import main
-from qml_qdl.training import Run, Spec
+from qml_qdl.data import load
+from qml_qdl.training import DataOptions, Run, RunOptions, Spec
 
 Capture = pytest.CaptureFixture[str]
 
@@ -241,21 +243,70 @@ def test_what_cannot_be_built_is_told_in_one_line(
     assert not (here / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    "planted",
+    [
+        {"model": "planted.Net"},
+        {"model": {"class_path": "planted.Net", "init_args": {"width": 3}}},
+        {"model": {"class_path": "own_module.Net", "init_args": {"x": "planted.Net"}}},
+        {"data": "planted.rows"},
+        {"callbacks": ["planted.Callback"]},
+        {"optimizer": {"class_path": "adam", "init_args": {"a": ["planted.b"]}}},
+    ],
+)
 def test_nothing_is_imported_from_the_folder_of_a_run(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    planted: dict[str, object],
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
 ) -> None:
-    assert main(["train", *OWN, *QUICK, "--no-twin", "--name", "r"]) == 0
     folder = here / "runs" / "r"
+    asked = RunOptions(data=DataOptions(source="iris"))
+    run = Run.create(asked, load("iris"), name="r")
+    assert run.folder.resolve() == folder
     (folder / "planted.py").write_text("raise SystemExit('run')")
-    for name in ("config.json",):
-        text = (folder / name).read_text().replace("own_module.Net", "planted.Net")
-        config = json.loads(text)
-        del config["seal"]
-        (folder / name).write_text(json.dumps(config))
+    config = json.loads((folder / "config.json").read_text())
+    config["options"] |= planted
+    del config["seal"]
+    (folder / "config.json").write_text(json.dumps(config))
+    # Neither where the command is called, nor where somebody put the folder.
     monkeypatch.chdir(folder)
+    assert main(["evaluate", str(folder)]) == 2
+    monkeypatch.syspath_prepend(str(folder))
     capsys.readouterr()
     assert main(["evaluate", str(folder)]) == 2
     assert "would be imported from this folder" in capsys.readouterr().err
+    assert "planted" not in sys.modules
+
+
+def test_the_folder_of_a_run_is_no_place_of_modules(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or an optional import of some library would find what somebody put there."""
+    seen: list[bool] = []
+
+    def looking(*args: object, **named: object) -> None:
+        seen.append(os.getcwd() in sys.path)
+        raise ZeroDivisionError
+
+    asked = RunOptions(data=DataOptions(source="iris"))
+    folder = Run.create(asked, load("iris"), name="r").folder.resolve()
+    monkeypatch.setattr(training, "evaluate", looking)
+    for place in (here, folder):
+        monkeypatch.chdir(place)
+        with pytest.raises(ZeroDivisionError):
+            main(["evaluate", str(folder)])
+    assert seen == [True, False]
+    assert str(here) not in sys.path
+
+
+def test_a_twin_is_trained_wherever_there_is_one(here: Path) -> None:
+    """Circuits may run in a layer that is not of this library."""
+    text = MODULE.replace("QuantumLayer(circuit)", "nn.Tanh()")
+    (here / "own_module.py").write_text(text)
+    words = ["train", "--model", "own_module.Net", "--data", "own_module.Rows", *QUICK]
+    assert main([*words, "--name", "t"]) == 0
+    assert "| classical twin |" in (here / "runs" / "t" / "report.md").read_text()
 
 
 def test_a_models_help_tells_its_own_options(here: Path, capsys: Capture) -> None:

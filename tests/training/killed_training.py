@@ -71,7 +71,6 @@ def train(folder: Path, options: TrainingOptions, resume: bool, kind: str) -> Fi
     return fit(
         network,
         task.split,
-        options,
         recipe=task.learner(network),
         seed=3,
         folder=folder,

@@ -54,7 +54,6 @@ def train(kind: str, folder: Path, seed: int = 5, **changes: Any) -> Fit:
     return fit(
         model,
         made.split,
-        made.options.training,
         recipe=made.learner(model),
         seed=3,
         folder=folder,

@@ -122,8 +122,14 @@ def test_nobody_has_to_leave_the_trainer(numbers: Split, tmp_path: Path) -> None
     assert counting.batches == 2 * len(result.history) * 5 // 2
     assert seen[0].param_groups[0]["lr"] == pytest.approx(1e-4)
     assert list(tmp_path.rglob("metrics.csv"))
-    with pytest.raises(ArgumentError, match="optimizer: Adversarial has no use for it"):
+    message = "optimizer: 'Adversarial' has no such option"
+    with pytest.raises(ArgumentError, match=message):
         fit(linear(), numbers, recipe=Adversarial, optimizer=optimizer)
+    with pytest.raises(ArgumentError, match=f"{message}, got 'sgd'"):
+        fit(linear(), numbers, TrainingOptions(optimizer="sgd"), recipe=Adversarial)
+    made = Regression(linear(), numbers, QUICK)
+    with pytest.raises(ArgumentError, match="recipe: Regression was made with its opt"):
+        fit(made.model, numbers, recipe=made, loss=torch.nn.functional.l1_loss)
 
 
 @pytest.mark.parametrize(
