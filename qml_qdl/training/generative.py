@@ -249,7 +249,7 @@ class Generative(Recipe):
         drawer: Any = model
         generator = torch.Generator().manual_seed(0)
         ends = drawer.draw_noise(8, generator).reshape(4, 2, -1)
-        places = torch.linspace(0, 1, PLACES)[:, None]
+        places = torch.linspace(0, 1, PLACES)[:, None].to(ends)
         return {
             f"walk {number}": drawer(torch.lerp(begin, end, places))
             for number, (begin, end) in enumerate(ends, 1)

@@ -336,7 +336,8 @@ class EvidenceLowerBound(Fitted):
         autoencoder: Any = model
         rows = {}
         for variable in range(autoencoder.latent_size):
-            latent = torch.zeros(PLACES, autoencoder.latent_size)
+            like = next(model.parameters())
+            latent = like.new_zeros(PLACES, autoencoder.latent_size)
             latent[:, variable] = torch.linspace(-2.5, 2.5, PLACES)
             rows[f"z{variable + 1}"] = autoencoder.decode(latent)
         return rows

@@ -25,6 +25,7 @@ from qml_qdl.training import (
     Run,
     RunOptions,
     Spec,
+    Task,
     TrainingOptions,
     begin,
     carry_on,
@@ -321,3 +322,12 @@ def test_lines_of_measures() -> None:
     endless = Line("x", {"KL": (float("inf"), float("inf"))}, None, None)
     one = Report("data", ("KL",), (), upright=True)
     assert one.cells(endless) == ("x", "inf", "–", "–")
+
+
+@pytest.mark.parametrize("kind", ["patch_gan", "vae"])
+def test_walks_are_as_precise_as_the_model(kind: str) -> None:
+    asked = RunOptions(model=Spec(kind), training=TrainingOptions(precision="64-true"))
+    task = Task.of(asked, load("digits").of_classes(["0"]))
+    walks = task.recipe.walks(task.build("quantum", 0))  # type: ignore[attr-defined]
+    assert {each.dtype for each in walks.values()} == {torch.float64}
+    assert all(len(each) == 9 for each in walks.values())
