@@ -6,11 +6,11 @@ import difflib
 import importlib
 import importlib.util
 import inspect
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
-from types import ModuleType
-from typing import Any, TypeVar
+from types import ModuleType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from attrs import define, field
 
@@ -241,7 +241,8 @@ def check_arguments(
 
     Returns:
         The given arguments, converted: lists to tuples, dictionaries with `class_path`
-        to objects, where the annotations say so.
+        to objects, where the annotations say so. Objects are built only of subclasses
+        of the class that an annotation names, at any depth.
 
     Raises:
         ArgumentError: An argument is unknown or missing, or not of its parameter's
@@ -278,26 +279,134 @@ def check_arguments(
                 f"{name}.{key}: {_title(function)} needs this argument, got none; give "
                 "it as one of its init_args"
             )
-    if not init_args:
-        return {}
+    hints = {key: _hint(function, each) for key, each in parameters.items()}
+    return {
+        key: _value(f"{name}.{key}", hints.get(key, Any), value)
+        for key, value in init_args.items()
+    }
+
+
+def _hint(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    """A parameter's annotation; Any where it has none, or one that cannot be read."""
+    hint = parameter.annotation
+    if isinstance(hint, str):
+        home = function if inspect.isfunction(function) else _init_of(function)
+        try:  # code of the class's own module, as the rest of its signature is
+            hint = eval(hint, dict(getattr(home, "__globals__", {})))
+        except (NameError, AttributeError, TypeError, SyntaxError):
+            return Any  # such as what is imported for type checkers alone
+    return Any if hint is parameter.empty else hint
+
+
+def _init_of(function: Any) -> Any:
+    return getattr(function, "__func__", None) or getattr(function, "__init__", None)
+
+
+_PLAIN = (int, float, complex, str, bool, type(None), list, tuple, dict, set, Path)
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """The members of a union, or the hint alone."""
+    united = get_origin(hint) in (Union, UnionType)
+    return get_args(hint) if united else (hint,)
+
+
+def _classes(hint: Any) -> tuple[type, ...]:
+    """The classes in a hint whose objects a file may name; never all objects.
+
+    Of what is annotated as Any, as a callable or as a protocol nothing is built:
+    everything would be what is expected.
+    """
+    return tuple(
+        each
+        for each in _members(hint)
+        if inspect.isclass(each)
+        and get_origin(each) is None
+        and each not in (object, type, Callable, *_PLAIN)
+        and not issubclass(each, Enum)
+        and not getattr(each, "_is_protocol", False)
+    )
+
+
+def _plain_hint(hint: Any) -> Any:
+    """A hint without classes and callables at any depth; None if nothing is left."""
+    left: list[Any] = []
+    for each in _members(hint):
+        origin, inner = get_origin(each), get_args(each)
+        if origin is Literal or each is Ellipsis:
+            left.append(each)
+        elif origin is not None and inner:
+            if origin in (Callable, type) or origin is type:
+                continue
+            kept = [_plain_hint(x) if x is not Ellipsis else x for x in inner]
+            if None not in kept:
+                left.append(origin[tuple(kept)])
+        elif each in _PLAIN or (inspect.isclass(each) and issubclass(each, Enum)):
+            left.append(each)
+    return Union[tuple(left)] if left else None  # noqa: UP007 - of a list
+
+
+def _value(name: str, hint: Any, value: Any) -> Any:
+    """What a file holds, as its annotation has it; objects are built by name."""
+    if hint in (Any, object) or isinstance(hint, TypeVar):
+        return value  # whatever it is, it stays what it is
+    classes = _classes(hint)
+    if isinstance(value, dict) and "class_path" in value:
+        return _object(name, hint, classes, Spec.from_config(name, value))
+    if isinstance(value, list) and _has_objects(value):
+        return _objects(name, hint, value)
+    plain = _plain_hint(hint)
+    if isinstance(value, str) and classes and str not in _members(plain):
+        return _object(name, hint, classes, Spec(value))
+    if plain is None:
+        raise _unfit(name, hint, value)
     from jsonargparse import ArgumentError as ParsingError
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(exit_on_error=False)
-    others = {each for each in parameters if each not in init_args} | skip
-    add: Callable[..., Any] = (
-        parser.add_class_arguments
-        if inspect.isclass(function)
-        else parser.add_function_arguments
-    )
-    options = {"instantiate": False} if inspect.isclass(function) else {}
-    add(function, "it", skip=others, fail_untyped=False, **options)
+    parser.add_argument("--it", type=plain)
     try:
-        read = parser.parse_object({"it": dict(init_args)})
-        built = parser.instantiate(read)["it"]
+        return parser.parse_object({"it": value})["it"]
     except (ParsingError, ValueError, TypeError) as error:
-        raise ArgumentError(_told(error, name, function, init_args)) from error
-    return {key: built[key] for key in init_args}
+        raise _unfit(name, hint, value) from error
+
+
+def _has_objects(values: list[Any]) -> bool:
+    return any(isinstance(each, dict) and "class_path" in each for each in values)
+
+
+def _objects(name: str, hint: Any, values: list[Any]) -> Any:
+    """Builds the objects of a list."""
+    for each in _members(hint):
+        origin, inner = get_origin(each), get_args(each)
+        if not inspect.isclass(origin) or not issubclass(origin, Sequence):
+            continue
+        if len(inner) == 1 or inner[-1] is Ellipsis:
+            inner = inner[:1] * len(values)
+        if len(inner) != len(values):
+            continue
+        built = [
+            _value(f"{name}[{place}]", kind, value)
+            for place, (kind, value) in enumerate(zip(inner, values, strict=True))
+        ]
+        return tuple(built) if origin is tuple else built
+    raise _unfit(name, hint, values)
+
+
+def _object(name: str, hint: Any, classes: tuple[type, ...], spec: Spec) -> Any:
+    """Builds an object of one of the classes that are expected."""
+    from qml_qdl.circuits.errors import ArgumentError
+
+    if not classes:
+        raise ArgumentError(
+            f"{name}: expected {inspect.formatannotation(hint)}, of which a file can "
+            f"name no object, got {spec.class_path!r}"
+        )
+    found = import_object(name, spec.class_path)
+    fitting = [each for each in classes if inspect.isclass(found)]
+    base = next((each for each in fitting if issubclass(found, each)), classes[0])
+    built: Any = import_class(name, spec.class_path, base)
+    return built(**check_arguments(name, built, spec.init_args))
 
 
 def did_you_mean(word: str, known: Any) -> str:
@@ -321,23 +430,11 @@ def _title(function: Callable[..., Any]) -> str:
     return owner.__name__ if inspect.isclass(owner) else function.__name__
 
 
-def _told(
-    error: Exception,
-    name: str,
-    function: Callable[..., Any],
-    init_args: Mapping[str, Any],
-) -> str:
-    """What a parser found wrong, in one line."""
-    details = " ".join(str(error).split())
-    found = re.search(r'"it\.(\w+)', details)
-    if found is None:
-        return f"{name}: {details}"
-    key = found[1]
-    given, expected = init_args[key], inspect.signature(function).parameters[key]
-    kind = expected.annotation
-    kind = kind if isinstance(kind, str) else inspect.formatannotation(kind)
-    more = f" ({details})" if isinstance(given, dict | list) else ""
-    return f"{name}.{key}: expected {kind}, got {given!r}{more}"
+def _unfit(name: str, hint: Any, value: Any) -> Exception:
+    from qml_qdl.circuits.errors import ArgumentError
+
+    kind = inspect.formatannotation(hint)
+    return ArgumentError(f"{name}: expected {kind}, got {value!r}")
 
 
 def paths_in(value: Any) -> Iterator[str]:
