@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import isolate, use
-from tests.test_example_pictures import PICTURES
+from tests.test_example_pictures import PICTURES, load
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted(
@@ -26,6 +26,8 @@ NOTEBOOKS = sorted(
     for path in (ROOT / "examples").glob("*.ipynb")
     if path.stem != "train_then_hardware"  # runs in Jupyter
 )
+
+SHORT = {*PICTURES, "hybrid_classifier"}
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +60,21 @@ def run(script: Path, folder: Path) -> str:
         pytest.param(
             script,
             id=script.stem,
-            # In short they run in test_example_pictures.py.
-            marks=[pytest.mark.slow] if script.stem in PICTURES else [],
+            # In short they run below, and in test_example_pictures.py.
+            marks=[pytest.mark.slow] if script.stem in SHORT else [],
         )
         for script in SCRIPTS
     ],
 )
 def test_script(script: Path, tmp_path: Path) -> None:
     run(script, tmp_path)
+
+
+def test_hybrid_classifier_in_short(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its notebook, which is the same, runs whole."""
+    quantum, classical = load("hybrid_classifier").main(epochs=1)
+    assert min(quantum, classical) > 0.5
+    assert "50 images, 200 shots: " in capsys.readouterr().out
 
 
 def test_train_then_hardware_reaches_a_machine(

@@ -249,8 +249,8 @@ def test_a_damaged_last_checkpoint_of_a_generative_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = "train --model rbm --data digits --limit 60 --epochs 2 --seeds 1 --quiet"
-    words += " --accelerator cpu --name r"
+    words = "train --model rbm --data bars-and-stripes --limit 60 --epochs 2 --seeds 1"
+    words += " --accelerator cpu --name r --quiet"
     assert main(shlex.split(words)) == 0
     fit = tmp_path / "runs" / "r" / "classical-seed0"
     before = numbers(fit)
