@@ -8,23 +8,206 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from attrs import frozen
 from qiskit.providers import BackendV2
 from qiskit.transpiler import PassManager
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
-from qml_qdl.hardware.qiskit.backend_names import FORMS, parse_backend
-from qml_qdl.hardware.qiskit.backend_options import CACHE, Wanted
 from qml_qdl.hardware.qiskit.executors.aer import METHODS, AerExecutor
 from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor
+from qml_qdl.hardware.qiskit.executors.isa import IsaCache, default_cache_folder
 from qml_qdl.hardware.qiskit.executors.noise import (
     GivenNoise,
     MachineNoise,
     NoiseSource,
     NoNoise,
 )
-from qml_qdl.hardware.qiskit.pubs import Executor
+from qml_qdl.hardware.tapes.executor import Executor
+
+FORMS = (
+    "'aer', 'aer:fake_NAME' or 'fake_NAME' (Aer with a machine's stored noise), "
+    "'aer:ibm_NAME' (Aer with today's calibration of a machine), 'ibm:ibm_NAME', "
+    "'ibm:least_busy', or a qiskit BackendV2"
+)
+"""What a backend can be, in words."""
+
+
+@frozen
+class BackendName:
+    """A backend's name, read.
+
+    Args:
+        place: "aer" for a simulation here, "ibm" for the machine itself.
+        machine: Name of the machine, or None for the ideal simulator.
+    """
+
+    place: str
+    machine: str | None
+
+
+def parse_backend(name: str) -> BackendName:
+    """Reads a backend's name.
+
+    Args:
+        name: The name.
+
+    Returns:
+        Its parts.
+
+    Raises:
+        TargetError: It is no name of a backend.
+
+    Example:
+        >>> parse_backend("fake_torino")
+        BackendName(place='aer', machine='fake_torino')
+    """
+    place, colon, machine = name.partition(":")
+    if name == "aer":
+        return BackendName("aer", None)
+    if name.startswith("fake_") and not colon:
+        return BackendName("aer", name)
+    if place == "aer" and machine.startswith(("fake_", "ibm_")):
+        return BackendName("aer", machine)
+    if place == "ibm" and machine and not machine.startswith("fake_"):
+        return BackendName("ibm", machine)
+    hint = ""
+    if name.startswith("ibm_"):
+        hint = f"; for the machine itself say 'ibm:{name}'"
+    elif place == "ibm" and machine.startswith("fake_"):
+        hint = f"; stored machines are simulated here: say 'aer:{machine}'"
+    raise TargetError(f"backend: expected {FORMS}, got {name!r}{hint}")
+
+
+CACHE = "default"
+"""Says that transpiled circuits are kept in the user's cache folder."""
+
+
+@frozen(eq=False, kw_only=True)
+class Wanted:
+    """What was asked for beside the backend, as `make_executor` takes it.
+
+    Args:
+        method: Aer's method.
+        noise_model: A noise model of Aer.
+        level: Qiskit's optimization level.
+        seed_transpiler: Seed of the transpiler.
+        layout: The machine's qubit of each wire.
+        pass_manager: The user's own pass manager.
+        folder: Where transpiled circuits are kept.
+        seed: Seed of the shots.
+        account: Name of the saved IBM account.
+        session: Whether IBM's jobs run in a session.
+        resilience: Error mitigation of IBM's estimator.
+        service: What else IBM is told, by name.
+        remote: What else `RemoteExecutor` takes.
+    """
+
+    method: str | None
+    noise_model: NoiseModel | None
+    level: int | None
+    seed_transpiler: int
+    layout: Sequence[int] | None
+    pass_manager: PassManager | None
+    folder: str | Path | None
+    seed: int | np.random.Generator | None
+    account: str | None
+    session: bool
+    resilience: int
+    service: dict[str, Any]
+    remote: dict[str, Any]
+
+    def isa(self, backend: BackendV2) -> IsaCache:
+        """What transpiles for a backend.
+
+        Args:
+            backend: The backend.
+
+        Returns:
+            The cache of its circuits.
+        """
+        coupled = backend.coupling_map is not None
+        folder = self.folder
+        if folder == CACHE:
+            folder = default_cache_folder()
+        if isinstance(backend, AerSimulator) and not coupled:
+            folder = None  # made faster than read
+        level = self.level
+        if level is None and (coupled or self.layout is not None):
+            level = 3
+        return IsaCache(
+            backend,
+            optimization_level=level,
+            seed_transpiler=self.seed_transpiler,
+            initial_layout=self.layout,
+            pass_manager=self.pass_manager,
+            folder=folder,
+        )
+
+    def refuse_all(self) -> None:
+        """Refuses what is settled when an executor is made.
+
+        Raises:
+            ArgumentError: Something of it was given.
+        """
+        given = {
+            "method": self.method is not None,
+            "noise_model": self.noise_model is not None,
+            "optimization_level": self.level is not None,
+            "initial_layout": self.layout is not None,
+            "pass_manager": self.pass_manager is not None,
+            "account": self.account is not None,
+            "session": self.session,
+            "resilience_level": self.resilience != 0,
+            **dict.fromkeys(self.service, True),
+        }
+        names = [name for name, is_given in given.items() if is_given]
+        if names:
+            raise ArgumentError(
+                f"{', '.join(names)}: the executor given has its own; say it where the "
+                "executor is made"
+            )
+
+    def refuse_remote(self, backend: str, *, asks_ibm: bool = False) -> None:
+        """Refuses what only IBM's machines can do.
+
+        Args:
+            backend: Name of the backend, for the message.
+            asks_ibm: Whether IBM is asked for the calibration, by some account.
+
+        Raises:
+            ArgumentError: Something of it was given.
+        """
+        given = {
+            "account": self.account is not None and not asks_ibm,
+            "session": self.session,
+            "resilience_level": self.resilience != 0,
+            **dict.fromkeys(self.service, True),
+        }
+        names = [name for name, is_given in given.items() if is_given]
+        if names:
+            raise ArgumentError(
+                f"{', '.join(names)}: only IBM's machines take this, but the backend "
+                f"is {backend}; leave it out, or use 'ibm:...'"
+            )
+
+    def refuse_aer(self, backend: str) -> None:
+        """Refuses what only Aer can do.
+
+        Args:
+            backend: Name of the backend, for the message.
+
+        Raises:
+            ArgumentError: Something of it was given.
+        """
+        given = {"method": self.method, "noise_model": self.noise_model}
+        names = [name for name, value in given.items() if value is not None]
+        if names:
+            raise ArgumentError(
+                f"{', '.join(names)}: only Aer takes this, but the backend is "
+                f"{backend}; leave it out, or use 'aer'"
+            )
 
 
 def make_executor(
@@ -221,8 +404,8 @@ def _simulated_machine(machine: BackendV2, wanted: Wanted) -> AerExecutor:
 
 def _remote(name: str, wanted: Wanted, given: Any = None) -> Executor:
     """A machine of IBM's; `given` is the user's object of it."""
+    from qml_qdl.hardware.jobs.remote import RemoteExecutor
     from qml_qdl.hardware.qiskit.ibm.client import IBMClient
-    from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
 
     client = IBMClient(name, wanted.account, session=wanted.session)
     if given is not None:

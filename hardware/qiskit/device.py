@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from collections.abc import Sequence
-from copy import copy
-from functools import partial
 from typing import Any, ClassVar, final
 
 import pennylane as qml
-import torch
-from attrs import asdict
 from pennylane.devices.default_qubit import accepted_sample_measurement
-from pennylane.devices.execution_config import ExecutionConfig
 
-from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.hardware.plan import Structure
-from qml_qdl.hardware.products import as_numpy
 from qml_qdl.hardware.qiskit.backends import make_executor
+from qml_qdl.hardware.qiskit.conversion.measured import QiskitCircuits
 from qml_qdl.hardware.qiskit.conversion.structures import decomposition, is_native
 from qml_qdl.hardware.qiskit.options import QiskitOptions
-from qml_qdl.hardware.qiskit.pubs import SilentExecutor
-from qml_qdl.hardware.qiskit.tapes.batches import Answer, Request, run_requests
-from qml_qdl.hardware.qiskit.tapes.gradients import MakeStencil, run_tasks
-from qml_qdl.hardware.qiskit.tapes.measured import Circuits
-from qml_qdl.hardware.qiskit.tapes.outcomes import Reals
-from qml_qdl.hardware.qiskit.tapes.results import errors_of
-from qml_qdl.hardware.qiskit.tapes.shifts import (
-    ParameterShifts,
-    RandomDirections,
-    Stencil,
-)
-from qml_qdl.hardware.qiskit.tapes.tasks import Task, make_task
-from qml_qdl.hardware.tape_device import Abilities, TapeDevice
+from qml_qdl.hardware.tape_device import Abilities
+from qml_qdl.hardware.tapes.device import ExecutorDevice
 
 
 def _measures_with_shots(measurement: Any) -> bool:
@@ -44,7 +23,7 @@ def _measures_with_shots(measurement: Any) -> bool:
 
 
 @final
-class QiskitDevice(TapeDevice):
+class QiskitDevice(ExecutorDevice):
     """Any Qiskit backend, from Aer to an IBM machine: one job for each execution.
 
     All circuits of an execution that differ in angles only are one parametrised
@@ -94,149 +73,7 @@ class QiskitDevice(TapeDevice):
         return "qdl.qiskit"
 
     def __init__(self, wires: Any = None, shots: Any = None, **options: Any) -> None:
-        super().__init__(wires=wires, shots=shots)
-        self.options = QiskitOptions.of(options)
-        backend, given = self.options.for_executor()
-        self.executor = make_executor(backend, **given)
-        self._circuits = Circuits()
-        self._seed = secrets.randbits(63)
-        self._runs = 0
-
-    def changed(self, **options: Any) -> QiskitDevice:
-        """The same backend, asked in another way.
-
-        Args:
-            **options: `gradient`, `spsa_directions`, `spsa_step`, `fuse_gradient`,
-                `merge_rows` or `route`.
-
-        Returns:
-            A device that shares what runs circuits; this one, if nothing changes.
-        """
-        changed = self.options.changed(**options)
-        if changed == self.options:
-            return self
-        twin = copy(self)
-        twin.options = changed
-        return twin
-
-    def silent(self) -> QiskitDevice:
-        """The same device, which sends nothing; what it measures is all zero.
-
-        Returns:
-            A device that shares nothing that runs circuits.
-        """
-        twin = copy(self)
-        twin.executor = SilentExecutor()
-        return twin
-
-    def run_tapes(
-        self, circuits: Sequence[Any], config: ExecutionConfig, *, gradients: bool
-    ) -> tuple[Any, ...]:
-        """Runs tapes, all in one job; see `TapeDevice.run_tapes`.
-
-        Those with other numbers of shots go in a job of their own.
-        """
-        fuse = gradients or self.options.fuse_gradient
-        tasks = [self._task(tape) for tape in circuits]
-        shots = [tape.shots.total_shots for tape in circuits]
-        stencil = self._make_stencil()
-        results: list[Any] = [None] * len(tasks)
-        for count in dict.fromkeys(shots):
-            chosen = [i for i, own in enumerate(shots) if own == count]
-            send = partial(self._send, shots=count)
-            mine = [tasks[i] for i in chosen]
-            found = run_tasks(mine, send, stencil, fuse)
-            for position, result in zip(chosen, found, strict=True):
-                results[position] = result
-        return tuple(results)
-
-    def _task(self, tape: Any) -> Task:
-        wires: Any = tape.wires
-        if self.wires is not None:
-            # Only wires that are used are simulated, unless places on a machine are
-            # given for all.
-            used = set(wires)
-            wires = [w for w in self.wires if self.options.placed or w in used]
-        exact = not tape.shots
-        return make_task(
-            tape,
-            list(wires) or [0],
-            estimator=exact or self.options.route == "estimator",
-        )
-
-    def _send(self, requests: Sequence[Request], shots: int | None) -> list[Answer]:
-        """One call of the executor, with what the tracker counts."""
-        before = self.executor.counters.copy()
-        answers = run_requests(
-            requests, self.executor, self._circuits, shots, self.options.merge_rows
-        )
-        if self.tracker.active:
-            done = self.executor.counters.difference(before)
-            self.tracker.update(**asdict(done))
-            self.tracker.record()
-        return answers
-
-    def _make_stencil(self) -> MakeStencil:
-        """What chooses the rows for the gradients of one execution."""
-        run, self._runs = self._runs, self._runs + 1
-
-        def make(
-            structure: Structure, angles: Reals, slots: Sequence[int], number: int
-        ) -> Stencil:
-            if self.options.gradient == "parameter-shift":
-                return ParameterShifts.of(structure, slots)
-            count, step = self.options.spsa_directions, self.options.spsa_step
-            seed = self._direction_seed(run, number)
-            return RandomDirections.draw(angles, slots, count, step, seed)
-
-        return make
-
-    def _direction_seed(self, run: int, number: int) -> int:
-        """Where SPSA's directions begin: again there when a run is run again."""
-        keys = getattr(self.executor, "keys", None)  # executors that keep a journal
-        seed, place = self.options.seed, str(run)
-        if keys is not None:
-            place = str(keys.upcoming)
-        elif seed is None:
-            seed = self._seed
-        digest = hashlib.sha256(f"{seed}, {place}, {number}".encode()).digest()
-        return int.from_bytes(digest[:16], "big")
-
-    def execute_with_errors(
-        self, circuits: Sequence[Any], execution_config: Any = None
-    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Runs circuits, and tells how sure their results are.
-
-        Args:
-            circuits: Tapes of native gates, with one number of shots for all.
-            execution_config: PennyLane's configuration.
-
-        Returns:
-            Results as `execute` gives them, without gradients, and like them standard
-            errors: zero where results are exact, None for what is neither an
-            expectation value nor probabilities.
-
-        Raises:
-            ArgumentError: There are several numbers of shots.
-        """
-        kept: list[Answer] = []
-
-        def send(requests: Sequence[Request]) -> list[Answer]:
-            kept[:] = self._send(requests, shots)
-            return kept
-
-        kinds = {tape.shots for tape in circuits}
-        if len(kinds) > 1 or any(kind.has_partitioned_shots for kind in kinds):
-            raise ArgumentError(
-                "shots: expected one number for all circuits, got "
-                f"{sorted(map(str, kinds))}; run them apart"
-            )
-        shots = kinds.pop().total_shots if kinds else None
-        with torch.no_grad():
-            tasks = [self._task(tape) for tape in circuits]
-            results = tuple(run_tasks(tasks, send, self._make_stencil(), False))
-        errors = tuple(
-            errors_of(task.readout, answer.column_errors(shots), task.batched)
-            for task, answer in zip(tasks, kept, strict=True)
-        )
-        return as_numpy(results), errors
+        chosen = QiskitOptions.of(options)
+        backend, given = chosen.for_executor()
+        executor = make_executor(backend, **given)
+        super().__init__(wires, shots, executor, QiskitCircuits(), chosen)

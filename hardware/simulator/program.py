@@ -11,8 +11,7 @@ from attrs import field, frozen
 from torch import Tensor
 
 from qml_qdl.hardware.plan import Gate
-from qml_qdl.hardware.simulator.evolution import Evolution
-from qml_qdl.hardware.simulator.keeping import MOST_KEPT
+from qml_qdl.hardware.simulator.evolution import MOST_KEPT, Evolution
 from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.states import as_layout, outer_product, phases_of
 

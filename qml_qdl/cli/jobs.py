@@ -16,10 +16,10 @@ from qml_qdl.cli.evaluate import tell
 from qml_qdl.cli.options import MaxQpuSeconds, RunsDir
 
 if TYPE_CHECKING:
-    from qml_qdl.hardware.qiskit.jobs.client import JobClient
-    from qml_qdl.hardware.qiskit.jobs.journal import Journal
-    from qml_qdl.hardware.qiskit.jobs.records import Job
-    from qml_qdl.hardware.qiskit.jobs.waiting import Pace
+    from qml_qdl.hardware.jobs.client import JobClient
+    from qml_qdl.hardware.jobs.journal import Journal
+    from qml_qdl.hardware.jobs.records import Job
+    from qml_qdl.hardware.jobs.waiting import Pace
 
 jobs_app = typer.Typer(
     help="List, show, cancel or wait for jobs that were sent to machines.",
@@ -53,7 +53,7 @@ Deadline = Annotated[
 
 
 def _open(place: str | None, runs_dir: Path) -> Journal:
-    from qml_qdl.hardware.qiskit.jobs.journal import Journal
+    from qml_qdl.hardware.jobs.journal import Journal
     from qml_qdl.training import Run
 
     if place is None:
@@ -178,7 +178,7 @@ def wait(
     """
     import qml_qdl.training as training
     from qml_qdl.circuits.errors import QdlError
-    from qml_qdl.hardware.qiskit.jobs.waiting import Pace
+    from qml_qdl.hardware.jobs.waiting import Pace
 
     journal = _open(place, runs_dir)
     pace = Pace(deadline=deadline)
@@ -231,8 +231,8 @@ def _without_results(
     resend: bool,
 ) -> str | None:
     """Waits for a job, and says why it will have no results, if so."""
-    from qml_qdl.hardware.qiskit.jobs.waiting import look_up
-    from qml_qdl.hardware.qiskit.jobs.waiting import wait as wait_for
+    from qml_qdl.hardware.jobs.waiting import look_up
+    from qml_qdl.hardware.jobs.waiting import wait as wait_for
 
     if journal.is_unclear(job) or job.was_refused:
         seconds = min(pace.left(job.changed), pace.deadline or math.inf)

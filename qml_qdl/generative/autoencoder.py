@@ -19,7 +19,7 @@ from qml_qdl.circuits.validation import check_count
 from qml_qdl.generative.bits import check_rows
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 
 class QuantumAutoencoder(nn.Module):

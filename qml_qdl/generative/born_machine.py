@@ -23,7 +23,7 @@ from qml_qdl.generative.twins import ListedRBM
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.initial import Init
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 MOST_BITS = 12
 """Up to so many bits of data have a wire each, and are listed string by string."""

@@ -17,7 +17,7 @@ from qml_qdl.generative.pixel_circuits import pixel_circuits
 from qml_qdl.generative.twins import ClassicalGenerator
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.conv_transpose import QuantumConvTranspose2d
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 
 class ConvGenerator(NoiseGenerator):

@@ -11,7 +11,7 @@ from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 
 class QuantumDiscriminator(nn.Module):

@@ -15,7 +15,7 @@ from qml_qdl.generative.born_machine import BornMachine
 from qml_qdl.generative.twins import DistributionTable
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.initial import Init
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 MOST_VALUES = 10
 """Up to so many bits a whole number of data may have."""

@@ -18,7 +18,7 @@ from qml_qdl.generative.born_machine import BornMachine
 from qml_qdl.generative.parities import WIDTHS, check_widths
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 
 class IQPBornMachine(nn.Module):

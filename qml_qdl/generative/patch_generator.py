@@ -18,7 +18,7 @@ from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.generative.twins import ClassicalGenerator, image_network
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 Pixels = Literal["max", "brightness", "exponential"]
 PIXELS = ("max", "brightness", "exponential")

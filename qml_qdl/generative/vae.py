@@ -18,7 +18,7 @@ from qml_qdl.generative.bits import check_rows
 from qml_qdl.generative.labels import with_labels
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 Kind = Literal["classical", "quantum"]
 KINDS = ("classical", "quantum")

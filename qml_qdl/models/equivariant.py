@@ -8,7 +8,7 @@ from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 from qml_qdl.nn.symmetry.equivariant_conv import EquivariantQuantumConv2d
 from qml_qdl.nn.symmetry.group_conv import GroupConv2d
 from qml_qdl.nn.symmetry.group_pool import GroupLinear, GroupPool

@@ -13,7 +13,7 @@ from qml_qdl.circuits.symmetry.inner_products import EUCLIDEAN, point_cloud_circ
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 
 class PointCloudClassifier(nn.Module):

@@ -20,7 +20,7 @@ from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.hardware.targets import Target
 from qml_qdl.models.spin_e3nn import E3nnPointNetwork, twin_width
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 
 
 def spin_circuit(num_points: int, layers: int = 2) -> Circuit:

@@ -18,9 +18,8 @@ from qml_qdl.hardware.targets import (
     make_device,
     with_gradient_options,
 )
-from qml_qdl.nn.options import TargetOptions
+from qml_qdl.nn.options import Shots, TargetOptions
 from qml_qdl.nn.qnodes import without_measurements
-from qml_qdl.nn.shots import Shots
 
 
 def circuit_qnode(

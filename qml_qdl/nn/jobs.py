@@ -14,8 +14,8 @@ from qml_qdl.hardware.targets import is_qiskit
 from qml_qdl.nn.layer import QuantumLayer
 
 if TYPE_CHECKING:
-    from qml_qdl.hardware.qiskit.jobs.cost import Cost
-    from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
+    from qml_qdl.hardware.jobs.cost import Cost
+    from qml_qdl.hardware.jobs.remote import RemoteExecutor
 
 
 def record_jobs(model: nn.Module, journal: str | Path, run: str) -> bool:
@@ -70,7 +70,7 @@ def resend_jobs(journal: str | Path) -> int:
     Raises:
         JournalError: There is no such journal, or it is damaged.
     """
-    from qml_qdl.hardware.qiskit.jobs.journal import Journal
+    from qml_qdl.hardware.jobs.journal import Journal
 
     known = Journal(journal, create=False)
     unclear = [job for job in known.last_attempts() if known.is_unclear(job)]
@@ -91,7 +91,7 @@ def remote_executors(model: nn.Module) -> dict[str, RemoteExecutor]:
     """
     found: dict[str, RemoteExecutor] = {}
     for name, device in _qiskit_devices(model):
-        from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
+        from qml_qdl.hardware.jobs.remote import RemoteExecutor
 
         executor = device.executor
         while hasattr(executor, "executor"):  # mitigated
@@ -127,7 +127,7 @@ def estimated(model: nn.Module) -> Iterator[list[Cost]]:
             "use 'ibm:ibm_NAME', 'ibm:least_busy', or without an account the model of "
             "a machine, 'aer:fake_NAME'"
         )
-    from qml_qdl.hardware.qiskit.jobs.estimating import EstimatingExecutor
+    from qml_qdl.hardware.jobs.estimating import EstimatingExecutor
 
     devices = [device for _, device in _qiskit_devices(model)]
     executors = [device.executor for device in devices]

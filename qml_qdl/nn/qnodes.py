@@ -19,7 +19,7 @@ from qml_qdl.circuits.errors import (
     ArgumentTypeError,
     SerializationError,
 )
-from qml_qdl.hardware.simulator.deferral import deferred
+from qml_qdl.hardware.simulator.tracing import deferred
 
 
 def function_name(qnode: Any) -> str:

@@ -18,7 +18,7 @@ from qml_qdl.training.run import Run
 from qml_qdl.training.supervised import Supervised, supervised_task
 
 if TYPE_CHECKING:
-    from qml_qdl.hardware.qiskit.jobs.cost import Cost
+    from qml_qdl.hardware.jobs.cost import Cost
 
 
 @frozen

@@ -13,7 +13,7 @@ from qml_qdl.data.dataset import Dataset
 from qml_qdl.hardware.targets import make_device
 from qml_qdl.nn import QuantumLayer, set_target
 from qml_qdl.nn.jobs import record_jobs, remote_executors
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 from qml_qdl.training.run import Run
 from qml_qdl.training.supervised import Supervised
 
@@ -119,7 +119,7 @@ class JobTask:
         """
         if not str(asked["target"]).startswith("ibm:") or not run.journal.exists():
             return []
-        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+        from qml_qdl.hardware.jobs.journal import Journal
 
         journal = Journal(run.journal)
         begun = journal.open_tasks()
@@ -147,7 +147,7 @@ class JobTask:
         Raises:
             JournalError: The run's journal is damaged or of a newer version.
         """
-        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+        from qml_qdl.hardware.jobs.journal import Journal
 
         words = json.dumps({"evaluate": asked, "weights": weights}, sort_keys=True)
         return cls(run, Journal(run.journal).begin_task(words))
@@ -210,20 +210,20 @@ class JobTask:
 
     def qpu_seconds(self) -> float:
         """QPU seconds that its jobs took, as far as the service has told."""
-        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+        from qml_qdl.hardware.jobs.journal import Journal
 
         jobs = Journal(self.run.journal).jobs()
         return sum(job.used or 0.0 for job in jobs if job.key.run == self.name)
 
     def is_open(self) -> bool:
         """Whether it was begun and not finished."""
-        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+        from qml_qdl.hardware.jobs.journal import Journal
 
         return self.number in Journal(self.run.journal).open_tasks()
 
     def rows_by_machine(self) -> dict[str, int]:
         """The machines that gave its results, and how many rows each gave."""
-        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+        from qml_qdl.hardware.jobs.journal import Journal
 
         journal = Journal(self.run.journal)
         machines = journal.machines()
@@ -236,7 +236,7 @@ class JobTask:
 
     def end_if_unsent(self) -> None:
         """Forgets an evaluation that ended before its first job was sent."""
-        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+        from qml_qdl.hardware.jobs.journal import Journal
 
         jobs = Journal(self.run.journal).jobs()
         mine = [job for job in jobs if job.key.run == self.name]
@@ -245,7 +245,7 @@ class JobTask:
 
     def end(self) -> None:
         """Has the same words begin another evaluation from now on."""
-        from qml_qdl.hardware.qiskit.jobs.journal import Journal
+        from qml_qdl.hardware.jobs.journal import Journal
 
         Journal(self.run.journal).end_task(self.number)
 

@@ -13,11 +13,11 @@ import signal
 import sys
 import time
 
+import qml_qdl.hardware.jobs.remote
 import qml_qdl.hardware.qiskit.ibm.client
-import qml_qdl.hardware.qiskit.jobs.remote
 import qml_qdl.training  # noqa: F401 - loaded before the processes are forked
 from qml_qdl.cli import main
-from qml_qdl.hardware.qiskit.jobs import waiting
+from qml_qdl.hardware.jobs import waiting
 
 
 def run(words: list[str], seconds: float) -> int:

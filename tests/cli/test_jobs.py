@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from qml_qdl.cli import main
-from qml_qdl.hardware.qiskit.jobs.journal import Journal
+from qml_qdl.hardware.jobs.journal import Journal
 from tests.hardware.qiskit.service import (
     FakeClient,
     Fate,
@@ -171,9 +171,7 @@ def test_killed_at_any_point_it_is_paid_once(
 ) -> None:
     # Looking for a job that may have been made takes no time here.
     for module in ("submission", "waiting"):
-        monkeypatch.setattr(
-            f"qml_qdl.hardware.qiskit.jobs.{module}.Pace", client.time.pace
-        )
+        monkeypatch.setattr(f"qml_qdl.hardware.jobs.{module}.Pace", client.time.pace)
 
     def command() -> int:
         return jobs(runs, "wait") if detached else evaluate(runs)

@@ -28,7 +28,7 @@ LISTING = 1.0
 def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackServer]:
     """A service that lists jobs with some delay, and lets them wait and run."""
     isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr("qml_qdl.hardware.qiskit.jobs.waiting.LISTING", LISTING)
+    monkeypatch.setattr("qml_qdl.hardware.jobs.waiting.LISTING", LISTING)
     with LoopbackServer(
         ["manila"], seed=7, listing_delay=0.5, queue_delay=0.3
     ) as server:

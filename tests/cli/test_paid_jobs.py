@@ -43,7 +43,7 @@ def place(
     isolate(monkeypatch, tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(
-        "qml_qdl.hardware.qiskit.jobs.waiting.LISTING", 120.0 / SCALE, raising=False
+        "qml_qdl.hardware.jobs.waiting.LISTING", 120.0 / SCALE, raising=False
     )
     with LoopbackServer(["manila", "quito"], seed=7) as server:
         use(monkeypatch, server)
@@ -209,7 +209,7 @@ def test_a_job_that_is_listed_late_is_paid_once(
 def test_a_reply_lost_and_listed_after_45_seconds_of_real_time(
     runs: Path, place: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qml_qdl.hardware.qiskit.jobs.waiting.LISTING", 120.0)
+    monkeypatch.setattr("qml_qdl.hardware.jobs.waiting.LISTING", 120.0)
     place.listing_delay = 45.0
     place.fault(POST, truncate=True)
     assert evaluate(runs) == 0

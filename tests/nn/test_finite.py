@@ -15,7 +15,7 @@ from torch import Tensor
 
 from qml_qdl.circuits import AngleEncoding, Expectation, Samples, StronglyEntangling
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.hardware.qiskit.pubs import Pub
+from qml_qdl.hardware.tapes.executor import Pub
 from qml_qdl.nn import QuantumConv2d, QuantumLayer
 from qml_qdl.nn.jobs import estimated
 from tests.hardware.qiskit.loopback import LoopbackServer

@@ -11,8 +11,8 @@ from torch import nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import JournalError, TargetError
+from qml_qdl.hardware.jobs.journal import Journal
 from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
-from qml_qdl.hardware.qiskit.jobs.journal import Journal
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import begin_step, estimated, record_jobs, remote_executors
 from tests.hardware.qiskit.service import FakeClient, replace_ibm, without_sync

@@ -11,7 +11,7 @@ from lightning.pytorch import seed_everything
 
 from qml_qdl.data import Dataset, split
 from qml_qdl.generative import PatchGenerator
-from qml_qdl.hardware.qiskit.jobs.journal import Journal
+from qml_qdl.hardware.jobs.journal import Journal
 from qml_qdl.training import Adversarial, Fit, TrainingOptions, fit
 from tests.hardware.qiskit.service import (
     FakeClient,

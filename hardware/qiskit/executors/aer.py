@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from qiskit_aer import AerSimulator
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
-from qml_qdl.hardware.qiskit.counters import Counters
-from qml_qdl.hardware.qiskit.executors.aer_runs import AerRunner
 from qml_qdl.hardware.qiskit.executors.aer_tasks import (
+    AerRunner,
     check_readable,
     counting_task,
     drawing_task,
@@ -32,7 +31,7 @@ from qml_qdl.hardware.qiskit.executors.words import (
     estimate_from_probabilities,
     make_bases,
 )
-from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
+from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
 
 METHODS = ("statevector", "density_matrix", "matrix_product_state", "stabilizer")
 """Aer's methods that can be asked for."""

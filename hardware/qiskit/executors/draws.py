@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.qiskit.pubs import Bits
+from qml_qdl.hardware.tapes.executor import Bits
 
 _FEW = 1024
 """Up to so many outcomes, counting and shuffling is faster than searching."""

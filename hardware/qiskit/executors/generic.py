@@ -12,14 +12,13 @@ from qiskit.primitives import BackendSamplerV2
 from qiskit.providers import BackendV2
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.qiskit.counters import Counters
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.executors.words import (
     collect_words,
     estimate_from_bits,
     make_bases,
 )
-from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
+from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
 
 
 class GenericExecutor(Executor):

@@ -12,16 +12,14 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
-from qml_qdl.hardware.qiskit.counters import Counters
 from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
-from qml_qdl.hardware.qiskit.executors.folding import fold
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
-from qml_qdl.hardware.qiskit.executors.isa_store import Isa
+from qml_qdl.hardware.qiskit.executors.isa import Isa, IsaCache
 from qml_qdl.hardware.qiskit.executors.mitigation import (
     Calibration,
     calibrate,
     calibrated_values,
     extrapolate,
+    fold,
 )
 from qml_qdl.hardware.qiskit.executors.words import (
     Basis,
@@ -32,7 +30,7 @@ from qml_qdl.hardware.qiskit.executors.words import (
     estimate_from_probabilities,
     make_bases,
 )
-from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
+from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
 
 _SIMULATED = 4
 """How many qubits are calibrated by one simulated circuit."""

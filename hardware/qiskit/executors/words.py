@@ -13,8 +13,8 @@ from qiskit.quantum_info import PauliList
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.qiskit.executors.draws import outcomes_to_bits
-from qml_qdl.hardware.qiskit.grouping import group_settings
-from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Pub
+from qml_qdl.hardware.tapes.bases import group_settings
+from qml_qdl.hardware.tapes.executor import Bits, Estimates, Pub
 
 _AT_ONCE = 2**22
 """How many numbers are held at once while shots are averaged."""

@@ -22,6 +22,13 @@ from qml_qdl.circuits.errors import (
     SubmissionUnclear,
     TargetError,
 )
+from qml_qdl.hardware.jobs.client import (
+    JobClient,
+    JobRequest,
+    JobState,
+    JobStatus,
+    Results,
+)
 from qml_qdl.hardware.qiskit.ibm import programs
 from qml_qdl.hardware.qiskit.ibm.account import (
     call,
@@ -33,13 +40,6 @@ from qml_qdl.hardware.qiskit.ibm.account import (
 from qml_qdl.hardware.qiskit.ibm.machines import find_machine, service_backend
 from qml_qdl.hardware.qiskit.ibm.patience import Patience
 from qml_qdl.hardware.qiskit.ibm.transport import NOT_TAKEN
-from qml_qdl.hardware.qiskit.jobs.client import (
-    JobClient,
-    JobRequest,
-    JobState,
-    JobStatus,
-    Results,
-)
 
 __all__ = ["IBMClient", "service_backend"]
 

@@ -11,8 +11,8 @@ import qiskit_ibm_runtime
 from qiskit import QuantumCircuit
 
 from qml_qdl.circuits.errors import ArgumentError, JobError, TargetError
-from qml_qdl.hardware.qiskit.jobs.client import JobPub, JobRequest, Results
-from qml_qdl.hardware.qiskit.pubs import Bits, Estimates
+from qml_qdl.hardware.jobs.client import JobPub, JobRequest, Results
+from qml_qdl.hardware.tapes.executor import Bits, Estimates
 
 OPTIONS = ("dynamical_decoupling", "resilience_level", "twirling")
 """Options of a request, by name."""

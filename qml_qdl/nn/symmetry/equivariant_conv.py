@@ -11,7 +11,7 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.kernels import kernel_circuits
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.shots import Shots
+from qml_qdl.nn.options import Shots
 from qml_qdl.nn.symmetry.group_conv import GroupConvolution
 from qml_qdl.nn.symmetry.group_patches import GroupPatches
 from qml_qdl.nn.symmetry.image_groups import ImageGroup

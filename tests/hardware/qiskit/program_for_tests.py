@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from qml_qdl.circuits.errors import SubmissionUnclear
+from qml_qdl.hardware.jobs.remote import RemoteExecutor
+from qml_qdl.hardware.jobs.waiting import Pace
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
-from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
-from qml_qdl.hardware.qiskit.jobs.waiting import Pace
-from qml_qdl.hardware.qiskit.pubs import Bits, Pub
+from qml_qdl.hardware.tapes.executor import Bits, Pub
 from tests.hardware.qiskit.loopback.setting import QUICK
 from tests.hardware.qiskit.requests_for_tests import flips, ry_circuit
 

@@ -11,7 +11,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from qml_qdl.hardware.qiskit.conversion.digest import circuit_digest
-from qml_qdl.hardware.qiskit.pubs import Pub
+from qml_qdl.hardware.tapes.executor import Pub
 
 WIRES = 4
 OBSERVABLES = (

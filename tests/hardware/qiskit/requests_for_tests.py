@@ -10,7 +10,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import generate_preset_pass_manager
 
-from qml_qdl.hardware.qiskit.jobs.client import JobPub, JobRequest
+from qml_qdl.hardware.jobs.client import JobPub, JobRequest
 
 LAYOUT = [3, 1, 2]
 """Where the three qubits of the circuits lie."""

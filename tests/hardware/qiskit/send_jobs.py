@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from qml_qdl.hardware.qiskit.jobs.client import JobRequest
-from qml_qdl.hardware.qiskit.jobs.journal import Journal
-from qml_qdl.hardware.qiskit.jobs.keys import JobKey
-from qml_qdl.hardware.qiskit.jobs.records import Call
-from qml_qdl.hardware.qiskit.jobs.submission import Submission, Submitter
-from qml_qdl.hardware.qiskit.jobs.waiting import Pace
+from qml_qdl.hardware.jobs.client import JobRequest
+from qml_qdl.hardware.jobs.journal import Journal
+from qml_qdl.hardware.jobs.keys import JobKey
+from qml_qdl.hardware.jobs.records import Call
+from qml_qdl.hardware.jobs.submission import Submission, Submitter
+from qml_qdl.hardware.jobs.waiting import Pace
 from tests.hardware.qiskit.service import FakeClient, Fate, measured_circuit
 
 POINTS = ("before POST", "after POST", "before GET status", "before GET results")

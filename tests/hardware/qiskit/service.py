@@ -21,7 +21,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers.fake_provider import GenericBackendV2
 
 from qml_qdl.circuits.errors import JobError, SubmissionRefused, SubmissionUnclear
-from qml_qdl.hardware.qiskit.jobs.client import (
+from qml_qdl.hardware.jobs.client import (
     JobClient,
     JobPub,
     JobRequest,
@@ -30,10 +30,10 @@ from qml_qdl.hardware.qiskit.jobs.client import (
     Limits,
     Results,
 )
-from qml_qdl.hardware.qiskit.jobs.journal_file import JournalFile
-from qml_qdl.hardware.qiskit.jobs.owners import Owner
-from qml_qdl.hardware.qiskit.jobs.waiting import Pace
-from qml_qdl.hardware.qiskit.pubs import Estimates
+from qml_qdl.hardware.jobs.journal_file import JournalFile
+from qml_qdl.hardware.jobs.owners import Owner
+from qml_qdl.hardware.jobs.waiting import Pace
+from qml_qdl.hardware.tapes.executor import Estimates
 
 
 class Killed(BaseException):
@@ -271,10 +271,8 @@ def mortal(fate: Fate) -> Iterator[None]:
 
 def without_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the disk in peace: killed processes, unlike power cuts, need no sync."""
-    monkeypatch.setattr("qml_qdl.hardware.qiskit.jobs.journal_file._SYNCHRONOUS", "OFF")
-    monkeypatch.setattr(
-        "qml_qdl.hardware.qiskit.jobs.journal_file.os.fsync", lambda fd: 0
-    )
+    monkeypatch.setattr("qml_qdl.hardware.jobs.journal_file._SYNCHRONOUS", "OFF")
+    monkeypatch.setattr("qml_qdl.hardware.jobs.journal_file.os.fsync", lambda fd: 0)
 
 
 def replace_ibm(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> None:

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import Statevector
 
-from qml_qdl.hardware.qiskit.counters import Counters
-from qml_qdl.hardware.qiskit.pubs import Bits, Estimates, Executor, Pub
+from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
 
 
 @final

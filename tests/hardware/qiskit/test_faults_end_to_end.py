@@ -25,8 +25,8 @@ from qml_qdl.circuits.errors import (
     SubmissionRefused,
     SubmissionUnclear,
 )
+from qml_qdl.hardware.jobs.client import Limits
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
-from qml_qdl.hardware.qiskit.jobs.client import Limits
 from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import Ending, Fault, LoopbackServer
 from tests.hardware.qiskit.processes import kill, start

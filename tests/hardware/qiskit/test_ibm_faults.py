@@ -28,10 +28,10 @@ from qml_qdl.circuits.errors import (
     SubmissionRefused,
     SubmissionUnclear,
 )
+from qml_qdl.hardware.jobs.client import JobState
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.hardware.qiskit.ibm.patience import Patience
 from qml_qdl.hardware.qiskit.ibm.transport import PatientAdapter
-from qml_qdl.hardware.qiskit.jobs.client import JobState
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK
 from tests.hardware.qiskit.requests_for_tests import sample_request

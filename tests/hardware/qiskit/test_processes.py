@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qml_qdl.hardware.qiskit.jobs.journal import Journal
+from qml_qdl.hardware.jobs.journal import Journal
 from tests.hardware.qiskit.send_jobs import POINTS, send
 from tests.hardware.qiskit.service import FakeClient, Fate
 

@@ -10,7 +10,7 @@ import torch
 
 from qml_qdl.circuits import AngleEncoding, QuantumPool, StronglyEntangling, qcnn
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.simulator.deferral import deferred
+from qml_qdl.hardware.simulator.tracing import deferred
 from qml_qdl.nn import QuantumLayer
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from qml_qdl.circuits.errors import DoubleBackwardError
 from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
-from qml_qdl.hardware.simulator.keeping import MOST_KEPT
+from qml_qdl.hardware.simulator.evolution import MOST_KEPT
 from qml_qdl.hardware.simulator.pool import Pool
 from qml_qdl.hardware.simulator.program import MOST_NUMBERS, Angles
 from qml_qdl.hardware.simulator.setting import Setting

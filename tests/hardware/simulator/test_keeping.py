@@ -11,7 +11,7 @@ import torch
 
 from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
-from qml_qdl.hardware.simulator.keeping import MOST_KEPT, Keeping
+from qml_qdl.hardware.simulator.evolution import MOST_KEPT, Keeping
 from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
 

@@ -16,7 +16,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qml_qdl.circuits.errors import ArgumentError, MemoryBoundError, TargetError
 from qml_qdl.hardware.qiskit.backends import make_executor
-from qml_qdl.hardware.qiskit.executors import aer_runs, aer_tasks
+from qml_qdl.hardware.qiskit.executors import aer_tasks
 from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from tests.hardware.qiskit.pubs_for_tests import (
@@ -329,7 +329,7 @@ def test_rows_that_do_not_fit_at_once_run_one_after_the_other(
 ) -> None:
     pubs = [pub_of(layered(), 9), pub_of(layered(3), 4)]
     whole = executor().states(pubs)
-    monkeypatch.setattr(aer_runs, "_CHUNK", 3 * 16 * 16)
+    monkeypatch.setattr(aer_tasks, "_CHUNK", 3 * 16 * 16)
     runs = []
     run = AerSimulator.run
 

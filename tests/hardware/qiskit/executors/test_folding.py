@@ -12,7 +12,7 @@ from qiskit_ibm_runtime.fake_provider import (
 )
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
-from qml_qdl.hardware.qiskit.executors.folding import fold
+from qml_qdl.hardware.qiskit.executors.mitigation import fold
 from qml_qdl.hardware.qiskit.executors.programs import make_program
 from tests.hardware.qiskit.pubs_for_tests import layered, rows_of
 

@@ -17,8 +17,11 @@ from qiskit_aer import AerSimulator
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
 from qml_qdl.hardware.qiskit.conversion.digest import circuit_digest
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache, machine_digest
-from qml_qdl.hardware.qiskit.executors.isa_store import default_cache_folder
+from qml_qdl.hardware.qiskit.executors.isa import (
+    IsaCache,
+    default_cache_folder,
+    machine_digest,
+)
 from qml_qdl.hardware.qiskit.executors.programs import make_program
 from tests.hardware.qiskit.pubs_for_tests import layered, rows_of
 

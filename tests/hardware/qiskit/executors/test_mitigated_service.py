@@ -19,15 +19,15 @@ from qml_qdl.circuits.errors import (
     SubmissionUnclear,
     TargetError,
 )
+from qml_qdl.hardware.jobs.client import Limits
+from qml_qdl.hardware.jobs.cost import Cost
+from qml_qdl.hardware.jobs.estimating import EstimatingExecutor
+from qml_qdl.hardware.jobs.journal import Journal
+from qml_qdl.hardware.jobs.remote import RemoteExecutor
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
-from qml_qdl.hardware.qiskit.jobs.client import Limits
-from qml_qdl.hardware.qiskit.jobs.cost import Cost
-from qml_qdl.hardware.qiskit.jobs.estimating import EstimatingExecutor
-from qml_qdl.hardware.qiskit.jobs.journal import Journal
-from qml_qdl.hardware.qiskit.jobs.remote import RemoteExecutor
-from qml_qdl.hardware.qiskit.pubs import Pub
+from qml_qdl.hardware.tapes.executor import Pub
 from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK, isolate, use

@@ -18,7 +18,7 @@ from qml_qdl.hardware.qiskit.executors.mitigation import (
     extrapolate,
     readings_of,
 )
-from qml_qdl.hardware.qiskit.pubs import Estimates
+from qml_qdl.hardware.tapes.executor import Estimates
 
 CONFUSION = np.array([[[0.95, 0.05], [0.1, 0.9]], [[0.8, 0.2], [0.02, 0.98]]])
 

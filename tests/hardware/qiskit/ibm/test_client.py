@@ -26,11 +26,11 @@ from qml_qdl.circuits.errors import (
     SubmissionRefused,
     TargetError,
 )
+from qml_qdl.hardware.jobs.client import JobPub, JobRequest, JobState
+from qml_qdl.hardware.jobs.cost import cost_of
 from qml_qdl.hardware.qiskit.ibm import programs
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient, service_backend
-from qml_qdl.hardware.qiskit.jobs.client import JobPub, JobRequest, JobState
-from qml_qdl.hardware.qiskit.jobs.cost import cost_of
-from qml_qdl.hardware.qiskit.pubs import Bits, Estimates
+from qml_qdl.hardware.tapes.executor import Bits, Estimates
 from tests.hardware.qiskit.loopback import Ending, LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK, isolate, use
 from tests.hardware.qiskit.processes import start

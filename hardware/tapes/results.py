@@ -1,0 +1,117 @@
+"""PennyLane's results, in its shapes and order, from columns, bits and states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+from numpy.typing import NDArray
+from pennylane.devices import qubit, qubit_mixed
+
+from qml_qdl.hardware.tapes.batches import Answer
+from qml_qdl.hardware.tapes.readout import Readout, Result
+
+
+def results_of(
+    readout: Readout,
+    answer: Answer,
+    columns: Sequence[Any],
+    bins: Sequence[tuple[int, int]] | None,
+    batched: bool,
+) -> Any:
+    """One tape's results as PennyLane devices return them.
+
+    Args:
+        readout: What was read.
+        answer: What came back.
+        columns: For each bin of shots the columns, (rows, width): arrays or tensors.
+        bins: First and last shot of each bin; None where they are not partitioned.
+        batched: Whether results have the rows dimension.
+
+    Returns:
+        One result, or a tuple for several measurements; a tuple of such for several
+        bins.
+    """
+
+    def one(number: int) -> Any:
+        shots = (0, None) if bins is None else bins[number]
+        found = tuple(
+            _result(result, answer, columns[number], shots, batched)
+            for result in readout.results
+        )
+        return found[0] if len(found) == 1 else found
+
+    if bins is None:
+        return one(0)
+    return tuple(map(one, range(len(bins))))
+
+
+def _result(
+    result: Result, answer: Answer, columns: Any, shots: Any, batched: bool
+) -> Any:
+    if result.kind == "sampled":
+        return _sampled(result, answer, shots, batched)
+    if result.kind == "state":
+        return _from_state(result, answer, batched)
+    mine = columns[:, result.first : result.first + result.columns]
+    if result.kind == "variance":
+        value = mine[:, 1] - mine[:, 0] ** 2
+    elif result.weights is None:
+        value = mine
+    elif result.weights == (1.0,):
+        value = mine[:, 0]
+    else:
+        terms = [mine[:, j] * weight for j, weight in enumerate(result.weights)]
+        value = qml.math.real(sum(terms[1:], start=terms[0]))
+    return value if batched else value[0]
+
+
+def _sampled(result: Result, answer: Answer, shots: Any, batched: bool) -> Any:
+    bits = answer.bits[result.basis][:, slice(*shots)].astype(np.int64)
+    wires = qml.wires.Wires(answer.readout.bases[result.basis].wires)
+    # Counts of a batch of one row would come without the list.
+    rows = [result.measurement.process_samples(row, wires) for row in bits]
+    if not batched:
+        return rows[0]
+    return rows if isinstance(rows[0], dict) else np.stack(rows)
+
+
+def _from_state(result: Result, answer: Answer, batched: bool) -> Any:
+    states = answer.states
+    assert states is not None
+    num_wires = states.shape[1].bit_length() - 1
+    shape = (2,) * num_wires * (states.ndim - 1)
+    measure = qubit.measure if states.ndim == 2 else qubit_mixed.measure
+    # Not all measurements, such as a user's own, know of batches.
+    rows = [measure(result.measurement, state.reshape(shape)) for state in states]
+    found: NDArray[Any] = np.stack([np.asarray(row) for row in rows])
+    if answer.lost.any():
+        found = np.array(found, dtype=np.result_type(found, float))
+        found[answer.lost] = np.nan
+    return found if batched else found[0]
+
+
+def errors_of(readout: Readout, errors: Any, batched: bool) -> Any:
+    """Standard errors of one tape's results.
+
+    Args:
+        readout: What was read.
+        errors: (rows, width) of its columns.
+        batched: Whether results have the rows dimension.
+
+    Returns:
+        Like the results; None for those that are not expectation values or
+        probabilities.
+    """
+    found = tuple(_error(result, errors, batched) for result in readout.results)
+    return found[0] if len(found) == 1 else found
+
+
+def _error(result: Result, errors: Any, batched: bool) -> Any:
+    if result.kind != "linear":
+        return None
+    mine = errors[:, result.first : result.first + result.columns]
+    value = mine if result.weights is None else mine[:, 0]
+    return value if batched else value[0]

@@ -1,0 +1,206 @@
+"""Shift rules on angles: which other rows give a gradient, and how.
+
+All shifted rows are rows of the same structure: beside the given ones they make one
+larger pub. A gradient is that of columns (`readout.py`), which are linear in the state.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+from attrs import field, frozen
+
+from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.plan import Structure
+from qml_qdl.hardware.tapes.outcomes import Reals
+
+
+@frozen(eq=False)
+class Stencil(ABC):
+    """Rows around given ones, and the gradients they tell.
+
+    ---- to be implemented: `rows`, `gradients` ----
+    """
+
+    @abstractmethod
+    def rows(self, angles: Reals) -> Reals:
+        """The rows to run.
+
+        Args:
+            angles: (rows, slots).
+
+        Returns:
+            (points · rows, slots), point by point.
+        """
+
+    @abstractmethod
+    def gradients(self, columns: Reals) -> Reals:
+        """The gradients.
+
+        Args:
+            columns: (..., points · rows, width) of the stencil's rows.
+
+        Returns:
+            (..., rows, slots, width) for the slots that need one.
+        """
+
+
+@frozen(eq=False)
+class ParameterShifts(Stencil):
+    """The parameter-shift rule, each gate by its own frequencies: exact.
+
+    Args:
+        slots: The slots that need a gradient.
+        terms: For each of them (terms, 2): factors and shifts; none where the slot
+            changes nothing.
+    """
+
+    slots: tuple[int, ...]
+    terms: tuple[Reals, ...]
+
+    @classmethod
+    def of(cls, structure: Structure, slots: Sequence[int]) -> ParameterShifts:
+        """The shifts for some slots of a structure.
+
+        Args:
+            structure: The structure.
+            slots: The slots that need a gradient.
+
+        Returns:
+            The stencil.
+
+        Raises:
+            TargetError: A gate has no shift rule.
+        """
+        place = {
+            slot: (gate.operation, number)
+            for gate in structure.gates
+            for number, slot in enumerate(gate.slots)
+        }
+        return cls(tuple(slots), tuple(shift_terms(*place[slot]) for slot in slots))
+
+    def rows(self, angles: Reals) -> Reals:
+        """The rows to run."""
+        shifts = [
+            (slot, shift)
+            for slot, terms in zip(self.slots, self.terms, strict=True)
+            for shift in terms[:, 1]
+        ]
+        shifted = np.tile(angles, (len(shifts), 1, 1))
+        for number, (slot, shift) in enumerate(shifts):
+            shifted[number, :, slot] += shift
+        return shifted.reshape(-1, angles.shape[1])
+
+    def gradients(self, columns: Reals) -> Reals:
+        """The gradients."""
+        points = sum(map(len, self.terms))
+        *leading, rows, width = columns.shape
+        rows //= max(1, points)
+        values = columns.reshape(*leading, points, rows, width)
+        result = np.zeros((*leading, rows, len(self.slots), width))
+        first = 0
+        for number, terms in enumerate(self.terms):
+            part = values[..., first : first + len(terms), :, :]
+            result[..., number, :] = np.einsum("p,...prw->...rw", terms[:, 0], part)
+            first += len(terms)
+        return result
+
+
+def shift_terms(operation: Any, number: int) -> Reals:
+    """The shift rule of one of a gate's numbers.
+
+    Args:
+        operation: A PennyLane operation.
+        number: Which of its numbers.
+
+    Returns:
+        (terms, 2): the derivative is the sum of factor times value at the shifted
+        angle; no terms where it is zero.
+
+    Raises:
+        TargetError: The gate has no shift rule.
+
+    Example:
+        >>> import pennylane as qml
+        >>> [[round(float(x), 3) for x in t] for t in shift_terms(qml.RX(0, 0), 0)]
+        [[0.5, 1.571], [-0.5, -1.571]]
+    """
+    if operation.name == "GlobalPhase":
+        return np.zeros((0, 2))
+    try:
+        frequencies = operation.parameter_frequencies[number]
+    except qml.operation.ParameterFrequenciesUndefinedError as error:
+        raise TargetError(
+            f"circuit: {operation.name} has no parameter-shift rule on qdl.qiskit; "
+            "detach its angles, use gradient='spsa', or write it as rotations"
+        ) from error
+    return _rule(tuple(float(f) for f in frequencies))
+
+
+@lru_cache(maxsize=256)
+def _rule(frequencies: tuple[float, ...]) -> Reals:
+    # Sorted, since PennyLane's rules for one set of frequencies depend on their order.
+    terms: Any = qml.gradients.generate_shift_rule(tuple(sorted(frequencies)))
+    return np.asarray(terms, dtype=float)
+
+
+@frozen(eq=False)
+class RandomDirections(Stencil):
+    """Simultaneous perturbation (SPSA): two rows for each direction.
+
+    An estimate of the gradient, right on average up to terms of order step². (Spall,
+    IEEE Trans. Autom. Control 37, 332, 1992.)
+
+    Args:
+        slots: The slots that need a gradient.
+        directions: (directions, rows, len(slots)) of 1 and −1.
+        step: How far to go, in radians.
+    """
+
+    slots: tuple[int, ...]
+    directions: Reals = field(repr=False)
+    step: float
+
+    @classmethod
+    def draw(
+        cls, angles: Reals, slots: Sequence[int], count: int, step: float, seed: int
+    ) -> RandomDirections:
+        """Draws directions: the same ones for the same seed.
+
+        Args:
+            angles: (rows, slots).
+            slots: The slots that need a gradient.
+            count: Number of directions.
+            step: How far to go, in radians.
+            seed: Where random numbers begin; another one for every estimate, or the
+                estimates of equal angles would not average.
+
+        Returns:
+            The stencil.
+        """
+        rng = np.random.default_rng(seed)
+        signs = rng.integers(0, 2, (count, len(angles), len(slots)))
+        return cls(tuple(slots), (2 * signs - 1).astype(np.float64), step)
+
+    def rows(self, angles: Reals) -> Reals:
+        """The rows to run."""
+        shifted = np.tile(angles, (2, len(self.directions), 1, 1))
+        shifted[0][:, :, self.slots] += self.step * self.directions
+        shifted[1][:, :, self.slots] -= self.step * self.directions
+        return shifted.reshape(-1, angles.shape[1])
+
+    def gradients(self, columns: Reals) -> Reals:
+        """The gradients."""
+        count, rows, _ = self.directions.shape
+        *leading, _, width = columns.shape
+        there, back = np.moveaxis(
+            columns.reshape(*leading, 2, count, rows, width), -4, 0
+        )
+        slopes = (there - back) / (2 * self.step * count)
+        result: Reals = np.einsum("...drw,drs->...rsw", slopes, self.directions)
+        return result

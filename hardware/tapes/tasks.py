@@ -1,0 +1,112 @@
+"""Tapes, split into what is sent and what carries gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import torch
+from attrs import evolve, field, frozen
+from torch import Tensor
+
+from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.plan import Structure, make_plan
+from qml_qdl.hardware.tapes.batches import Answer, Request
+from qml_qdl.hardware.tapes.outcomes import Reals
+from qml_qdl.hardware.tapes.readout import Readout, plan_readout
+
+
+@frozen(eq=False)
+class Task:
+    """A tape, ready to be sent.
+
+    Args:
+        structure: Its circuit, on wire positions.
+        angles: (rows, slots).
+        readout: What is read.
+        batched: Whether results have the rows dimension.
+        slots: The slots that need a gradient.
+        tensors: Their angles, with gradients: (rows, slots).
+        bins: First and last shot of each bin; None where shots are not partitioned.
+    """
+
+    structure: Structure
+    angles: Reals
+    readout: Readout
+    batched: bool
+    slots: tuple[int, ...]
+    tensors: Tensor | None = field(default=None, repr=False)
+    bins: tuple[tuple[int, int], ...] | None = None
+
+    @property
+    def request(self) -> Request:
+        """What is asked for, without gradients."""
+        return Request(self.structure, self.angles, self.readout)
+
+    @property
+    def tells_gradients(self) -> bool:
+        """Whether gradients are needed and there are columns that have any."""
+        return self.tensors is not None and self.readout.width > 0
+
+    def columns(self, answer: Answer) -> Reals:
+        """(bins, rows, width) of what came back."""
+        return np.stack([answer.columns(*bin_) for bin_ in self.bins or ((0, None),)])
+
+
+def make_task(tape: Any, wires: Sequence[Any], *, estimator: bool) -> Task:
+    """Splits a tape into what is sent and what carries gradients.
+
+    Args:
+        tape: A tape of native gates; its angles are tensors, arrays or numbers.
+        wires: Labels of the wires in the order of their positions.
+        estimator: Whether expectation values of Pauli words come from an estimator.
+
+    Returns:
+        The task.
+
+    Raises:
+        TargetError: A measurement cannot be made.
+    """
+    plan = make_plan(tape, wires)
+    num_wires, shots = plan.structure.num_wires, tape.shots
+    if estimator and shots.has_partitioned_shots:
+        raise TargetError(
+            f"route: 'estimator' takes one number of shots, got {shots.shot_vector}; "
+            "use route='sampler'"
+        )
+    readout = plan_readout(
+        plan.measurements, num_wires, shots=bool(shots), estimator=estimator
+    )
+    rows = _num_rows(plan)
+    angles = np.empty((rows or 1, len(plan.angles)))
+    for slot, angle in enumerate(plan.angles):
+        angles[:, slot] = _numbers(angle)
+    slots: tuple[int, ...] = ()
+    if torch.is_grad_enabled():
+        slots = tuple(s for s, a in enumerate(plan.angles) if _needs_gradient(a))
+    tensors = None
+    if slots:
+        each = [plan.angles[slot].double().expand(rows or 1) for slot in slots]
+        tensors = torch.stack([tensor.cpu() for tensor in each], dim=1)
+    bins = tuple(shots.bins()) if shots and shots.has_partitioned_shots else None
+    structure = evolve(plan.structure, measurements=())
+    return Task(structure, angles, readout, rows is not None, slots, tensors, bins)
+
+
+def _num_rows(plan: Any) -> int | None:
+    for angle, batched in zip(plan.angles, plan.batched, strict=True):
+        if batched:
+            return int(qml.math.shape(angle)[0])
+    return None
+
+
+def _numbers(angle: Any) -> Any:
+    if isinstance(angle, Tensor):
+        return angle.detach().cpu().numpy()
+    return np.asarray(qml.math.unwrap(angle), dtype=float)
+
+
+def _needs_gradient(angle: Any) -> bool:
+    return isinstance(angle, Tensor) and angle.requires_grad
