@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeAlias, final
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 from attrs import define, evolve, field, fields, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.seeds import Seeds
 
 
 @define
@@ -145,8 +146,25 @@ def no_probabilities(pub: Pub) -> NDArray[np.float64]:
 class Executor(ABC):
     """Runs pubs on one backend; all pubs of a call go together.
 
-    ---- to be implemented: `counters`, `sample`, `estimate`, `states` ----
+    ---- to be implemented: `counters`, `sample`, `estimate`, `states`; and where shots
+    are drawn here, `seeds` and `seeded` ----
     """
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where random numbers come from that are drawn here."""
+        return Seeds()
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other random numbers; it shares all but those.
+
+        Args:
+            seeds: Where they come from.
+
+        Returns:
+            The executor itself where shots are drawn elsewhere, as on a machine.
+        """
+        return self
 
     @property
     @abstractmethod

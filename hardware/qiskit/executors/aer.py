@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit_aer import AerSimulator
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.circuits.validation import check_choice
 from qml_qdl.hardware.qiskit.executors.aer_tasks import (
     AerRunner,
     check_readable,
@@ -31,6 +33,7 @@ from qml_qdl.hardware.qiskit.executors.words import (
     estimate_from_probabilities,
     make_bases,
 )
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
 
 METHODS = ("statevector", "density_matrix", "matrix_product_state", "stabilizer")
@@ -62,7 +65,7 @@ class AerExecutor(Executor):
         noise: Where its noise comes from.
         method: One of `METHODS`; None for state vectors, or density matrices where
             there is noise on up to eleven qubits, else sampled trajectories.
-        seed: Seed of the shots; None for new ones each time.
+        seed: Seed of the shots; None has them follow torch's global generator.
     """
 
     def __init__(
@@ -75,22 +78,30 @@ class AerExecutor(Executor):
         seed: int | np.random.Generator | None = None,
         name: str = "aer",
     ) -> None:
-        if method is not None and method not in METHODS:
-            raise ArgumentError(
-                f"method: expected one of {', '.join(METHODS)}, got {method!r}"
-            )
+        check_choice("method", method, (None, *METHODS))
         self.name = name
         self.isa = isa
         self._noise = NoNoise() if noise is None else noise
         self._method = method
-        self._rng = np.random.default_rng(seed)
-        self._runner = AerRunner(simulator, self._rng)
+        self._seeds = Seeds(seed)
+        self._runner = AerRunner(simulator)
         self._programs: OrderedDict[tuple[Any, ...], Program] = OrderedDict()
 
     @property
     def counters(self) -> Counters:
         """What was done so far."""
         return self.isa.counters
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where shots come from."""
+        return self._seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other shots; see `Executor.seeded`."""
+        twin = copy(self)
+        twin._seeds = seeds
+        return twin
 
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
         """Draws outcomes.
@@ -268,6 +279,7 @@ class AerExecutor(Executor):
     def _sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
         outputs = []
         tasks = []
+        rng = self._seeds.next()
         for pub in pubs:
             program = self._program(pub)
             noise = self._noise.on(program.qubits)
@@ -276,10 +288,8 @@ class AerExecutor(Executor):
             outputs.append(np.zeros((pub.rows, shots, bits), dtype=np.uint8))
             drawn = is_drawn(program, noise, method)
             make = drawing_task if drawn else counting_task
-            tasks.append(
-                make(program, pub.angles, noise, method, outputs[-1], self._rng)
-            )
-        self._runner.run(tasks, shots)
+            tasks.append(make(program, pub.angles, noise, method, outputs[-1], rng))
+        self._runner.run(tasks, shots, rng)
         return outputs
 
     def _sampling_method(self, program: Program, noise: QubitNoise) -> str:

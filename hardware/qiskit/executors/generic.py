@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from qml_qdl.hardware.qiskit.executors.words import (
     estimate_from_bits,
     make_bases,
 )
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
 
 
@@ -31,7 +33,7 @@ class GenericExecutor(Executor):
         backend: The backend.
         isa: What transpiles circuits for it.
         seed: Seed of the shots, for simulators that take the option `seed_simulator`;
-            None for new shots each time.
+            None has them follow torch's global generator.
     """
 
     def __init__(
@@ -44,12 +46,23 @@ class GenericExecutor(Executor):
         self.name = str(backend.name)
         self.isa = isa
         self._backend = backend
-        self._rng = None if seed is None else np.random.default_rng(seed)
+        self._seeds = Seeds(seed)
 
     @property
     def counters(self) -> Counters:
         """What was done so far."""
         return self.isa.counters
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where shots come from."""
+        return self._seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other shots; see `Executor.seeded`."""
+        twin = copy(self)
+        twin._seeds = seeds
+        return twin
 
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
         """Draws outcomes.
@@ -66,8 +79,8 @@ class GenericExecutor(Executor):
         self.counters.rows += sum(pub.rows for pub in pubs)
         options = {}
         takes_seed = hasattr(self._backend.options, "seed_simulator")
-        if self._rng is not None and takes_seed:
-            options["seed_simulator"] = int(self._rng.integers(2**31))
+        if takes_seed:
+            options["seed_simulator"] = int(self._seeds.next().integers(2**31))
         sampler = BackendSamplerV2(backend=self._backend, options=options)
         tasks = []
         for pub in pubs:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, cast
+from copy import copy
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 from attrs import evolve, frozen
@@ -30,6 +31,7 @@ from qml_qdl.hardware.qiskit.executors.words import (
     estimate_from_probabilities,
     make_bases,
 )
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
 
 _SIMULATED = 4
@@ -150,6 +152,18 @@ class Mitigated(Executor):
     def counters(self) -> Counters:
         """What the executor did so far."""
         return self._machine.counters
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where the executor's shots come from."""
+        return self.executor.seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same with other shots; see `Executor.seeded`."""
+        twin = copy(self)
+        twin.executor = self.executor.seeded(seeds)
+        twin._machine = cast(_OnMachine, twin.executor)
+        return twin
 
     @property
     def keys(self) -> Any:
