@@ -153,6 +153,19 @@ class Executor(ABC):
     def counters(self) -> Counters:
         """What was done so far."""
 
+    @property
+    def machine(self) -> Any:
+        """What tells the costs of jobs, a `hardware.jobs` `Machine`; None without one.
+
+        It is the machine that runs the pubs, or that is simulated.
+        """
+        return None
+
+    @property
+    def sender(self) -> Any:
+        """What sends jobs through a journal, this or one within; None without one."""
+        return None
+
     @abstractmethod
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
         """Draws outcomes.
