@@ -79,6 +79,7 @@ class RemoteExecutor(Executor):
         pace: Pace | None = None,
     ) -> None:
         self.client = client
+        self.sender = self
         self.keys = JobKeys(run)
         self.max_qpu_seconds = max_qpu_seconds
         self.resilience_level = resilience_level
@@ -112,11 +113,6 @@ class RemoteExecutor(Executor):
         if self._machine is None:
             self._machine = self.client.machine
         return self._machine
-
-    @property
-    def sender(self) -> RemoteExecutor:
-        """What sends the executor's jobs: itself."""
-        return self
 
     def record(self, journal: Journal | str | Path, run: str, layer: str) -> None:
         """Makes what follows part of a run.
