@@ -1,4 +1,4 @@
-"""Waiting for a job: asked less and less often, and shown on the terminal."""
+"""Waiting: a service is asked less and less often, which a terminal shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from rich.console import Console
 from rich.status import Status
 
@@ -17,6 +17,75 @@ from qml_qdl.hardware.jobs.client import JobClient, JobState, JobStatus
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 LISTING = 120.0
 """Seconds within which a service is expected to list a new job under its tag."""
+
+
+@define
+class Tries:
+    """The tries of one thing, with growing pauses between them.
+
+    Args:
+        first: Seconds before the second try.
+        growth: By what the pause grows each time.
+        longest: Seconds between two tries at most, unless a service asks for more.
+        most: How many tries there are; None for any number.
+        deadline: Seconds after which there is no further try; one is at the end of
+            them. None for ever.
+        jitter: A number from 0 until 1 at every call, by which a part of each pause is
+            random, so that many clients do not come back at once: of 0 it is half as
+            long, of 1 as long as it was to be.
+        clock: What tells seconds.
+        sleep: What lets them pass.
+
+    Example:
+        >>> waits = []
+        >>> tries = Tries(first=0.5, growth=2.0, most=4, sleep=waits.append)
+        >>> [tries.again() for _ in range(4)], waits
+        ([True, True, True, False], [0.5, 1.0, 2.0])
+    """
+
+    first: float = 1.0
+    growth: float = 1.5
+    longest: float = 30.0
+    most: int | None = None
+    deadline: float | None = None
+    jitter: Callable[[], float] = lambda: 1.0
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    count: int = field(default=1, init=False)
+    _pause: float = field(init=False)
+    _started: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pause, self._started = self.first, self.clock()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first try began."""
+        return self.clock() - self._started
+
+    def again(self, retry_after: float | None = None) -> bool:
+        """Waits before the next try.
+
+        Args:
+            retry_after: Seconds that the service asked to wait.
+
+        Returns:
+            False, at once, where no further try is left: there were too many, or the
+            deadline has passed, or will have before the service may be asked again.
+        """
+        if self.count == self.most:
+            return False
+        pause = self._pause * (0.5 + 0.5 * self.jitter())
+        asked = retry_after or 0.0
+        if self.deadline is not None:
+            left = self.deadline - self.seconds
+            if left <= 0 or asked > left:
+                return False
+            pause = min(pause, left)
+        self.sleep(max(pause, asked))
+        self._pause = min(self.longest, self._pause * self.growth)
+        self.count += 1
+        return True
 
 
 @frozen
@@ -51,17 +120,17 @@ class Pace:
         Yields:
             Seconds since the first time.
         """
-        start = self.clock()
-        pause = self.first
-        while True:
-            passed = self.clock() - start
-            yield passed
-            if seconds is not None:
-                if passed >= seconds:
-                    return
-                pause = min(pause, seconds - passed)
-            self.sleep(pause)
-            pause = min(self.longest, pause * self.growth)
+        tries = Tries(
+            first=self.first,
+            growth=self.growth,
+            longest=self.longest,
+            deadline=seconds,
+            clock=self.clock,
+            sleep=self.sleep,
+        )
+        yield 0.0
+        while tries.again():
+            yield tries.seconds
 
     def left(self, since: float) -> float:
         """For how long the service may not list yet what was sent at some time.
@@ -118,8 +187,6 @@ def wait(client: JobClient, job_id: str, pace: Pace, estimate: float) -> JobStat
         ServiceError: The service does not answer.
     """
     status = client.status(job_id)
-    if status.state in ENDED:
-        return status
     with display() as show:
         for passed in pace.rounds(pace.deadline):
             if passed:

@@ -391,10 +391,14 @@ def _simulated_machine(machine: BackendV2, wanted: Wanted) -> AerExecutor:
             f"method: 'stabilizer' cannot run the noise of {machine.name}; use None, "
             "'density_matrix' or 'statevector'"
         )
+    from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
+
     model = wanted.noise_model
+    isa = wanted.isa(machine)
     return AerExecutor(
         _simulator(wanted.method, None),
-        wanted.isa(machine),
+        isa,
+        machine=IBMMachine(isa),
         noise=MachineNoise(machine) if model is None else GivenNoise(model),
         method=wanted.method,
         seed=wanted.seed,
@@ -404,10 +408,10 @@ def _simulated_machine(machine: BackendV2, wanted: Wanted) -> AerExecutor:
 
 def _remote(name: str, wanted: Wanted, given: Any = None) -> Executor:
     """A machine of IBM's; `given` is the user's object of it."""
-    from qml_qdl.hardware.jobs.remote import RemoteExecutor
+    from qml_qdl.hardware.jobs.executor import RemoteExecutor
     from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 
-    client = IBMClient(name, wanted.account, session=wanted.session)
+    client = IBMClient(name, wanted.account, session=wanted.session, isa=wanted.isa)
     if given is not None:
         # Ours is a connection of its own; it must be to the same purse.
         ours, theirs = client.backend.service, given.service
@@ -419,7 +423,6 @@ def _remote(name: str, wanted: Wanted, given: Any = None) -> Executor:
             )
     return RemoteExecutor(
         client,
-        lambda: wanted.isa(client.backend),
         resilience_level=wanted.resilience,
         options=wanted.service,
         **wanted.remote,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from typing import Any, Self
@@ -93,6 +94,19 @@ class ExecutorDevice(TapeDevice):
         twin.executor = SilentExecutor()
         return twin
 
+    @contextmanager
+    def standing_in(self, executor: Executor) -> Iterator[None]:
+        """Within it another executor runs the circuits.
+
+        Args:
+            executor: It takes circuits of the same kind.
+        """
+        before, self.executor = self.executor, executor
+        try:
+            yield
+        finally:
+            self.executor = before
+
     def run_tapes(
         self, circuits: Sequence[Any], config: ExecutionConfig, *, gradients: bool
     ) -> tuple[Any, ...]:
@@ -157,10 +171,10 @@ class ExecutorDevice(TapeDevice):
 
     def _direction_seed(self, run: int, number: int) -> int:
         """Where SPSA's directions begin: again there when a run is run again."""
-        keys = getattr(self.executor, "keys", None)  # executors that keep a journal
+        sender = self.executor.sender
         seed, place = self.options.seed, str(run)
-        if keys is not None:
-            place = str(keys.upcoming)
+        if sender is not None:
+            place = str(sender.keys.upcoming)
         elif seed is None:
             seed = self._seed
         digest = hashlib.sha256(f"{seed}, {place}, {number}".encode()).digest()

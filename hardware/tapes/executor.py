@@ -148,10 +148,21 @@ class Executor(ABC):
     ---- to be implemented: `counters`, `sample`, `estimate`, `states` ----
     """
 
+    sender: Any = None
+    """What sends jobs through a journal, this one or one within; None without one."""
+
     @property
     @abstractmethod
     def counters(self) -> Counters:
         """What was done so far."""
+
+    @property
+    def machine(self) -> Any:
+        """What tells the costs of jobs, a `hardware.jobs` `Machine`; None without one.
+
+        It is the machine that runs the pubs, or that is simulated.
+        """
+        return None
 
     @abstractmethod
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:

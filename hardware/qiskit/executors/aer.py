@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qiskit_aer import AerSimulator
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.hardware.jobs.client import Machine
 from qml_qdl.hardware.qiskit.executors.aer_tasks import (
     AerRunner,
     check_readable,
@@ -63,6 +64,7 @@ class AerExecutor(Executor):
         method: One of `METHODS`; None for state vectors, or density matrices where
             there is noise on up to eleven qubits, else sampled trajectories.
         seed: Seed of the shots; None for new ones each time.
+        machine: What tells the costs of the machine that is simulated.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class AerExecutor(Executor):
         method: str | None = None,
         seed: int | np.random.Generator | None = None,
         name: str = "aer",
+        machine: Machine | None = None,
     ) -> None:
         if method is not None and method not in METHODS:
             raise ArgumentError(
@@ -81,6 +84,7 @@ class AerExecutor(Executor):
             )
         self.name = name
         self.isa = isa
+        self._machine = machine
         self._noise = NoNoise() if noise is None else noise
         self._method = method
         self._rng = np.random.default_rng(seed)
@@ -91,6 +95,11 @@ class AerExecutor(Executor):
     def counters(self) -> Counters:
         """What was done so far."""
         return self.isa.counters
+
+    @property
+    def machine(self) -> Machine | None:
+        """The machine that is simulated."""
+        return self._machine
 
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
         """Draws outcomes.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, final
 
 import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.hardware.jobs.client import JobRequest, Machine
+from qml_qdl.hardware.jobs.cost import Cost, Limits, RowCost
 from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
 from qml_qdl.hardware.qiskit.executors.isa import Isa, IsaCache
 from qml_qdl.hardware.qiskit.executors.mitigation import (
@@ -133,6 +135,7 @@ class Mitigated(Executor):
                 f"calibration_rows: expected at least 1, got {calibration_rows}"
             )
         self.executor = executor
+        self.sender = executor.sender
         self._machine = cast(_OnMachine, executor)
         self._readout = readout
         self._scales = scales
@@ -152,9 +155,16 @@ class Mitigated(Executor):
         return self._machine.counters
 
     @property
-    def keys(self) -> Any:
-        """The keys of the executor's jobs; None where it keeps no journal."""
-        return getattr(self.executor, "keys", None)
+    def machine(self) -> Machine | None:
+        """What tells the costs of mitigated calls; None without a machine."""
+        machine = self.executor.machine
+        return None if machine is None else _MitigatedMachine(self, machine)
+
+    @property
+    def _isa(self) -> IsaCache:
+        machine = self.executor.machine
+        isa: IsaCache = self._machine.isa if machine is None else machine.isa
+        return isa
 
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
         """Refused: shots cannot be mitigated one by one.
@@ -240,7 +250,7 @@ class Mitigated(Executor):
             prepared: What `prepare` returned.
         """
         held = {pub.digest: isa for pub, isa in prepared.circuits}
-        return self._machine.isa.holding(held)
+        return self._isa.holding(held)
 
     def _run(self, pubs: Sequence[Pub], shots: int | None) -> list[Any]:
         """Shots, or tables of probabilities."""
@@ -249,7 +259,7 @@ class Mitigated(Executor):
         return list(self.executor.sample(pubs, shots))
 
     def _reading(self, basis: Basis) -> _Reading:
-        cache = self._machine.isa
+        cache = self._isa
         isa = cache.get(basis.pub.circuit, basis.pub.digest)
         places = {}
         for instruction in isa.circuit.data:
@@ -276,7 +286,7 @@ class Mitigated(Executor):
         uses = [reading.qubits for reading in readings]
         qubits = list(dict.fromkeys(qubit for own in uses for qubit in own))
         step = most or max(1, len(qubits))
-        target = self._machine.isa.backend.target
+        target = self._isa.backend.target
         return [
             calibrate(qubits[start : start + step], target, self._rows, uses)
             for start in range(0, len(qubits), step)
@@ -309,3 +319,38 @@ class Mitigated(Executor):
         decaying = [evolve(one, values=one.values - constant) for one in estimates]
         found = extrapolate(decaying, self._scales, self._extrapolation)
         return evolve(found, values=found.values + constant)
+
+
+@final
+class _MitigatedMachine(Machine):
+    """A machine as mitigated calls use it."""
+
+    def __init__(self, mitigated: Mitigated, machine: Machine) -> None:
+        self._mitigated = mitigated
+        self._machine = machine
+        self._calibrations = 0
+
+    def prepare(self, request: JobRequest, max_qpu_seconds: float) -> JobRequest:
+        """All circuits of a mitigated call; see `Machine.prepare`."""
+        if request.kind == "sample":
+            self._mitigated.sample(request.pubs, request.shots)  # refused
+        prepared = self._mitigated.prepare(request.pubs)
+        self._calibrations = len(prepared.calibrations)
+        options = {k: v for k, v in request.options.items() if k != "resilience_level"}
+        pubs = tuple(pub for pub, _ in prepared.circuits)
+        sampled = evolve(request, kind="sample", pubs=pubs, options=options)
+        with self._mitigated.holding(prepared):
+            return self._machine.prepare(sampled, max_qpu_seconds)
+
+    def limits(self, request: JobRequest) -> Limits:
+        """As the machine's; see `Machine.limits`."""
+        return self._machine.limits(request)
+
+    def row_costs(self, request: JobRequest) -> list[RowCost]:
+        """As the machine's; see `Machine.row_costs`."""
+        return self._machine.row_costs(request)
+
+    def cost(self, request: JobRequest, jobs: int = 1) -> Cost:
+        """The machine's, calibrations told; see `Machine.cost`."""
+        cost = self._machine.cost(request, jobs)
+        return evolve(cost, calibrations=cost.calibrations + self._calibrations)

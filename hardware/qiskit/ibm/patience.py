@@ -6,7 +6,9 @@ import random
 import time
 from collections.abc import Callable
 
-from attrs import define, field, frozen
+from attrs import frozen
+
+from qml_qdl.hardware.jobs.waiting import Tries
 
 
 @frozen
@@ -25,12 +27,6 @@ class Patience:
         sleep: What waits; for tests.
         clock: What tells seconds; for tests.
         jitter: A number from 0 until 1 at every call; for tests.
-
-    Example:
-        >>> waits = []
-        >>> tries = Patience(tries=4, sleep=waits.append, jitter=lambda: 1.0).begin()
-        >>> [tries.again() for _ in range(4)], waits
-        ([True, True, True, False], [0.5, 1.0, 2.0])
     """
 
     tries: int = 8
@@ -46,48 +42,13 @@ class Patience:
 
     def begin(self) -> Tries:
         """The tries of one request."""
-        return Tries(self)
-
-
-@define
-class Tries:
-    """The tries of one request.
-
-    Args:
-        patience: How many there may be, and how long they may take.
-    """
-
-    patience: Patience
-    count: int = field(default=1, init=False)
-    _started: float = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._started = self.patience.clock()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the first try began."""
-        return self.patience.clock() - self._started
-
-    def again(self, retry_after: float | None = None) -> bool:
-        """Waits before the next try.
-
-        Args:
-            retry_after: Seconds that the service asked to wait.
-
-        Returns:
-            False, at once, where no further try is left: there were too many, or the
-            wait would pass the deadline.
-        """
-        patience = self.patience
-        if self.count >= patience.tries:
-            return False
-        wait = min(patience.longest_wait, patience.first_wait * 2 ** (self.count - 1))
-        # Half of the wait is random, so that many clients do not come back at once.
-        wait *= 0.5 + 0.5 * patience.jitter()
-        wait = max(wait, retry_after or 0.0)
-        if self.seconds + wait > patience.deadline:
-            return False
-        patience.sleep(wait)
-        self.count += 1
-        return True
+        return Tries(
+            first=self.first_wait,
+            growth=2.0,
+            longest=self.longest_wait,
+            most=self.tries,
+            deadline=self.deadline,
+            jitter=self.jitter,
+            clock=self.clock,
+            sleep=self.sleep,
+        )

@@ -12,7 +12,7 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
-from qml_qdl.hardware.jobs.remote import RemoteExecutor
+from qml_qdl.hardware.jobs.executor import RemoteExecutor
 from qml_qdl.hardware.qiskit.backends import BackendName, make_executor, parse_backend
 from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
 from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor

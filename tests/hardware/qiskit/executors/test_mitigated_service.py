@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,13 @@ from qml_qdl.circuits.errors import (
     SubmissionUnclear,
     TargetError,
 )
-from qml_qdl.hardware.jobs.client import Limits
-from qml_qdl.hardware.jobs.cost import Cost
-from qml_qdl.hardware.jobs.estimating import EstimatingExecutor
+from qml_qdl.hardware.jobs.cost import Cost, Limits
+from qml_qdl.hardware.jobs.executor import CostingExecutor, RemoteExecutor
 from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.jobs.remote import RemoteExecutor
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
+from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
 from qml_qdl.hardware.tapes.executor import Pub
 from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import LoopbackServer
@@ -68,9 +68,9 @@ def make(
     readout: bool = True,
     **options: Any,
 ) -> tuple[Mitigated, RemoteExecutor]:
-    client = IBMClient("ibm:ibm_manila", patience=QUICK)
-    isa = IsaCache(client.backend, optimization_level=0, initial_layout=layout)
-    remote = RemoteExecutor(client, isa, pace=PACE, **options)
+    isa = partial(IsaCache, optimization_level=0, initial_layout=layout)
+    client = IBMClient("ibm:ibm_manila", patience=QUICK, isa=isa)
+    remote = RemoteExecutor(client, pace=PACE, **options)
     remote.record(journal, run="run", layer="layer")
     mitigated = Mitigated(
         remote, zne_scales=scales, readout=readout, calibration_rows=CALIBRATION
@@ -136,7 +136,7 @@ def test_a_calibration_that_is_a_job_of_its_own_is_not_paid_twice(
     loopback: LoopbackServer, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = Limits(executions=2 * ROWS * SHOTS)
-    monkeypatch.setattr(IBMClient, "limits", property(lambda self: limits))
+    monkeypatch.setattr(IBMMachine, "limits", lambda self, request: limits)
     # The last job, the calibration, is made, but nobody learns of it.
     loopback.fault(POST, handled=True, skip=1)
     loopback.fault("GET /jobs", times=QUICK.tries)
@@ -174,7 +174,7 @@ def test_what_a_mitigated_call_would_cost_is_what_it_costs(
 ) -> None:
     mitigated, _ = make(journal, scales=(1, 3))
     costs: list[Cost] = []
-    estimating = EstimatingExecutor(mitigated, costs)
+    estimating = CostingExecutor(mitigated, costs)
     (found,) = estimating.estimate([pub()], SHOTS)
     assert found.values.shape == (ROWS, 3)
     assert not loopback.jobs
