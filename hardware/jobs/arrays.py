@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import JournalError
 from qml_qdl.hardware.jobs.client import Results
-from qml_qdl.hardware.tapes.executor import Bits, Estimates
+from qml_qdl.hardware.tapes.executor import Estimates
+from qml_qdl.hardware.tapes.outcomes import Bits
 
 
 def pack(arrays: Sequence[NDArray[np.float64]]) -> bytes:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from qml_qdl.hardware.tapes.executor import Bits, Estimates
+from qml_qdl.hardware.tapes.executor import Estimates
+from qml_qdl.hardware.tapes.outcomes import Bits
 
 Kind: TypeAlias = Literal["sample", "estimate"]
 Results: TypeAlias = list[Bits] | list[Estimates]

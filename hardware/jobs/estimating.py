@@ -22,24 +22,22 @@ from qml_qdl.hardware.jobs.cost import (
 from qml_qdl.hardware.jobs.division import divide
 from qml_qdl.hardware.jobs.remote import RemoteExecutor
 from qml_qdl.hardware.jobs.requests import make_request
-from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from qml_qdl.hardware.tapes.executor import (
-    Bits,
     Counters,
     Estimates,
     Executor,
     Pub,
-    no_bits,
+    no_counts,
     no_estimates,
 )
+from qml_qdl.hardware.tapes.outcomes import Counts
 
 
 class EstimatingExecutor(Executor):
     """Stands in for another executor; every outcome is zero.
 
     Args:
-        executor: A machine's, or that of a simulator with a machine's noise; mitigated
-            or not.
+        executor: A machine's, or that of a simulator with a machine's noise.
         costs: Where costs are noted, one for each call.
 
     Raises:
@@ -47,9 +45,7 @@ class EstimatingExecutor(Executor):
     """
 
     def __init__(self, executor: Any, costs: list[Cost]) -> None:
-        self._mitigated = executor if isinstance(executor, Mitigated) else None
-        machine = executor.executor if self._mitigated else executor
-        isa = getattr(machine, "isa", None)
+        isa = getattr(executor, "isa", None)
         if isa is None or isinstance(isa.backend, AerSimulator):
             raise TargetError(
                 f"target: what jobs cost can be told for a machine, got "
@@ -57,17 +53,22 @@ class EstimatingExecutor(Executor):
                 "account the model of a machine, 'aer:fake_NAME'"
             )
         self.isa = isa
-        self.name = executor.name
+        self._name = str(executor.name)
         self._counters = Counters()
-        self._remote = machine if isinstance(machine, RemoteExecutor) else None
+        self._remote = executor if isinstance(executor, RemoteExecutor) else None
         self._costs = costs
+
+    @property
+    def name(self) -> str:
+        """The other executor's name."""
+        return self._name
 
     @property
     def counters(self) -> Counters:
         """Nothing was done."""
         return self._counters
 
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Notes the cost.
 
         Args:
@@ -76,15 +77,18 @@ class EstimatingExecutor(Executor):
 
         Returns:
             Zeros.
-
-        Raises:
-            TargetError: Shots were asked of error mitigation.
         """
-        if self._mitigated is not None:
-            return self._mitigated.sample(pubs, shots)  # refused
         request = self._request("sample", pubs, shots)
-        self._note(request)
-        return [no_bits(pub, shots) for pub in pubs]
+        self._note(request, sum(pub.calibrates for pub in pubs))
+        return [no_counts(pub, shots) for pub in pubs]
+
+    def estimates(self, *, exact: bool) -> bool:
+        """As the machine itself; that it is not exact is said by `estimate`.
+
+        Args:
+            exact: Whether exact values are asked for.
+        """
+        return exact or self._remote is not None
 
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         """Notes the cost.
@@ -104,14 +108,7 @@ class EstimatingExecutor(Executor):
                 "shots: a machine has no exact values, got shots=None; say how many "
                 "shots (--shots 1000)"
             )
-        if self._mitigated is None:
-            self._note(self._request("estimate", pubs, shots))
-        else:
-            prepared = self._mitigated.prepare(pubs)
-            with self._mitigated.holding(prepared):
-                to_run = [pub for pub, _ in prepared.circuits]
-                request = self._request("sample", to_run, shots)
-            self._note(request, calibrations=len(prepared.calibrations))
+        self._note(self._request("estimate", pubs, shots))
         return [no_estimates(pub) for pub in pubs]
 
     def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:

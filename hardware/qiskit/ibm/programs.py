@@ -12,7 +12,8 @@ from qiskit import QuantumCircuit
 
 from qml_qdl.circuits.errors import ArgumentError, JobError, TargetError
 from qml_qdl.hardware.jobs.client import JobPub, JobRequest, Results
-from qml_qdl.hardware.tapes.executor import Bits, Estimates
+from qml_qdl.hardware.tapes.executor import Estimates
+from qml_qdl.hardware.tapes.outcomes import Bits
 
 OPTIONS = ("dynamical_decoupling", "resilience_level", "twirling")
 """Options of a request, by name."""
