@@ -12,6 +12,7 @@ from attrs import evolve, field, fields, frozen
 from attrs.validators import optional
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.hardware.mitigation import Mitigation
 
 ROUTES = ("sampler", "estimator")
 """How expectation values with shots are measured."""
@@ -30,6 +31,7 @@ _OWN = frozenset(
         "spsa_step",
         "fuse_gradient",
         "merge_rows",
+        "mitigation",
     }
 )
 """Options that concern only what is asked of an executor."""
@@ -97,6 +99,10 @@ def _layout(value: Sequence[int] | None) -> tuple[int, ...] | None:
     return tuple(value)
 
 
+def _mitigation(value: Any) -> Mitigation | None:
+    return Mitigation.of(value)
+
+
 @frozen(kw_only=True)
 class QiskitOptions:
     """The options of the device `qdl.qiskit`.
@@ -132,6 +138,8 @@ class QiskitOptions:
             way back, and only then.
         merge_rows: Whether equal rows are sent once although there are shots; they then
             share their noise.
+        mitigation: How errors of the machine are mitigated in expectation values:
+            "readout", "zne", "readout+zne" or a `Mitigation`; None for not at all.
         cache: Folder where transpiled circuits are kept; "default" for the user's,
             None for memory only.
         account: Name of a saved IBM account; None for the default one.
@@ -168,6 +176,7 @@ class QiskitOptions:
     spsa_step: float = field(default=0.2, validator=_positive)
     fuse_gradient: bool = field(default=True, validator=_yes_or_no)
     merge_rows: bool = field(default=False, validator=_yes_or_no)
+    mitigation: Mitigation | None = field(default=None, converter=_mitigation)
     cache: Any = field(default="default", validator=_folder)
     account: str | None = None
     session: bool = field(default=False, validator=_yes_or_no)

@@ -72,7 +72,7 @@ class ExecutorDevice(TapeDevice):
 
         Args:
             **options: `gradient`, `spsa_directions`, `spsa_step`, `fuse_gradient`,
-                `merge_rows` or `route`.
+                `merge_rows`, `mitigation` or `route`.
 
         Returns:
             A device that shares what runs circuits; this one, if nothing changes.
@@ -91,7 +91,7 @@ class ExecutorDevice(TapeDevice):
             A device that shares nothing that runs circuits.
         """
         twin = copy(self)
-        twin.executor = SilentExecutor()
+        twin.executor = SilentExecutor(self.executor)
         return twin
 
     @contextmanager
@@ -136,17 +136,25 @@ class ExecutorDevice(TapeDevice):
             used = set(wires)
             wires = [w for w in self.wires if self.options.placed or w in used]
         exact = not tape.shots
+        mitigated = self.options.mitigation is not None
+        wanted = (exact or self.options.route == "estimator") and not mitigated
         return make_task(
             tape,
             list(wires) or [0],
-            estimator=exact or self.options.route == "estimator",
+            estimator=wanted and self.executor.estimates(exact=exact),
+            mitigated=mitigated,
         )
 
     def _send(self, requests: Sequence[Request], shots: int | None) -> list[Answer]:
         """One call of the executor, with what the tracker counts."""
         before = self.executor.counters.copy()
         answers = run_requests(
-            requests, self.executor, self._circuits, shots, self.options.merge_rows
+            requests,
+            self.executor,
+            self._circuits,
+            shots,
+            self.options.merge_rows,
+            self.options.mitigation,
         )
         if self.tracker.active:
             done = self.executor.counters.difference(before)
@@ -214,7 +222,7 @@ class ExecutorDevice(TapeDevice):
             tasks = [self._task(tape) for tape in circuits]
             results = tuple(run_tasks(tasks, send, self._make_stencil(), False))
         errors = tuple(
-            errors_of(task.readout, answer.column_errors(shots), task.batched)
+            errors_of(task.readout, answer.column_errors(), task.batched)
             for task, answer in zip(tasks, kept, strict=True)
         )
         return as_numpy(results), errors
