@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Self, final
 
 import numpy as np
 from attrs import define, evolve, field, fields, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.outcomes import Counts, Reals, Rows
 
 
@@ -154,7 +155,8 @@ class Executor(ABC):
 
     What a backend cannot do is refused.
 
-    ---- to be implemented: `counters`, `sample` ----
+    ---- to be implemented: `counters`, `sample`; where shots are drawn here `seeds` and
+    `seeded`, too ----
     """
 
     sender: Any = None
@@ -164,6 +166,22 @@ class Executor(ABC):
     def name(self) -> str:
         """What messages call the backend."""
         return "this backend"
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where random numbers come from that are drawn here."""
+        return Seeds()
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other random numbers; it shares all but those.
+
+        Args:
+            seeds: Where they come from.
+
+        Returns:
+            The executor itself where shots are drawn elsewhere, as on a machine.
+        """
+        return self
 
     @property
     @abstractmethod
