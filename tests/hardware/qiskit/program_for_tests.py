@@ -14,7 +14,8 @@ from qml_qdl.hardware.jobs.executor import RemoteExecutor
 from qml_qdl.hardware.jobs.waiting import Pace
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
-from qml_qdl.hardware.tapes.executor import Bits, Pub
+from qml_qdl.hardware.tapes.executor import Pub
+from qml_qdl.hardware.tapes.outcomes import Bits
 from tests.hardware.qiskit.loopback.setting import QUICK
 from tests.hardware.qiskit.requests_for_tests import flips, ry_circuit
 
@@ -41,7 +42,7 @@ def run_program(journal: Path) -> list[Bits]:
     results = []
     for rows in CALLS:
         pub = Pub(ry_circuit(), flips(*rows), digest="ry")
-        results += executor.sample([pub], shots=20)
+        results += [counts.bits for counts in executor.sample([pub], shots=20)]
     return results
 
 
