@@ -148,9 +148,6 @@ class Executor(ABC):
     ---- to be implemented: `counters`, `sample`, `estimate`, `states` ----
     """
 
-    sender: Any = None
-    """What sends jobs through a journal, this one or one within; None without one."""
-
     @property
     @abstractmethod
     def counters(self) -> Counters:
@@ -162,6 +159,11 @@ class Executor(ABC):
 
         It is the machine that runs the pubs, or that is simulated.
         """
+        return None
+
+    @property
+    def sender(self) -> Any:
+        """What sends its jobs through a journal; None where nothing does."""
         return None
 
     @abstractmethod

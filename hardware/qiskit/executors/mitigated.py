@@ -135,7 +135,6 @@ class Mitigated(Executor):
                 f"calibration_rows: expected at least 1, got {calibration_rows}"
             )
         self.executor = executor
-        self.sender = executor.sender
         self._machine = cast(_OnMachine, executor)
         self._readout = readout
         self._scales = scales
@@ -153,6 +152,11 @@ class Mitigated(Executor):
     def counters(self) -> Counters:
         """What the executor did so far."""
         return self._machine.counters
+
+    @property
+    def sender(self) -> Any:
+        """What sends the executor's jobs; None where it keeps no journal."""
+        return self.executor.sender
 
     @property
     def machine(self) -> Machine | None:
