@@ -17,7 +17,7 @@ class Allowance:
     """What a user of a service may usually spend.
 
     Args:
-        name: What it is called, such as "the Open plan's ten minutes".
+        name: What it is called, such as "the Open plan".
         seconds: QPU seconds.
     """
 
@@ -160,7 +160,10 @@ def check_budget(cost: Cost, max_qpu_seconds: float) -> None:
     if cost.seconds <= max_qpu_seconds:
         return
     rows = affordable(cost, max_qpu_seconds)
-    share = f", {cost.share:.0%} of {cost.allowance.name}" if cost.allowance else ""
+    share = ""
+    if cost.allowance is not None:
+        minutes = f"{cost.allowance.seconds / 60:g} minutes"
+        share = f", {cost.share:.0%} of {cost.allowance.name}'s {minutes}"
     less = (
         f"send at most {rows:,} rows at once (--limit or --batch-size), "
         if rows

@@ -80,7 +80,6 @@ class RemoteExecutor(Executor):
         pace: Pace | None = None,
     ) -> None:
         self.client = client
-        self.sender = self
         self.keys = JobKeys(run)
         self.max_qpu_seconds = max_qpu_seconds
         self.resilience_level = resilience_level
@@ -104,6 +103,11 @@ class RemoteExecutor(Executor):
         """What was done so far."""
         made = 0 if self._machine is None else self._machine.transpilations
         return evolve(self._counters, transpilations=made)
+
+    @property
+    def sender(self) -> RemoteExecutor:
+        """What sends the executor's jobs: itself."""
+        return self
 
     @property
     def machine(self) -> Machine:

@@ -159,9 +159,6 @@ class Executor(ABC):
     `seeded`, too ----
     """
 
-    sender: Any = None
-    """What sends jobs through a journal, this one or one within; None without one."""
-
     @property
     def name(self) -> str:
         """What messages call the backend."""
@@ -194,6 +191,11 @@ class Executor(ABC):
 
         It is the machine that runs the pubs, or that is simulated.
         """
+        return None
+
+    @property
+    def sender(self) -> Any:
+        """What sends its jobs through a journal; None where nothing does."""
         return None
 
     @abstractmethod

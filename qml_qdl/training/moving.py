@@ -152,8 +152,8 @@ class JobTask:
                     recipe.predict(
                         model, rows, batch_size=batch_size, step=STEP, first=number
                     )
-                except Detached as detached:
-                    sent += detached.job_ids
+                except Detached as error:
+                    sent += error.job_ids
         if sent:
             raise Detached(
                 f"sent {len(sent)} job{'s' if len(sent) > 1 else ''}: "

@@ -40,8 +40,7 @@ from qml_qdl.hardware.qiskit.ibm.account import (
 )
 from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
 from qml_qdl.hardware.qiskit.ibm.machines import find_machine
-from qml_qdl.hardware.qiskit.ibm.patience import Patience
-from qml_qdl.hardware.qiskit.ibm.transport import NOT_TAKEN
+from qml_qdl.hardware.qiskit.ibm.transport import NOT_TAKEN, Patience
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from qml_qdl.hardware.jobs.cost import Allowance, Cost, Limits, RowCost
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.tapes.executor import Pub
 
-OPEN_PLAN = Allowance("the Open plan's ten minutes", 600.0)
+OPEN_PLAN = Allowance("the Open plan", 600.0)
 """What IBM's Open plan has in 28 days."""
 
 LIMITS = Limits(executions=10_000_000, instructions=26_800_000)

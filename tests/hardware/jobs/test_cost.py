@@ -20,7 +20,7 @@ from qml_qdl.hardware.jobs.cost import (
 )
 from tests.hardware.jobs.tapes import TapeClient
 
-MONTH = Allowance("the month's ten minutes", 600.0)
+MONTH = Allowance("the free plan", 600.0)
 
 
 def sampled(rows: int, shots: int) -> JobRequest:
@@ -79,7 +79,7 @@ def test_a_refusal_names_what_would_pass() -> None:
         check_budget(cost, 60)
     message = str(caught.value)
     assert "8,847,360 executions (8,640 rows) would take about 3,099 QPU" in message
-    assert "516% of the month's ten minutes" in message
+    assert "516% of the free plan's 10 minutes" in message
     rows = affordable(cost, 60)
     assert f"at most {rows:,} rows at once (--limit or --batch-size)" in message
     check_budget(cost_of(sampled(rows, 1024)), 60)

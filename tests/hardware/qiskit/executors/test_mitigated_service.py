@@ -30,7 +30,7 @@ from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
 from qml_qdl.hardware.tapes.executor import Pub
 from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import LoopbackServer
-from tests.hardware.qiskit.loopback.setting import QUICK, isolate, use
+from tests.hardware.qiskit.loopback.setting import QUICK, TRIES, isolate, use
 from tests.hardware.qiskit.program_for_tests import PACE
 from tests.hardware.qiskit.service import without_sync
 
@@ -117,7 +117,7 @@ def test_an_interrupted_call_is_paid_once(
     loopback: LoopbackServer, journal: Path, handled: bool
 ) -> None:
     loopback.fault(POST, handled=handled)
-    loopback.fault("GET /jobs", times=QUICK.tries)
+    loopback.fault("GET /jobs", times=TRIES)
     first, _ = make(journal)
     with pytest.raises(ServiceError):
         first.estimate([pub()], SHOTS)
@@ -139,7 +139,7 @@ def test_a_calibration_that_is_a_job_of_its_own_is_not_paid_twice(
     monkeypatch.setattr(IBMMachine, "limits", lambda self, request: limits)
     # The last job, the calibration, is made, but nobody learns of it.
     loopback.fault(POST, handled=True, skip=1)
-    loopback.fault("GET /jobs", times=QUICK.tries)
+    loopback.fault("GET /jobs", times=TRIES)
     first, _ = make(journal)
     with pytest.raises(ServiceError):
         first.estimate([pub()], SHOTS)
