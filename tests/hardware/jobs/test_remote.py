@@ -61,8 +61,8 @@ def client(tmp_path: Path) -> FakeClient:
 def test_all_pubs_of_a_call_are_one_job(client: FakeClient, tmp_path: Path) -> None:
     remote = executor(client, tmp_path)
     first, second = remote.sample([measured(3), measured(2, "b")], 10)
-    assert first.shape == (3, 10, 2)
-    assert second.shape == (2, 10, 2)
+    assert first.bits.shape == (3, 10, 2)
+    assert second.bits.shape == (2, 10, 2)
     (job,) = client.jobs()
     assert (job["rows"], job["shots"], job["limit"]) == (5, 10, 60)
     assert (remote.counters.jobs, remote.counters.pubs) == (1, 2)
@@ -77,12 +77,12 @@ def test_the_same_run_in_another_process_pays_nothing(
 ) -> None:
     first = executor(client, tmp_path)
     first.record(tmp_path / "jobs.sqlite", "run", "conv")
-    results = [first.sample([measured()], 10)[0] for _ in range(2)]
+    results = [first.sample([measured()], 10)[0].bits for _ in range(2)]
     assert not np.array_equal(results[0], results[1])
     again = executor(client, tmp_path)
     again.record(tmp_path / "jobs.sqlite", "run", "conv")
     for result in results:
-        assert np.array_equal(again.sample([measured()], 10)[0], result)
+        assert np.array_equal(again.sample([measured()], 10)[0].bits, result)
     assert again.counters.jobs == 0
     assert len(client.jobs()) == 2
 
@@ -185,7 +185,7 @@ def test_what_is_paid_is_not_refused_later(client: FakeClient, tmp_path: Path) -
         rich.sample([measured(10)], 1000)
     poor = executor(client, tmp_path, max_qpu_seconds=1.0)
     poor.record(tmp_path / "jobs.sqlite", "run", "conv")
-    assert poor.sample([measured(10)], 1000)[0].shape == (10, 1000, 2)
+    assert poor.sample([measured(10)], 1000)[0].bits.shape == (10, 1000, 2)
     assert len(client.jobs()) == 1
 
 
@@ -194,7 +194,8 @@ def test_a_large_call_is_divided_and_put_together(
 ) -> None:
     client.limits_ = Limits(executions=40)
     remote = executor(client, tmp_path)
-    (bits,) = remote.sample([measured(10)], 10)
+    (counts,) = remote.sample([measured(10)], 10)
+    bits = counts.bits
     assert bits.shape == (10, 10, 2)
     assert [job["rows"] for job in client.jobs()] == [4, 4, 2]
     assert {job["batch"] for job in client.jobs()} == {"batch-1"}
@@ -248,9 +249,9 @@ def test_estimating_sends_nothing(client: FakeClient, tmp_path: Path) -> None:
     remote = executor(client, tmp_path)
     costs: list[object] = []
     estimating = EstimatingExecutor(remote, costs)  # type: ignore[arg-type]
-    (bits,) = estimating.sample([measured(10)], 1000)
-    assert bits.shape == (10, 1000, 2)
-    assert not bits.any()
+    (counts,) = estimating.sample([measured(10)], 1000)
+    assert counts.bits.shape == (10, 1000, 2)
+    assert not counts.bits.any()
     (estimates,) = estimating.estimate([observed(4)], 50)
     assert estimates.values.shape == (4, 2)
     sampled, estimated = costs

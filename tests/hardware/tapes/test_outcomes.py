@@ -176,6 +176,6 @@ def test_counts_and_probabilities_agree() -> None:
     assert exact.num_bits == 5
     for chosen in ([1], [4, 2], [2, 0, 1], [3, 1, 4, 0, 2]):
         np.testing.assert_allclose(exact.marginal(chosen), counts.marginal(chosen))
-    ones = [one.mean(lambda own: own.sum(axis=1)) for one in (exact, counts)]
-    np.testing.assert_allclose(*ones)
+    one, other = (x.mean(lambda own: own.sum(axis=1)) for x in (exact, counts))
+    np.testing.assert_allclose(one, other)
     np.testing.assert_array_equal(exact[slice(1, 3)].table, exact.table[1:3])

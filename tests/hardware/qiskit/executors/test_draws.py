@@ -51,7 +51,6 @@ def test_counts_of_many_bits_are_unpacked() -> None:
 def test_counts_of_few_bits_are_a_table() -> None:
     rng = np.random.default_rng(0)
     found = from_dictionaries([{"0x2": 2, "0x3": 1}, {"0x0": 3}], 2, 3, rng)
-    np.testing.assert_allclose(
-        found.marginal([1, 0]), [[0, 0, 2 / 3, 1 / 3], [1, 0, 0, 0]]
-    )
+    expected = np.array([[0, 0, 2 / 3, 1 / 3], [1, 0, 0, 0]])
+    np.testing.assert_allclose(found.marginal([1, 0]), expected)
     assert sorted(found.bits[0].tolist()) == [[0, 1], [0, 1], [1, 1]]
