@@ -67,6 +67,9 @@ class StandIn(Executor):
         self._note("probabilities", pubs)
         return [self._tables(pub) for pub in pubs]
 
+    def estimates(self, *, exact: bool) -> bool:
+        return True
+
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         self._note("estimate", pubs)
         found = []
