@@ -34,6 +34,7 @@ ASKED = (
     "spsa_step",
     "fuse_gradient",
     "merge_rows",
+    "mitigation",
 )
 """Options of how an executor is asked; all others make another executor."""
 
@@ -92,7 +93,7 @@ class TargetOptions:
             share their noise.
         route: "sampler" measures groups of Pauli words that go together, and only the
             wires they need; "estimator" has the backend's estimator do it, with its
-            error mitigation. If left open, "estimator" with `mitigation`.
+            error mitigation. "sampler" if left open.
         resilience_level: Error mitigation of IBM's estimator, 0, 1 or 2.
         account: Name of a saved IBM account; None for the default one.
         max_qpu_seconds: A job that would take more is refused; 60 if left open.
@@ -171,10 +172,10 @@ class TargetOptions:
                 f"mitigation: it measures by the sampler, but resilience_level="
                 f"{self.resilience_level} is of IBM's estimator; give one of the two"
             )
-        if self.mitigation is not None and self.route == "sampler":
+        if self.mitigation is not None and self.route == "estimator":
             raise ArgumentError(
-                "route: mitigated expectation values come from 'estimator', got "
-                "'sampler'; leave it out, or leave mitigation out"
+                "route: mitigated expectation values come from the sampler, got "
+                "'estimator'; leave it out, or leave mitigation out"
             )
 
     def changed(
@@ -218,7 +219,7 @@ class TargetOptions:
             ArgumentError: A resilience level needs another route.
         """
         usual: Mapping[str, Any] = {
-            "route": "sampler" if self.mitigation is None else "estimator",
+            "route": "sampler",
             "gradient": "parameter-shift",
             "spsa_directions": 1,
             "spsa_step": 0.2,

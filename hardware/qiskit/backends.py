@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from attrs import asdict, evolve, frozen
+from attrs import evolve, frozen
 from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
@@ -16,7 +16,6 @@ from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.qiskit.executors.aer import METHODS, AerExecutor
 from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache, default_cache_folder
-from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from qml_qdl.hardware.qiskit.executors.noise import (
     GivenNoise,
     MachineNoise,
@@ -88,9 +87,7 @@ MACHINE = frozenset(
 )
 """What only IBM's machines take."""
 
-SETTLED = frozenset(
-    {"optimization_level", "initial_layout", "pass_manager", "mitigation"}
-)
+SETTLED = frozenset({"optimization_level", "initial_layout", "pass_manager"})
 """What all take, but is settled when an executor is made."""
 
 
@@ -108,9 +105,9 @@ def accepted(backend: str) -> frozenset[str]:
     """
     name = parse_backend(backend)
     if name.place == "ibm":
-        return MACHINE | SETTLED
+        return MACHINE | SETTLED | {"mitigation"}
     calibrated = name.machine is not None and not name.machine.startswith("fake_")
-    return AER | SETTLED | ({"account"} if calibrated else set())
+    return AER | SETTLED | {"mitigation"} | ({"account"} if calibrated else set())
 
 
 def fitted(options: TargetOptions, backend: str) -> TargetOptions:
@@ -198,13 +195,6 @@ def make_executor(
         raise ArgumentTypeError(
             f"noise_model: expected a qiskit_aer NoiseModel, got {model!r}"
         )
-    executor = _made(backend, options)
-    if options.mitigation is None:
-        return executor
-    return Mitigated(executor, **asdict(options.mitigation, recurse=False))
-
-
-def _made(backend: str | BackendV2 | Executor, options: TargetOptions) -> Executor:
     if isinstance(backend, Executor):
         refuse_others(options, frozenset(), None)
         return backend if options.seed is None else backend.seeded(Seeds(options.seed))
@@ -302,10 +292,14 @@ def _simulated_machine(machine: BackendV2, options: TargetOptions) -> AerExecuto
             f"method: 'stabilizer' cannot run the noise of {machine.name}; use None, "
             "'density_matrix' or 'statevector'"
         )
+    from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
+
     model = options.noise_model
+    isa = _isa(machine, options)
     return AerExecutor(
         _simulator(options.method, None),
-        _isa(machine, options),
+        isa,
+        machine=IBMMachine(isa),
         noise=MachineNoise(machine) if model is None else GivenNoise(model),
         method=options.method,
         seed=options.seed,
@@ -315,10 +309,15 @@ def _simulated_machine(machine: BackendV2, options: TargetOptions) -> AerExecuto
 
 def _remote(name: str, options: TargetOptions, given: Any = None) -> Executor:
     """A machine of IBM's; `given` is the user's object of it."""
-    from qml_qdl.hardware.jobs.remote import MAX_QPU_SECONDS, RemoteExecutor
+    from qml_qdl.hardware.jobs.executor import MAX_QPU_SECONDS, RemoteExecutor
     from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 
-    client = IBMClient(name, options.account, session=bool(options.session))
+    client = IBMClient(
+        name,
+        options.account,
+        session=bool(options.session),
+        isa=lambda backend: _isa(backend, options),
+    )
     if given is not None:
         # Ours is a connection of its own; it must be to the same purse.
         ours, theirs = client.backend.service, given.service
@@ -334,7 +333,6 @@ def _remote(name: str, options: TargetOptions, given: Any = None) -> Executor:
     }
     return RemoteExecutor(
         client,
-        lambda: _isa(client.backend, options),
         journal=options.journal,
         run=options.run,
         max_qpu_seconds=options.max_qpu_seconds or MAX_QPU_SECONDS,

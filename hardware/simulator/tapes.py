@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -15,6 +13,7 @@ from pennylane.devices.qubit.simulate import _FlexShots
 from torch import Tensor
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
@@ -34,7 +33,7 @@ class ProgramCache:
     """The latest compiled programs, by structure and setting."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept = LruCache[Hashable, Any](MOST_PROGRAMS)
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """What is kept under a key, made if it is not there.
@@ -46,15 +45,10 @@ class ProgramCache:
         Returns:
             The value.
         """
-        value: Value | None = self._kept.get(key)
+        value: Value | None = self._kept.find(key)
         if value is None:
             with made_to_last():
-                value = make()
-            self._kept[key] = value
-            if len(self._kept) > MOST_PROGRAMS:
-                self._kept.popitem(last=False)
-        with suppress(KeyError):  # another thread may have dropped it meanwhile
-            self._kept.move_to_end(key)
+                value = self._kept.keep(key, make())
         return value
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from functools import cache, partial
 from typing import Any, ClassVar, Self
@@ -96,7 +97,7 @@ class ExecutorDevice(TapeDevice):
 
         Args:
             **options: `gradient`, `spsa_directions`, `spsa_step`, `fuse_gradient`,
-                `merge_rows` or `route`.
+                `merge_rows`, `mitigation` or `route`.
 
         Returns:
             A device that shares what runs circuits; this one, if nothing changes.
@@ -125,8 +126,21 @@ class ExecutorDevice(TapeDevice):
             A device that shares nothing that runs circuits.
         """
         twin = copy(self)
-        twin.executor = SilentExecutor()
+        twin.executor = SilentExecutor(self.executor)
         return twin
+
+    @contextmanager
+    def standing_in(self, executor: Executor) -> Iterator[None]:
+        """Within it another executor runs the circuits.
+
+        Args:
+            executor: It takes circuits of the same kind.
+        """
+        before, self.executor = self.executor, executor
+        try:
+            yield
+        finally:
+            self.executor = before
 
     def run_tapes(
         self, circuits: Sequence[Any], config: ExecutionConfig, *, gradients: bool
@@ -159,17 +173,25 @@ class ExecutorDevice(TapeDevice):
             used = set(wires)
             wires = [w for w in self.wires if self.options.placed or w in used]
         exact = not tape.shots
+        mitigated = self.options.mitigation is not None
+        wanted = (exact or self.options.route == "estimator") and not mitigated
         return make_task(
             tape,
             list(wires) or [0],
-            estimator=exact or self.options.route == "estimator",
+            estimator=wanted and self.executor.estimates(exact=exact),
+            mitigated=mitigated,
         )
 
     def _send(self, requests: Sequence[Request], shots: int | None) -> list[Answer]:
         """One call of the executor, with what the tracker counts."""
         before = self.executor.counters.copy()
         answers = run_requests(
-            requests, self.executor, self._circuits, shots, self.options.merge_rows
+            requests,
+            self.executor,
+            self._circuits,
+            shots,
+            self.options.merge_rows,
+            self.options.mitigation,
         )
         if self.tracker.active:
             done = self.executor.counters.difference(before)
@@ -191,8 +213,11 @@ class ExecutorDevice(TapeDevice):
                 return ParameterShifts.of(structure, slots)
             count, step = self.options.spsa_directions, self.options.spsa_step
             # An executor with a journal finds the same directions when run again.
-            keys = getattr(self.executor, "keys", None)
-            begin = first() if keys is None else f"{self.options.seed}, {keys.upcoming}"
+            sender = self.executor.sender
+            if sender is None:
+                begin: int | str = first()
+            else:
+                begin = f"{self.options.seed}, {sender.keys.upcoming}"
             seed = self._direction_seed(begin, number)
             return RandomDirections.draw(angles, slots, count, step, seed)
 
@@ -237,7 +262,7 @@ class ExecutorDevice(TapeDevice):
             tasks = [self._task(tape) for tape in circuits]
             results = tuple(run_tasks(tasks, send, self._make_stencil(), False))
         errors = tuple(
-            errors_of(task.readout, answer.column_errors(shots), task.batched)
+            errors_of(task.readout, answer.column_errors(), task.batched)
             for task, answer in zip(tasks, kept, strict=True)
         )
         return as_numpy(results), errors

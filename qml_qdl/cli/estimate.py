@@ -70,6 +70,7 @@ def estimate(
     table.add_row("executions", *(f"{cost.executions:,}" for cost in costs))
     table.add_row("two-qubit depth", *(f"{cost.two_qubit_depth:,}" for cost in costs))
     table.add_row("QPU seconds", *(f"{cost.seconds:,.0f}" for cost in costs))
-    shares = (f"{cost.open_plan_share:.0%}" for cost in costs)
-    table.add_row("of the Open plan", *shares)
+    allowance = costs[0].allowance
+    if allowance is not None:
+        table.add_row(f"of {allowance.name}", *(f"{cost.share:.0%}" for cost in costs))
     Console().print(table)

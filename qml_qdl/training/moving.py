@@ -12,7 +12,7 @@ from qml_qdl.circuits.errors import ArgumentError, BudgetError, Detached
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.hardware.targets import accepted_options
 from qml_qdl.nn import set_target
-from qml_qdl.nn.jobs import record_jobs, remote_executors
+from qml_qdl.nn.jobs import detached, record_jobs
 from qml_qdl.nn.options import Shots
 from qml_qdl.training.run import Run
 from qml_qdl.training.supervised import Supervised
@@ -77,10 +77,11 @@ class JobTask:
         Raises:
             JournalError: The run's journal is damaged or of a newer version.
         """
-        if not str(asked["target"]).startswith("ibm:") or not run.journal.exists():
-            return []
+        from qml_qdl.hardware.jobs.client import has_client
         from qml_qdl.hardware.jobs.journal import Journal
 
+        if not has_client(str(asked["target"])) or not run.journal.exists():
+            return []
         journal = Journal(run.journal)
         begun = journal.open_tasks()
         sent = {job.key.run for job in journal.jobs() if job.state != "recorded"}
@@ -143,22 +144,16 @@ class JobTask:
         Raises:
             Detached: Jobs were sent and are not known to be done.
         """
-        executors = remote_executors(model).values()
         sent: list[str] = []
-        for executor in executors:
-            executor.detach = True
-        try:
+        with detached(model):
             for number, start in enumerate(range(0, len(test), batch_size)):
                 rows = test.take(slice(start, start + batch_size))
                 try:
                     recipe.predict(
                         model, rows, batch_size=batch_size, step=STEP, first=number
                     )
-                except Detached as detached:
-                    sent += detached.job_ids
-        finally:
-            for executor in executors:
-                executor.detach = False
+                except Detached as error:
+                    sent += error.job_ids
         if sent:
             raise Detached(
                 f"sent {len(sent)} job{'s' if len(sent) > 1 else ''}: "

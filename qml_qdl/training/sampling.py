@@ -156,7 +156,7 @@ def sample(
     if count >= LEAST_MEASURED:
         yardstick = recipe.yardstick(task.split)
         measures = yardstick.of_samples(samples)
-        floor = yardstick.of_samples(yardstick.train[:count])
+        floor = yardstick.of_floor(yardstick.train[:count])
     write_samples(path, samples)
     return Drawn(
         samples=samples,

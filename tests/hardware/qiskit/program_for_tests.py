@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from qml_qdl.circuits.errors import SubmissionUnclear
-from qml_qdl.hardware.jobs.remote import RemoteExecutor
+from qml_qdl.hardware.jobs.executor import RemoteExecutor
 from qml_qdl.hardware.jobs.waiting import Pace
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
-from qml_qdl.hardware.tapes.executor import Bits, Pub
+from qml_qdl.hardware.tapes.executor import Pub
+from qml_qdl.hardware.tapes.outcomes import Bits
 from tests.hardware.qiskit.loopback.setting import QUICK
 from tests.hardware.qiskit.requests_for_tests import flips, ry_circuit
 
@@ -27,9 +29,9 @@ ROWS = sum(len(rows) for rows in CALLS)
 
 def make_executor(journal: Path) -> RemoteExecutor:
     """What runs the program, as a user's run would have it."""
-    client = IBMClient("ibm:ibm_manila", patience=QUICK)
-    isa = IsaCache(client.backend, optimization_level=0)
-    executor = RemoteExecutor(client, isa, pace=PACE)
+    isa = partial(IsaCache, optimization_level=0)
+    client = IBMClient("ibm:ibm_manila", patience=QUICK, isa=isa)
+    executor = RemoteExecutor(client, pace=PACE)
     executor.record(journal, run="run", layer="layer")
     return executor
 
@@ -40,7 +42,7 @@ def run_program(journal: Path) -> list[Bits]:
     results = []
     for rows in CALLS:
         pub = Pub(ry_circuit(), flips(*rows), digest="ry")
-        results += executor.sample([pub], shots=20)
+        results += [counts.bits for counts in executor.sample([pub], shots=20)]
     return results
 
 

@@ -1,8 +1,9 @@
-"""Circuits on a service: every call of the executor is one job, sent once."""
+"""Circuits on a service: every call of an executor is one job, sent once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
@@ -14,26 +15,33 @@ from numpy.typing import NDArray
 from qml_qdl.circuits.errors import (
     ArgumentError,
     Detached,
+    JournalError,
     QdlError,
     TargetError,
 )
-from qml_qdl.hardware.jobs.client import JobClient, JobRequest, Kind
-from qml_qdl.hardware.jobs.cost import (
-    check_budget,
-    cost_of,
-    room,
-    row_costs,
-    time_limit,
-)
-from qml_qdl.hardware.jobs.division import divide
+from qml_qdl.hardware.jobs.client import JobClient, JobRequest, Kind, Machine
+from qml_qdl.hardware.jobs.cost import Cost, check_budget
 from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.jobs.keys import JobKey, JobKeys
-from qml_qdl.hardware.jobs.records import DONE, SENT, UNSENT, Call, Job
-from qml_qdl.hardware.jobs.requests import make_request, plain_request
+from qml_qdl.hardware.jobs.records import (
+    DONE,
+    SENT,
+    UNSENT,
+    Call,
+    Job,
+    JobKey,
+    JobKeys,
+)
 from qml_qdl.hardware.jobs.submission import Submission, Submitter
 from qml_qdl.hardware.jobs.waiting import Pace
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
-from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
+from qml_qdl.hardware.tapes.executor import (
+    Counters,
+    Estimates,
+    Executor,
+    Pub,
+    no_counts,
+    no_estimates,
+)
+from qml_qdl.hardware.tapes.outcomes import Counts
 
 MAX_QPU_SECONDS = 60.0
 """QPU seconds that a job may take unless the user allows more."""
@@ -51,7 +59,6 @@ class RemoteExecutor(Executor):
 
     Args:
         client: The service.
-        isa: What transpiles circuits for its machine, or makes it when it is needed.
         journal: The journal or its file; None for the user's.
         run: The run; None for one that no other process has, so that nothing that was
             sent before is found.
@@ -64,27 +71,26 @@ class RemoteExecutor(Executor):
     def __init__(
         self,
         client: JobClient,
-        isa: IsaCache | Callable[[], IsaCache],
         *,
         journal: Journal | str | Path | None = None,
         run: str | None = None,
         max_qpu_seconds: float = MAX_QPU_SECONDS,
         resilience_level: int = 0,
-        options: dict[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.client = client
-        self._isa = isa
-        self._counters = isa.counters if isinstance(isa, IsaCache) else Counters()
         self.keys = JobKeys(run)
         self.max_qpu_seconds = max_qpu_seconds
         self.resilience_level = resilience_level
-        self.detach = False
-        """Whether jobs are sent without waiting for them; `Detached` names them."""
         self._options = dict(options or {})
         self._journal = journal
         self._pace = pace
+        self._counters = Counters()
+        self._machine: Machine | None = None
+        self._detaching = False
         self._submitter: Submitter | None = None
+        self._transpiled: set[JobKey] = set()
         self._unfinished: tuple[JobKey, str, list[NDArray[np.float64]]] | None = None
 
     @property
@@ -95,19 +101,24 @@ class RemoteExecutor(Executor):
     @property
     def counters(self) -> Counters:
         """What was done so far."""
-        return self._counters
+        made = 0 if self._machine is None else self._machine.transpilations
+        return evolve(self._counters, transpilations=made)
 
     @property
-    def isa(self) -> IsaCache:
-        """What transpiles circuits for the machine.
+    def sender(self) -> RemoteExecutor:
+        """What sends the executor's jobs: itself."""
+        return self
+
+    @property
+    def machine(self) -> Machine:
+        """The machine, looked up when it is first asked for.
 
         Raises:
             TargetError: The service has no such machine (any more).
         """
-        if not isinstance(self._isa, IsaCache):
-            self._isa = self._isa()
-            self._isa.counters = self._counters
-        return self._isa
+        if self._machine is None:
+            self._machine = self.client.machine
+        return self._machine
 
     def record(self, journal: Journal | str | Path, run: str, layer: str) -> None:
         """Makes what follows part of a run.
@@ -122,18 +133,30 @@ class RemoteExecutor(Executor):
         self._unfinished = None
         self.keys = JobKeys(run, layer)
 
-    def options_for(self, kind: Kind) -> dict[str, Any]:
-        """What the service is told beside circuits, rows and shots.
+    @contextmanager
+    def detached(self) -> Iterator[None]:
+        """Within it jobs are sent without waiting for them; `Detached` names them."""
+        self._detaching = True
+        try:
+            yield
+        finally:
+            self._detaching = False
+
+    def request(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
+        """What the service is asked to do, before the machine prepares it.
 
         Args:
             kind: "sample" or "estimate".
+            pubs: Circuits and rows.
+            shots: Shots of every row.
 
         Returns:
-            Options by name.
+            The request, with the options of the executor.
         """
-        if kind == "sample":
-            return dict(self._options)
-        return {**self._options, "resilience_level": self.resilience_level}
+        options = dict(self._options)
+        if kind == "estimate":
+            options["resilience_level"] = self.resilience_level
+        return JobRequest(kind, tuple(pubs), shots, options)
 
     def begin(self, step: str) -> None:
         """Goes to another step of the run.
@@ -143,7 +166,7 @@ class RemoteExecutor(Executor):
         """
         self.keys.begin(step=step)
 
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Draws outcomes.
 
         Args:
@@ -151,14 +174,22 @@ class RemoteExecutor(Executor):
             shots: Shots of every row.
 
         Returns:
-            For each pub its outcomes, (rows, shots, bits).
+            For each pub how often each outcome occurred.
 
         Raises:
             BudgetError: The job would take too many QPU seconds.
             Detached: The job was sent, and is not waited for.
             JobError: The job failed or was cancelled.
         """
-        return self._run("sample", pubs, shots)
+        return list(map(Counts.from_bits, self._run("sample", pubs, shots)))
+
+    def estimates(self, *, exact: bool) -> bool:
+        """A service has an estimator of its own; it says itself that it is not exact.
+
+        Args:
+            exact: Whether exact values are asked for.
+        """
+        return True
 
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         """Estimates the pubs' observables by the service's estimator.
@@ -198,8 +229,8 @@ class RemoteExecutor(Executor):
                 "angles: expected finite numbers, got NaN or infinity, which would be "
                 "paid for nothing; take these rows out first"
             )
-        request = plain_request(kind, pubs, shots, self.options_for(kind))
-        content = request.content(self.client.name)
+        request = self.request(kind, pubs, shots)
+        content = self.client.content(request)
         angles = [pub.angles for pub in pubs]
         key = self._key(content, angles)
         try:
@@ -208,15 +239,16 @@ class RemoteExecutor(Executor):
 
             def prepare() -> JobRequest:
                 with self._kept(submitter.journal, key.run):
-                    return self._request(kind, pubs, shots)
+                    return self.machine.prepare(request, self.max_qpu_seconds)
 
             if known and not any(job.state in UNSENT for job in known):
                 account = self.client.account
                 call = evolve(known[0].call, content=content, account=account)
-                submission = Submission(key, call, request, angles, [], prepare)
+                submission = Submission(key, call, request, [], prepare)
             else:
-                submission = self._priced(key, prepare(), angles)
-            return submitter.run(submission, detach=self.detach)
+                self._check_placement(key, known, pubs)
+                submission = self._priced(key, content, request, prepare())
+            return submitter.run(submission, detach=self._detaching)
         except Detached:
             raise
         except BaseException:
@@ -225,19 +257,32 @@ class RemoteExecutor(Executor):
             self._unfinished = (key, content, angles)
             raise
 
+    def _check_placement(
+        self, key: JobKey, known: Sequence[Job], pubs: Sequence[Pub]
+    ) -> None:
+        """Whether what is sent now and what was sent before use the same qubits.
+
+        Else outcomes of some qubits would be corrected by the calibration of others.
+        Only who transpiled all circuits knows that.
+        """
+        partly = any(job.state not in UNSENT for job in known)
+        calibrated = any(pub.calibrates for pub in pubs)
+        if partly and calibrated and key not in self._transpiled:
+            raise JournalError(
+                f"{key}: one of its jobs was not done, and what another process sent "
+                "may have used other qubits, which its calibration would be wrong for; "
+                "begin another run"
+            )
+        self._transpiled.add(key)
+
     def _priced(
-        self,
-        key: JobKey,
-        request: JobRequest,
-        angles: Sequence[NDArray[np.float64]],
+        self, key: JobKey, content: str, request: JobRequest, prepared: JobRequest
     ) -> Submission:
         """What is to be sent, if it does not cost too much."""
-        rows = [pub.rows for pub in request.pubs]
-        parts = divide(rows, row_costs(request), room(request, self.client.limits))
-        cost = cost_of(request, self.client.backend, len(parts))
+        parts, cost = self.machine.price(prepared)
         check_budget(cost, self.max_qpu_seconds)
         call = Call(
-            content=request.content(self.client.name),
+            content=content,
             kind=request.kind,
             backend=self.client.name,
             account=self.client.account,
@@ -245,7 +290,7 @@ class RemoteExecutor(Executor):
             shots=request.shots,
             seconds=cost.seconds,
         )
-        return Submission(key, call, request, angles, parts)
+        return Submission(key, call, request, parts, lambda: prepared)
 
     @contextmanager
     def _kept(self, journal: Journal, run: str) -> Iterator[None]:
@@ -267,17 +312,13 @@ class RemoteExecutor(Executor):
         again = before_content == content and all(map(np.array_equal, before, angles))
         return key if again else self.keys.next()
 
-    def _request(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
-        limit = time_limit(self.max_qpu_seconds)
-        options = self.options_for(kind)
-        return make_request(kind, pubs, shots, self.isa, options, limit)
-
     def _submit_through(self) -> Submitter:
         if self._submitter is None:
             journal = self._journal
             if not isinstance(journal, Journal):
                 journal = Journal(journal)
-            self._submitter = Submitter(self.client, journal, self._pace, self.counters)
+            counters = self._counters
+            self._submitter = Submitter(self.client, journal, self._pace, counters)
         return self._submitter
 
 
@@ -289,3 +330,104 @@ def _note_paid(error: QdlError, jobs: Sequence[Job]) -> None:
             f"{'s' if len(jobs) > 1 else ''} of this run, {rows:,} rows, whose results "
             "qml-qdl jobs wait and the same run fetch without the machine"
         )
+
+
+@final
+class CostingExecutor(Executor):
+    """Stands in for another executor: sends nothing, and notes what it would cost.
+
+    Args:
+        executor: One that runs on a machine, or on the model of one.
+        costs: Where costs are noted, one for each call.
+
+    Raises:
+        TargetError: It runs on no machine.
+    """
+
+    def __init__(self, executor: Any, costs: list[Cost]) -> None:
+        if executor.machine is None:
+            raise no_machine(executor.name)
+        self._name = str(executor.name)
+        self._machine: Machine = executor.machine
+        self._sender: RemoteExecutor | None = executor.sender
+        self._costs = costs
+        self._counters = Counters()
+
+    @property
+    def name(self) -> str:
+        """The other executor's name."""
+        return self._name
+
+    @property
+    def counters(self) -> Counters:
+        """Nothing was done."""
+        return self._counters
+
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
+        """Notes the cost.
+
+        Args:
+            pubs: Circuits that measure.
+            shots: Shots of every row.
+
+        Returns:
+            Zeros.
+        """
+        self._note("sample", pubs, shots)
+        return [no_counts(pub, shots) for pub in pubs]
+
+    def estimates(self, *, exact: bool) -> bool:
+        """As the machine itself; that it is not exact is said by `estimate`.
+
+        Args:
+            exact: Whether exact values are asked for.
+        """
+        return exact or self._sender is not None
+
+    def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
+        """Notes the cost.
+
+        Args:
+            pubs: Circuits that do not measure, with observables.
+            shots: Shots of every row and basis.
+
+        Returns:
+            Zeros.
+
+        Raises:
+            TargetError: Exact values were asked for.
+        """
+        if shots is None:
+            raise TargetError(
+                "shots: a machine has no exact values, got shots=None; say how many "
+                "shots (--shots 1000)"
+            )
+        self._note("estimate", pubs, shots)
+        return [no_estimates(pub) for pub in pubs]
+
+    def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
+        """Refused: a machine does not show its state."""
+        raise TargetError(
+            "shots: a machine shows no states, and nothing exact; say how many shots "
+            "(--shots 1000)"
+        )
+
+    def _note(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> None:
+        plain = JobRequest(kind, tuple(pubs), shots)
+        if self._sender is not None:
+            plain = self._sender.request(kind, pubs, shots)
+        _, cost = self._machine.price(self._machine.prepare(plain, math.inf))
+        self._costs.append(cost)
+
+
+def no_machine(name: str) -> TargetError:
+    """The error of asking what jobs cost where there are none.
+
+    Args:
+        name: What was asked: a device or an executor.
+    """
+    return TargetError(
+        f"target: what jobs cost can be told for a machine, got {name}; use "
+        "'ibm:ibm_NAME', 'ibm:least_busy', or without an account the model of a "
+        "machine, 'aer:fake_NAME'"
+    )
