@@ -15,7 +15,8 @@ from attrs import evolve, field, frozen
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.jobs.cost import Cost, Limits, RowCost, divide
 from qml_qdl.hardware.jobs.records import Piece
-from qml_qdl.hardware.tapes.executor import Bits, Estimates, Pub
+from qml_qdl.hardware.tapes.executor import Estimates, Pub
+from qml_qdl.hardware.tapes.outcomes import Bits
 
 Kind: TypeAlias = Literal["sample", "estimate"]
 Results: TypeAlias = list[Bits] | list[Estimates]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qml_qdl.circuits.errors import (
     ArgumentError,
     Detached,
+    JournalError,
     QdlError,
     TargetError,
 )
@@ -33,14 +34,14 @@ from qml_qdl.hardware.jobs.records import (
 from qml_qdl.hardware.jobs.submission import Submission, Submitter
 from qml_qdl.hardware.jobs.waiting import Pace
 from qml_qdl.hardware.tapes.executor import (
-    Bits,
     Counters,
     Estimates,
     Executor,
     Pub,
-    no_bits,
+    no_counts,
     no_estimates,
 )
+from qml_qdl.hardware.tapes.outcomes import Counts
 
 MAX_QPU_SECONDS = 60.0
 """QPU seconds that a job may take unless the user allows more."""
@@ -89,6 +90,7 @@ class RemoteExecutor(Executor):
         self._machine: Machine | None = None
         self._detaching = False
         self._submitter: Submitter | None = None
+        self._transpiled: set[JobKey] = set()
         self._unfinished: tuple[JobKey, str, list[NDArray[np.float64]]] | None = None
 
     @property
@@ -164,7 +166,7 @@ class RemoteExecutor(Executor):
         """
         self.keys.begin(step=step)
 
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Draws outcomes.
 
         Args:
@@ -172,14 +174,22 @@ class RemoteExecutor(Executor):
             shots: Shots of every row.
 
         Returns:
-            For each pub its outcomes, (rows, shots, bits).
+            For each pub how often each outcome occurred.
 
         Raises:
             BudgetError: The job would take too many QPU seconds.
             Detached: The job was sent, and is not waited for.
             JobError: The job failed or was cancelled.
         """
-        return self._run("sample", pubs, shots)
+        return list(map(Counts.from_bits, self._run("sample", pubs, shots)))
+
+    def estimates(self, *, exact: bool) -> bool:
+        """A service has an estimator of its own; it says itself that it is not exact.
+
+        Args:
+            exact: Whether exact values are asked for.
+        """
+        return True
 
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         """Estimates the pubs' observables by the service's estimator.
@@ -236,6 +246,7 @@ class RemoteExecutor(Executor):
                 call = evolve(known[0].call, content=content, account=account)
                 submission = Submission(key, call, request, [], prepare)
             else:
+                self._check_placement(key, known, pubs)
                 submission = self._priced(key, content, request, prepare())
             return submitter.run(submission, detach=self._detaching)
         except Detached:
@@ -245,6 +256,24 @@ class RemoteExecutor(Executor):
             self.keys.give_back(key)
             self._unfinished = (key, content, angles)
             raise
+
+    def _check_placement(
+        self, key: JobKey, known: Sequence[Job], pubs: Sequence[Pub]
+    ) -> None:
+        """Whether what is sent now and what was sent before use the same qubits.
+
+        Else outcomes of some qubits would be corrected by the calibration of others.
+        Only who transpiled all circuits knows that.
+        """
+        partly = any(job.state not in UNSENT for job in known)
+        calibrated = any(pub.calibrates for pub in pubs)
+        if partly and calibrated and key not in self._transpiled:
+            raise JournalError(
+                f"{key}: one of its jobs was not done, and what another process sent "
+                "may have used other qubits, which its calibration would be wrong for; "
+                "begin another run"
+            )
+        self._transpiled.add(key)
 
     def _priced(
         self, key: JobKey, content: str, request: JobRequest, prepared: JobRequest
@@ -318,18 +347,23 @@ class CostingExecutor(Executor):
     def __init__(self, executor: Any, costs: list[Cost]) -> None:
         if executor.machine is None:
             raise no_machine(executor.name)
-        self.name = executor.name
+        self._name = str(executor.name)
         self._machine: Machine = executor.machine
         self._sender: RemoteExecutor | None = executor.sender
         self._costs = costs
         self._counters = Counters()
 
     @property
+    def name(self) -> str:
+        """The other executor's name."""
+        return self._name
+
+    @property
     def counters(self) -> Counters:
         """Nothing was done."""
         return self._counters
 
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Notes the cost.
 
         Args:
@@ -340,7 +374,15 @@ class CostingExecutor(Executor):
             Zeros.
         """
         self._note("sample", pubs, shots)
-        return [no_bits(pub, shots) for pub in pubs]
+        return [no_counts(pub, shots) for pub in pubs]
+
+    def estimates(self, *, exact: bool) -> bool:
+        """As the machine itself; that it is not exact is said by `estimate`.
+
+        Args:
+            exact: Whether exact values are asked for.
+        """
+        return exact or self._sender is not None
 
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         """Notes the cost.

@@ -37,7 +37,8 @@ from qml_qdl.hardware.jobs.records import (
     JobKey,
     Piece,
 )
-from qml_qdl.hardware.tapes.executor import Bits, Estimates
+from qml_qdl.hardware.tapes.executor import Estimates
+from qml_qdl.hardware.tapes.outcomes import Bits
 
 LEASE = 900.0
 """Seconds after which a silent process on another computer is taken for dead."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pennylane as qml
@@ -15,6 +13,7 @@ from pennylane.devices.qubit.simulate import _FlexShots
 from torch import Tensor
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
@@ -34,7 +33,7 @@ class ProgramCache:
     """The latest compiled programs, by structure and setting."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept = LruCache[Hashable, Any](MOST_PROGRAMS)
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """What is kept under a key, made if it is not there.
@@ -46,22 +45,17 @@ class ProgramCache:
         Returns:
             The value.
         """
-        value: Value | None = self._kept.get(key)
+        value: Value | None = self._kept.find(key)
         if value is None:
             with made_to_last():
-                value = make()
-            self._kept[key] = value
-            if len(self._kept) > MOST_PROGRAMS:
-                self._kept.popitem(last=False)
-        with suppress(KeyError):  # another thread may have dropped it meanwhile
-            self._kept.move_to_end(key)
+                value = self._kept.keep(key, make())
         return value
 
 
 def run_tape(
     tape: Any,
     cache: ProgramCache,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
     postselect_mode: str | None = None,
     memory: int | None = None,
 ) -> Any:
@@ -71,7 +65,7 @@ def run_tape(
         tape: A PennyLane tape on any wire labels; its numbers are torch tensors or
             NumPy arrays.
         cache: Where programs are kept.
-        rng: Where samples come from.
+        rng: Where samples come from; None where there are none.
         postselect_mode: With shots: None or "hw-like" discards the shots that a
             postselection rejects, "fill-shots" keeps their number.
         memory: Bytes that may be used; None for a quarter of what is free when a size
@@ -85,6 +79,7 @@ def run_tape(
         TargetError: A postselection with shots cannot be done.
         MemoryBoundError: Not even one row fits into the memory.
     """
+    source = cast(np.random.Generator, rng)  # there is one where there are shots
     tape = _with_vector(tape.map_to_standard_wires())
     plan = make_plan(tape, range(max(1, len(tape.wires))))
     tensors = [_tensor(angle) for angle in plan.angles]
@@ -116,9 +111,9 @@ def run_tape(
             kept = squares(state).sum(1, keepdim=True)
             state = state / kept.sqrt()
             if shots and postselect_mode != "fill-shots":
-                shots = _kept_shots(shots, kept, rows, rng)
+                shots = _kept_shots(shots, kept, rows, source)
         if shots:
-            return _sampled(tape.measurements, shots, state, part, rng)
+            return _sampled(tape.measurements, shots, state, part, source)
         results = Reader(state, part, setting, cache.get).read_all(plan.measurements)
         return results[0] if len(results) == 1 else tuple(results)
 

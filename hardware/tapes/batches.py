@@ -7,58 +7,62 @@ rows of all of them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
-from attrs import field, frozen
+from attrs import define, field, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.hardware.mitigation import Mitigation, extrapolate, readings_of
 from qml_qdl.hardware.plan import Structure
 from qml_qdl.hardware.tapes.bases import NO_BASIS, Basis, PauliSum
 from qml_qdl.hardware.tapes.executor import (
-    Bits,
     Estimates,
     Executor,
     Pub,
-    no_bits,
+    no_counts,
     no_estimates,
     no_probabilities,
 )
 from qml_qdl.hardware.tapes.outcomes import (
-    Histogram,
+    Bits,
+    Counts,
     Outcomes,
+    Probabilities,
     Reals,
-    outcomes_of,
 )
-from qml_qdl.hardware.tapes.readout import Readout
+from qml_qdl.hardware.tapes.readout import Readout, plain_readings
+
+Found: TypeAlias = Mapping[int, Outcomes]
+"""What measuring gave in each basis that was measured."""
+
+Readings: TypeAlias = Mapping[int, Reals]
+"""For each basis what 0 and 1 of its bits count as."""
 
 
 def read_columns(
-    readout: Readout,
-    rows: int,
-    outcomes: Sequence[Outcomes | None],
-    estimates: NDArray[np.float64] | None,
+    readout: Readout, rows: int, found: Found, readings: Readings, estimates: Any = None
 ) -> Reals:
     """The columns of what was measured.
 
     Args:
         readout: What was to be read.
         rows: Number of rows.
-        outcomes: For each basis what came; None where it was not measured.
+        found: What measuring gave.
+        readings: What it counts as.
         estimates: (rows, sums) what the estimator gave.
 
     Returns:
         (rows, width).
     """
     columns = np.tile(readout.constants, (rows, 1))
-    if estimates is not None and readout.sums:
+    if readout.sums:
         columns[:, [column for column, _ in readout.sums]] = estimates
     for part in readout.parts:
-        found = outcomes[part.basis]
-        assert found is not None
-        values = part.read(found)
+        values = part.read(found[part.basis], readings[part.basis])
         columns[:, part.column : part.column + values.shape[1]] += values
     return columns
 
@@ -67,8 +71,9 @@ def column_errors(
     readout: Readout,
     rows: int,
     shots: int | None,
-    outcomes: Sequence[Outcomes | None],
-    estimates: NDArray[np.float64] | None,
+    found: Found,
+    readings: Readings,
+    estimates: Any = None,
 ) -> Reals:
     """The standard errors of columns.
 
@@ -76,7 +81,8 @@ def column_errors(
         readout: What was read.
         rows: Number of rows.
         shots: Shots of each basis; None where results are exact.
-        outcomes: For each basis what came.
+        found: What measuring gave.
+        readings: What it counts as.
         estimates: (rows, sums) the estimator's errors.
 
     Returns:
@@ -84,16 +90,14 @@ def column_errors(
         nothing of its error.
     """
     squares = np.zeros((rows, readout.width))
-    if estimates is not None and readout.sums:
+    if readout.sums:
         squares[:, [column for column, _ in readout.sums]] = estimates**2
     if shots is not None:
+        scale = 1 / (shots - 1) if shots > 1 else np.nan
         for part in readout.parts:
-            found = outcomes[part.basis]
-            assert found is not None
-            variances = np.maximum(part.variances(found), 0.0)
-            scale = 1 / (shots - 1) if shots > 1 else np.nan
+            variances = part.variances(found[part.basis], readings[part.basis])
             last = part.column + variances.shape[1]
-            squares[:, part.column : last] += variances * scale
+            squares[:, part.column : last] += np.maximum(variances, 0.0) * scale
     return np.sqrt(squares)
 
 
@@ -107,6 +111,7 @@ class Converted:
         extra: Angles that the basis adds to those of the structure.
         used: Which of all angles are the circuit's parameters, in their order.
         phases: For each slot of a global phase, which the circuit has not, its factor.
+        calibrates: Whether it only tells how bits are misread.
     """
 
     circuit: Any
@@ -114,6 +119,7 @@ class Converted:
     extra: Reals
     used: tuple[int, ...]
     phases: dict[int, float]
+    calibrates: bool = False
 
     def parameters(self, angles: Reals) -> Reals:
         """The numbers of the circuit's parameters.
@@ -174,6 +180,43 @@ class Circuits(ABC):
             The backend's own kind of operator.
         """
 
+    def folded(self, converted: Converted, scale: int, folding: str) -> Converted:
+        """The same circuit with more of the machine's noise.
+
+        Args:
+            converted: A circuit that measures.
+            scale: How many times as much, an odd number above 1.
+            folding: One of `FOLDINGS`.
+
+        Returns:
+            A circuit that gives the same without noise.
+
+        Raises:
+            TargetError: Such backends have none.
+        """
+        raise TargetError(_UNMITIGATED)
+
+    def calibration(self, converted: Converted) -> Converted:
+        """What tells how the bits of a circuit are misread.
+
+        Args:
+            converted: A circuit that measures.
+
+        Returns:
+            A circuit of one angle that reads the same qubits into the same bits: 0
+            without errors for the angle 0, 1 for π.
+
+        Raises:
+            TargetError: Such backends have none.
+        """
+        raise TargetError(_UNMITIGATED)
+
+
+_UNMITIGATED = (
+    "mitigation: the circuits of this backend can neither be made longer nor "
+    "calibrated; leave mitigation out"
+)
+
 
 @frozen(eq=False)
 class Request:
@@ -199,25 +242,30 @@ class Request:
 
 @frozen(eq=False)
 class Answer:
-    """What came back for one request, NaN where the angles were not finite.
+    """What came back for one request.
+
+    Rows whose angles were not finite are NaN in columns, and left out elsewhere.
 
     Args:
         readout: What was asked for.
-        estimates: (rows, sums), from an estimator.
-        errors: Standard errors of these.
-        bits: For each basis (rows, shots, bits), from a sampler.
-        states: State vectors or density matrices, where they are asked for.
-        distributions: For each basis the exact probabilities, where there are no shots.
         lost: (rows,) which rows had angles that were not finite.
+        shots: Shots of each basis; None where results are exact.
+        estimates: What an estimator gave, of all sums.
+        outcomes: What measuring gave in each basis, for each strength of the noise.
+        readings: What it counts as.
+        states: State vectors or density matrices, where they are asked for, of all
+            rows.
+        mitigation: How errors of the machine are mitigated.
     """
 
     readout: Readout
     lost: NDArray[np.bool_]
-    estimates: Reals | None = None
-    errors: Reals | None = None
-    bits: dict[int, Bits] = field(factory=dict)
+    shots: int | None
+    estimates: Estimates | None = None
+    outcomes: tuple[Found, ...] = ({},)
+    readings: Readings = field(factory=dict)
     states: NDArray[np.complex128] | None = None
-    distributions: dict[int, Outcomes] = field(factory=dict)
+    mitigation: Mitigation | None = None
 
     def columns(self, first: int = 0, last: int | None = None) -> Reals:
         """The readout's columns.
@@ -229,44 +277,72 @@ class Answer:
         Returns:
             (rows, width).
         """
-        return self._spoilt(
-            read_columns(
-                self.readout,
-                len(self.lost),
-                self._outcomes(first, last),
-                self.estimates,
-            )
-        )
+        return self._spread(self._told(first, last)[0])
 
-    def column_errors(self, shots: int | None) -> Reals:
-        """Their standard errors.
+    def column_errors(self) -> Reals:
+        """Their standard errors, (rows, width)."""
+        return self._spread(self._told(0, None, errors=True)[1])
+
+    def bits(self, basis: int) -> Bits:
+        """The shots of a basis, in their order.
 
         Args:
-            shots: Shots of each basis; None where results are exact.
+            basis: Position of the basis among the readout's.
 
         Returns:
-            (rows, width).
+            (rows, shots, bits).
         """
-        outcomes = self._outcomes(0, None)
-        rows = len(self.lost)
-        return self._spoilt(
-            column_errors(self.readout, rows, shots, outcomes, self.errors)
+        return _counts(self.outcomes[0][basis]).bits
+
+    def _told(
+        self, first: int, last: int | None, errors: bool = False
+    ) -> tuple[Reals, Reals]:
+        """Columns of the rows that were sent, and their errors if they are needed."""
+        readout, shots, outcomes = self.readout, self.shots, self.outcomes
+        if last is not None:
+            shots = last - first
+            outcomes = tuple(
+                {basis: _counts(one).part(first, last) for basis, one in found.items()}
+                for found in outcomes
+            )
+        rows = int(np.count_nonzero(~self.lost))
+        sums = self.estimates or Estimates(np.empty(0), np.empty(0))
+        zne = self.mitigation is not None and len(outcomes) > 1
+        values = np.stack(
+            [
+                read_columns(readout, rows, found, self.readings, sums.values)
+                for found in outcomes
+            ]
         )
+        spread = np.zeros_like(values)
+        if errors or zne:
+            spread = np.stack(
+                [
+                    column_errors(
+                        readout, rows, shots, found, self.readings, sums.errors
+                    )
+                    for found in outcomes
+                ]
+            )
+        if self.mitigation is None or not zne:
+            return values[0], spread[0]
+        # Noise makes only what is not the identity decay.
+        scales, kind = self.mitigation.zne_scales, self.mitigation.extrapolation
+        values, spread = extrapolate(values - readout.constants, spread, scales, kind)
+        return values + readout.constants, spread
 
-    def _outcomes(self, first: int, last: int | None) -> list[Outcomes | None]:
-        found: list[Outcomes | None] = []
-        for number, basis in enumerate(self.readout.bases):
-            if number in self.bits and number in self.readout.linear_bases:
-                part = self.bits[number][:, first:last]
-                found.append(outcomes_of(part, basis.wires))
-            else:
-                found.append(self.distributions.get(number))
-        return found
+    def _spread(self, columns: Reals) -> Reals:
+        """All rows: NaN for those that were not sent."""
+        if not self.lost.any():
+            return columns
+        spread = np.full((len(self.lost), columns.shape[1]), np.nan)
+        spread[~self.lost] = columns
+        return spread
 
-    def _spoilt(self, columns: Reals) -> Reals:
-        if self.lost.any():
-            columns[self.lost] = np.nan
-        return columns
+
+def _counts(outcomes: Outcomes) -> Counts:
+    assert isinstance(outcomes, Counts)  # there are shots
+    return outcomes
 
 
 class _Draft:
@@ -278,33 +354,30 @@ class _Draft:
     """
 
     def __init__(self, converted: Converted, observables: Any) -> None:
-        self._converted, self._observables = converted, observables
-        self._rows: list[Reals] = []
+        self.converted = converted
+        self._observables = observables
+        self._angles: list[Reals] = []
         self._places: NDArray[np.intp] | None = None
+        self.rows = 0
         self.result: Any = None
 
     def add(self, angles: Reals) -> slice:
         """Adds a request's rows, and says where they are among all."""
-        first = sum(map(len, self._rows))
-        self._rows.append(angles)
-        return slice(first, first + len(angles))
+        first, self.rows = self.rows, self.rows + len(angles)
+        self._angles.append(self.converted.parameters(angles))
+        return slice(first, self.rows)
 
     def pub(self, merge: bool) -> Pub:
         """The pub; without any rows where none was finite."""
-        angles = np.concatenate(self._rows)
+        angles = np.concatenate(self._angles)
         if merge:
             angles, self._places = _merged(angles)
-        one = self._converted
-        return Pub(one.circuit, angles, one.digest, self._observables)
+        one = self.converted
+        return Pub(one.circuit, angles, one.digest, self._observables, one.calibrates)
 
-    def rows(self, where: slice, lost: NDArray[np.bool_], numbers: Any) -> Any:
-        """What came back for a request's rows; zeros for those that were not sent."""
-        found = numbers[where if self._places is None else self._places[where]]
-        if len(found) == len(lost):
-            return found
-        spread = np.zeros((len(lost), *found.shape[1:]), dtype=found.dtype)
-        spread[~lost] = found
-        return spread
+    def found(self, where: slice) -> Any:
+        """What came back for a request's rows."""
+        return self.result[where if self._places is None else self._places[where]]
 
 
 def _merged(angles: Reals) -> tuple[Reals, NDArray[np.intp]]:
@@ -323,31 +396,30 @@ def _merged(angles: Reals) -> tuple[Reals, NDArray[np.intp]]:
 
 
 class _Sheet:
-    """The pubs of one call."""
+    """The pubs of one call.
 
-    def __init__(self, circuits: Circuits) -> None:
-        self._circuits = circuits
+    Args:
+        operator: Makes an observable the backend's.
+    """
+
+    def __init__(self, operator: Callable[[PauliSum, int], Any]) -> None:
+        self._operator = operator
         self._drafts: dict[Hashable, _Draft] = {}
 
     def add(
         self,
-        request: Request,
+        converted: Converted,
         angles: Reals,
-        basis: Basis = NO_BASIS,
-        *,
-        measured: bool = False,
         sums: tuple[PauliSum, ...] = (),
-    ) -> tuple[_Draft, slice]:
-        """Puts a request's rows down, and says where they are."""
-        structure = request.structure
-        converted = self._circuits.get(structure, basis, measured)
-        draft = self._drafts.get((converted.digest, sums))
+        num_wires: int = 0,
+    ) -> Callable[[], Any]:
+        """Puts rows down, and says how to get what will have come back for them."""
+        key = (converted.digest, sums)
+        draft = self._drafts.get(key)
         if draft is None:
-            operators = tuple(
-                self._circuits.operator(one, structure.num_wires) for one in sums
-            )
-            draft = self._drafts[converted.digest, sums] = _Draft(converted, operators)
-        return draft, draft.add(converted.parameters(angles))
+            operators = tuple(self._operator(one, num_wires) for one in sums)
+            draft = self._drafts[key] = _Draft(converted, operators)
+        return partial(draft.found, draft.add(angles))
 
     def send(
         self,
@@ -375,6 +447,7 @@ def run_requests(
     circuits: Circuits,
     shots: int | None,
     merge_rows: bool = False,
+    mitigation: Mitigation | None = None,
 ) -> list[Answer]:
     """Runs requests together; rows whose angles are not finite are not sent.
 
@@ -385,46 +458,127 @@ def run_requests(
         shots: Shots of each row and basis; None for exact results.
         merge_rows: Whether equal rows are sent once although their shots are then the
             same; without shots they always are.
+        mitigation: How errors of the machine are mitigated; None for not at all.
 
     Returns:
         An answer for each request.
 
     Raises:
-        ArgumentError: Samples of such rows are asked for.
+        ArgumentError: Samples of such rows are asked for, or a bit that is read cannot
+            be calibrated.
+        TargetError: The executor cannot do what is asked for.
     """
-    estimates, measured, states = (_Sheet(circuits) for _ in range(3))
+    estimates, measured, states = (_Sheet(circuits.operator) for _ in range(3))
     merge = merge_rows or shots is None
+    scales = (1,) if mitigation is None else mitigation.zne_scales
+    folding = "" if mitigation is None else mitigation.folding
+    bases: dict[str, Converted] = {}
     pending = []
     for request in requests:
-        readout = request.readout
+        readout, structure = request.readout, request.structure
         lost = np.logical_not(np.isfinite(request.angles).all(axis=1))
         _refuse_lost(request, lost)
+        one = _Pending(readout, lost)
+        pending.append(one)
         angles = request.angles[~lost]
-        sums = readout.observables
-        estimated = estimates.add(request, angles, sums=sums) if sums else None
-        read = {
-            number: measured.add(request, angles, basis, measured=True)
-            for number, basis in enumerate(readout.bases)
-            if number in readout.linear_bases or not request.only_columns
-        }
-        whole = phase = None
+        plain = partial(circuits.get, structure, NO_BASIS, False)
+        if readout.sums:
+            sums, wires = readout.observables, structure.num_wires
+            one.sums = estimates.add(plain(), angles, sums, wires)
+        for number, basis in enumerate(readout.bases):
+            if request.only_columns and number not in readout.linear_bases:
+                continue
+            read = circuits.get(structure, basis, True)
+            one.digests[number] = read.digest
+            if len(angles):
+                bases[read.digest] = read
+            one.outcomes[number] = [
+                measured.add(
+                    read if scale == 1 else circuits.folded(read, scale, folding),
+                    angles,
+                )
+                for scale in scales
+            ]
         if readout.needs_states and not request.only_columns:
             # No machine gives states: rows that are not finite cost nothing here.
             angles = np.where(lost[:, None], 0.0, request.angles)
-            whole = states.add(request, angles)
-            phase = circuits.get(request.structure, NO_BASIS, False).phase(angles)
-        pending.append((request, lost, estimated, read, whole, phase))
+            one.states = states.add(plain(), angles)
+            one.phase = plain().phase(angles)
+    calibrations: dict[str, Callable[[], Outcomes]] = {}
+    if mitigation is not None and mitigation.readout and bases:
+        rows = max(1, mitigation.calibration_rows // len(bases))
+        angles = np.repeat([[0.0], [np.pi]], rows, axis=0)
+        calibrations = {
+            digest: measured.add(circuits.calibration(read), angles)
+            for digest, read in bases.items()
+        }
     estimates.send(lambda pubs: executor.estimate(pubs, shots), merge, no_estimates)
     if shots is None:
-        measured.send(executor.probabilities, merge, no_probabilities)
+        measured.send(
+            lambda pubs: list(map(Probabilities, executor.probabilities(pubs))),
+            merge,
+            lambda pub: Probabilities(no_probabilities(pub)),
+        )
     else:
         measured.send(
             lambda pubs: executor.sample(pubs, shots),
             merge,
-            lambda pub: no_bits(pub, shots),
+            lambda pub: no_counts(pub, shots),
         )
     states.send(executor.states, merge, _no_states)
-    return [_answer(*parts, exact=shots is None) for parts in pending]
+    readings = {digest: _readings(found()) for digest, found in calibrations.items()}
+    return [one.answer(shots, readings, mitigation) for one in pending]
+
+
+def _readings(calibration: Outcomes) -> Reals:
+    """What reading 0 and 1 counts as, for each bit of a calibration."""
+    every = range(calibration.num_bits)
+    ones = np.stack([calibration.marginal([bit])[:, 1] for bit in every])
+    zeros, ones = np.split(ones, 2, axis=1)
+    return readings_of(zeros.mean(axis=1), ones.mean(axis=1))
+
+
+@define(eq=False)
+class _Pending:
+    """What gives the answer to a request when all has come back."""
+
+    readout: Readout
+    lost: NDArray[np.bool_]
+    sums: Callable[[], Estimates] | None = None
+    outcomes: dict[int, list[Callable[[], Outcomes]]] = field(factory=dict)
+    digests: dict[int, str] = field(factory=dict)
+    states: Callable[[], NDArray[np.complex128]] | None = None
+    phase: NDArray[np.complex128] | None = None
+
+    def answer(
+        self,
+        shots: int | None,
+        readings: Mapping[str, Reals],
+        mitigation: Mitigation | None,
+    ) -> Answer:
+        scales = 1 if mitigation is None else len(mitigation.zne_scales)
+        vectors = None if self.states is None else self.states()
+        if vectors is not None and vectors.ndim == 2:
+            assert self.phase is not None
+            vectors = vectors * self.phase[:, None]
+        return Answer(
+            self.readout,
+            self.lost,
+            shots,
+            None if self.sums is None else self.sums(),
+            tuple(
+                {number: found[scale]() for number, found in self.outcomes.items()}
+                for scale in range(scales)
+            ),
+            {
+                number: readings.get(
+                    digest, plain_readings(len(self.readout.bases[number].wires))
+                )
+                for number, digest in self.digests.items()
+            },
+            vectors,
+            mitigation,
+        )
 
 
 def _refuse_lost(request: Request, lost: NDArray[np.bool_]) -> None:
@@ -440,40 +594,3 @@ def _refuse_lost(request: Request, lost: NDArray[np.bool_]) -> None:
 
 def _no_states(pub: Pub) -> Any:
     raise AssertionError(pub)  # all rows are sent
-
-
-def _answer(
-    request: Request,
-    lost: NDArray[np.bool_],
-    estimated: tuple[_Draft, slice] | None,
-    read: dict[int, tuple[_Draft, slice]],
-    whole: tuple[_Draft, slice] | None,
-    phase: NDArray[np.complex128] | None,
-    *,
-    exact: bool,
-) -> Answer:
-    readout = request.readout
-    values = errors = None
-    if estimated is not None:
-        draft, where = estimated
-        result: Estimates = draft.result
-        values, errors = (
-            draft.rows(where, lost, result.values),
-            draft.rows(where, lost, result.errors),
-        )
-    found = {
-        number: d.rows(where, lost, d.result) for number, (d, where) in read.items()
-    }
-    distributions: dict[int, Outcomes] = {
-        number: Histogram(probabilities, readout.bases[number].wires[::-1])
-        for number, probabilities in found.items()
-        if exact
-    }
-    vectors = None
-    if whole is not None:
-        vectors = whole[0].rows(whole[1], lost, whole[0].result)
-        if vectors.ndim == 2:
-            assert phase is not None
-            vectors = vectors * phase[:, None]
-    bits = {} if exact else found
-    return Answer(readout, lost, values, errors, bits, vectors, distributions)

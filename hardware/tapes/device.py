@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from functools import partial
-from typing import Any, Self
+from functools import cache, partial
+from typing import Any, ClassVar, Self
 
 import torch
 from attrs import asdict
 from pennylane.devices.execution_config import ExecutionConfig
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.hardware.options import ASKED, GRADIENTS, TargetOptions
 from qml_qdl.hardware.plan import Structure
 from qml_qdl.hardware.products import as_numpy
-from qml_qdl.hardware.tape_device import TapeDevice
+from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.tape_device import TapeDevice, Traits
 from qml_qdl.hardware.tapes.batches import Answer, Circuits, Request, run_requests
 from qml_qdl.hardware.tapes.executor import Executor, SilentExecutor
 from qml_qdl.hardware.tapes.gradients import MakeStencil, run_tasks
@@ -52,32 +53,55 @@ class ExecutorDevice(TapeDevice):
         options: How it is asked.
     """
 
+    traits: ClassVar[Traits] = Traits(
+        gradients=GRADIENTS, costs_jobs=True, tells_errors=True
+    )
+
     def __init__(
         self,
         wires: Any,
         shots: Any,
         executor: Executor,
         circuits: Circuits,
-        options: Any,
+        options: TargetOptions,
     ) -> None:
         super().__init__(wires=wires, shots=shots)
-        self.options = options
+        self.options: Any = options.completed()  # nothing is open any more
         self.executor = executor
         self._circuits = circuits
-        self._seed = secrets.randbits(63)
-        self._runs = 0
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where random numbers come from that are drawn here."""
+        return self.executor.seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same device with other random numbers; see `TapeDevice.seeded`."""
+        twin = copy(self)
+        twin.executor = self.executor.seeded(seeds)
+        return twin
 
     def changed(self, **options: Any) -> Self:
         """The same backend, asked in another way.
 
         Args:
             **options: `gradient`, `spsa_directions`, `spsa_step`, `fuse_gradient`,
-                `merge_rows` or `route`.
+                `merge_rows`, `mitigation` or `route`.
 
         Returns:
             A device that shares what runs circuits; this one, if nothing changes.
+
+        Raises:
+            ArgumentTypeError: An option concerns the executor itself.
+            ArgumentError: A value cannot be used.
         """
-        changed = self.options.changed(**options)
+        fixed = sorted(options.keys() - set(ASKED))
+        if fixed:
+            raise ArgumentTypeError(
+                f"{', '.join(fixed)}: expected options among {', '.join(sorted(ASKED))}"
+                "; make a new device for others"
+            )
+        changed = self.options.changed(**options).completed()
         if changed == self.options:
             return self
         twin = copy(self)
@@ -91,7 +115,7 @@ class ExecutorDevice(TapeDevice):
             A device that shares nothing that runs circuits.
         """
         twin = copy(self)
-        twin.executor = SilentExecutor()
+        twin.executor = SilentExecutor(self.executor)
         return twin
 
     @contextmanager
@@ -136,17 +160,25 @@ class ExecutorDevice(TapeDevice):
             used = set(wires)
             wires = [w for w in self.wires if self.options.placed or w in used]
         exact = not tape.shots
+        mitigated = self.options.mitigation is not None
+        wanted = (exact or self.options.route == "estimator") and not mitigated
         return make_task(
             tape,
             list(wires) or [0],
-            estimator=exact or self.options.route == "estimator",
+            estimator=wanted and self.executor.estimates(exact=exact),
+            mitigated=mitigated,
         )
 
     def _send(self, requests: Sequence[Request], shots: int | None) -> list[Answer]:
         """One call of the executor, with what the tracker counts."""
         before = self.executor.counters.copy()
         answers = run_requests(
-            requests, self.executor, self._circuits, shots, self.options.merge_rows
+            requests,
+            self.executor,
+            self._circuits,
+            shots,
+            self.options.merge_rows,
+            self.options.mitigation,
         )
         if self.tracker.active:
             done = self.executor.counters.difference(before)
@@ -156,7 +188,10 @@ class ExecutorDevice(TapeDevice):
 
     def _make_stencil(self) -> MakeStencil:
         """What chooses the rows for the gradients of one execution."""
-        run, self._runs = self._runs, self._runs + 1
+
+        @cache  # drawn once for an execution, and only where directions are needed
+        def first() -> int:
+            return int(self.seeds.next().integers(2**62))
 
         def make(
             structure: Structure, angles: Reals, slots: Sequence[int], number: int
@@ -164,20 +199,20 @@ class ExecutorDevice(TapeDevice):
             if self.options.gradient == "parameter-shift":
                 return ParameterShifts.of(structure, slots)
             count, step = self.options.spsa_directions, self.options.spsa_step
-            seed = self._direction_seed(run, number)
+            # An executor with a journal finds the same directions when run again.
+            sender = self.executor.sender
+            if sender is None:
+                begin: int | str = first()
+            else:
+                begin = f"{self.options.seed}, {sender.keys.upcoming}"
+            seed = self._direction_seed(begin, number)
             return RandomDirections.draw(angles, slots, count, step, seed)
 
         return make
 
-    def _direction_seed(self, run: int, number: int) -> int:
-        """Where SPSA's directions begin: again there when a run is run again."""
-        sender = self.executor.sender
-        seed, place = self.options.seed, str(run)
-        if sender is not None:
-            place = str(sender.keys.upcoming)
-        elif seed is None:
-            seed = self._seed
-        digest = hashlib.sha256(f"{seed}, {place}, {number}".encode()).digest()
+    def _direction_seed(self, begin: int | str, number: int) -> int:
+        """Where the directions of one of an execution's tapes begin."""
+        digest = hashlib.sha256(f"{begin}, {number}".encode()).digest()
         return int.from_bytes(digest[:16], "big")
 
     def execute_with_errors(
@@ -214,7 +249,7 @@ class ExecutorDevice(TapeDevice):
             tasks = [self._task(tape) for tape in circuits]
             results = tuple(run_tasks(tasks, send, self._make_stencil(), False))
         errors = tuple(
-            errors_of(task.readout, answer.column_errors(shots), task.batched)
+            errors_of(task.readout, answer.column_errors(), task.batched)
             for task, answer in zip(tasks, kept, strict=True)
         )
         return as_numpy(results), errors

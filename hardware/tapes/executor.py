@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeAlias, final
+from typing import Any, Self, final
 
 import numpy as np
 from attrs import define, evolve, field, fields, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.tapes.outcomes import Counts, Reals, Rows
 
 
 @define
@@ -63,10 +65,6 @@ class Counters:
         )
 
 
-Bits: TypeAlias = NDArray[np.uint8]
-"""Outcomes 0 and 1, (rows, shots, bits): bit j is the circuit's j-th classical bit."""
-
-
 @frozen(eq=False)
 class Pub:
     """One parametrised circuit with all its rows of angles.
@@ -81,12 +79,15 @@ class Pub:
             process and for equal circuits only.
         observables: What `estimate` estimates, on the circuit's qubits in Qiskit's
             order (the last letter of a label is qubit 0).
+        calibrates: Whether it only tells how bits are misread: in rows of the angle π
+            all of them are to read 1, in others 0.
     """
 
     circuit: Any
     angles: NDArray[np.float64]
     digest: str
     observables: tuple[Any, ...] = field(default=())
+    calibrates: bool = False
 
     @property
     def rows(self) -> int:
@@ -103,21 +104,25 @@ class Estimates:
         errors: Standard errors, (rows, observables); zero where values are exact.
     """
 
-    values: NDArray[np.float64]
-    errors: NDArray[np.float64]
+    values: Reals
+    errors: Reals
+
+    def __getitem__(self, rows: Rows) -> Estimates:
+        """Those of some rows."""
+        return Estimates(self.values[rows], self.errors[rows])
 
 
-def no_bits(pub: Pub, shots: int) -> Bits:
-    """Outcomes that are all zero, without the memory that so many would take.
+def no_counts(pub: Pub, shots: int) -> Counts:
+    """Counts of nothing but zeros; those of a calibration are as they should be.
 
     Args:
         pub: A circuit that measures.
         shots: Shots of every row.
-
-    Returns:
-        (rows, shots, bits), not to be written to.
     """
-    return np.broadcast_to(np.uint8(0), (pub.rows, shots, pub.circuit.num_clbits))
+    bits = np.zeros((pub.rows, pub.circuit.num_clbits), dtype=np.uint8)
+    if pub.calibrates:
+        bits |= pub.angles > 0
+    return Counts.constant(bits, shots)
 
 
 def no_estimates(pub: Pub) -> Estimates:
@@ -130,8 +135,8 @@ def no_estimates(pub: Pub) -> Estimates:
     return Estimates(zeros, zeros)
 
 
-def no_probabilities(pub: Pub) -> NDArray[np.float64]:
-    """Probabilities that are all zero.
+def no_probabilities(pub: Pub) -> Reals:
+    """Probabilities that are all zero; those of a calibration are as they should be.
 
     Args:
         pub: A circuit that measures.
@@ -139,14 +144,41 @@ def no_probabilities(pub: Pub) -> NDArray[np.float64]:
     Returns:
         (rows, 2ᵇ) for b classical bits.
     """
-    return np.zeros((pub.rows, 2**pub.circuit.num_clbits))
+    table = np.zeros((pub.rows, 2**pub.circuit.num_clbits))
+    if pub.calibrates:
+        table[:, 0], table[:, -1] = 1 - (pub.angles > 0).T, (pub.angles > 0).T
+    return table
 
 
 class Executor(ABC):
     """Runs pubs on one backend; all pubs of a call go together.
 
-    ---- to be implemented: `counters`, `sample`, `estimate`, `states` ----
+    What a backend cannot do is refused.
+
+    ---- to be implemented: `counters`, `sample`; where shots are drawn here `seeds` and
+    `seeded`, too ----
     """
+
+    @property
+    def name(self) -> str:
+        """What messages call the backend."""
+        return "this backend"
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where random numbers come from that are drawn here."""
+        return Seeds()
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other random numbers; it shares all but those.
+
+        Args:
+            seeds: Where they come from.
+
+        Returns:
+            The executor itself where shots are drawn elsewhere, as on a machine.
+        """
+        return self
 
     @property
     @abstractmethod
@@ -167,7 +199,7 @@ class Executor(ABC):
         return None
 
     @abstractmethod
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Draws outcomes.
 
         Args:
@@ -175,10 +207,19 @@ class Executor(ABC):
             shots: Shots of every row.
 
         Returns:
-            For each pub its outcomes, (rows, shots, bits).
+            For each pub how often each outcome occurred.
         """
 
-    @abstractmethod
+    def estimates(self, *, exact: bool) -> bool:
+        """Whether the backend has an estimator of its own.
+
+        Else expectation values are read from outcomes of a few bases.
+
+        Args:
+            exact: Whether exact values are asked for, or those of shots.
+        """
+        return False
+
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         """Estimates the pubs' observables.
 
@@ -190,10 +231,12 @@ class Executor(ABC):
             For each pub its estimates.
 
         Raises:
-            TargetError: Exact values were asked of a machine.
+            TargetError: The backend has no such estimator.
         """
+        raise TargetError(
+            f"route: {self.name} has no estimator of its own; use route='sampler'"
+        )
 
-    @abstractmethod
     def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
         """The exact states, wire 0 being the most significant bit.
 
@@ -207,8 +250,12 @@ class Executor(ABC):
         Raises:
             TargetError: The backend is no simulator of such states.
         """
+        raise TargetError(
+            f"shots: {self.name} gives no states, got shots=None; set shots=1000, say, "
+            "or use the backend 'aer'"
+        )
 
-    def probabilities(self, pubs: Sequence[Pub]) -> list[NDArray[np.float64]]:
+    def probabilities(self, pubs: Sequence[Pub]) -> list[Reals]:
         """The exact probabilities of all outcomes.
 
         Args:
@@ -222,26 +269,36 @@ class Executor(ABC):
             TargetError: The backend has no exact results.
         """
         raise TargetError(
-            "shots: this backend has no exact results, got shots=None; pass "
-            "shots=1000, say, or use the backend 'aer'"
+            f"shots: {self.name} has no exact results, got shots=None; set shots=1000, "
+            "say, or use the backend 'aer'"
         )
 
 
 @final
 class SilentExecutor(Executor):
-    """Sends nothing to nobody: all results are zero."""
+    """Sends nothing to nobody: all results are zero.
 
-    def __init__(self) -> None:
+    Args:
+        like: The executor that it stands in for.
+    """
+
+    def __init__(self, like: Executor) -> None:
         self._counters = Counters()
+        self._exact = like.estimates(exact=True)
+        self._with_shots = like.estimates(exact=False)
 
     @property
     def counters(self) -> Counters:
         """Nothing was done."""
         return self._counters
 
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+    def estimates(self, *, exact: bool) -> bool:
+        """Whether the other one does; see `Executor.estimates`."""
+        return self._exact if exact else self._with_shots
+
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Zeros; see `Executor.sample`."""
-        return [no_bits(pub, shots) for pub in pubs]
+        return [no_counts(pub, shots) for pub in pubs]
 
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         """Zeros; see `Executor.estimate`."""
@@ -252,6 +309,6 @@ class SilentExecutor(Executor):
         shapes = [(pub.rows, 2**pub.circuit.num_qubits) for pub in pubs]
         return [np.zeros(shape, dtype=complex) for shape in shapes]
 
-    def probabilities(self, pubs: Sequence[Pub]) -> list[NDArray[np.float64]]:
+    def probabilities(self, pubs: Sequence[Pub]) -> list[Reals]:
         """Zeros; see `Executor.probabilities`."""
         return [no_probabilities(pub) for pub in pubs]

@@ -1,158 +1,378 @@
-"""Outcomes of measuring in one basis: frequencies and parities of wires."""
+"""Outcomes of measuring in one basis: counts, or exact probabilities, row by row."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.tapes.executor import Bits
-
 Reals = NDArray[np.float64]
 
-MOST_WIRES_HISTOGRAM = 8
-"""Up to here all outcomes of all wires are counted at once."""
+Bits: TypeAlias = NDArray[np.uint8]
+"""Outcomes 0 and 1, (rows, shots, bits): bit j is the circuit's j-th classical bit."""
 
-_GATHER = {2: 0x0201, 4: 0x08040201, 8: 0x8040201008040201}
+Rows: TypeAlias = slice | NDArray[np.intp]
+"""Which rows, by number."""
+
+MOST_BITS_TABLE = 8
+"""Shots of up to so many bits are counted in a table of all outcomes."""
+
+_GATHER = {2: 0x0102, 4: 0x01020408, 8: 0x0102040810204080}
 """For so many bits, one in each byte, the factor that moves them side by side."""
 
 
 class Outcomes(ABC):
-    """What measuring some wires gave, row by row.
+    """What measuring some bits gave, row by row.
 
-    ---- to be implemented: `marginal`, `parity` ----
+    ---- to be implemented: `num_bits`, `marginal`, `mean`, `__getitem__` ----
     """
 
+    @property
     @abstractmethod
-    def marginal(self, wires: Sequence[int]) -> Reals:
-        """How often each outcome of some wires occurred.
+    def num_bits(self) -> int:
+        """How many bits were read."""
+
+    @abstractmethod
+    def marginal(self, bits: Sequence[int]) -> Reals:
+        """How often each outcome of some bits occurred.
 
         Args:
-            wires: Wire positions, in the order of the outcome's bits.
+            bits: Which bits, the first being the most significant of the outcome.
 
         Returns:
-            (rows, 2**len(wires)), summing up to 1.
+            (rows, 2**len(bits)), summing up to 1.
         """
 
     @abstractmethod
-    def parity(self, wires: Sequence[int]) -> Reals:
-        """The mean of the product of some wires' signs, 1 for 0 and −1 for 1.
+    def mean(self, value: Callable[[Bits], Reals]) -> Reals:
+        """The mean of what each outcome is worth.
 
         Args:
-            wires: Wire positions; none for the number 1.
+            value: Gives what outcomes (outcomes, bits) are worth, (outcomes,).
 
         Returns:
             (rows,).
         """
 
+    @abstractmethod
+    def __getitem__(self, rows: Rows) -> Outcomes:
+        """The outcomes of some rows."""
 
-class Histogram(Outcomes):
-    """Frequencies, or probabilities, of all outcomes of few wires.
+
+@final
+class Probabilities(Outcomes):
+    """Probabilities, or frequencies, of all outcomes.
 
     Args:
-        frequencies: (rows, 2**len(wires)).
-        wires: Wire positions, the first being the most significant bit.
+        table: (rows, 2ᵇ): bit j of an outcome's number is bit j.
     """
 
-    def __init__(self, frequencies: Reals, wires: Sequence[int]) -> None:
-        self.frequencies = frequencies
-        self.wires = tuple(wires)
+    def __init__(self, table: Reals) -> None:
+        self.table = table
 
-    def marginal(self, wires: Sequence[int]) -> Reals:
-        """How often each outcome of some wires occurred."""
-        if tuple(wires) == self.wires:
-            return self.frequencies
-        rows = len(self.frequencies)
-        tensor = self.frequencies.reshape(rows, *(2,) * len(self.wires))
-        axes = [1 + self.wires.index(wire) for wire in wires]
-        others = tuple(a for a in range(1, tensor.ndim) if a not in axes)
+    @property
+    def num_bits(self) -> int:
+        """How many bits are read."""
+        return int(self.table.shape[1]).bit_length() - 1
+
+    def marginal(self, bits: Sequence[int]) -> Reals:
+        """How often each outcome of some bits occurs; see `Outcomes.marginal`."""
+        rows, size = len(self.table), self.num_bits
+        tensor = self.table.reshape(rows, *(2,) * size)
+        axes = [size - bit for bit in bits]
         kept = sorted(axes)
-        reduced = tensor.sum(axis=others)
+        others = tuple(axis for axis in range(1, size + 1) if axis not in axes)
         order = [1 + kept.index(axis) for axis in axes]
-        result: Reals = reduced.transpose(0, *order).reshape(rows, 2 ** len(axes))
-        return result
+        reduced = tensor.sum(axis=others).transpose(0, *order)
+        found: Reals = reduced.reshape(rows, 2 ** len(axes))
+        return found
 
-    def parity(self, wires: Sequence[int]) -> Reals:
-        """The mean of the product of some wires' signs."""
-        if not wires:
-            return np.ones(len(self.frequencies))
-        signs: Reals = np.ones(1)
-        for wire in self.wires:
-            last = -1.0 if wire in wires else 1.0
-            signs = np.outer(signs, [1.0, last]).reshape(-1)
-        result: Reals = self.frequencies @ signs
-        return result
+    def mean(self, value: Callable[[Bits], Reals]) -> Reals:
+        """The expectation value of what outcomes are worth; see `Outcomes.mean`."""
+        every = unpacked(np.arange(self.table.shape[1]), self.num_bits)
+        found: Reals = self.table @ value(every)
+        return found
+
+    def __getitem__(self, rows: Rows) -> Probabilities:
+        """The probabilities of some rows."""
+        return Probabilities(self.table[rows])
 
 
-class Shots(Outcomes):
-    """Bits of many wires, of which only what is asked for is counted.
+class Counts(Outcomes, ABC):
+    """How often each outcome occurred; the shots themselves only if they are read.
+
+    All rows have equally many shots. What a backend counted comes in a random order,
+    which is the same whenever it is read, so that samples of one basis belong together.
 
     Args:
-        bits: (rows, shots, len(wires)).
-        wires: Wire positions.
+        shots: Shots of each row.
+        make_bits: Makes the shots, (rows, shots, bits).
+
+    Example:
+        >>> counts = Counts.from_bits(np.array([[[0, 1], [1, 1]]], dtype=np.uint8))
+        >>> counts.marginal([1, 0])
+        array([[0. , 0. , 0.5, 0.5]])
     """
 
-    def __init__(self, bits: Bits, wires: Sequence[int]) -> None:
-        self.bits = bits
-        self.positions = {wire: j for j, wire in enumerate(wires)}
+    def __init__(self, shots: int, make_bits: Callable[[], Bits]) -> None:
+        self.shots = shots
+        self._make_bits = make_bits
 
-    def marginal(self, wires: Sequence[int]) -> Reals:
-        """How often each outcome of some wires occurred."""
-        return counted(self.bits[:, :, [self.positions[wire] for wire in wires]])
+    @cached_property
+    def bits(self) -> Bits:
+        """The shots in their order, (rows, shots, bits)."""
+        return self._make_bits()
 
-    def parity(self, wires: Sequence[int]) -> Reals:
-        """The mean of the product of some wires' signs."""
-        chosen = [self.positions[wire] for wire in wires]
-        odd = np.bitwise_xor.reduce(self.bits[:, :, chosen], axis=2)
-        result: Reals = 1.0 - 2.0 * odd.mean(axis=1)
-        return result
+    def part(self, first: int, last: int | None) -> Counts:
+        """Those of some shots.
+
+        Args:
+            first: The first shot.
+            last: The one after the last; None for all.
+        """
+        if not first and last in (None, self.shots):
+            return self
+        return Counts.from_bits(self.bits[:, first:last])
+
+    @abstractmethod
+    def __getitem__(self, rows: Rows) -> Counts:
+        """The counts of some rows."""
+
+    @staticmethod
+    def from_bits(bits: Bits) -> Counts:
+        """Counts shots, whose order is kept.
+
+        Args:
+            bits: (rows, shots, bits).
+        """
+        rows, shots, size = bits.shape
+        if size <= MOST_BITS_TABLE:
+            return _Table(counted(bits), shots, lambda: bits)
+        starts = np.arange(rows + 1) * shots
+        times = np.ones(rows * shots, dtype=np.int64)
+        return _Distinct(
+            bits.reshape(-1, size), starts, times, shots, make_bits=lambda: bits
+        )
+
+    @staticmethod
+    def from_table(table: NDArray[np.int64], shots: int, seed: int) -> Counts:
+        """Takes over how often each of few outcomes occurred.
+
+        Args:
+            table: (rows, 2ᵇ): bit j of an outcome's number is bit j.
+            shots: Their sum in each row.
+            seed: Where the random order of the shots begins.
+        """
+
+        def make_bits() -> Bits:
+            rows, outcomes = table.shape
+            every = np.tile(np.arange(outcomes), rows)
+            drawn = np.repeat(every, table.ravel()).reshape(rows, shots)
+            # Shots are exchangeable: in random order they are as if drawn one by one.
+            np.random.default_rng(seed).permuted(drawn, axis=1, out=drawn)
+            return unpacked(drawn, outcomes.bit_length() - 1)
+
+        return _Table(table, shots, make_bits)
+
+    @staticmethod
+    def from_distinct(
+        outcomes: Bits, starts: NDArray[np.intp], times: NDArray[np.int64], seed: int
+    ) -> Counts:
+        """Takes over how often some of many outcomes occurred.
+
+        Args:
+            outcomes: (k, bits), those of the first row first.
+            starts: (rows + 1,) where each row's begin; last, how many there are.
+            times: (k,) how often each occurred.
+            seed: Where the random order of the shots begins.
+        """
+        rows = len(starts) - 1
+        shots = int(times[: starts[1]].sum()) if rows else 0
+
+        def make_bits() -> Bits:
+            drawn = np.repeat(np.arange(len(times)), times).reshape(rows, shots)
+            np.random.default_rng(seed).permuted(drawn, axis=1, out=drawn)
+            return outcomes[drawn]
+
+        return _Distinct(outcomes, starts, times, shots, make_bits)
+
+    @staticmethod
+    def constant(bits: Bits, shots: int) -> Counts:
+        """Counts where all shots of a row are the same.
+
+        Args:
+            bits: (rows, bits).
+            shots: Shots of each row.
+        """
+        starts, times = np.arange(len(bits) + 1), np.full(len(bits), shots)
+        return _Distinct(
+            bits,
+            starts,
+            times,
+            shots,
+            lambda: np.repeat(bits[:, None], shots, axis=1),
+        )
+
+    @staticmethod
+    def joined(parts: Sequence[Counts]) -> Counts:
+        """Puts the rows of several together.
+
+        Args:
+            parts: Counts of as many bits and shots, made alike; at least one.
+        """
+        return parts[0]._followed_by(parts[1:]) if len(parts) > 1 else parts[0]
+
+    @abstractmethod
+    def _followed_by(self, parts: Sequence[Any]) -> Counts:
+        """These rows, and then those of others of the same class."""
 
 
-def counted(bits: Bits) -> Reals:
+@final
+class _Table(Counts):
+    """Counts of all outcomes of few bits, (rows, 2ᵇ)."""
+
+    def __init__(
+        self, table: NDArray[np.int64], shots: int, make_bits: Callable[[], Bits]
+    ) -> None:
+        super().__init__(shots, make_bits)
+        self._table = table
+
+    @property
+    def num_bits(self) -> int:
+        return self._frequencies.num_bits
+
+    @cached_property
+    def _frequencies(self) -> Probabilities:
+        return Probabilities(self._table / self.shots)
+
+    def marginal(self, bits: Sequence[int]) -> Reals:
+        return self._frequencies.marginal(bits)
+
+    def mean(self, value: Callable[[Bits], Reals]) -> Reals:
+        return self._frequencies.mean(value)
+
+    def __getitem__(self, rows: Rows) -> Counts:
+        return _Table(self._table[rows], self.shots, lambda: self.bits[rows])
+
+    def _followed_by(self, parts: Sequence[_Table]) -> Counts:
+        every = (self, *parts)
+        table = np.concatenate([part._table for part in every])
+        return _Table(
+            table, self.shots, lambda: np.concatenate([part.bits for part in every])
+        )
+
+
+@final
+class _Distinct(Counts):
+    """Counts of those of many outcomes that occurred; see `Counts.from_distinct`."""
+
+    def __init__(
+        self,
+        outcomes: Bits,
+        starts: NDArray[np.intp],
+        times: NDArray[np.int64],
+        shots: int,
+        make_bits: Callable[[], Bits],
+    ) -> None:
+        super().__init__(shots, make_bits)
+        self._outcomes, self._starts, self._times = outcomes, starts, times
+
+    @property
+    def num_bits(self) -> int:
+        return int(self._outcomes.shape[1])
+
+    def marginal(self, bits: Sequence[int]) -> Reals:
+        rows = len(self._starts) - 1
+        codes = np.repeat(np.arange(rows), np.diff(self._starts)) << len(bits)
+        for place, bit in enumerate(reversed(bits)):
+            codes |= self._outcomes[:, bit].astype(np.intp) << place
+        found = np.bincount(codes, self._times, minlength=rows << len(bits))
+        frequencies: Reals = found.reshape(rows, 1 << len(bits)) / self.shots
+        return frequencies
+
+    def mean(self, value: Callable[[Bits], Reals]) -> Reals:
+        total = np.add.reduceat(value(self._outcomes) * self._times, self._starts[:-1])
+        mean: Reals = total / self.shots
+        return mean
+
+    def __getitem__(self, rows: Rows) -> Counts:
+        chosen = np.arange(len(self._starts) - 1)[rows]
+        sizes = np.diff(self._starts)[chosen]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        places = np.repeat(self._starts[chosen] - starts[:-1], sizes)
+        places += np.arange(starts[-1])
+        return _Distinct(
+            self._outcomes[places],
+            starts,
+            self._times[places],
+            self.shots,
+            lambda: self.bits[rows],
+        )
+
+    def _followed_by(self, parts: Sequence[_Distinct]) -> Counts:
+        every = (self, *parts)
+        sizes = np.concatenate([np.diff(part._starts) for part in every])
+        return _Distinct(
+            np.concatenate([part._outcomes for part in every]),
+            np.concatenate([[0], np.cumsum(sizes)]),
+            np.concatenate([part._times for part in every]),
+            self.shots,
+            lambda: np.concatenate([part.bits for part in every]),
+        )
+
+
+def counted(bits: Bits) -> NDArray[np.int64]:
     """How often each outcome occurred.
 
     Args:
-        bits: (rows, shots, wires), the first wire being the most significant bit.
+        bits: (rows, shots, bits).
 
     Returns:
-        (rows, 2ʷⁱʳᵉˢ), summing up to 1.
+        (rows, 2ᵇ): bit j of an outcome's number is bit j.
     """
-    rows, shots, wires = bits.shape
+    rows, _, size = bits.shape
     places = _codes(bits).astype(np.intp)
-    places += np.arange(rows)[:, None] << wires
-    counts = np.bincount(places.reshape(-1), minlength=rows << wires)
-    frequencies: Reals = counts.reshape(rows, 1 << wires) / shots
-    return frequencies
+    places += np.arange(rows)[:, None] << size
+    counts = np.bincount(places.reshape(-1), minlength=rows << size)
+    return counts.reshape(rows, 1 << size)
 
 
 def _codes(bits: Bits) -> NDArray[Any]:
-    """Each shot's bits as one number, the first being the most significant."""
-    rows, shots, wires = bits.shape
-    if wires in _GATHER:
+    """Each shot's bits as one number, the first being the least significant."""
+    rows, shots, size = bits.shape
+    if size in _GATHER:
         # A shot's bytes are one word; a product brings their bits together at its top.
-        words = np.ascontiguousarray(bits, dtype=np.uint8).view(f"<u{wires}")[:, :, 0]
-        codes: NDArray[Any] = (words * _GATHER[wires]) >> (8 * (wires - 1))
+        words = np.ascontiguousarray(bits, dtype=np.uint8).view(f"<u{size}")[:, :, 0]
+        codes: NDArray[Any] = (words * _GATHER[size]) >> (8 * (size - 1))
         return codes
-    codes = np.zeros((rows, shots), dtype=np.uint8 if wires <= 8 else np.intp)
-    for wire in range(wires):
+    codes = np.zeros((rows, shots), dtype=np.uint8 if size <= 8 else np.intp)
+    for bit in reversed(range(size)):
         codes <<= 1
-        codes |= bits[:, :, wire]
+        codes |= bits[:, :, bit]
     return codes
 
 
-def outcomes_of(bits: Bits, wires: Sequence[int]) -> Outcomes:
-    """The outcomes that bits are.
+def unpacked(outcomes: NDArray[np.intp], num_bits: int) -> Bits:
+    """The bits of outcomes.
 
     Args:
-        bits: (rows, shots, len(wires)).
-        wires: Wire positions.
+        outcomes: Numbers whose bit j is the j-th bit, of any shape.
+        num_bits: How many bits there are, up to 24.
 
     Returns:
-        All of them counted where there are few wires.
+        Bits along a new last dimension.
+
+    Example:
+        >>> unpacked(np.array([2]), 3)
+        array([[0, 1, 0]], dtype=uint8)
     """
-    if len(wires) <= MOST_WIRES_HISTOGRAM:
-        return Histogram(counted(bits), wires)
-    return Shots(bits, wires)
+    if outcomes.size > 2**num_bits:
+        return unpacked(np.arange(2**num_bits), num_bits).take(outcomes, axis=0)
+    bits = np.empty((*outcomes.shape, num_bits), dtype=np.uint8)
+    for place in range(num_bits):
+        bits[..., place] = outcomes >> place & 1
+    return bits

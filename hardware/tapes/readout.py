@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,7 +25,7 @@ from qml_qdl.hardware.tapes.bases import (
     setting_of,
     share_bases,
 )
-from qml_qdl.hardware.tapes.outcomes import Outcomes, Reals
+from qml_qdl.hardware.tapes.outcomes import Bits, Outcomes, Reals
 
 
 @frozen(eq=False)
@@ -42,12 +43,20 @@ class Part(ABC):
     basis: int
 
     @abstractmethod
-    def read(self, outcomes: Outcomes) -> Reals:
-        """(rows, columns) that are added."""
+    def read(self, outcomes: Outcomes, readings: Reals) -> Reals:
+        """What is added.
+
+        Args:
+            outcomes: What measuring in the basis gave.
+            readings: (bits, 2) what 0 and 1 of each bit count as.
+
+        Returns:
+            (rows, columns).
+        """
 
     @abstractmethod
-    def variances(self, outcomes: Outcomes) -> Reals:
-        """(rows, columns): the variances of what is read from a single shot."""
+    def variances(self, outcomes: Outcomes, readings: Reals) -> Reals:
+        """The variances of what is read from a single shot, (rows, columns)."""
 
 
 @frozen(eq=False)
@@ -55,66 +64,85 @@ class WordsPart(Part):
     """Pauli words that are measured together.
 
     Args:
-        words: Wire positions of each word with its coefficient.
+        words: Bits of each word, and its coefficient.
     """
 
     words: tuple[tuple[tuple[int, ...], float], ...]
 
-    def read(self, outcomes: Outcomes) -> Reals:
+    def read(self, outcomes: Outcomes, readings: Reals) -> Reals:
         """Their sum."""
-        values = [c * outcomes.parity(wires) for wires, c in self.words]
-        return np.sum(values, axis=0)[:, None]  # type: ignore[no-any-return]
+        return outcomes.mean(partial(self._values, readings))[:, None]
 
-    def variances(self, outcomes: Outcomes) -> Reals:
-        """The variance of their sum: the product of two words is a word, too."""
-        squares = [
-            a * b * outcomes.parity(tuple(set(one) ^ set(other)))
-            for one, a in self.words
-            for other, b in self.words
-        ]
-        total: Reals = np.sum(squares, axis=0)[:, None]
-        return total - self.read(outcomes) ** 2
+    def variances(self, outcomes: Outcomes, readings: Reals) -> Reals:
+        """The variance of their sum: words read together are correlated."""
+        squares = outcomes.mean(lambda bits: self._values(readings, bits) ** 2)
+        return squares[:, None] - self.read(outcomes, readings) ** 2
+
+    def _values(self, readings: Reals, bits: Bits) -> Reals:
+        """What the sum is at each outcome."""
+        plain = np.array_equal(readings, plain_readings(len(readings)))
+        total = np.zeros(len(bits))
+        for chosen, coefficient in self.words:
+            if plain:
+                odd = np.bitwise_xor.reduce(bits[:, chosen], axis=1)
+                total += coefficient * (1.0 - 2.0 * odd)
+            else:
+                each = [readings[bit].take(bits[:, bit]) for bit in chosen]
+                total += coefficient * np.prod(each, axis=0)
+        return total
+
+
+def plain_readings(bits: int) -> Reals:
+    """What bits count as that are never misread: 0 as 1, and 1 as -1.
+
+    Args:
+        bits: How many there are.
+
+    Returns:
+        (bits, 2).
+    """
+    return np.tile([1.0, -1.0], (bits, 1))
 
 
 @frozen(eq=False)
 class ValuesPart(Part):
-    """An observable with one value for each outcome of some wires.
+    """An observable with one value for each outcome of some bits.
 
     Args:
-        wires: Wire positions.
-        values: (2**len(wires),) eigenvalues.
+        bits: The bits, the first being the outcome's most significant one.
+        values: (2**len(bits),) eigenvalues.
     """
 
-    wires: tuple[int, ...]
+    bits: tuple[int, ...]
     values: Reals
 
-    def read(self, outcomes: Outcomes) -> Reals:
+    def read(self, outcomes: Outcomes, readings: Reals) -> Reals:
         """Its mean."""
-        return (outcomes.marginal(self.wires) @ self.values)[:, None]
+        return (outcomes.marginal(self.bits) @ self.values)[:, None]
 
-    def variances(self, outcomes: Outcomes) -> Reals:
+    def variances(self, outcomes: Outcomes, readings: Reals) -> Reals:
         """Its variance."""
-        squares = outcomes.marginal(self.wires) @ self.values**2
-        return squares[:, None] - self.read(outcomes) ** 2
+        squares = outcomes.marginal(self.bits) @ self.values**2
+        return squares[:, None] - self.read(outcomes, readings) ** 2
 
 
 @frozen(eq=False)
 class FrequenciesPart(Part):
-    """The probabilities of all outcomes of some wires.
+    """The probabilities of all outcomes of some bits.
 
     Args:
-        wires: Wire positions.
+        bits: The bits, the first being the outcome's most significant one.
     """
 
-    wires: tuple[int, ...]
+    bits: tuple[int, ...]
 
-    def read(self, outcomes: Outcomes) -> Reals:
+    def read(self, outcomes: Outcomes, readings: Reals) -> Reals:
         """The frequencies."""
-        return outcomes.marginal(self.wires)
+        return outcomes.marginal(self.bits)
 
-    def variances(self, outcomes: Outcomes) -> Reals:
+    def variances(self, outcomes: Outcomes, readings: Reals) -> Reals:
         """Their variances."""
-        frequencies = self.read(outcomes)
+        frequencies = self.read(outcomes, readings)
         return frequencies * (1 - frequencies)
 
 
@@ -180,10 +208,15 @@ class Readout:
 
 @define(eq=False)
 class _Drafts:
-    """A readout while it grows."""
+    """A readout while it grows.
+
+    `only_words` says why nothing but Pauli words is measured, `repair` what helps.
+    """
 
     num_wires: int
     estimated: bool
+    only_words: str | None
+    repair: str
     settings: list[Setting] = field(factory=list)
     parts: list[tuple[int, Any]] = field(factory=list)
     sums: list[tuple[int, PauliSum]] = field(factory=list)
@@ -201,7 +234,8 @@ class _Drafts:
         for word, coefficient in observable.words:
             if word:
                 self.settings.append(dict(word))
-                self.parts.append((column, (word, coefficient)))
+                wires = tuple(wire for wire, _ in word)
+                self.parts.append((column, (wires, coefficient)))
         return column
 
     def add_columns(self, setting: Setting, count: int, part: Any) -> int:
@@ -214,7 +248,12 @@ class _Drafts:
 
 
 def plan_readout(
-    measurements: Sequence[Any], num_wires: int, *, shots: bool, estimator: bool
+    measurements: Sequence[Any],
+    num_wires: int,
+    *,
+    shots: bool,
+    estimator: bool,
+    mitigated: bool = False,
 ) -> Readout:
     """Decides how measurements are made.
 
@@ -223,6 +262,7 @@ def plan_readout(
         num_wires: Wires of the circuit.
         shots: Whether there are shots.
         estimator: Whether expectation values of Pauli words come from an estimator.
+        mitigated: Whether errors of the machine are mitigated in what is measured.
 
     Returns:
         The readout.
@@ -230,11 +270,17 @@ def plan_readout(
     Raises:
         TargetError: A measurement cannot be made so.
     """
-    drafts = _Drafts(num_wires, estimator)
+    only_words, repair = None, ""
+    if mitigated:
+        only_words, repair = "mitigation: it", "leave mitigation out"
+    elif estimator and shots:
+        only_words = "route: with shots, 'estimator'"
+        repair = "use route='sampler'"
+    drafts = _Drafts(num_wires, estimator, only_words, repair)
     for measurement in measurements:
         drafts.results.append(_draft(measurement, drafts, shots))
     bases, of = share_bases(drafts.settings)
-    parts, linear = _parts(drafts, of)
+    parts, linear = _parts(drafts, bases, of)
     results = tuple(
         r if r.kind != "sampled" else _placed(r, of[r.basis]) for r in drafts.results
     )
@@ -249,7 +295,7 @@ def _placed(result: Result, basis: int) -> Result:
 
 
 def _parts(
-    drafts: _Drafts, of: Sequence[int]
+    drafts: _Drafts, bases: Sequence[Basis], of: Sequence[int]
 ) -> tuple[tuple[Part, ...], frozenset[int]]:
     """The parts, those of words collected by column and basis."""
     words: dict[tuple[int, int], list[tuple[tuple[int, ...], float]]] = {}
@@ -258,13 +304,14 @@ def _parts(
     for (column, what), basis in zip(drafts.parts, of, strict=True):
         if what is None:
             continue
-        if isinstance(what[0], tuple) and isinstance(what[1], float):
-            wires = tuple(wire for wire, _ in what[0])
-            words.setdefault((column, basis), []).append((wires, what[1]))
-        elif what[1] is None:
-            parts.append(FrequenciesPart(column, basis, what[0]))
+        wires, value = what
+        bits = tuple(bases[basis].wires.index(wire) for wire in wires)
+        if isinstance(value, float):
+            words.setdefault((column, basis), []).append((bits, value))
+        elif value is None:
+            parts.append(FrequenciesPart(column, basis, bits))
         else:
-            parts.append(ValuesPart(column, basis, what[0], what[1]))
+            parts.append(ValuesPart(column, basis, bits, value))
     parts += [WordsPart(*place, tuple(sums)) for place, sums in words.items()]
     return tuple(parts), frozenset(part.basis for part in parts)
 
@@ -273,7 +320,7 @@ def _draft(measurement: Any, drafts: _Drafts, shots: bool) -> Result:
     num_wires = drafts.num_wires
     wires = tuple(measurement.wires) or tuple(range(num_wires))
     if isinstance(measurement, qml.measurements.ProbabilityMP):
-        _refuse_estimator(measurement, drafts, shots)
+        _refuse_others(measurement, drafts)
         setting = setting_of(measurement, num_wires)
         count = 2 ** len(wires)
         first = drafts.add_columns(setting, count, (wires, None))
@@ -281,19 +328,19 @@ def _draft(measurement: Any, drafts: _Drafts, shots: bool) -> Result:
     variance = isinstance(measurement, qml.measurements.VarianceMP)
     if variance or isinstance(measurement, qml.measurements.ExpectationMP):
         return _draft_observable(measurement, drafts, shots, wires, variance)
+    _refuse_others(measurement, drafts)
     if not shots:
         return Result(measurement, "state")
-    _refuse_estimator(measurement, drafts, shots)
     drafts.settings.append(setting_of(measurement, num_wires))
     drafts.parts.append((0, None))
     return Result(measurement, "sampled", basis=len(drafts.settings) - 1)
 
 
-def _refuse_estimator(measurement: Any, drafts: _Drafts, shots: bool) -> None:
-    if drafts.estimated and shots:
+def _refuse_others(measurement: Any, drafts: _Drafts) -> None:
+    if drafts.only_words:
         raise TargetError(
-            f"route: with shots, 'estimator' gives expectation values and variances of "
-            f"Pauli words, got {measurement}; use route='sampler'"
+            f"{drafts.only_words} gives expectation values and variances of Pauli "
+            f"words, got {measurement}; {drafts.repair}"
         )
 
 
@@ -309,7 +356,7 @@ def _draft_observable(
     trained = False
     if observable is not None:
         trained = any(map(_has_gradient, observable.data))
-        sentence = sentence_of(observable, trained or (shots and drafts.estimated))
+        sentence = sentence_of(observable, trained or bool(drafts.only_words))
     if trained and (sentence is None or variance):
         raise TargetError(
             f"measurement: the numbers of {observable.name} in {measurement} are to be "
@@ -318,7 +365,7 @@ def _draft_observable(
         )
     if sentence is not None:
         return _draft_sentence(measurement, drafts, sentence, trained, variance)
-    _refuse_estimator(measurement, drafts, shots)
+    _refuse_others(measurement, drafts)
     if isinstance(observable, qml.SparseHamiltonian) and not shots:
         return Result(measurement, "state")
     setting = setting_of(measurement, drafts.num_wires)

@@ -69,7 +69,7 @@ def _result(
 
 
 def _sampled(result: Result, answer: Answer, shots: Any, batched: bool) -> Any:
-    bits = answer.bits[result.basis][:, slice(*shots)].astype(np.int64)
+    bits = answer.bits(result.basis)[:, slice(*shots)].astype(np.int64)
     wires = qml.wires.Wires(answer.readout.bases[result.basis].wires)
     # Counts of a batch of one row would come without the list.
     rows = [result.measurement.process_samples(row, wires) for row in bits]

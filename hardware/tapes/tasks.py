@@ -55,13 +55,16 @@ class Task:
         return np.stack([answer.columns(*bin_) for bin_ in self.bins or ((0, None),)])
 
 
-def make_task(tape: Any, wires: Sequence[Any], *, estimator: bool) -> Task:
+def make_task(
+    tape: Any, wires: Sequence[Any], *, estimator: bool, mitigated: bool = False
+) -> Task:
     """Splits a tape into what is sent and what carries gradients.
 
     Args:
         tape: A tape of native gates; its angles are tensors, arrays or numbers.
         wires: Labels of the wires in the order of their positions.
         estimator: Whether expectation values of Pauli words come from an estimator.
+        mitigated: Whether errors of the machine are mitigated in what is measured.
 
     Returns:
         The task.
@@ -77,7 +80,11 @@ def make_task(tape: Any, wires: Sequence[Any], *, estimator: bool) -> Task:
             "use route='sampler'"
         )
     readout = plan_readout(
-        plan.measurements, num_wires, shots=bool(shots), estimator=estimator
+        plan.measurements,
+        num_wires,
+        shots=bool(shots),
+        estimator=estimator,
+        mitigated=mitigated,
     )
     rows = _num_rows(plan)
     angles = np.empty((rows or 1, len(plan.angles)))

@@ -11,6 +11,7 @@ from qml_qdl.cli.options import (
     Account,
     BatchSize,
     Limit,
+    Mitigation,
     ResilienceLevel,
     RunName,
     RunsDir,
@@ -34,6 +35,7 @@ def estimate(
     limit: Limit = None,
     batch_size: BatchSize = 256,
     resilience_level: ResilienceLevel = None,
+    mitigation: Mitigation = None,
     account: Account = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
@@ -54,6 +56,7 @@ def estimate(
         limit=limit,
         batch_size=batch_size,
         resilience_level=resilience_level,
+        mitigation=mitigation,
         account=account,
     )
     table = Table(title=f"{run} on {target}, {shots} shots", title_justify="left")

@@ -10,84 +10,44 @@ from torch import nn
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, Detached
 from qml_qdl.data.dataset import Dataset
-from qml_qdl.hardware.targets import make_device
-from qml_qdl.nn import QuantumLayer, set_target
-from qml_qdl.nn.jobs import detached, record_jobs, remote_executors
+from qml_qdl.hardware.targets import accepted_options
+from qml_qdl.nn import set_target
+from qml_qdl.nn.jobs import detached, record_jobs
 from qml_qdl.nn.options import Shots
 from qml_qdl.training.run import Run
 from qml_qdl.training.supervised import Supervised
+
+_WITH = {"account": "ibm:ibm_torino", "mitigation": "aer:fake_torino"}
 
 STEP = "rows"
 """The name of an evaluation's steps in its run."""
 
 
-def move(
-    model: nn.Module,
-    target: str | None,
-    shots: Shots,
-    resilience_level: int | None,
-    account: str | None,
-) -> None:
+def move(model: nn.Module, target: str | None, shots: Shots, **options: Any) -> None:
     """Moves a model, whose layers are made of circuits.
 
     Args:
         model: The model, changed in place.
         target: Where to; None for where it is.
         shots: A number, None for exact results, or "keep".
-        resilience_level: Error mitigation of IBM's estimator; None for the sampler.
-        account: The name of the IBM account; None for the default one.
+        **options: Those of `set_target` that were asked for; None is none of them.
 
     Raises:
-        ArgumentError: An account or a level was given for no target.
+        ArgumentError: An account or a mitigation was given that the target has no use
+            for.
         TargetError: The target is unknown or cannot run a circuit.
     """
-    if account is None:
-        set_target(model, target, shots, resilience_level=resilience_level)
-    elif target is not None:
-        move_to_devices(model, target, shots, resilience_level, account)
-    else:
-        raise ArgumentError(
-            f"account: the target has it, got account={account!r} without a target; "
-            "pass target='ibm:...'"
-        )
-
-
-def move_to_devices(
-    model: nn.Module,
-    target: str,
-    shots: Shots,
-    resilience_level: int | None,
-    account: str | None,
-) -> None:
-    """Moves a model, each layer to a device that is made now and kept.
-
-    Args:
-        model: The model, changed in place.
-        target: Where to.
-        shots: A number, None for exact results, or "keep".
-        resilience_level: Error mitigation of IBM's estimator; None for the sampler.
-        account: The name of the IBM account; None for the default one.
-
-    Raises:
-        TargetError: The target is unknown or cannot run a circuit.
-    """
-    for layer in model.modules():
-        if isinstance(layer, QuantumLayer):
-            wires = layer.circuit.wires
-            device = make_device(target, wires, resilience_level, account)
-            layer.set_target(device, shots)
-
-
-def allow(model: nn.Module, max_qpu_seconds: float | None) -> None:
-    """Sets what a job of a model may take.
-
-    Args:
-        model: The model, moved to its target.
-        max_qpu_seconds: A job that would take more is refused; None for the default.
-    """
-    if max_qpu_seconds is not None:
-        for executor in remote_executors(model).values():
-            executor.max_qpu_seconds = max_qpu_seconds
+    told = {name: value for name, value in options.items() if value is not None}
+    # A layer keeps these for another target; here nobody would notice.
+    accepted = accepted_options(target)
+    for name, other in _WITH.items():
+        if name in told and name not in accepted:
+            raise ArgumentError(
+                f"{name}: {target!r} has no use for one, got {told[name]!r}; leave it "
+                f"out, or use a target such as {other!r}"
+            )
+    if target is not None or shots != "keep" or told:
+        set_target(model, target, shots, **told)
 
 
 @frozen

@@ -21,7 +21,6 @@ from qml_qdl.circuits.errors import (
     TargetError,
 )
 from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import (
     begin_step,
@@ -146,9 +145,8 @@ def test_spsa_goes_the_same_ways_again(client: FakeClient, tmp_path: Path) -> No
 def test_a_mitigated_machine_has_jobs_too(client: FakeClient, tmp_path: Path) -> None:
     circuit = StronglyEntangling(2, layers=1) @ AngleEncoding(2)
     for _ in range(2):
-        machine = qml.device("qdl.qiskit", wires=2, backend="ibm:fake").executor
         device = qml.device(
-            "qdl.qiskit", wires=2, backend=Mitigated(machine), route="estimator"
+            "qdl.qiskit", wires=2, backend="ibm:fake", mitigation="readout+zne"
         )
         generator = torch.Generator().manual_seed(0)
         options: Any = {"diff_method": "spsa", "shots": 8, "generator": generator}

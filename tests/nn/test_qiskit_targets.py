@@ -214,7 +214,7 @@ class TestOptions:
             ({"spsa_directions": 0}, ArgumentError, "at least 1, got 0"),
             ({"spsa_directions": True}, ArgumentTypeError, "whole number, got True"),
             ({"fuse_gradient": 1}, ArgumentTypeError, "True or False, got 1"),
-            ({"resilience_level": 3}, ArgumentError, "0, 1 or 2, got 3"),
+            ({"resilience_level": 3}, ArgumentError, "0, 1, 2, got 3"),
         ],
         ids=str,
     )

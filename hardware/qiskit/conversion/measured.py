@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from typing import final
 
@@ -13,6 +12,7 @@ from pennylane.devices.preprocess import decompose
 from qiskit import ClassicalRegister
 from qiskit.quantum_info import SparsePauliOp
 
+from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.plan import Structure, make_plan
 from qml_qdl.hardware.qiskit.conversion.structures import (
     circuit_digest,
@@ -22,6 +22,7 @@ from qml_qdl.hardware.qiskit.conversion.structures import (
     to_circuit,
     used_slots,
 )
+from qml_qdl.hardware.qiskit.conversion.variants import Calibration, Folded, Variant
 from qml_qdl.hardware.tapes.bases import Basis, PauliSum
 from qml_qdl.hardware.tapes.batches import Circuits, Converted
 
@@ -34,7 +35,7 @@ class QiskitCircuits(Circuits):
     """Structures as Qiskit's circuits, the latest used ones kept."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Converted] = OrderedDict()
+        self._kept = LruCache[Hashable, Converted](MOST_CIRCUITS)
 
     def get(self, structure: Structure, basis: Basis, measured: bool) -> Converted:
         """The circuit of a structure, read in a basis.
@@ -47,16 +48,51 @@ class QiskitCircuits(Circuits):
         Returns:
             The circuit and what its angles are.
         """
-        key = (structure, basis, measured)
-        if key not in self._kept:
+        found = self._kept.find((structure, basis, measured))
+        if found is None:
             # The gates' example operations may hold tensors and gradients' graphs.
             gates = tuple(evolve(gate, operation=None) for gate in structure.gates)
             key = (evolve(structure, gates=gates), basis, measured)
-            self._kept[key] = _converted(structure, basis, measured)
-            if len(self._kept) > MOST_CIRCUITS:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+            found = self._kept.keep(key, _converted(structure, basis, measured))
+        return found
+
+    def folded(self, converted: Converted, scale: int, folding: str) -> Converted:
+        """The same circuit, longer; see `Circuits.folded`.
+
+        Args:
+            converted: A circuit that measures.
+            scale: How many times as long.
+            folding: "global" or "gates".
+
+        Returns:
+            The longer circuit.
+        """
+        return self._variant(
+            converted, Folded(converted.circuit, converted.digest, scale, folding)
+        )
+
+    def calibration(self, converted: Converted) -> Converted:
+        """How a circuit's bits are misread; see `Circuits.calibration`.
+
+        Args:
+            converted: A circuit that measures.
+
+        Returns:
+            A circuit of one angle.
+        """
+        made = self._variant(
+            converted, Calibration(converted.circuit, converted.digest)
+        )
+        return evolve(made, extra=np.empty(0), used=(0,), phases={}, calibrates=True)
+
+    def _variant(self, converted: Converted, variant: Variant) -> Converted:
+        key = (converted.digest, str(variant))
+        found = self._kept.find(key)
+        if found is None:
+            circuit, digest = variant.noted()
+            made = evolve(converted, circuit=circuit, digest=digest)
+            found = self._kept.keep(key, made)
+        return found
 
     def operator(self, observable: PauliSum, num_wires: int) -> SparsePauliOp:
         """Qiskit's operator; see `Circuits.operator`.

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit_aer import AerSimulator
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.circuits.validation import check_choice
+from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.jobs.client import Machine
 from qml_qdl.hardware.qiskit.executors.aer_tasks import (
     AerRunner,
+    Words,
     check_readable,
     counting_task,
     drawing_task,
@@ -25,14 +28,9 @@ from qml_qdl.hardware.qiskit.executors.aer_tasks import (
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.executors.noise import NoiseSource, NoNoise, QubitNoise
 from qml_qdl.hardware.qiskit.executors.programs import Program, make_program
-from qml_qdl.hardware.qiskit.executors.words import (
-    Words,
-    collect_words,
-    estimate_from_bits,
-    estimate_from_probabilities,
-    make_bases,
-)
-from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
+from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.tapes.executor import Counters, Estimates, Executor, Pub
+from qml_qdl.hardware.tapes.outcomes import Counts
 
 METHODS = ("statevector", "density_matrix", "matrix_product_state", "stabilizer")
 """Aer's methods that can be asked for."""
@@ -63,7 +61,7 @@ class AerExecutor(Executor):
         noise: Where its noise comes from.
         method: One of `METHODS`; None for state vectors, or density matrices where
             there is noise on up to eleven qubits, else sampled trajectories.
-        seed: Seed of the shots; None for new ones each time.
+        seed: Seed of the shots; None has them follow torch's global generator.
         machine: What tells the costs of the machine that is simulated.
     """
 
@@ -78,18 +76,20 @@ class AerExecutor(Executor):
         name: str = "aer",
         machine: Machine | None = None,
     ) -> None:
-        if method is not None and method not in METHODS:
-            raise ArgumentError(
-                f"method: expected one of {', '.join(METHODS)}, got {method!r}"
-            )
-        self.name = name
+        check_choice("method", method, (None, *METHODS))
+        self._name = name
         self.isa = isa
         self._machine = machine
         self._noise = NoNoise() if noise is None else noise
         self._method = method
-        self._rng = np.random.default_rng(seed)
-        self._runner = AerRunner(simulator, self._rng)
-        self._programs: OrderedDict[tuple[Any, ...], Program] = OrderedDict()
+        self._seeds = Seeds(seed)
+        self._runner = AerRunner(simulator)
+        self._programs = LruCache[tuple[Any, ...], Program](_PROGRAMS)
+
+    @property
+    def name(self) -> str:
+        """The simulator, and the machine whose noise it has."""
+        return self._name
 
     @property
     def counters(self) -> Counters:
@@ -101,7 +101,18 @@ class AerExecutor(Executor):
         """The machine that is simulated."""
         return self._machine
 
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+    @property
+    def seeds(self) -> Seeds:
+        """Where shots come from."""
+        return self._seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other shots; see `Executor.seeded`."""
+        twin = copy(self)
+        twin._seeds = seeds
+        return twin
+
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Draws outcomes.
 
         Args:
@@ -109,46 +120,68 @@ class AerExecutor(Executor):
             shots: Shots of every row.
 
         Returns:
-            For each pub its outcomes, (rows, shots, bits).
+            For each pub how often each outcome occurred.
 
         Raises:
             TargetError: Aer cannot run a circuit with its method.
         """
         self._count(pubs)
-        return self._sample(pubs, shots)
+        outputs: list[list[Counts]] = [[] for _ in pubs]
+        tasks = []
+        rng = self._seeds.next()
+        for pub, output in zip(pubs, outputs, strict=True):
+            program = self._program(pub)
+            noise = self._noise.on(program.qubits)
+            method = self._sampling_method(program, noise)
+            drawn = is_drawn(program, noise, method)
+            make = drawing_task if drawn else counting_task
+            tasks.append(make(program, pub.angles, noise, method, output, shots, rng))
+        self._runner.run(tasks, shots, rng)
+        return list(map(Counts.joined, outputs))
+
+    def estimates(self, *, exact: bool) -> bool:
+        """Aer has exact values of Pauli words where there is no noise.
+
+        Args:
+            exact: Whether exact values are asked for.
+        """
+        return exact and self._noise.ideal
 
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
-        """Estimates the pubs' observables.
+        """Computes the pubs' observables without noise.
 
         Args:
             pubs: Circuits that do not measure, with observables.
-            shots: Shots of every row and basis; None for exact values.
+            shots: None, for exact values.
 
         Returns:
-            For each pub its estimates.
+            For each pub its exact values.
 
         Raises:
-            TargetError: Exact values were asked of noise that is only sampled.
+            TargetError: There are shots, or noise.
         """
+        if not self.estimates(exact=shots is None):
+            return super().estimate(pubs, shots)
         self._count(pubs)
-        words = [collect_words(pub) for pub in pubs]
-        if shots is None and self._is_ideal(pubs, words):
-            return self._ideal_values(pubs, words)
-        bases = [make_bases(*pair) for pair in zip(pubs, words, strict=True)]
-        measured = [basis.pub for group in bases for basis in group]
-        if shots is None:
-            tables = iter(self._probabilities(measured))
-            return [
-                estimate_from_probabilities(
-                    own, group, [next(tables) for _ in group], pub.rows
-                )
-                for pub, own, group in zip(pubs, words, bases, strict=True)
-            ]
-        bits = iter(self._sample(measured, shots))
-        return [
-            estimate_from_bits(own, group, [next(bits) for _ in group], pub.rows)
-            for pub, own, group in zip(pubs, words, bases, strict=True)
+        method = self._method or "statevector"
+        words = [Words.of(pub) for pub in pubs]
+        outputs = [
+            np.ones((pub.rows, len(own.paulis)))
+            for pub, own in zip(pubs, words, strict=True)
         ]
+        self._runner.run(
+            [
+                words_task(
+                    self._program(pub, own.qubits()), pub.angles, own, method, output
+                )
+                for pub, own, output in zip(pubs, words, outputs, strict=True)
+                if own.qubits()
+            ]
+        )
+        values = [
+            output @ own.weights.T for output, own in zip(outputs, words, strict=True)
+        ]
+        return [Estimates(value, np.zeros_like(value)) for value in values]
 
     def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
         """The exact states, wire 0 being the most significant bit.
@@ -198,70 +231,6 @@ class AerExecutor(Executor):
                 or measurements that are not the last.
         """
         self._count(pubs)
-        return self._probabilities(pubs)
-
-    def _count(self, pubs: Sequence[Pub]) -> None:
-        self.counters.jobs += 1
-        self.counters.pubs += len(pubs)
-        self.counters.rows += sum(pub.rows for pub in pubs)
-
-    def _program(self, pub: Pub, seen: tuple[int, ...] | None = None) -> Program:
-        key = (pub.digest, seen)
-        program = self._programs.get(key)
-        if program is None:
-            isa = self.isa.get(pub.circuit, pub.digest)
-            program = make_program(isa.circuit, isa.width, isa.names, seen)
-            self._programs[key] = program
-            if len(self._programs) > _PROGRAMS:
-                self._programs.popitem(last=False)
-        if pub.angles.shape[1:] != (len(program.names),):
-            raise ArgumentError(
-                f"pubs: expected angles (rows, {len(program.names)}), got "
-                f"{pub.angles.shape}"
-            )
-        return program
-
-    def _is_ideal(self, pubs: Sequence[Pub], words: Sequence[Words]) -> bool:
-        return all(
-            self._noise.on(self._program(pub, own.qubits()).qubits).model is None
-            for pub, own in zip(pubs, words, strict=True)
-            if own.qubits()
-        )
-
-    def _exact_method(self, noise: QubitNoise) -> str:
-        """The method for exact results."""
-        if noise.model is None:
-            return self._method or "statevector"
-        if self._method not in (None, "density_matrix"):
-            raise TargetError(
-                f"method: {self._method!r} only samples noise, so nothing exact can be "
-                "had; use 'density_matrix', or shots"
-            )
-        return "density_matrix"
-
-    def _ideal_values(
-        self, pubs: Sequence[Pub], words: Sequence[Words]
-    ) -> list[Estimates]:
-        outputs = [
-            np.ones((pub.rows, len(own.paulis)))
-            for pub, own in zip(pubs, words, strict=True)
-        ]
-        method = self._method or "statevector"
-        self._runner.run(
-            [
-                words_task(
-                    self._program(pub, own.qubits()), pub.angles, own, method, output
-                )
-                for pub, own, output in zip(pubs, words, outputs, strict=True)
-                if own.qubits()
-            ]
-        )
-        values = [
-            output @ own.weights.T for output, own in zip(outputs, words, strict=True)
-        ]
-        return [Estimates(value, np.zeros_like(value)) for value in values]
-
-    def _probabilities(self, pubs: Sequence[Pub]) -> list[NDArray[np.float64]]:
         outputs = []
         tasks = []
         for pub in pubs:
@@ -274,22 +243,35 @@ class AerExecutor(Executor):
         self._runner.run(tasks)
         return outputs
 
-    def _sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
-        outputs = []
-        tasks = []
-        for pub in pubs:
-            program = self._program(pub)
-            noise = self._noise.on(program.qubits)
-            method = self._sampling_method(program, noise)
-            bits = program.circuit.num_clbits
-            outputs.append(np.zeros((pub.rows, shots, bits), dtype=np.uint8))
-            drawn = is_drawn(program, noise, method)
-            make = drawing_task if drawn else counting_task
-            tasks.append(
-                make(program, pub.angles, noise, method, outputs[-1], self._rng)
+    def _count(self, pubs: Sequence[Pub]) -> None:
+        self.counters.jobs += 1
+        self.counters.pubs += len(pubs)
+        self.counters.rows += sum(pub.rows for pub in pubs)
+
+    def _program(self, pub: Pub, seen: tuple[int, ...] | None = None) -> Program:
+        key = (pub.digest, seen)
+        program = self._programs.find(key)
+        if program is None:
+            isa = self.isa.get(pub.circuit, pub.digest)
+            made = make_program(isa.circuit, isa.width, isa.names, seen)
+            program = self._programs.keep(key, made)
+        if pub.angles.shape[1:] != (len(program.names),):
+            raise ArgumentError(
+                f"pubs: expected angles (rows, {len(program.names)}), got "
+                f"{pub.angles.shape}"
             )
-        self._runner.run(tasks, shots)
-        return outputs
+        return program
+
+    def _exact_method(self, noise: QubitNoise) -> str:
+        """The method for exact results."""
+        if noise.model is None:
+            return self._method or "statevector"
+        if self._method not in (None, "density_matrix"):
+            raise TargetError(
+                f"method: {self._method!r} only samples noise, so nothing exact can be "
+                "had; use 'density_matrix', or shots"
+            )
+        return "density_matrix"
 
     def _sampling_method(self, program: Program, noise: QubitNoise) -> str:
         if self._method is not None:

@@ -10,20 +10,16 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.quantum_info import Pauli
+from qiskit.quantum_info import Pauli, PauliList
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
-from qml_qdl.circuits.errors import MemoryBoundError, TargetError
-from qml_qdl.hardware.qiskit.executors.draws import (
-    counts_to_bits,
-    draw,
-    outcomes_to_bits,
-)
+from qml_qdl.circuits.errors import ArgumentError, MemoryBoundError, TargetError
+from qml_qdl.hardware.qiskit.executors.draws import draw, from_dictionaries
 from qml_qdl.hardware.qiskit.executors.noise import QubitNoise
 from qml_qdl.hardware.qiskit.executors.programs import Program
-from qml_qdl.hardware.qiskit.executors.words import Words
-from qml_qdl.hardware.tapes.executor import Bits
+from qml_qdl.hardware.tapes.executor import Pub
+from qml_qdl.hardware.tapes.outcomes import Counts
 
 _CHUNK = 2**28
 """Bytes of results that one run may return."""
@@ -81,19 +77,23 @@ class AerRunner:
 
     Args:
         simulator: The simulator with its options.
-        rng: Where seeds come from.
     """
 
-    def __init__(self, simulator: AerSimulator, rng: np.random.Generator) -> None:
+    def __init__(self, simulator: AerSimulator) -> None:
         self._simulator = simulator
-        self._rng = rng
 
-    def run(self, tasks: Sequence[Task], shots: int = 1) -> None:
+    def run(
+        self,
+        tasks: Sequence[Task],
+        shots: int = 1,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         """Runs tasks; each takes its results.
 
         Args:
             tasks: The tasks. Those of the same noise, method and size run together.
             shots: Shots of each row.
+            rng: Where seeds come from; None where nothing is drawn.
 
         Raises:
             MemoryBoundError: Aer has not enough memory for a circuit.
@@ -106,9 +106,10 @@ class AerRunner:
             together.setdefault(alike, []).append(task)
         for group in together.values():
             for pieces in _chunks(group):
-                self._run(pieces, shots)
+                seed = 0 if rng is None else int(rng.integers(2**62))
+                self._run(pieces, shots, seed)
 
-    def _run(self, pieces: Sequence[_Piece], shots: int) -> None:
+    def _run(self, pieces: Sequence[_Piece], shots: int, seed: int) -> None:
         circuits: list[QuantumCircuit] = []
         binds: list[dict[Parameter, NDArray[np.float64]]] = []
         for piece in pieces:
@@ -127,7 +128,7 @@ class AerRunner:
             shots=shots,
             method=task.method,
             noise_model=task.noise,
-            seed_simulator=int(self._rng.integers(2**62)),
+            seed_simulator=seed,
             # Aer gives wrong values of words on few qubits when it leaves qubits out
             # (qiskit-aer 0.18, its issue 2442); programs have only those that count.
             enable_truncation=False,
@@ -285,7 +286,8 @@ def drawing_task(
     angles: NDArray[np.float64],
     noise: QubitNoise,
     method: str,
-    output: Bits,
+    output: list[Counts],
+    shots: int,
     rng: np.random.Generator,
 ) -> Task:
     """The task of drawing shots from exact probabilities.
@@ -295,7 +297,8 @@ def drawing_task(
         angles: Its angles, (rows, angles).
         noise: Its noise; its errors of reading are known.
         method: Aer's method.
-        output: Where the outcomes go, (rows, shots, bits).
+        output: Where the outcomes go, some rows after the other.
+        shots: Shots of every row.
         rng: The random numbers.
 
     Returns:
@@ -303,12 +306,9 @@ def drawing_task(
     """
 
     def take(start: int, tables: NDArray[np.float64]) -> None:
-        outcomes = draw(tables, output.shape[1], rng)
-        output[start : start + len(tables)] = outcomes_to_bits(
-            outcomes, output.shape[2]
-        )
+        output.append(draw(tables, shots, rng))
 
-    return _table_task(program, angles, noise, method, 24 * output.shape[1], take)
+    return _table_task(program, angles, noise, method, 24 * shots, take)
 
 
 def _table_task(
@@ -361,7 +361,8 @@ def counting_task(
     angles: NDArray[np.float64],
     noise: QubitNoise,
     method: str,
-    output: Bits,
+    output: list[Counts],
+    shots: int,
     rng: np.random.Generator,
 ) -> Task:
     """The task of letting Aer draw shots.
@@ -371,7 +372,8 @@ def counting_task(
         angles: Its angles, (rows, angles).
         noise: Its noise.
         method: Aer's method.
-        output: Where the outcomes go, (rows, shots, bits).
+        output: Where the outcomes go, some rows after the other.
+        shots: Shots of every row.
         rng: The random numbers of the shots' order.
 
     Returns:
@@ -380,15 +382,75 @@ def counting_task(
 
     def take(start: int, rows: list[dict[str, Any]]) -> None:
         counts = [row["counts"] for row in rows]
-        bits = counts_to_bits(counts, output.shape[2], rng)
-        output[start : start + len(rows)] = bits
+        bits = program.circuit.num_clbits
+        output.append(from_dictionaries(counts, bits, shots, rng))
 
     values = program.values(angles)
-    size = 100 * output.shape[1]
+    size = 100 * shots
     model = noise.model
     return Task(
         program.circuit, program.slots, values, model, method, size, False, take
     )
+
+
+@frozen(eq=False)
+class Words:
+    """The Pauli words of some observables.
+
+    Args:
+        paulis: Different words without signs.
+        weights: How much of each word each observable has, (observables, words).
+    """
+
+    paulis: PauliList
+    weights: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, pub: Pub) -> Words:
+        """Those of a pub's observables.
+
+        Args:
+            pub: A pub with observables.
+
+        Returns:
+            The words and the observables' weights.
+
+        Raises:
+            ArgumentError: There are no observables, or they are not Hermitian.
+        """
+        if not pub.observables:
+            raise ArgumentError(
+                "pubs: a pub to estimate needs observables, got none; give "
+                "Pub(..., observables=(SparsePauliOp('ZZ'),))"
+            )
+        labels: dict[str, int] = {}
+        entries: list[tuple[int, int, float]] = []
+        for row, observable in enumerate(pub.observables):
+            if observable.num_qubits != pub.circuit.num_qubits:
+                raise ArgumentError(
+                    f"pubs: observable {row} is on {observable.num_qubits} qubits, but "
+                    f"the circuit has {pub.circuit.num_qubits}"
+                )
+            for label, weight in observable.to_list():
+                if abs(np.imag(weight)) > 1e-12:
+                    raise ArgumentError(
+                        f"pubs: observable {row} has the coefficient {weight} at "
+                        f"{label}; coefficients of observables are real"
+                    )
+                column = labels.setdefault(label, len(labels))
+                entries.append((row, column, float(np.real(weight))))
+        weights = np.zeros((len(pub.observables), len(labels)))
+        for row, column, number in entries:
+            weights[row, column] += number
+        return cls(PauliList(list(labels)), weights)
+
+    def supports(self) -> list[NDArray[np.intp]]:
+        """For each word the qubits on which it is not the identity."""
+        return [np.flatnonzero(row) for row in self.paulis.x | self.paulis.z]
+
+    def qubits(self) -> tuple[int, ...]:
+        """The qubits on which some word is not the identity, ascending."""
+        return tuple(sorted({int(one) for own in self.supports() for one in own}))
 
 
 def words_task(

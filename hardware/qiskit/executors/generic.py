@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.primitives import BackendSamplerV2
 from qiskit.providers import BackendV2
 
-from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
-from qml_qdl.hardware.qiskit.executors.words import (
-    collect_words,
-    estimate_from_bits,
-    make_bases,
-)
-from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
+from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.tapes.executor import Counters, Executor, Pub
+from qml_qdl.hardware.tapes.outcomes import Bits, Counts
 
 
 class GenericExecutor(Executor):
     """Runs pubs on a backend that is neither Aer nor a machine of IBM's.
 
-    All pubs of a call go in one call of Qiskit's `BackendSamplerV2`. Expectation values
-    are read in as few bases as their words allow, from the qubits they need.
+    All pubs of a call go in one call of Qiskit's `BackendSamplerV2`.
 
     Args:
         backend: The backend.
         isa: What transpiles circuits for it.
         seed: Seed of the shots, for simulators that take the option `seed_simulator`;
-            None for new shots each time.
+            None has them follow torch's global generator.
     """
 
     def __init__(
@@ -41,17 +36,32 @@ class GenericExecutor(Executor):
         *,
         seed: int | np.random.Generator | None = None,
     ) -> None:
-        self.name = str(backend.name)
         self.isa = isa
         self._backend = backend
-        self._rng = None if seed is None else np.random.default_rng(seed)
+        self._seeds = Seeds(seed)
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return str(self._backend.name)
 
     @property
     def counters(self) -> Counters:
         """What was done so far."""
         return self.isa.counters
 
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+    @property
+    def seeds(self) -> Seeds:
+        """Where shots come from."""
+        return self._seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other shots; see `Executor.seeded`."""
+        twin = copy(self)
+        twin._seeds = seeds
+        return twin
+
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Draws outcomes.
 
         Args:
@@ -59,15 +69,15 @@ class GenericExecutor(Executor):
             shots: Shots of every row.
 
         Returns:
-            For each pub its outcomes, (rows, shots, bits).
+            For each pub how often each outcome occurred.
         """
         self.counters.jobs += 1
         self.counters.pubs += len(pubs)
         self.counters.rows += sum(pub.rows for pub in pubs)
         options = {}
         takes_seed = hasattr(self._backend.options, "seed_simulator")
-        if self._rng is not None and takes_seed:
-            options["seed_simulator"] = int(self._rng.integers(2**31))
+        if takes_seed:
+            options["seed_simulator"] = int(self._seeds.next().integers(2**31))
         sampler = BackendSamplerV2(backend=self._backend, options=options)
         tasks = []
         for pub in pubs:
@@ -76,44 +86,9 @@ class GenericExecutor(Executor):
             tasks.append((isa.circuit, pub.angles[:, columns]))
         results = sampler.run(tasks, shots=shots).result()
         return [
-            _bits(result.data, task[0], pub.rows, shots)
+            Counts.from_bits(_bits(result.data, task[0], pub.rows, shots))
             for result, task, pub in zip(results, tasks, pubs, strict=True)
         ]
-
-    def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
-        """Estimates the pubs' observables.
-
-        Args:
-            pubs: Circuits that do not measure, with observables.
-            shots: Shots of every row and basis.
-
-        Returns:
-            For each pub its estimates.
-
-        Raises:
-            TargetError: Exact values were asked for.
-        """
-        if shots is None:
-            raise TargetError(
-                f"shots: {self.name} gives no exact values; set shots, or use 'aer'"
-            )
-        words = [collect_words(pub) for pub in pubs]
-        bases = [make_bases(*pair) for pair in zip(pubs, words, strict=True)]
-        bits = iter(self.sample([one.pub for group in bases for one in group], shots))
-        return [
-            estimate_from_bits(own, group, [next(bits) for _ in group], pub.rows)
-            for pub, own, group in zip(pubs, words, bases, strict=True)
-        ]
-
-    def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
-        """No states come from such a backend.
-
-        Raises:
-            TargetError: Always.
-        """
-        raise TargetError(
-            f"shots: {self.name} gives no states; set shots, or use the backend 'aer'"
-        )
 
 
 def _bits(data: Any, circuit: QuantumCircuit, rows: int, shots: int) -> Bits:

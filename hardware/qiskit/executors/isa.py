@@ -9,9 +9,7 @@ import operator
 import os
 import sys
 import warnings
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,9 @@ from qiskit.transpiler import PassManager, TranspilerError, generate_preset_pass
 from qiskit.transpiler.passes import BasisTranslator, UnrollCustomDefinitions
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.files import remove_remains, write_atomically
+from qml_qdl.hardware.qiskit.conversion.variants import Variant
 from qml_qdl.hardware.tapes.executor import Counters
 
 _MAGIC = b"qml-qdl isa 1\n"
@@ -233,8 +233,7 @@ class IsaCache:
         self._preset: PassManager | None = None
         keeps = folder is not None and pass_manager is None
         self._store = IsaStore(str(folder)) if keeps else None
-        self._kept: OrderedDict[str, Isa] = OrderedDict()
-        self._held: dict[str, Isa] = {}
+        self._kept = LruCache[str, Isa](_IN_MEMORY)
         self._machine: str | None = None
 
     def get(self, circuit: QuantumCircuit, digest: str) -> Isa:
@@ -251,12 +250,18 @@ class IsaCache:
             ArgumentError: The layout has not as many qubits as the circuit.
             TargetError: The backend is too small, or the circuit cannot be transpiled.
         """
-        if digest in self._held:
-            return self._held[digest]
-        if digest in self._kept:
-            self._kept.move_to_end(digest)
-            return self._kept[digest]
+        isa = self._kept.find(digest)
+        if isa is None:
+            isa = self._kept.keep(digest, self._made(circuit, digest))
+        return isa
+
+    def _made(self, circuit: QuantumCircuit, digest: str) -> Isa:
         names = tuple(one.name for one in circuit.parameters)
+        variant = Variant.noted_in(circuit)
+        if variant is not None:
+            whole = self.get(variant.circuit, variant.digest)
+            made = variant.of(whole.circuit, self.backend.target)
+            return Isa(made, circuit.num_qubits, names)
         key = self._key(circuit.num_qubits, digest)
         isa = None if self._store is None else self._store.read(key)
         if isa is None:
@@ -264,24 +269,7 @@ class IsaCache:
             self.counters.transpilations += 1
             if self._store is not None:
                 self._store.write(key, isa)
-        self._kept[digest] = isa
-        if len(self._kept) > _IN_MEMORY:
-            self._kept.popitem(last=False)
         return isa
-
-    @contextmanager
-    def holding(self, circuits: Mapping[str, Isa]) -> Iterator[None]:
-        """Has transpiled circuits found under digests of their own, for a while.
-
-        Args:
-            circuits: Circuits in the backend's gates by digest; they run as they are.
-        """
-        before = self._held
-        self._held = {**before, **circuits}
-        try:
-            yield
-        finally:
-            self._held = before
 
     def _transpile(self, circuit: QuantumCircuit) -> QuantumCircuit:
         width, size = circuit.num_qubits, self.backend.num_qubits

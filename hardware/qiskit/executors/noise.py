@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
 from qiskit_aer.noise import NoiseModel, ReadoutError
+
+from qml_qdl.hardware.caches import LruCache
 
 _KEPT = 64
 """How many cut noise models are kept."""
@@ -39,8 +40,11 @@ class NoiseSource(ABC):
     ---- to be implemented: `_model` ----
     """
 
+    ideal = False
+    """Whether there is surely no noise, wherever a circuit runs."""
+
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[int, ...], QubitNoise] = OrderedDict()
+        self._kept = LruCache[tuple[int, ...], QubitNoise](_KEPT)
 
     @abstractmethod
     def _model(self, qubits: tuple[int, ...]) -> NoiseModel | None:
@@ -55,21 +59,20 @@ class NoiseSource(ABC):
         Returns:
             Their noise, for circuits on as many qubits in this order.
         """
-        if qubits in self._kept:
-            self._kept.move_to_end(qubits)
-            return self._kept[qubits]
-        model = self._model(qubits)
-        if model is not None and model.is_ideal():
-            model = None
-        noise = QubitNoise(model, _confusion(model, len(qubits)))
-        self._kept[qubits] = noise
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
-        return noise
+        found = self._kept.find(qubits)
+        if found is None:
+            model = self._model(qubits)
+            if model is not None and model.is_ideal():
+                model = None
+            noise = QubitNoise(model, _confusion(model, len(qubits)))
+            found = self._kept.keep(qubits, noise)
+        return found
 
 
 class NoNoise(NoiseSource):
     """No noise at all."""
+
+    ideal = True
 
     def _model(self, qubits: tuple[int, ...]) -> None:
         return None
@@ -123,6 +126,7 @@ class GivenNoise(NoiseSource):
     def __init__(self, model: NoiseModel) -> None:
         super().__init__()
         self._whole = model
+        self.ideal = model.is_ideal()
 
     def _model(self, qubits: tuple[int, ...]) -> NoiseModel:
         # Aer has no public way to read single errors back; a test pins these names.

@@ -111,15 +111,15 @@ class IBMMachine(Machine):
             seconds += quantum_seconds(own, 0, repetition, length)
             executions += own
         depths = (two_qubit_depth(pub.circuit) for pub in request.pubs)
-        calibrations = jobs if calibrating else 0
+        added = jobs if calibrating else 0
         return Cost(
             jobs=jobs,
-            circuits=len(request.pubs) + calibrations,
+            circuits=len(request.pubs) + added,
             rows=request.rows,
             executions=executions,
             two_qubit_depth=max(depths, default=0),
             seconds=seconds,
-            calibrations=calibrations,
+            calibrations=added + sum(pub.calibrates for pub in request.pubs),
             fixed_seconds=fixed,
             allowance=OPEN_PLAN,
         )

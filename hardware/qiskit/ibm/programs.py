@@ -13,7 +13,8 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qml_qdl.circuits.errors import ArgumentError, JobError, TargetError
 from qml_qdl.hardware.jobs.client import JobRequest, Results
-from qml_qdl.hardware.tapes.executor import Bits, Estimates, Pub
+from qml_qdl.hardware.tapes.executor import Estimates, Pub
+from qml_qdl.hardware.tapes.outcomes import Bits
 
 OPTIONS = ("dynamical_decoupling", "resilience_level", "twirling")
 """Options of a request, by name."""

@@ -19,12 +19,14 @@ from pennylane.devices.default_qubit import accepted_sample_measurement
 from qml_qdl.hardware.jobs.client import JobClient, JobRequest, Machine, Results
 from qml_qdl.hardware.jobs.cost import Cost, Limits, RowCost
 from qml_qdl.hardware.jobs.executor import RemoteExecutor
+from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.plan import Structure
 from qml_qdl.hardware.tape_device import Abilities
 from qml_qdl.hardware.tapes.bases import Basis, PauliSum
 from qml_qdl.hardware.tapes.batches import Circuits, Converted
 from qml_qdl.hardware.tapes.device import ExecutorDevice
-from qml_qdl.hardware.tapes.executor import Bits, Pub
+from qml_qdl.hardware.tapes.executor import Pub
+from qml_qdl.hardware.tapes.outcomes import Bits
 from tests.hardware.jobs.service import FolderClient
 
 GATES = {
@@ -166,23 +168,6 @@ def _run(
     return np.ascontiguousarray(found, dtype=np.uint8)
 
 
-@frozen
-class TapeOptions:
-    """How the device asks its executor."""
-
-    gradient: str = "parameter-shift"
-    spsa_directions: int = 1
-    spsa_step: float = 0.2
-    fuse_gradient: bool = True
-    merge_rows: bool = False
-    route: str = "sampler"
-    seed: int | None = None
-    placed: bool = False
-
-    def changed(self, **options: Any) -> TapeOptions:
-        return evolve(self, **options)
-
-
 def _decomposition(operation: Any) -> Sequence[Any]:
     parts: Sequence[Any] = operation.decomposition()
     return parts
@@ -211,4 +196,4 @@ class TapeDevice(ExecutorDevice):
         self, wires: Any, client: JobClient, shots: Any = None, **remote: Any
     ) -> None:
         executor = RemoteExecutor(client, **remote)
-        super().__init__(wires, shots, executor, TapeCircuits(), TapeOptions())
+        super().__init__(wires, shots, executor, TapeCircuits(), TargetOptions())

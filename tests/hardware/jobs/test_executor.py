@@ -59,8 +59,8 @@ def fake(tmp_path: Path) -> FakeClient:
 def test_all_pubs_of_a_call_are_one_job(client: FolderClient, tmp_path: Path) -> None:
     remote = executor(client, tmp_path)
     first, second = remote.sample([client.pub(rows=3), client.pub("b", 2)], 10)
-    assert first.shape == (3, 10, 2)
-    assert second.shape == (2, 10, 2)
+    assert first.bits.shape == (3, 10, 2)
+    assert second.bits.shape == (2, 10, 2)
     (job,) = client.jobs()
     assert (job["rows"], job["shots"], job["limit"]) == (5, 10, 60)
     assert (remote.counters.jobs, remote.counters.pubs) == (1, 2)
@@ -82,11 +82,11 @@ def test_the_same_run_in_another_process_pays_nothing(
     first = executor(client, tmp_path)
     first.record(tmp_path / "jobs.sqlite", "run", "conv")
     results = [first.sample([client.pub()], 10)[0] for _ in range(2)]
-    assert not np.array_equal(results[0], results[1])
+    assert not np.array_equal(results[0].bits, results[1].bits)
     again = executor(client, tmp_path)
     again.record(tmp_path / "jobs.sqlite", "run", "conv")
     for result in results:
-        assert np.array_equal(again.sample([client.pub()], 10)[0], result)
+        assert np.array_equal(again.sample([client.pub()], 10)[0].bits, result.bits)
     assert again.counters.jobs == 0
     assert len(client.jobs()) == 2
 
@@ -189,7 +189,7 @@ def test_what_is_paid_is_not_refused_later(
         rich.sample([client.pub(rows=10)], 1000)
     poor = executor(client, tmp_path, max_qpu_seconds=1.0)
     poor.record(tmp_path / "jobs.sqlite", "run", "conv")
-    assert poor.sample([client.pub(rows=10)], 1000)[0].shape == (10, 1000, 2)
+    assert poor.sample([client.pub(rows=10)], 1000)[0].bits.shape == (10, 1000, 2)
     assert len(client.jobs()) == 1
 
 
@@ -198,18 +198,18 @@ def test_a_large_call_is_divided_and_put_together(
 ) -> None:
     client.limits_ = Limits(executions=40)
     remote = executor(client, tmp_path)
-    (bits,) = remote.sample([client.pub(rows=10)], 10)
-    assert bits.shape == (10, 10, 2)
+    (counts,) = remote.sample([client.pub(rows=10)], 10)
+    assert counts.bits.shape == (10, 10, 2)
     assert [job["rows"] for job in client.jobs()] == [4, 4, 2]
     assert {job["batch"] for job in client.jobs()} == {"batch-1"}
     again = executor(client, tmp_path)
     again.record(tmp_path / "jobs.sqlite", "run", remote.keys.layer)
-    assert np.array_equal(again.sample([client.pub(rows=10)], 10)[0], bits)
+    assert np.array_equal(again.sample([client.pub(rows=10)], 10)[0].bits, counts.bits)
     parts = [
         client.results(job["id"], remote.request("sample", [client.pub(rows=n)], 10))
         for job, n in zip(client.jobs(), (4, 4, 2), strict=True)
     ]
-    assert np.array_equal(bits, np.concatenate([part[0] for part in parts]))
+    assert np.array_equal(counts.bits, np.concatenate([part[0] for part in parts]))
 
 
 def test_nothing_exact_comes_from_a_machine(
@@ -226,9 +226,9 @@ def test_noting_costs_sends_nothing(fake: FakeClient, tmp_path: Path) -> None:
     remote = executor(fake, tmp_path)
     costs: list[Cost] = []
     noting = CostingExecutor(remote, costs)
-    (bits,) = noting.sample([fake.pub(rows=10)], 1000)
-    assert bits.shape == (10, 1000, 2)
-    assert not bits.any()
+    (counts,) = noting.sample([fake.pub(rows=10)], 1000)
+    assert counts.bits.shape == (10, 1000, 2)
+    assert not counts.bits.any()
     (estimates,) = noting.estimate([observed(4)], 50)
     assert estimates.values.shape == (4, 2)
     sampled, estimated = costs

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import Statevector
 
-from qml_qdl.hardware.tapes.executor import Bits, Counters, Estimates, Executor, Pub
+from qml_qdl.hardware.tapes.executor import Counters, Estimates, Executor, Pub
+from qml_qdl.hardware.tapes.outcomes import Bits
 
 
 @final

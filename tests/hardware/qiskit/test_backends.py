@@ -144,7 +144,7 @@ def test_a_machines_noise_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None
         ("aer", {"dynamical_decoupling": "XY4"}, "dynamical_decoupling: only IBM's"),
         ("aer", {"session": True}, "session: only IBM's machines"),
         ("ibm:ibm_torino", {"method": "statevector"}, "method: only Aer takes this"),
-        ("aer", {"method": "automatic"}, "method: expected one of statevector"),
+        ("aer", {"method": "automatic"}, "method: expected one of None, 'statevector"),
         ("fake_manila", {"method": "stabilizer"}, "'stabilizer' cannot run the noise"),
     ],
 )

@@ -30,7 +30,8 @@ from qml_qdl.hardware.jobs.client import JobRequest, JobState
 from qml_qdl.hardware.qiskit.ibm import programs
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.hardware.qiskit.ibm.machines import service_backend
-from qml_qdl.hardware.tapes.executor import Bits, Estimates, Pub
+from qml_qdl.hardware.tapes.executor import Estimates, Pub
+from qml_qdl.hardware.tapes.outcomes import Bits
 from tests.hardware.qiskit.loopback import Ending, LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK, isolate, use
 from tests.hardware.qiskit.processes import start
