@@ -202,7 +202,7 @@ def test_folders_are_strata(package: str) -> None:
 def test_a_seeded_circle_is_reported() -> None:
     lazy = "def f():\n from qml_qdl.hardware.qiskit import device"
     seeded = {**SOURCES, "qml_qdl.hardware.tapes.x": lazy}
-    assert set(circle("qml_qdl.hardware", seeded)) == {"qiskit", "tapes"}
+    assert {"qiskit", "tapes"} <= set(circle("qml_qdl.hardware", seeded))
     assert circle("qml_qdl.hardware.tapes", seeded) == []
 
 
