@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Self
 import torch
 from attrs import asdict
 from pennylane.devices.execution_config import ExecutionConfig
+from pennylane.measurements import ExpectationMP, VarianceMP
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
 from qml_qdl.hardware.options import ASKED, GRADIENTS, TargetOptions
 from qml_qdl.hardware.plan import Structure
 from qml_qdl.hardware.products import as_numpy
@@ -30,6 +31,16 @@ from qml_qdl.hardware.tapes.shifts import (
     Stencil,
 )
 from qml_qdl.hardware.tapes.tasks import Task, make_task
+
+
+def _check_mitigable(tape: Any) -> None:
+    """Refuses what is known of single shots only."""
+    for measurement in tape.measurements:
+        if not isinstance(measurement, ExpectationMP | VarianceMP):
+            raise TargetError(
+                f"mitigation: only expectation values and their variances can be "
+                f"mitigated, got {measurement}; read those out, or leave it out"
+            )
 
 
 class ExecutorDevice(TapeDevice):
@@ -153,6 +164,8 @@ class ExecutorDevice(TapeDevice):
         return tuple(results)
 
     def _task(self, tape: Any) -> Task:
+        if self.options.mitigation is not None:
+            _check_mitigable(tape)
         wires: Any = tape.wires
         if self.wires is not None:
             # Only wires that are used are simulated, unless places on a machine are

@@ -175,7 +175,8 @@ def evaluate(
     mitigated = Mitigation.of(mitigation)
     if mitigated is not None:
         # Not there in the words of evaluations without it, as in earlier journals.
-        asked["mitigation"] = asdict(mitigated)
+        scales = list(mitigated.zne_scales)  # JSON has no tuples
+        asked["mitigation"] = asdict(mitigated) | {"zne_scales": scales}
     weights = digest(model.state_dict())
     # Before anything is sent, since its damage shall not cost what was paid.
     entries = _entries(run)

@@ -11,7 +11,8 @@ from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from qml_qdl.hardware.qiskit.conversion.digest import circuit_digest
-from qml_qdl.hardware.tapes.executor import Pub
+from qml_qdl.hardware.tapes.executor import Executor, Pub
+from qml_qdl.hardware.tapes.outcomes import Counts
 
 WIRES = 4
 OBSERVABLES = (
@@ -83,12 +84,42 @@ def exact_tables(pub: Pub) -> NDArray[np.float64]:
     )
 
 
-def tables_of(bits: NDArray[np.uint8]) -> NDArray[np.float64]:
+def measured_tables(
+    executor: Executor, pub: Pub, shots: int | None
+) -> NDArray[np.float64]:
+    """Frequencies of outcomes, or their exact probabilities."""
+    if shots is None:
+        return executor.probabilities([pub])[0]
+    return tables_of(executor.sample([pub], shots)[0])
+
+
+def measured_values(
+    executor: Executor, pub: Pub, shots: int | None
+) -> NDArray[np.float64]:
+    """Values of the pub's observables, from one measurement of all wires a word."""
+    found = np.zeros((pub.rows, len(pub.observables)))
+    for column, observable in enumerate(pub.observables):
+        for label, weight in observable.to_list():
+            circuit = pub.circuit.copy()
+            for wire, letter in enumerate(reversed(label)):
+                if letter == "Y":
+                    circuit.sdg(wire)
+                if letter in "XY":
+                    circuit.h(wire)
+            circuit.measure_all()
+            one = Pub(circuit, pub.angles, circuit_digest(circuit))
+            acts = [wire for wire, a in enumerate(reversed(label)) if a != "I"]
+            numbers = np.arange(2**circuit.num_qubits)[:, None]
+            signs = (-1.0) ** (numbers >> np.array(acts, dtype=int) & 1).sum(axis=1)
+            found[:, column] += weight.real * (
+                measured_tables(executor, one, shots) @ signs
+            )
+    return found
+
+
+def tables_of(counts: Counts) -> NDArray[np.float64]:
     """Relative frequencies, bit j of an outcome being the j-th bit."""
-    size = bits.shape[2]
-    outcomes = bits.astype(int) @ (1 << np.arange(size))
-    counts = [np.bincount(row, minlength=2**size) for row in outcomes]
-    return np.divide(counts, bits.shape[1], dtype=np.float64)
+    return counts.marginal(range(counts.num_bits)[::-1])
 
 
 def within_five_errors(

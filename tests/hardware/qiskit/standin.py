@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qiskit.quantum_info import Statevector
 
 from qml_qdl.hardware.tapes.executor import Counters, Estimates, Executor, Pub
-from qml_qdl.hardware.tapes.outcomes import Bits
+from qml_qdl.hardware.tapes.outcomes import Counts
 
 
 @final
@@ -50,7 +50,7 @@ class StandIn(Executor):
         ]
         return np.stack([state.probabilities(qubits) for state in self._states(pub)])
 
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Bits]:
+    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         self._note("sample", pubs)
         found = []
         for pub in pubs:
@@ -60,12 +60,15 @@ class StandIn(Executor):
                 for table in self._tables(pub)
             ]
             bits = np.stack(rows)[:, :, None] >> places & 1
-            found.append(bits.astype(np.uint8))
+            found.append(Counts.from_bits(bits.astype(np.uint8)))
         return found
 
     def probabilities(self, pubs: Sequence[Pub]) -> list[NDArray[np.float64]]:
         self._note("probabilities", pubs)
         return [self._tables(pub) for pub in pubs]
+
+    def estimates(self, *, exact: bool) -> bool:
+        return True
 
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         self._note("estimate", pubs)

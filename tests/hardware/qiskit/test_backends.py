@@ -98,7 +98,7 @@ def test_a_simulators_own_noise_and_method_are_used() -> None:
     (bits,) = make_executor(AerSimulator(noise_model=model)).sample(
         [pub_of(circuit, np.zeros((1, 0)))], 10
     )
-    assert bits.all()
+    assert bits.bits.all()
     simulator = AerSimulator(method="stabilizer")
     with pytest.raises(TargetError, match="'stabilizer' has no state vectors"):
         make_executor(simulator).states([pub_of(layered(2))])
@@ -192,7 +192,7 @@ def test_a_machine_of_ibms_by_name(loopback: LoopbackServer, tmp_path: Path) -> 
     assert isinstance(executor, RemoteExecutor)
     assert executor.max_qpu_seconds == 30
     (bits,) = executor.sample([pub_of(layered(2, measure=True), 2)], 20)
-    assert bits.shape == (2, 20, 2)
+    assert bits.bits.shape == (2, 20, 2)
     assert len(loopback.jobs) == 1
 
 
@@ -203,7 +203,7 @@ def test_a_machine_of_ibms_as_an_object(
     executor = make_executor(backend, journal=tmp_path / "jobs.sqlite", cache=None)
     assert isinstance(executor, RemoteExecutor)
     (bits,) = executor.sample([pub_of(layered(2, measure=True), 2)], 20)
-    assert bits.shape == (2, 20, 2)
+    assert bits.bits.shape == (2, 20, 2)
 
 
 def test_a_machine_of_ibms_simulated_with_its_calibration(
@@ -213,7 +213,7 @@ def test_a_machine_of_ibms_simulated_with_its_calibration(
     executor = make_executor("aer:ibm_manila", cache=None)
     (found,) = executor.states([pub])
     (stored,) = make_executor("aer:fake_manila", cache=None).states([pub])
-    assert executor.name == "aer:ibm_manila"  # type: ignore[attr-defined]
+    assert executor.name == "aer:ibm_manila"
     np.testing.assert_allclose(found, stored, atol=1e-8)
     assert not loopback.jobs
 

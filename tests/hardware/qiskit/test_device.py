@@ -13,9 +13,8 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer.noise import NoiseModel
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
-from qml_qdl.hardware.qiskit.backends import make_executor
+from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.qiskit.device import QiskitDevice
-from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from tests.hardware.qiskit.standin import StandIn
 
 LABELS = [[0, 1, 2], ["a", "b", "c"], [1, 0, 2], [5, 7, 9], [2, 1, 0]]
@@ -336,11 +335,22 @@ class TestRoutes:
 
     def test_estimator_has_no_probabilities(self) -> None:
         made = device(wires=2, route="estimator")
+        made.executor = StandIn()
         for measured in (qml.probs(wires=[0]), qml.sample(wires=[0])):
             with pytest.raises(TargetError, match=r"route: .*use route='sampler'"):
                 self.circuit(made, 25, measured)(0.4)
         with pytest.raises(TargetError, match=r"route: .* one number of shots"):
             self.circuit(made, (5, 10), qml.expval(qml.Z(0)))(0.4)  # type: ignore[arg-type]
+
+    def test_without_an_estimator_the_sampler_does_it(self) -> None:
+        measured = (qml.expval(qml.Z(0) + qml.X(1)), qml.probs(wires=[1]))
+        found = [
+            self.circuit(device(wires=2, route=route, seed=3), (40, 60), *measured)(0.4)  # type: ignore[arg-type]
+            for route in ("sampler", "estimator")
+        ]
+        for one, other in zip(*found, strict=True):
+            for mine, theirs in zip(one, other, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
 
     def test_errors_are_those_of_one_number_of_shots(self) -> None:
         made = device(wires=1)
@@ -437,9 +447,9 @@ class TestPhases:
 
     @pytest.mark.parametrize("folding", ["global", "gates"])
     def test_with_noise_extrapolated_to_zero(self, folding: str) -> None:
-        machine = make_executor("fake_manila", seed=1)
-        mitigated = Mitigated(machine, zne_scales=(1, 3), folding=folding)
-        self.check(device(backend=mitigated, route="estimator"), 0.05)
+        mitigation = Mitigation(zne_scales=(1, 3), folding=folding)
+        made = device(backend="fake_manila", seed=1, mitigation=mitigation)
+        self.check(made, 0.05)
 
 
 class TestConfiguration:

@@ -19,8 +19,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error, pauli_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-from qml_qdl.hardware.qiskit.backends import make_executor
-from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
+from qml_qdl.hardware.mitigation import Mitigation
 
 # GenericBackendV2 without noise lets Aer's noise model wonder where it is.
 pytestmark = pytest.mark.filterwarnings("ignore:Qiskit backend .* has no QubitProp")
@@ -123,11 +122,6 @@ def machine_simulator() -> Any:
     return AerSimulator.from_backend(FakeManilaV2(), noise_model=none)
 
 
-def mitigated() -> Any:
-    machine = make_executor("fake_manila", noise_model=NoiseModel(), cache=None, seed=1)
-    return Mitigated(machine, zne_scales=(1, 3))
-
-
 def generic() -> Any:
     line = [[0, 1], [1, 0], [1, 2], [2, 1], [2, 3], [3, 2], [3, 4], [4, 3]]
     return GenericBackendV2(5, coupling_map=line, noise_info=False, seed=1)
@@ -139,6 +133,11 @@ ROUTES: dict[str, dict[str, Any]] = {
     "matrix products": {"method": "matrix_product_state"},
     "an object": {"backend": AerSimulator},
     "an object with options": {"backend": own_simulator},
+}
+MITIGATED: dict[str, Any] = {
+    "backend": "fake_manila",
+    "noise_model": NoiseModel(),
+    "mitigation": Mitigation(zne_scales=(1, 3)),
 }
 MACHINES: dict[str, dict[str, Any]] = {
     "a machine without noise": {
@@ -152,9 +151,7 @@ MACHINES: dict[str, dict[str, Any]] = {
 def device(options: dict[str, Any]) -> Any:
     backend = options.get("backend", "aer")
     made = backend() if callable(backend) else backend
-    given = {**options, "backend": made}
-    if not isinstance(made, Mitigated):
-        given = {"seed": 1, "cache": None, **given}
+    given = {"seed": 1, "cache": None, **options, "backend": made}
     return qml.device("qdl.qiskit", **given)
 
 
@@ -195,7 +192,7 @@ def test_exact_values_after_routing(route: str) -> None:
 
 
 def test_exact_mitigated_values() -> None:
-    made = device({"backend": mitigated})
+    made = device(MITIGATED)
     for seed in range(6):
         drawn = Drawn(seed, ANGLE | FIXED, 2)
         found = values(drawn, made, ("expval",))
@@ -254,7 +251,7 @@ def test_shots(route: str) -> None:
 
 
 def test_mitigated_shots() -> None:
-    made = device({"backend": mitigated, "route": "estimator"})
+    made = device(MITIGATED)
     for seed in range(4):
         drawn = Drawn(seed, ANGLE | FIXED, 2)
         found = values(drawn, made, ("expval",), SHOTS)

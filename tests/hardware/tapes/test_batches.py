@@ -162,7 +162,7 @@ class TestCircuits:
         assert (executor.pubs[0].angles[0, 1:] == executor.pubs[0].angles[1, 1:]).all()
         # The qubit is mixed: ⟨X⟩ = ⟨Y⟩ = 0.
         expected = np.cos([0.4, 1.1])
-        errors = answer.column_errors(40_000)[:, 0]
+        errors = answer.column_errors()[:, 0]
         assert (abs(answer.columns()[:, 0] - expected) < 5 * errors).all()
 
     def test_a_global_phase_is_in_the_states_only(self) -> None:

@@ -12,13 +12,8 @@ from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.qiskit.conversion.measured import QiskitCircuits
 from qml_qdl.hardware.tapes.bases import Basis, setting_of, share_bases
 from qml_qdl.hardware.tapes.batches import column_errors, read_columns
-from qml_qdl.hardware.tapes.outcomes import (
-    Histogram,
-    Shots,
-    counted,
-    outcomes_of,
-)
-from qml_qdl.hardware.tapes.readout import Readout, plan_readout
+from qml_qdl.hardware.tapes.outcomes import Counts
+from qml_qdl.hardware.tapes.readout import Readout, plain_readings, plan_readout
 
 HERMITIAN = np.array([[1.0, 2.0 - 1j], [2.0 + 1j, -1.0]])
 
@@ -111,41 +106,14 @@ class TestBases:
             plan(qml.expval(qml.SparseHamiltonian(sparse, [0])))
 
 
-class TestOutcomes:
-    def test_counted(self) -> None:
-        bits = np.array([[[0, 1], [0, 1], [1, 1], [0, 0]], [[1, 0]] * 4], np.uint8)
-        np.testing.assert_array_equal(
-            counted(bits), [[0.25, 0.5, 0.0, 0.25], [0, 0, 1, 0]]
-        )
+def found(*bits: Any) -> tuple[dict[int, Counts], dict[int, Any]]:
+    """What each basis gave, and what its bits count as."""
+    counts = {basis: Counts.from_bits(one) for basis, one in enumerate(bits)}
+    return counts, {k: plain_readings(one.num_bits) for k, one in counts.items()}
 
-    @pytest.mark.parametrize("wires", [1, 3, 8, 9, 11])
-    def test_counted_is_what_numpy_counts(self, wires: int) -> None:
-        bits = draws(3, 50, wires)
-        numbers = bits.astype(int) @ (1 << np.arange(wires)[::-1])
-        expected = [np.bincount(row, minlength=1 << wires) / 50 for row in numbers]
-        np.testing.assert_array_equal(counted(bits), expected)
 
-    def test_no_wires(self) -> None:
-        np.testing.assert_array_equal(counted(draws(2, 5, 0)), [[1.0], [1.0]])
-
-    def test_many_wires_are_not_counted_at_once(self) -> None:
-        assert isinstance(outcomes_of(draws(1, 5, 8), range(8)), Histogram)
-        assert isinstance(outcomes_of(draws(1, 5, 60), range(60)), Shots)
-
-    def test_both_kinds_agree(self) -> None:
-        bits, wires = draws(4, 30, 5), (7, 1, 4, 0, 2)
-        one, other = Histogram(counted(bits), wires), Shots(bits, wires)
-        for chosen in ((1,), (4, 7), (2, 0, 1), wires, ()):
-            np.testing.assert_allclose(one.marginal(chosen), other.marginal(chosen))
-            np.testing.assert_allclose(
-                one.parity(chosen), other.parity(chosen), atol=1e-12
-            )
-
-    def test_marginal_keeps_the_order_asked_for(self) -> None:
-        bits = np.array([[[0, 1]]], np.uint8)
-        found = Histogram(counted(bits), (5, 3))
-        np.testing.assert_array_equal(found.marginal((5, 3)), [[0, 1, 0, 0]])
-        np.testing.assert_array_equal(found.marginal((3, 5)), [[0, 0, 1, 0]])
+def frequencies(bits: Any) -> Any:
+    return Counts.from_bits(bits).marginal(range(bits.shape[2]))
 
 
 class TestColumns:
@@ -158,12 +126,12 @@ class TestColumns:
         )
         assert readout.bases == (Basis(((0, "Z"), (1, "Z"), (2, "Z"))),)
         bits = draws(2, 40, 3)
-        columns = read_columns(readout, 2, [outcomes_of(bits, range(3))], None)
+        columns = read_columns(readout, 2, *found(bits))
         signs = 1.0 - 2 * bits.astype(float)
         np.testing.assert_allclose(
             columns[:, 0], (signs[:, :, 0] * signs[:, :, 1]).mean(1)
         )
-        np.testing.assert_allclose(columns[:, 1:5], counted(bits[:, :, [2, 0]]))
+        np.testing.assert_allclose(columns[:, 1:5], frequencies(bits[:, :, [2, 0]]))
         np.testing.assert_allclose(columns[:, 5], signs[:, :, 0].mean(1))
         np.testing.assert_allclose(columns[:, 6], 1.0)
         np.testing.assert_allclose(columns[:, 7], 2 * signs[:, :, 1].mean(1) + 3)
@@ -175,8 +143,7 @@ class TestColumns:
             qml.expval(observable), qml.expval(projector), qml.probs(wires=[1])
         )
         bits, shots = draws(3, 25, 3), 25
-        outcomes: list[Any] = [outcomes_of(bits, range(3))]
-        errors = column_errors(readout, 3, shots, outcomes, None)
+        errors = column_errors(readout, 3, shots, *found(bits))
         z = 1.0 - 2 * bits.astype(float)
         values = 0.5 * z[:, :, 0] - 2 * z[:, :, 1] + z[:, :, 0] * z[:, :, 2]
         hits = (bits[:, :, 0] == 1) & (bits[:, :, 2] == 0)
@@ -188,8 +155,7 @@ class TestColumns:
     def test_errors_of_several_bases_add_up(self) -> None:
         readout = plan(qml.expval(qml.Z(0) + 2 * qml.X(0)))
         bits = [draws(2, 30, 1, seed) for seed in (1, 2)]
-        outcomes: list[Any] = [outcomes_of(b, [0]) for b in bits]
-        errors = column_errors(readout, 2, 30, outcomes, None)[:, 0]
+        errors = column_errors(readout, 2, 30, *found(*bits))[:, 0]
         scale = {"Z": 1.0, "X": 2.0}
         parts = [
             scale[str(basis.directions[0][1])] * 2 * b[:, :, 0].std(axis=1, ddof=1)
@@ -200,14 +166,14 @@ class TestColumns:
 
     def test_a_single_shot_has_no_error_bar(self) -> None:
         readout = plan(qml.expval(qml.Z(0)))
-        outcomes: list[Any] = [outcomes_of(draws(2, 1, 1), [0])]
-        assert np.isnan(column_errors(readout, 2, 1, outcomes, None)).all()
+        errors = column_errors(readout, 2, 1, *found(draws(2, 1, 1)))
+        assert np.isnan(errors).all()
 
     def test_identity_needs_no_basis(self) -> None:
         readout = plan(qml.expval(qml.I(0)), qml.var(qml.I(0)))
         assert readout.bases == ()
         np.testing.assert_array_equal(
-            read_columns(readout, 2, [], None), [[1.0, 1.0, 1.0]] * 2
+            read_columns(readout, 2, {}, {}), [[1.0, 1.0, 1.0]] * 2
         )
 
     def test_exact_pauli_sums_are_estimated(self) -> None:

@@ -25,6 +25,7 @@ from tests.hardware.qiskit.pubs_for_tests import (
     exact_tables,
     exact_values,
     layered,
+    measured_values,
     pub_of,
     tables_of,
     within_five_errors,
@@ -49,8 +50,8 @@ def executor(backend: Any = "aer", **options: Any) -> AerExecutor:
 def test_shots_agree_with_the_exact_probabilities(method: str | None) -> None:
     pub = pub_of(layered(measure=True))
     (bits,) = executor(method=method).sample([pub], SHOTS)
-    assert bits.shape == (3, SHOTS, 4)
-    assert bits.dtype == np.uint8
+    assert bits.bits.shape == (3, SHOTS, 4)
+    assert bits.bits.dtype == np.uint8
     assert within_five_errors(tables_of(bits), exact_tables(pub), SHOTS)
 
 
@@ -63,11 +64,41 @@ def test_exact_values_are_exact(method: str | None) -> None:
 
 
 def test_values_with_shots_are_within_five_of_their_errors() -> None:
-    pub = pub_of(layered(), 30, OBSERVABLES)
-    (found,) = executor().estimate([pub], 2000)
-    pulls = (found.values - exact_values(pub)) / found.errors
+    pub = pub_of(layered(), 30, OBSERVABLES[:2] + OBSERVABLES[3:])
+    exact = exact_values(pub)
+    found = measured_values(executor(), pub, 2000)
+    pulls = (found - exact) / np.sqrt((1 - exact**2) / 2000)
     assert np.abs(pulls).max() < 5
     assert 0.8 < pulls.std() < 1.2
+
+
+def test_words_are_estimated_where_there_is_neither_noise_nor_a_shot() -> None:
+    pub = pub_of(layered(), 1, OBSERVABLES)
+    for machine in (executor(), executor("fake_manila", noise_model=NoiseModel())):
+        assert machine.estimates(exact=True)
+        assert not machine.estimates(exact=False)
+        with pytest.raises(TargetError, match="no estimator of its own"):
+            machine.estimate([pub], 100)
+    noisy = executor("fake_manila")
+    assert not noisy.estimates(exact=True)
+    with pytest.raises(TargetError, match="aer:fake_manila has no estimator"):
+        noisy.estimate([pub], None)
+
+
+@pytest.mark.parametrize(
+    ("wires", "observables", "text"),
+    [
+        (2, [SparsePauliOp("ZI", 1j)], "coefficients of observables are real"),
+        (2, [SparsePauliOp("Z")], "on 1 qubits, but the circuit has 2"),
+        (2, [], "a pub to estimate needs observables"),
+    ],
+    ids=["complex", "size", "none"],
+)
+def test_observables_that_cannot_be_are_refused(
+    wires: int, observables: Any, text: str
+) -> None:
+    with pytest.raises(ArgumentError, match=text):
+        executor().estimate([pub_of(layered(wires, 1), 1, observables)], None)
 
 
 @pytest.mark.parametrize("method", [None, "matrix_product_state"])
@@ -98,17 +129,22 @@ def test_of_wide_circuits_only_what_is_read_is_simulated() -> None:
     for qubit in range(26):
         circuit.ry(angle, qubit)
     circuit.cz(20, 21)
+    rows, exact = [[0.3], [1.1]], np.cos([0.3, 1.1])
     word = SparsePauliOp.from_sparse_list([("Z", [21], 1.0)], 26)
-    for model in (None, readout_noise()):
-        machine = executor(noise_model=model)
-        (found,) = machine.estimate([pub_of(circuit, [[0.3], [1.1]], [word])], None)
-        np.testing.assert_allclose(found.values[:, 0], np.cos([0.3, 1.1]), atol=0.05)
+    (found,) = executor().estimate([pub_of(circuit, rows, [word])], None)
+    np.testing.assert_allclose(found.values[:, 0], exact, atol=1e-10)
+    read = QuantumCircuit(26, 1)
+    read.compose(circuit, inplace=True)
+    read.measure(21, 0)
+    machine = executor(noise_model=readout_noise())
+    (table,) = machine.probabilities([pub_of(read, rows)])
+    np.testing.assert_allclose(table @ [1, -1], exact, atol=0.05)
     measured = QuantumCircuit(26, 2)
     measured.compose(circuit, inplace=True)
     measured.measure([21, 7], [0, 1])
     pub = pub_of(measured, [[np.pi], [0.0]])
-    (bits,) = executor().sample([pub], 10)
-    assert (bits == np.array([1, 0])[:, None, None]).all()
+    (counts,) = executor().sample([pub], 10)
+    assert (counts.bits == np.array([1, 0])[:, None, None]).all()
 
 
 def test_density_matrices_have_wire_0_first() -> None:
@@ -198,11 +234,9 @@ def test_noise_is_that_of_the_whole_machine(layout: list[int] | None) -> None:
 
 def test_exact_values_are_the_limit_of_many_shots_with_errors_of_reading() -> None:
     machine = executor("fake_manila")
-    pub = pub_of(layered(), 5, OBSERVABLES)
-    (exact,) = machine.estimate([pub], None)
-    (found,) = machine.estimate([pub], SHOTS)
-    assert (np.abs(found.values - exact.values) < 5 * found.errors).all()
-    assert not exact.errors.any()
+    pub = pub_of(layered(), 5, OBSERVABLES[:2])
+    exact, found = (measured_values(machine, pub, shots) for shots in (None, SHOTS))
+    assert (np.abs(found - exact) < 5 * np.sqrt((1 - exact**2) / SHOTS)).all()
     measured = pub_of(layered(measure=True), 2)
     (tables,) = machine.probabilities([measured])
     np.testing.assert_allclose(tables.sum(axis=1), 1)
@@ -236,9 +270,9 @@ def test_an_own_noise_model_takes_effect() -> None:
     model = NoiseModel()
     model.add_all_qubit_quantum_error(depolarizing_error(0.2, 2), "cx")
     pub = pub_of(layered(), 3, OBSERVABLES[:1])
-    (noisy,) = executor(noise_model=model).estimate([pub], None)
-    assert np.abs(noisy.values - exact_values(pub)).max() > 0.05
-    assert np.abs(noisy.values).max() < np.abs(exact_values(pub)).max() / 2
+    noisy = measured_values(executor(noise_model=model), pub, None)
+    assert np.abs(noisy - exact_values(pub)).max() > 0.05
+    assert np.abs(noisy).max() < np.abs(exact_values(pub)).max() / 2
 
 
 @pytest.mark.parametrize("kind", ["single", "joint", "measuring"])
@@ -256,23 +290,23 @@ def test_errors_of_reading_take_effect(kind: str) -> None:
     circuit.measure([0, 1], [1, 0])
     (bits,) = executor(noise_model=model).sample([pub_of(circuit, 1)], SHOTS)
     want = [0.0 if kind == "joint" else 0.3, 0.0]
-    np.testing.assert_allclose(bits[0].mean(axis=0), want, atol=0.02)
+    np.testing.assert_allclose(bits.bits[0].mean(axis=0), want, atol=0.02)
 
 
 def test_exact_values_of_unknown_reading_are_refused() -> None:
     model = NoiseModel()
     flip = pauli_error([("X", 0.3), ("I", 0.7)])
     model.add_all_qubit_quantum_error(flip, "measure")
-    pub = pub_of(layered(), 1, OBSERVABLES[:1])
+    pub = pub_of(layered(measure=True), 1)
     with pytest.raises(TargetError, match="so only shots can be had"):
-        executor(noise_model=model).estimate([pub], None)
+        executor(noise_model=model).probabilities([pub])
 
 
 def test_exact_values_of_sampled_noise_are_refused() -> None:
-    pub = pub_of(layered(), 1, OBSERVABLES[:1])
+    pub = pub_of(layered(measure=True), 1)
     machine = executor("fake_manila", method="statevector")
     with pytest.raises(TargetError, match="only samples noise"):
-        machine.estimate([pub], None)
+        machine.probabilities([pub])
 
 
 def test_one_call_is_one_job_and_one_transpilation_for_each_structure() -> None:
@@ -280,7 +314,7 @@ def test_one_call_is_one_job_and_one_transpilation_for_each_structure() -> None:
     pubs = [pub_of(layered(measure=True), 7), pub_of(layered(3, measure=True), 2)]
     for _ in range(2):
         found = machine.sample(pubs, 10)
-        assert [bits.shape for bits in found] == [(7, 10, 4), (2, 10, 3)]
+        assert [counts.bits.shape for counts in found] == [(7, 10, 4), (2, 10, 3)]
     counters = machine.counters
     assert (counters.jobs, counters.pubs, counters.rows) == (2, 4, 18)
     assert counters.transpilations == 2
@@ -297,19 +331,23 @@ def test_pubs_with_and_without_parameters_go_together() -> None:
     ]
     for method in (None, "matrix_product_state"):
         found = executor(method=method).sample(pubs, 5)
-        assert [bits.shape for bits in found] == [(3, 5, 1), (2, 5, 4), (1, 5, 1)]
-        assert found[0].all()
+        assert [counts.bits.shape for counts in found] == [
+            (3, 5, 1),
+            (2, 5, 4),
+            (1, 5, 1),
+        ]
+        assert found[0].bits.all()
 
 
 def test_the_same_seed_gives_the_same_shots_and_a_second_call_others() -> None:
     pub = pub_of(layered(measure=True))
     for options in ({}, {"method": "matrix_product_state"}, {"backend": "fake_manila"}):
         one, twin = executor(**options), executor(**options)
-        first = one.sample([pub], 200)[0]
-        np.testing.assert_array_equal(first, twin.sample([pub], 200)[0])
+        first = one.sample([pub], 200)[0].bits
+        np.testing.assert_array_equal(first, twin.sample([pub], 200)[0].bits)
         others = [one, executor(**{**options, "seed": 2})]
         for other in others:  # not only in another order
-            counts = other.sample([pub], 200)[0].sum(axis=1)
+            counts = other.sample([pub], 200)[0].bits.sum(axis=1)
             assert (counts != first.sum(axis=1)).any()
 
 
@@ -320,7 +358,8 @@ def test_equal_rows_have_shots_of_their_own(method: str | None, layers: int) -> 
     circuit.h(range(4))
     circuit.compose(layered(layers=layers, measure=True), inplace=True)
     pub = pub_of(circuit, np.ones((2, circuit.num_parameters)))
-    (bits,) = executor(method=method).sample([pub], 500)
+    (counts,) = executor(method=method).sample([pub], 500)
+    bits = counts.bits
     assert (bits[0].sum(axis=0) != bits[1].sum(axis=0)).any()
 
 
@@ -353,7 +392,7 @@ def test_all_rows_go_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(AerSimulator, "run", counted)
     executor().sample([pub_of(layered(measure=True), 50)], 100)
-    executor().estimate([pub_of(layered(), 20, OBSERVABLES)], 100)
+    executor().estimate([pub_of(layered(), 20, OBSERVABLES)], None)
     assert len(runs) == 2
 
 
@@ -372,16 +411,16 @@ def test_measuring_in_the_middle_is_left_to_aer() -> None:
     circuit.measure(0, 0)
     circuit.x(0)
     circuit.measure(0, 1)
-    (bits,) = executor().sample([pub_of(circuit, 1)], 100)
-    assert (bits[..., 0] != bits[..., 1]).all()
+    (counts,) = executor().sample([pub_of(circuit, 1)], 100)
+    assert (counts.bits[..., 0] != counts.bits[..., 1]).all()
 
 
 def test_classical_bits_that_nothing_is_measured_into_are_zero() -> None:
     circuit = QuantumCircuit(2, 3)
     circuit.x([0, 1])
     circuit.measure(1, 2)
-    (bits,) = executor().sample([pub_of(circuit, 1)], 4)
-    assert bits[0].tolist() == [[0, 0, 1]] * 4
+    (counts,) = executor().sample([pub_of(circuit, 1)], 4)
+    assert counts.bits[0].tolist() == [[0, 0, 1]] * 4
 
 
 def test_the_stabilizer_method_runs_clifford_circuits() -> None:
@@ -436,7 +475,7 @@ executor, pub = make_executor("aer"), pub_of(layered(measure=True))
 executor.sample([pub], 10)
 child = os.fork()
 if not child:
-    shape = executor.sample([pub], 10)[0].shape
+    shape = executor.sample([pub], 10)[0].bits.shape
     os._exit(0 if shape == (3, 10, 4) else 1)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
@@ -449,6 +488,5 @@ def test_a_machine_of_133_qubits_simulates_those_in_use() -> None:
     pub = pub_of(layered(), 3, OBSERVABLES[:1])
     (states,) = machine.states([pub])
     assert states.shape == (3, 16, 16)
-    (found,) = machine.estimate([pub], 1000)
-    (exact,) = machine.estimate([pub], None)
-    assert (np.abs(found.values - exact.values) < 5 * found.errors).all()
+    exact, found = (measured_values(machine, pub, shots) for shots in (None, 1000))
+    assert (np.abs(found - exact) < 5 / np.sqrt(1000)).all()

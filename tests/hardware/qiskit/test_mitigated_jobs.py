@@ -8,26 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pennylane as qml
 import pytest
-from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterVector
-from qiskit.quantum_info import SparsePauliOp
 
 from qml_qdl.circuits.errors import (
     BudgetError,
     JournalError,
     ServiceError,
+    SubmissionRefused,
     SubmissionUnclear,
-    TargetError,
 )
 from qml_qdl.hardware.jobs.cost import Cost, Limits
-from qml_qdl.hardware.jobs.executor import CostingExecutor, RemoteExecutor
+from qml_qdl.hardware.jobs.executor import RemoteExecutor, costing
 from qml_qdl.hardware.jobs.journal import Journal
+from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
-from qml_qdl.hardware.qiskit.executors.mitigated import Mitigated
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
-from qml_qdl.hardware.tapes.executor import Pub
 from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK, TRIES, isolate, use
@@ -46,45 +43,57 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "jobs.sqlite"
 
 
-def pub() -> Pub:
-    """⟨Z₀⟩, ⟨Z₀Z₁⟩ and ⟨X₁⟩ of flipped qubits: two bases."""
-    angles = ParameterVector("θ", 2)
-    circuit = QuantumCircuit(2)
-    circuit.rx(angles[0], 0)
-    circuit.rx(angles[1], 1)
-    observables = tuple(map(SparsePauliOp, ("IZ", "ZZ", "XI")))
-    rows = np.pi * np.array([[0, 0], [1, 0], [1, 1]])
-    return Pub(circuit, rows, "flips", observables)
-
-
 VALUES = np.array([[1, 1], [-1, -1], [-1, 1]])
 """What the first two observables are."""
 
 
-def make(
-    journal: Path,
-    layout: Any = (0, 1),
-    scales: tuple[int, ...] = (1,),
-    readout: bool = True,
-    **options: Any,
-) -> tuple[Mitigated, RemoteExecutor]:
-    isa = partial(IsaCache, optimization_level=0, initial_layout=layout)
-    client = IBMClient("ibm:ibm_manila", patience=QUICK, isa=isa)
-    remote = RemoteExecutor(client, pace=PACE, **options)
-    remote.record(journal, run="run", layer="layer")
-    mitigated = Mitigated(
-        remote, zne_scales=scales, readout=readout, calibration_rows=CALIBRATION
-    )
-    return mitigated, remote
+class Flips:
+    """⟨Z₀⟩, ⟨Z₀Z₁⟩ and ⟨X₁⟩ of flipped qubits, in two bases, on a machine."""
+
+    def __init__(
+        self,
+        journal: Path,
+        layout: Any = (0, 1),
+        scales: tuple[int, ...] = (1,),
+        readout: bool = True,
+        **options: Any,
+    ) -> None:
+        isa = partial(IsaCache, optimization_level=0, initial_layout=layout)
+        client = IBMClient("ibm:ibm_manila", patience=QUICK, isa=isa)
+        self.remote = RemoteExecutor(client, pace=PACE, **options)
+        self.remote.record(journal, run="run", layer="layer")
+        self.device = qml.device(
+            "qdl.qiskit",
+            wires=2,
+            backend=self.remote,
+            mitigation=Mitigation(
+                zne_scales=scales, readout=readout, calibration_rows=CALIBRATION
+            ),
+        )
+
+    def run(self, shots: int = SHOTS) -> Any:
+        """The three values, (rows, 3)."""
+
+        @qml.set_shots(shots)
+        @qml.qnode(self.device)
+        def circuit(angles: Any) -> Any:
+            qml.RX(angles[:, 0], 0)
+            qml.RX(angles[:, 1], 1)
+            return [
+                qml.expval(qml.Z(0)),
+                qml.expval(qml.Z(0) @ qml.Z(1)),
+                qml.expval(qml.X(1)),
+            ]
+
+        return np.stack(circuit(np.pi * np.array([[0, 0], [1, 0], [1, 1]])), axis=1)
 
 
 @pytest.mark.parametrize("scales", [(1,), (1, 3)])
-def test_a_call_is_one_job_and_the_calibration_is_in_it(
+def test_a_call_is_one_job_and_the_calibrations_are_in_it(
     loopback: LoopbackServer, journal: Path, scales: tuple[int, ...]
 ) -> None:
-    mitigated, remote = make(journal, scales=scales)
-    (found,) = mitigated.estimate([pub()], SHOTS)
-    np.testing.assert_allclose(found.values[:, :2], VALUES)
+    flips = Flips(journal, scales=scales)
+    np.testing.assert_allclose(flips.run()[:, :2], VALUES)
     circuits = 2 * len(scales)
     rows = circuits * ROWS + 2 * CALIBRATION
     (job,) = loopback.jobs.values()
@@ -92,24 +101,34 @@ def test_a_call_is_one_job_and_the_calibration_is_in_it(
     (kept,) = Journal(journal).jobs()
     assert (kept.state, kept.call.rows, kept.call.kind) == ("done", rows, "sample")
     results: Any = Journal(journal).results(kept)
-    assert [len(bits) for bits in results] == [ROWS] * circuits + [2 * CALIBRATION]
-    # |00⟩ in the first rows of the calibration, |11⟩ in the others; nothing is misread.
-    assert results[-1].mean(axis=(1, 2)).tolist() == [0.0, 0.0, 1.0, 1.0]
-    assert (remote.counters.jobs, remote.counters.pubs) == (1, circuits + 1)
+    assert [len(bits) for bits in results] == [ROWS] * circuits + [CALIBRATION] * 2
+    # All |0⟩ in the first rows of a calibration, |1⟩ in the others.
+    for bits in results[-2:]:
+        assert bits.mean(axis=(1, 2)).tolist() == [0.0, 1.0]
+    counters = flips.remote.counters
+    assert (counters.jobs, counters.pubs) == (1, circuits + 2)
 
 
 def test_the_same_run_again_pays_nothing(
     loopback: LoopbackServer, journal: Path
 ) -> None:
-    first, _ = make(journal)
-    (before,) = first.estimate([pub()], SHOTS)
+    before = Flips(journal).run()
     requests = len(loopback.requests)
-    again, remote = make(journal, max_qpu_seconds=0.1)  # what is paid is not refused
-    (after,) = again.estimate([pub()], SHOTS)
-    assert np.array_equal(after.values, before.values)
+    again = Flips(journal, max_qpu_seconds=0.1)  # what is paid is not refused
+    assert np.array_equal(again.run(), before)
     later = loopback.requests[requests:]
     assert not [each for each in later if each.path.startswith("/jobs")]
-    assert remote.counters.jobs == 0
+    assert again.remote.counters.jobs == 0
+
+
+def test_results_are_collected_without_the_machine(
+    loopback: LoopbackServer, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Flips(journal, scales=(1, 3)).run()
+    gone = property(lambda self: pytest.fail("the machine was asked for"))
+    monkeypatch.setattr(IBMClient, "backend", gone)
+    assert np.array_equal(Flips(journal, scales=(1, 3)).run(), before)
+    assert len(loopback.jobs) == 1
 
 
 @pytest.mark.parametrize("handled", [True, False])
@@ -118,35 +137,36 @@ def test_an_interrupted_call_is_paid_once(
 ) -> None:
     loopback.fault(POST, handled=handled)
     loopback.fault("GET /jobs", times=TRIES)
-    first, _ = make(journal)
     with pytest.raises(ServiceError):
-        first.estimate([pub()], SHOTS)
-    again, _ = make(journal)
+        Flips(journal).run()
+    again = Flips(journal)
     if not handled:
         with pytest.raises(SubmissionUnclear):
-            again.estimate([pub()], SHOTS)
+            again.run()
         assert resend_jobs(journal) == 1
-    (found,) = again.estimate([pub()], SHOTS)
-    np.testing.assert_allclose(found.values[:, :2], VALUES)
+    np.testing.assert_allclose(again.run()[:, :2], VALUES)
     assert len(loopback.jobs) == 1
     assert loopback.rows_paid == 2 * ROWS + 2 * CALIBRATION
 
 
-def test_a_calibration_that_is_a_job_of_its_own_is_not_paid_twice(
-    loopback: LoopbackServer, journal: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calibrations go in a job of their own."""
     limits = Limits(executions=2 * ROWS * SHOTS)
     monkeypatch.setattr(IBMMachine, "limits", lambda self, request: limits)
+
+
+@pytest.mark.usefixtures("divided")
+def test_a_calibration_that_is_a_job_of_its_own_is_not_paid_twice(
+    loopback: LoopbackServer, journal: Path
+) -> None:
     # The last job, the calibration, is made, but nobody learns of it.
     loopback.fault(POST, handled=True, skip=1)
     loopback.fault("GET /jobs", times=TRIES)
-    first, _ = make(journal)
     with pytest.raises(ServiceError):
-        first.estimate([pub()], SHOTS)
+        Flips(journal).run()
     assert [job.rows for job in loopback.jobs.values()] == [6, 2 * CALIBRATION]
-    again, _ = make(journal)
-    (found,) = again.estimate([pub()], SHOTS)
-    np.testing.assert_allclose(found.values[:, :2], VALUES)
+    np.testing.assert_allclose(Flips(journal).run()[:, :2], VALUES)
     assert len(loopback.jobs) == 2
     parts = [(job.state, job.part) for job in Journal(journal).jobs()]
     assert parts == [("done", 0), ("done", 1)]
@@ -157,14 +177,13 @@ def test_the_calibration_counts_in_the_budget(
 ) -> None:
     rows = 2 * ROWS
     budget = 2.0 + 350e-6 * SHOTS * (rows + CALIBRATION)
-    plain, _ = make(journal, readout=False, max_qpu_seconds=budget)
-    plain.estimate([pub()], SHOTS)
+    Flips(journal, readout=False, max_qpu_seconds=budget).run()
     assert len(loopback.jobs) == 1
-    mitigated, remote = make(journal, max_qpu_seconds=budget)
-    remote.record(journal, run="other", layer="layer")
+    mitigated = Flips(journal, max_qpu_seconds=budget)
+    mitigated.remote.record(journal, run="other", layer="layer")
     executions = SHOTS * (rows + 2 * CALIBRATION)
     with pytest.raises(BudgetError, match=f"{executions:,} executions"):
-        mitigated.estimate([pub()], SHOTS)
+        mitigated.run()
     assert len(loopback.jobs) == 1
     assert len(Journal(journal).jobs()) == 1
 
@@ -172,34 +191,38 @@ def test_the_calibration_counts_in_the_budget(
 def test_what_a_mitigated_call_would_cost_is_what_it_costs(
     loopback: LoopbackServer, journal: Path
 ) -> None:
-    mitigated, _ = make(journal, scales=(1, 3))
+    flips = Flips(journal, scales=(1, 3))
     costs: list[Cost] = []
-    estimating = CostingExecutor(mitigated, costs)
-    (found,) = estimating.estimate([pub()], SHOTS)
-    assert found.values.shape == (ROWS, 3)
+    with flips.device.standing_in(costing(flips.remote, costs)):
+        assert flips.run().shape == (ROWS, 3)
     assert not loopback.jobs
     assert not journal.exists()
     (cost,) = costs
-    assert (cost.jobs, cost.circuits, cost.calibrations) == (1, 5, 1)
-    mitigated.estimate([pub()], SHOTS)
+    assert (cost.jobs, cost.circuits, cost.calibrations) == (1, 6, 2)
+    flips.device.executor = flips.remote
+    flips.run()
     (job,) = loopback.jobs.values()
     assert (cost.rows, cost.executions) == (job.rows, job.executions)
     (kept,) = Journal(journal).jobs()
     assert cost.seconds == pytest.approx(kept.call.seconds)
-    with pytest.raises(TargetError, match="route='estimator'"):
-        estimating.sample([pub()], SHOTS)
 
 
+@pytest.mark.usefixtures("divided")
 def test_a_calibration_is_not_taken_for_that_of_other_qubits(
     loopback: LoopbackServer, journal: Path
 ) -> None:
     """The wires lie elsewhere after the machine was calibrated anew."""
-    before, _ = make(journal, layout=(0, 1))
-    before.estimate([pub()], SHOTS)
-    after, _ = make(journal, layout=(1, 0))
-    with pytest.raises(JournalError, match="begin another run"):
-        after.estimate([pub()], SHOTS)
+    loopback.fault(POST, status=400, skip=1)
+    before = Flips(journal, layout=(0, 1))
+    with pytest.raises(SubmissionRefused):
+        before.run()
     assert len(loopback.jobs) == 1
+    with pytest.raises(JournalError, match="begin another run"):
+        Flips(journal, layout=(1, 0)).run()
+    assert len(loopback.jobs) == 1
+    # Who transpiled all circuits knows where the wires lie.
+    np.testing.assert_allclose(before.run()[:, :2], VALUES)
+    assert len(loopback.jobs) == 2
 
 
 @pytest.fixture
@@ -213,9 +236,8 @@ def noisy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackS
 def test_errors_of_reading_are_undone(noisy: LoopbackServer, journal: Path) -> None:
     errors = []
     for number, readout in enumerate((False, True)):
-        mitigated, remote = make(journal, readout=readout)
-        remote.record(journal, run=f"run-{number}", layer="layer")
-        (found,) = mitigated.estimate([pub()], 4000)
-        errors.append(np.abs(found.values[:, :2] - VALUES).max())
+        flips = Flips(journal, readout=readout)
+        flips.remote.record(journal, run=f"run-{number}", layer="layer")
+        errors.append(np.abs(flips.run(4000)[:, :2] - VALUES).max())
     assert errors[0] > 0.05
     assert errors[1] < errors[0] / 2
