@@ -38,8 +38,7 @@ from qml_qdl.hardware.tapes.executor import (
     Estimates,
     Executor,
     Pub,
-    no_counts,
-    no_estimates,
+    SilentExecutor,
 )
 from qml_qdl.hardware.tapes.outcomes import Counts
 
@@ -332,92 +331,34 @@ def _note_paid(error: QdlError, jobs: Sequence[Job]) -> None:
         )
 
 
-@final
-class CostingExecutor(Executor):
-    """Stands in for another executor: sends nothing, and notes what it would cost.
+def costing(executor: Executor, costs: list[Cost]) -> Executor:
+    """Stands in for an executor: sends nothing, and notes what each call would cost.
 
     Args:
         executor: One that runs on a machine, or on the model of one.
         costs: Where costs are noted, one for each call.
 
+    Returns:
+        An executor whose results are zeros.
+
     Raises:
         TargetError: It runs on no machine.
     """
+    machine, sender = executor.machine, executor.sender
+    if machine is None:
+        raise no_machine(executor.name)
 
-    def __init__(self, executor: Any, costs: list[Cost]) -> None:
-        if executor.machine is None:
-            raise no_machine(executor.name)
-        self._name = str(executor.name)
-        self._machine: Machine = executor.machine
-        self._sender: RemoteExecutor | None = executor.sender
-        self._costs = costs
-        self._counters = Counters()
-
-    @property
-    def name(self) -> str:
-        """The other executor's name."""
-        return self._name
-
-    @property
-    def counters(self) -> Counters:
-        """Nothing was done."""
-        return self._counters
-
-    def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
-        """Notes the cost.
-
-        Args:
-            pubs: Circuits that measure.
-            shots: Shots of every row.
-
-        Returns:
-            Zeros.
-        """
-        self._note("sample", pubs, shots)
-        return [no_counts(pub, shots) for pub in pubs]
-
-    def estimates(self, *, exact: bool) -> bool:
-        """As the machine itself; that it is not exact is said by `estimate`.
-
-        Args:
-            exact: Whether exact values are asked for.
-        """
-        return exact or self._sender is not None
-
-    def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
-        """Notes the cost.
-
-        Args:
-            pubs: Circuits that do not measure, with observables.
-            shots: Shots of every row and basis.
-
-        Returns:
-            Zeros.
-
-        Raises:
-            TargetError: Exact values were asked for.
-        """
+    def note(kind: Kind, pubs: Sequence[Pub], shots: int | None) -> None:
         if shots is None:
             raise TargetError(
-                "shots: a machine has no exact values, got shots=None; say how many "
-                "shots (--shots 1000)"
+                "shots: a machine has no exact values and shows no states, got "
+                "shots=None; say how many shots (--shots 1000)"
             )
-        self._note("estimate", pubs, shots)
-        return [no_estimates(pub) for pub in pubs]
+        make = JobRequest if sender is None else sender.request
+        request = machine.prepare(make(kind, tuple(pubs), shots), math.inf)
+        costs.append(machine.price(request)[1])
 
-    def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
-        """Refused: a machine does not show its state."""
-        raise TargetError(
-            "shots: a machine shows no states, and nothing exact; say how many shots "
-            "(--shots 1000)"
-        )
-
-    def _note(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> None:
-        plain = JobRequest(kind, tuple(pubs), shots)
-        if self._sender is not None:
-            plain = self._sender.request(kind, pubs, shots)
-        _, cost = self._machine.price(self._machine.prepare(plain, math.inf))
-        self._costs.append(cost)
+    return SilentExecutor(executor, note)
 
 
 def no_machine(name: str) -> TargetError:

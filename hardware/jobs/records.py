@@ -176,6 +176,11 @@ class Job:
     changed: float
 
     @property
+    def is_unsent(self) -> bool:
+        """Whether it was surely never sent."""
+        return self.state == RECORDED and self.reason is None
+
+    @property
     def was_refused(self) -> bool:
         """Whether it was sent, and the service said that it did not take it."""
         return self.state == RECORDED and self.reason is not None

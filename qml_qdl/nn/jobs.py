@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
-from qml_qdl.hardware.tapes.device import ExecutorDevice
+from qml_qdl.hardware.jobs.cost import Cost
+from qml_qdl.hardware.jobs.executor import RemoteExecutor, costing, no_machine
+from qml_qdl.hardware.jobs.journal import Journal
+from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.layer import QuantumLayer
-
-if TYPE_CHECKING:
-    from qml_qdl.hardware.jobs.cost import Cost
-    from qml_qdl.hardware.jobs.executor import RemoteExecutor
 
 
 def record_jobs(model: nn.Module, journal: str | Path, run: str) -> bool:
@@ -69,8 +68,6 @@ def resend_jobs(journal: str | Path) -> int:
     Raises:
         JournalError: There is no such journal, or it is damaged.
     """
-    from qml_qdl.hardware.jobs.journal import Journal
-
     known = Journal(journal, create=False)
     unclear = [job for job in known.last_attempts() if known.is_unclear(job)]
     for job in unclear:
@@ -90,8 +87,7 @@ def remote_executors(model: nn.Module) -> dict[str, RemoteExecutor]:
     """
     found: dict[str, RemoteExecutor] = {}
     for name, device in _devices(model):
-        executors = isinstance(device, ExecutorDevice)
-        sender = device.executor.sender if executors else None
+        sender = device.executor.sender if traits_of(device).costs_jobs else None
         if sender is not None and sender not in found.values():
             found[name] = sender
     return found
@@ -127,14 +123,12 @@ def estimated(model: nn.Module) -> Iterator[list[Cost]]:
     Raises:
         TargetError: A layer runs on no machine, and not on the model of one.
     """
-    from qml_qdl.hardware.jobs.executor import CostingExecutor, no_machine
-
     costs: list[Cost] = []
     with ExitStack() as stack:
         for device in dict(_devices(model)).values():
-            if not isinstance(device, ExecutorDevice):
+            if not traits_of(device).costs_jobs:
                 raise no_machine(device.name)
-            noting = CostingExecutor(device.executor, costs)
+            noting = costing(device.executor, costs)
             stack.enter_context(device.standing_in(noting))
         yield costs
 

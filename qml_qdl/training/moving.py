@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from attrs import frozen
@@ -10,6 +11,9 @@ from torch import nn
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, Detached
 from qml_qdl.data.dataset import Dataset
+from qml_qdl.hardware.jobs.client import has_client
+from qml_qdl.hardware.jobs.journal import Journal
+from qml_qdl.hardware.jobs.records import Job
 from qml_qdl.hardware.targets import accepted_options
 from qml_qdl.nn import set_target
 from qml_qdl.nn.jobs import detached, record_jobs
@@ -77,9 +81,6 @@ class JobTask:
         Raises:
             JournalError: The run's journal is damaged or of a newer version.
         """
-        from qml_qdl.hardware.jobs.client import has_client
-        from qml_qdl.hardware.jobs.journal import Journal
-
         if not has_client(str(asked["target"])) or not run.journal.exists():
             return []
         journal = Journal(run.journal)
@@ -108,8 +109,6 @@ class JobTask:
         Raises:
             JournalError: The run's journal is damaged or of a newer version.
         """
-        from qml_qdl.hardware.jobs.journal import Journal
-
         words = json.dumps({"evaluate": asked, "weights": weights}, sort_keys=True)
         return cls(run, Journal(run.journal).begin_task(words))
 
@@ -117,6 +116,11 @@ class JobTask:
     def name(self) -> str:
         """Its name in the journal."""
         return f"evaluation-{self.number}"
+
+    @property
+    def _jobs(self) -> list[Job]:
+        jobs = Journal(self.run.journal).jobs()
+        return [job for job in jobs if job.key.run == self.name]
 
     def record(self, model: nn.Module) -> None:
         """Counts the model's calls from the first one on.
@@ -165,43 +169,28 @@ class JobTask:
 
     def qpu_seconds(self) -> float:
         """QPU seconds that its jobs took, as far as the service has told."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
-        jobs = Journal(self.run.journal).jobs()
-        return sum(job.used or 0.0 for job in jobs if job.key.run == self.name)
+        return sum(job.used or 0.0 for job in self._jobs)
 
     def is_open(self) -> bool:
         """Whether it was begun and not finished."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
         return self.number in Journal(self.run.journal).open_tasks()
 
     def rows_by_machine(self) -> dict[str, int]:
         """The machines that gave its results, and how many rows each gave."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
-        journal = Journal(self.run.journal)
-        machines = journal.machines()
-        rows: dict[str, int] = {}
-        for job in journal.jobs():
-            if job.key.run == self.name and job.number in machines:
-                name = machines[job.number]
-                rows[name] = rows.get(name, 0) + job.rows
-        return rows
+        machines = Journal(self.run.journal).machines()
+        rows: Counter[str] = Counter()
+        for job in self._jobs:
+            if job.number in machines:
+                rows[machines[job.number]] += job.rows
+        return dict(rows)
 
     def end_if_unsent(self) -> None:
         """Forgets an evaluation that ended before its first job was sent."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
-        jobs = Journal(self.run.journal).jobs()
-        mine = [job for job in jobs if job.key.run == self.name]
-        if all(job.state == "recorded" and not job.was_refused for job in mine):
+        if all(job.is_unsent for job in self._jobs):
             self.end()
 
     def end(self) -> None:
         """Has the same words begin another evaluation from now on."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
         Journal(self.run.journal).end_task(self.number)
 
 

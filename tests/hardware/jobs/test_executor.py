@@ -19,7 +19,7 @@ from qml_qdl.circuits.errors import (
 )
 from qml_qdl.hardware.jobs.client import JobClient, has_client, open_client
 from qml_qdl.hardware.jobs.cost import Cost, Limits
-from qml_qdl.hardware.jobs.executor import CostingExecutor, RemoteExecutor
+from qml_qdl.hardware.jobs.executor import RemoteExecutor, costing
 from qml_qdl.hardware.jobs.journal import Journal
 from qml_qdl.hardware.tapes.executor import Pub
 from tests.hardware.jobs.service import FolderClient, without_sync
@@ -225,7 +225,7 @@ def test_nothing_exact_comes_from_a_machine(
 def test_noting_costs_sends_nothing(fake: FakeClient, tmp_path: Path) -> None:
     remote = executor(fake, tmp_path)
     costs: list[Cost] = []
-    noting = CostingExecutor(remote, costs)
+    noting = costing(remote, costs)
     (counts,) = noting.sample([fake.pub(rows=10)], 1000)
     assert counts.bits.shape == (10, 1000, 2)
     assert not counts.bits.any()
@@ -247,9 +247,7 @@ def test_noting_costs_sends_nothing(fake: FakeClient, tmp_path: Path) -> None:
 def test_what_a_call_costs_is_the_machines_word(tmp_path: Path) -> None:
     client = TapeClient(tmp_path / "service", limits_=Limits(executions=4000))
     costs: list[Cost] = []
-    CostingExecutor(executor(client, tmp_path), costs).sample(
-        [client.pub(rows=10)], 1000
-    )
+    costing(executor(client, tmp_path), costs).sample([client.pub(rows=10)], 1000)
     assert [(cost.jobs, cost.seconds) for cost in costs] == [(3, 9.5)]
     assert costs[0].share is None
     with pytest.raises(BudgetError, match="10 QPU seconds, but 9 are"):

@@ -15,7 +15,7 @@ from qml_qdl.hardware.jobs.waiting import Pace
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.hardware.tapes.executor import Pub
-from qml_qdl.hardware.tapes.outcomes import Bits
+from qml_qdl.hardware.tapes.outcomes import Counts
 from tests.hardware.qiskit.loopback.setting import QUICK
 from tests.hardware.qiskit.requests_for_tests import flips, ry_circuit
 
@@ -36,21 +36,22 @@ def make_executor(journal: Path) -> RemoteExecutor:
     return executor
 
 
-def run_program(journal: Path) -> list[Bits]:
+def run_program(journal: Path) -> list[Counts]:
     """Both calls of the program, one after the other."""
     executor = make_executor(journal)
     results = []
     for rows in CALLS:
         pub = Pub(ry_circuit(), flips(*rows), digest="ry")
-        results += [counts.bits for counts in executor.sample([pub], shots=20)]
+        results += executor.sample([pub], shots=20)
     return results
 
 
-def are_right(results: list[Bits]) -> bool:
+def are_right(results: list[Counts]) -> bool:
     """Whether the outcomes are those of the program."""
     expected = [[[int(x) for x in row] for row in rows] for rows in CALLS]
     return len(results) == len(CALLS) and all(
-        got.shape == (len(rows), 20, 3) and np.all(got == np.array(rows)[:, None])
+        got.bits.shape == (len(rows), 20, 3)
+        and np.all(got.bits == np.array(rows)[:, None])
         for got, rows in zip(results, expected, strict=True)
     )
 

@@ -19,7 +19,7 @@ from qml_qdl.circuits.errors import (
     SubmissionUnclear,
 )
 from qml_qdl.hardware.jobs.cost import Cost, Limits
-from qml_qdl.hardware.jobs.executor import CostingExecutor, RemoteExecutor
+from qml_qdl.hardware.jobs.executor import RemoteExecutor, costing
 from qml_qdl.hardware.jobs.journal import Journal
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
@@ -193,7 +193,7 @@ def test_what_a_mitigated_call_would_cost_is_what_it_costs(
 ) -> None:
     flips = Flips(journal, scales=(1, 3))
     costs: list[Cost] = []
-    with flips.device.standing_in(CostingExecutor(flips.remote, costs)):
+    with flips.device.standing_in(costing(flips.remote, costs)):
         assert flips.run().shape == (ROWS, 3)
     assert not loopback.jobs
     assert not journal.exists()
