@@ -86,26 +86,6 @@ def is_qiskit_name(name: str) -> bool:
     return name == "aer" or name.startswith(_QISKIT_BEGINNINGS)
 
 
-def accepted_options(target: Target | None) -> frozenset[str]:
-    """Which options that not every target has are understood by one.
-
-    Args:
-        target: A target's name or device.
-
-    Returns:
-        Names of fields of `TargetOptions`, such as "account" and "mitigation"; none for
-        a device, which has its own already.
-
-    Raises:
-        TargetError: It looks like the name of a Qiskit backend, and is none.
-    """
-    if not (isinstance(target, str) and is_qiskit_name(target)):
-        return frozenset()
-    from qml_qdl.hardware.qiskit.backends import accepted
-
-    return accepted(target)
-
-
 def make_device(
     target: Target,
     wires: Sequence[Hashable] | None,

@@ -105,9 +105,9 @@ def accepted(backend: str) -> frozenset[str]:
     """
     name = parse_backend(backend)
     if name.place == "ibm":
-        return MACHINE | SETTLED | {"mitigation"}
+        return MACHINE | SETTLED
     calibrated = name.machine is not None and not name.machine.startswith("fake_")
-    return AER | SETTLED | {"mitigation"} | ({"account"} if calibrated else set())
+    return AER | SETTLED | ({"account"} if calibrated else set())
 
 
 def fitted(options: TargetOptions, backend: str) -> TargetOptions:

@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any, ClassVar, Self
 
 import torch
-from attrs import asdict
+from attrs import asdict, evolve
 from pennylane.devices.execution_config import ExecutionConfig
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
@@ -79,6 +79,7 @@ class ExecutorDevice(TapeDevice):
         """The same device with other random numbers; see `TapeDevice.seeded`."""
         twin = copy(self)
         twin.executor = self.executor.seeded(seeds)
+        twin.options = evolve(self.options, seed=seeds.seed)
         return twin
 
     def changed(self, **options: Any) -> Self:
