@@ -49,7 +49,8 @@ def set_target(
         **options: Any of `diff_method`, `spsa_directions`, `fuse_gradient`,
             `resilience_level`, `mitigation`, `account`, `max_qpu_seconds` and `seed`,
             as `QuantumLayer` takes them; the others are kept. A seed begins each
-            layer's stream anew: layers of equal circuits then draw equal shots.
+            layer's stream anew: layers of equal circuits then draw equal shots. After
+            another account, limit or mitigation call `record_jobs` again.
 
     Returns:
         The model itself.

@@ -206,7 +206,8 @@ class Program:
             options=changed,
             connected=device if stays else None,
         )
-        return moved if anew else moved.at(self.position)
+        goes_on = changed.seed is not None and not anew
+        return moved.at(self.position) if goes_on else moved
 
     @property
     def position(self) -> int | None:
