@@ -96,7 +96,8 @@ def make_device(
     Args:
         target: "auto", the name of a Qiskit backend ("aer", "aer:fake_torino",
             "ibm:ibm_torino", "ibm:least_busy"), that of an installed PennyLane device,
-            or a device.
+            after a colon also of one of its machines ("service:machine" is the device
+            "service" with `backend="service:machine"`), or a device.
         wires: Labels of the wires; None lets the device find them in each circuit.
         options: What the target is told. It takes what it has a use for: only Qiskit
             backends mitigate errors, only where IBM is asked there is an account. A
@@ -140,6 +141,9 @@ def make_device(
         # What is wrong with such a name, its own errors say best.
         backend = asdict(fitted(told, name), recurse=False)
         return qml.device(QISKIT, backend=name, **labels, **backend)
+    name, _, machine = name.partition(":")
+    if machine:  # of a service that has a PennyLane device of its own
+        labels["backend"] = target
     if name not in qml.plugin_devices:
         raise TargetError(
             f"target: unknown target {target!r}; available here: "

@@ -9,14 +9,23 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from types import SimpleNamespace
 from typing import Any, ClassVar, final
 
 import numpy as np
 import pennylane as qml
+import pytest
 from attrs import asdict, define, evolve, frozen
 from pennylane.devices.default_qubit import accepted_sample_measurement
 
-from qml_qdl.hardware.jobs.client import JobClient, JobRequest, Machine, Results
+from qml_qdl.hardware.jobs.client import (
+    SERVICES,
+    JobClient,
+    JobRequest,
+    Machine,
+    Results,
+)
 from qml_qdl.hardware.jobs.cost import Cost, Limits, RowCost
 from qml_qdl.hardware.jobs.executor import RemoteExecutor
 from qml_qdl.hardware.options import TargetOptions
@@ -197,3 +206,27 @@ class TapeDevice(ExecutorDevice):
     ) -> None:
         executor = RemoteExecutor(client, **remote)
         super().__init__(wires, shots, executor, TapeCircuits(), TargetOptions())
+
+
+def install_tapes(monkeypatch: pytest.MonkeyPatch, client: FolderClient) -> None:
+    """Has every target "tapes:…" reach the service, as if its package was installed."""
+
+    def make_client(name: str, account: str | None = None) -> FolderClient:
+        client.name_, client.account_ = name, account
+        return client
+
+    def make_device(wires: Any = None, *, backend: str) -> TapeDevice:
+        return TapeDevice(wires, make_client(backend))
+
+    known = entry_points(group=SERVICES)
+    made = EntryPoint("tapes", f"{__name__}:_installed", SERVICES)
+    found = EntryPoints((*known, made))
+    monkeypatch.setattr(
+        "qml_qdl.hardware.jobs.client.entry_points", lambda group: found
+    )
+    monkeypatch.setattr(f"{__name__}._installed", make_client)
+    plugin = SimpleNamespace(load=lambda: make_device)
+    monkeypatch.setitem(qml.plugin_devices, "tapes", plugin)
+
+
+_installed: Any = None
