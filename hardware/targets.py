@@ -17,6 +17,7 @@ from qml_qdl.circuits.errors import (
     TargetError,
 )
 from qml_qdl.circuits.purity import is_pure
+from qml_qdl.hardware.jobs.client import has_client
 from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds, feed
@@ -43,6 +44,9 @@ QISKIT_TARGETS = (
     "ibm:least_busy",
 )
 """The names of Qiskit backends; NAME stands for that of a machine."""
+
+OF_JOBS = ("account", "max_qpu_seconds")
+"""Options that the device of any service takes to which jobs are sent."""
 
 _QISKIT_BEGINNINGS = ("aer:", "fake_", "ibm:", "ibm_")
 
@@ -104,8 +108,10 @@ def accepted_options(target: Target | None) -> frozenset[str]:
     Raises:
         TargetError: It looks like the name of a Qiskit backend, and is none.
     """
-    if not (isinstance(target, str) and is_qiskit_name(target)):
+    if not isinstance(target, str):
         return frozenset()
+    if not is_qiskit_name(target):
+        return frozenset(OF_JOBS if has_client(target) else ())
     from qml_qdl.hardware.qiskit.backends import accepted
 
     return accepted(target)
@@ -122,7 +128,8 @@ def make_device(
         target: "auto", the name of a Qiskit backend ("aer", "aer:fake_torino",
             "ibm:ibm_torino", "ibm:least_busy"), that of an installed PennyLane device,
             after a colon also of one of its machines ("service:machine" is the device
-            "service" with `backend="service:machine"`), or a device.
+            "service" with `backend="service:machine"`, and `account` and
+            `max_qpu_seconds` where they are told), or a device.
         wires: Labels of the wires; None lets the device find them in each circuit.
         options: What the target is told. It takes what it has a use for: only Qiskit
             backends mitigate errors, only where IBM is asked there is an account. A
@@ -168,6 +175,8 @@ def make_device(
     name, _, machine = name.partition(":")
     if machine:  # of a service that has a PennyLane device of its own
         labels["backend"] = target
+        given = {each: getattr(told, each) for each in OF_JOBS}
+        labels |= {each: value for each, value in given.items() if value is not None}
     if name not in qml.plugin_devices:
         raise TargetError(
             f"target: unknown target {target!r}; available here: "

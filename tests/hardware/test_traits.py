@@ -11,6 +11,7 @@ from qml_qdl.hardware.tapes.device import ExecutorDevice
 from qml_qdl.hardware.tapes.executor import SilentExecutor
 from qml_qdl.hardware.targets import make_device
 from qml_qdl.hardware.traits import seeds_of, traits_of
+from tests.hardware.qiskit.standin import StandIn
 
 
 class Other(ExecutorDevice):
@@ -18,7 +19,7 @@ class Other(ExecutorDevice):
 
     def __init__(self) -> None:
         circuits: Any = None
-        super().__init__(2, None, SilentExecutor(), circuits, TargetOptions())
+        super().__init__(2, None, SilentExecutor(StandIn()), circuits, TargetOptions())
 
     @property
     def name(self) -> str:

@@ -215,8 +215,10 @@ def install_tapes(monkeypatch: pytest.MonkeyPatch, client: FolderClient) -> None
         client.name_, client.account_ = name, account
         return client
 
-    def make_device(wires: Any = None, *, backend: str) -> TapeDevice:
-        return TapeDevice(wires, make_client(backend))
+    def make_device(
+        wires: Any = None, *, backend: str, account: str | None = None, **remote: Any
+    ) -> TapeDevice:
+        return TapeDevice(wires, make_client(backend, account), **remote)
 
     known = entry_points(group=SERVICES)
     made = EntryPoint("tapes", f"{__name__}:_installed", SERVICES)
