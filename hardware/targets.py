@@ -10,14 +10,8 @@ import torch
 from attrs import asdict
 
 from qml_qdl.circuits import Circuit, Samples
-from qml_qdl.circuits.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    MemoryBoundError,
-    TargetError,
-)
+from qml_qdl.circuits.errors import ArgumentTypeError, MemoryBoundError, TargetError
 from qml_qdl.circuits.purity import is_pure
-from qml_qdl.hardware.jobs.client import has_client
 from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds, feed
@@ -95,28 +89,6 @@ def is_qiskit_name(name: str) -> bool:
     return name == "aer" or name.startswith(_QISKIT_BEGINNINGS)
 
 
-def accepted_options(target: Target | None) -> frozenset[str]:
-    """Which options that not every target has are understood by one.
-
-    Args:
-        target: A target's name or device.
-
-    Returns:
-        Names of fields of `TargetOptions`, such as "account" and "mitigation"; none for
-        a device, which has its own already.
-
-    Raises:
-        TargetError: It looks like the name of a Qiskit backend, and is none.
-    """
-    if not isinstance(target, str):
-        return frozenset()
-    if not is_qiskit_name(target):
-        return frozenset(OF_JOBS if has_client(target) else ())
-    from qml_qdl.hardware.qiskit.backends import accepted
-
-    return accepted(target)
-
-
 def make_device(
     target: Target,
     wires: Sequence[Hashable] | None,
@@ -136,12 +108,13 @@ def make_device(
             level of resilience has an IBM machine's estimator give expectation values.
 
     Returns:
-        The device; a device comes back as it is, but for a seed that is asked for. If
-        it keeps a state, its runs wait for each other, as `one_run_at_a_time` has it.
+        The device; a device comes back as it is, but for a seed and a mitigation that
+        are asked for. If it keeps a state, its runs wait for each other, as
+        `one_run_at_a_time` has it.
 
     Raises:
         ArgumentTypeError: The target is neither a name nor a device.
-        ArgumentError: A device was given that mitigates in another way.
+        ArgumentError: A device was given whose other options do not go with them.
         TargetError: The name is unknown, the device cannot be made, or it lacks wires.
 
     Example:
@@ -186,36 +159,18 @@ def make_device(
         device = qml.device(name, **labels)
     except (qml.exceptions.DeviceError, ImportError, TypeError, ValueError) as error:
         raise TargetError(f"target: {target!r} cannot be made here: {error}") from error
-    if isinstance(device, TapeDevice):
-        return device.seeded(Seeds(told.seed))
-    if traits_of(device).draws_anew:
+    if traits_of(device).draws_anew and not isinstance(device, TapeDevice):
         feed(device, Seeds(told.seed))
-    return one_run_at_a_time(device)
+    return _as_told(device, told)
 
 
 def _as_told(device: Any, options: TargetOptions) -> Any:
-    """A device that the user made; what it mitigates was settled then."""
-    own = isinstance(device, ExecutorDevice)
-    if own and options.mitigation not in (None, device.options.mitigation):
-        raise ArgumentError(
-            f"mitigation: the device given has {device.options.mitigation}, got "
-            f"{options.mitigation}; make the device with it, or give the target's name"
-        )
+    """A device that was not made for a backend's name, with what it understands."""
+    if options.mitigation is not None and isinstance(device, ExecutorDevice):
+        device = device.changed(mitigation=options.mitigation)
     if options.seed is not None and isinstance(device, TapeDevice):
-        return device.seeded(Seeds(options.seed))
+        device = device.seeded(Seeds(options.seed))
     return one_run_at_a_time(device)
-
-
-def is_qiskit(device: Any) -> bool:
-    """Whether a device runs a Qiskit backend.
-
-    Args:
-        device: A PennyLane device.
-
-    Returns:
-        True for `qdl.qiskit`.
-    """
-    return bool(device.name == QISKIT)
 
 
 def direct_runner(device: Any, circuit: Circuit) -> CircuitRunner | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen
 from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
 from qml_qdl.circuits.validation import check_choice
-from qml_qdl.hardware.options import TargetOptions
+from qml_qdl.hardware.options import ASKED, TargetOptions
 from qml_qdl.hardware.qiskit.executors.aer import METHODS, AerExecutor
 from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache, default_cache_folder
@@ -105,9 +105,9 @@ def accepted(backend: str) -> frozenset[str]:
     """
     name = parse_backend(backend)
     if name.place == "ibm":
-        return MACHINE | SETTLED | {"mitigation"}
+        return MACHINE | SETTLED
     calibrated = name.machine is not None and not name.machine.startswith("fake_")
-    return AER | SETTLED | {"mitigation"} | ({"account"} if calibrated else set())
+    return AER | SETTLED | ({"account"} if calibrated else set())
 
 
 def fitted(options: TargetOptions, backend: str) -> TargetOptions:
@@ -172,7 +172,7 @@ def make_executor(
         backend: "aer", "aer:fake_torino" (or "fake_torino"), "aer:ibm_torino",
             "ibm:ibm_torino", "ibm:least_busy", or a backend. An executor comes back as
             it is, but for a seed that is asked for.
-        options: What it is told.
+        options: What it is told; of how it is asked it knows nothing.
         **named: The same by name.
 
     Returns:
@@ -188,7 +188,8 @@ def make_executor(
         >>> make_executor("aer", seed=1).name
         'aer'
     """
-    options = (options or TargetOptions()).changed("an executor", **named)
+    known = [each.name for each in fields(TargetOptions) if each.name not in ASKED]
+    options = (options or TargetOptions()).changed("an executor", known, **named)
     check_choice("method", options.method, (None, *METHODS))
     model = options.noise_model
     if not isinstance(model, NoiseModel | None):

@@ -10,11 +10,10 @@ from functools import cache, partial
 from typing import Any, ClassVar, Self
 
 import torch
-from attrs import asdict
+from attrs import asdict, evolve
 from pennylane.devices.execution_config import ExecutionConfig
-from pennylane.measurements import ExpectationMP, VarianceMP
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.hardware.options import ASKED, GRADIENTS, TargetOptions
 from qml_qdl.hardware.plan import Structure
 from qml_qdl.hardware.products import as_numpy
@@ -31,16 +30,6 @@ from qml_qdl.hardware.tapes.shifts import (
     Stencil,
 )
 from qml_qdl.hardware.tapes.tasks import Task, make_task
-
-
-def _check_mitigable(tape: Any) -> None:
-    """Refuses what is known of single shots only."""
-    for measurement in tape.measurements:
-        if not isinstance(measurement, ExpectationMP | VarianceMP):
-            raise TargetError(
-                f"mitigation: only expectation values and their variances can be "
-                f"mitigated, got {measurement}; read those out, or leave it out"
-            )
 
 
 class ExecutorDevice(TapeDevice):
@@ -90,6 +79,7 @@ class ExecutorDevice(TapeDevice):
         """The same device with other random numbers; see `TapeDevice.seeded`."""
         twin = copy(self)
         twin.executor = self.executor.seeded(seeds)
+        twin.options = evolve(self.options, seed=seeds.seed)
         return twin
 
     def changed(self, **options: Any) -> Self:
@@ -164,8 +154,6 @@ class ExecutorDevice(TapeDevice):
         return tuple(results)
 
     def _task(self, tape: Any) -> Task:
-        if self.options.mitigation is not None:
-            _check_mitigable(tape)
         wires: Any = tape.wires
         if self.wires is not None:
             # Only wires that are used are simulated, unless places on a machine are

@@ -44,8 +44,12 @@ def circuit_qnode(
     device = connected
     if device is None:
         device = make_device(target, circuit.wires, options)
-    elif isinstance(target, str) and diff_method == "best":
-        diff_method = traits_of(device).gradients[0]  # what a new device would take
+    else:
+        # What a new device would have.
+        own = None if isinstance(target, str) else target.options.mitigation
+        device = device.changed(mitigation=options.mitigation or own)
+        if isinstance(target, str) and diff_method == "best":
+            diff_method = traits_of(device).gradients[0]
     device, diff_method = _fitted(device, diff_method, options)
     traits = traits_of(device)
     count = None if shots == "keep" else shots

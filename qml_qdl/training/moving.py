@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import frozen
@@ -14,8 +15,9 @@ from qml_qdl.data.dataset import Dataset
 from qml_qdl.hardware.jobs.client import has_client
 from qml_qdl.hardware.jobs.journal import Journal
 from qml_qdl.hardware.jobs.records import Job
-from qml_qdl.hardware.targets import accepted_options
-from qml_qdl.nn import set_target
+from qml_qdl.hardware.options import TargetOptions
+from qml_qdl.hardware.tapes.device import ExecutorDevice
+from qml_qdl.nn import QuantumLayer, set_target
 from qml_qdl.nn.jobs import detached, record_jobs
 from qml_qdl.nn.options import Shots
 from qml_qdl.training.run import Run
@@ -42,16 +44,28 @@ def move(model: nn.Module, target: str | None, shots: Shots, **options: Any) -> 
         TargetError: The target is unknown or cannot run a circuit.
     """
     told = {name: value for name, value in options.items() if value is not None}
+    if target is None and shots == "keep" and not told:
+        return
+    set_target(model, target, shots, **told)
     # A layer keeps these for another target; here nobody would notice.
-    accepted = accepted_options(target)
+    asked = TargetOptions(**told)
     for name, other in _WITH.items():
-        if name in told and name not in accepted:
+        wanted = getattr(asked, name)
+        heeded = [getattr(each, name) for each in _heeded(model)]
+        if wanted is not None and heeded != [wanted] * len(heeded):
             raise ArgumentError(
                 f"{name}: {target!r} has no use for one, got {told[name]!r}; leave it "
                 f"out, or use a target such as {other!r}"
             )
-    if target is not None or shots != "keep" or told:
-        set_target(model, target, shots, **told)
+
+
+def _heeded(model: nn.Module) -> Iterator[TargetOptions]:
+    """What the devices of a model's layers were told and understood."""
+    for layer in model.modules():
+        if isinstance(layer, QuantumLayer):
+            device = layer.qnode.device
+            own = isinstance(device, ExecutorDevice)
+            yield device.options if own else TargetOptions()
 
 
 @frozen

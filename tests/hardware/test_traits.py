@@ -8,10 +8,8 @@ import pytest
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.device import ExecutorDevice
-from qml_qdl.hardware.tapes.executor import SilentExecutor
 from qml_qdl.hardware.targets import make_device
 from qml_qdl.hardware.traits import seeds_of, traits_of
-from tests.hardware.qiskit.standin import StandIn
 
 
 class Other(ExecutorDevice):
@@ -19,7 +17,8 @@ class Other(ExecutorDevice):
 
     def __init__(self) -> None:
         circuits: Any = None
-        super().__init__(2, None, SilentExecutor(StandIn()), circuits, TargetOptions())
+        executor = make_device("aer", range(2)).executor
+        super().__init__(2, None, executor, circuits, TargetOptions())
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.nn import QuantumLayer, set_target
 
 CIRCUIT = StronglyEntangling(2, layers=1) @ AngleEncoding(2)
@@ -114,6 +115,7 @@ def test_moving_goes_on_and_a_seed_begins_anew(target: str) -> None:
     assert torch.equal(runs(again, 2), whole[1:])
     set_target(again, None, seed=3)
     assert torch.equal(runs(again), whole)
+    assert getattr(again.qnode.device, "options", TargetOptions(seed=3)).seed == 3
     set_target(again, None, seed=None)
     torch.manual_seed(1)
     found = runs(again)
