@@ -238,7 +238,7 @@ def make_executor(
     Args:
         backend: "aer", "aer:fake_torino" (or "fake_torino"), "aer:ibm_torino",
             "ibm:ibm_torino", "ibm:least_busy", or a backend. An executor comes back as
-            it is, so that a device can be given `Mitigated(...)`.
+            it is.
         method: Aer's method: "statevector", "density_matrix", "matrix_product_state" or
             "stabilizer"; None chooses. Aer only.
         noise_model: A noise model of Aer to use instead of the machine's. Aer only.

@@ -191,6 +191,11 @@ class QiskitOptions:
                 f"{self.resilience_level} with route={self.route!r}; add "
                 "route='estimator', or leave the level out"
             )
+        if self.mitigation is not None and self.route == "estimator":
+            raise ArgumentError(
+                "mitigation: it measures by the sampler, got route='estimator'; leave "
+                "one of both out"
+            )
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> QiskitOptions:

@@ -159,7 +159,7 @@ def test_all_goes_in_one_job_with_the_rows_of_gradients() -> None:
 
 
 def test_gradients_are_those_without_noise() -> None:
-    found = []
+    found: list[Any] = []
     for options in ({"backend": "fake_manila", "mitigation": "readout+zne"}, {}):
         made = qml.device("qdl.qiskit", wires=WIRES, **{"backend": "aer", **options})
 
@@ -171,7 +171,7 @@ def test_gradients_are_those_without_noise() -> None:
 
         angle = torch.tensor([0.5, 1.0]).double().requires_grad_()
         found += torch.autograd.grad(circuit(angle).sum(), angle)
-    np.testing.assert_allclose(*found, atol=0.01)
+    np.testing.assert_allclose(found[0], found[1], atol=0.01)
 
 
 @pytest.mark.filterwarnings("ignore:Qiskit backend .* has no QubitProp")
