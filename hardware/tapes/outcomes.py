@@ -149,14 +149,9 @@ class Counts(Outcomes, ABC):
         Args:
             bits: (rows, shots, bits).
         """
-        rows, shots, size = bits.shape
-        if size <= MOST_BITS_TABLE:
-            return _Table(counted(bits), shots, lambda: bits)
-        starts = np.arange(rows + 1) * shots
-        times = np.ones(rows * shots, dtype=np.int64)
-        return _Distinct(
-            bits.reshape(-1, size), starts, times, shots, make_bits=lambda: bits
-        )
+        if bits.shape[2] > MOST_BITS_TABLE:
+            return _Shots(bits)
+        return _Table(counted(bits), bits.shape[1], lambda: bits)
 
     @staticmethod
     def from_table(table: NDArray[np.int64], shots: int, seed: int) -> Counts:
@@ -267,8 +262,36 @@ class _Table(Counts):
 
 
 @final
+class _Shots(Counts):
+    """Shots of many bits, of which only what is asked for is counted."""
+
+    def __init__(self, bits: Bits) -> None:
+        super().__init__(bits.shape[1], lambda: bits)
+
+    @property
+    def num_bits(self) -> int:
+        return int(self.bits.shape[2])
+
+    def marginal(self, bits: Sequence[int]) -> Reals:
+        frequencies: Reals = counted(self.bits[:, :, bits[::-1]]) / self.shots
+        return frequencies
+
+    def mean(self, value: Callable[[Bits], Reals]) -> Reals:
+        rows, shots, size = self.bits.shape
+        each = value(self.bits.reshape(-1, size)).reshape(rows, shots)
+        mean: Reals = each.mean(axis=1)
+        return mean
+
+    def __getitem__(self, rows: Rows) -> Counts:
+        return _Shots(self.bits[rows])
+
+    def _followed_by(self, parts: Sequence[_Shots]) -> Counts:
+        return _Shots(np.concatenate([self.bits, *(part.bits for part in parts)]))
+
+
+@final
 class _Distinct(Counts):
-    """Counts of those of many outcomes that occurred; see `Counts.from_distinct`."""
+    """How often some of many outcomes occurred; see `Counts.from_distinct`."""
 
     def __init__(
         self,

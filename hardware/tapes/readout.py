@@ -85,7 +85,7 @@ class WordsPart(Part):
         for chosen, coefficient in self.words:
             if plain:
                 odd = np.bitwise_xor.reduce(bits[:, chosen], axis=1)
-                total += coefficient * (1.0 - 2.0 * odd)
+                total += np.array([coefficient, -coefficient]).take(odd)
             else:
                 each = [readings[bit].take(bits[:, bit]) for bit in chosen]
                 total += coefficient * np.prod(each, axis=0)

@@ -537,6 +537,12 @@ class TestOptions:
             ({"optimization_level": 4}, ArgumentError, "optimization_level: .* got 4"),
             ({"resilience_level": 3}, ArgumentError, "resilience_level: .* got 3"),
             ({"resilience_level": 1}, ArgumentError, "level: .* route='estimator'"),
+            (
+                {"mitigation": "zne", "route": "estimator"},
+                ArgumentError,
+                "mitigation: it measures by the sampler",
+            ),
+            ({"mitigation": "best"}, ArgumentError, "mitigation: expected .*readout"),
             ({"session": True}, ArgumentError, "session: only IBM's machines"),
             ({"seed": -1}, ArgumentError, "seed: expected at least 0, got -1"),
             ({"initial_layout": 3}, ArgumentTypeError, "initial_layout: .* got 3"),
