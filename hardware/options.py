@@ -174,8 +174,8 @@ class TargetOptions:
             )
         if self.mitigation is not None and self.route == "estimator":
             raise ArgumentError(
-                "route: mitigated expectation values come from the sampler, got "
-                "'estimator'; leave it out, or leave mitigation out"
+                "mitigation: it measures by the sampler, got route='estimator'; leave "
+                "one of both out"
             )
 
     def changed(

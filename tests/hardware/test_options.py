@@ -44,7 +44,7 @@ def test_completed_leaves_nothing_open_that_is_asked() -> None:
 def test_two_mitigations_at_once_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"mitigation: .* resilience_level=1 is of"):
         TargetOptions(mitigation="zne", resilience_level=1)
-    with pytest.raises(ArgumentError, match=r"route: mitigated .*, got 'estimator'"):
+    with pytest.raises(ArgumentError, match=r"mitigation: .* got route='estimator'"):
         TargetOptions(mitigation="zne", route="estimator")
     # The service's estimator then mitigates nothing.
     assert TargetOptions(mitigation="zne", resilience_level=0).mitigation is not None
