@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TypeAlias
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
@@ -147,17 +147,55 @@ def check_count(name: str, value: int, minimum: int = 1) -> None:
         )
 
 
+def check_number(
+    name: str, value: float, low: float = 0.0, high: float | None = None
+) -> None:
+    """Checks that a number is above another, and below a third.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What came.
+        low: What it must be above.
+        high: What it must be below; None allows infinity, too.
+
+    Raises:
+        ArgumentError: The number is not.
+        ArgumentTypeError: It is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ArgumentTypeError(f"{name}: expected a number, got {value!r}")
+    if not low < value or (high is not None and not value < high):
+        bounds = f"above {low:g}" + ("" if high is None else f" and below {high:g}")
+        raise ArgumentError(f"{name}: expected a number {bounds}, got {value!r}")
+
+
+def check_flag(name: str, value: bool) -> None:
+    """Checks that a value is True or False.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What came.
+
+    Raises:
+        ArgumentTypeError: It is something else.
+    """
+    if not isinstance(value, bool):
+        raise ArgumentTypeError(f"{name}: expected True or False, got {value!r}")
+
+
 def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """Checks that a name is one of those known.
 
     Args:
         name: The argument's name, for the message.
-        value: What came.
+        value: What came; True and False are not taken for 1 and 0.
         choices: What is known.
 
     Raises:
         ArgumentError: The value is not among the choices.
     """
-    if value not in choices:
+    flag = isinstance(value, bool)
+    known = [one for one in choices if isinstance(one, bool) == flag]
+    if value not in known:
         listed = ", ".join(repr(choice) for choice in choices)
         raise ArgumentError(f"{name}: expected one of {listed}, got {value!r}")

@@ -74,7 +74,7 @@ def costs(run: Run) -> None:
         cost = each.cost
         print(
             f"{each.what}: {cost.jobs} job, {cost.executions:,} executions, about "
-            f"{cost.seconds:,.0f} QPU seconds, {cost.open_plan_share:.0%} of the Open "
+            f"{cost.seconds:,.0f} QPU seconds, {cost.share:.0%} of the Open "
             "plan's month"
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from qml_qdl.hardware.mitigation import Mitigation
+from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.targets import Target, available_targets, make_device
 
 if TYPE_CHECKING:
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
     from qml_qdl.hardware.qiskit.ibm.machines import forget_least_busy
 
 __all__ = [
+    "Mitigation",
     "Target",
+    "TargetOptions",
     "available_targets",
     "forget_least_busy",
     "from_qiskit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,7 +10,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import check_choice
+from qml_qdl.circuits.validation import check_choice, check_count
 
 Reals: TypeAlias = NDArray[np.float64]
 
@@ -71,20 +71,17 @@ class Mitigation:
     folding: str = field(
         default="global", validator=lambda _, a, v: check_choice(a.name, v, FOLDINGS)
     )
-    calibration_rows: int = 4
-
-    def __attrs_post_init__(self) -> None:
-        if self.calibration_rows < 1:
-            raise ArgumentError(
-                f"calibration_rows: expected at least 1, got {self.calibration_rows}"
-            )
+    calibration_rows: int = field(
+        default=4, validator=lambda _, a, v: check_count(a.name, v)
+    )
 
     @classmethod
     def of(cls, mitigation: Any) -> Mitigation | None:
         """What an option `mitigation=` means.
 
         Args:
-            mitigation: None, "readout", "zne", "readout+zne", or a `Mitigation`.
+            mitigation: None, "readout", "zne", "readout+zne", a `Mitigation`, or the
+                fields of one by name, as files have them.
 
         Raises:
             ArgumentError: It is another word.
@@ -92,6 +89,8 @@ class Mitigation:
         """
         if mitigation is None or isinstance(mitigation, cls):
             return mitigation
+        if isinstance(mitigation, Mapping):
+            return cls(**mitigation)
         if not isinstance(mitigation, str):
             raise ArgumentTypeError(
                 f"mitigation: expected 'readout', 'zne', 'readout+zne' or a "

@@ -8,6 +8,8 @@ from typing import Any
 
 from pennylane.devices import Device
 
+from qml_qdl.hardware.traits import traits_of
+
 _RUNS = (
     "execute",
     "compute_derivatives",
@@ -18,9 +20,6 @@ _RUNS = (
     "execute_and_compute_vjp",
 )
 """The methods of PennyLane devices that run circuits."""
-
-_STATELESS = ("default.qubit", "qdl.qiskit", "qdl.simulator")
-"""Devices whose runs have nothing in common, so that threads need not wait."""
 
 _CLASSES: dict[Any, Any] = {}
 """For each class of devices the one whose runs wait."""
@@ -51,7 +50,7 @@ def one_run_at_a_time(device: Any) -> Any:
     Returns:
         The device.
     """
-    if device.name in _STATELESS:
+    if traits_of(device).stateless:
         return device
     with _MAKING:
         if not hasattr(type(device), "runs_wait"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from attrs import frozen
 from pennylane.devices import Device
@@ -28,6 +29,38 @@ from pennylane.transforms.core import CompilePipeline
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.plain import plain
 from qml_qdl.hardware.products import as_numpy, results_and_products
+from qml_qdl.hardware.seeds import Seeds
+
+
+@frozen(kw_only=True)
+class Traits:
+    """What a layer asks of its device, whichever it is.
+
+    Args:
+        state_vector: Whether it can return the state vector.
+        takes_batches: Whether it runs a batch of rows as one circuit.
+        fast_adjoint: Whether it multiplies gradients into the adjoint method itself.
+            Such a device wants `device_vjp=True`: PennyLane otherwise computes the
+            whole Jacobian, already in the forward pass.
+        stateless: Whether its runs have nothing in common, so that threads need not
+            wait.
+        draws_anew: Whether its shots can be made to follow a seed.
+        gradients: The ways to gradients, by the names of `diff_method`, that are its
+            own, options and all, for every row at once; none where PennyLane's are.
+        costs_jobs: Whether an execution is a job, which may be paid: it is not run for
+            rows that are not finite, nor for none, and keeps its connection when it is
+            asked otherwise.
+        tells_errors: Whether it tells how sure results are, whatever is read out.
+    """
+
+    state_vector: bool = False
+    takes_batches: bool = True
+    fast_adjoint: bool = False
+    stateless: bool = True
+    draws_anew: bool = True
+    gradients: tuple[str, ...] = ()
+    costs_jobs: bool = False
+    tells_errors: bool = False
 
 
 @frozen(kw_only=True)
@@ -70,6 +103,29 @@ class TapeDevice(Device):
 
     abilities: ClassVar[Abilities]
     """What the device can do."""
+
+    traits: ClassVar[Traits] = Traits()
+    """What layers ask of it."""
+
+    _seeds = Seeds()
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where random numbers come from that are drawn here."""
+        return self._seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same device with other random numbers.
+
+        Args:
+            seeds: Where they come from.
+
+        Returns:
+            A device that shares all else.
+        """
+        twin = copy(self)
+        twin._seeds = seeds
+        return twin
 
     @property
     @abstractmethod

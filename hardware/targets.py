@@ -7,13 +7,19 @@ from typing import Any, TypeAlias
 
 import pennylane as qml
 import torch
+from attrs import asdict
 
 from qml_qdl.circuits import Circuit, Samples
 from qml_qdl.circuits.errors import ArgumentTypeError, MemoryBoundError, TargetError
 from qml_qdl.circuits.purity import is_pure
 from qml_qdl.hardware.one_run import one_run_at_a_time
+from qml_qdl.hardware.options import TargetOptions
+from qml_qdl.hardware.seeds import Seeds, feed
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.runner import CircuitRunner
+from qml_qdl.hardware.tape_device import TapeDevice
+from qml_qdl.hardware.tapes.device import ExecutorDevice
+from qml_qdl.hardware.traits import traits_of
 
 Target: TypeAlias = str | Any
 """A target's name, or a PennyLane device."""
@@ -32,9 +38,6 @@ QISKIT_TARGETS = (
     "ibm:least_busy",
 )
 """The names of Qiskit backends; NAME stands for that of a machine."""
-
-QISKIT_METHODS = ("parameter-shift", "spsa")
-"""The ways to gradients on a Qiskit backend."""
 
 _QISKIT_BEGINNINGS = ("aer:", "fake_", "ibm:", "ibm_")
 
@@ -86,32 +89,35 @@ def is_qiskit_name(name: str) -> bool:
 def make_device(
     target: Target,
     wires: Sequence[Hashable] | None,
-    resilience_level: int | None = None,
-    account: str | None = None,
+    options: TargetOptions | None = None,
 ) -> Any:
     """The PennyLane device of a target.
 
     Args:
         target: "auto", the name of a Qiskit backend ("aer", "aer:fake_torino",
             "ibm:ibm_torino", "ibm:least_busy"), that of an installed PennyLane device,
-            or a device.
+            after a colon also of one of its machines ("service:machine" is the device
+            "service" with `backend="service:machine"`), or a device.
         wires: Labels of the wires; None lets the device find them in each circuit.
-        resilience_level: On "ibm:...": expectation values by IBM's estimator, with its
-            error mitigation of this level. Other targets have no use for it.
-        account: Where IBM is asked: the account's name; None for the default one.
+        options: What the target is told. It takes what it has a use for: only Qiskit
+            backends mitigate errors, only where IBM is asked there is an account. A
+            level of resilience has an IBM machine's estimator give expectation values.
 
     Returns:
-        The device; a device comes back as it is. If it keeps a state, its runs wait for
-        each other, as `one_run_at_a_time` has it.
+        The device; a device comes back as it is, but for a seed and a mitigation that
+        are asked for. If it keeps a state, its runs wait for each other, as
+        `one_run_at_a_time` has it.
 
     Raises:
         ArgumentTypeError: The target is neither a name nor a device.
+        ArgumentError: A device was given whose other options do not go with them.
         TargetError: The name is unknown, the device cannot be made, or it lacks wires.
 
     Example:
         >>> make_device("auto", range(4)).name
         'qdl.simulator'
     """
+    told = options or TargetOptions()
     if isinstance(target, qml.devices.Device):
         missing = set(wires or ()) - set(target.wires or wires or ())
         if missing:
@@ -120,7 +126,7 @@ def make_device(
                 f"{target.name} has {list(target.wires)}; make the device with the "
                 "circuit's wires"
             )
-        return one_run_at_a_time(target)
+        return _as_told(target, told)
     if not isinstance(target, str):
         raise ArgumentTypeError(
             f"target: expected a target's name or a PennyLane device, got {target!r}"
@@ -128,106 +134,37 @@ def make_device(
     name = target
     if name == "auto":
         name = choose_target(len(wires) if wires is not None else 0)
-    options: dict[str, Any] = {} if wires is None else {"wires": list(wires)}
+    labels: dict[str, Any] = {} if wires is None else {"wires": list(wires)}
     if is_qiskit_name(name):
-        if resilience_level is not None and name.startswith("ibm:"):
-            options |= {"route": "estimator", "resilience_level": resilience_level}
-        if account is not None:
-            options["account"] = account
+        from qml_qdl.hardware.qiskit.backends import fitted
+
         # What is wrong with such a name, its own errors say best.
-        return qml.device(QISKIT, backend=name, **options)
-    if account is not None:
-        raise TargetError(
-            f"account: {target!r} asks nobody for an account, got {account!r}; leave "
-            "it out, or use 'ibm:...'"
-        )
+        backend = asdict(fitted(told, name), recurse=False)
+        return qml.device(QISKIT, backend=name, **labels, **backend)
+    name, _, machine = name.partition(":")
+    if machine:  # of a service that has a PennyLane device of its own
+        labels["backend"] = target
     if name not in qml.plugin_devices:
         raise TargetError(
             f"target: unknown target {target!r}; available here: "
             f"{', '.join(available_targets())}"
         )
     try:
-        return one_run_at_a_time(qml.device(name, **options))
+        device = qml.device(name, **labels)
     except (qml.exceptions.DeviceError, ImportError, TypeError, ValueError) as error:
         raise TargetError(f"target: {target!r} cannot be made here: {error}") from error
+    if traits_of(device).draws_anew and not isinstance(device, TapeDevice):
+        feed(device, Seeds(told.seed))
+    return _as_told(device, told)
 
 
-STATE_VECTOR_DEVICES = (
-    "default.qubit",
-    "lightning.amdgpu",
-    "lightning.gpu",
-    "lightning.kokkos",
-    "lightning.qubit",
-    SIMULATOR,
-    "reference.qubit",
-)
-"""Devices that can return the state vector."""
-
-
-def has_state_vector(device: Any) -> bool:
-    """Whether a device can return the state vector.
-
-    Args:
-        device: A PennyLane device.
-
-    Returns:
-        True for state vector simulators.
-    """
-    return device.name in STATE_VECTOR_DEVICES
-
-
-def has_fast_adjoint(device: Any) -> bool:
-    """Whether the device multiplies gradients into the adjoint method itself.
-
-    Such a device wants `device_vjp=True`: PennyLane otherwise computes the whole
-    Jacobian, already in the forward pass.
-
-    Args:
-        device: A PennyLane device.
-
-    Returns:
-        True for the Lightning family.
-    """
-    return str(device.name).startswith("lightning.")
-
-
-def is_qiskit(device: Any) -> bool:
-    """Whether a device runs a Qiskit backend.
-
-    Args:
-        device: A PennyLane device.
-
-    Returns:
-        True for `qdl.qiskit`.
-    """
-    return bool(device.name == QISKIT)
-
-
-def with_gradient_options(device: Any, **options: Any) -> Any:
-    """A Qiskit device that computes gradients in another way.
-
-    Args:
-        device: A device `qdl.qiskit`.
-        **options: Options by name; None leaves one as it is.
-
-    Returns:
-        The device itself if nothing changes, else one that shares its backend.
-    """
-    given = {k: v for k, v in options.items() if v is not None}
-    return device.changed(**given) if given else device
-
-
-def takes_batches(device: Any) -> bool:
-    """Whether the device runs a batch of rows as one circuit.
-
-    Args:
-        device: A PennyLane device.
-
-    Returns:
-        False where the device takes batches apart into one circuit for each row, as
-        the Lightning family does.
-    """
-    return not str(device.name).startswith("lightning.")
+def _as_told(device: Any, options: TargetOptions) -> Any:
+    """A device that was not made for a backend's name, with what it understands."""
+    if options.mitigation is not None and isinstance(device, ExecutorDevice):
+        device = device.changed(mitigation=options.mitigation)
+    if options.seed is not None and isinstance(device, TapeDevice):
+        device = device.seeded(Seeds(options.seed))
+    return one_run_at_a_time(device)
 
 
 def direct_runner(device: Any, circuit: Circuit) -> CircuitRunner | None:

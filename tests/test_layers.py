@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,62 @@ def test_imports_point_down(module: str, path: Path) -> None:
 def test_every_room_is_known() -> None:
     rooms = {room_of(module) for module, _ in modules()} - {"qml_qdl"}
     assert rooms == set(ALLOWED)
+
+
+def known(name: str, modules_: Iterable[str]) -> str:
+    """The module that an imported name is, or is in."""
+    while name not in modules_ and "." in name:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def needed(tree: ast.AST) -> Iterator[str]:
+    """All that is imported, also inside functions; not what only types need."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            yield from (f"{child.module}.{alias.name}" for alias in child.names)
+        elif not isinstance(child, ast.If) or "TYPE_CHECKING" not in ast.dump(
+            child.test
+        ):
+            yield from needed(child)
+
+
+def circle(package: str, sources: dict[str, str]) -> list[str]:
+    """Modules and folders of a package that import each other in a circle, if any."""
+    graph: dict[str, set[str]] = {}
+    for module, source in sources.items():
+        if module.startswith(package + "."):
+            own = module.removeprefix(package + ".").split(".")[0]
+            graph.setdefault(own, set())
+            for name in needed(ast.parse(source)):
+                found = known(name, sources)
+                if found.startswith(package + "."):
+                    graph[own].add(found.removeprefix(package + ".").split(".")[0])
+            graph[own].discard(own)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return [str(each) for each in error.args[1]]
+    return []
+
+
+SOURCES = {module: path.read_text() for module, path in modules()}
+PACKAGES = [m for m, path in modules() if path.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_folders_are_strata(package: str) -> None:
+    """Beside each other in a folder, modules and folders stand one above the other."""
+    assert circle(package, SOURCES) == []
+
+
+def test_a_seeded_circle_is_reported() -> None:
+    lazy = "def f():\n from qml_qdl.hardware.qiskit import device"
+    seeded = {**SOURCES, "qml_qdl.hardware.tapes.x": lazy}
+    assert {"qiskit", "tapes"} <= set(circle("qml_qdl.hardware", seeded))
+    assert circle("qml_qdl.hardware.tapes", seeded) == []
 
 
 SEEDED = [

@@ -1,38 +1,30 @@
-"""Jobs: what is asked of a service, and what it tells of it."""
+"""What a vendor implements: a client of its service, and what its machine does."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from importlib.metadata import entry_points
+from typing import Any, Literal, TypeAlias, final
 
-import numpy as np
 from attrs import evolve, field, frozen
-from numpy.typing import NDArray
-from qiskit import QuantumCircuit
-from qiskit.quantum_info import SparsePauliOp
 
-from qml_qdl.hardware.tapes.executor import Estimates
+from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.jobs.cost import Cost, Limits, RowCost, divide
+from qml_qdl.hardware.jobs.records import Piece
+from qml_qdl.hardware.tapes.executor import Estimates, Pub
 from qml_qdl.hardware.tapes.outcomes import Bits
 
 Kind: TypeAlias = Literal["sample", "estimate"]
 Results: TypeAlias = list[Bits] | list[Estimates]
 
+SERVICES = "qml_qdl.job_clients"
+"""The entry points by which clients are found: the service's name, and the class."""
 
-@frozen
-class Limits:
-    """What a service takes in one job; the defaults are IBM's.
-
-    Args:
-        executions: Rows times shots, all pubs together.
-        instructions: Instructions on any one qubit, all rows together.
-    """
-
-    executions: int = 10_000_000
-    instructions: int = 26_800_000
+_LEAST_SECONDS = 10  # a job takes some seconds even for a single row
 
 
 class JobState(StrEnum):
@@ -67,78 +59,117 @@ class JobStatus:
 
 
 @frozen(eq=False)
-class JobPub:
-    """A circuit in a machine's own gates, with its rows of angles.
-
-    Args:
-        circuit: The circuit on the machine's qubits (ISA). Its parameters, sorted as
-            `circuit.parameters` sorts them, are the columns of `angles`.
-        angles: Numbers of the parameters, (rows, parameters).
-        digest: Content of circuit and observables before they were transpiled,
-            hexadecimal.
-        observables: What is estimated, on the machine's qubits.
-    """
-
-    circuit: QuantumCircuit
-    angles: NDArray[np.float64]
-    digest: str
-    observables: tuple[SparsePauliOp, ...] = field(default=())
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return len(self.angles)
-
-    def taken(self, start: int, stop: int) -> JobPub:
-        """The same circuit with the rows from `start` until before `stop`."""
-        return evolve(self, angles=self.angles[start:stop])
-
-
-@frozen(eq=False)
 class JobRequest:
-    """What one job shall do.
+    """What one job, or several that belong together, shall do.
 
     Args:
         kind: "sample" draws outcomes, "estimate" estimates observables.
-        pubs: Circuits and rows.
+        pubs: Circuits and rows; in a machine's own gates once it has prepared them.
         shots: Shots of every row (and basis).
         options: Further options by name, such as `resilience_level`: numbers, words,
             lists and dictionaries of such.
-        max_execution_time: QPU seconds after which the service shall stop the job.
+        max_execution_time: QPU seconds after which the service shall stop the job; 0
+            before a machine has prepared the request.
     """
 
     kind: Kind
-    pubs: tuple[JobPub, ...]
+    pubs: tuple[Pub, ...]
     shots: int
-    options: Mapping[str, Any]
-    max_execution_time: int
+    options: Mapping[str, Any] = field(factory=dict)
+    max_execution_time: int = 0
 
     @property
     def rows(self) -> int:
         """How many rows there are in all."""
         return sum(pub.rows for pub in self.pubs)
 
-    def content(self, backend: str) -> str:
-        """What tells this request from others, but for its angles.
-
-        How the circuits were transpiled, and how long the job may take, is not part of
-        it: calibrations change over night.
+    def part(self, pieces: Sequence[Piece]) -> JobRequest:
+        """The part of it that one job does.
 
         Args:
-            backend: The machine as the user named it.
+            pieces: The job's rows.
 
         Returns:
-            A hexadecimal SHA-256, the same in every process.
+            A request of these rows, with its share of the time.
         """
-        described = {
-            "kind": self.kind,
-            "backend": backend,
-            "shots": self.shots,
-            "options": dict(self.options),
-            "pubs": [[pub.digest, pub.rows] for pub in self.pubs],
-        }
-        text = json.dumps(described, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        pubs = tuple(
+            evolve(self.pubs[pub], angles=self.pubs[pub].angles[start:stop])
+            for pub, start, stop in pieces
+        )
+        part = evolve(self, pubs=pubs)
+        share = -(-part.rows * self.max_execution_time // self.rows)
+        least = min(_LEAST_SECONDS, self.max_execution_time)
+        return evolve(part, max_execution_time=max(share, least))
+
+
+class Machine(ABC):
+    """What a machine makes of requests, and what they take of it.
+
+    ---- to be implemented: `prepare`, `row_costs`, `cost`; the others where the
+    machine has such ----
+    """
+
+    @property
+    def transpilations(self) -> int:
+        """How many circuits were brought into the machine's gates so far."""
+        return 0
+
+    @abstractmethod
+    def prepare(self, request: JobRequest, max_qpu_seconds: float) -> JobRequest:
+        """Brings a request into the machine's own gates.
+
+        Args:
+            request: What was asked for.
+            max_qpu_seconds: QPU seconds after which the service shall stop.
+
+        Returns:
+            The same pubs, in order and with all their rows, as the service runs them.
+
+        Raises:
+            TargetError: The machine cannot run a circuit.
+        """
+
+    def limits(self, request: JobRequest) -> Limits:
+        """What one job has room for, beside what the service adds of itself.
+
+        Args:
+            request: What `prepare` returned.
+        """
+        return Limits()
+
+    @abstractmethod
+    def row_costs(self, request: JobRequest) -> list[RowCost]:
+        """What one row of each pub takes of a job.
+
+        Args:
+            request: What `prepare` returned.
+        """
+
+    @abstractmethod
+    def cost(self, request: JobRequest, jobs: int = 1) -> Cost:
+        """What a request costs.
+
+        Args:
+            request: What `prepare` returned.
+            jobs: In how many jobs.
+        """
+
+    @final
+    def price(self, request: JobRequest) -> tuple[list[list[Piece]], Cost]:
+        """How a request is divided among jobs, and what they cost.
+
+        Args:
+            request: What `prepare` returned.
+
+        Returns:
+            The rows of each job, and the cost of all of them.
+
+        Raises:
+            TargetError: A single row is too large for a job.
+        """
+        rows = [pub.rows for pub in request.pubs]
+        parts = divide(rows, self.row_costs(request), self.limits(request))
+        return parts, self.cost(request, len(parts))
 
 
 class JobClient(ABC):
@@ -147,13 +178,17 @@ class JobClient(ABC):
     Every method either returns or raises an error of this library after its own
     retries; none waits for a job.
 
-    ---- to be implemented: all but the batches, where the service has none ----
+    A vendor's class is found by the entry point of its service's name in the group
+    "qml_qdl.job_clients", and called with a machine's name and an account's.
+
+    ---- to be implemented: all but `terms` and the batches, where the service has no
+    estimator and none ----
     """
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """The machine as the user named it, such as "ibm:least_busy"."""
+        """The machine as the user named it, after the service: "ibm:least_busy"."""
 
     @property
     @abstractmethod
@@ -162,13 +197,55 @@ class JobClient(ABC):
 
     @property
     @abstractmethod
-    def backend(self) -> Any:
-        """The machine, a Qiskit `BackendV2`."""
+    def machine(self) -> Machine:
+        """The machine, looked up when it is first asked for.
 
-    @property
-    def limits(self) -> Limits:
-        """What the service takes in one job."""
-        return Limits()
+        Raises:
+            TargetError: The service has no such machine (any more).
+        """
+
+    def terms(self, observable: Any) -> Any:
+        """What tells an observable from others, as JSON has it.
+
+        Args:
+            observable: One of a pub's.
+
+        Returns:
+            Lists, numbers and words; the same in every process.
+
+        Raises:
+            TargetError: The service has no estimator.
+        """
+        raise TargetError(
+            f"route: {self.name} has no estimator of its own, got an observable for "
+            "it; use route='sampler'"
+        )
+
+    @final
+    def content(self, request: JobRequest) -> str:
+        """What tells a request from others, but for its angles.
+
+        How circuits are transpiled, and how long the job may take, is not part of it:
+        calibrations change over night.
+
+        Args:
+            request: The request, before a machine prepares it.
+
+        Returns:
+            A hexadecimal SHA-256, the same in every process.
+        """
+        pubs = [
+            [_sha256([pub.digest, list(map(self.terms, pub.observables))]), pub.rows]
+            for pub in request.pubs
+        ]
+        described = {
+            "kind": request.kind,
+            "backend": self.name,
+            "shots": request.shots,
+            "options": dict(request.options),
+            "pubs": pubs,
+        }
+        return _sha256(described, sort_keys=True, separators=(",", ":"))
 
     @abstractmethod
     def submit(
@@ -268,3 +345,45 @@ class JobClient(ABC):
         Args:
             batch: What `open_batch` returned.
         """
+
+
+def has_client(name: str) -> bool:
+    """Whether a name is that of a machine to which jobs are sent.
+
+    Args:
+        name: A machine as a user names it, such as "ibm:least_busy".
+
+    Example:
+        >>> has_client("ibm:least_busy"), has_client("aer:fake_torino")
+        (True, False)
+    """
+    service, colon, _ = name.partition(":")
+    return bool(colon) and service in entry_points(group=SERVICES).names
+
+
+def open_client(name: str, account: str | None = None) -> JobClient:
+    """Reaches the service of a machine, which its name begins with.
+
+    Args:
+        name: The machine as the user named it, such as "ibm:least_busy".
+        account: The name of the account; None for the default one.
+
+    Returns:
+        The service's client.
+
+    Raises:
+        TargetError: No client of such a service is installed.
+    """
+    services = entry_points(group=SERVICES)
+    if not has_client(name):
+        known = ", ".join(f"'{service}:...'" for service in sorted(services.names))
+        raise TargetError(
+            f"target: expected the machine of a service whose client is installed, "
+            f"{known}, got {name!r}; install the package that it was sent with"
+        )
+    client: JobClient = services[name.partition(":")[0]].load()(name, account)
+    return client
+
+
+def _sha256(described: Any, **options: Any) -> str:
+    return hashlib.sha256(json.dumps(described, **options).encode()).hexdigest()

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import socket
+import sqlite3
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import uuid
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import asdict
+import psutil
+from attrs import asdict, fields, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import JournalError
-from qml_qdl.hardware.jobs.arrays import (
-    pack,
-    pack_results,
-    unpack,
-    unpack_results,
-)
 from qml_qdl.hardware.jobs.client import Results
-from qml_qdl.hardware.jobs.journal_file import JournalFile
-from qml_qdl.hardware.jobs.journal_lines import Lines, as_job
-from qml_qdl.hardware.jobs.keys import JobKey
-from qml_qdl.hardware.jobs.owners import Owner
-from qml_qdl.hardware.jobs.places import default_place
+from qml_qdl.hardware.jobs.journal_file import JournalFile, Transaction, default_place
 from qml_qdl.hardware.jobs.records import (
     CANCELLED,
     DONE,
@@ -37,11 +34,78 @@ from qml_qdl.hardware.jobs.records import (
     WITHOUT_ID,
     Call,
     Job,
+    JobKey,
     Piece,
 )
+from qml_qdl.hardware.tapes.executor import Estimates
+from qml_qdl.hardware.tapes.outcomes import Bits
+
+LEASE = 900.0
+"""Seconds after which a silent process on another computer is taken for dead."""
+
+_PROC = Path("/proc")
 
 # Angles computed on other computers differ in their last digits, which no machine sees.
 _SAME_ANGLE = 4e-6
+
+
+@frozen
+class Owner:
+    """A sender within a process.
+
+    Args:
+        place: The computer since it was started, and where it has several worlds of
+            processes, which.
+        pid: The process.
+        started: When it began, because numbers of processes come again: in seconds
+            since the computer was started where the system tells, which no setting of
+            its clock changes.
+        sender: Which sender of the process.
+    """
+
+    place: str
+    pid: int
+    started: float
+    sender: str
+
+    @classmethod
+    def of_this_process(cls) -> Owner:
+        """A new sender in the process that asks."""
+        pid = os.getpid()
+        return cls(_place(), pid, _start_of(pid), uuid.uuid4().hex)
+
+    @classmethod
+    def from_text(cls, text: str) -> Owner:
+        """Reads what `text` wrote."""
+        return cls(**json.loads(text))
+
+    @property
+    def text(self) -> str:
+        """The owner as a line of text."""
+        return json.dumps(asdict(self))
+
+    def is_of_this_process(self) -> bool:
+        """Whether the process that asks is the owner's: a forked one is not."""
+        return self.pid == os.getpid() and self.place == _place()
+
+    def is_alive(self, since: float) -> bool:
+        """Whether its process may still be sending.
+
+        Args:
+            since: When it was last heard of, in seconds since 1970.
+
+        Returns:
+            False if the process has ended, or is on another computer and was not heard
+            of for `LEASE` seconds.
+        """
+        if self.place != _place():
+            return time.time() - since < LEASE
+        try:
+            if psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE:
+                return False
+            return abs(_start_of(self.pid) - self.started) < 0.5
+        except psutil.NoSuchProcess:
+            return False
 
 
 class Journal:
@@ -77,8 +141,8 @@ class Journal:
         Returns:
             The jobs by part; none if nothing is recorded.
         """
-        with self._reading() as lines:
-            return lines.of(key)
+        with self._file.reading() as lines:
+            return _jobs_of(lines, key)
 
     def record(
         self,
@@ -101,8 +165,8 @@ class Journal:
         Raises:
             JournalError: Something else is recorded under this key.
         """
-        with self._writing() as lines:
-            known = lines.of(key)
+        with self._file.writing() as lines:
+            known = _jobs_of(lines, key)
             if known:
                 self._check_same(lines, known[0], call, angles)
                 return known
@@ -110,12 +174,12 @@ class Journal:
             number = lines.add("calls", **values)
             lines.keep(f"angles {number}", pack(angles))
             for part, pieces in enumerate(parts):
-                lines.add_job(number, part, 0, json.dumps(pieces))
-            return lines.of(key)
+                _add_job(lines, number, part, 0, json.dumps(pieces))
+            return _jobs_of(lines, key)
 
     def _check_same(
         self,
-        lines: Lines,
+        lines: Transaction,
         known: Job,
         call: Call,
         angles: Sequence[NDArray[np.float64]],
@@ -128,7 +192,7 @@ class Journal:
             )
         same = known.call.content == call.content
         if same:
-            before = unpack(lines.kept(f"angles {known.call_number}"))
+            before = unpack(self._kept(lines, f"angles {known.call_number}"))
             same = all(
                 np.allclose(a, b, rtol=0, atol=_SAME_ANGLE)
                 for a, b in zip(before, angles, strict=True)
@@ -139,6 +203,12 @@ class Journal:
                 f"options or machine in {self.path}; a run that goes on must repeat "
                 "what it did: restore its options, or begin another run"
             )
+
+    def _kept(self, lines: Transaction, name: str) -> bytes:
+        data = lines.kept(name)
+        if data is None:
+            raise JournalError(f"journal: {self.path} has no {name}; it is damaged")
+        return data
 
     def claim(self, job: Job, owner: Owner) -> tuple[Job, Job]:
         """Takes over a job whose id is not known, if nobody else is at it.
@@ -152,20 +222,20 @@ class Journal:
         Returns:
             The last attempt as it was, and as it is now: the owner's where it was free.
         """
-        with self._writing() as lines:
-            last = lines.last(job)
+        with self._file.writing() as lines:
+            last = _last(lines, job)
             if last.state in (FAILED, CANCELLED):
                 last = self._again(lines, last)
             if last.state not in WITHOUT_ID or not self._is_free(last, owner):
                 return last, last
-            lines.change(last, owner=owner.text)
-            return last, lines.at(last.number)
+            _change(lines, last, owner=owner.text)
+            return last, _at(lines, last.number)
 
     @staticmethod
-    def _again(lines: Lines, job: Job) -> Job:
+    def _again(lines: Transaction, job: Job) -> Job:
         pieces = json.dumps(job.pieces)
-        lines.add_job(job.call_number, job.part, job.attempt + 1, pieces)
-        return lines.last(job)
+        _add_job(lines, job.call_number, job.part, job.attempt + 1, pieces)
+        return _last(lines, job)
 
     @staticmethod
     def _is_free(job: Job, owner: Owner | None) -> bool:
@@ -225,11 +295,11 @@ class Journal:
     def _change_own(
         self, job: Job, mine: Owner, states: Sequence[str], **values: Any
     ) -> bool:
-        with self._writing() as lines:
-            now = lines.at(job.number)
+        with self._file.writing() as lines:
+            now = _at(lines, job.number)
             if now.owner != mine.text or now.state not in states:
                 return False
-            lines.change(job, **values)
+            _change(lines, job, **values)
             return True
 
     def is_unclear(self, job: Job) -> bool:
@@ -251,10 +321,10 @@ class Journal:
         Returns:
             The new attempt; the job as it is where it is unclear no longer.
         """
-        with self._writing() as lines:
-            last = lines.last(job)
+        with self._file.writing() as lines:
+            last = _last(lines, job)
             if self.is_unclear(last):
-                lines.change(last, state=UNCLEAR, owner=None)
+                _change(lines, last, state=UNCLEAR, owner=None)
                 return self._again(lines, last)
             return last
 
@@ -306,18 +376,18 @@ class Journal:
             The job as it is now.
         """
         name = f"results {job.number}"
-        with self._writing() as lines:
-            if lines.at(job.number).state != DONE:
-                if not lines.has(name):
+        with self._file.writing() as lines:
+            if _at(lines, job.number).state != DONE:
+                if lines.kept(name) is None:
                     lines.keep(name, pack_results(results))
                     if machine is not None:
                         lines.keep(f"machine {job.number}", machine.encode())
-                lines.change(job, state=DONE, used=used, owner=None)
-            return lines.at(job.number)
+                _change(lines, job, state=DONE, used=used, owner=None)
+            return _at(lines, job.number)
 
     def machines(self) -> dict[int, str]:
         """The machines that ran jobs, by the jobs' numbers, where they are known."""
-        with self._reading() as lines:
+        with self._file.reading() as lines:
             kept = lines.select("SELECT * FROM arrays WHERE name LIKE 'machine %'")
             return {
                 int(line["name"].split()[1]): bytes(line["data"]).decode()
@@ -333,8 +403,8 @@ class Journal:
         Raises:
             JournalError: There are none, or they are not what was stored.
         """
-        with self._reading() as lines:
-            return unpack_results(lines.kept(f"results {job.number}"))
+        with self._file.reading() as lines:
+            return unpack_results(self._kept(lines, f"results {job.number}"))
 
     def last_attempts(self) -> list[Job]:
         """The last attempt at every job, in the order in which they were recorded."""
@@ -342,11 +412,11 @@ class Journal:
 
     def jobs(self) -> list[Job]:
         """All jobs in the order in which they were recorded, with failed attempts."""
-        with self._reading() as lines:
+        with self._file.reading() as lines:
             jobs = lines.select("SELECT * FROM jobs ORDER BY id")
             calls = lines.select("SELECT * FROM calls")
             by_number = {line["id"]: line for line in calls}
-            return [as_job(line, by_number[line["call_id"]]) for line in jobs]
+            return [_as_job(line, by_number[line["call_id"]]) for line in jobs]
 
     def begin_task(self, description: str) -> int:
         """Begins something that takes jobs, or goes on with it if it is unfinished.
@@ -357,7 +427,7 @@ class Journal:
         Returns:
             Its number.
         """
-        with self._writing() as lines:
+        with self._file.writing() as lines:
             for number, known in _open_tasks(lines).items():
                 if known == description:
                     return number
@@ -371,39 +441,29 @@ class Journal:
         Args:
             number: What `begin_task` returned.
         """
-        with self._writing() as lines:
+        with self._file.writing() as lines:
             lines.update("tasks", number, state="ended")
 
     def open_tasks(self) -> dict[int, str]:
         """What was begun and not finished: descriptions by number."""
-        with self._reading() as lines:
+        with self._file.reading() as lines:
             return _open_tasks(lines)
 
     def tasks(self) -> dict[int, str]:
         """What was ever begun, finished or not: descriptions by number, in order."""
-        with self._reading() as lines:
+        with self._file.reading() as lines:
             tasks = lines.select("SELECT * FROM tasks ORDER BY id")
             return {int(line["id"]): str(line["description"]) for line in tasks}
 
     def _write(self, job: Job, states: Sequence[str], **values: Any) -> Job:
         """Changes a job that is in one of the states: nothing is ever put back."""
-        with self._writing() as lines:
-            if lines.at(job.number).state in states:
-                lines.change(job, **values)
-            return lines.at(job.number)
-
-    @contextmanager
-    def _reading(self) -> Iterator[Lines]:
-        with self._file.reading() as connection:
-            yield Lines(self._file, connection)
-
-    @contextmanager
-    def _writing(self) -> Iterator[Lines]:
-        with self._file.writing() as connection:
-            yield Lines(self._file, connection)
+        with self._file.writing() as lines:
+            if _at(lines, job.number).state in states:
+                _change(lines, job, **values)
+            return _at(lines, job.number)
 
 
-def _open_tasks(lines: Lines) -> dict[int, str]:
+def _open_tasks(lines: Transaction) -> dict[int, str]:
     # All are read: a damaged line that is not selected would not be noticed.
     tasks = lines.select("SELECT * FROM tasks ORDER BY id")
     return {
@@ -411,3 +471,205 @@ def _open_tasks(lines: Lines) -> dict[int, str]:
         for line in tasks
         if line["state"] == "open"
     }
+
+
+def _jobs_of(lines: Transaction, key: JobKey) -> list[Job]:
+    """The jobs of an execution by part, each part's last attempt."""
+    calls = lines.select(
+        "SELECT * FROM calls WHERE run = ? AND layer = ? AND step = ? AND call = ?",
+        key.run,
+        key.layer,
+        key.step,
+        key.call,
+    )
+    if not calls:
+        return []
+    found = lines.select(
+        "SELECT * FROM jobs WHERE call_id = ? ORDER BY part, attempt", calls[0]["id"]
+    )
+    last = {line["part"]: line for line in found}
+    return [_as_job(line, calls[0]) for line in last.values()]
+
+
+def _last(lines: Transaction, job: Job) -> Job:
+    """The last attempt at a job."""
+    return _jobs_of(lines, job.key)[job.part]
+
+
+def _at(lines: Transaction, number: int) -> Job:
+    """The job in a line."""
+    (line,) = lines.select("SELECT * FROM jobs WHERE id = ?", number)
+    (call,) = lines.select("SELECT * FROM calls WHERE id = ?", line["call_id"])
+    return _as_job(line, call)
+
+
+def _add_job(
+    lines: Transaction, call: int, part: int, attempt: int, pieces: str
+) -> None:
+    """Adds an attempt at a part, not sent yet."""
+    lines.add(
+        "jobs",
+        call_id=call,
+        part=part,
+        attempt=attempt,
+        pieces=pieces,
+        tag=f"qdl-{uuid.uuid4().hex}",
+        state=RECORDED,
+        changed=time.time(),
+    )
+
+
+def _change(lines: Transaction, job: Job, **values: Any) -> None:
+    lines.update("jobs", job.number, changed=time.time(), **values)
+
+
+def _as_job(line: sqlite3.Row, call: sqlite3.Row) -> Job:
+    """The job that lines of the tables `jobs` and `calls` tell of."""
+    return Job(
+        number=line["id"],
+        call_number=call["id"],
+        key=JobKey(*(call[field.name] for field in fields(JobKey))),
+        call=Call(*(call[field.name] for field in fields(Call))),
+        part=line["part"],
+        attempt=line["attempt"],
+        pieces=tuple(tuple(piece) for piece in json.loads(line["pieces"])),
+        tag=line["tag"],
+        state=line["state"],
+        job_id=line["job_id"],
+        reason=line["reason"],
+        owner=line["owner"],
+        used=line["used"],
+        changed=line["changed"],
+    )
+
+
+def pack(arrays: Sequence[NDArray[np.float64]]) -> bytes:
+    """Packs arrays of numbers.
+
+    Args:
+        arrays: Any number of them.
+
+    Returns:
+        What `unpack` reads.
+    """
+    return _archive({f"{k}": array for k, array in enumerate(arrays)})
+
+
+def unpack(data: bytes) -> list[NDArray[np.float64]]:
+    """Unpacks what `pack` packed.
+
+    Args:
+        data: The bytes.
+
+    Returns:
+        The arrays in order.
+
+    Raises:
+        JournalError: It is something else.
+    """
+    arrays = _read(data)
+    return [arrays[f"{k}"] for k in range(len(arrays))]
+
+
+def pack_results(results: Results) -> bytes:
+    """Packs what a job returned; eight outcomes take one byte.
+
+    Args:
+        results: `Bits` or `Estimates` for each pub.
+
+    Returns:
+        What `unpack_results` reads.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    result: Any
+    for k, result in enumerate(results):
+        if isinstance(result, Estimates):
+            arrays[f"values{k}"] = result.values
+            arrays[f"errors{k}"] = result.errors
+        else:
+            arrays[f"bits{k}"] = np.packbits(result, axis=None)
+            arrays[f"shape{k}"] = np.array(result.shape)
+    return _archive(arrays)
+
+
+def unpack_results(data: bytes) -> Results:
+    """Unpacks what `pack_results` packed.
+
+    Args:
+        data: The bytes.
+
+    Returns:
+        `Bits` or `Estimates` for each pub.
+
+    Raises:
+        JournalError: It is something else.
+    """
+    arrays = _read(data)
+    count = range(len(arrays) // 2)
+    if "values0" in arrays:
+        return [Estimates(arrays[f"values{k}"], arrays[f"errors{k}"]) for k in count]
+    return [_bits(arrays[f"bits{k}"], arrays[f"shape{k}"]) for k in count]
+
+
+def join(parts: Sequence[Any]) -> Any:
+    """Puts the rows of one pub together.
+
+    Args:
+        parts: `Bits` or `Estimates` of its rows, in order; at least one.
+
+    Returns:
+        The results of all rows, of the same type.
+    """
+    if isinstance(parts[0], Estimates):
+        values = np.concatenate([part.values for part in parts])
+        return Estimates(values, np.concatenate([part.errors for part in parts]))
+    return np.concatenate(parts)
+
+
+def _bits(packed: NDArray[np.uint8], shape: NDArray[np.int64]) -> Bits:
+    sizes = tuple(int(size) for size in shape)
+    count = int(np.prod(sizes))
+    return np.unpackbits(packed, count=count).reshape(sizes)
+
+
+def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def _read(data: bytes) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise JournalError(
+            f"journal: expected packed arrays, got something else ({error}); it is "
+            "damaged"
+        ) from error
+
+
+def _start_of(pid: int) -> float:
+    """When a process began.
+
+    Raises:
+        NoSuchProcess: There is none of this number.
+    """
+    if sys.platform != "linux":
+        return float(psutil.Process(pid).create_time())
+    try:
+        line = (_PROC / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise psutil.NoSuchProcess(pid) from error
+    # The second of the fields is a name that may hold spaces and brackets.
+    ticks = line.rpartition(")")[2].split()[19]
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def _place() -> str:
+    name = socket.gethostname()
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return f"{name} {boot} {os.readlink(_PROC / 'self/ns/pid')}"
+    except OSError:  # no Linux
+        return name

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import Any
 
 from qml_qdl.circuits.errors import JournalError, JournalWriteError
 from qml_qdl.hardware.files import write_atomically
+
+PLACE = "QML_QDL_JOURNAL"
+"""The environment variable that names the journal where no run folder does."""
 
 VERSION = 1
 _APPLICATION = 0x51444C4A  # "QDLJ"
@@ -59,6 +63,122 @@ CREATE TABLE arrays (name TEXT PRIMARY KEY, data BLOB NOT NULL, seal TEXT NOT NU
 """
 
 
+def default_place() -> Path:
+    """Where the journal is when no run folder has one.
+
+    Returns:
+        What the environment variable QML_QDL_JOURNAL says, else a file in the user's
+        folder of application data.
+    """
+    if os.environ.get(PLACE):
+        return Path(os.environ[PLACE])
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "qml-qdl" / "jobs.sqlite"
+
+
+class Transaction:
+    """The lines of a journal as long as a transaction lasts.
+
+    Each line has a seal, a digest of all that is in it, so that one that is not what
+    was written is noticed.
+
+    Args:
+        path: The journal, for messages.
+        connection: SQLite's.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    def select(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        """Reads whole lines of one table and checks their seals.
+
+        Args:
+            query: Begins with "SELECT * FROM".
+            *values: For the query's question marks.
+
+        Returns:
+            The lines.
+
+        Raises:
+            JournalError: A line is not what was written.
+        """
+        lines: list[sqlite3.Row] = self._connection.execute(query, values).fetchall()
+        for line in lines:
+            if "seal" not in line.keys() or line["seal"] != _seal(line):  # noqa: SIM118
+                raise _damaged(self._path, "a line is not what was written")
+        return lines
+
+    def add(self, table: str, **values: Any) -> int:
+        """Adds a line.
+
+        Args:
+            table: Which table.
+            **values: The line.
+
+        Returns:
+            Its number.
+        """
+        names = ", ".join(values)
+        places = ", ".join("?" * len(values))
+        cursor = self._connection.execute(
+            f"INSERT INTO {table} ({names}, seal) VALUES ({places}, '')",
+            tuple(values.values()),
+        )
+        number = cursor.lastrowid
+        assert number is not None
+        self._reseal(table, number)
+        return number
+
+    def update(self, table: str, number: int, **values: Any) -> None:
+        """Changes a line.
+
+        Args:
+            table: Which table.
+            number: The line's number.
+            **values: What changes.
+        """
+        changes = ", ".join(f"{name} = ?" for name in values)
+        self._connection.execute(
+            f"UPDATE {table} SET {changes} WHERE rowid = ?", (*values.values(), number)
+        )
+        self._reseal(table, number)
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Adds bytes under a name.
+
+        Args:
+            name: The name.
+            data: The bytes.
+        """
+        self.add("arrays", name=name, data=data)
+
+    def kept(self, name: str) -> bytes | None:
+        """The bytes under a name.
+
+        Args:
+            name: The name.
+
+        Returns:
+            The bytes; None if there are none.
+        """
+        lines = self.select("SELECT * FROM arrays WHERE name = ?", name)
+        return bytes(lines[0]["data"]) if lines else None
+
+    def _reseal(self, table: str, number: int) -> None:
+        query = f"SELECT * FROM {table} WHERE rowid = ?"
+        (line,) = self._connection.execute(query, [number])
+        self._connection.execute(
+            f"UPDATE {table} SET seal = ? WHERE rowid = ?", (_seal(line), number)
+        )
+
+
 class JournalFile:
     """An SQLite file that is known to be a sound journal of this version.
 
@@ -73,10 +193,10 @@ class JournalFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._check_header()
-        with self.reading() as connection:
+        with self._connection("BEGIN") as connection:
             verdicts = [row[0] for row in connection.execute(_CHECK)]
             if verdicts != ["ok"]:
-                raise self._damaged("; ".join(verdicts))
+                raise _damaged(self.path, "; ".join(verdicts))
 
     @classmethod
     def make(cls, path: Path) -> None:
@@ -123,23 +243,20 @@ class JournalFile:
                 f"{VERSION}; use the newer qml-qdl that wrote it"
             )
         if number[0] < 1 or header[18:20] != b"\x01\x01":
-            raise self._damaged("its header is not what was written")
+            raise _damaged(self.path, "its header is not what was written")
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one state of the journal.
+    def reading(self) -> Iterator[Transaction]:
+        """A transaction that sees one state of the journal.
 
         Raises:
             JournalError: The file is damaged.
         """
-        mode = "rw" if os.access(self.path, os.W_OK) else "ro"
-        with self._connection(mode) as connection:
-            connection.execute("BEGIN")
-            yield connection
-            connection.execute("COMMIT")
+        with self._connection("BEGIN") as connection:
+            yield Transaction(self.path, connection)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Transaction]:
         """A transaction of which no other process sees a part.
 
         Raises:
@@ -147,16 +264,15 @@ class JournalFile:
             JournalWriteError: The disk is full or the file cannot be written; nothing
                 of the transaction was kept.
         """
-        with self._connection("rw") as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
+        with self._connection("BEGIN IMMEDIATE") as connection:
+            yield Transaction(self.path, connection)
 
     @contextmanager
-    def _connection(self, mode: str) -> Iterator[sqlite3.Connection]:
+    def _connection(self, begin: str) -> Iterator[sqlite3.Connection]:
         # One for each transaction: they are cheap, and neither threads nor forked
-        # processes can share one.
-        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        # processes can share one. What cannot be written can still be read.
+        writes = begin != "BEGIN" or os.access(self.path, os.W_OK)
+        uri = f"{self.path.absolute().as_uri()}?mode={'rw' if writes else 'ro'}"
         try:
             with closing(
                 sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
@@ -165,94 +281,30 @@ class JournalFile:
                 connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS}")
                 connection.execute("PRAGMA foreign_keys = ON")
                 try:
+                    connection.execute(begin)
                     yield connection
+                    connection.execute("COMMIT")
                 finally:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
         except UnicodeDecodeError as error:  # a name in the schema
-            raise self._damaged(str(error)) from error
+            raise _damaged(self.path, str(error)) from error
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0)
             short = code == sqlite3.SQLITE_IOERR_SHORT_READ
             if short or code & 0xFF not in _CIRCUMSTANCES:
-                raise self._damaged(str(error)) from error
+                raise _damaged(self.path, str(error)) from error
             raise JournalWriteError(
                 f"journal: {self.path} cannot be used ({error}); {_repair(error)}, and "
                 "run again: what was sent is not lost"
             ) from error
 
-    def _damaged(self, how: str) -> JournalError:
-        return JournalError(
-            f"journal: {self.path} is damaged ({how}); restore it from a copy, or name "
-            "another place"
-        )
 
-    def insert(self, connection: sqlite3.Connection, table: str, **values: Any) -> int:
-        """Adds a line with its seal.
-
-        Args:
-            connection: Of `writing`.
-            table: Which table.
-            **values: The line.
-
-        Returns:
-            Its number.
-        """
-        names = ", ".join(values)
-        places = ", ".join("?" * len(values))
-        cursor = connection.execute(
-            f"INSERT INTO {table} ({names}, seal) VALUES ({places}, '')",
-            tuple(values.values()),
-        )
-        number = cursor.lastrowid
-        assert number is not None
-        self._reseal(connection, table, number)
-        return number
-
-    def update(
-        self, connection: sqlite3.Connection, table: str, number: int, **values: Any
-    ) -> None:
-        """Changes a line and its seal.
-
-        Args:
-            connection: Of `writing`.
-            table: Which table.
-            number: The line's number.
-            **values: What changes.
-        """
-        changes = ", ".join(f"{name} = ?" for name in values)
-        connection.execute(
-            f"UPDATE {table} SET {changes} WHERE rowid = ?", (*values.values(), number)
-        )
-        self._reseal(connection, table, number)
-
-    def select(
-        self, connection: sqlite3.Connection, query: str, *values: Any
-    ) -> list[sqlite3.Row]:
-        """Reads whole lines of one table and checks their seals.
-
-        Args:
-            connection: Of `reading` or `writing`.
-            query: Begins with "SELECT * FROM".
-            *values: For the query's question marks.
-
-        Returns:
-            The lines.
-
-        Raises:
-            JournalError: A line is not what was written.
-        """
-        lines: list[sqlite3.Row] = connection.execute(query, values).fetchall()
-        for line in lines:
-            if "seal" not in line.keys() or line["seal"] != _seal(line):  # noqa: SIM118
-                raise self._damaged("a line is not what was written")
-        return lines
-
-    def _reseal(self, connection: sqlite3.Connection, table: str, number: int) -> None:
-        (line,) = connection.execute(f"SELECT * FROM {table} WHERE rowid = ?", [number])
-        connection.execute(
-            f"UPDATE {table} SET seal = ? WHERE rowid = ?", (_seal(line), number)
-        )
+def _damaged(path: Path, how: str) -> JournalError:
+    return JournalError(
+        f"journal: {path} is damaged ({how}); restore it from a copy, or name another "
+        "place"
+    )
 
 
 def _repair(error: OSError | sqlite3.Error) -> str:

@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from attrs import field, frozen
-from numpy.typing import NDArray
+from attrs import frozen
 
 from qml_qdl.circuits.errors import (
     AccountError,
@@ -28,7 +26,6 @@ from qml_qdl.circuits.errors import (
     SubmissionRefused,
     SubmissionUnclear,
 )
-from qml_qdl.hardware.jobs.arrays import join
 from qml_qdl.hardware.jobs.client import (
     JobClient,
     JobRequest,
@@ -36,10 +33,7 @@ from qml_qdl.hardware.jobs.client import (
     JobStatus,
     Results,
 )
-from qml_qdl.hardware.jobs.division import part_of
-from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.jobs.keys import JobKey
-from qml_qdl.hardware.jobs.owners import Owner
+from qml_qdl.hardware.jobs.journal import Journal, Owner, join
 from qml_qdl.hardware.jobs.records import (
     DONE,
     SENDING,
@@ -48,6 +42,7 @@ from qml_qdl.hardware.jobs.records import (
     WITHOUT_ID,
     Call,
     Job,
+    JobKey,
     Piece,
 )
 from qml_qdl.hardware.jobs.waiting import Pace, look_up, wait
@@ -70,24 +65,23 @@ class Submission:
     Args:
         key: The execution it is.
         call: What is recorded of it.
-        request: What shall be done, all jobs together: what results are read by.
-        angles: The angles of each pub, as they were before circuits were transpiled.
+        request: What shall be done, all jobs together, as it was asked for: what
+            results are read by.
         parts: For each job its rows.
-        prepare: Gives the request in the machine's gates, where something has to be
-            sent; None where the request is.
+        prepare: Gives the request in the machine's gates; called where something has to
+            be sent.
     """
 
     key: JobKey
     call: Call
     request: JobRequest
-    angles: Sequence[NDArray[np.float64]]
     parts: Sequence[Sequence[Piece]]
-    prepare: Callable[[], JobRequest] | None = field(default=None)
+    prepare: Callable[[], JobRequest]
 
     @cached_property
     def prepared(self) -> JobRequest:
         """The request as it can be sent."""
-        return self.request if self.prepare is None else self.prepare()
+        return self.prepare()
 
 
 class Submitter:
@@ -131,10 +125,12 @@ class Submitter:
             SubmissionRefused: The service did not take a job.
             SubmissionUnclear: It cannot be found out whether a job was made.
         """
+        angles = [pub.angles for pub in submission.request.pubs]
         jobs = self.journal.record(
-            submission.key, submission.call, submission.angles, submission.parts
+            submission.key, submission.call, angles, submission.parts
         )
-        jobs = self._send_all(jobs, submission)
+        with self._batch(jobs) as batch:
+            jobs = [self._send(job, submission, batch) for job in jobs]
         if detach and any(job.state != DONE for job in jobs):
             ids = tuple(str(job.job_id) for job in jobs)
             raise Detached(
@@ -144,17 +140,18 @@ class Submitter:
             )
         with self._taken_up_again(jobs):
             results = [
-                self._collect(job, part_of(submission.request, job.pieces))
-                for job in jobs
+                self._collect(job, submission.request.part(job.pieces)) for job in jobs
             ]
         return _joined(jobs, results)
 
-    def _send_all(self, jobs: Sequence[Job], submission: Submission) -> list[Job]:
+    @contextmanager
+    def _batch(self, jobs: Sequence[Job]) -> Iterator[str | None]:
+        """A group for several jobs of which some are to be sent."""
         batch = None
         if len(jobs) > 1 and any(job.state in UNSENT for job in jobs):
             batch = self.client.open_batch()
         try:
-            return [self._send(job, submission, batch) for job in jobs]
+            yield batch
         finally:
             if batch is not None:
                 self.client.close_batch(batch)
@@ -209,7 +206,7 @@ class Submitter:
     def _post(
         self, job: Job, owner: Owner, submission: Submission, batch: str | None
     ) -> Job:
-        request = part_of(submission.prepared, job.pieces)
+        request = submission.prepared.part(job.pieces)
 
         def sending() -> None:
             if not self.journal.sending(job, owner):
@@ -242,8 +239,7 @@ class Submitter:
         if job.state == DONE:
             return self.journal.results(job)
         assert job.job_id is not None
-        estimate = job.call.seconds * job.rows / max(job.call.rows, 1)
-        status = wait(self.client, job.job_id, self.pace, estimate)
+        status = wait(self.client, job.job_id, self.pace, job.seconds)
         if status.state != JobState.DONE:
             raise self._ended(job, status)
         results = self.client.results(job.job_id, request)

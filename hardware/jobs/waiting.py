@@ -1,15 +1,14 @@
-"""Waiting for a job: asked less and less often, and shown on the terminal."""
+"""Waiting: a service is asked less and less often, which a terminal shows."""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from attrs import field, frozen
-from rich.console import Console
-from rich.status import Status
 
 from qml_qdl.circuits.errors import JobTimeoutError
 from qml_qdl.hardware.jobs.client import JobClient, JobState, JobStatus
@@ -21,15 +20,18 @@ LISTING = 120.0
 
 @frozen
 class Pace:
-    """How often and how long something is asked for.
+    """How often and how long something is asked for, with growing pauses between.
 
     Args:
         first: Seconds before it is asked the second time.
-        longest: Seconds between two times at most.
+        longest: Seconds between two times at most, unless a service asks for more.
         growth: By what the pause grows each time.
+        most: How often it is asked; None for any number of times.
         grace: Seconds for which a job that may have been made is looked for by its tag:
             a service lists new jobs with some delay; the default is `LISTING`.
         deadline: Seconds after which nobody waits any more; None for ever.
+        jitter: A number from 0 until 1 at every call, by which half of each pause is
+            random, so that many clients do not come back at once; 1 for the whole one.
         clock: What tells seconds.
         sleep: What lets them pass.
     """
@@ -37,8 +39,10 @@ class Pace:
     first: float = 1.0
     longest: float = 30.0
     growth: float = 1.5
+    most: int | None = None
     grace: float = field(factory=lambda: LISTING)
     deadline: float | None = None
+    jitter: Callable[[], float] = lambda: 1.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -51,17 +55,10 @@ class Pace:
         Yields:
             Seconds since the first time.
         """
-        start = self.clock()
-        pause = self.first
-        while True:
-            passed = self.clock() - start
-            yield passed
-            if seconds is not None:
-                if passed >= seconds:
-                    return
-                pause = min(pause, seconds - passed)
-            self.sleep(pause)
-            pause = min(self.longest, pause * self.growth)
+        tries = Tries(self, seconds)
+        yield 0.0
+        while tries.again():
+            yield tries.seconds
 
     def left(self, since: float) -> float:
         """For how long the service may not list yet what was sent at some time.
@@ -74,6 +71,54 @@ class Pace:
         """
         passed = max(0.0, time.time() - since)
         return max(0.0, self.grace - passed)
+
+
+class Tries:
+    """The tries of one thing.
+
+    Args:
+        pace: How often it is tried, and with which pauses.
+        seconds: After which there is no further try; one is at the end of them. None
+            for ever.
+
+    Example:
+        >>> waits = []
+        >>> tries = Tries(Pace(first=0.5, growth=2.0, most=4, sleep=waits.append), None)
+        >>> [tries.again() for _ in range(4)], waits
+        ([True, True, True, False], [0.5, 1.0, 2.0])
+    """
+
+    def __init__(self, pace: Pace, seconds: float | None) -> None:
+        self.count = 1
+        self._pace = pace
+        self._pause = pace.first
+        self._deadline = math.inf if seconds is None else seconds
+        self._started = pace.clock()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first try began."""
+        return self._pace.clock() - self._started
+
+    def again(self, retry_after: float | None = None) -> bool:
+        """Waits before the next try.
+
+        Args:
+            retry_after: Seconds that the service asked to wait.
+
+        Returns:
+            False, at once, where no further try is left: there were too many, or the
+            deadline has passed, or will have before the service may be asked again.
+        """
+        pace, asked = self._pace, retry_after or 0.0
+        left = self._deadline - self.seconds
+        if self.count == pace.most or left <= 0 or asked > left:
+            return False
+        pause = self._pause * (0.5 + 0.5 * pace.jitter())
+        pace.sleep(max(min(pause, left), asked))
+        self._pause = min(pace.longest, self._pause * pace.growth)
+        self.count += 1
+        return True
 
 
 def look_up(client: JobClient, tag: str, pace: Pace, seconds: float) -> str | None:
@@ -118,8 +163,6 @@ def wait(client: JobClient, job_id: str, pace: Pace, estimate: float) -> JobStat
         ServiceError: The service does not answer.
     """
     status = client.status(job_id)
-    if status.state in ENDED:
-        return status
     with display() as show:
         for passed in pace.rounds(pace.deadline):
             if passed:
@@ -152,5 +195,8 @@ def display() -> Iterator[Callable[[str], object]]:
     if not sys.stderr.isatty():
         yield lambda line: None
         return
+    from rich.console import Console
+    from rich.status import Status
+
     with Status("", console=Console(stderr=True)) as status:
         yield status.update

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from attrs import frozen
+from attrs import evolve, fields, frozen
 from qiskit.providers import BackendV2
-from qiskit.transpiler import PassManager
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.circuits.validation import check_choice
+from qml_qdl.hardware.options import ASKED, TargetOptions
 from qml_qdl.hardware.qiskit.executors.aer import METHODS, AerExecutor
 from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache, default_cache_folder
@@ -24,6 +22,7 @@ from qml_qdl.hardware.qiskit.executors.noise import (
     NoiseSource,
     NoNoise,
 )
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import Executor
 
 FORMS = (
@@ -80,155 +79,89 @@ def parse_backend(name: str) -> BackendName:
     raise TargetError(f"backend: expected {FORMS}, got {name!r}{hint}")
 
 
-CACHE = "default"
-"""Says that transpiled circuits are kept in the user's cache folder."""
+AER = frozenset({"method", "noise_model"})
+"""What only Aer takes."""
+
+MACHINE = frozenset(
+    {"account", "session", "resilience_level", "dynamical_decoupling", "twirling"}
+)
+"""What only IBM's machines take."""
+
+SETTLED = frozenset({"optimization_level", "initial_layout", "pass_manager"})
+"""What all take, but is settled when an executor is made."""
 
 
-@frozen(eq=False, kw_only=True)
-class Wanted:
-    """What was asked for beside the backend, as `make_executor` takes it.
+def accepted(backend: str) -> frozenset[str]:
+    """Which of the options that not every backend takes one takes.
 
     Args:
-        method: Aer's method.
-        noise_model: A noise model of Aer.
-        level: Qiskit's optimization level.
-        seed_transpiler: Seed of the transpiler.
-        layout: The machine's qubit of each wire.
-        pass_manager: The user's own pass manager.
-        folder: Where transpiled circuits are kept.
-        seed: Seed of the shots.
-        account: Name of the saved IBM account.
-        session: Whether IBM's jobs run in a session.
-        resilience: Error mitigation of IBM's estimator.
-        service: What else IBM is told, by name.
-        remote: What else `RemoteExecutor` takes.
+        backend: The backend's name.
+
+    Returns:
+        Names of fields of `TargetOptions`.
+
+    Raises:
+        TargetError: It is no name of a backend.
     """
+    name = parse_backend(backend)
+    if name.place == "ibm":
+        return MACHINE | SETTLED
+    calibrated = name.machine is not None and not name.machine.startswith("fake_")
+    return AER | SETTLED | ({"account"} if calibrated else set())
 
-    method: str | None
-    noise_model: NoiseModel | None
-    level: int | None
-    seed_transpiler: int
-    layout: Sequence[int] | None
-    pass_manager: PassManager | None
-    folder: str | Path | None
-    seed: int | np.random.Generator | None
-    account: str | None
-    session: bool
-    resilience: int
-    service: dict[str, Any]
-    remote: dict[str, Any]
 
-    def isa(self, backend: BackendV2) -> IsaCache:
-        """What transpiles for a backend.
+def fitted(options: TargetOptions, backend: str) -> TargetOptions:
+    """The options that a backend has a use for.
 
-        Args:
-            backend: The backend.
+    Args:
+        options: Options that also serve other targets.
+        backend: The backend's name.
 
-        Returns:
-            The cache of its circuits.
-        """
-        coupled = backend.coupling_map is not None
-        folder = self.folder
-        if folder == CACHE:
-            folder = default_cache_folder()
-        if isinstance(backend, AerSimulator) and not coupled:
-            folder = None  # made faster than read
-        level = self.level
-        if level is None and (coupled or self.layout is not None):
-            level = 3
-        return IsaCache(
-            backend,
-            optimization_level=level,
-            seed_transpiler=self.seed_transpiler,
-            initial_layout=self.layout,
-            pass_manager=self.pass_manager,
-            folder=folder,
-        )
+    Returns:
+        Those options, all others left open. A level of resilience has IBM's estimator
+        give expectation values.
 
-    def refuse_all(self) -> None:
-        """Refuses what is settled when an executor is made.
+    Raises:
+        TargetError: It is no name of a backend.
+    """
+    accepts = accepted(backend)
+    if "resilience_level" in accepts and options.resilience_level is not None:
+        options = evolve(options, route="estimator")
+    return evolve(options, **dict.fromkeys((AER | MACHINE | SETTLED) - accepts))
 
-        Raises:
-            ArgumentError: Something of it was given.
-        """
-        given = {
-            "method": self.method is not None,
-            "noise_model": self.noise_model is not None,
-            "optimization_level": self.level is not None,
-            "initial_layout": self.layout is not None,
-            "pass_manager": self.pass_manager is not None,
-            "account": self.account is not None,
-            "session": self.session,
-            "resilience_level": self.resilience != 0,
-            **dict.fromkeys(self.service, True),
-        }
-        names = [name for name, is_given in given.items() if is_given]
-        if names:
-            raise ArgumentError(
-                f"{', '.join(names)}: the executor given has its own; say it where the "
-                "executor is made"
-            )
 
-    def refuse_remote(self, backend: str, *, asks_ibm: bool = False) -> None:
-        """Refuses what only IBM's machines can do.
+def refuse_others(
+    options: TargetOptions, accepted: frozenset[str], name: str | None
+) -> None:
+    """Refuses options that a backend does not take.
 
-        Args:
-            backend: Name of the backend, for the message.
-            asks_ibm: Whether IBM is asked for the calibration, by some account.
+    Args:
+        options: What was asked for.
+        accepted: What the backend takes of those that not every one takes.
+        name: The backend's name, for the message; None for an executor.
 
-        Raises:
-            ArgumentError: Something of it was given.
-        """
-        given = {
-            "account": self.account is not None and not asks_ibm,
-            "session": self.session,
-            "resilience_level": self.resilience != 0,
-            **dict.fromkeys(self.service, True),
-        }
-        names = [name for name, is_given in given.items() if is_given]
-        if names:
-            raise ArgumentError(
-                f"{', '.join(names)}: only IBM's machines take this, but the backend "
-                f"is {backend}; leave it out, or use 'ibm:...'"
-            )
-
-    def refuse_aer(self, backend: str) -> None:
-        """Refuses what only Aer can do.
-
-        Args:
-            backend: Name of the backend, for the message.
-
-        Raises:
-            ArgumentError: Something of it was given.
-        """
-        given = {"method": self.method, "noise_model": self.noise_model}
-        names = [name for name, value in given.items() if value is not None]
-        if names:
-            raise ArgumentError(
-                f"{', '.join(names)}: only Aer takes this, but the backend is "
-                f"{backend}; leave it out, or use 'aer'"
-            )
+    Raises:
+        ArgumentError: It does not take one.
+    """
+    left = f"but the backend is {name}; leave it out, or use"
+    reasons = {
+        MACHINE: f"only IBM's machines take this, {left} 'ibm:...'",
+        AER: f"only Aer takes this, {left} 'aer'",
+    }
+    if name is None:
+        own = "the executor given has its own; say it where the executor is made"
+        reasons = {AER | MACHINE | SETTLED: own}
+    for owned, reason in reasons.items():
+        wrong = sorted((options.given & owned) - accepted)
+        if wrong:
+            raise ArgumentError(f"{', '.join(wrong)}: {reason}")
 
 
 def make_executor(
     backend: str | BackendV2 | Executor,
-    *,
-    method: str | None = None,
-    noise_model: NoiseModel | None = None,
-    optimization_level: int | None = None,
-    seed_transpiler: int = 0,
-    initial_layout: Sequence[int] | None = None,
-    pass_manager: PassManager | None = None,
-    cache: str | Path | None = CACHE,
-    seed: int | np.random.Generator | None = None,
-    account: str | None = None,
-    session: bool = False,
-    resilience_level: int = 0,
-    dynamical_decoupling: bool | str = False,
-    twirling: bool | None = None,
-    journal: Any = None,
-    run: str | None = None,
-    max_qpu_seconds: float | None = None,
+    options: TargetOptions | None = None,
+    /,
+    **named: Any,
 ) -> Executor:
     """What runs circuits on a backend.
 
@@ -238,123 +171,90 @@ def make_executor(
     Args:
         backend: "aer", "aer:fake_torino" (or "fake_torino"), "aer:ibm_torino",
             "ibm:ibm_torino", "ibm:least_busy", or a backend. An executor comes back as
-            it is.
-        method: Aer's method: "statevector", "density_matrix", "matrix_product_state" or
-            "stabilizer"; None chooses. Aer only.
-        noise_model: A noise model of Aer to use instead of the machine's. Aer only.
-        optimization_level: Qiskit's, 0 to 3; None for 3 on machines where not all
-            qubits are coupled; elsewhere gates are only translated.
-        seed_transpiler: Seed of the transpiler.
-        initial_layout: For each wire the machine's qubit on which it starts.
-        pass_manager: A pass manager to use instead of Qiskit's preset one.
-        cache: Folder where transpiled circuits are kept; "default" for the
-            environment's QML_QDL_CACHE or the platform's cache folder, None for memory
-            only. Those for Aer without a machine are kept in memory in any case.
-        seed: Seed of the shots of simulators; None for new ones each time.
-        account: Name of the saved IBM account; only where IBM is asked.
-        session: Whether IBM's jobs run in a session.
-        resilience_level: Error mitigation of IBM's estimator, 0, 1 or 2.
-        dynamical_decoupling: Whether IBM fills idle times of qubits with pulses, or
-            which: "XX", "XpXm" or "XY4".
-        twirling: Whether IBM twirls gates; None leaves it to the resilience level.
-        journal: The journal of IBM's jobs, or its file.
-        run: The run in the journal.
-        max_qpu_seconds: A job that would take more is refused; None for 60.
+            it is, but for a seed that is asked for.
+        options: What it is told; of how it is asked it knows nothing.
+        **named: The same by name.
 
     Returns:
         The executor.
 
     Raises:
         ArgumentError: An option does not fit the backend.
-        ArgumentTypeError: The backend is neither a name nor a backend.
+        ArgumentTypeError: The backend is neither a name nor a backend, or there is no
+            such option.
         TargetError: There is no such backend.
 
     Example:
         >>> make_executor("aer", seed=1).name
         'aer'
     """
-    if method is not None and method not in METHODS:
-        raise ArgumentError(
-            f"method: expected one of {', '.join(METHODS)}, got {method!r}"
-        )
-    if noise_model is not None and not isinstance(noise_model, NoiseModel):
+    known = [each.name for each in fields(TargetOptions) if each.name not in ASKED]
+    options = (options or TargetOptions()).changed("an executor", known, **named)
+    check_choice("method", options.method, (None, *METHODS))
+    model = options.noise_model
+    if not isinstance(model, NoiseModel | None):
         raise ArgumentTypeError(
-            f"noise_model: expected a qiskit_aer NoiseModel, got {noise_model!r}"
+            f"noise_model: expected a qiskit_aer NoiseModel, got {model!r}"
         )
-    wanted = Wanted(
-        method=method,
-        noise_model=noise_model,
-        level=optimization_level,
-        seed_transpiler=seed_transpiler,
-        layout=initial_layout,
-        pass_manager=pass_manager,
-        folder=cache,
-        seed=seed,
-        account=account,
-        session=session,
-        resilience=resilience_level,
-        service={
-            name: value
-            for name, value in {
-                "dynamical_decoupling": dynamical_decoupling or None,
-                "twirling": twirling,
-            }.items()
-            if value is not None
-        },
-        remote={
-            name: value
-            for name, value in {
-                "journal": journal,
-                "run": run,
-                "max_qpu_seconds": max_qpu_seconds,
-            }.items()
-            if value is not None
-        },
-    )
     if isinstance(backend, Executor):
-        wanted.refuse_all()
-        return backend
+        refuse_others(options, frozenset(), None)
+        return backend if options.seed is None else backend.seeded(Seeds(options.seed))
     if isinstance(backend, str):
-        return _by_name(backend, wanted)
+        return _by_name(backend, options)
     if isinstance(backend, BackendV2):
-        return _by_object(backend, wanted)
+        return _by_object(backend, options)
     raise ArgumentTypeError(f"backend: expected {FORMS}, got {backend!r}")
 
 
-def _by_name(backend: str, wanted: Wanted) -> Executor:
+def _isa(backend: BackendV2, options: TargetOptions) -> IsaCache:
+    """What transpiles for a backend."""
+    coupled = backend.coupling_map is not None
+    folder = default_cache_folder() if options.cache == "default" else options.cache
+    if isinstance(backend, AerSimulator) and not coupled:
+        folder = None  # made faster than read
+    level = options.optimization_level
+    if level is None and (coupled or options.initial_layout is not None):
+        level = 3
+    return IsaCache(
+        backend,
+        optimization_level=level,
+        seed_transpiler=options.seed_transpiler or 0,
+        initial_layout=options.initial_layout,
+        pass_manager=options.pass_manager,
+        folder=folder,
+    )
+
+
+def _by_name(backend: str, options: TargetOptions) -> Executor:
     name = parse_backend(backend)
+    refuse_others(options, accepted(backend), backend)
     if name.place == "ibm":
-        wanted.refuse_aer(backend)
-        return _remote(backend, wanted)
+        return _remote(backend, options)
     if name.machine is None:
-        wanted.refuse_remote(backend)
-        simulator = _simulator(wanted.method, wanted.noise_model)
-        return _on_simulator(simulator, wanted, "aer")
-    stored = name.machine.startswith("fake_")
-    wanted.refuse_remote(backend, asks_ibm=not stored)
-    if stored:
+        return _on_simulator(_simulator(options.method, options.noise_model), options)
+    if name.machine.startswith("fake_"):
         from qml_qdl.hardware.qiskit.ibm.fakes import make_fake
 
-        machine = make_fake(name.machine)
-    else:
-        from qml_qdl.hardware.qiskit.ibm.machines import service_backend
+        return _simulated_machine(make_fake(name.machine), options)
+    from qml_qdl.hardware.qiskit.ibm.machines import service_backend
 
-        machine = service_backend(name.machine, wanted.account)
-    return _simulated_machine(machine, wanted)
+    return _simulated_machine(service_backend(name.machine, options.account), options)
 
 
-def _by_object(backend: BackendV2, wanted: Wanted) -> Executor:
+def _by_object(backend: BackendV2, options: TargetOptions) -> Executor:
     home = type(backend).__module__
-    if home == "qiskit_ibm_runtime.ibm_backend":
-        wanted.refuse_aer(backend.name)
-        return _remote(f"ibm:{backend.name}", wanted, backend)
-    wanted.refuse_remote(backend.name)
-    if isinstance(backend, AerSimulator):
-        return _on_simulator(backend, wanted, backend.name)
-    if home.startswith("qiskit_ibm_runtime.fake_provider"):
-        return _simulated_machine(backend, wanted)
-    wanted.refuse_aer(backend.name)
-    return GenericExecutor(backend, wanted.isa(backend), seed=wanted.seed)
+    is_machine = home == "qiskit_ibm_runtime.ibm_backend"
+    is_fake = home.startswith("qiskit_ibm_runtime.fake_provider")
+    is_aer = isinstance(backend, AerSimulator)
+    own = MACHINE if is_machine else AER if is_aer or is_fake else frozenset()
+    refuse_others(options, own | SETTLED, backend.name)
+    if is_machine:
+        return _remote(f"ibm:{backend.name}", options, backend)
+    if is_aer:
+        return _on_simulator(backend, options, backend.name)
+    if is_fake:
+        return _simulated_machine(backend, options)
+    return GenericExecutor(backend, _isa(backend, options), seed=options.seed)
 
 
 def _simulator(method: str | None, noise_model: NoiseModel | None) -> AerSimulator:
@@ -367,60 +267,76 @@ def _simulator(method: str | None, noise_model: NoiseModel | None) -> AerSimulat
     return AerSimulator(**given)
 
 
-def _on_simulator(simulator: AerSimulator, wanted: Wanted, name: str) -> AerExecutor:
-    method = wanted.method
+def _on_simulator(
+    simulator: AerSimulator, options: TargetOptions, name: str = "aer"
+) -> AerExecutor:
+    method = options.method
     own = simulator.options.get("method")
     if method is None and own in METHODS:
         method = own
-    model = wanted.noise_model or simulator.options.get("noise_model")
+    model = options.noise_model or simulator.options.get("noise_model")
     noise: NoiseSource = NoNoise() if model is None else GivenNoise(model)
     return AerExecutor(
         simulator,
-        wanted.isa(simulator),
+        _isa(simulator, options),
         noise=noise,
         method=method,
-        seed=wanted.seed,
+        seed=options.seed,
         name=name,
     )
 
 
-def _simulated_machine(machine: BackendV2, wanted: Wanted) -> AerExecutor:
+def _simulated_machine(machine: BackendV2, options: TargetOptions) -> AerExecutor:
     """A machine, simulated with its noise."""
-    if wanted.method == "stabilizer":
+    if options.method == "stabilizer":
         raise ArgumentError(
             f"method: 'stabilizer' cannot run the noise of {machine.name}; use None, "
             "'density_matrix' or 'statevector'"
         )
-    model = wanted.noise_model
+    from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
+
+    model = options.noise_model
+    isa = _isa(machine, options)
     return AerExecutor(
-        _simulator(wanted.method, None),
-        wanted.isa(machine),
+        _simulator(options.method, None),
+        isa,
+        machine=IBMMachine(isa),
         noise=MachineNoise(machine) if model is None else GivenNoise(model),
-        method=wanted.method,
-        seed=wanted.seed,
+        method=options.method,
+        seed=options.seed,
         name=f"aer:{machine.name}",
     )
 
 
-def _remote(name: str, wanted: Wanted, given: Any = None) -> Executor:
+def _remote(name: str, options: TargetOptions, given: Any = None) -> Executor:
     """A machine of IBM's; `given` is the user's object of it."""
-    from qml_qdl.hardware.jobs.remote import RemoteExecutor
+    from qml_qdl.hardware.jobs.executor import MAX_QPU_SECONDS, RemoteExecutor
     from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 
-    client = IBMClient(name, wanted.account, session=wanted.session)
+    client = IBMClient(
+        name,
+        options.account,
+        session=bool(options.session),
+        isa=lambda backend: _isa(backend, options),
+    )
     if given is not None:
         # Ours is a connection of its own; it must be to the same purse.
         ours, theirs = client.backend.service, given.service
         if ours.active_instance() != theirs.active_instance():
             raise TargetError(
                 f"backend: the {given.name} given belongs to another instance than "
-                f"that of account={wanted.account!r}; name the saved account that it "
+                f"that of account={options.account!r}; name the saved account that it "
                 "is reached with, account=..."
             )
+    service = {
+        "dynamical_decoupling": options.dynamical_decoupling or None,
+        "twirling": options.twirling,
+    }
     return RemoteExecutor(
         client,
-        lambda: wanted.isa(client.backend),
-        resilience_level=wanted.resilience,
-        options=wanted.service,
-        **wanted.remote,
+        journal=options.journal,
+        run=options.run,
+        max_qpu_seconds=options.max_qpu_seconds or MAX_QPU_SECONDS,
+        resilience_level=options.resilience_level or 0,
+        options={k: v for k, v in service.items() if v is not None},
     )

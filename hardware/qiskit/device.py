@@ -7,10 +7,10 @@ from typing import Any, ClassVar, final
 import pennylane as qml
 from pennylane.devices.default_qubit import accepted_sample_measurement
 
+from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.qiskit.backends import make_executor
 from qml_qdl.hardware.qiskit.conversion.measured import QiskitCircuits
 from qml_qdl.hardware.qiskit.conversion.structures import decomposition, is_native
-from qml_qdl.hardware.qiskit.options import QiskitOptions
 from qml_qdl.hardware.tape_device import Abilities
 from qml_qdl.hardware.tapes.device import ExecutorDevice
 
@@ -37,7 +37,10 @@ class QiskitDevice(ExecutorDevice):
     Args:
         wires: Number of wires or their labels; None finds them in each circuit.
         shots: As PennyLane devices take them; better set on the QNode.
-        **options: Those of `QiskitOptions`, such as `backend="aer:fake_torino"`.
+        backend: "aer"; "aer:fake_torino" or "fake_torino", Aer with the noise stored
+            for that machine; "aer:ibm_torino", Aer with today's calibration;
+            "ibm:ibm_torino", "ibm:least_busy"; a Qiskit `BackendV2`, or an executor.
+        **options: Those of `TargetOptions`, such as `seed=1` or `mitigation="zne"`.
 
     Raises:
         ArgumentError: An option's value cannot be used.
@@ -72,8 +75,10 @@ class QiskitDevice(ExecutorDevice):
         """The name under which PennyLane knows the device."""
         return "qdl.qiskit"
 
-    def __init__(self, wires: Any = None, shots: Any = None, **options: Any) -> None:
-        chosen = QiskitOptions.of(options)
-        backend, given = chosen.for_executor()
-        executor = make_executor(backend, **given)
-        super().__init__(wires, shots, executor, QiskitCircuits(), chosen)
+    def __init__(
+        self, wires: Any = None, shots: Any = None, backend: Any = "aer", **options: Any
+    ) -> None:
+        told = TargetOptions().changed(self.name, None, ("backend",), **options)
+        told = told.completed()
+        executor = make_executor(backend, told)
+        super().__init__(wires, shots, executor, QiskitCircuits(), told)

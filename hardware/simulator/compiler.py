@@ -13,19 +13,293 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qml_qdl.hardware.plan import Gate, Structure
+from qml_qdl.hardware.simulator.blocks import BlockList, BlockMaker
 from qml_qdl.hardware.simulator.evolution import Evolution
+from qml_qdl.hardware.simulator.gates import Dense, Rotation
+from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
 from qml_qdl.hardware.simulator.product_step import Block, ProductStep
-from qml_qdl.hardware.simulator.program import Program, SharedPhases
+from qml_qdl.hardware.simulator.program import (
+    Angles,
+    Feed,
+    Program,
+    RowGroups,
+    SharedPhases,
+)
 from qml_qdl.hardware.simulator.schedule import (
+    Diagonal,
+    Matrices,
     Permutation,
     Product,
     Stage,
     make_schedule,
     permutation,
 )
-from qml_qdl.hardware.simulator.setting import Setting
-from qml_qdl.hardware.simulator.stage_compiler import StageCompiler
-from qml_qdl.hardware.simulator.steps import PhaseStep, Step
+from qml_qdl.hardware.simulator.setting import MOST_WIRES_PATTERNS, Setting
+from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
+
+LEAST_REAL = 64
+"""Smaller matrices are as fast if complex: views of real parts take time too."""
+
+
+class StageCompiler:
+    """Turns stages into steps, and notes how their parameters are made.
+
+    Args:
+        num_wires: Wires of the circuit.
+        setting: Precision, device and kind of batch.
+        common: Slots whose angles are common to all rows.
+        rows: Slots whose angles differ from row to row.
+        expanded: Whether the first state differs from row to row already.
+    """
+
+    def __init__(
+        self,
+        num_wires: int,
+        setting: Setting,
+        common: Sequence[int],
+        rows: Sequence[int],
+        expanded: bool,
+    ) -> None:
+        self.steps: list[Step] = []
+        self.feeds: list[Feed] = []
+        self.fixed: dict[int, Tensor] = {}
+        self._groups: list[list[int]] = []
+        self._taken_by: dict[int, list[int]] = {}
+        self._num_wires = num_wires
+        self._setting = setting
+        self._common = {slot: index for index, slot in enumerate(common)}
+        self._rows = {slot: index for index, slot in enumerate(rows)}
+        self._expanded = expanded
+
+    def run(self, stages: Sequence[Stage]) -> None:
+        """Adds the steps of stages.
+
+        Args:
+            stages: In the order of application.
+        """
+        blocks = BlockList(self._num_wires)
+        placed = [blocks.add(s) if isinstance(s, Product) else [] for s in stages]
+        makers = blocks.makers(self._common, self._setting)
+        parameters = {maker.size: index for index, maker in enumerate(makers)}
+        for maker in makers:
+            if maker.fixed:
+                self.add_fixed(_real_if_close(maker(maker.phases.new_zeros(1))))
+            else:
+                self.feeds.append(_block_feed(maker))
+        for stage, places in zip(stages, placed, strict=True):
+            if isinstance(stage, Product):
+                product = [
+                    Block(parameters[size], index, 2**start, 2**size)
+                    for start, size, index in places
+                ]
+                self.steps.append(ProductStep(tuple(product)))
+            elif isinstance(stage, Permutation):
+                self._permutation(stage)
+            elif isinstance(stage, Diagonal):
+                self._diagonal(stage)
+            else:
+                self._matrices(stage)
+
+    def add_fixed(self, matrices: Tensor) -> int:
+        """Adds a parameter that no angle changes.
+
+        Args:
+            matrices: Its value.
+
+        Returns:
+            Its index.
+        """
+        index = len(self.feeds)
+        self.fixed[index] = matrices
+        self.feeds.append(lambda angles, groups: matrices)
+        return index
+
+    def fixed_matrix(self, run: Sequence[Step]) -> Tensor:
+        """(1, 2ⁿ, 2ⁿ) what steps do that take no other parameters than fixed ones."""
+        state = torch.eye(
+            2**self._num_wires, dtype=self._setting.dtype, device=self._setting.device
+        )[None]
+        parameters = [self.fixed.get(index, state) for index in range(len(self.feeds))]
+        return _real_if_close(Evolution(tuple(run)).plainly(state, parameters))
+
+    def singles(self, step: PhaseStep) -> Tensor:
+        """(n, slots) the phases of a step on single wires, by all angles of a row."""
+        assert step.singles is not None
+        found = step.singles.new_zeros(len(step.singles), len(self._rows))
+        index = torch.tensor(self._taken_by[step.parameter], device=found.device)
+        return found.index_add(1, index, step.singles)
+
+    def groups(self) -> RowGroups:
+        """How angles that differ from row to row are cut."""
+        order = [position for group in self._groups for position in group]
+        index = torch.tensor(order, device=self._setting.device)
+        in_order = order == list(range(len(self._rows)))
+        sizes = tuple(len(group) for group in self._groups)
+        return RowGroups(None if in_order else index, sizes)
+
+    def _expands(self, batched: bool) -> bool:
+        """Whether this step is the first that tells rows apart."""
+        first = batched and not self._expanded
+        self._expanded = self._expanded or batched
+        return first
+
+    def _permutation(self, stage: Permutation) -> None:
+        sources, factors = permutation(stage, self._num_wires)
+        plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
+        self.steps.append(
+            PermutationStep(
+                self._setting.tensor(sources),
+                self._setting.tensor(np.argsort(sources)),
+                None if plain else self._setting.tensor(factors)[:, None],
+            )
+        )
+
+    def _diagonal(self, stage: Diagonal) -> None:
+        """One step for all rotations, or one for each wide one among many wires."""
+        wide = self._num_wires > MOST_WIRES_PATTERNS
+        together = [r for r in stage.rotations if len(r.wires) == 1 or not wide]
+        alone = [r for r in stage.rotations if len(r.wires) > 1 and wide]
+        if together:
+            self._phases(together, stage.batched)
+        for rotation in alone:
+            self._local_phase(rotation, stage.batched)
+
+    def _angles(self, rotations: Sequence[Rotation], batched: bool) -> int:
+        """The parameter that holds the angles of some rotations."""
+        if batched:
+            group = len(self._groups)
+            self._groups.append([self._rows[r.slot] for r in rotations])
+            self._taken_by[len(self.feeds)] = self._groups[group]
+            self.feeds.append(lambda angles, groups: groups[group])
+        else:
+            index = torch.tensor(
+                [self._common[r.slot] for r in rotations], device=self._setting.device
+            )
+            self.feeds.append(_common_feed(index))
+        return len(self.feeds) - 1
+
+    def _phases(self, rotations: Sequence[Rotation], batched: bool) -> None:
+        wires, slots = self._num_wires, len(rotations)
+        singles = np.zeros((2 * wires, slots))
+        patterns = (
+            np.zeros((2**wires, slots))
+            if any(len(r.wires) > 1 for r in rotations)
+            else None
+        )
+        stored = wires <= MOST_WIRES_PATTERNS
+        sums = np.zeros((slots, 2**wires)) if stored else None
+        for slot, rotation in enumerate(rotations):
+            if len(rotation.wires) == 1:
+                wire = rotation.wires[0]
+                singles[2 * wire : 2 * wire + 2, slot] = rotation.phases
+            if stored:
+                pattern = _pattern(rotation, wires)
+                assert sums is not None
+                sums[slot] = pattern
+                if len(rotation.wires) > 1:
+                    assert patterns is not None
+                    patterns[:, slot] = pattern
+        symmetric = np.array_equal(singles[0::2], -singles[1::2])
+        if symmetric:
+            singles = np.ascontiguousarray(singles[1::2])
+        tensor = self._setting.tensor
+        self.steps.append(
+            PhaseStep(
+                self._angles(rotations, batched),
+                batched,
+                self._expands(batched),
+                self._setting.few_rows,
+                symmetric,
+                tensor(singles) if singles.any() else None,
+                None if patterns is None else tensor(patterns),
+                None if sums is None else tensor(sums),
+            )
+        )
+
+    def _local_phase(self, rotation: Rotation, batched: bool) -> None:
+        order = np.argsort(rotation.wires)
+        phases = rotation.phases.reshape((2,) * len(order)).transpose(order)
+        shape, axes, last = [], [], -1
+        for wire in np.sort(rotation.wires):
+            shape += [2 ** int(wire - last - 1), 2]
+            axes += [1, 2]
+            last = int(wire)
+        shape.append(2 ** (self._num_wires - 1 - last))
+        self.steps.append(
+            LocalPhaseStep(
+                self._angles([rotation], batched),
+                0,
+                batched,
+                self._expands(batched),
+                self._setting.few_rows,
+                tuple(shape),
+                self._setting.tensor(np.ascontiguousarray(phases)).reshape(*axes, 1),
+            )
+        )
+
+    def _matrices(self, stage: Matrices) -> None:
+        for gate in stage.gates:
+            if gate.matrix is not None:
+                self.add_fixed(self._setting.tensor(gate.matrix))
+            else:
+                self.feeds.append(self._matrix_feed(gate))
+            self.steps.append(
+                MatrixStep(
+                    len(self.feeds) - 1,
+                    gate.wires,
+                    self._num_wires,
+                    stage.batched,
+                    self._expands(stage.batched),
+                    self._setting.few_rows,
+                )
+            )
+
+    def _matrix_feed(self, gate: Dense) -> Feed:
+        setting = self._setting
+
+        def matrix(angles: Angles, groups: Sequence[Tensor]) -> Tensor:
+            numbers = [self._number(slot, angles) for slot in gate.slots]
+            operation = qml.ops.functions.bind_new_parameters(gate.operation, numbers)
+            found = operation.matrix(wire_order=gate.operation.wires)
+            return torch.as_tensor(found).to(dtype=setting.dtype, device=setting.device)
+
+        return matrix
+
+    def _number(self, slot: int, angles: Angles) -> Tensor:
+        if slot in self._rows:
+            return angles.rows[self._rows[slot]]
+        if slot in self._common:
+            return angles.common[self._common[slot]]
+        return angles.arrays[slot]
+
+
+def _real_if_close(matrices: Tensor) -> Tensor:
+    """Matrices without their imaginary parts if those are rounding.
+
+    So it often is between turns about one axis, and a large product is half the work.
+    """
+    rounding = 8 * torch.finfo(matrices.dtype).eps
+    large = matrices.is_complex() and matrices.shape[-1] >= LEAST_REAL
+    if large and bool((matrices.imag.abs() <= rounding).all()):
+        return matrices.real.contiguous()
+    return matrices
+
+
+def _pattern(rotation: Rotation, num_wires: int) -> NDArray[np.float64]:
+    """(2ⁿ,) the phase of each amplitude at angle 1."""
+    amplitudes = np.arange(2**num_wires)
+    local = np.zeros_like(amplitudes)
+    for wire in rotation.wires:
+        local = 2 * local + (amplitudes >> (num_wires - 1 - wire) & 1)
+    return rotation.phases[local]
+
+
+def _block_feed(maker: BlockMaker) -> Feed:
+    return lambda angles, groups: maker(angles.common)
+
+
+def _common_feed(index: Tensor) -> Feed:
+    return lambda angles, groups: angles.common.index_select(0, index)[:, None]
 
 
 def compile_structure(

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, final
 import numpy as np
 from pennylane.devices.execution_config import ExecutionConfig
 
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
-from qml_qdl.hardware.tape_device import Abilities, TapeDevice
+from qml_qdl.hardware.tape_device import Abilities, TapeDevice, Traits
 
 
 @final
@@ -24,7 +25,7 @@ class SimulatorDevice(TapeDevice):
     Args:
         wires: Number of wires or their labels; None finds them in each circuit.
         shots: As PennyLane devices take them; better set on the QNode.
-        seed: Seed of the samples; None for a new one each time.
+        seed: Seed of the samples; None has them follow torch's global generator.
         memory: Bytes that may be used; None for a quarter of what is free.
 
     Example:
@@ -49,6 +50,8 @@ class SimulatorDevice(TapeDevice):
         at_once=False,
     )
 
+    traits: ClassVar[Traits] = Traits(state_vector=True)
+
     @property
     def name(self) -> str:
         """The name under which PennyLane knows the device."""
@@ -63,7 +66,7 @@ class SimulatorDevice(TapeDevice):
     ) -> None:
         super().__init__(wires=wires, shots=shots)
         self.memory = memory
-        self._rng = np.random.default_rng(seed)
+        self._seeds = Seeds(seed)
         self._cache = ProgramCache()
 
     def run_tapes(
@@ -71,7 +74,8 @@ class SimulatorDevice(TapeDevice):
     ) -> tuple[Any, ...]:
         """Runs tapes, one after the other; see `TapeDevice.run_tapes`."""
         mode = config.mcm_config.postselect_mode
+        drawn = any(tape.shots for tape in circuits)
+        rng = self.seeds.next() if drawn else None
         return tuple(
-            run_tape(tape, self._cache, self._rng, mode, self.memory)
-            for tape in circuits
+            run_tape(tape, self._cache, rng, mode, self.memory) for tape in circuits
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pennylane as qml
@@ -55,7 +55,7 @@ class ProgramCache:
 def run_tape(
     tape: Any,
     cache: ProgramCache,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
     postselect_mode: str | None = None,
     memory: int | None = None,
 ) -> Any:
@@ -65,7 +65,7 @@ def run_tape(
         tape: A PennyLane tape on any wire labels; its numbers are torch tensors or
             NumPy arrays.
         cache: Where programs are kept.
-        rng: Where samples come from.
+        rng: Where samples come from; None where there are none.
         postselect_mode: With shots: None or "hw-like" discards the shots that a
             postselection rejects, "fill-shots" keeps their number.
         memory: Bytes that may be used; None for a quarter of what is free when a size
@@ -79,6 +79,7 @@ def run_tape(
         TargetError: A postselection with shots cannot be done.
         MemoryBoundError: Not even one row fits into the memory.
     """
+    source = cast(np.random.Generator, rng)  # there is one where there are shots
     tape = _with_vector(tape.map_to_standard_wires())
     plan = make_plan(tape, range(max(1, len(tape.wires))))
     tensors = [_tensor(angle) for angle in plan.angles]
@@ -110,9 +111,9 @@ def run_tape(
             kept = squares(state).sum(1, keepdim=True)
             state = state / kept.sqrt()
             if shots and postselect_mode != "fill-shots":
-                shots = _kept_shots(shots, kept, rows, rng)
+                shots = _kept_shots(shots, kept, rows, source)
         if shots:
-            return _sampled(tape.measurements, shots, state, part, rng)
+            return _sampled(tape.measurements, shots, state, part, source)
         results = Reader(state, part, setting, cache.get).read_all(plan.measurements)
         return results[0] if len(results) == 1 else tuple(results)
 

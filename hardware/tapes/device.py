@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
-from functools import partial
-from typing import Any, Self
+from functools import cache, partial
+from typing import Any, ClassVar, Self
 
 import torch
-from attrs import asdict
+from attrs import asdict, evolve
 from pennylane.devices.execution_config import ExecutionConfig
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.hardware.options import ASKED, GRADIENTS, TargetOptions
 from qml_qdl.hardware.plan import Structure
 from qml_qdl.hardware.products import as_numpy
-from qml_qdl.hardware.tape_device import TapeDevice
+from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.tape_device import TapeDevice, Traits
 from qml_qdl.hardware.tapes.batches import Answer, Circuits, Request, run_requests
 from qml_qdl.hardware.tapes.executor import Executor, SilentExecutor
 from qml_qdl.hardware.tapes.gradients import MakeStencil, run_tasks
@@ -51,20 +53,34 @@ class ExecutorDevice(TapeDevice):
         options: How it is asked.
     """
 
+    traits: ClassVar[Traits] = Traits(
+        gradients=GRADIENTS, costs_jobs=True, tells_errors=True
+    )
+
     def __init__(
         self,
         wires: Any,
         shots: Any,
         executor: Executor,
         circuits: Circuits,
-        options: Any,
+        options: TargetOptions,
     ) -> None:
         super().__init__(wires=wires, shots=shots)
-        self.options = options
+        self.options: Any = options.completed()  # nothing is open any more
         self.executor = executor
         self._circuits = circuits
-        self._seed = secrets.randbits(63)
-        self._runs = 0
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where random numbers come from that are drawn here."""
+        return self.executor.seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same device with other random numbers; see `TapeDevice.seeded`."""
+        twin = copy(self)
+        twin.executor = self.executor.seeded(seeds)
+        twin.options = evolve(self.options, seed=seeds.seed)
+        return twin
 
     def changed(self, **options: Any) -> Self:
         """The same backend, asked in another way.
@@ -75,8 +91,18 @@ class ExecutorDevice(TapeDevice):
 
         Returns:
             A device that shares what runs circuits; this one, if nothing changes.
+
+        Raises:
+            ArgumentTypeError: An option concerns the executor itself.
+            ArgumentError: A value cannot be used.
         """
-        changed = self.options.changed(**options)
+        fixed = sorted(options.keys() - set(ASKED))
+        if fixed:
+            raise ArgumentTypeError(
+                f"{', '.join(fixed)}: expected options among {', '.join(sorted(ASKED))}"
+                "; make a new device for others"
+            )
+        changed = self.options.changed(**options).completed()
         if changed == self.options:
             return self
         twin = copy(self)
@@ -92,6 +118,19 @@ class ExecutorDevice(TapeDevice):
         twin = copy(self)
         twin.executor = SilentExecutor(self.executor)
         return twin
+
+    @contextmanager
+    def standing_in(self, executor: Executor) -> Iterator[None]:
+        """Within it another executor runs the circuits.
+
+        Args:
+            executor: It takes circuits of the same kind.
+        """
+        before, self.executor = self.executor, executor
+        try:
+            yield
+        finally:
+            self.executor = before
 
     def run_tapes(
         self, circuits: Sequence[Any], config: ExecutionConfig, *, gradients: bool
@@ -150,7 +189,10 @@ class ExecutorDevice(TapeDevice):
 
     def _make_stencil(self) -> MakeStencil:
         """What chooses the rows for the gradients of one execution."""
-        run, self._runs = self._runs, self._runs + 1
+
+        @cache  # drawn once for an execution, and only where directions are needed
+        def first() -> int:
+            return int(self.seeds.next().integers(2**62))
 
         def make(
             structure: Structure, angles: Reals, slots: Sequence[int], number: int
@@ -158,20 +200,20 @@ class ExecutorDevice(TapeDevice):
             if self.options.gradient == "parameter-shift":
                 return ParameterShifts.of(structure, slots)
             count, step = self.options.spsa_directions, self.options.spsa_step
-            seed = self._direction_seed(run, number)
+            # An executor with a journal finds the same directions when run again.
+            sender = self.executor.sender
+            if sender is None:
+                begin: int | str = first()
+            else:
+                begin = f"{self.options.seed}, {sender.keys.upcoming}"
+            seed = self._direction_seed(begin, number)
             return RandomDirections.draw(angles, slots, count, step, seed)
 
         return make
 
-    def _direction_seed(self, run: int, number: int) -> int:
-        """Where SPSA's directions begin: again there when a run is run again."""
-        keys = getattr(self.executor, "keys", None)  # executors that keep a journal
-        seed, place = self.options.seed, str(run)
-        if keys is not None:
-            place = str(keys.upcoming)
-        elif seed is None:
-            seed = self._seed
-        digest = hashlib.sha256(f"{seed}, {place}, {number}".encode()).digest()
+    def _direction_seed(self, begin: int | str, number: int) -> int:
+        """Where the directions of one of an execution's tapes begin."""
+        digest = hashlib.sha256(f"{begin}, {number}".encode()).digest()
         return int.from_bytes(digest[:16], "big")
 
     def execute_with_errors(

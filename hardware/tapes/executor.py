@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, final
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 from attrs import define, evolve, field, fields, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.outcomes import Counts, Reals, Rows
 
 
@@ -154,7 +155,8 @@ class Executor(ABC):
 
     What a backend cannot do is refused.
 
-    ---- to be implemented: `counters`, `sample` ----
+    ---- to be implemented: `counters`, `sample`; where shots are drawn here `seeds` and
+    `seeded`, too ----
     """
 
     @property
@@ -163,9 +165,38 @@ class Executor(ABC):
         return "this backend"
 
     @property
+    def seeds(self) -> Seeds:
+        """Where random numbers come from that are drawn here."""
+        return Seeds()
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other random numbers; it shares all but those.
+
+        Args:
+            seeds: Where they come from.
+
+        Returns:
+            The executor itself where shots are drawn elsewhere, as on a machine.
+        """
+        return self
+
+    @property
     @abstractmethod
     def counters(self) -> Counters:
         """What was done so far."""
+
+    @property
+    def machine(self) -> Any:
+        """What tells the costs of jobs, a `hardware.jobs` `Machine`; None without one.
+
+        It is the machine that runs the pubs, or that is simulated.
+        """
+        return None
+
+    @property
+    def sender(self) -> Any:
+        """What sends its jobs through a journal; None where nothing does."""
+        return None
 
     @abstractmethod
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
@@ -243,18 +274,31 @@ class Executor(ABC):
         )
 
 
+Note: TypeAlias = Callable[[Any, Sequence[Pub], int | None], None]
+"""What is told of a call: "sample", "estimate", "states" or "probabilities", its pubs,
+and its shots; None for exact results."""
+
+
 @final
 class SilentExecutor(Executor):
     """Sends nothing to nobody: all results are zero.
 
     Args:
         like: The executor that it stands in for.
+        note: Told of every call before it returns.
     """
 
-    def __init__(self, like: Executor) -> None:
+    def __init__(self, like: Executor, note: Note = lambda *_: None) -> None:
+        self._name = like.name
         self._counters = Counters()
         self._exact = like.estimates(exact=True)
         self._with_shots = like.estimates(exact=False)
+        self._note = note
+
+    @property
+    def name(self) -> str:
+        """The other one's name."""
+        return self._name
 
     @property
     def counters(self) -> Counters:
@@ -267,17 +311,21 @@ class SilentExecutor(Executor):
 
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Zeros; see `Executor.sample`."""
+        self._note("sample", pubs, shots)
         return [no_counts(pub, shots) for pub in pubs]
 
     def estimate(self, pubs: Sequence[Pub], shots: int | None) -> list[Estimates]:
         """Zeros; see `Executor.estimate`."""
+        self._note("estimate", pubs, shots)
         return [no_estimates(pub) for pub in pubs]
 
     def states(self, pubs: Sequence[Pub]) -> list[NDArray[np.complex128]]:
         """Zeros; see `Executor.states`."""
+        self._note("states", pubs, None)
         shapes = [(pub.rows, 2**pub.circuit.num_qubits) for pub in pubs]
         return [np.zeros(shape, dtype=complex) for shape in shapes]
 
     def probabilities(self, pubs: Sequence[Pub]) -> list[Reals]:
         """Zeros; see `Executor.probabilities`."""
+        self._note("probabilities", pubs, None)
         return [no_probabilities(pub) for pub in pubs]

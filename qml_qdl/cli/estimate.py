@@ -11,6 +11,7 @@ from qml_qdl.cli.options import (
     Account,
     BatchSize,
     Limit,
+    Mitigation,
     ResilienceLevel,
     RunName,
     RunsDir,
@@ -34,6 +35,7 @@ def estimate(
     limit: Limit = None,
     batch_size: BatchSize = 256,
     resilience_level: ResilienceLevel = None,
+    mitigation: Mitigation = None,
     account: Account = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
@@ -54,6 +56,7 @@ def estimate(
         limit=limit,
         batch_size=batch_size,
         resilience_level=resilience_level,
+        mitigation=mitigation,
         account=account,
     )
     table = Table(title=f"{run} on {target}, {shots} shots", title_justify="left")
@@ -67,6 +70,7 @@ def estimate(
     table.add_row("executions", *(f"{cost.executions:,}" for cost in costs))
     table.add_row("two-qubit depth", *(f"{cost.two_qubit_depth:,}" for cost in costs))
     table.add_row("QPU seconds", *(f"{cost.seconds:,.0f}" for cost in costs))
-    shares = (f"{cost.open_plan_share:.0%}" for cost in costs)
-    table.add_row("of the Open plan", *shares)
+    allowance = costs[0].allowance
+    if allowance is not None:
+        table.add_row(f"of {allowance.name}", *(f"{cost.share:.0%}" for cost in costs))
     Console().print(table)

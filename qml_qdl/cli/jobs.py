@@ -78,7 +78,7 @@ def list_jobs(place: Place = None, runs_dir: RunsDir = Path("runs")) -> None:
     for name in ("state", "id", "machine", "what"):
         table.add_column(name, overflow="fold")
     for job in journal.jobs():
-        used = f"~{_estimate(job):.0f}" if job.used is None else f"{job.used:.1f}"
+        used = f"~{job.seconds:.0f}" if job.used is None else f"{job.used:.1f}"
         table.add_row(
             str(job.number),
             f"{job.rows:,}",
@@ -112,7 +112,7 @@ def show(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) ->
             "what": str(job.key),
             "state": job.state,
             "rows": f"{job.rows:,} of {job.call.shots:,} shots ({job.call.kind})",
-            "QPU seconds": f"about {_estimate(job):.1f}"
+            "QPU seconds": f"about {job.seconds:.1f}"
             if job.used is None
             else f"{job.used:.1f}",
             "attempt": str(job.attempt + 1),
@@ -248,7 +248,7 @@ def _without_results(
             return f"whether job number {job.number} was made is unclear"
     if job.state == "sent":
         client, job_id = client_of(job), str(job.job_id)
-        status = wait_for(client, job_id, pace, _estimate(job))
+        status = wait_for(client, job_id, pace, job.seconds)
         print(f"{job_id}: {status.state}")
         if status.state in ("failed", "cancelled"):
             reason = status.reason or ""
@@ -265,12 +265,8 @@ def _complain(message: str) -> None:
 def _machine(job: Job, machine: str | None) -> str:
     """The machine as the user named it, and which it was where it is known."""
     asked = job.call.backend
-    known = machine is not None and asked != f"ibm:{machine}"
+    known = machine is not None and asked.partition(":")[2] != machine
     return f"{machine} ({asked})" if known else asked
-
-
-def _estimate(job: Job) -> float:
-    return job.call.seconds * job.rows / max(job.call.rows, 1)
 
 
 def _chosen(journal: Journal, words: list[str]) -> list[Job]:
@@ -289,12 +285,12 @@ def _chosen(journal: Journal, words: list[str]) -> list[Job]:
 
 
 def _looked_up(journal: Journal, job: Job) -> Job:
-    """A job that may have been sent before its process ended, if IBM lists it."""
+    """A job that may have been made, if the service lists it."""
     found = _client(job).find(job.tag)
     return job if found is None else journal.sent(job, found)
 
 
 def _client(job: Job) -> JobClient:
-    from qml_qdl.hardware.qiskit.ibm.client import IBMClient
+    from qml_qdl.hardware.jobs.client import open_client
 
-    return IBMClient(job.call.backend, job.call.account)
+    return open_client(job.call.backend, job.call.account)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -57,6 +57,14 @@ ResilienceLevel = Annotated[
         min=0,
         max=2,
         show_default="IBM's sampler",
+    ),
+]
+Mitigation = Annotated[
+    Literal["readout", "zne", "readout+zne"] | None,
+    typer.Option(
+        help="On aer..., fakes and ibm:...: undo errors of reading, extrapolate noise "
+        "to zero, or both, in expectation values.",
+        show_default="none",
     ),
 ]
 Account = Annotated[

@@ -81,7 +81,6 @@ def sample(
         f"{drawn.seconds:.1f} s"
     )
     for name, value in drawn.measures.items():
-        print(
-            f"{name:16} {format_measure(name, value):>8}   floor "
-            f"{format_measure(name, drawn.floor[name]):>8}"
-        )
+        floor = drawn.floor.get(name)
+        beside = "–" if floor is None else format_measure(name, floor)
+        print(f"{name:16} {format_measure(name, value):>8}   floor {beside:>8}")

@@ -76,24 +76,26 @@ def trivial_baselines(
     *,
     test: Tensor | None = None,
     num_components: int = 8,
-    num_samples: int = 1000,
+    num_samples: int | None = None,
 ) -> list[Quality]:
     """What needs no learning, measured in the same way: to be printed beside a model.
 
     Args:
-        real: Real samples, (rows, ...), to which baselines are fitted; 8 or more
-            rows, or 4 with `test`.
+        real: Real samples, (rows, ...), to which baselines are fitted; 4 or more
+            rows, and as many as components. Without `test` twice as many.
         generator: Random numbers; None for torch's own.
         test: Other real samples, (rows, ...), 4 or more rows, to measure against, as
-            for a model that was trained on `real`; None measures against `real`.
+            for a model that was trained on `real`; None takes one half of `real`, drawn
+            at random, for it, and fits to the other.
         num_components: Principal components of the Gaussian baseline, ≥ 1.
-        num_samples: Samples of the Gaussian baselines, ≥ 4; give the model as many,
-            since Fréchet distances shrink with their number.
+        num_samples: Samples of the Gaussian baselines, ≥ 4; None for as many as the
+            floor has. Give the model as many: Fréchet distances shrink, and recall and
+            coverage grow, with their number.
 
     Returns:
         The floor, a Gaussian of the principal components, Gaussian noise on each pixel
-        alone, and the mean image. The floor is `real` itself, as if it had been
-        generated, or without `test` one half of it against the other.
+        alone, and the mean image. The floor is what they are fitted to, as if it had
+        been generated.
 
     Raises:
         ArgumentError: A number is too small, or there are more components than numbers
@@ -108,15 +110,14 @@ def trivial_baselines(
         >>> [baseline.name for baseline in found]
         ['training rows (floor)', 'PCA-2 Gaussian', 'Gaussian pixels', 'mean image']
     """
-    check_count("num_samples", num_samples, 4)
-    least = 8 if test is None else 4
-    flat = torch.as_tensor(as_rows("real", real, max(least, num_components)))
     if test is None:
-        target = flat
-        order = torch.randperm(len(real), generator=generator)
-        half = len(real) // 2
-        floor = quality(flat[order[:half]], flat[order[half:]], "half of the data")
+        whole = torch.as_tensor(as_rows("real", real, max(8, 2 * num_components)))
+        order = torch.randperm(len(whole), generator=generator)
+        half = len(whole) // 2
+        target, flat = whole[order[:half]], whole[order[half:]]
+        floor = quality(target, flat, "half of the data (floor)")
     else:
+        flat = torch.as_tensor(as_rows("real", real, max(4, num_components)))
         if test.shape[1:] != real.shape[1:]:
             raise ShapeError(
                 f"test: expected rows like those of real, {tuple(real.shape[1:])}, got "
@@ -124,8 +125,10 @@ def trivial_baselines(
             )
         target = torch.as_tensor(as_rows("test", test, 4))
         floor = quality(target, flat, "training rows (floor)")
+    count = len(flat) if num_samples is None else num_samples
+    check_count("num_samples", count, 4)
     drawn = draw_baselines(
-        flat, generator, num_components=num_components, num_samples=num_samples
+        flat, generator, num_components=num_components, num_samples=count
     )
     names = (f"PCA-{num_components} Gaussian", "Gaussian pixels", "mean image")
     pairs = zip(drawn, names, strict=True)

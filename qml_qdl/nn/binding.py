@@ -8,17 +8,10 @@ import pennylane as qml
 
 from qml_qdl.circuits import Circuit, Expectation, Samples, State
 from qml_qdl.circuits.errors import ArgumentError, TargetError
-from qml_qdl.hardware.one_run import one_run_at_a_time
-from qml_qdl.hardware.targets import (
-    QISKIT_METHODS,
-    Target,
-    has_fast_adjoint,
-    has_state_vector,
-    is_qiskit,
-    make_device,
-    with_gradient_options,
-)
-from qml_qdl.nn.options import Shots, TargetOptions
+from qml_qdl.hardware.options import TargetOptions
+from qml_qdl.hardware.targets import Target, make_device
+from qml_qdl.hardware.traits import traits_of
+from qml_qdl.nn.options import Shots
 from qml_qdl.nn.qnodes import without_measurements
 
 
@@ -50,10 +43,15 @@ def circuit_qnode(
     """
     device = connected
     if device is None:
-        device = make_device(target, circuit.wires, options.resilience_level)
-    elif isinstance(target, str) and diff_method == "best":
-        diff_method = QISKIT_METHODS[0]  # what a new device would take
+        device = make_device(target, circuit.wires, options)
+    else:
+        # What a new device would have.
+        own = None if isinstance(target, str) else target.options.mitigation
+        device = device.changed(mitigation=options.mitigation or own)
+        if isinstance(target, str) and diff_method == "best":
+            diff_method = traits_of(device).gradients[0]
     device, diff_method = _fitted(device, diff_method, options)
+    traits = traits_of(device)
     count = None if shots == "keep" else shots
     if isinstance(circuit.readout, State):
         _check_state(circuit, device, count)
@@ -63,7 +61,7 @@ def circuit_qnode(
         )
     arguments = _arguments(device, diff_method, options)
     if (
-        has_fast_adjoint(device)
+        traits.fast_adjoint
         and count is None
         and diff_method in ("best", "adjoint")
         and type(circuit.readout) is Expectation  # a subclass may measure anything
@@ -71,7 +69,7 @@ def circuit_qnode(
         diff_method, arguments = "adjoint", {"device_vjp": True}
     try:
         return qml.QNode(
-            circuit if is_qiskit(device) else without_measurements(circuit),
+            circuit if traits.gradients else without_measurements(circuit),
             device,
             interface="torch",
             diff_method=diff_method,
@@ -83,33 +81,35 @@ def circuit_qnode(
 
 
 def _fitted(device: Any, diff_method: str, options: TargetOptions) -> tuple[Any, str]:
-    """A Qiskit device that computes gradients itself in the way asked for."""
-    if not is_qiskit(device) or diff_method == "None":
+    """A device with gradients of its own, which computes them as was asked for."""
+    own = traits_of(device).gradients
+    if not own or diff_method == "None":
         return device, diff_method
-    if diff_method not in ("best", *QISKIT_METHODS):
-        names = ", ".join(map(repr, QISKIT_METHODS))
+    if diff_method not in ("best", *own):
+        names = ", ".join(map(repr, own))
         raise ArgumentError(
             f"diff_method: {diff_method!r} does not go with {device.name}, whose "
             f"gradients come from shifted circuits; use 'best', {names}"
         )
-    fitted = with_gradient_options(
-        device,
-        gradient=None if diff_method == "best" else diff_method,
-        spsa_directions=options.spsa_directions,
-        fuse_gradient=options.fuse_gradient,
-    )
-    return fitted, "best"
+    asked = {
+        "gradient": None if diff_method == "best" else diff_method,
+        "spsa_directions": options.spsa_directions,
+        "fuse_gradient": options.fuse_gradient,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    return device.changed(**given), "best"
 
 
 def _fitted_changes(
     qnode: Any, changes: dict[str, Any], options: TargetOptions
 ) -> dict[str, Any]:
-    """What to change of a QNode, with what a Qiskit device and SPSA need."""
+    """What to change of a QNode, with what gradients of the device's and SPSA need."""
     device = changes.get("device", qnode.device)
     method = changes.get("diff_method", qnode.diff_method)
-    if not is_qiskit(device):
+    own = traits_of(device).gradients
+    if not own:
         return {**changes, **_arguments(device, method, options)}
-    if "diff_method" not in changes and method not in ("best", *QISKIT_METHODS):
+    if "diff_method" not in changes and method not in ("best", *own):
         return changes  # a way of PennyLane's that the QNode chose for itself
     device, method = _fitted(device, method, options)
     if device is not qnode.device:
@@ -121,13 +121,14 @@ def _fitted_changes(
 
 def _arguments(device: Any, diff_method: Any, options: TargetOptions) -> dict[str, Any]:
     """How PennyLane's SPSA is told its directions."""
-    if is_qiskit(device) or diff_method != "spsa" or options.spsa_directions is None:
+    own = traits_of(device).gradients
+    if own or diff_method != "spsa" or options.spsa_directions is None:
         return {}
     return {"gradient_kwargs": {"num_directions": options.spsa_directions}}
 
 
 def _check_state(circuit: Circuit, device: Any, count: int | None) -> None:
-    if count is not None or not has_state_vector(device):
+    if count is not None or not traits_of(device).state_vector:
         raise TargetError(
             f"target: the state is known only to a state vector simulator without "
             f"shots, got {device.name} with shots={count}; read out expectation values "
@@ -171,13 +172,14 @@ def moved_qnode(
         TargetError: The target is unknown or cannot run what is asked of it.
         ArgumentError: The target has no such `diff_method`.
     """
-    one_run_at_a_time(qnode.device)
     changes: dict[str, Any] = {}
     if diff_method != "best":
         changes["diff_method"] = diff_method
+    wires = qnode.device.wires or None
+    device = make_device(qnode.device if target is None else target, wires, options)
+    if device is not qnode.device:
+        changes["device"] = device
     if target is not None:
-        wires = qnode.device.wires or None
-        changes["device"] = make_device(target, wires, options.resilience_level)
         # A method named for the old device, adjoint say, may not exist on the new one.
         changes.setdefault("diff_method", "best")
         changes["device_vjp"] = False

@@ -28,7 +28,7 @@ def run_finite(
     """Runs the rows that are finite, and none of the others.
 
     Args:
-        program: What runs, on a Qiskit target.
+        program: What runs, on a target whose runs are jobs.
         run: Runs it.
         inputs: For each input (rows, features), or (features,); finite, as
             `without_nan` gives them.

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
-from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.targets import is_qiskit
+from qml_qdl.hardware.jobs.cost import Cost
+from qml_qdl.hardware.jobs.executor import RemoteExecutor, costing, no_machine
+from qml_qdl.hardware.jobs.journal import Journal
+from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.layer import QuantumLayer
-
-if TYPE_CHECKING:
-    from qml_qdl.hardware.jobs.cost import Cost
-    from qml_qdl.hardware.jobs.remote import RemoteExecutor
 
 
 def record_jobs(model: nn.Module, journal: str | Path, run: str) -> bool:
@@ -70,8 +68,6 @@ def resend_jobs(journal: str | Path) -> int:
     Raises:
         JournalError: There is no such journal, or it is damaged.
     """
-    from qml_qdl.hardware.jobs.journal import Journal
-
     known = Journal(journal, create=False)
     unclear = [job for job in known.last_attempts() if known.is_unclear(job)]
     for job in unclear:
@@ -90,15 +86,26 @@ def remote_executors(model: nn.Module) -> dict[str, RemoteExecutor]:
         layers that run locally.
     """
     found: dict[str, RemoteExecutor] = {}
-    for name, device in _qiskit_devices(model):
-        from qml_qdl.hardware.jobs.remote import RemoteExecutor
-
-        executor = device.executor
-        while hasattr(executor, "executor"):  # mitigated
-            executor = executor.executor
-        if isinstance(executor, RemoteExecutor) and executor not in found.values():
-            found[name] = executor
+    for name, device in _devices(model):
+        sender = device.executor.sender if traits_of(device).costs_jobs else None
+        if sender is not None and sender not in found.values():
+            found[name] = sender
     return found
+
+
+@contextmanager
+def detached(model: nn.Module) -> Iterator[None]:
+    """Within it a model's jobs are sent without waiting for them.
+
+    Each call that sent some raises `Detached`, which names them.
+
+    Args:
+        model: Any torch module.
+    """
+    with ExitStack() as stack:
+        for executor in remote_executors(model).values():
+            stack.enter_context(executor.detached())
+        yield
 
 
 @contextmanager
@@ -116,33 +123,22 @@ def estimated(model: nn.Module) -> Iterator[list[Cost]]:
     Raises:
         TargetError: A layer runs on no machine, and not on the model of one.
     """
-    elsewhere = [
-        module.qnode.device.name
-        for module in model.modules()
-        if isinstance(module, QuantumLayer) and not is_qiskit(module.qnode.device)
-    ]
-    if elsewhere:
-        raise TargetError(
-            f"target: what jobs cost can be told for a machine, got {elsewhere[0]}; "
-            "use 'ibm:ibm_NAME', 'ibm:least_busy', or without an account the model of "
-            "a machine, 'aer:fake_NAME'"
-        )
-    from qml_qdl.hardware.jobs.estimating import EstimatingExecutor
-
-    devices = [device for _, device in _qiskit_devices(model)]
-    executors = [device.executor for device in devices]
     costs: list[Cost] = []
-    standing_in = [EstimatingExecutor(executor, costs) for executor in executors]
-    for device, executor in zip(devices, standing_in, strict=True):
-        device.executor = executor
-    try:
+    with ExitStack() as stack:
+        for device in dict(_devices(model)).values():
+            if not traits_of(device).costs_jobs:
+                raise no_machine(device.name)
+            noting = costing(device.executor, costs)
+            stack.enter_context(device.standing_in(noting))
         yield costs
-    finally:
-        for device, executor in zip(devices, executors, strict=True):
-            device.executor = executor
 
 
-def _qiskit_devices(model: nn.Module) -> Iterator[tuple[str, Any]]:
+def _devices(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    """Each device of a model's quantum layers, by the name of the first one on it."""
+    found: list[Any] = []
     for name, module in model.named_modules():
-        if isinstance(module, QuantumLayer) and is_qiskit(module.qnode.device):
-            yield name or "layer", module.qnode.device
+        if isinstance(module, QuantumLayer):
+            device = module.qnode.device
+            if not any(device is other for other in found):
+                found.append(device)
+                yield name or "layer", device

@@ -14,10 +14,13 @@ from torch.nn.utils import parametrize
 from qml_qdl.circuits import Block, Circuit, Samples
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.hardware.targets import Target, is_qiskit
+from qml_qdl.hardware.mitigation import Mitigation
+from qml_qdl.hardware.options import TargetOptions
+from qml_qdl.hardware.targets import Target
+from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.finite import run_finite
 from qml_qdl.nn.initial import Init, initial_values, methods_by_name
-from qml_qdl.nn.options import Shots, TargetOptions
+from qml_qdl.nn.options import Shots
 from qml_qdl.nn.program import Program
 from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
 from qml_qdl.nn.results import (
@@ -43,8 +46,11 @@ def set_target(
         target: A target's name ("auto", "aer", "aer:fake_torino", "ibm:least_busy",
             "lightning.qubit", ...) or a PennyLane device; None keeps each layer's own.
         shots: Number of shots, None for exact results, "keep" for each layer's own.
-        **options: Any of `diff_method`, `spsa_directions`, `fuse_gradient` and
-            `resilience_level`, as `QuantumLayer` takes them; the others are kept.
+        **options: Any of `diff_method`, `spsa_directions`, `fuse_gradient`,
+            `resilience_level`, `mitigation`, `account`, `max_qpu_seconds` and `seed`,
+            as `QuantumLayer` takes them; the others are kept. A seed begins each
+            layer's stream anew: layers of equal circuits then draw equal shots. After
+            another account, limit or mitigation call `record_jobs` again.
 
     Returns:
         The model itself.
@@ -119,6 +125,16 @@ class QuantumLayer(nn.Module):
             way back (False).
         resilience_level: On a target "ibm:...": 0, 1 or 2 has expectation values come
             from IBM's estimator, with its error mitigation of that level.
+        mitigation: On Aer, simulated machines and IBM's: "readout" undoes errors of
+            reading, "zne" extrapolates noise to zero, "readout+zne" does both; or a
+            `Mitigation`. Only expectation values can be mitigated.
+        account: On a target "ibm:...": name of a saved account; None for the default.
+        max_qpu_seconds: On a target "ibm:...": a job that would take more is refused;
+            None for 60.
+        seed: Seed of simulated shots and of SPSA's directions, ≥ 0: a stream of the
+            layer's own, of which its `state_dict` keeps the position, so that a
+            training goes on bit for bit. Layers with the same seed and equal circuits
+            draw the same shots. None has shots follow `torch.manual_seed`.
         generator: Random numbers for the initial weights; None for torch's own.
         device: Where the weights are, a torch device.
         dtype: Floating type of the weights; None for that of a tensor given as
@@ -157,6 +173,10 @@ class QuantumLayer(nn.Module):
         spsa_directions: int | None = None,
         fuse_gradient: bool | None = None,
         resilience_level: int | None = None,
+        mitigation: Mitigation | str | None = None,
+        account: str | None = None,
+        max_qpu_seconds: float | None = None,
+        seed: int | None = None,
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -185,7 +205,15 @@ class QuantumLayer(nn.Module):
                 "circuit_or_qnode: expected a Circuit or a PennyLane QNode, got "
                 f"{circuit_or_qnode!r}"
             )
-        options = TargetOptions(spsa_directions, fuse_gradient, resilience_level)
+        options = TargetOptions(
+            spsa_directions=spsa_directions,
+            fuse_gradient=fuse_gradient,
+            resilience_level=resilience_level,
+            mitigation=mitigation,
+            account=account,
+            max_qpu_seconds=max_qpu_seconds,
+            seed=seed,
+        )
         self.program = Program(source, inputs, target, shots, diff_method, options)
         self.weight_shapes: dict[str, tuple[int, ...]] = dict(shapes)
         self._init_method = methods_by_name(init_method, self.weight_shapes)
@@ -205,6 +233,9 @@ class QuantumLayer(nn.Module):
             values = torch.empty(shape, device=device, dtype=dtype or given)
             self.register_parameter(name, nn.Parameter(values))
         self.reset_parameters(generator)
+        module: Any = self  # torch's hooks have no types
+        module.register_state_dict_post_hook(_keep_position)
+        module.register_load_state_dict_pre_hook(_find_position)
 
     @property
     def circuit(self) -> Circuit:
@@ -246,8 +277,10 @@ class QuantumLayer(nn.Module):
         Args:
             target: A target's name or a PennyLane device; None keeps the present one.
             shots: Number of shots, None for exact results, "keep" for the present.
-            **options: Any of `diff_method`, `spsa_directions`, `fuse_gradient` and
-                `resilience_level`, as the layer takes them; the others are kept.
+            **options: Any of `diff_method`, `spsa_directions`, `fuse_gradient`,
+                `resilience_level`, `mitigation`, `account`, `max_qpu_seconds` and
+                `seed`, as the layer takes them; the others are kept. A seed begins its
+                stream anew.
 
         Returns:
             The layer itself.
@@ -365,7 +398,7 @@ class QuantumLayer(nn.Module):
         program = self.program  # another thread may move the layer
         clean, weights, lost = without_nan(rows.inputs, weights)
         run = program.with_errors
-        if is_qiskit(program.qnode.device):
+        if traits_of(program.qnode.device).costs_jobs:
             values, errors = run_finite(program, run, clean, weights, lost)[:2]
         else:
             values, errors = run(clean, weights, rows.count)
@@ -422,6 +455,25 @@ class QuantumLayer(nn.Module):
         )
 
 
+_POSITION = "seed_position"
+
+
+def _keep_position(layer: Any, state: dict[str, Any], prefix: str, _: Any) -> None:
+    """Adds how far the stream of a layer's seed is; without one keys are as ever."""
+    position = layer.program.position
+    if position is not None:
+        state[prefix + _POSITION] = torch.tensor(position)
+
+
+def _find_position(
+    layer: Any, state: dict[str, Any], prefix: str, *_: Any, **__: Any
+) -> None:
+    """Takes it out again, also where the layer has no seed (any more)."""
+    position = state.pop(prefix + _POSITION, None)
+    if position is not None and layer.program.position is not None:
+        layer.program.at(int(position))
+
+
 def _run(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
     if program.num_shots is None:
         return program(rows.inputs, weights, rows.count)
@@ -435,7 +487,7 @@ def _run(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
     ) -> tuple[Tensor, ...]:
         return (program(inputs, weights, rows),)
 
-    if is_qiskit(program.qnode.device):
+    if traits_of(program.qnode.device).costs_jobs:
         result = run_finite(program, run, inputs, weights, lost)[0]
     else:
         result = program(inputs, weights, rows.count)

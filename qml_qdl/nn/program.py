@@ -12,31 +12,28 @@ from attrs import evolve, field, frozen
 from torch import Tensor
 
 from qml_qdl.circuits import Circuit, Expectation
-from qml_qdl.circuits.errors import ArgumentTypeError, SerializationError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, SerializationError
+from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.plain import plain
 from qml_qdl.hardware.precision import KeptNumbers
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.tape_device import TapeDevice
-from qml_qdl.hardware.targets import (
-    Target,
-    direct_runner,
-    has_fast_adjoint,
-    is_qiskit,
-    takes_batches,
-)
+from qml_qdl.hardware.targets import Target, direct_runner
+from qml_qdl.hardware.traits import seeds_of, traits_of
 from qml_qdl.nn.batching import check_batching
 from qml_qdl.nn.binding import circuit_qnode, moved_qnode
-from qml_qdl.nn.options import Shots, TargetOptions, as_shots
+from qml_qdl.nn.options import LAYER_OPTIONS, Shots, as_shots
 from qml_qdl.nn.qnodes import QNodeReference, function_name, one_row_each
 from qml_qdl.nn.results import as_declared, as_tensor
 
 
 def device_errors(qnode: Any, arguments: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Results of a QNode on a Qiskit device, and their standard errors.
+    """Results of a QNode, and their standard errors as its device tells them.
 
     Args:
-        qnode: A PennyLane QNode on `qdl.qiskit`.
+        qnode: A PennyLane QNode on such a device, as `qdl.qiskit`.
         arguments: Its keyword arguments.
 
     Returns:
@@ -115,8 +112,9 @@ _TAKE_BATCHES = ("None", "adjoint", "backprop", "best", "device")
 class Program:
     """A circuit or a QNode bound to a target: an immutable value.
 
-    Copies share it; it is rebuilt from its description where it is unpickled, so a
-    PennyLane device, which often cannot be copied, never has to be.
+    Copies share it, but for the stream of a seed; it is rebuilt from its description
+    where it is unpickled, so a PennyLane device, which often cannot be copied, never
+    has to be.
 
     Args:
         source: A `Circuit`, or a PennyLane QNode.
@@ -129,7 +127,8 @@ class Program:
 
     Raises:
         TargetError: The target is unknown or cannot run what is asked of it.
-        ArgumentError: `shots` is below 1, or the target has no such `diff_method`.
+        ArgumentError: `shots` is below 1, or the target has no such `diff_method`, or
+            cannot take the seed.
         ArgumentTypeError: `shots` is no whole number.
     """
 
@@ -142,7 +141,14 @@ class Program:
     connected: Any = field(default=None, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        _ = self.qnode  # so that a target that cannot serve is refused here
+        device = self.qnode.device  # a target that cannot serve is refused here
+        seed = self.options.seed
+        if seed is not None and self.num_shots and seeds_of(device) is None:
+            raise ArgumentError(
+                f"seed: {device.name} draws its shots in its own way, got seed={seed}; "
+                "leave it out, or give the name of a target, such as 'qdl.simulator', "
+                "'lightning.qubit' or 'aer'"
+            )
 
     @cached_property
     def qnode(self) -> Any:
@@ -172,7 +178,8 @@ class Program:
             target: A target's name or device; None keeps the present one.
             shots: A number, None for exact results, or "keep".
             diff_method: PennyLane's name, "best" or "keep".
-            **options: Those of `TargetOptions`; "keep" for the present one.
+            **options: Those of a layer; "keep" for the present one. A seed that is
+                given begins its stream anew; else that goes on where it was.
 
         Returns:
             A new program.
@@ -182,19 +189,42 @@ class Program:
             ArgumentError: A value cannot be used there.
             ArgumentTypeError: A value has a type that cannot be used.
         """
-        changed = self.options.changed(**options)
-        stays = target is None and changed.resilience_level == (
-            self.options.resilience_level
+        changed = self.options.changed(
+            "a layer", LAYER_OPTIONS, ("diff_method",), **options
         )
         device = self.qnode.device
-        return evolve(
+        stays = target is None and traits_of(device).costs_jobs
+        stays = stays and changed.settled == self.options.settled
+        anew = options.get("seed", "keep") != "keep"
+        if stays and anew:
+            device = device.seeded(Seeds(changed.seed))
+        moved = evolve(
             self,
             target=self.target if target is None else target,
             shots=self.shots if shots == "keep" else shots,
             diff_method=self.diff_method if diff_method == "keep" else diff_method,
             options=changed,
-            connected=device if stays and is_qiskit(device) else None,
+            connected=device if stays else None,
         )
+        goes_on = changed.seed is not None and not anew
+        return moved.at(self.position) if goes_on else moved
+
+    @property
+    def position(self) -> int | None:
+        """How many executions have drawn from the own stream; None without a seed."""
+        seeds = seeds_of(self.qnode.device)
+        return None if seeds is None else seeds.position
+
+    def at(self, position: int | None) -> Program:
+        """The same program, its stream of random numbers at a position.
+
+        Args:
+            position: How many executions have drawn from it; None changes nothing.
+        """
+        seeds = seeds_of(self.qnode.device)
+        if seeds is not None and position is not None:
+            seeds.position = position
+        return self
 
     def arguments(
         self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor]
@@ -235,7 +265,9 @@ class Program:
         device = self.qnode.device
         own = isinstance(device, TapeDevice)  # takes every tape as it is
         qnode = (
-            self.qnode if own else plain(self.qnode, trained=has_fast_adjoint(device))
+            self.qnode
+            if own
+            else plain(self.qnode, trained=traits_of(device).fast_adjoint)
         )
         arguments = self.arguments(inputs, weights)
         double = any(x.dtype == torch.float64 for x in (*inputs, *weights.values()))
@@ -270,7 +302,8 @@ class Program:
             Zeros (1, *output_shape) whose gradients are zero; None where a circuit can
             as well be run.
         """
-        if not isinstance(self.source, Circuit) or not is_qiskit(self.qnode.device):
+        paid = traits_of(self.qnode.device).costs_jobs
+        if not isinstance(self.source, Circuit) or not paid:
             return None
         zero = sum(0 * tensor.sum() for tensor in (*inputs, *weights.values()))
         return inputs[0].new_zeros(1, *self._output_shape) + zero
@@ -292,7 +325,7 @@ class Program:
             ArgumentTypeError: The target cannot tell the errors of this readout.
         """
         with torch.no_grad():
-            if is_qiskit(self.qnode.device):
+            if traits_of(self.qnode.device).tells_errors:
                 self._check_batching(inputs, weights, rows)
                 arguments = self.arguments(inputs, weights)
                 values, errors = device_errors(self.qnode, arguments)
@@ -352,9 +385,10 @@ class Program:
     def _needs_single_rows(
         self, inputs: Sequence[Tensor], arguments: Mapping[str, Any], rows: int
     ) -> bool:
-        if is_qiskit(self.qnode.device) and self.qnode.diff_method == "best":
+        traits = traits_of(self.qnode.device)
+        if traits.gradients and self.qnode.diff_method == "best":
             return False
-        if not takes_batches(self.qnode.device):
+        if not traits.takes_batches:
             return True
         if rows == 1 and self.num_shots is not None:
             # default.qubit drops the dimension of a batch of one when it samples.
@@ -369,7 +403,10 @@ class Program:
         return str(qml.workflow.get_best_diff_method(self.qnode)(**arguments))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Program:
-        return self
+        if self.options.seed is None or self.position is None:
+            return self
+        # A stream of its own, which goes on as that of the original does.
+        return evolve(self, connected=None).at(self.position)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.target is not None and not isinstance(self.target, str):
@@ -382,10 +419,11 @@ class Program:
         if not isinstance(source, Circuit):
             source = QNodeReference.find(source)
         rest = (self.input_names, self.target, self.shots, self.diff_method)
-        return _restored, (source, *rest, self.options)
+        return _restored, (source, *rest, self.options, self.position)
 
 
 def _restored(source: Any, *rest: Any) -> Program:
     if isinstance(source, QNodeReference):
         source = source.load()
-    return Program(source, *rest)
+    *arguments, position = rest
+    return Program(source, *arguments).at(position)

@@ -11,9 +11,10 @@ from torch import Tensor
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.data.dataset import stratified_rows
 from qml_qdl.data.loader import ResumableLoader
+from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.nn import set_target
 from qml_qdl.nn.jobs import estimated
-from qml_qdl.training.moving import move_to_devices
+from qml_qdl.training.moving import move
 from qml_qdl.training.run import Run
 from qml_qdl.training.supervised import Supervised, supervised_task
 
@@ -42,6 +43,7 @@ def estimate(
     limit: int | None = None,
     batch_size: int = 256,
     resilience_level: int | None = None,
+    mitigation: Mitigation | str | None = None,
     account: str | None = None,
 ) -> list[Estimate]:
     """Tells what jobs would cost; circuits are transpiled, and nothing is sent.
@@ -54,6 +56,7 @@ def estimate(
         limit: Counts this many test rows; None counts all.
         batch_size: Test rows per job.
         resilience_level: Error mitigation of IBM's estimator; None for the sampler.
+        mitigation: "readout", "zne", "readout+zne" or a `Mitigation`; None for none.
         account: The name of the IBM account; None for the default one.
 
     Returns:
@@ -78,7 +81,14 @@ def estimate(
     model = task.build(run.kinds[0], run.options.first_seed)
     learner = task.learner(model)
     assert isinstance(learner, Supervised)
-    move_to_devices(model, target, shots, resilience_level, account)
+    move(
+        model,
+        target,
+        shots,
+        resilience_level=resilience_level,
+        mitigation=mitigation,
+        account=account,
+    )
     with estimated(model) as costs:
         recipe.predict(model, test, batch_size=batch_size)
     estimates = [Estimate(f"evaluating {len(test)} test rows", _sum(costs))]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import frozen
@@ -10,84 +12,60 @@ from torch import nn
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, Detached
 from qml_qdl.data.dataset import Dataset
-from qml_qdl.hardware.targets import make_device
+from qml_qdl.hardware.jobs.client import has_client
+from qml_qdl.hardware.jobs.journal import Journal
+from qml_qdl.hardware.jobs.records import Job
+from qml_qdl.hardware.options import TargetOptions
+from qml_qdl.hardware.tapes.device import ExecutorDevice
 from qml_qdl.nn import QuantumLayer, set_target
-from qml_qdl.nn.jobs import record_jobs, remote_executors
+from qml_qdl.nn.jobs import detached, record_jobs
 from qml_qdl.nn.options import Shots
 from qml_qdl.training.run import Run
 from qml_qdl.training.supervised import Supervised
+
+_WITH = {"account": "ibm:ibm_torino", "mitigation": "aer:fake_torino"}
 
 STEP = "rows"
 """The name of an evaluation's steps in its run."""
 
 
-def move(
-    model: nn.Module,
-    target: str | None,
-    shots: Shots,
-    resilience_level: int | None,
-    account: str | None,
-) -> None:
+def move(model: nn.Module, target: str | None, shots: Shots, **options: Any) -> None:
     """Moves a model, whose layers are made of circuits.
 
     Args:
         model: The model, changed in place.
         target: Where to; None for where it is.
         shots: A number, None for exact results, or "keep".
-        resilience_level: Error mitigation of IBM's estimator; None for the sampler.
-        account: The name of the IBM account; None for the default one.
+        **options: Those of `set_target` that were asked for; None is none of them.
 
     Raises:
-        ArgumentError: An account or a level was given for no target.
+        ArgumentError: An account or a mitigation was given that the target has no use
+            for.
         TargetError: The target is unknown or cannot run a circuit.
     """
-    if account is None:
-        set_target(model, target, shots, resilience_level=resilience_level)
-    elif target is not None:
-        move_to_devices(model, target, shots, resilience_level, account)
-    else:
-        raise ArgumentError(
-            f"account: the target has it, got account={account!r} without a target; "
-            "pass target='ibm:...'"
-        )
+    told = {name: value for name, value in options.items() if value is not None}
+    if target is None and shots == "keep" and not told:
+        return
+    set_target(model, target, shots, **told)
+    # A layer keeps these for another target; here nobody would notice.
+    asked = TargetOptions(**told)
+    for name, other in _WITH.items():
+        wanted = getattr(asked, name)
+        heeded = [getattr(each, name) for each in _heeded(model)]
+        if wanted is not None and heeded != [wanted] * len(heeded):
+            raise ArgumentError(
+                f"{name}: {target!r} has no use for one, got {told[name]!r}; leave it "
+                f"out, or use a target such as {other!r}"
+            )
 
 
-def move_to_devices(
-    model: nn.Module,
-    target: str,
-    shots: Shots,
-    resilience_level: int | None,
-    account: str | None,
-) -> None:
-    """Moves a model, each layer to a device that is made now and kept.
-
-    Args:
-        model: The model, changed in place.
-        target: Where to.
-        shots: A number, None for exact results, or "keep".
-        resilience_level: Error mitigation of IBM's estimator; None for the sampler.
-        account: The name of the IBM account; None for the default one.
-
-    Raises:
-        TargetError: The target is unknown or cannot run a circuit.
-    """
+def _heeded(model: nn.Module) -> Iterator[TargetOptions]:
+    """What the devices of a model's layers were told and understood."""
     for layer in model.modules():
         if isinstance(layer, QuantumLayer):
-            wires = layer.circuit.wires
-            device = make_device(target, wires, resilience_level, account)
-            layer.set_target(device, shots)
-
-
-def allow(model: nn.Module, max_qpu_seconds: float | None) -> None:
-    """Sets what a job of a model may take.
-
-    Args:
-        model: The model, moved to its target.
-        max_qpu_seconds: A job that would take more is refused; None for the default.
-    """
-    if max_qpu_seconds is not None:
-        for executor in remote_executors(model).values():
-            executor.max_qpu_seconds = max_qpu_seconds
+            device = layer.qnode.device
+            own = isinstance(device, ExecutorDevice)
+            yield device.options if own else TargetOptions()
 
 
 @frozen
@@ -117,10 +95,8 @@ class JobTask:
         Raises:
             JournalError: The run's journal is damaged or of a newer version.
         """
-        if not str(asked["target"]).startswith("ibm:") or not run.journal.exists():
+        if not has_client(str(asked["target"])) or not run.journal.exists():
             return []
-        from qml_qdl.hardware.jobs.journal import Journal
-
         journal = Journal(run.journal)
         begun = journal.open_tasks()
         sent = {job.key.run for job in journal.jobs() if job.state != "recorded"}
@@ -147,8 +123,6 @@ class JobTask:
         Raises:
             JournalError: The run's journal is damaged or of a newer version.
         """
-        from qml_qdl.hardware.jobs.journal import Journal
-
         words = json.dumps({"evaluate": asked, "weights": weights}, sort_keys=True)
         return cls(run, Journal(run.journal).begin_task(words))
 
@@ -156,6 +130,11 @@ class JobTask:
     def name(self) -> str:
         """Its name in the journal."""
         return f"evaluation-{self.number}"
+
+    @property
+    def _jobs(self) -> list[Job]:
+        jobs = Journal(self.run.journal).jobs()
+        return [job for job in jobs if job.key.run == self.name]
 
     def record(self, model: nn.Module) -> None:
         """Counts the model's calls from the first one on.
@@ -183,22 +162,16 @@ class JobTask:
         Raises:
             Detached: Jobs were sent and are not known to be done.
         """
-        executors = remote_executors(model).values()
         sent: list[str] = []
-        for executor in executors:
-            executor.detach = True
-        try:
+        with detached(model):
             for number, start in enumerate(range(0, len(test), batch_size)):
                 rows = test.take(slice(start, start + batch_size))
                 try:
                     recipe.predict(
                         model, rows, batch_size=batch_size, step=STEP, first=number
                     )
-                except Detached as detached:
-                    sent += detached.job_ids
-        finally:
-            for executor in executors:
-                executor.detach = False
+                except Detached as error:
+                    sent += error.job_ids
         if sent:
             raise Detached(
                 f"sent {len(sent)} job{'s' if len(sent) > 1 else ''}: "
@@ -210,43 +183,28 @@ class JobTask:
 
     def qpu_seconds(self) -> float:
         """QPU seconds that its jobs took, as far as the service has told."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
-        jobs = Journal(self.run.journal).jobs()
-        return sum(job.used or 0.0 for job in jobs if job.key.run == self.name)
+        return sum(job.used or 0.0 for job in self._jobs)
 
     def is_open(self) -> bool:
         """Whether it was begun and not finished."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
         return self.number in Journal(self.run.journal).open_tasks()
 
     def rows_by_machine(self) -> dict[str, int]:
         """The machines that gave its results, and how many rows each gave."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
-        journal = Journal(self.run.journal)
-        machines = journal.machines()
-        rows: dict[str, int] = {}
-        for job in journal.jobs():
-            if job.key.run == self.name and job.number in machines:
-                name = machines[job.number]
-                rows[name] = rows.get(name, 0) + job.rows
-        return rows
+        machines = Journal(self.run.journal).machines()
+        rows: Counter[str] = Counter()
+        for job in self._jobs:
+            if job.number in machines:
+                rows[machines[job.number]] += job.rows
+        return dict(rows)
 
     def end_if_unsent(self) -> None:
         """Forgets an evaluation that ended before its first job was sent."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
-        jobs = Journal(self.run.journal).jobs()
-        mine = [job for job in jobs if job.key.run == self.name]
-        if all(job.state == "recorded" and not job.was_refused for job in mine):
+        if all(job.is_unsent for job in self._jobs):
             self.end()
 
     def end(self) -> None:
         """Has the same words begin another evaluation from now on."""
-        from qml_qdl.hardware.jobs.journal import Journal
-
         Journal(self.run.journal).end_task(self.number)
 
 

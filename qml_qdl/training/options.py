@@ -59,17 +59,9 @@ def _choice(choices: tuple[str, ...]) -> _Check:
 
 def _number(low: float, high: float = math.inf) -> _Check:
     def check(instance: Any, attribute: Attribute[Any], value: Any) -> None:
-        from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+        from qml_qdl.circuits.validation import check_number
 
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ArgumentTypeError(
-                f"{_name(attribute)}: expected a number, got {value!r}"
-            )
-        if not low < value < high:
-            raise ArgumentError(
-                f"{_name(attribute)}: expected a number above {low:g} and below "
-                f"{high:g}, got {value!r}"
-            )
+        check_number(_name(attribute), value, low, high)
 
     return check
 

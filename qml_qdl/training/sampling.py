@@ -18,7 +18,7 @@ from qml_qdl.hardware.files import write_atomically
 from qml_qdl.nn.jobs import begin_step, record_jobs
 from qml_qdl.training.checkpoints import load_best
 from qml_qdl.training.generative import LEAST_MEASURED, Generative
-from qml_qdl.training.moving import allow, move
+from qml_qdl.training.moving import move
 from qml_qdl.training.pictures import draw_samples, save_figure
 from qml_qdl.training.run import Kind, Run
 
@@ -134,16 +134,13 @@ def sample(
         )
     model = task.build(kind, training_seed).eval()
     load_best(model, run.fit_folder(kind, training_seed))
-    # Simulators take their seed from the global generator when they are made.
-    seed_everything(seed, verbose=False)
-    if moves:
-        move(model, target, shots, None, account)
+    seed_everything(seed, verbose=False)  # shots follow the global generator
+    move(model, target, shots, account=account, max_qpu_seconds=max_qpu_seconds)
     # Where circuits are jobs, the same words find the same jobs again.
     name = f"sample-{kind}-{training_seed}-{seed}-{count}-{target}-{shots}"
     name += "" if account is None else f"-{account}"
     if record_jobs(model, run.journal, name):
         begin_step(model, "samples")
-        allow(model, max_qpu_seconds)
     start = time.perf_counter()
     try:
         generator = torch.Generator().manual_seed(seed)
@@ -159,7 +156,7 @@ def sample(
     if count >= LEAST_MEASURED:
         yardstick = recipe.yardstick(task.split)
         measures = yardstick.of_samples(samples)
-        floor = yardstick.of_samples(yardstick.train[:count])
+        floor = yardstick.of_floor(yardstick.train[:count])
     write_samples(path, samples)
     return Drawn(
         samples=samples,

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-import qml_qdl.hardware.jobs.remote
+import qml_qdl.hardware.jobs.executor
 import qml_qdl.hardware.qiskit.ibm.client
 import qml_qdl.training  # noqa: F401 - loaded before the processes are forked
 from qml_qdl.cli import main

@@ -13,14 +13,15 @@ import pytest
 
 from qml_qdl.cli import main
 from qml_qdl.hardware.jobs.journal import Journal
-from tests.hardware.qiskit.service import (
-    FakeClient,
+from tests.hardware.jobs.service import (
     Fate,
+    FolderClient,
     Killed,
     mortal,
-    replace_ibm,
     without_sync,
 )
+from tests.hardware.jobs.tapes import TapeClient, install_tapes
+from tests.hardware.qiskit.service import FakeClient, replace_ibm
 
 pytestmark = pytest.mark.usefixtures("fast_disk")
 fast_disk = pytest.fixture(without_sync)
@@ -37,12 +38,22 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def client(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeClient:
+@pytest.fixture(params=[FakeClient, TapeClient])
+def client(
+    request: pytest.FixtureRequest,
+    runs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> FolderClient:
+    """The service of all machines, of one vendor after the other."""
     for name in ("jobs.sqlite", "evaluations.json"):
         (runs / "iris" / name).unlink(missing_ok=True)
-    client = FakeClient(tmp_path / "service")
-    replace_ibm(monkeypatch, client)
+    client: FolderClient = request.param(tmp_path / "service")
+    if isinstance(client, FakeClient):
+        replace_ibm(monkeypatch, client)
+    else:
+        install_tapes(monkeypatch, client)
+    monkeypatch.setenv("MACHINE", client.name)
     monkeypatch.chdir(runs.parent)
     monkeypatch.setenv("QML_QDL_JOURNAL", str(tmp_path / "user.sqlite"))
     monkeypatch.setenv("COLUMNS", "200")
@@ -50,7 +61,7 @@ def client(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeC
 
 
 def evaluate(runs: Path, *words: str) -> int:
-    target = ["--target", "ibm:fake", "--shots", "8", "--limit", "9"]
+    target = ["--target", os.environ["MACHINE"], "--shots", "8", "--limit", "9"]
     return main(["evaluate", "iris", "--runs-dir", str(runs), *target, *words])
 
 
@@ -59,7 +70,7 @@ def jobs(runs: Path, command: str, *words: str) -> int:
 
 
 def test_sent_listed_shown_and_finished(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     assert evaluate(runs, "--batch-size", "5", "--detach") == 0
     out, err = capsys.readouterr()
@@ -73,12 +84,13 @@ def test_sent_listed_shown_and_finished(
     assert jobs(runs, "show", "job-1", "2") == 0
     out, _ = capsys.readouterr()
     assert "now          queued, 4 in the queue" in out
-    assert "machine      ibm:fake" in out
+    assert f"machine      {client.name}" in out
     assert "rows         4 of 8 shots (sample)" in out
     client.queue = 0
     assert jobs(runs, "wait") == 0
     out, err = capsys.readouterr()
-    assert "job-1: done\njob-2: done\nquantum, seed 0, on ibm:fake, 8 shots: " in out
+    done = f"job-1: done\njob-2: done\nquantum, seed 0, on {client.name}, 8 shots: "
+    assert done in out
     assert "of 9 test rows" in out
     assert "the jobs took 5.0 QPU seconds" in out
     assert err == ""
@@ -86,7 +98,7 @@ def test_sent_listed_shown_and_finished(
     (entry,) = json.loads((runs / "iris" / "evaluations.json").read_text())[
         "evaluations"
     ]
-    assert entry["target"] == "ibm:fake"
+    assert entry["target"] == client.name
     assert jobs(runs, "wait") == 0  # nothing is left to do
     assert capsys.readouterr().out == ""
     assert jobs(runs, "list") == 0
@@ -94,7 +106,7 @@ def test_sent_listed_shown_and_finished(
 
 
 def test_a_finished_evaluation_is_found_and_not_paid_again(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     assert evaluate(runs) == 0
     line = capsys.readouterr().out.splitlines()[0]
@@ -103,8 +115,8 @@ def test_a_finished_evaluation_is_found_and_not_paid_again(
         out, err = capsys.readouterr()
         found, same, *_ = out.splitlines()
         assert re.fullmatch(
-            r"found the evaluation of 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d on ibm:fake; "
-            "nothing was sent, --again makes a new one",
+            r"found the evaluation of 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d on "
+            f"{client.name}; nothing was sent, --again makes a new one",
             found,
         )
         assert same == line
@@ -122,7 +134,7 @@ def test_a_finished_evaluation_is_found_and_not_paid_again(
 
 
 def killed_at(
-    runs: Path, client: FakeClient, number: int, command: Callable[[], int]
+    runs: Path, client: FolderClient, number: int, command: Callable[[], int]
 ) -> bool:
     """Stops a command at the n-th thing it does to journal, service, files or terminal.
 
@@ -163,7 +175,7 @@ def killed_at(
 )
 def test_killed_at_any_point_it_is_paid_once(
     runs: Path,
-    client: FakeClient,
+    client: FolderClient,
     capsys: Capture,
     monkeypatch: pytest.MonkeyPatch,
     detached: bool,
@@ -203,7 +215,7 @@ def test_killed_at_any_point_it_is_paid_once(
 
 
 def test_a_cancelled_job_is_sent_anew_if_that_is_asked_for(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     assert evaluate(runs, "--detach") == 0
     client.queue = 9
@@ -224,9 +236,9 @@ def test_a_cancelled_job_is_sent_anew_if_that_is_asked_for(
 
 
 def test_an_evaluation_that_was_refused_is_not_waited_for(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
-    words = ["--target", "ibm:fake", "--limit", "9", "--runs-dir", str(runs)]
+    words = ["--target", client.name, "--limit", "9", "--runs-dir", str(runs)]
     assert main(["evaluate", "iris", *words]) == 2  # without shots
     assert "shots" in capsys.readouterr().err
     assert jobs(runs, "wait") == 0
@@ -234,7 +246,7 @@ def test_an_evaluation_that_was_refused_is_not_waited_for(
 
 
 def test_a_job_whose_reply_was_lost_is_found_and_cancelled(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     client.fate = Fate(name="after POST")
     with pytest.raises(Killed):
@@ -257,17 +269,18 @@ def test_a_job_whose_reply_was_lost_is_found_and_cancelled(
 
 
 def test_a_failed_job_ends_with_2_and_one_line(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     client.end = "failed"
     assert evaluate(runs) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("qml-qdl evaluate: job job-1 on ibm:fake failed: code 6000")
+    assert err.startswith(f"qml-qdl evaluate: job job-1 on {client.name} failed: code ")
 
 
+@pytest.mark.parametrize("client", [FakeClient], indirect=True)
 def test_a_budget_names_what_would_pass(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     assert evaluate(runs, "--max-qpu-seconds", "2.02") == 2
     err = capsys.readouterr().err
@@ -278,8 +291,9 @@ def test_a_budget_names_what_would_pass(
     assert len(client.jobs()) == 2
 
 
+@pytest.mark.parametrize("client", [FakeClient], indirect=True)
 def test_a_refused_evaluation_leaves_nothing_to_finish(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     assert evaluate(runs, "--max-qpu-seconds", "1") == 2
     assert evaluate(runs, "--detach") == 0
@@ -291,7 +305,7 @@ def test_a_refused_evaluation_leaves_nothing_to_finish(
 
 
 def test_ctrl_c_tells_that_the_job_runs_on(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -300,13 +314,14 @@ def test_ctrl_c_tells_that_the_job_runs_on(
     assert evaluate(runs) == 130
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert "interrupted; on ibm:fake job-1 runs on, and the same run takes it" in err
+    assert f"interrupted; on {client.name} job-1 runs on, and the same run" in err
     client.on_status = None
     assert evaluate(runs) == 0
     assert len(client.jobs()) == 1
 
 
-def test_the_account_reaches_the_service(runs: Path, client: FakeClient) -> None:
+@pytest.mark.parametrize("client", [FakeClient], indirect=True)
+def test_the_account_reaches_the_service(runs: Path, client: FolderClient) -> None:
     assert evaluate(runs, "--account", "work") == 0
     assert client.account == "work"
 
@@ -325,7 +340,7 @@ def test_bad_arguments_end_with_2_and_one_line(
     words: list[str],
     message: str,
     runs: Path,
-    client: FakeClient,
+    client: FolderClient,
     capsys: Capture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -339,7 +354,7 @@ def test_bad_arguments_end_with_2_and_one_line(
 
 
 def test_a_job_that_is_not_there(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     assert evaluate(runs) == 0
     assert jobs(runs, "show", "job-7") == 2
@@ -347,7 +362,7 @@ def test_a_job_that_is_not_there(
 
 
 def test_the_users_own_journal(
-    client: FakeClient, capsys: Capture, tmp_path: Path
+    client: FolderClient, capsys: Capture, tmp_path: Path
 ) -> None:
     path = tmp_path / "user.sqlite"
     Journal(path)
@@ -357,7 +372,7 @@ def test_the_users_own_journal(
 
 
 def test_a_damaged_journal_is_told_in_one_line(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     (runs / "iris" / "jobs.sqlite").write_bytes(b"damaged")
     assert jobs(runs, "list") == 2
@@ -370,7 +385,7 @@ def test_a_damaged_journal_is_told_in_one_line(
 
 
 def test_only_machines_can_be_detached_from(
-    runs: Path, client: FakeClient, capsys: Capture
+    runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
     assert evaluate(runs, "--target", "aer", "--detach") == 2
     assert "detach: only jobs of a machine" in capsys.readouterr().err
@@ -378,7 +393,7 @@ def test_only_machines_can_be_detached_from(
 
 @pytest.mark.parametrize("target", ["aer", "aer:fake_manila"])
 def test_local_targets_have_no_journal(
-    runs: Path, client: FakeClient, capsys: Capture, target: str
+    runs: Path, client: FolderClient, capsys: Capture, target: str
 ) -> None:
     assert evaluate(runs, "--target", target) == 0
     assert f"on {target}, 8 shots" in capsys.readouterr().out

@@ -24,16 +24,11 @@ from qml_qdl.circuits.errors import ArgumentTypeError, QdlError, TargetError
 from qml_qdl.hardware import available_targets, make_device
 from qml_qdl.hardware.targets import (
     QISKIT_TARGETS,
-    STATE_VECTOR_DEVICES,
     choose_target,
     direct_runner,
-    has_fast_adjoint,
-    has_state_vector,
-    is_qiskit,
     is_qiskit_name,
-    takes_batches,
-    with_gradient_options,
 )
+from qml_qdl.hardware.traits import traits_of
 
 U = StronglyEntangling(2) @ AngleEncoding(2)
 
@@ -158,17 +153,20 @@ def test_errors_are_the_librarys_and_pickle() -> None:
 
 def test_what_devices_can() -> None:
     qubit, lightning, mixed = (
-        make_device(name, range(2))
+        traits_of(make_device(name, range(2)))
         for name in ("default.qubit", "lightning.qubit", "default.mixed")
     )
-    assert has_state_vector(qubit)
-    assert has_state_vector(lightning)
-    assert not has_state_vector(mixed)
-    assert not has_fast_adjoint(qubit)
-    assert has_fast_adjoint(lightning)
-    assert takes_batches(qubit)
-    assert not takes_batches(lightning)
-    assert takes_batches(mixed)
+    assert qubit.state_vector
+    assert lightning.state_vector
+    assert not mixed.state_vector
+    assert not qubit.fast_adjoint
+    assert lightning.fast_adjoint
+    assert qubit.takes_batches
+    assert not lightning.takes_batches
+    assert mixed.takes_batches
+    assert not qubit.gradients
+    assert not qubit.costs_jobs
+    assert not qubit.tells_errors
 
 
 @pytest.mark.parametrize(
@@ -191,12 +189,11 @@ def test_names_of_qiskit_backends(name: str, qiskit: bool) -> None:
 
 def test_qiskit_devices() -> None:
     device = make_device("aer", ["b", "a"])
-    assert is_qiskit(device)
     assert device.wires == qml.wires.Wires(["b", "a"])
-    assert is_qiskit(make_device("qdl.qiskit", range(2)))
-    assert not is_qiskit(make_device("auto", range(2)))
-    assert with_gradient_options(device, gradient=None) is device
-    other = with_gradient_options(device, gradient="spsa", spsa_directions=3)
+    assert make_device("qdl.qiskit", range(2)).name == device.name
+    assert traits_of(device).gradients == ("parameter-shift", "spsa")
+    assert device.changed() is device
+    other = device.changed(gradient="spsa", spsa_directions=3)
     assert (other.options.gradient, other.options.spsa_directions) == ("spsa", 3)
 
 
@@ -210,7 +207,8 @@ def test_qiskit_is_loaded_where_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(STATE_VECTOR_DEVICES) & set(qml.plugin_devices))
+    "name",
+    ["default.qubit", "lightning.qubit", "qdl.simulator", "reference.qubit"],
 )
 def test_state_vector_devices_return_the_state(name: str) -> None:
     @qml.qnode(make_device(name, range(2)))
@@ -233,4 +231,4 @@ def test_who_takes_batches_apart(name: str) -> None:
     with qml.Tracker(device) as tracker:
         turned(qml.numpy.array([0.1, 0.2, 0.3]))
     runs = tracker.totals.get("simulations", tracker.totals["executions"])
-    assert (runs == 1) == takes_batches(device)
+    assert (runs == 1) == traits_of(device).takes_batches

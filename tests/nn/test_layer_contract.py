@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pennylane as qml
 import pytest
 import torch
@@ -238,7 +237,7 @@ CASES = [
 
 @pytest.fixture(autouse=True)
 def _same_shots_every_time() -> None:
-    np.random.seed(1)  # noqa: NPY002, PennyLane's devices seed themselves from it
+    torch.manual_seed(1)
 
 
 every_case = pytest.mark.parametrize("case", CASES)

@@ -22,6 +22,7 @@ from qml_qdl.circuits import (
     StronglyEntangling,
 )
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.nn import QuantumConv2d, QuantumLayer, set_target
 
 U = StronglyEntangling(3, layers=2) @ AngleEncoding(3)
@@ -183,6 +184,49 @@ class TestOptions:
         assert options_of(layer).route == "sampler"
         assert options_of(layer).resilience_level is None
 
+    def test_mitigation_waits_for_machines_and_can_be_ended(self) -> None:
+        x = rows(4, 3)
+        layer = make(U, mitigation="readout+zne")
+        exact = layer(x)
+        layer.set_target("aer:fake_manila")
+        assert options_of(layer).mitigation == Mitigation()
+        mitigated = (layer(x) - exact).abs().mean()
+        layer.set_target(None, mitigation=None)
+        assert options_of(layer).mitigation is None
+        assert mitigated < (layer(x) - exact).abs().mean() / 3
+        layer.set_target(None, mitigation="readout")
+        assert options_of(layer).mitigation == Mitigation(zne_scales=(1,))
+        layer.set_target(None, 50, diff_method="spsa")
+        assert options_of(layer).mitigation == Mitigation(zne_scales=(1,))
+        layer(x).sum().backward()
+
+    @pytest.mark.parametrize("source", [U, "qnode"], ids=["circuit", "qnode"])
+    def test_mitigation_on_a_device_of_the_users(self, source: Any) -> None:
+        device = qml.device("qdl.qiskit", wires=3, mitigation="readout")
+        target = None if source == "qnode" else device
+        shapes = {"angle": ()} if source == "qnode" else None
+        circuit = qml.QNode(one_value, device) if source == "qnode" else source
+        layer = make(circuit, shapes, target=target)
+        assert layer.qnode.device is device
+        layer.set_target(None, mitigation="zne")
+        assert options_of(layer).mitigation == Mitigation.of("zne")
+        assert layer.qnode.device.executor is device.executor
+        assert device.options.mitigation == Mitigation.of("readout")
+        layer.set_target(None, mitigation=None)  # the device's own again
+        assert options_of(layer).mitigation == Mitigation.of("readout")
+
+    @pytest.mark.parametrize("shots", [None, 20])
+    def test_only_expectation_values_are_mitigated(self, shots: Any) -> None:
+        circuit = U.with_readout(Probabilities())
+        layer = make(circuit, target="aer", shots=shots, mitigation="zne")
+        with pytest.raises(TargetError, match="mitigation: it"):
+            layer(rows(2, 3))
+
+    def test_an_account_waits_for_machines(self) -> None:
+        layer = make(U, target="aer", account="mine", max_qpu_seconds=5.0)
+        assert options_of(layer).account is None
+        assert layer.program.options.account == "mine"
+
     def test_a_model_gets_them_at_once(self) -> None:
         model = nn.Sequential(QuantumConv2d(1, 2, (1, 2)), make(U))
         set_target(model, "aer", 9, diff_method="spsa", spsa_directions=4)
@@ -214,7 +258,11 @@ class TestOptions:
             ({"spsa_directions": 0}, ArgumentError, "at least 1, got 0"),
             ({"spsa_directions": True}, ArgumentTypeError, "whole number, got True"),
             ({"fuse_gradient": 1}, ArgumentTypeError, "True or False, got 1"),
-            ({"resilience_level": 3}, ArgumentError, "0, 1 or 2, got 3"),
+            ({"resilience_level": 3}, ArgumentError, "0, 1, 2, got 3"),
+            ({"mitigation": "zn"}, ArgumentError, "'readout.zne', got 'zn'"),
+            ({"mitigation": 3}, ArgumentTypeError, r"or a Mitigation\(...\), got 3"),
+            ({"seed": -1}, ArgumentError, "at least 0, got -1"),
+            ({"max_qpu_seconds": 0}, ArgumentError, "above 0, got 0"),
         ],
         ids=str,
     )

@@ -11,8 +11,10 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
+from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.data import Dataset, Split, load, split
+from qml_qdl.nn import QuantumLayer
 from qml_qdl.training import (
     Classification,
     TrainingOptions,
@@ -134,6 +136,50 @@ def _heeds_ctrl_c() -> Iterator[None]:
     kept = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, kept)
+
+
+class _CutError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("seed", [None, 3], ids=["torch's", "own"])
+@pytest.mark.parametrize("target", ["qdl.simulator", "aer"])
+def test_a_training_with_shots_goes_on_bit_for_bit(
+    target: str,
+    seed: int | None,
+    iris: Split,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def model() -> torch.nn.Module:
+        torch.manual_seed(0)
+        circuit = StronglyEntangling(2, layers=1) @ AngleEncoding(2)
+        layer = QuantumLayer(circuit, target=target, shots=20, seed=seed)
+        layers = torch.nn.Linear(4, 2), layer, torch.nn.Linear(2, 3)
+        return torch.nn.Sequential(*layers)
+
+    every = options(2, checkpoint_every=1)
+    networks = [model() for _ in range(3)]
+    whole = fit(networks[0], iris, every, folder=tmp_path / "whole")
+    step = torch.optim.Adam.step
+    count = 0
+
+    def cut(self: torch.optim.Adam, closure: object = None) -> object:
+        nonlocal count
+        count += 1
+        if count == 9:
+            raise _CutError
+        return step(self, closure)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", cut)
+    with pytest.raises(_CutError):
+        fit(networks[1], iris, every, folder=tmp_path / "cut")
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    torch.manual_seed(99)
+    result = fit(networks[2], iris, every, folder=tmp_path / "cut", resume=True)
+    assert result.history == whole.history
+    for name, value in networks[0].state_dict().items():
+        assert torch.equal(value, networks[2].state_dict()[name])
 
 
 @pytest.mark.usefixtures("_heeds_ctrl_c")

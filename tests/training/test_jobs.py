@@ -11,8 +11,16 @@ from lightning.pytorch import seed_everything
 from torch import nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.circuits.errors import BudgetError, Detached, JobError, RunError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    BudgetError,
+    Detached,
+    JobError,
+    RunError,
+)
 from qml_qdl.data import load, split
+from qml_qdl.hardware.jobs.journal import Journal
+from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.training import (
     DataOptions,
@@ -137,7 +145,13 @@ def test_an_evaluation_is_one_job(run: Run, client: FakeClient) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"shots": 9}, {"limit": 8}, {"batch_size": 16}, {"account": "work"}],
+    [
+        {"shots": 9},
+        {"limit": 8},
+        {"batch_size": 16},
+        {"account": "work"},
+        {"mitigation": "readout"},
+    ],
     ids=str,
 )
 def test_what_is_asked_otherwise_is_another_evaluation(
@@ -279,6 +293,51 @@ def test_a_refusal_names_the_limit_that_would_pass(
     assert len(client.jobs()) == 1
 
 
+def test_a_mitigated_evaluation_is_found_in_the_same_words(
+    run: Run, client: FakeClient
+) -> None:
+    first = evaluate(run, target="ibm:fake", shots=8, mitigation="zne")
+    # The word stands for these numbers.
+    words = Mitigation(readout=False, zne_scales=(1, 3, 5))
+    found = evaluate(run, target="ibm:fake", shots=8, mitigation=words)
+    assert (found.earlier, found.made) == (True, first.made)
+    (words_of_task,) = Journal(run.journal).tasks().values()
+    asked = json.loads(words_of_task)["evaluate"]
+    assert evaluate(run, **asked).earlier  # as `qml-qdl jobs wait` asks
+    assert len(client.jobs()) == 1
+    assert not evaluate(run, target="ibm:fake", shots=8).earlier
+    *_, plain = Journal(run.journal).tasks().values()
+    # As version 0.1 wrote it.
+    assert "mitigation" not in json.loads(plain)["evaluate"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"account": "work", "target": "aer"}, "account: 'aer' has no use for one"),
+        ({"account": "work"}, "account: None has no use for one"),
+        (
+            {"mitigation": "zne", "target": "lightning.qubit", "shots": 9},
+            "mitigation: 'lightning.qubit' has no use for one, .*'aer:fake_torino'",
+        ),
+    ],
+    ids=str,
+)
+def test_what_a_target_has_no_use_for_is_told(
+    run: Run, options: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ArgumentError, match=text):
+        evaluate(run, **options)
+
+
+def test_mitigation_where_machines_are_simulated(run: Run) -> None:
+    def agreement(**options: Any) -> float | None:
+        target = "aer:fake_manila"
+        return evaluate(run, target=target, shots=2000, limit=6, **options).agreement
+
+    assert agreement(mitigation="readout+zne") is not None
+
+
 def test_the_account_is_the_one_named(run: Run, client: FakeClient) -> None:
     evaluate(run, target="ibm:fake", shots=8, account="work")
     assert client.account == "work"
@@ -298,3 +357,7 @@ def test_what_it_would_cost(run: Run, client: FakeClient) -> None:
     assert not client.jobs()
     (stored, *_) = estimate(run, target="aer:fake_manila", shots=100, limit=3)
     assert stored.cost.rows == 3
+    asked: dict[str, Any] = {"target": "ibm:fake", "shots": 100}
+    (mitigated, *_) = estimate(run, **asked, mitigation="readout+zne")
+    assert mitigated.cost.calibrations == 1
+    assert mitigated.cost.executions > 3 * evaluation.cost.executions

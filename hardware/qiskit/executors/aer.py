@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit_aer import AerSimulator
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.circuits.validation import check_choice
 from qml_qdl.hardware.caches import LruCache
+from qml_qdl.hardware.jobs.client import Machine
 from qml_qdl.hardware.qiskit.executors.aer_tasks import (
     AerRunner,
     Words,
@@ -25,6 +28,7 @@ from qml_qdl.hardware.qiskit.executors.aer_tasks import (
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.executors.noise import NoiseSource, NoNoise, QubitNoise
 from qml_qdl.hardware.qiskit.executors.programs import Program, make_program
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import Counters, Estimates, Executor, Pub
 from qml_qdl.hardware.tapes.outcomes import Counts
 
@@ -57,7 +61,8 @@ class AerExecutor(Executor):
         noise: Where its noise comes from.
         method: One of `METHODS`; None for state vectors, or density matrices where
             there is noise on up to eleven qubits, else sampled trajectories.
-        seed: Seed of the shots; None for new ones each time.
+        seed: Seed of the shots; None has them follow torch's global generator.
+        machine: What tells the costs of the machine that is simulated.
     """
 
     def __init__(
@@ -69,17 +74,16 @@ class AerExecutor(Executor):
         method: str | None = None,
         seed: int | np.random.Generator | None = None,
         name: str = "aer",
+        machine: Machine | None = None,
     ) -> None:
-        if method is not None and method not in METHODS:
-            raise ArgumentError(
-                f"method: expected one of {', '.join(METHODS)}, got {method!r}"
-            )
+        check_choice("method", method, (None, *METHODS))
         self._name = name
         self.isa = isa
+        self._machine = machine
         self._noise = NoNoise() if noise is None else noise
         self._method = method
-        self._rng = np.random.default_rng(seed)
-        self._runner = AerRunner(simulator, self._rng)
+        self._seeds = Seeds(seed)
+        self._runner = AerRunner(simulator)
         self._programs = LruCache[tuple[Any, ...], Program](_PROGRAMS)
 
     @property
@@ -91,6 +95,22 @@ class AerExecutor(Executor):
     def counters(self) -> Counters:
         """What was done so far."""
         return self.isa.counters
+
+    @property
+    def machine(self) -> Machine | None:
+        """The machine that is simulated."""
+        return self._machine
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where shots come from."""
+        return self._seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other shots; see `Executor.seeded`."""
+        twin = copy(self)
+        twin._seeds = seeds
+        return twin
 
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Draws outcomes.
@@ -108,16 +128,15 @@ class AerExecutor(Executor):
         self._count(pubs)
         outputs: list[list[Counts]] = [[] for _ in pubs]
         tasks = []
+        rng = self._seeds.next()
         for pub, output in zip(pubs, outputs, strict=True):
             program = self._program(pub)
             noise = self._noise.on(program.qubits)
             method = self._sampling_method(program, noise)
             drawn = is_drawn(program, noise, method)
             make = drawing_task if drawn else counting_task
-            tasks.append(
-                make(program, pub.angles, noise, method, output, shots, self._rng)
-            )
-        self._runner.run(tasks, shots)
+            tasks.append(make(program, pub.angles, noise, method, output, shots, rng))
+        self._runner.run(tasks, shots, rng)
         return list(map(Counts.joined, outputs))
 
     def estimates(self, *, exact: bool) -> bool:

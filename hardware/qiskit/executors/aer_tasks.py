@@ -77,19 +77,23 @@ class AerRunner:
 
     Args:
         simulator: The simulator with its options.
-        rng: Where seeds come from.
     """
 
-    def __init__(self, simulator: AerSimulator, rng: np.random.Generator) -> None:
+    def __init__(self, simulator: AerSimulator) -> None:
         self._simulator = simulator
-        self._rng = rng
 
-    def run(self, tasks: Sequence[Task], shots: int = 1) -> None:
+    def run(
+        self,
+        tasks: Sequence[Task],
+        shots: int = 1,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         """Runs tasks; each takes its results.
 
         Args:
             tasks: The tasks. Those of the same noise, method and size run together.
             shots: Shots of each row.
+            rng: Where seeds come from; None where nothing is drawn.
 
         Raises:
             MemoryBoundError: Aer has not enough memory for a circuit.
@@ -102,9 +106,10 @@ class AerRunner:
             together.setdefault(alike, []).append(task)
         for group in together.values():
             for pieces in _chunks(group):
-                self._run(pieces, shots)
+                seed = 0 if rng is None else int(rng.integers(2**62))
+                self._run(pieces, shots, seed)
 
-    def _run(self, pieces: Sequence[_Piece], shots: int) -> None:
+    def _run(self, pieces: Sequence[_Piece], shots: int, seed: int) -> None:
         circuits: list[QuantumCircuit] = []
         binds: list[dict[Parameter, NDArray[np.float64]]] = []
         for piece in pieces:
@@ -123,7 +128,7 @@ class AerRunner:
             shots=shots,
             method=task.method,
             noise_model=task.noise,
-            seed_simulator=int(self._rng.integers(2**62)),
+            seed_simulator=seed,
             # Aer gives wrong values of words on few qubits when it leaves qubits out
             # (qiskit-aer 0.18, its issue 2442); programs have only those that count.
             enable_truncation=False,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -11,6 +12,7 @@ from qiskit.primitives import BackendSamplerV2
 from qiskit.providers import BackendV2
 
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import Counters, Executor, Pub
 from qml_qdl.hardware.tapes.outcomes import Bits, Counts
 
@@ -24,7 +26,7 @@ class GenericExecutor(Executor):
         backend: The backend.
         isa: What transpiles circuits for it.
         seed: Seed of the shots, for simulators that take the option `seed_simulator`;
-            None for new shots each time.
+            None has them follow torch's global generator.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class GenericExecutor(Executor):
     ) -> None:
         self.isa = isa
         self._backend = backend
-        self._rng = None if seed is None else np.random.default_rng(seed)
+        self._seeds = Seeds(seed)
 
     @property
     def name(self) -> str:
@@ -47,6 +49,17 @@ class GenericExecutor(Executor):
     def counters(self) -> Counters:
         """What was done so far."""
         return self.isa.counters
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where shots come from."""
+        return self._seeds
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The same executor with other shots; see `Executor.seeded`."""
+        twin = copy(self)
+        twin._seeds = seeds
+        return twin
 
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Draws outcomes.
@@ -63,8 +76,8 @@ class GenericExecutor(Executor):
         self.counters.rows += sum(pub.rows for pub in pubs)
         options = {}
         takes_seed = hasattr(self._backend.options, "seed_simulator")
-        if self._rng is not None and takes_seed:
-            options["seed_simulator"] = int(self._rng.integers(2**31))
+        if takes_seed:
+            options["seed_simulator"] = int(self._seeds.next().integers(2**31))
         sampler = BackendSamplerV2(backend=self._backend, options=options)
         tasks = []
         for pub in pubs:

@@ -14,10 +14,14 @@ from qiskit_ibm_runtime.accounts import AccountNotFoundError, InvalidAccountErro
 from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
 
 from qml_qdl.circuits.errors import AccountError, QdlError, ServiceError
-from qml_qdl.hardware.qiskit.ibm.patience import Patience
 from qml_qdl.hardware.qiskit.ibm.secrets import blanked
 from qml_qdl.hardware.qiskit.ibm.service import PatientService
-from qml_qdl.hardware.qiskit.ibm.transport import RETRIED, Failure, PatientAdapter
+from qml_qdl.hardware.qiskit.ibm.transport import (
+    RETRIED,
+    Failure,
+    Patience,
+    PatientAdapter,
+)
 
 Result = TypeVar("Result")
 

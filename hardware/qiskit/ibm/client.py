@@ -29,6 +29,7 @@ from qml_qdl.hardware.jobs.client import (
     JobStatus,
     Results,
 )
+from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm import programs
 from qml_qdl.hardware.qiskit.ibm.account import (
     call,
@@ -37,11 +38,9 @@ from qml_qdl.hardware.qiskit.ibm.account import (
     open_service,
     scrubbed,
 )
-from qml_qdl.hardware.qiskit.ibm.machines import find_machine, service_backend
-from qml_qdl.hardware.qiskit.ibm.patience import Patience
-from qml_qdl.hardware.qiskit.ibm.transport import NOT_TAKEN
-
-__all__ = ["IBMClient", "service_backend"]
+from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
+from qml_qdl.hardware.qiskit.ibm.machines import find_machine
+from qml_qdl.hardware.qiskit.ibm.transport import NOT_TAKEN, Patience
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +74,7 @@ class IBMClient(JobClient):
             program, ends.
         min_num_qubits: How many qubits "ibm:least_busy" must have.
         patience: How often, and how long, IBM is asked again when it does not answer.
+        isa: Makes what transpiles circuits for the machine.
 
     Raises:
         AccountError: There is no such account, or IBM does not let it in.
@@ -90,6 +90,7 @@ class IBMClient(JobClient):
         session: bool = False,
         min_num_qubits: int | None = None,
         patience: Patience | None = None,
+        isa: Callable[[Any], IsaCache] = IsaCache,
     ) -> None:
         self._name = name
         self._account = account
@@ -97,6 +98,8 @@ class IBMClient(JobClient):
         self._min_num_qubits = min_num_qubits
         self._finding = threading.Lock()
         self._backend: Any = None
+        self._make_isa = isa
+        self._machine: IBMMachine | None = None
         self._jobs: dict[str, RuntimeJobV2] = {}
         self._batches: dict[str, Session] = {}
         self._in_session = session
@@ -136,8 +139,25 @@ class IBMClient(JobClient):
         return self._account
 
     @property
+    def machine(self) -> IBMMachine:
+        """What transpiles for the machine, and tells what jobs cost on it.
+
+        Raises:
+            AccountError: IBM does not let us in.
+            ServiceError: IBM does not answer.
+            TargetError: There is no such machine.
+        """
+        if self._machine is None:
+            self._machine = IBMMachine(self._make_isa(self.backend))
+        return self._machine
+
+    def terms(self, observable: Any) -> list[tuple[str, float, float]]:
+        """An observable's Pauli words; see `JobClient.terms`."""
+        return programs.terms(observable)
+
+    @property
     def backend(self) -> Any:
-        """The machine.
+        """IBM's object of the machine.
 
         Raises:
             AccountError: IBM does not let us in.

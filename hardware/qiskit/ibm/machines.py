@@ -10,8 +10,8 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from qml_qdl.circuits.errors import ServiceError, TargetError
 from qml_qdl.hardware.qiskit.ibm.account import call, open_service
-from qml_qdl.hardware.qiskit.ibm.patience import Patience
 from qml_qdl.hardware.qiskit.ibm.service import PatientService
+from qml_qdl.hardware.qiskit.ibm.transport import Patience
 
 PREFIX = "ibm:"
 LEAST_BUSY = "least_busy"

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import qiskit_ibm_runtime
 from qiskit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
 
 from qml_qdl.circuits.errors import ArgumentError, JobError, TargetError
-from qml_qdl.hardware.jobs.client import JobPub, JobRequest, Results
-from qml_qdl.hardware.tapes.executor import Estimates
+from qml_qdl.hardware.jobs.client import JobRequest, Results
+from qml_qdl.hardware.tapes.executor import Estimates, Pub
 from qml_qdl.hardware.tapes.outcomes import Bits
 
 OPTIONS = ("dynamical_decoupling", "resilience_level", "twirling")
@@ -52,6 +53,18 @@ def primitive_class(kind: str) -> Any:
         f"target: qiskit-ibm-runtime {qiskit_ibm_runtime.__version__} has no {name} "
         "that this library knows; install 'qiskit-ibm-runtime>=0.51,<0.52'"
     )
+
+
+def terms(observable: SparsePauliOp) -> list[tuple[str, float, float]]:
+    """An observable's Pauli words with their coefficients.
+
+    Args:
+        observable: The observable.
+
+    Returns:
+        Labels, real and imaginary parts.
+    """
+    return [(word, number.real, number.imag) for word, number in observable.to_list()]
 
 
 def run(request: JobRequest, tag: str, mode: Any) -> str:
@@ -155,7 +168,7 @@ def _set_options(options: Any, given: Mapping[str, Any], kind: str) -> None:
         options.twirling.enable_measure = twirling
 
 
-def _ibm_pubs(pub: JobPub, index: int, kind: str) -> list[tuple[Any, ...]]:
+def _ibm_pubs(pub: Pub, index: int, kind: str) -> list[tuple[Any, ...]]:
     """The pub as IBM's; rows without angles are as many pubs, for want of an axis."""
     circuit = _marked(pub.circuit, index, kind)
     observables = [[observable] for observable in pub.observables]
@@ -211,7 +224,7 @@ def _estimates(parts: list[Any]) -> Estimates:
 
 
 def _shapes(
-    got: Bits | Estimates, pub: JobPub, request: JobRequest
+    got: Bits | Estimates, pub: Pub, request: JobRequest
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if isinstance(got, Estimates):
         return got.values.shape, (pub.rows, len(pub.observables))

@@ -21,7 +21,7 @@ from qiskit_ibm_runtime.api import client as ibm_client
 from requests.auth import AuthBase
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.qiskit.ibm.patience import Tries
+from qml_qdl.hardware.jobs.waiting import Tries
 from qml_qdl.hardware.qiskit.ibm.transport import Failure, PatientAdapter
 
 

@@ -7,6 +7,7 @@ answered, or did not answer, is for the caller: it has to look for the job first
 from __future__ import annotations
 
 import logging
+import random
 import ssl
 import threading
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from qml_qdl.circuits.errors import ServiceError
-from qml_qdl.hardware.qiskit.ibm.patience import Patience
+from qml_qdl.hardware.jobs.waiting import Pace, Tries
 from qml_qdl.hardware.qiskit.ibm.replies import check_reply
 from qml_qdl.hardware.qiskit.ibm.secrets import blanked
 
@@ -30,6 +31,31 @@ RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 """Statuses after which a request that changes nothing is sent again."""
 NOT_TAKEN = frozenset({425, 429})
 """Statuses that say that the service did not begin with a request."""
+
+
+PACE = Pace(first=0.5, growth=2.0, most=8, deadline=300.0, jitter=random.random)
+"""How often IBM is asked again when it does not answer."""
+
+
+@frozen
+class Patience:
+    """How long, and how often, IBM is asked again when it does not answer.
+
+    Args:
+        pace: How often a request is sent, and for how long.
+        connect_timeout: Seconds to reach the service.
+        read_timeout: Seconds without a byte from the service.
+        submit_timeout: The same while a job is sent, which may take long.
+    """
+
+    pace: Pace = PACE
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    submit_timeout: float = 300.0
+
+    def begin(self) -> Tries:
+        """The tries of one request."""
+        return Tries(self.pace, self.pace.deadline)
 
 
 @frozen

@@ -16,14 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qml_qdl.circuits.errors import JournalError, JournalWriteError
-from qml_qdl.hardware.jobs.arrays import pack, pack_results, unpack_results
-from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.jobs.keys import JobKey, JobKeys
-from qml_qdl.hardware.jobs.owners import LEASE, Owner
-from qml_qdl.hardware.jobs.places import default_place
-from qml_qdl.hardware.jobs.records import Call
+from qml_qdl.hardware.jobs.journal import (
+    LEASE,
+    Journal,
+    Owner,
+    pack,
+    pack_results,
+    unpack_results,
+)
+from qml_qdl.hardware.jobs.journal_file import default_place
+from qml_qdl.hardware.jobs.records import Call, JobKey, JobKeys
 from qml_qdl.hardware.tapes.executor import Estimates
-from tests.hardware.qiskit.service import without_sync
+from tests.hardware.jobs.service import without_sync
 
 pytestmark = pytest.mark.usefixtures("fast_disk")
 fast_disk = pytest.fixture(without_sync)
@@ -311,7 +315,7 @@ def test_owners_live_as_long_as_their_process(monkeypatch: pytest.MonkeyPatch) -
     absent = Owner(owner.place, 2**22 + 1, owner.started, owner.sender)
     assert not absent.is_alive(since=0)
     far = Owner("elsewhere", owner.pid, owner.started, owner.sender)
-    monkeypatch.setattr("qml_qdl.hardware.jobs.owners.time.time", lambda: 10_000.0)
+    monkeypatch.setattr("qml_qdl.hardware.jobs.journal.time.time", lambda: 10_000.0)
     assert far.is_alive(since=10_000 - LEASE + 1)
     assert not far.is_alive(since=10_000 - LEASE)
     assert not far.is_of_this_process()

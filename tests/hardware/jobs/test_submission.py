@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -16,22 +17,21 @@ from qml_qdl.circuits.errors import (
     SubmissionRefused,
     SubmissionUnclear,
 )
-from qml_qdl.hardware.jobs.client import JobPub, JobRequest, Limits
-from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.jobs.keys import JobKey
-from qml_qdl.hardware.jobs.owners import Owner
-from qml_qdl.hardware.jobs.records import Call, Piece
+from qml_qdl.hardware.jobs.client import JobRequest
+from qml_qdl.hardware.jobs.journal import Journal, Owner
+from qml_qdl.hardware.jobs.records import Call, JobKey, Piece
 from qml_qdl.hardware.jobs.submission import Submission, Submitter
 from qml_qdl.nn import resend_jobs
-from tests.hardware.qiskit.service import (
-    FakeClient,
+from tests.hardware.jobs.service import (
     FakeTime,
     Fate,
+    FolderClient,
     Killed,
-    measured_circuit,
     mortal,
     without_sync,
 )
+from tests.hardware.jobs.tapes import TapeClient
+from tests.hardware.qiskit.service import FakeClient
 
 pytestmark = pytest.mark.usefixtures("fast_disk")
 fast_disk = pytest.fixture(without_sync)
@@ -41,38 +41,51 @@ ONE = [[(0, 0, 3), (1, 0, 2)]]
 TWO = [[(0, 0, 3), (1, 0, 1)], [(1, 1, 2)]]
 
 
-def submission(
-    parts: Sequence[Sequence[Piece]] = ONE,
-    key: JobKey = KEY,
-    shots: int = 10,
-    pubs: tuple[JobPub, ...] | None = None,
-) -> Submission:
-    pubs = pubs or (measured_circuit("a", 3), measured_circuit("b", 2))
-    request = JobRequest("sample", pubs, shots, {"twirling": False}, 60)
-    call = Call(request.content("ibm:fake"), "sample", "ibm:fake", None, 5, shots, 2.0)
-    return Submission(key, call, request, [pub.angles for pub in pubs], parts)
-
-
 class World:
     """A service and a journal that outlive "processes"."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, kind: type[FolderClient], folder: Path, **options: Any) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.time = FakeTime()
-        self.client = FakeClient(folder / "service", time=self.time, **options)
+        self.client = kind(folder / "service", time=self.time, **options)
         self.path = folder / "jobs.sqlite"
 
     def process(self, fate: Fate | None = None, **pace: Any) -> Submitter:
         self.client.fate = Fate() if fate is None else fate
         return Submitter(self.client, Journal(self.path), self.time.pace(**pace))
 
+    def submission(
+        self,
+        parts: Sequence[Sequence[Piece]] = ONE,
+        key: JobKey = KEY,
+        shots: int = 10,
+        pubs: Sequence[tuple[str, int]] = (("a", 3), ("b", 2)),
+        account: str | None = None,
+    ) -> Submission:
+        made = tuple(self.client.pub(*each) for each in pubs)
+        request = JobRequest("sample", made, shots, {"twirling": False}, 60)
+        content, name = self.client.content(request), self.client.name
+        call = Call(content, "sample", name, account, 5, shots, 2.0)
+        return Submission(key, call, request, parts, lambda: request)
+
     def states(self) -> list[str]:
         return [job.state for job in Journal(self.path).jobs()]
 
 
+class Worlds(Protocol):
+    def __call__(self, folder: Path, **options: Any) -> World: ...
+
+
+@pytest.fixture(params=[FakeClient, TapeClient])
+def worlds(request: pytest.FixtureRequest) -> Worlds:
+    """Makes worlds of one vendor."""
+    return partial(World, request.param)
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(worlds: Worlds, tmp_path: Path) -> World:
+    return worlds(tmp_path)
 
 
 def same(one: list[Any], other: list[Any]) -> bool:
@@ -80,17 +93,17 @@ def same(one: list[Any], other: list[Any]) -> bool:
 
 
 def test_a_job_is_made_once_and_its_results_are_kept(world: World) -> None:
-    first = world.process().run(submission())
+    first = world.process().run(world.submission())
     assert [result.shape for result in first] == [(3, 10, 2), (2, 10, 2)]
-    again = world.process(Fate(name="before GET status")).run(submission())
+    again = world.process(Fate(name="before GET status")).run(world.submission())
     assert same(first, again)
     assert len(world.client.jobs()) == 1
 
 
 def test_another_call_of_equal_content_is_another_job(world: World) -> None:
     sender = world.process()
-    first = sender.run(submission())
-    second = sender.run(submission(key=JobKey("run", "conv", "train-0", 1)))
+    first = sender.run(world.submission())
+    second = sender.run(world.submission(key=JobKey("run", "conv", "train-0", 1)))
     assert not same(first, second)
     assert len(world.client.jobs()) == 2
     assert (sender.counters.jobs, sender.counters.rows) == (2, 10)
@@ -100,56 +113,49 @@ def test_another_call_of_equal_content_is_another_job(world: World) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(submission(shots=11), id="shots"),
+        pytest.param({"shots": 11}, id="shots"),
+        pytest.param({"pubs": [("c", 3), ("b", 2)]}, id="circuit"),
         pytest.param(
-            submission(pubs=(measured_circuit("c", 3), measured_circuit("b", 2))),
-            id="circuit",
-        ),
-        pytest.param(
-            submission([[(0, 0, 3), (1, 0, 3)]], pubs=(measured_circuit("a", 3),) * 2),
-            id="rows",
+            {"parts": [[(0, 0, 3), (1, 0, 3)]], "pubs": [("a", 3)] * 2}, id="rows"
         ),
     ],
 )
 def test_another_content_under_a_used_key_stops(
-    world: World, other: Submission
+    world: World, other: dict[str, Any]
 ) -> None:
-    world.process().run(submission())
+    world.process().run(world.submission())
     with pytest.raises(JournalError, match=r"run, conv, train-0, call 0 was recorded"):
-        world.process().run(other)
+        world.process().run(world.submission(**other))
     assert len(world.client.jobs()) == 1
 
 
 def test_angles_may_differ_in_their_last_digits_only(world: World) -> None:
-    first = world.process().run(submission())
-    moved = submission()
-    for angles in moved.angles:
-        angles += 1e-7  # as float32 on another computer
+    first = world.process().run(world.submission())
+    moved = world.submission()
+    angles = [pub.angles for pub in moved.request.pubs]
+    for each in angles:
+        each += 1e-7  # as float32 on another computer
     assert same(first, world.process().run(moved))
-    moved.angles[1][0] += 1e-4
+    angles[1][0] += 1e-4
     with pytest.raises(JournalError, match="begin another run"):
         world.process().run(moved)
 
 
 def test_another_account_is_refused(world: World) -> None:
-    world.process().run(submission())
-    other = submission()
-    call = Call(other.call.content, "sample", "ibm:fake", "work", 5, 10, 2.0)
+    world.process().run(world.submission())
     with pytest.raises(JournalError, match=r"account: .* 'default', got 'work'"):
-        world.process().run(
-            Submission(KEY, call, other.request, other.angles, other.parts)
-        )
+        world.process().run(world.submission(account="work"))
 
 
 def test_chunks_go_in_a_batch_and_come_back_in_order(world: World) -> None:
-    first = world.process().run(submission(TWO))
+    first = world.process().run(world.submission(TWO))
     jobs = world.client.jobs()
     assert [job["rows"] for job in jobs] == [4, 1]
     assert {job["batch"] for job in jobs} == {"batch-1"}
     assert world.client.batches == ["open", "closed batch-1"]
     assert [job["limit"] for job in jobs] == [48, 12]
     # Division is as it was recorded, even if the limits were changed meanwhile.
-    assert same(first, world.process().run(submission(ONE)))
+    assert same(first, world.process().run(world.submission(ONE)))
     assert len(world.client.jobs()) == 2
 
 
@@ -157,28 +163,28 @@ def finish(world: World, parts: Sequence[Sequence[Piece]] = ONE) -> list[Any]:
     """Runs again; only what surely was not made has to be sent anew by hand."""
     with mortal(Fate()):
         try:
-            return world.process().run(submission(parts))
+            return world.process().run(world.submission(parts))
         except SubmissionUnclear:
             assert len(world.client.jobs()) < len(parts)
             assert resend_jobs(world.path) == 1
-        return world.process().run(submission(parts))
+        return world.process().run(world.submission(parts))
 
 
 @pytest.mark.parametrize("parts", [ONE, TWO], ids=["one job", "two jobs"])
-def test_killed_anywhere_then_run_again_pays_once(tmp_path: Path, parts: Any) -> None:
+def test_killed_anywhere_then_run_again_pays_once(
+    worlds: Worlds, tmp_path: Path, parts: Any
+) -> None:
     counted = Fate()
-    whole = World(tmp_path / "whole", queue=1)
-    (tmp_path / "whole").mkdir()
+    whole = worlds(tmp_path / "whole", queue=1)
     with mortal(counted):
-        whole.process(counted).run(submission(parts))
+        whole.process(counted).run(whole.submission(parts))
     assert "before POST" in counted.points
     for at in range(len(counted.points)):
         folder = tmp_path / f"{at}"
-        folder.mkdir()
-        world = World(folder, queue=1, lag=90.0)
+        world = worlds(folder, queue=1, lag=90.0)
         fate = Fate(at)
         with mortal(fate), pytest.raises(Killed):
-            world.process(fate).run(submission(parts))
+            world.process(fate).run(world.submission(parts))
         results = finish(world, parts)
         jobs = world.client.jobs()
         assert len(jobs) == len(parts), counted.points[: at + 1]
@@ -187,19 +193,18 @@ def test_killed_anywhere_then_run_again_pays_once(tmp_path: Path, parts: Any) ->
         assert world.states().count("done") == len(parts)
 
 
-def test_killed_twice_anywhere_pays_once(tmp_path: Path) -> None:
+def test_killed_twice_anywhere_pays_once(worlds: Worlds, tmp_path: Path) -> None:
     """The second process is killed anywhere too, also while it looks for the job."""
     for number, (first, second) in enumerate(
         itertools.product(range(0, 18, 1), range(0, 18, 3))
     ):
         folder = tmp_path / f"{number}"
-        folder.mkdir()
-        world = World(folder, lag=90.0)
+        world = worlds(folder, lag=90.0)
         for at in (first, second):
             fate = Fate(at)
             with mortal(fate):
                 try:
-                    world.process(fate).run(submission())
+                    world.process(fate).run(world.submission())
                 except (Killed, SubmissionUnclear):
                     continue
         finish(world)
@@ -220,66 +225,72 @@ def test_killed_twice_anywhere_pays_once(tmp_path: Path) -> None:
     ids=", ".join,
 )
 def test_whatever_is_answered_and_however_late_it_is_listed_it_is_made_once(
-    tmp_path: Path, faults: list[str], lag: float
+    worlds: Worlds, tmp_path: Path, faults: list[str], lag: float
 ) -> None:
-    world = World(tmp_path, faults=list(faults), lag=lag)
-    world.process().run(submission())
+    world = worlds(tmp_path, faults=list(faults), lag=lag)
+    world.process().run(world.submission())
     assert len(world.client.jobs()) == 1
     assert world.states() == ["done"]
 
 
 @pytest.mark.parametrize("lag", [0.0, 45.0, 90.0])
 def test_refused_though_it_was_made_is_found_by_the_next_run(
-    tmp_path: Path, lag: float
+    worlds: Worlds, tmp_path: Path, lag: float
 ) -> None:
-    world = World(tmp_path, faults=["refused but made"], lag=lag)
+    world = worlds(tmp_path, faults=["refused but made"], lag=lag)
     with pytest.raises(SubmissionRefused, match="no such instance"):
-        world.process().run(submission())
-    world.process().run(submission())
+        world.process().run(world.submission())
+    world.process().run(world.submission())
     assert len(world.client.jobs()) == 1
 
 
-def test_listed_too_late_is_unclear_and_found_by_a_later_run(tmp_path: Path) -> None:
-    world = World(tmp_path, faults=["reply lost"], lag=1000.0)
+def test_listed_too_late_is_unclear_and_found_by_a_later_run(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    world = worlds(tmp_path, faults=["reply lost"], lag=1000.0)
     for _ in range(2):
         with pytest.raises(SubmissionUnclear, match="is not sent again by itself"):
-            world.process().run(submission())
+            world.process().run(world.submission())
     assert world.states() == ["unclear"]
     world.time.now += 1000.0
-    world.process().run(submission())
+    world.process().run(world.submission())
     assert len(world.client.jobs()) == 1
     assert world.states() == ["done"]
 
 
-def test_unclear_is_sent_anew_only_if_that_is_said(tmp_path: Path) -> None:
-    world = World(tmp_path, faults=["unclear"])
+def test_unclear_is_sent_anew_only_if_that_is_said(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    world = worlds(tmp_path, faults=["unclear"])
     for _ in range(3):
         with pytest.raises(SubmissionUnclear, match=r"jobs wait .* --resend, in Pyth"):
-            world.process().run(submission())
+            world.process().run(world.submission())
     assert not world.client.jobs()
     assert resend_jobs(world.path) == 1
     assert resend_jobs(world.path) == 0
-    world.process().run(submission())
+    world.process().run(world.submission())
     assert len(world.client.jobs()) == 1
     assert world.states() == ["unclear", "done"]
 
 
-def test_a_refused_job_is_looked_for_and_sent_when_run_again(tmp_path: Path) -> None:
-    world = World(tmp_path, faults=["refused"])
+def test_a_refused_job_is_looked_for_and_sent_when_run_again(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    world = worlds(tmp_path, faults=["refused"])
     with pytest.raises(SubmissionRefused, match="no such instance"):
-        world.process().run(submission())
+        world.process().run(world.submission())
     (job,) = Journal(world.path).jobs()
     assert (job.state, job.reason) == ("recorded", "the service: no such instance")
-    world.process().run(submission())
+    world.process().run(world.submission())
     assert len(world.client.jobs()) == 1
 
 
-def test_busy_for_ever_stops(tmp_path: Path) -> None:
-    world = World(tmp_path, faults=["busy"] * 4)
+def test_busy_for_ever_stops(worlds: Worlds, tmp_path: Path) -> None:
+    world = worlds(tmp_path, faults=["busy"] * 4)
     with pytest.raises(SubmissionRefused, match="too many requests"):
-        world.process().run(submission())
+        world.process().run(world.submission())
     assert world.states() == ["recorded"]
-    world.process().run(submission())
+    world.process().run(world.submission())
     assert len(world.client.jobs()) == 1
 
 
@@ -292,11 +303,11 @@ def test_who_was_taken_for_dead_while_preparing_sends_nothing(world: World) -> N
             if name == "before POST":
                 world.client.fate = Fate()
                 with mortal(Fate()):
-                    other.run(submission())
+                    other.run(world.submission())
 
-    results = world.process(Late()).run(submission())
+    results = world.process(Late()).run(world.submission())
     assert len(world.client.jobs()) == 1
-    assert same(results, other.run(submission()))
+    assert same(results, other.run(world.submission()))
 
 
 def test_who_was_taken_for_dead_while_sending_changes_nothing_later(
@@ -309,32 +320,34 @@ def test_who_was_taken_for_dead_while_sending_changes_nothing_later(
             if name == "after POST":
                 world.client.fate = Fate()
                 with mortal(Fate()):
-                    other.run(submission())
+                    other.run(world.submission())
                 assert world.states() == ["done"]
 
-    results = world.process(Late()).run(submission())
+    results = world.process(Late()).run(world.submission())
     assert world.states() == ["done"]
     assert len(world.client.jobs()) == 1
-    assert same(results, other.run(submission()))
+    assert same(results, other.run(world.submission()))
 
 
 def test_a_done_job_that_was_put_back_is_healed(world: World) -> None:
     """As earlier versions left it after a late writer."""
-    results = world.process().run(submission())
+    results = world.process().run(world.submission())
     journal = Journal(world.path)
     (job,) = journal.jobs()
-    with journal._writing() as lines:
-        lines.change(job, state="sent")
-    assert same(results, world.process().run(submission()))
+    with journal._file.writing() as lines:
+        lines.update("jobs", job.number, state="sent")
+    assert same(results, world.process().run(world.submission()))
     assert world.states() == ["done"]
 
 
-def test_a_failed_job_tells_why_and_the_same_run_sends_it_anew(tmp_path: Path) -> None:
-    world = World(tmp_path, end="failed")
-    with pytest.raises(JobError, match=r"job-1 on ibm:fake failed: code 6000: a qubit"):
-        world.process().run(submission(TWO))
+def test_a_failed_job_tells_why_and_the_same_run_sends_it_anew(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    world = worlds(tmp_path, end="failed")
+    with pytest.raises(JobError, match=r"job-1 on \S+ failed: code 6000: a qubit"):
+        world.process().run(world.submission(TWO))
     world.client.end = "done"
-    world.process().run(submission(TWO))
+    world.process().run(world.submission(TWO))
     # The second of two had not failed, and was not sent twice.
     assert len(world.client.jobs()) == 3
     assert world.states() == ["failed", "done", "done"]
@@ -346,17 +359,17 @@ def test_a_cancelled_job(world: World) -> None:
     with pytest.raises(
         JobError, match="was cancelled: cancelled by user; the same run"
     ):
-        world.process().run(submission())
+        world.process().run(world.submission())
     assert world.states() == ["cancelled"]
 
 
 def test_detached_then_waited_for_by_another_process(world: World) -> None:
-    with pytest.raises(Detached, match=r"sent to ibm:fake as job-1, job-2"):
-        world.process().run(submission(TWO), detach=True)
+    with pytest.raises(Detached, match=r"sent to \S+ as job-1, job-2"):
+        world.process().run(world.submission(TWO), detach=True)
     with pytest.raises(Detached):
-        world.process().run(submission(TWO), detach=True)
-    results = world.process().run(submission(TWO))
-    assert same(results, world.process().run(submission(TWO), detach=True))
+        world.process().run(world.submission(TWO), detach=True)
+    results = world.process().run(world.submission(TWO))
+    assert same(results, world.process().run(world.submission(TWO), detach=True))
     assert len(world.client.jobs()) == 2
 
 
@@ -364,7 +377,7 @@ def test_polling_slows_down(world: World) -> None:
     world.client.queue = 15
     times: list[float] = []
     world.client.on_status = lambda: times.append(world.time.now)
-    world.process().run(submission())
+    world.process().run(world.submission())
     pauses = np.diff(times)
     assert pauses[0] == 1.0
     assert pauses[-1] == 30.0
@@ -374,10 +387,10 @@ def test_polling_slows_down(world: World) -> None:
 def test_a_deadline_leaves_the_job_where_it_is(world: World) -> None:
     world.client.queue = 10**6
     with pytest.raises(JobTimeoutError, match="still queued after 100 s; it runs on"):
-        world.process(deadline=100.0).run(submission())
+        world.process(deadline=100.0).run(world.submission())
     assert world.time.now == 100.0
     world.client.queue = 0
-    world.process().run(submission())
+    world.process().run(world.submission())
     assert len(world.client.jobs()) == 1
 
 
@@ -387,12 +400,12 @@ def test_ctrl_c_while_waiting_says_how_to_go_on(world: World) -> None:
 
     world.client.on_status = interrupt
     with pytest.raises(KeyboardInterrupt) as caught:
-        world.process().run(submission())
+        world.process().run(world.submission())
     (note,) = caught.value.__notes__
     assert "job-1 runs on, and the same run takes it up again" in note
     assert f"qml-qdl jobs list {world.path}" in note
     world.client.on_status = None
-    world.process().run(submission())
+    world.process().run(world.submission())
     assert len(world.client.jobs()) == 1
 
 
@@ -406,26 +419,26 @@ def test_ctrl_c_while_sending_leaves_it_to_be_looked_for(world: World) -> None:
 
     world.client.fate = Interrupted()
     with pytest.raises(KeyboardInterrupt):
-        sender.run(submission())
+        sender.run(world.submission())
     assert world.states() == ["sending"]
-    world.process().run(submission())
+    world.process().run(world.submission())
     assert len(world.client.jobs()) == 1
 
 
 def test_a_live_sender_is_waited_for(world: World) -> None:
     """Another process is sending: this one sends nothing, and waits for the id."""
     sender = world.process(deadline=50.0)
-    (job,) = sender.journal.record(KEY, submission().call, submission().angles, ONE)
+    (job,) = sender.journal.record(
+        KEY,
+        world.submission().call,
+        [pub.angles for pub in world.submission().request.pubs],
+        ONE,
+    )
     other = Owner.of_this_process()
     sender.journal.claim(job, other)
     with pytest.raises(JobTimeoutError, match="another process has been sending"):
-        sender.run(submission())
+        sender.run(world.submission())
     assert not world.client.jobs()
     sender.journal.release(job, other)
-    sender.run(submission())
+    sender.run(world.submission())
     assert len(world.client.jobs()) == 1
-
-
-def test_limits_are_the_clients(tmp_path: Path) -> None:
-    client = FakeClient(tmp_path, limits_=Limits(executions=5))
-    assert client.limits.executions == 5

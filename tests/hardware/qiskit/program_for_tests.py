@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from qml_qdl.circuits.errors import SubmissionUnclear
-from qml_qdl.hardware.jobs.remote import RemoteExecutor
+from qml_qdl.hardware.jobs.executor import RemoteExecutor
 from qml_qdl.hardware.jobs.waiting import Pace
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
@@ -28,9 +29,9 @@ ROWS = sum(len(rows) for rows in CALLS)
 
 def make_executor(journal: Path) -> RemoteExecutor:
     """What runs the program, as a user's run would have it."""
-    client = IBMClient("ibm:ibm_manila", patience=QUICK)
-    isa = IsaCache(client.backend, optimization_level=0)
-    executor = RemoteExecutor(client, isa, pace=PACE)
+    isa = partial(IsaCache, optimization_level=0)
+    client = IBMClient("ibm:ibm_manila", patience=QUICK, isa=isa)
+    executor = RemoteExecutor(client, pace=PACE)
     executor.record(journal, run="run", layer="layer")
     return executor
 

@@ -10,7 +10,8 @@ from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import generate_preset_pass_manager
 
-from qml_qdl.hardware.jobs.client import JobPub, JobRequest
+from qml_qdl.hardware.jobs.client import JobRequest
+from qml_qdl.hardware.tapes.executor import Pub
 
 LAYOUT = [3, 1, 2]
 """Where the three qubits of the circuits lie."""
@@ -56,7 +57,7 @@ def sample_request(
     backend: Any, *rows: str, shots: int = 50, **options: Any
 ) -> JobRequest:
     """One circuit whose outcomes are the rows."""
-    pub = JobPub(isa(backend), flips(*rows), "ry")
+    pub = Pub(isa(backend), flips(*rows), "ry")
     return JobRequest("sample", (pub,), shots, options, 60)
 
 
@@ -68,5 +69,5 @@ def estimate_request(
     observables = tuple(
         SparsePauliOp(word).apply_layout(circuit.layout) for word in ("IIZ", "ZZI")
     )
-    pub = JobPub(circuit, angles, "ry", observables)
+    pub = Pub(circuit, angles, "ry", observables)
     return JobRequest("estimate", (pub,), shots, options, 60)

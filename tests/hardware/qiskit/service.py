@@ -1,202 +1,65 @@
-"""A service that lives in a folder, so that several processes share it.
-
-Its client can be told what goes wrong, and a `Fate` stops a "process" at any point.
-"""
+"""A service for Qiskit's circuits that lives in a folder, in place of IBM's."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import pytest
-from attrs import define, field
+from attrs import define
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.providers.fake_provider import GenericBackendV2
 
-from qml_qdl.circuits.errors import JobError, SubmissionRefused, SubmissionUnclear
-from qml_qdl.hardware.jobs.client import (
-    JobClient,
-    JobPub,
-    JobRequest,
-    JobState,
-    JobStatus,
-    Limits,
-    Results,
+from qml_qdl.hardware.jobs.client import JobRequest, Results
+from qml_qdl.hardware.qiskit.executors.isa import IsaCache
+from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
+from qml_qdl.hardware.qiskit.ibm.programs import terms
+from qml_qdl.hardware.tapes.executor import Estimates, Pub
+from tests.hardware.jobs.service import (
+    FakeTime,
+    Fate,
+    FolderClient,
+    Killed,
+    mortal,
+    without_sync,
 )
-from qml_qdl.hardware.jobs.journal_file import JournalFile
-from qml_qdl.hardware.jobs.owners import Owner
-from qml_qdl.hardware.jobs.waiting import Pace
-from qml_qdl.hardware.tapes.executor import Estimates
+
+__all__ = [
+    "FakeClient", "FakeTime", "Fate", "Killed", "mortal", "replace_ibm", "without_sync"
+]  # fmt: skip
 
 
-class Killed(BaseException):
-    """A process stops here and does nothing any more."""
-
-
+@final
 @define
-class Fate:
-    """Stops a process at a chosen point; by SIGKILL if it is a real one."""
+class FakeClient(FolderClient):
+    """Transpiles as for IBM's machines; outcomes depend on the job's number only."""
 
-    at: int | None = None
-    name: str | None = None
-    real: bool = False
-    points: list[str] = field(factory=list)
-    dead: bool = False
-
-    def point(self, name: str) -> None:
-        if self.dead:
-            raise Killed
-        self.points.append(name)
-        if len(self.points) - 1 == self.at or name == self.name:
-            if self.real:
-                os.kill(os.getpid(), signal.SIGKILL)
-            self.dead = True
-            raise Killed
-
-
-@define
-class FakeTime:
-    now: float = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds >= 0
-        self.now += seconds
-
-    def pace(self, **options: Any) -> Pace:
-        return Pace(clock=lambda: self.now, sleep=self.sleep, **options)
-
-
-@define
-class FakeClient(JobClient):
-    """Jobs are files `1.json`, `2.json`, … of a folder; results depend on the number.
-
-    `faults` are taken one by one: "refused", "busy", "unclear" (nothing made), "refused
-    but made", "busy but made", "reply lost" (made).
-    """
-
-    folder: Path
     name_: str = "ibm:fake"
-    account_: str | None = None
-    time: FakeTime = field(factory=FakeTime)
-    fate: Fate = field(factory=Fate)
-    faults: list[str] = field(factory=list)
-    limits_: Limits = field(factory=Limits)
-    lag: float = 0.0
-    queue: int = 0
-    end: str = "done"
-    batches: list[str] = field(factory=list)
-    backend_: Any = None
-    on_status: Callable[[], None] | None = None
 
     @property
-    def name(self) -> str:
-        return self.name_
+    def machine(self) -> IBMMachine:
+        if self.machine_ is None:
+            isa = IsaCache(GenericBackendV2(5, seed=1), folder=None)
+            self.machine_ = IBMMachine(isa, self.limits_)
+        machine: IBMMachine = self.machine_
+        return machine
 
-    @property
-    def account(self) -> str | None:
-        return self.account_
+    def terms(self, observable: Any) -> Any:
+        return terms(observable)
 
-    @property
-    def backend(self) -> Any:
-        if self.backend_ is None:
-            self.backend_ = GenericBackendV2(5, seed=1)
-        return self.backend_
+    @staticmethod
+    def pub(digest: str = "a", rows: int = 3) -> Pub:
+        theta = ParameterVector("theta", 2)
+        circuit = QuantumCircuit(2, 2)
+        circuit.rx(theta[0], 0)
+        circuit.ry(theta[1], 1)
+        circuit.cx(0, 1)
+        circuit.measure([0, 1], [0, 1])
+        return Pub(circuit, np.arange(2.0 * rows).reshape(rows, 2), digest)
 
-    @property
-    def limits(self) -> Limits:
-        return self.limits_
-
-    def jobs(self) -> list[dict[str, Any]]:
-        files = sorted(self.folder.glob("*.json"), key=lambda path: int(path.stem))
-        return [json.loads(path.read_text()) for path in files]
-
-    def submit(
-        self,
-        request: JobRequest,
-        tag: str,
-        batch: str | None = None,
-        sending: Callable[[], None] = lambda: None,
-    ) -> str:
-        self.fate.point("before POST")
-        sending()
-        self.fate.point("in POST")
-        fault = self.faults.pop(0) if self.faults else ""
-        if fault == "unclear":
-            raise SubmissionUnclear("connection lost")
-        if fault not in ("refused", "busy"):
-            assert all(job["tag"] != tag for job in self.jobs()), "made twice"
-            job_id = self._make(request, tag, batch)
-        if fault.startswith("refused"):
-            raise SubmissionRefused("the service: no such instance")
-        if fault.startswith("busy"):
-            raise SubmissionRefused("the service: too many requests", wait=3.0)
-        if fault == "reply lost":
-            raise SubmissionUnclear("504 Gateway Timeout")
-        self.fate.point("after POST")
-        return job_id
-
-    def _make(self, request: JobRequest, tag: str, batch: str | None) -> str:
-        self.folder.mkdir(exist_ok=True)
-        while True:
-            number = len(self.jobs()) + 1
-            content = {
-                "id": f"job-{number}",
-                "tag": tag,
-                "rows": request.rows,
-                "shots": request.shots,
-                "limit": request.max_execution_time,
-                "batch": batch,
-                "polls": 0,
-                "made": self.time.now,
-                "state": None,
-            }
-            temporary = self.folder / f"{os.getpid()}.part"
-            temporary.write_text(json.dumps(content))
-            try:
-                os.link(temporary, self.folder / f"{number}.json")
-            except FileExistsError:
-                continue
-            temporary.unlink()
-            return f"job-{number}"
-
-    def find(self, tag: str) -> str | None:
-        self.fate.point("before GET jobs")
-        found = [job for job in self.jobs() if job["tag"] == tag]
-        if found and self.time.now - found[0]["made"] >= self.lag:
-            return str(found[0]["id"])
-        return None
-
-    def _path(self, job_id: str) -> Path:
-        path = self.folder / f"{job_id.removeprefix('job-')}.json"
-        if not path.exists():
-            raise JobError(f"no job {job_id}")
-        return path
-
-    def status(self, job_id: str) -> JobStatus:
-        self.fate.point("before GET status")
-        if self.on_status is not None:
-            self.on_status()
-        path = self._path(job_id)
-        job = json.loads(path.read_text())
-        job["polls"] += 1
-        _replace(path, job)
-        if job["state"] == "cancelled":
-            return JobStatus(JobState.CANCELLED, reason="cancelled by user")
-        if job["polls"] <= self.queue:
-            return JobStatus(JobState.QUEUED, position=self.queue - job["polls"])
-        reason = None if self.end == "done" else "code 6000: a qubit fell off"
-        return JobStatus(JobState(self.end), reason=reason, seconds=2.5)
-
-    def results(self, job_id: str, request: JobRequest) -> Results:
-        self.fate.point("before GET results")
-        rng = np.random.default_rng(int(job_id.removeprefix("job-")))
+    def measured(self, job: dict[str, Any], request: JobRequest) -> Results:
+        rng = np.random.default_rng(int(job["id"].removeprefix("job-")))
         if request.kind == "estimate":
             return [
                 Estimates(*rng.normal(size=(2, pub.rows, len(pub.observables))))
@@ -208,71 +71,6 @@ class FakeClient(JobClient):
             )
             for pub in request.pubs
         ]
-
-    def cancel(self, job_id: str) -> None:
-        path = self._path(job_id)
-        job = json.loads(path.read_text())
-        _replace(path, job | {"state": "cancelled"})
-
-    def remaining_seconds(self) -> float | None:
-        return 500.0
-
-    def open_batch(self) -> str | None:
-        self.fate.point("before POST batch")
-        self.batches.append("open")
-        return f"batch-{len(self.batches)}"
-
-    def close_batch(self, batch: str) -> None:
-        self.fate.point("before close batch")
-        self.batches.append(f"closed {batch}")
-
-
-def _replace(path: Path, job: dict[str, Any]) -> None:
-    # Whole, because other processes read it meanwhile.
-    temporary = path.with_name(f"{os.getpid()}.part")
-    temporary.write_text(json.dumps(job))
-    os.replace(temporary, path)
-
-
-def measured_circuit(digest: str = "a", rows: int = 3) -> JobPub:
-    theta = ParameterVector("theta", 2)
-    circuit = QuantumCircuit(2, 2)
-    circuit.rx(theta[0], 0)
-    circuit.ry(theta[1], 1)
-    circuit.cx(0, 1)
-    circuit.measure([0, 1], [0, 1])
-    angles = np.arange(2.0 * rows).reshape(rows, 2)
-    return JobPub(circuit, angles, digest)
-
-
-@contextmanager
-def mortal(fate: Fate) -> Iterator[None]:
-    """All journals, and the owners they know, share the process's fate."""
-    writing = JournalFile.writing
-    alive = Owner.is_alive
-
-    @contextmanager
-    def doomed(self: JournalFile) -> Iterator[Any]:
-        fate.point("before transaction")
-        with writing(self) as connection:
-            yield connection
-            fate.point("before COMMIT")
-        fate.point("after COMMIT")
-
-    JournalFile.writing = doomed  # type: ignore[method-assign]
-    # Whoever is recorded was killed: in these tests one "process" runs at a time.
-    Owner.is_alive = lambda self, since: False  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        JournalFile.writing = writing  # type: ignore[method-assign]
-        Owner.is_alive = alive  # type: ignore[method-assign]
-
-
-def without_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves the disk in peace: killed processes, unlike power cuts, need no sync."""
-    monkeypatch.setattr("qml_qdl.hardware.jobs.journal_file._SYNCHRONOUS", "OFF")
-    monkeypatch.setattr("qml_qdl.hardware.jobs.journal_file.os.fsync", lambda fd: 0)
 
 
 def replace_ibm(monkeypatch: pytest.MonkeyPatch, client: FakeClient) -> None:

@@ -12,7 +12,7 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
-from qml_qdl.hardware.jobs.remote import RemoteExecutor
+from qml_qdl.hardware.jobs.executor import RemoteExecutor
 from qml_qdl.hardware.qiskit.backends import BackendName, make_executor, parse_backend
 from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
 from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor
@@ -144,7 +144,7 @@ def test_a_machines_noise_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None
         ("aer", {"dynamical_decoupling": "XY4"}, "dynamical_decoupling: only IBM's"),
         ("aer", {"session": True}, "session: only IBM's machines"),
         ("ibm:ibm_torino", {"method": "statevector"}, "method: only Aer takes this"),
-        ("aer", {"method": "automatic"}, "method: expected one of statevector"),
+        ("aer", {"method": "automatic"}, "method: expected one of None, 'statevector"),
         ("fake_manila", {"method": "stabilizer"}, "'stabilizer' cannot run the noise"),
     ],
 )

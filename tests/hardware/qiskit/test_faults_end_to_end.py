@@ -25,8 +25,8 @@ from qml_qdl.circuits.errors import (
     SubmissionRefused,
     SubmissionUnclear,
 )
-from qml_qdl.hardware.jobs.client import Limits
-from qml_qdl.hardware.qiskit.ibm.client import IBMClient
+from qml_qdl.hardware.jobs.cost import Limits
+from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
 from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import Ending, Fault, LoopbackServer
 from tests.hardware.qiskit.processes import kill, start
@@ -225,9 +225,8 @@ def test_a_program_that_ends_within_a_batch_sends_only_what_is_absent(
     loopback: LoopbackServer, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One row in each job: the first call is three jobs in a batch, the second two.
-    monkeypatch.setattr(
-        IBMClient, "limits", property(lambda self: Limits(executions=20))
-    )
+    limits = Limits(executions=20)
+    monkeypatch.setattr(IBMMachine, "limits", lambda self, request: limits)
     loopback.fault(POST, handled=True, skip=1, status=504)
     loopback.fault("GET /jobs", times=4)
     with pytest.raises(ServiceError):

@@ -30,10 +30,9 @@ from qml_qdl.circuits.errors import (
 )
 from qml_qdl.hardware.jobs.client import JobState
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
-from qml_qdl.hardware.qiskit.ibm.patience import Patience
-from qml_qdl.hardware.qiskit.ibm.transport import PatientAdapter
+from qml_qdl.hardware.qiskit.ibm.transport import PACE, Patience, PatientAdapter
 from tests.hardware.qiskit.loopback import LoopbackServer
-from tests.hardware.qiskit.loopback.setting import QUICK
+from tests.hardware.qiskit.loopback.setting import QUICK, quick
 from tests.hardware.qiskit.requests_for_tests import sample_request
 
 POST = "POST /jobs"
@@ -131,7 +130,7 @@ def test_a_job_is_posted_once_and_what_is_known_is_told(
 
 
 def test_a_stalled_submission_ends_and_is_unclear(loopback: LoopbackServer) -> None:
-    client = IBMClient("ibm:ibm_manila", patience=evolve(QUICK, submit_timeout=0.3))
+    client = IBMClient("ibm:ibm_manila", patience=quick(submit_timeout=0.3))
     request = sample_request(client.backend, "100")
     loopback.fault(POST, handled=True, stall=30.0)
     began = time.monotonic()
@@ -144,7 +143,7 @@ def test_a_stalled_submission_ends_and_is_unclear(loopback: LoopbackServer) -> N
 def test_a_stalled_server_does_not_hold_a_question_for_ever(
     loopback: LoopbackServer,
 ) -> None:
-    patience = evolve(QUICK, tries=2, read_timeout=0.3)
+    patience = quick(most=2, read_timeout=0.3)
     client = IBMClient("ibm:ibm_manila", patience=patience)
     job_id = client.submit(sample_request(client.backend, "100"), "tag")
     loopback.fault("GET /jobs/.*", times=99, stall=30.0)
@@ -160,7 +159,7 @@ def test_a_server_that_stalls_at_the_start(loopback: LoopbackServer) -> None:
     began = time.monotonic()
     with pytest.raises(ServiceError, match="does not answer in time"):
         _ = IBMClient(
-            "ibm:ibm_manila", patience=evolve(QUICK, tries=1, read_timeout=0.3)
+            "ibm:ibm_manila", patience=quick(most=1, read_timeout=0.3)
         ).backend
     assert time.monotonic() - began < 10.0
 
@@ -263,9 +262,8 @@ class Clock:
         self.now += seconds
 
     def patience(self, **changes: Any) -> Patience:
-        return Patience(
-            sleep=self.sleep, clock=lambda: self.now, jitter=lambda: 1.0, **changes
-        )
+        given = {"jitter": lambda: 1.0, **changes}
+        return Patience(evolve(PACE, sleep=self.sleep, clock=lambda: self.now, **given))
 
 
 @pytest.fixture
@@ -283,14 +281,14 @@ def test_the_waits_double_up_to_the_longest(
     loopback: LoopbackServer, clock: Clock
 ) -> None:
     loopback.fault("GET .*", times=99, status=503)
-    assert ask(loopback, clock.patience(longest_wait=4.0)).status_code == 503
+    assert ask(loopback, clock.patience(longest=4.0)).status_code == 503
     assert clock.sleeps == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
 
 
 def test_half_of_a_wait_is_random(loopback: LoopbackServer, clock: Clock) -> None:
     loopback.fault("GET .*", times=2, status=503)
     numbers = iter([0.0, 0.5])
-    assert ask(loopback, evolve(clock.patience(), jitter=lambda: next(numbers))).ok
+    assert ask(loopback, clock.patience(jitter=lambda: next(numbers))).ok
     assert clock.sleeps == [0.25, 0.75]
 
 
@@ -356,7 +354,7 @@ def test_only_an_untrusted_certificate_was_surely_no_submission(
         )
 
     monkeypatch.setattr("requests.adapters.HTTPAdapter.send", send)
-    adapter = PatientAdapter(clock.patience(tries=3))
+    adapter = PatientAdapter(clock.patience(most=3))
     with requests.Session() as session:
         session.mount("http://", adapter)
         with pytest.raises(requests.exceptions.SSLError):
@@ -369,7 +367,7 @@ def test_a_port_where_nobody_listens_was_surely_not_reached(clock: Clock) -> Non
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/jobs"
-    adapter = PatientAdapter(clock.patience(tries=3))
+    adapter = PatientAdapter(clock.patience(most=3))
     with requests.Session() as session:
         session.mount("http://", adapter)
         with pytest.raises(requests.ConnectionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,16 @@ from qml_qdl.circuits.errors import (
     SubmissionRefused,
     SubmissionUnclear,
 )
-from qml_qdl.hardware.jobs.client import Limits
-from qml_qdl.hardware.jobs.cost import Cost
-from qml_qdl.hardware.jobs.estimating import EstimatingExecutor
+from qml_qdl.hardware.jobs.cost import Cost, Limits
+from qml_qdl.hardware.jobs.executor import RemoteExecutor, costing
 from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.jobs.remote import RemoteExecutor
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
+from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
 from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import LoopbackServer
-from tests.hardware.qiskit.loopback.setting import QUICK, isolate, use
+from tests.hardware.qiskit.loopback.setting import QUICK, TRIES, isolate, use
 from tests.hardware.qiskit.program_for_tests import PACE
 from tests.hardware.qiskit.service import without_sync
 
@@ -58,12 +58,9 @@ class Flips:
         readout: bool = True,
         **options: Any,
     ) -> None:
-        client = IBMClient("ibm:ibm_manila", patience=QUICK)
-
-        def isa() -> IsaCache:
-            return IsaCache(client.backend, optimization_level=0, initial_layout=layout)
-
-        self.remote = RemoteExecutor(client, isa, pace=PACE, **options)
+        isa = partial(IsaCache, optimization_level=0, initial_layout=layout)
+        client = IBMClient("ibm:ibm_manila", patience=QUICK, isa=isa)
+        self.remote = RemoteExecutor(client, pace=PACE, **options)
         self.remote.record(journal, run="run", layer="layer")
         self.device = qml.device(
             "qdl.qiskit",
@@ -139,7 +136,7 @@ def test_an_interrupted_call_is_paid_once(
     loopback: LoopbackServer, journal: Path, handled: bool
 ) -> None:
     loopback.fault(POST, handled=handled)
-    loopback.fault("GET /jobs", times=QUICK.tries)
+    loopback.fault("GET /jobs", times=TRIES)
     with pytest.raises(ServiceError):
         Flips(journal).run()
     again = Flips(journal)
@@ -156,7 +153,7 @@ def test_an_interrupted_call_is_paid_once(
 def divided(monkeypatch: pytest.MonkeyPatch) -> None:
     """The calibrations go in a job of their own."""
     limits = Limits(executions=2 * ROWS * SHOTS)
-    monkeypatch.setattr(IBMClient, "limits", property(lambda self: limits))
+    monkeypatch.setattr(IBMMachine, "limits", lambda self, request: limits)
 
 
 @pytest.mark.usefixtures("divided")
@@ -165,7 +162,7 @@ def test_a_calibration_that_is_a_job_of_its_own_is_not_paid_twice(
 ) -> None:
     # The last job, the calibration, is made, but nobody learns of it.
     loopback.fault(POST, handled=True, skip=1)
-    loopback.fault("GET /jobs", times=QUICK.tries)
+    loopback.fault("GET /jobs", times=TRIES)
     with pytest.raises(ServiceError):
         Flips(journal).run()
     assert [job.rows for job in loopback.jobs.values()] == [6, 2 * CALIBRATION]
@@ -196,8 +193,8 @@ def test_what_a_mitigated_call_would_cost_is_what_it_costs(
 ) -> None:
     flips = Flips(journal, scales=(1, 3))
     costs: list[Cost] = []
-    flips.device.executor = EstimatingExecutor(flips.remote, costs)
-    assert flips.run().shape == (ROWS, 3)
+    with flips.device.standing_in(costing(flips.remote, costs)):
+        assert flips.run().shape == (ROWS, 3)
     assert not loopback.jobs
     assert not journal.exists()
     (cost,) = costs

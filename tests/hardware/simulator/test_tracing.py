@@ -22,17 +22,21 @@ from qml_qdl.circuits import (
     HardwareEfficient,
     IQPEncoding,
     IsingLayers,
+    QuantumPool,
     RandomLayers,
     SimCircuit,
     SimplifiedTwoDesign,
     StronglyEntangling,
     ZZFeatureMap,
+    qcnn,
     reupload,
     share,
 )
+from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.runner import CircuitRunner
-from qml_qdl.hardware.simulator.tracing import native_tape, trace_circuit
+from qml_qdl.hardware.simulator.tracing import deferred, native_tape, trace_circuit
+from qml_qdl.nn import QuantumLayer
 
 TIED = share("tied", BasicEntangler(3))
 CIRCUITS: dict[str, Circuit] = {
@@ -188,3 +192,55 @@ def test_gradcheck() -> None:
 
     assert torch.autograd.gradcheck(run, leaves)
     assert torch.autograd.gradgradcheck(run, leaves)
+
+
+def test_a_tape_without_measurements_comes_back() -> None:
+    tape = qml.tape.QuantumScript([qml.RX(0.1, 0)], [qml.expval(qml.Z(0))])
+    assert deferred(tape, [0]) is tape
+
+
+def test_bits_become_controls() -> None:
+    def circuit() -> Any:
+        bit = qml.measure("b")
+        qml.cond(bit, qml.RX)(0.3, wires="a")
+        return qml.expval(qml.Z("a"))
+
+    tape = deferred(qml.tape.make_qscript(circuit)(), ["a", "b"])
+    (operation,) = tape.operations
+    assert operation.name == "CRX"
+    assert list(operation.wires) == ["b", "a"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_layer_runs_it_without_a_tape(dtype: torch.dtype) -> None:
+    layers: list[Any] = [
+        QuantumLayer(qcnn(4, 9, measured=m) @ AngleEncoding(4), dtype=dtype)
+        for m in (False, True)
+    ]
+    layers[1].load_state_dict(layers[0].state_dict())
+    x = torch.rand(3, 4, generator=torch.Generator().manual_seed(1)).to(dtype)
+    gradients = []
+    for layer in layers:
+        layer(x).sum().backward()
+        gradients.append([w.grad for w in layer.parameters()])
+    torch.testing.assert_close(layers[1](x), layers[0](x))
+    torch.testing.assert_close(gradients[1], gradients[0])
+
+
+def test_on_lightning_by_parameter_shift() -> None:
+    circuit = qcnn(4, 1, measured=True) @ AngleEncoding(4)
+    layer: Any = QuantumLayer(circuit, diff_method="parameter-shift")
+    x = torch.rand(2, 4)
+    expected = layer(x)
+    layer.set_target("lightning.qubit")
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("again", ["read", "used"])
+def test_a_measured_wire_is_not_used_again(again: str) -> None:
+    circuit = QuantumPool(2, measured=True) @ AngleEncoding(2)
+    if again == "used":
+        circuit = StronglyEntangling(2) @ circuit
+    layer = QuantumLayer(circuit)
+    with pytest.raises(TargetError, match=r"circuit: a wire that is measured on the w"):
+        layer(torch.rand(3, 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from pennylane import numpy as pnp
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError, TargetError
-from qml_qdl.hardware.jobs.keys import JobKeys
+from qml_qdl.hardware.jobs.records import JobKeys
+from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
 
 HERMITIAN = np.array([[1.0, 2.0 - 1j], [2.0 + 1j, -1.0]])
 
@@ -324,28 +326,34 @@ class TestSPSA:
         for found, expected in pairs:
             torch.testing.assert_close(found, expected, atol=0.15, rtol=0.0)
 
-    def test_is_the_same_where_a_run_is_run_again(self) -> None:
-        # Executors that keep a journal have keys, which name the run.
+    def test_is_the_same_where_a_run_is_run_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # What sends jobs has their keys, which name the run.
         found = []
         for run in ("mine", "mine", "other"):
             made = device(gradient="spsa")
-            made.executor.keys = JobKeys(run, "layer")
+            sender = SimpleNamespace(keys=JobKeys(run, "layer"))
+            monkeypatch.setattr(AerExecutor, "sender", sender)
             node = qml.QNode(layered, made, interface="torch")
             found.append(gradients(node, *numbers(2))[1])
         assert torch.equal(found[0], found[1])
         assert not torch.equal(found[0], found[2])
 
     @pytest.mark.parametrize("keys", [None, "mine"])
-    def test_estimates_at_equal_angles_average(self, keys: str | None) -> None:
+    def test_estimates_at_equal_angles_average(
+        self, monkeypatch: pytest.MonkeyPatch, keys: str | None
+    ) -> None:
         made = device(gradient="spsa", seed=1)
         if keys is not None:
-            made.executor.keys = JobKeys(keys, "layer")
+            sender = SimpleNamespace(keys=JobKeys(keys, "layer"))
+            monkeypatch.setattr(AerExecutor, "sender", sender)
         node = qml.QNode(layered, made, interface="torch")
         found = []
         for _ in range(8):
             found.append(gradients(node, *numbers(2))[1])
             if keys is not None:
-                made.executor.keys.next()
+                made.executor.sender.keys.next()
         assert len({tuple(one.flatten().tolist()) for one in found}) > 4
 
     def test_tapes_of_one_execution_have_directions_of_their_own(self) -> None:

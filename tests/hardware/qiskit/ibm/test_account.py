@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 import qiskit_ibm_runtime
-from attrs import evolve
 
 from qml_qdl.circuits.errors import (
     AccountError,
@@ -23,7 +22,7 @@ from qml_qdl.hardware.qiskit.ibm import transport
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from tests.hardware.qiskit.loopback import Ending, LoopbackServer
 from tests.hardware.qiskit.loopback.server import CRN, PREFIX
-from tests.hardware.qiskit.loopback.setting import QUICK
+from tests.hardware.qiskit.loopback.setting import QUICK, quick
 from tests.hardware.qiskit.requests_for_tests import sample_request
 
 
@@ -156,7 +155,7 @@ def test_a_token_shows_up_nowhere_even_if_ibm_repeats_it(
     monkeypatch.setenv("QISKIT_IBM_TOKEN", SECRET)
     request, action = CALLS[name]
     with caplog.at_level(logging.DEBUG, logger="qml_qdl"):
-        client = IBMClient("ibm:ibm_manila", patience=evolve(QUICK, tries=2))
+        client = IBMClient("ibm:ibm_manila", patience=quick(most=2))
         job_id = client.submit(sample_request(client.backend, "000"), "before")
         said = f"your key {SECRET} is wrong; Authorization: Bearer {SECRET}"
         body = json.dumps({"errors": [{"code": 1, "message": said}]})

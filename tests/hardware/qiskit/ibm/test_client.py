@@ -26,11 +26,11 @@ from qml_qdl.circuits.errors import (
     SubmissionRefused,
     TargetError,
 )
-from qml_qdl.hardware.jobs.client import JobPub, JobRequest, JobState
-from qml_qdl.hardware.jobs.cost import cost_of
+from qml_qdl.hardware.jobs.client import JobRequest, JobState
 from qml_qdl.hardware.qiskit.ibm import programs
-from qml_qdl.hardware.qiskit.ibm.client import IBMClient, service_backend
-from qml_qdl.hardware.tapes.executor import Estimates
+from qml_qdl.hardware.qiskit.ibm.client import IBMClient
+from qml_qdl.hardware.qiskit.ibm.machines import service_backend
+from qml_qdl.hardware.tapes.executor import Estimates, Pub
 from qml_qdl.hardware.tapes.outcomes import Bits
 from tests.hardware.qiskit.loopback import Ending, LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK, isolate, use
@@ -76,7 +76,7 @@ def test_several_circuits_with_and_without_angles(client: IBMClient) -> None:
     still.x(1)
     still.measure([0, 1], [1, 0])
     first = sample_request(client.backend, "100", "111").pubs[0]
-    second = JobPub(isa_of_two(still, client.backend), np.zeros((3, 0)), "still")
+    second = Pub(isa_of_two(still, client.backend), np.zeros((3, 0)), "still")
     request = JobRequest("sample", (first, second), 20, {}, 60)
     moving, resting = sampled(client, request)
     assert moving.shape == (2, 20, 3)
@@ -141,7 +141,7 @@ def test_dynamical_decoupling_fills_idle_time(
         waiting.sx(1)
         waiting.barrier()
     waiting.measure([0, 1], [0, 1])
-    pub = JobPub(isa_of_two(waiting, client.backend), np.zeros((1, 0)), "waiting")
+    pub = Pub(isa_of_two(waiting, client.backend), np.zeros((1, 0)), "waiting")
     counts = []
     for sequence in (False, "XY4"):
         options = {"dynamical_decoupling": sequence}
@@ -180,7 +180,7 @@ def test_executions_are_estimated_as_the_service_counts_them(
         angles = np.zeros((2, 3))
         request = estimate_request(client.backend, angles, shots=shots, **options)
     job = loopback.jobs[client.submit(request, "tag")]
-    assert cost_of(request, client.backend).executions == job.executions
+    assert client.machine.cost(request).executions == job.executions
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_options_that_cannot_be_used_are_refused_before_anything_is_sent(
 def test_bits_outside_registers_are_refused(client: IBMClient) -> None:
     loose = QuantumCircuit([Qubit() for _ in range(5)], [Clbit()])
     loose.measure(0, 0)
-    request = JobRequest("sample", (JobPub(loose, np.zeros((1, 0)), "x"),), 5, {}, 60)
+    request = JobRequest("sample", (Pub(loose, np.zeros((1, 0)), "x"),), 5, {}, 60)
     with pytest.raises(TargetError, match="must lie in registers"):
         client.submit(request, "tag")
 

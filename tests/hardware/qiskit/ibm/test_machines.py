@@ -18,7 +18,7 @@ from qml_qdl.hardware.qiskit.ibm.account import open_service
 from qml_qdl.hardware.qiskit.ibm.machines import find_machine, service_backend
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.server import CRN, PREFIX
-from tests.hardware.qiskit.loopback.setting import QUICK, isolate, use
+from tests.hardware.qiskit.loopback.setting import QUICK, TRIES, isolate, use
 
 NAME = "ibm:least_busy"
 SECRET = "PLANTED-TOKEN-0123456789"
@@ -99,7 +99,7 @@ def test_a_choice_that_is_gone_is_not_replaced_silently(server: LoopbackServer) 
 
 
 def test_what_could_not_be_asked_is_not_remembered(server: LoopbackServer) -> None:
-    server.fault("GET /backends/ibm_quito/properties", status=500, times=QUICK.tries)
+    server.fault("GET /backends/ibm_quito/properties", status=500, times=TRIES)
     with pytest.raises(ServiceError):
         chosen()
     busy(server, manila=0, quito=9)

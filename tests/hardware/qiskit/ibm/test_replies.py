@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from attrs import evolve
 
 from qml_qdl.circuits.errors import JobError, QdlError, ServiceError, SubmissionUnclear
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
@@ -17,10 +16,10 @@ from qml_qdl.hardware.qiskit.ibm.replies import check_reply
 from qml_qdl.hardware.qiskit.ibm.secrets import blanked
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.machines import Machine
-from tests.hardware.qiskit.loopback.setting import QUICK
+from tests.hardware.qiskit.loopback.setting import quick
 from tests.hardware.qiskit.requests_for_tests import sample_request
 
-ONCE = evolve(QUICK, tries=1)
+ONCE = quick(most=1)
 NAME = "ibm:ibm_manila"
 DROP = object()
 VALUES: list[Any] = [DROP, None, 7, "word", [], {}]

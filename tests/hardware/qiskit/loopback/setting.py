@@ -6,20 +6,21 @@ import os
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
-from qml_qdl.hardware.qiskit.ibm.patience import Patience
+from qml_qdl.hardware.qiskit.ibm.transport import PACE, Patience
 from tests.hardware.qiskit.loopback.server import LoopbackServer
 
-QUICK = Patience(
-    tries=4,
-    deadline=20.0,
-    first_wait=0.01,
-    longest_wait=0.02,
-    connect_timeout=5.0,
-    read_timeout=5.0,
-    submit_timeout=5.0,
-)
-"""Patience for tests: as much back-off, in a hundredth of the time."""
+
+def quick(most: int = 4, **timeouts: float) -> Patience:
+    """Patience for tests: as much back-off, in a hundredth of the time."""
+    pace = evolve(PACE, first=0.01, longest=0.02, most=most, deadline=20.0)
+    given = dict.fromkeys(("connect_timeout", "read_timeout", "submit_timeout"), 5.0)
+    return Patience(pace, **{**given, **timeouts})
+
+
+QUICK = quick()
+TRIES = 4
 
 
 def isolate(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

@@ -1,8 +1,9 @@
-"""Circuits on a service: every call of the executor is one job, sent once."""
+"""Circuits on a service: every call of an executor is one job, sent once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
@@ -18,23 +19,27 @@ from qml_qdl.circuits.errors import (
     QdlError,
     TargetError,
 )
-from qml_qdl.hardware.jobs.client import JobClient, JobRequest, Kind
-from qml_qdl.hardware.jobs.cost import (
-    check_budget,
-    cost_of,
-    room,
-    row_costs,
-    time_limit,
-)
-from qml_qdl.hardware.jobs.division import divide
+from qml_qdl.hardware.jobs.client import JobClient, JobRequest, Kind, Machine
+from qml_qdl.hardware.jobs.cost import Cost, check_budget
 from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.jobs.keys import JobKey, JobKeys
-from qml_qdl.hardware.jobs.records import DONE, SENT, UNSENT, Call, Job
-from qml_qdl.hardware.jobs.requests import make_request, plain_request
+from qml_qdl.hardware.jobs.records import (
+    DONE,
+    SENT,
+    UNSENT,
+    Call,
+    Job,
+    JobKey,
+    JobKeys,
+)
 from qml_qdl.hardware.jobs.submission import Submission, Submitter
 from qml_qdl.hardware.jobs.waiting import Pace
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
-from qml_qdl.hardware.tapes.executor import Counters, Estimates, Executor, Pub
+from qml_qdl.hardware.tapes.executor import (
+    Counters,
+    Estimates,
+    Executor,
+    Pub,
+    SilentExecutor,
+)
 from qml_qdl.hardware.tapes.outcomes import Counts
 
 MAX_QPU_SECONDS = 60.0
@@ -53,7 +58,6 @@ class RemoteExecutor(Executor):
 
     Args:
         client: The service.
-        isa: What transpiles circuits for its machine, or makes it when it is needed.
         journal: The journal or its file; None for the user's.
         run: The run; None for one that no other process has, so that nothing that was
             sent before is found.
@@ -66,26 +70,24 @@ class RemoteExecutor(Executor):
     def __init__(
         self,
         client: JobClient,
-        isa: IsaCache | Callable[[], IsaCache],
         *,
         journal: Journal | str | Path | None = None,
         run: str | None = None,
         max_qpu_seconds: float = MAX_QPU_SECONDS,
         resilience_level: int = 0,
-        options: dict[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.client = client
-        self._isa = isa
-        self._counters = isa.counters if isinstance(isa, IsaCache) else Counters()
         self.keys = JobKeys(run)
         self.max_qpu_seconds = max_qpu_seconds
         self.resilience_level = resilience_level
-        self.detach = False
-        """Whether jobs are sent without waiting for them; `Detached` names them."""
         self._options = dict(options or {})
         self._journal = journal
         self._pace = pace
+        self._counters = Counters()
+        self._machine: Machine | None = None
+        self._detaching = False
         self._submitter: Submitter | None = None
         self._transpiled: set[JobKey] = set()
         self._unfinished: tuple[JobKey, str, list[NDArray[np.float64]]] | None = None
@@ -98,19 +100,24 @@ class RemoteExecutor(Executor):
     @property
     def counters(self) -> Counters:
         """What was done so far."""
-        return self._counters
+        made = 0 if self._machine is None else self._machine.transpilations
+        return evolve(self._counters, transpilations=made)
 
     @property
-    def isa(self) -> IsaCache:
-        """What transpiles circuits for the machine.
+    def sender(self) -> RemoteExecutor:
+        """What sends the executor's jobs: itself."""
+        return self
+
+    @property
+    def machine(self) -> Machine:
+        """The machine, looked up when it is first asked for.
 
         Raises:
             TargetError: The service has no such machine (any more).
         """
-        if not isinstance(self._isa, IsaCache):
-            self._isa = self._isa()
-            self._isa.counters = self._counters
-        return self._isa
+        if self._machine is None:
+            self._machine = self.client.machine
+        return self._machine
 
     def record(self, journal: Journal | str | Path, run: str, layer: str) -> None:
         """Makes what follows part of a run.
@@ -125,18 +132,30 @@ class RemoteExecutor(Executor):
         self._unfinished = None
         self.keys = JobKeys(run, layer)
 
-    def options_for(self, kind: Kind) -> dict[str, Any]:
-        """What the service is told beside circuits, rows and shots.
+    @contextmanager
+    def detached(self) -> Iterator[None]:
+        """Within it jobs are sent without waiting for them; `Detached` names them."""
+        self._detaching = True
+        try:
+            yield
+        finally:
+            self._detaching = False
+
+    def request(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
+        """What the service is asked to do, before the machine prepares it.
 
         Args:
             kind: "sample" or "estimate".
+            pubs: Circuits and rows.
+            shots: Shots of every row.
 
         Returns:
-            Options by name.
+            The request, with the options of the executor.
         """
-        if kind == "sample":
-            return dict(self._options)
-        return {**self._options, "resilience_level": self.resilience_level}
+        options = dict(self._options)
+        if kind == "estimate":
+            options["resilience_level"] = self.resilience_level
+        return JobRequest(kind, tuple(pubs), shots, options)
 
     def begin(self, step: str) -> None:
         """Goes to another step of the run.
@@ -209,8 +228,8 @@ class RemoteExecutor(Executor):
                 "angles: expected finite numbers, got NaN or infinity, which would be "
                 "paid for nothing; take these rows out first"
             )
-        request = plain_request(kind, pubs, shots, self.options_for(kind))
-        content = request.content(self.client.name)
+        request = self.request(kind, pubs, shots)
+        content = self.client.content(request)
         angles = [pub.angles for pub in pubs]
         key = self._key(content, angles)
         try:
@@ -219,16 +238,16 @@ class RemoteExecutor(Executor):
 
             def prepare() -> JobRequest:
                 with self._kept(submitter.journal, key.run):
-                    return self._request(kind, pubs, shots)
+                    return self.machine.prepare(request, self.max_qpu_seconds)
 
             if known and not any(job.state in UNSENT for job in known):
                 account = self.client.account
                 call = evolve(known[0].call, content=content, account=account)
-                submission = Submission(key, call, request, angles, [], prepare)
+                submission = Submission(key, call, request, [], prepare)
             else:
                 self._check_placement(key, known, pubs)
-                submission = self._priced(key, prepare(), angles)
-            return submitter.run(submission, detach=self.detach)
+                submission = self._priced(key, content, request, prepare())
+            return submitter.run(submission, detach=self._detaching)
         except Detached:
             raise
         except BaseException:
@@ -256,18 +275,13 @@ class RemoteExecutor(Executor):
         self._transpiled.add(key)
 
     def _priced(
-        self,
-        key: JobKey,
-        request: JobRequest,
-        angles: Sequence[NDArray[np.float64]],
+        self, key: JobKey, content: str, request: JobRequest, prepared: JobRequest
     ) -> Submission:
         """What is to be sent, if it does not cost too much."""
-        rows = [pub.rows for pub in request.pubs]
-        parts = divide(rows, row_costs(request), room(request, self.client.limits))
-        cost = cost_of(request, self.client.backend, len(parts))
+        parts, cost = self.machine.price(prepared)
         check_budget(cost, self.max_qpu_seconds)
         call = Call(
-            content=request.content(self.client.name),
+            content=content,
             kind=request.kind,
             backend=self.client.name,
             account=self.client.account,
@@ -275,7 +289,7 @@ class RemoteExecutor(Executor):
             shots=request.shots,
             seconds=cost.seconds,
         )
-        return Submission(key, call, request, angles, parts)
+        return Submission(key, call, request, parts, lambda: prepared)
 
     @contextmanager
     def _kept(self, journal: Journal, run: str) -> Iterator[None]:
@@ -297,17 +311,13 @@ class RemoteExecutor(Executor):
         again = before_content == content and all(map(np.array_equal, before, angles))
         return key if again else self.keys.next()
 
-    def _request(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
-        limit = time_limit(self.max_qpu_seconds)
-        options = self.options_for(kind)
-        return make_request(kind, pubs, shots, self.isa, options, limit)
-
     def _submit_through(self) -> Submitter:
         if self._submitter is None:
             journal = self._journal
             if not isinstance(journal, Journal):
                 journal = Journal(journal)
-            self._submitter = Submitter(self.client, journal, self._pace, self.counters)
+            counters = self._counters
+            self._submitter = Submitter(self.client, journal, self._pace, counters)
         return self._submitter
 
 
@@ -319,3 +329,46 @@ def _note_paid(error: QdlError, jobs: Sequence[Job]) -> None:
             f"{'s' if len(jobs) > 1 else ''} of this run, {rows:,} rows, whose results "
             "qml-qdl jobs wait and the same run fetch without the machine"
         )
+
+
+def costing(executor: Executor, costs: list[Cost]) -> Executor:
+    """Stands in for an executor: sends nothing, and notes what each call would cost.
+
+    Args:
+        executor: One that runs on a machine, or on the model of one.
+        costs: Where costs are noted, one for each call.
+
+    Returns:
+        An executor whose results are zeros.
+
+    Raises:
+        TargetError: It runs on no machine.
+    """
+    machine, sender = executor.machine, executor.sender
+    if machine is None:
+        raise no_machine(executor.name)
+
+    def note(kind: Kind, pubs: Sequence[Pub], shots: int | None) -> None:
+        if shots is None:
+            raise TargetError(
+                "shots: a machine has no exact values and shows no states, got "
+                "shots=None; say how many shots (--shots 1000)"
+            )
+        make = JobRequest if sender is None else sender.request
+        request = machine.prepare(make(kind, tuple(pubs), shots), math.inf)
+        costs.append(machine.price(request)[1])
+
+    return SilentExecutor(executor, note)
+
+
+def no_machine(name: str) -> TargetError:
+    """The error of asking what jobs cost where there are none.
+
+    Args:
+        name: What was asked: a device or an executor.
+    """
+    return TargetError(
+        f"target: what jobs cost can be told for a machine, got {name}; use "
+        "'ibm:ibm_NAME', 'ibm:least_busy', or without an account the model of a "
+        "machine, 'aer:fake_NAME'"
+    )
