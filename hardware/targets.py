@@ -39,6 +39,9 @@ QISKIT_TARGETS = (
 )
 """The names of Qiskit backends; NAME stands for that of a machine."""
 
+OF_JOBS = ("account", "max_qpu_seconds")
+"""Options that the device of any service takes to which jobs are sent."""
+
 _QISKIT_BEGINNINGS = ("aer:", "fake_", "ibm:", "ibm_")
 
 
@@ -97,7 +100,8 @@ def make_device(
         target: "auto", the name of a Qiskit backend ("aer", "aer:fake_torino",
             "ibm:ibm_torino", "ibm:least_busy"), that of an installed PennyLane device,
             after a colon also of one of its machines ("service:machine" is the device
-            "service" with `backend="service:machine"`), or a device.
+            "service" with `backend="service:machine"`, and `account` and
+            `max_qpu_seconds` where they are told), or a device.
         wires: Labels of the wires; None lets the device find them in each circuit.
         options: What the target is told. It takes what it has a use for: only Qiskit
             backends mitigate errors, only where IBM is asked there is an account. A
@@ -144,6 +148,8 @@ def make_device(
     name, _, machine = name.partition(":")
     if machine:  # of a service that has a PennyLane device of its own
         labels["backend"] = target
+        given = {each: getattr(told, each) for each in OF_JOBS}
+        labels |= {each: value for each, value in given.items() if value is not None}
     if name not in qml.plugin_devices:
         raise TargetError(
             f"target: unknown target {target!r}; available here: "

@@ -278,7 +278,6 @@ def test_a_failed_job_ends_with_2_and_one_line(
     assert err.startswith(f"qml-qdl evaluate: job job-1 on {client.name} failed: code ")
 
 
-@pytest.mark.parametrize("client", [FakeClient], indirect=True)
 def test_a_budget_names_what_would_pass(
     runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
@@ -291,7 +290,6 @@ def test_a_budget_names_what_would_pass(
     assert len(client.jobs()) == 2
 
 
-@pytest.mark.parametrize("client", [FakeClient], indirect=True)
 def test_a_refused_evaluation_leaves_nothing_to_finish(
     runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
@@ -320,7 +318,6 @@ def test_ctrl_c_tells_that_the_job_runs_on(
     assert len(client.jobs()) == 1
 
 
-@pytest.mark.parametrize("client", [FakeClient], indirect=True)
 def test_the_account_reaches_the_service(runs: Path, client: FolderClient) -> None:
     assert evaluate(runs, "--account", "work") == 0
     assert client.account == "work"

@@ -202,10 +202,16 @@ class TapeDevice(ExecutorDevice):
         return "tapes"
 
     def __init__(
-        self, wires: Any, client: JobClient, shots: Any = None, **remote: Any
+        self,
+        wires: Any,
+        client: JobClient,
+        shots: Any = None,
+        options: TargetOptions | None = None,
+        **remote: Any,
     ) -> None:
         executor = RemoteExecutor(client, **remote)
-        super().__init__(wires, shots, executor, TapeCircuits(), TargetOptions())
+        told = options or TargetOptions()
+        super().__init__(wires, shots, executor, TapeCircuits(), told)
 
 
 def install_tapes(monkeypatch: pytest.MonkeyPatch, client: FolderClient) -> None:
@@ -215,8 +221,12 @@ def install_tapes(monkeypatch: pytest.MonkeyPatch, client: FolderClient) -> None
         client.name_, client.account_ = name, account
         return client
 
-    def make_device(wires: Any = None, *, backend: str) -> TapeDevice:
-        return TapeDevice(wires, make_client(backend))
+    def make_device(
+        wires: Any = None, *, backend: str, account: str | None = None, **remote: Any
+    ) -> TapeDevice:
+        made = make_client(backend, account)
+        options = TargetOptions(account=account)
+        return TapeDevice(wires, made, options=options, **remote)
 
     known = entry_points(group=SERVICES)
     made = EntryPoint("tapes", f"{__name__}:_installed", SERVICES)

@@ -23,7 +23,9 @@ BIN = Path(sys.executable).parent
 MOST_SKIPS = {"None": 52, "20000": 60}
 
 
-@pytest.mark.parametrize("shots", MOST_SKIPS)
+@pytest.mark.parametrize(
+    "shots", ["None", pytest.param("20000", marks=pytest.mark.slow)]
+)
 def test_device_suite(shots: str, tmp_path: Path) -> None:
     environment = {
         **os.environ,

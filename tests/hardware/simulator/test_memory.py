@@ -133,13 +133,13 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 circuit = reupload(StronglyEntangling(12), AngleEncoding(12), {layers})
-inputs = torch.rand(1000, 12)
+inputs = torch.rand(400, 12)
 weights = [torch.rand(1, 12, 3, requires_grad=True) for _ in circuit.weight_shapes]
 runner = CircuitRunner(circuit)
 runner(inputs[:20], weights).sum().backward()
 before = peak()
 runner(inputs, weights).sum().backward()
-print((peak() - before) / (1000 * 8 * 2**12))
+print((peak() - before) / (400 * 8 * 2**12))
 """
 
 
