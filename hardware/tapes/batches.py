@@ -369,10 +369,9 @@ class _Draft:
 
     def pub(self, merge: bool) -> Pub:
         """The pub; without any rows where none was finite."""
-        angles = np.concatenate(self._angles)
-        if merge:
+        angles, one = np.concatenate(self._angles), self.converted
+        if merge and not one.calibrates:  # its rows are equal on purpose
             angles, self._places = _merged(angles)
-        one = self.converted
         return Pub(one.circuit, angles, one.digest, self._observables, one.calibrates)
 
     def found(self, where: slice) -> Any:

@@ -175,7 +175,11 @@ class Counts(Outcomes, ABC):
 
     @staticmethod
     def from_distinct(
-        outcomes: Bits, starts: NDArray[np.intp], times: NDArray[np.int64], seed: int
+        outcomes: Bits,
+        starts: NDArray[np.intp],
+        times: NDArray[np.int64],
+        shots: int,
+        seed: int,
     ) -> Counts:
         """Takes over how often some of many outcomes occurred.
 
@@ -183,13 +187,12 @@ class Counts(Outcomes, ABC):
             outcomes: (k, bits), those of the first row first.
             starts: (rows + 1,) where each row's begin; last, how many there are.
             times: (k,) how often each occurred.
+            shots: Their sum in each row.
             seed: Where the random order of the shots begins.
         """
-        rows = len(starts) - 1
-        shots = int(times[: starts[1]].sum()) if rows else 0
 
         def make_bits() -> Bits:
-            drawn = np.repeat(np.arange(len(times)), times).reshape(rows, shots)
+            drawn = np.repeat(np.arange(len(times)), times).reshape(-1, shots)
             np.random.default_rng(seed).permuted(drawn, axis=1, out=drawn)
             return outcomes[drawn]
 

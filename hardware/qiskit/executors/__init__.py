@@ -1,1 +1,1 @@
-"""What runs pubs here: Aer, other backends, and error mitigation around them."""
+"""What runs pubs here: Aer, and any other of Qiskit's backends."""

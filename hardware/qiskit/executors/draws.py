@@ -76,4 +76,4 @@ def from_dictionaries(
     bits = np.unpackbits(packed, axis=1, bitorder="little")[:, :num_bits]
     starts = np.cumsum([0, *map(len, counts)])
     times = np.array([number for own in counts for number in own.values()])
-    return Counts.from_distinct(bits, starts, times, seed)
+    return Counts.from_distinct(bits, starts, times, shots, seed)

@@ -540,9 +540,9 @@ class TestOptions:
             (
                 {"mitigation": "zne", "route": "estimator"},
                 ArgumentError,
-                "mitigation: it measures by the sampler",
+                "route: mitigated expectation values come from the sampler",
             ),
-            ({"mitigation": "best"}, ArgumentError, "mitigation: expected .*readout"),
+            ({"mitigation": "best"}, ArgumentError, "mitigation: .*readout"),
             ({"session": True}, ArgumentError, "session: only IBM's machines"),
             ({"seed": -1}, ArgumentError, "seed: expected at least 0, got -1"),
             ({"initial_layout": 3}, ArgumentTypeError, "initial_layout: .* got 3"),

@@ -158,6 +158,27 @@ def test_all_goes_in_one_job_with_the_rows_of_gradients() -> None:
     assert tracker.totals["transpilations"] == 2
 
 
+def test_merged_rows_leave_the_calibration_whole() -> None:
+    made = qml.device(
+        "qdl.qiskit",
+        wires=1,
+        backend="fake_manila",
+        merge_rows=True,
+        mitigation=Mitigation(zne_scales=(1,), calibration_rows=3),
+    )
+
+    @qml.set_shots(50)
+    @qml.qnode(made)
+    def circuit(angle: Any) -> Any:
+        qml.RX(angle, 0)
+        return qml.expval(qml.Z(0))
+
+    with qml.Tracker(made) as tracker:
+        values = circuit(np.full(5, 0.3))
+    assert len(set(values.tolist())) == 1
+    assert tracker.totals["rows"] == 1 + 2 * 3
+
+
 def test_gradients_are_those_without_noise() -> None:
     found: list[Any] = []
     for options in ({"backend": "fake_manila", "mitigation": "readout+zne"}, {}):

@@ -38,7 +38,7 @@ def distinct_counts(bits: Bits, seed: int = 0) -> Counts:
     starts = np.cumsum([0, *(len(times) for _, times in each)])
     outcomes = np.concatenate([outcomes for outcomes, _ in each])
     times = np.concatenate([times for _, times in each])
-    return Counts.from_distinct(outcomes, starts, times, seed)
+    return Counts.from_distinct(outcomes, starts, times, bits.shape[1], seed)
 
 
 MAKES = [Counts.from_bits, table_counts, distinct_counts]
