@@ -10,7 +10,12 @@ from typing import Any
 from attrs import frozen
 from torch import nn
 
-from qml_qdl.circuits.errors import ArgumentError, BudgetError, Detached
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    BudgetError,
+    Detached,
+    TargetError,
+)
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.hardware.jobs.client import has_client
 from qml_qdl.hardware.jobs.journal import Journal
@@ -122,7 +127,15 @@ class JobTask:
 
         Raises:
             JournalError: The run's journal is damaged or of a newer version.
+            TargetError: Nobody but this process could find its jobs again.
         """
+        target = asked["target"]
+        if target is not None and not has_client(target):
+            raise TargetError(
+                f"target: {target!r} sends jobs, but the client that finds them again "
+                "is not installed under the name of its service; install the package "
+                "anew (pip install)"
+            )
         words = json.dumps({"evaluate": asked, "weights": weights}, sort_keys=True)
         return cls(run, Journal(run.journal).begin_task(words))
 

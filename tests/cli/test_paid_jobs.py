@@ -116,6 +116,21 @@ def test_the_same_evaluation_goes_on_without_its_machine(
     assert (len(place.jobs), place.rows_paid) == (2, 9)
 
 
+def test_nothing_is_sent_that_nobody_could_find_again(
+    runs: Path,
+    place: LoopbackServer,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An installation without the entry points of clients, as of an earlier version."""
+    assert evaluate(runs) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("qml_qdl.training.moving.has_client", lambda name: False)
+    assert evaluate(runs) == 2
+    assert "not installed under the name of its service" in capsys.readouterr().err
+    assert (len(place.jobs), place.rows_paid) == (1, 9)
+
+
 def test_a_job_is_cancelled_without_its_machine(
     runs: Path, place: LoopbackServer, capsys: Capture
 ) -> None:
