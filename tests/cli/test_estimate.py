@@ -58,6 +58,11 @@ def test_the_costs_of_a_run(
         "64 rows, SPSA",
     ):
         assert text in out
+    words += ["--mitigation", "readout", "--limit", "20"]
+    assert main(["estimate", "digits", *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (counted,) = (line for line in lines if "of them calibrations" in line)
+    assert counted.strip("│ ").split("│")[1].strip() != "0"
     assert not client.jobs()
     assert not (runs / "digits" / "jobs.sqlite").exists()
 
@@ -66,6 +71,10 @@ def test_the_costs_of_a_run(
     ("words", "message"),
     [
         (["digits"], "Missing option '--target'"),
+        (
+            ["digits", "--target", "aer:fake_manila", "--mitigation", "zn"],
+            "'--mitigation'",
+        ),
         (["digits", "--target", "aer"], "what jobs cost can be told for a machine"),
         (["digits", "--target", "auto"], "what jobs cost can be told for a machine"),
         (["no", "--target", "ibm:fake"], "run: expected the folder of a run"),

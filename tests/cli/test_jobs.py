@@ -69,6 +69,18 @@ def jobs(runs: Path, command: str, *words: str) -> int:
     return main(["jobs", command, "iris", *words, "--runs-dir", str(runs)])
 
 
+@pytest.mark.parametrize("client", [FakeClient], indirect=True)
+def test_waiting_finishes_a_mitigated_evaluation(
+    runs: Path, client: FolderClient, capsys: Capture
+) -> None:
+    assert evaluate(runs, "--mitigation", "zne", "--detach") == 0
+    assert jobs(runs, "wait") == 0
+    sent = len(client.jobs())
+    assert evaluate(runs, "--mitigation", "zne") == 0
+    assert "nothing was sent" in capsys.readouterr().out
+    assert len(client.jobs()) == sent
+
+
 def test_sent_listed_shown_and_finished(
     runs: Path, client: FolderClient, capsys: Capture
 ) -> None:

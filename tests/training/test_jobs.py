@@ -150,7 +150,7 @@ def test_an_evaluation_is_one_job(run: Run, client: FakeClient) -> None:
         {"limit": 8},
         {"batch_size": 16},
         {"account": "work"},
-        {"mitigation": "readout"},
+        {"mitigation": "zne"},
     ],
     ids=str,
 )
