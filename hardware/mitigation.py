@@ -60,6 +60,8 @@ class Mitigation:
     Example:
         >>> Mitigation.of("zne")
         Mitigation(readout=False, zne_scales=(1, 3, 5), extrapolation='exponential', folding='global', calibration_rows=4)
+        >>> str(Mitigation.of("readout+zne"))
+        'readout+zne'
     """  # noqa: E501
 
     readout: bool = True
@@ -74,6 +76,10 @@ class Mitigation:
     calibration_rows: int = field(
         default=4, validator=lambda _, a, v: check_count(a.name, v)
     )
+
+    def __str__(self) -> str:
+        done = {"readout": self.readout, "zne": len(self.zne_scales) > 1}
+        return "+".join(name for name, wanted in done.items() if wanted) or "none"
 
     @classmethod
     def of(cls, mitigation: Any) -> Mitigation | None:

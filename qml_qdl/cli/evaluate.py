@@ -115,6 +115,8 @@ def tell(result: Evaluation) -> None:
     place = "where it was trained" if result.target is None else f"on {result.target}"
     counted = "" if result.shots == "keep" else f", {result.shots} shots"
     counted = ", exact" if result.shots is None else counted
+    if result.mitigation is not None:
+        counted += f", mitigated: {result.mitigation}"
     interval = ""
     if result.low is not None:
         interval = f" (95 % interval {result.low:.1%} to {result.high:.1%})"

@@ -46,6 +46,7 @@ class Evaluation:
         earlier: Whether it was made before and found again, so that nothing was sent.
         machines: The machines that gave the results, with the circuits' rows of each;
             None where nothing was sent.
+        mitigation: What of the machine's errors was mitigated; None for nothing.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Evaluation:
     made: str | None = None
     earlier: bool = False
     machines: dict[str, int] | None = None
+    mitigation: str | None = None
 
     @property
     def accuracy(self) -> float:
@@ -238,6 +240,7 @@ def evaluate(
         qpu_seconds=None if jobs is None else jobs.qpu_seconds(),
         made=time.strftime("%Y-%m-%d %H:%M:%S"),
         machines=None if jobs is None else jobs.rows_by_machine(),
+        mitigation=None if mitigated is None else str(mitigated),
     )
     _keep(run, result, weights, jobs)
     return result

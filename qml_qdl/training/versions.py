@@ -122,15 +122,15 @@ def upgraded_fit(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgraded_evaluation(entry: dict[str, Any]) -> dict[str, Any]:
-    """An evaluation of version 0.1.
+    """An evaluation as it is written now.
 
     Args:
-        entry: One of `evaluations.json`, as it is now or was then.
+        entry: One of `evaluations.json`, as it is now or was earlier.
 
     Returns:
         As it is now.
     """
-    entry = dict(entry)
+    entry = {"mitigation": None, **entry}
     if "accuracy" in entry:
         entry["measures"] = {"accuracy": entry.pop("accuracy")}
         entry["trained"] = {"accuracy": entry.pop("trained_accuracy")}

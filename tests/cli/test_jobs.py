@@ -77,7 +77,9 @@ def test_waiting_finishes_a_mitigated_evaluation(
     assert jobs(runs, "wait") == 0
     sent = len(client.jobs())
     assert evaluate(runs, "--mitigation", "zne") == 0
-    assert "nothing was sent" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "nothing was sent" in out
+    assert ", mitigated: zne: " in out
     assert len(client.jobs()) == sent
 
 

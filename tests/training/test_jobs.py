@@ -300,6 +300,7 @@ def test_a_mitigated_evaluation_is_found_in_the_same_words(
     # The word stands for these numbers.
     words = Mitigation(readout=False, zne_scales=(1, 3, 5))
     found = evaluate(run, target="ibm:fake", shots=8, mitigation=words)
+    assert first.mitigation == found.mitigation == "zne"
     assert (found.earlier, found.made) == (True, first.made)
     (words_of_task,) = Journal(run.journal).tasks().values()
     asked = json.loads(words_of_task)["evaluate"]
