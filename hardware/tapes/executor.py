@@ -70,15 +70,15 @@ class Pub:
     """One parametrised circuit with all its rows of angles.
 
     Args:
-        circuit: A circuit on as many qubits as the structure has wires, qubit i being
-            wire position i. Its parameters, sorted as `circuit.parameters` sorts them,
-            are the columns of `angles`. It measures into its classical bits for
-            `sample`; for `estimate` and `states` it measures nothing.
+        circuit: A circuit as its `Circuits` made it, a value of the vendor's: on
+            `num_qubits` qubits, as many as the structure has wires, qubit i being wire
+            position i. Its parameters, in its own order, are the columns of `angles`.
+            For `sample` it measures into `num_clbits` bits; for `estimate` and `states`
+            it measures nothing.
         angles: Numbers of the parameters, (rows, parameters).
         digest: Content of the circuit as a hexadecimal SHA-256, the same in every
             process and for equal circuits only.
-        observables: What `estimate` estimates, on the circuit's qubits in Qiskit's
-            order (the last letter of a label is qubit 0).
+        observables: What `estimate` estimates, as its `Circuits` made it.
         calibrates: Whether it only tells how bits are misread: in rows of the angle π
             all of them are to read 1, in others 0.
     """
