@@ -540,7 +540,7 @@ class TestOptions:
             (
                 {"mitigation": "zne", "route": "estimator"},
                 ArgumentError,
-                "route: mitigated expectation values come from the sampler",
+                "mitigation: it measures by the sampler",
             ),
             ({"mitigation": "best"}, ArgumentError, "mitigation: .*readout"),
             ({"session": True}, ArgumentError, "session: only IBM's machines"),
