@@ -27,7 +27,9 @@ GROUPS = {
 Ends = tuple[str, dict[str, tuple[Path, list[int]]]]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(
+    scope="module", params=["qiskit", pytest.param("tapes", marks=pytest.mark.slow)]
+)
 def ends(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Ends:
