@@ -159,9 +159,9 @@ def test_a_training_with_shots_goes_on_bit_for_bit(
         return torch.nn.Sequential(*layers)
 
     every = options(2, checkpoint_every=1)
-    few = Split(
-        *(part.take(slice(0, 32)) for part in (iris.train, iris.validation, iris.test))
-    )
+    parts = (iris.train, iris.validation, iris.test)
+    train, validation, test = (part.take(slice(0, 32)) for part in parts)
+    few = Split(train, validation, test)
     networks = [model() for _ in range(3)]
     whole = fit(networks[0], few, every, folder=tmp_path / "whole")
     step = torch.optim.Adam.step
