@@ -28,8 +28,6 @@ from qml_qdl.training.run import Kind, Run
 
 Tell = Callable[[str], object]
 
-_NAMES = {"twin": "classical twin", "plain": "plain VAE"}
-
 
 def begin(
     options: RunOptions, *, runs_dir: str | Path = "runs", name: str | None = None
@@ -154,7 +152,7 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
                 f"{result.best_epoch + 1} of {result.epochs}, {result.seconds:.1f} s"
             )
     named = {
-        _NAMES.get(kind) or task.title or kind: trainings
+        recipe.names.get(kind) or task.title or kind: trainings
         for kind, trainings in fits.items()
     }
     report = make_report(

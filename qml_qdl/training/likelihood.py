@@ -290,6 +290,11 @@ class EvidenceLowerBound(Fitted):
     )
     monitor: ClassVar[str] = "val_loss"
 
+    names: ClassVar[Mapping[str, str]] = {
+        **Generative.names,
+        "plain": "plain VAE",
+    }
+
     model: QuantumVAE
 
     @classmethod

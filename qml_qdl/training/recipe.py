@@ -109,6 +109,9 @@ class Recipe(LightningModule, ABC):
     footnotes: ClassVar[tuple[str, ...]] = ()
     """Lines below the report."""
 
+    names: ClassVar[Mapping[str, str]] = {"twin": "classical twin"}
+    """What the report calls those of `kinds`."""
+
     def __init__(
         self, model: nn.Module, split: Split, options: TrainingOptions
     ) -> None:
