@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Self, final
 
 import numpy as np
 from attrs import evolve
@@ -33,6 +33,7 @@ from qml_qdl.hardware.jobs.records import (
 )
 from qml_qdl.hardware.jobs.submission import Submission, Submitter
 from qml_qdl.hardware.jobs.waiting import Pace
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import (
     Counters,
     Estimates,
@@ -118,6 +119,10 @@ class RemoteExecutor(Executor):
         if self._machine is None:
             self._machine = self.client.machine
         return self._machine
+
+    def seeded(self, seeds: Seeds) -> Self:
+        """The executor itself: the machine draws its shots."""
+        return self
 
     def record(self, journal: Journal | str | Path, run: str, layer: str) -> None:
         """Makes what follows part of a run.

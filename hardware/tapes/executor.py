@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, Self, TypeAlias, final
 
 import numpy as np
@@ -155,9 +156,10 @@ class Executor(ABC):
 
     What a backend cannot do is refused.
 
-    ---- to be implemented: `counters`, `sample`; where shots are drawn here `seeds` and
-    `seeded`, too ----
+    ---- to be implemented: `counters`, `sample` ----
     """
+
+    _seeds = Seeds()
 
     @property
     def name(self) -> str:
@@ -167,7 +169,7 @@ class Executor(ABC):
     @property
     def seeds(self) -> Seeds:
         """Where random numbers come from that are drawn here."""
-        return Seeds()
+        return self._seeds
 
     def seeded(self, seeds: Seeds) -> Self:
         """The same executor with other random numbers; it shares all but those.
@@ -176,9 +178,11 @@ class Executor(ABC):
             seeds: Where they come from.
 
         Returns:
-            The executor itself where shots are drawn elsewhere, as on a machine.
+            Another executor; this one where shots are drawn elsewhere, as on a machine.
         """
-        return self
+        twin = copy(self)
+        twin._seeds = seeds
+        return twin
 
     @property
     @abstractmethod

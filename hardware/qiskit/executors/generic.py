@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -49,17 +48,6 @@ class GenericExecutor(Executor):
     def counters(self) -> Counters:
         """What was done so far."""
         return self.isa.counters
-
-    @property
-    def seeds(self) -> Seeds:
-        """Where shots come from."""
-        return self._seeds
-
-    def seeded(self, seeds: Seeds) -> Self:
-        """The same executor with other shots; see `Executor.seeded`."""
-        twin = copy(self)
-        twin._seeds = seeds
-        return twin
 
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Draws outcomes.
