@@ -7,10 +7,9 @@ from itertools import pairwise
 import pennylane as qml
 import pytest
 import torch
-from sklearn.metrics import mutual_info_score
 
 from qml_qdl.circuits import AngleEncoding, HardwareEfficient
-from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.generative import (
     BornMachine,
     bit_index,
@@ -19,7 +18,6 @@ from qml_qdl.generative import (
     frequencies,
     kl_divergence,
     mmd,
-    mutual_information,
 )
 
 DOUBLE = torch.float64
@@ -39,27 +37,6 @@ def markov_chain(rows: int = 4000) -> torch.Tensor:
         flip = (torch.rand(rows, generator=generator) < 0.1).double()
         bits[:, after] = (bits[:, before] - flip).abs()
     return bits
-
-
-def test_mutual_information_is_scikit_learns() -> None:
-    bits = markov_chain(500)
-    found = mutual_information(bits)
-    for i in range(4):
-        for j in range(4):
-            expected = mutual_info_score(bits[:, i].numpy(), bits[:, j].numpy())
-            assert found[i, j].item() == pytest.approx(expected, abs=1e-12)
-
-
-def test_tree_of_a_markov_chain_is_the_chain() -> None:
-    edges = {frozenset(pair) for pair in chow_liu_tree(markov_chain())}
-    assert edges == {frozenset(pair) for pair in ((2, 0), (0, 3), (3, 1))}
-
-
-def test_independent_bits_still_have_a_tree() -> None:
-    bits = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
-    assert chow_liu_tree(bits) == ((0, 1),)
-    with pytest.raises(DataError, match="zeros and ones, got 0"):
-        chow_liu_tree(bits / 2)
 
 
 def test_gates_lie_along_the_tree() -> None:
@@ -139,9 +116,6 @@ def test_state_dict_round_trip() -> None:
     assert torch.equal(other(), machine())
 
 
-@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64])
-def test_trees_of_whole_numbers(dtype: torch.dtype) -> None:
-    bits = torch.rand(40, 4, generator=torch.Generator().manual_seed(0)).round()
-    assert torch.equal(mutual_information(bits.to(dtype)), mutual_information(bits))
+def test_a_tree_needs_rows_of_bits() -> None:
     with pytest.raises(ShapeError, match=r"bits: expected the shape \(rows, n\)"):
         chow_liu_circuit(torch.tensor(1.0), layers=1)

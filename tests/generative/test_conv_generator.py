@@ -1,20 +1,13 @@
-"""The convolutional generator, and the classical generators beside quantum ones."""
+"""The convolutional generator, beside a network of torch with the same weights."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.generative import (
-    ClassicalGenerator,
-    ConvGenerator,
-    PatchGenerator,
-    StyleGenerator,
-)
+from qml_qdl.generative import ConvGenerator
 from qml_qdl.nn import QuantumConvTranspose2d
 
 DOUBLE = torch.float64
@@ -22,10 +15,6 @@ DOUBLE = torch.float64
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def count(model: nn.Module) -> int:
-    return sum(weight.numel() for weight in model.parameters())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
@@ -60,26 +49,6 @@ def test_with_linear_circuits_it_is_torchs_network(dtype: torch.dtype) -> None:
     images = twin(noise)
     assert images.shape == (5, 1, 4, 8)
     torch.testing.assert_close(model(noise), images)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 4, 5])
-def test_sine_circuits_begin_as_orthogonal_mixtures_of_sines(channels: int) -> None:
-    """At zero angles an output is a row of an orthogonal matrix times −sin z."""
-    model = ConvGenerator(
-        (4, 4), 3, channels=(channels,), image_channels=3, generator=seeded()
-    )
-    (layer,) = (m for m in model.modules() if isinstance(m, QuantumConvTranspose2d))
-    assert max(p.detach().abs().max().item() for p in layer.parameters()) < 1
-    inputs = torch.empty(6, channels, 2, 2, dtype=DOUBLE).normal_(generator=seeded())
-    with torch.no_grad():
-        for weight in layer.parameters():
-            weight.zero_()
-        values = layer(inputs + math.pi / 2)
-    sines = -inputs.sin()
-    first, second = values[:, :channels], values[:, channels : 2 * channels]
-    torch.testing.assert_close(first.square().sum(1), sines.square().sum(1))
-    torch.testing.assert_close(first[:, 0], sines.sum(1) / math.sqrt(channels))
-    torch.testing.assert_close(first, second)
 
 
 def test_gradients_against_finite_differences() -> None:
@@ -209,48 +178,11 @@ def test_it_trains_on_shots() -> None:
             "noise_size: expected at least 1, got 0",
             id="no noise",
         ),
-        pytest.param(
-            lambda: ClassicalGenerator(nn.Linear(1, 1), 1, noise="pink"),  # type: ignore[arg-type]
-            "noise: expected one of 'normal', 'uniform', got 'pink'",
-            id="noise",
-        ),
     ],
 )
 def test_bad_arguments_are_refused(make: object, text: str) -> None:
     with pytest.raises(ArgumentError, match=text):
         make()  # type: ignore[operator]
-
-
-@pytest.mark.parametrize(
-    ("make", "most"),
-    [
-        (lambda: PatchGenerator((8, 8), (2, 8)), 1),
-        (lambda: PatchGenerator((6, 4), (3, 2), pixels="exponential"), 9),
-        (lambda: StyleGenerator(3, 2, dtype=DOUBLE), 3),
-        (lambda: StyleGenerator(1, 5), 4),
-        (lambda: ConvGenerator((8, 8), dtype=DOUBLE), 0),
-    ],
-)
-def test_twins_draw_the_same_from_the_same_noise(make: object, most: int) -> None:
-    model = make()  # type: ignore[operator]
-    twin = model.classical_twin()
-    assert abs(count(model) - count(twin)) <= most
-    noise = twin.draw_noise(50, seeded())
-    assert torch.equal(noise, model.draw_noise(50, seeded()))
-    samples = twin(noise)
-    assert samples.shape == model(noise).shape
-    assert samples.dtype == model(noise).dtype
-    samples.sum().backward()
-    assert all(weight.grad is not None for weight in twin.parameters())
-    assert torch.equal(twin.sample(3, seeded(1)), twin.sample(3, seeded(1)))
-    with pytest.raises(ShapeError, match="noise: expected the shape"):
-        twin(torch.zeros(3, 17))
-
-
-def test_uniform_noise_of_the_patch_twin_is_a_quarter_turn() -> None:
-    noise = PatchGenerator((2, 2), (2, 2)).classical_twin().draw_noise(1000, seeded())
-    assert 0 <= noise.min().item() < 0.01
-    assert math.pi / 2 - 0.01 < noise.max().item() < math.pi / 2
 
 
 @pytest.mark.parametrize("encoding", ["sine", "auto"])

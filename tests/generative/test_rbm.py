@@ -163,18 +163,6 @@ def test_completion_follows_the_conditional_distribution() -> None:
     assert abs(filled[:, 1].mean().item() - expected) < 5 * error
 
 
-def test_annealing_estimates_the_partition_function() -> None:
-    rbm = random_rbm(8, 6)
-    estimate, error = annealed_log_partition(rbm, generator=seeded())
-    assert 0 < error < 0.1
-    assert abs(estimate - rbm.log_partition().item()) < 5 * error
-
-
-def test_annealing_refuses_gaussian_units() -> None:
-    with pytest.raises(ArgumentError, match="expected binary visible units, got 'gau"):
-        annealed_log_partition(RBM(2, 2, visible="gaussian"))
-
-
 def test_too_many_units_are_told_of_annealing() -> None:
     with pytest.raises(ArgumentError, match="use annealed_log_partition"):
         RBM(21, 21).log_partition()

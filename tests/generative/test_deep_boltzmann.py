@@ -1,4 +1,4 @@
-"""Deep belief networks and deep Boltzmann machines against enumeration."""
+"""Deep Boltzmann machines against enumeration."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
-from qml_qdl.generative import (
-    RBM,
-    DeepBeliefNetwork,
-    DeepBoltzmannMachine,
-    all_bits,
-    frequencies,
-)
+from qml_qdl.generative import RBM, DeepBoltzmannMachine, all_bits, frequencies
 
 DOUBLE = torch.float64
 STRIPES = torch.tensor([[0.0, 0, 1, 1], [1, 1, 0, 0]], dtype=DOUBLE)
@@ -105,32 +99,7 @@ def test_deep_boltzmann_machine_learns_stripes() -> None:
     assert after > -1.4  # the ceiling is −ln 2 = −0.69
 
 
-def test_belief_network_learns_stripes() -> None:
-    generator = seeded()
-    network = DeepBeliefNetwork(
-        [4, 3, 2], num_chains=100, generator=generator, dtype=DOUBLE
-    )
-    network.fit_greedily(
-        STRIPES.repeat(20, 1), epochs=100, learning_rate=0.05, generator=generator
-    )
-    samples = network.sample(2000, 50, generator)
-    right = (samples[:, None] == STRIPES).all(-1).any(-1)
-    assert right.double().mean().item() > 0.5  # 0.125 by chance
-
-
-def test_belief_network_passes_data_up() -> None:
-    network = DeepBeliefNetwork([5, 4, 3])
-    visible = torch.ones(7, 5)
-    assert torch.equal(network.up(visible, 0), visible)
-    assert network.up(visible, 2).shape == (7, 3)
-    assert network(visible).shape == (7, 3)
-    with pytest.raises(ArgumentError, match="level: expected 0 to 2, got 3"):
-        network.up(visible, 3)
-
-
 def test_bad_arguments_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="sizes: expected two or more layers"):
-        DeepBeliefNetwork([4])
     with pytest.raises(ArgumentError, match="with two layers use RBM"):
         DeepBoltzmannMachine([4, 2])
     with pytest.raises(ArgumentError, match="enumerated up to 20 units, got 21"):
@@ -154,9 +123,6 @@ def test_bits_may_be_of_any_type(dtype: torch.dtype) -> None:
     assert torch.equal(machine(same), machine(bits))
     assert torch.equal(machine.log_likelihood(same), machine.log_likelihood(bits))
     assert machine.contrastive_loss(same).dtype == torch.float32
-    network = DeepBeliefNetwork([3, 2])
-    network.fit_greedily(same, epochs=1)
-    assert torch.equal(network(same), network(bits))
 
 
 def test_what_a_deep_machine_cannot_read_is_reported() -> None:
@@ -171,15 +137,5 @@ def test_what_a_deep_machine_cannot_read_is_reported() -> None:
         machine.biases[2][0] = torch.nan
     with pytest.raises(DataError, match=r"biases.2: .* NaN .* learning rate"):
         machine.sample(2, 1)
-
-
-def test_what_a_deep_network_cannot_read_is_reported() -> None:
-    network = DeepBeliefNetwork([3, 2])
-    with pytest.raises(DataError, match="visible: expected finite numbers"):
-        network.up(torch.full((1, 3), torch.nan), 1)
-    for rate in (-1.0, torch.nan):
-        with pytest.raises(ArgumentError, match="learning_rate: expected a positive"):
-            network.fit_greedily(torch.zeros(1, 3), learning_rate=rate)
-    for build in (DeepBeliefNetwork, DeepBoltzmannMachine):
-        with pytest.raises(ArgumentError, match=r"sizes: expected .* layers, got 3"):
-            build(3)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"sizes: expected .* layers, got 3"):
+        DeepBoltzmannMachine(3)  # type: ignore[arg-type]
