@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,4 +23,22 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QML_QDL_CACHE", str(folder / "cache"))
         patch.setenv("QML_QDL_JOURNAL", str(folder / "jobs.sqlite"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def without_pictures() -> Iterator[None]:
+    """A short run would spend most of its time on pictures.
+
+    The weights that are shown in them are read all the same.
+    """
+    from qml_qdl.training import experiment
+
+    def draw(run: Any, task: Any, fits: object) -> None:
+        kind = run.kinds[0]
+        seed = run.best_seed(kind)
+        experiment.load_best(task.build(kind, seed), run.fit_folder(kind, seed))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "draw", draw)
         yield

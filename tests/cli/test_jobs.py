@@ -13,17 +13,11 @@ import pytest
 
 from qml_qdl.cli import main
 from qml_qdl.hardware.jobs.journal import Journal
-from tests.hardware.jobs.service import (
-    Fate,
-    FolderClient,
-    Killed,
-    mortal,
-    without_sync,
-)
+from tests.hardware.jobs.service import Fate, FolderClient, Killed, mortal, without_sync
 from tests.hardware.jobs.tapes import TapeClient, install_tapes
 from tests.hardware.qiskit.service import FakeClient, replace_ibm
 
-pytestmark = pytest.mark.usefixtures("fast_disk")
+pytestmark = pytest.mark.usefixtures("without_pictures", "fast_disk")
 fast_disk = pytest.fixture(without_sync)
 
 Capture = pytest.CaptureFixture[str]

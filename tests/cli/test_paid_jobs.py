@@ -15,7 +15,7 @@ from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import isolate, use
 from tests.hardware.qiskit.service import without_sync
 
-pytestmark = pytest.mark.usefixtures("fast_disk")
+pytestmark = pytest.mark.usefixtures("without_pictures", "fast_disk")
 fast_disk = pytest.fixture(without_sync)
 
 Capture = pytest.CaptureFixture[str]

@@ -17,6 +17,7 @@ from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import isolate, use
 
 Capture = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 QUICK = [
     "--model", "patch_gan", "--data", "digits", "--label", "0", "--layers", "1",

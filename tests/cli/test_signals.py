@@ -39,6 +39,7 @@ SIGNALS = {
 }
 
 Capture = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 @pytest.fixture(autouse=True)

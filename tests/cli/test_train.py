@@ -1,7 +1,9 @@
-"""`qml-qdl train` with files of options, and with a user's own classes."""
+"""`qml-qdl train`: flags, files of options, own classes, and what stops a training."""
 
 from __future__ import annotations
 
+import errno
+import inspect
 import json
 import os
 import subprocess
@@ -14,90 +16,17 @@ import yaml
 
 from qml_qdl import training
 from qml_qdl.cli import main
+from qml_qdl.cli.train import train_command
 from qml_qdl.data import load
-from qml_qdl.training import DataOptions, Run, RunOptions, Spec
+from qml_qdl.training import DataOptions, Run, RunOptions, Spec, TrainingOptions
+from tests.hardware.qiskit.service import FakeClient, replace_ibm
 
 Capture = pytest.CaptureFixture[str]
-
-MODULE = '''
-import torch
-from torch import nn
-
-from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.data import Dataset
-from qml_qdl.nn import QuantumLayer
-from qml_qdl.training import Classification
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
-class Net(nn.Module):
-    """A circuit between two linear layers.
-
-    Args:
-        num_features: Columns.
-        num_classes: Classes.
-        width: Wires of the circuit.
-    """
-
-    def __init__(self, num_features: int, num_classes: int, width: int = 2) -> None:
-        super().__init__()
-        circuit = StronglyEntangling(width) @ AngleEncoding(width)
-        self.enter = nn.Linear(num_features, width)
-        self.circuit = QuantumLayer(circuit)
-        self.leave = nn.Linear(width, num_classes)
-
-    def forward(self, rows):
-        return self.leave(self.circuit(self.enter(rows)))
-
-    def classical_twin(self) -> nn.Module:
-        return nn.Sequential(self.enter, nn.Tanh(), self.leave)
-
-
-class Rows(torch.utils.data.Dataset):
-    def __init__(self, rows: int = 40) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.inputs = torch.randn(rows, 3, generator=generator)
-
-    def __len__(self):
-        return len(self.inputs)
-
-    def __getitem__(self, row):
-        return self.inputs[row], int(self.inputs[row].sum() > 0)
-
-
-def rows(count: int = 40) -> Dataset:
-    inputs = torch.linspace(-1, 1, 2 * count).reshape(count, 2).numpy()
-    return Dataset(inputs, inputs[:, 0] ** 2)
-
-
-class Weighted(Classification):
-    """Classification whose loss is scaled."""
-
-    def __init__(self, model, split, options, weight: float = 1.0) -> None:
-        super().__init__(model, split, options)
-        self.weight = weight
-
-    def training_step(self, batch, batch_index):
-        return self.weight * super().training_step(batch, batch_index)
-
-
-class Evil:
-    def __init__(self, *args, **kwargs):
-        raise SystemExit("built")
-
-
-def evil():
-    raise SystemExit("called")
-'''
+IRIS = ["--data", "iris", "--epochs", "2", "--seeds", "1", "--accelerator", "cpu"]
 QUICK = ["--epochs", "2", "--seeds", "1", "--accelerator", "cpu", "--quiet"]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a module of one's own, in which commands are called."""
-    (tmp_path / "own_module.py").write_text(MODULE)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "own_module", raising=False)
-    return tmp_path
 
 
 OWN = [
@@ -302,36 +231,224 @@ def test_the_folder_of_a_run_is_no_place_of_modules(
 
 def test_a_twin_is_trained_wherever_there_is_one(here: Path) -> None:
     """Circuits may run in a layer that is not of this library."""
-    text = MODULE.replace("QuantumLayer(circuit)", "nn.Tanh()")
-    (here / "own_module.py").write_text(text)
+    path = here / "own_module.py"
+    path.write_text(path.read_text().replace("QuantumLayer(circuit)", "nn.Tanh()"))
     words = ["train", "--model", "own_module.Net", "--data", "own_module.Rows", *QUICK]
     assert main([*words, "--name", "t"]) == 0
     assert "| classical twin |" in (here / "runs" / "t" / "report.md").read_text()
 
 
-def test_a_models_help_tells_its_own_options(here: Path, capsys: Capture) -> None:
-    assert main(["train", "--model", "own_module.Net", "--help"]) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert "--width" in out
-    assert "Wires of the circuit." in out
-    assert main(["train", "--model", "vae", "--help"]) == 0
-    out = capsys.readouterr().out
-    assert "--latent" in out
-    assert "--channels" not in out
+def test_quiet_prints_the_report_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", *IRIS, "--quiet", "--no-twin", "--runs-dir", str(tmp_path)]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("iris: 89 rows to train")
+    assert "twin" not in out
+    assert err == ""
 
 
-def test_shell_completion_knows_the_options() -> None:
-    program = Path(sys.executable).with_name("qml-qdl")
-    done = subprocess.run(
-        [program],
-        env={
-            **os.environ,
-            "_QML_QDL_COMPLETE": "complete_bash",
-            "COMP_WORDS": "qml-qdl train --ep",
-            "COMP_CWORD": "2",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+def test_every_option_reaches_the_run(tmp_path: Path) -> None:
+    given = {
+        "data": "bars-and-stripes",
+        "label": "blank",
+        "limit": "40",
+        "test-fraction": "0.4",
+        "validation-fraction": "0.2",
+        "split-seed": "3",
+        "model": "quanvolution",
+        "channels": "3",
+        "kernel-size": "1",
+        "stride": "2",
+        "layers": "1",
+        "target": "default.qubit",
+        "epochs": "1",
+        "batch-size": "20",
+        "learning-rate": "0.1",
+        "optimizer": "sgd",
+        "patience": "5",
+        "accelerator": "cpu",
+        "checkpoint-every": "2",
+        "seeds": "1",
+        "seed": "4",
+        "data-home": str(tmp_path),
+        "runs-dir": str(tmp_path),
+        "name": "all",
+    }
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
+    words += ["--label", "full"]
+    assert main(["train", *words, "--no-twin", "--quiet"]) == 0
+    flags = set(inspect.signature(train_command(())[0]).parameters) - {"context"}
+    left_out = {"label_column", "resume", "no_twin", "quiet", "config", "print_config"}
+    # See the other tests of this file.
+    left_out |= {"recipe", "scheduler", "loss", "gradient_clip", "precision"}
+    left_out |= {"callbacks", "logger"}
+    left_out |= {"hidden", "latent", "quantum_part"}
+    assert {n.replace("-", "_") for n in given} == flags - left_out
+    expected = RunOptions(
+        data=DataOptions(
+            source=Spec("bars_and_stripes"),
+            labels=("blank", "full"),
+            data_home=str(tmp_path),
+            limit=40,
+            test_fraction=0.4,
+            validation_fraction=0.2,
+            split_seed=3,
+        ),
+        model=Spec(
+            "quanvolution",
+            channels=3,
+            kernel_size=1,
+            stride=2,
+            layers=1,
+            target="default.qubit",
+        ),
+        training=TrainingOptions(
+            epochs=1,
+            batch_size=20,
+            learning_rate=0.1,
+            optimizer="sgd",
+            patience=5,
+            accelerator="cpu",
+            checkpoint_every=2,
+        ),
+        seeds=1,
+        first_seed=4,
+        twin=False,
     )
-    assert "--epochs" in done.stdout
+    assert Run.open("all", runs_dir=tmp_path).options == expected
+
+
+def test_options_of_generative_models_reach_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[RunOptions] = []
+
+    def begin(options: RunOptions, **others: object) -> None:
+        seen.append(options)
+        raise OSError("enough")
+
+    monkeypatch.setattr(training, "begin", begin)
+    words = "--model vae --hidden 9 --latent 3 --quantum-part encoder --label 4"
+    assert main(["train", *words.split()]) == 1
+    assert seen[0].model == Spec("vae", hidden=9, latent=3, quantum_part="encoder")
+    assert seen[0].training == training.default_training("vae")
+    assert seen[0].data.labels == ("4",)
+
+
+def test_a_csv_file_with_its_label_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{'ab'[k % 2]},{k % 2 + 0.01 * k},{k}" for k in range(40)]
+    (tmp_path / "mine.csv").write_text("\n".join(["kind,x,y", *lines]))
+    monkeypatch.chdir(tmp_path)
+    words = ["--data", "mine.csv", "--label-column", "kind", "--name", "r"]
+    assert main(["train", *IRIS, *words, "--no-twin", "--quiet"]) == 0
+    assert Run.open("r").options.data.source == Spec(str(tmp_path / "mine.csv"))
+
+
+def test_ctrl_c_tells_how_to_continue(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    carry_on = training.carry_on
+    monkeypatch.setattr(training, "carry_on", interrupted)
+    assert main(["train", *IRIS, "--name", "cut"]) == 130
+    line = (
+        "qml-qdl train: interrupted; continue with: qml-qdl train --resume runs/cut\n"
+    )
+    assert capsys.readouterr().err == line
+    monkeypatch.setattr(training, "carry_on", carry_on)
+    assert main(line.split(": qml-qdl ")[1].split()) == 0
+
+
+def test_a_gpu_that_is_not_there(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("CUDAAccelerator", "MPSAccelerator"):
+        monkeypatch.setattr(f"qml_qdl.training.loop.{name}.is_available", lambda: False)
+    words = ["train", "--accelerator", "gpu", "--runs-dir", str(tmp_path / "runs")]
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert err == (
+        "qml-qdl train: accelerator: expected a GPU that torch finds, got 'gpu' and "
+        "none; use 'auto' or 'cpu'\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["quantum-seed0", "tensorboard"])
+def test_a_folder_that_cannot_be_written_ends_with_1_and_one_line(
+    place: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["train", *IRIS, "--no-twin", "--quiet", "--runs-dir", str(tmp_path)]
+    assert main([*words, "--name", "r"]) == 0
+    seed = tmp_path / "r" / "quantum-seed0"
+    (seed / "result.json").unlink()
+    before = {path.name: path.read_bytes() for path in seed.iterdir() if path.is_file()}
+    access = os.access
+
+    def refused(path: str | Path, mode: int) -> bool:
+        return Path(path).name != place and access(path, mode)
+
+    capsys.readouterr()
+    monkeypatch.setattr(os, "access", refused)  # root may write anywhere
+    assert main(["train", "--resume", str(tmp_path / "r"), "--quiet"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"Permission denied: '{seed}" in err
+    assert f"; continue with: qml-qdl train --resume {tmp_path / 'r'}" in err
+    assert before == {
+        path.name: path.read_bytes() for path in seed.iterdir() if path.is_file()
+    }
+
+
+def test_a_machine_is_not_trained_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    client = FakeClient(tmp_path / "service")
+    replace_ibm(monkeypatch, client)
+    words = ["train", *IRIS, "--runs-dir", str(tmp_path / "runs")]
+    assert main([*words, "--target", "ibm:fake"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "exact results, which the machine 'ibm:fake' has not; train on 'auto'" in err
+    assert not (tmp_path / "runs").exists()
+    assert not client.jobs()
+
+
+def test_a_full_disk_ends_with_1_and_tells_how_to_continue(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("qml_qdl.training.checkpoints.os.fsync", full)
+    assert main(["train", *IRIS]) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("qml_qdl.training.checkpoints.torch.save", full)
+    assert main(["train", *IRIS, "--name", "full"]) == 1
+    err = capsys.readouterr().err
+    assert "No space left on device; continue with: qml-qdl train --resume" in err
+    assert err.count("\n") == 1
+    monkeypatch.undo()
+    resumed = ["train", "--resume", str(tmp_path / "runs" / "full"), "--quiet"]
+    assert main(resumed) == 0

@@ -1,29 +1,17 @@
 from __future__ import annotations
 
 import csv
-import logging
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.data import Dataset, Split, load, split
 from qml_qdl.nn import QuantumLayer
-from qml_qdl.training import (
-    Classification,
-    TrainingOptions,
-    accuracy,
-    count_parameters,
-    fit,
-    predict,
-)
-from qml_qdl.training.recorder import Recorder
+from qml_qdl.training import TrainingOptions, accuracy, count_parameters, fit, predict
 
 
 @pytest.fixture(scope="module")
@@ -85,40 +73,12 @@ def test_the_reported_numbers_are_those_of_the_weights(
     assert list((tmp_path / "tensorboard").glob("events.*"))
 
 
-def test_the_best_epoch_has_highest_accuracy_then_lowest_loss_then_is_first() -> None:
-    recorder = Recorder(Path(), None, Classification)
-    rows = [(0.8, 0.5), (0.9, 0.7), (0.9, 0.6), (0.9, 0.6), (0.7, 0.1)]
-    recorder.history = [
-        {"epoch": epoch, "val_accuracy": share, "val_loss": loss}
-        for epoch, (share, loss) in enumerate(rows)
-    ]
-    assert recorder.best["epoch"] == 2
-
-
-def test_early_stopping(iris: Split, tmp_path: Path) -> None:
-    bold = TrainingOptions(
-        epochs=200, learning_rate=5.0, patience=2, batch_size=16, accelerator="cpu"
-    )
-    result = fit(linear(), iris, bold, folder=tmp_path)
-    assert result.epochs < 200
-    losses = [row["val_loss"] for row in result.history]
-    assert min(losses) == min(losses[:-2])
-    again = fit(linear(), iris, bold, folder=tmp_path, resume=True)
-    assert again.history == result.history
-
-
 def test_a_finished_training_is_not_trained_again(iris: Split, tmp_path: Path) -> None:
     first = fit(linear(), iris, options(2), folder=tmp_path)
     again = fit(linear(9), iris, options(2), folder=tmp_path, resume=True)
     assert again.history == first.history
     assert again.seconds == pytest.approx(first.seconds, abs=2)
     assert (again.predictions == first.predictions).all()
-
-
-def test_a_folder_in_use_is_refused(iris: Split, tmp_path: Path) -> None:
-    fit(linear(), iris, options(1), folder=tmp_path)
-    with pytest.raises(RunError, match="holds a training already; pass resume=True"):
-        fit(linear(), iris, options(1), folder=tmp_path)
 
 
 def test_other_data_or_batches_cannot_continue(iris: Split, tmp_path: Path) -> None:
@@ -128,14 +88,6 @@ def test_other_data_or_batches_cannot_continue(iris: Split, tmp_path: Path) -> N
         fit(linear(), smaller, options(3), folder=tmp_path, resume=True)
     with pytest.raises(RunError, match="seed: the checkpoint was made with 0"):
         fit(linear(), iris, options(3), seed=1, folder=tmp_path, resume=True)
-
-
-@pytest.fixture
-def _heeds_ctrl_c() -> Iterator[None]:
-    """Python's own handler: shells start background jobs with the signal ignored."""
-    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, kept)
 
 
 class _CutError(Exception):
@@ -185,64 +137,6 @@ def test_a_training_with_shots_goes_on_bit_for_bit(
         assert torch.equal(value, networks[2].state_dict()[name])
 
 
-@pytest.mark.usefixtures("_heeds_ctrl_c")
-def test_ctrl_c_stays_an_interrupt_and_can_be_continued(
-    iris: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = fit(linear(), iris, options(3), folder=tmp_path / "whole")
-    before = signal.getsignal(signal.SIGINT)
-    step = torch.optim.Adam.step
-    count = 0
-
-    def interrupting(self: torch.optim.Adam, closure: object = None) -> object:
-        nonlocal count
-        count += 1
-        if count == 9:
-            signal.raise_signal(signal.SIGINT)  # to this thread, at once
-        return step(self, closure)
-
-    monkeypatch.setattr(torch.optim.Adam, "step", interrupting)
-    with pytest.raises(KeyboardInterrupt):
-        fit(linear(), iris, options(3), folder=tmp_path / "cut")
-    assert signal.getsignal(signal.SIGINT) is before
-    monkeypatch.setattr(torch.optim.Adam, "step", step)
-    result = fit(linear(7), iris, options(3), folder=tmp_path / "cut", resume=True)
-    assert result.history == whole.history
-
-
-def test_a_training_that_diverges_is_told(iris: Split, tmp_path: Path) -> None:
-    class Overflowing(torch.nn.Linear):
-        def forward(self, input: torch.Tensor) -> torch.Tensor:
-            return super().forward(input) * torch.inf
-
-    message = (
-        r"the loss is \w+ in step 1 \(epoch 1\), training has diverged; try a smaller "
-        "one in a new run; there is no checkpoint yet"
-    )
-    with pytest.raises(RunError, match=message):
-        fit(Overflowing(4, 3), iris, options(2), folder=tmp_path)
-    assert not list(tmp_path.glob("*.ckpt"))
-
-
-def test_a_training_that_diverges_later_names_its_last_good_checkpoint(
-    iris: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fit(linear(), iris, options(2), folder=tmp_path)
-    kept = {path: path.read_bytes() for path in tmp_path.glob("*.ckpt")}
-    entropy = torch.nn.functional.cross_entropy
-    monkeypatch.setattr(
-        torch.nn.functional,
-        "cross_entropy",
-        lambda *given, **named: entropy(*given, **named) * torch.nan,
-    )
-    place = tmp_path / "last.ckpt"
-    with pytest.raises(
-        RunError, match=rf"in step 13 \(epoch 3\).* last good checkpoint is {place}"
-    ):
-        fit(linear(), iris, options(3), folder=tmp_path, resume=True)
-    assert {path: path.read_bytes() for path in tmp_path.glob("*.ckpt")} == kept
-
-
 def test_an_error_in_the_model_is_not_swallowed(iris: Split) -> None:
     class Broken(torch.nn.Linear):
         def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -262,22 +156,6 @@ def test_predicting_keeps_the_mode_and_the_gradients(iris: Split) -> None:
     assert not model.training
 
 
-def test_the_trainer_keeps_quiet(
-    iris: Split, capfd: pytest.CaptureFixture[str]
-) -> None:
-    level = logging.getLogger("lightning.pytorch").level
-    fit(linear(), iris, options(1))
-    assert capfd.readouterr() == ("", "")
-    assert logging.getLogger("lightning.pytorch").level == level
-
-
-def test_a_progress_bar_is_shown_when_asked(
-    iris: Split, capfd: pytest.CaptureFixture[str]
-) -> None:
-    fit(linear(), iris, options(1), progress=True)
-    assert "val_accuracy" in "".join(capfd.readouterr())
-
-
 def test_images_of_any_torch_model() -> None:
     generator = np.random.default_rng(0)
     labels = np.arange(60) % 2
@@ -285,18 +163,3 @@ def test_images_of_any_torch_model() -> None:
     parts = split(Dataset(pixels, labels, "ab"))
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
     assert fit(model, parts, options(20)).test_accuracy > 0.8
-
-
-def test_the_trainer_does_the_training(
-    iris: Split, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[object] = []
-    real = Trainer.fit
-
-    def seen(self: Trainer, *args: object, **kwargs: object) -> None:
-        calls.append(kwargs["weights_only"])
-        real(self, *args, **kwargs)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Trainer, "fit", seen)
-    fit(linear(), iris, options(1))
-    assert calls == [True]

@@ -11,12 +11,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from qml_qdl.circuits.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    RunError,
-    TargetError,
-)
+from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.data import load, split
 from qml_qdl.training import (
     DataOptions,
@@ -37,13 +32,6 @@ from qml_qdl.training import (
 )
 from qml_qdl.training.report import Line
 
-ZEROS = RunOptions(
-    data=DataOptions(source="digits", labels=("0",)),
-    model=Spec("patch_gan", layers=1),
-    training=TrainingOptions(epochs=1, batch_size=64, accelerator="cpu"),
-    seeds=2,
-)
-
 
 def options(kind: str, source: str, epochs: int = 1) -> RunOptions:
     training = attrs.evolve(default_training(kind), epochs=epochs, accelerator="cpu")
@@ -53,13 +41,6 @@ def options(kind: str, source: str, epochs: int = 1) -> RunOptions:
         training=training,
         seeds=1,
     )
-
-
-@pytest.fixture(scope="module")
-def zeros(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Report]:
-    run, report = train(ZEROS, runs_dir=tmp_path_factory.mktemp("runs"), name="zeros")
-    assert isinstance(report, Report)
-    return run, report
 
 
 def pictures(run: Run) -> dict[str, int]:
@@ -110,24 +91,6 @@ def test_carrying_on_trains_nothing_again(zeros: tuple[Run, Report]) -> None:
     assert all("Fréchet" in line for line in told)
 
 
-def test_samples_can_be_drawn_again(zeros: tuple[Run, Report]) -> None:
-    run, _ = zeros
-    first, again = sample(run, 6), sample(run, 6, seed=0)
-    assert first.samples.shape == (6, 1, 8, 8)
-    assert torch.equal(first.samples, again.samples)
-    assert not torch.equal(first.samples, sample(run, 6, seed=1).samples)
-    assert first.path == run.folder / "samples.npz"
-    sample(run, 6)
-    kept = np.load(run.folder / "samples.npz")["samples"]
-    np.testing.assert_array_equal(kept, first.samples.numpy())
-    assert (run.folder / "samples.png").stat().st_size > 1000
-    assert first.training_seed == run.best_seed()
-    assert set(first.measures) == set(first.floor) | {"Fréchet, train"}
-    twin = sample(run, 4, kind="twin", training_seed=1)
-    assert (twin.kind, twin.training_seed) == ("twin", 1)
-    assert sample(run, 1).measures == {}
-
-
 def test_the_numbers_of_the_report_are_those_of_the_samples(
     zeros: tuple[Run, Report],
 ) -> None:
@@ -135,47 +98,6 @@ def test_the_numbers_of_the_report_are_those_of_the_samples(
     drawn = sample(run, 1000, training_seed=1)
     for name, value in drawn.measures.items():
         assert report.lines[0].measures[name][1] == pytest.approx(value)
-
-
-def test_samples_come_from_other_targets(
-    zeros: tuple[Run, Report], tmp_path: Path
-) -> None:
-    run, _ = zeros
-    exact = sample(run, 4).samples
-    same = sample(run, 4, target="lightning.qubit", out=tmp_path / "a.npz")
-    torch.testing.assert_close(same.samples, exact, atol=1e-5, rtol=0)
-    assert (tmp_path / "a.png").stat().st_size > 1000
-    shots = [
-        sample(run, 4, target="default.qubit", shots=500, seed=seed).samples
-        for seed in (0, 0, 1)
-    ]
-    assert torch.equal(shots[0], shots[1])
-    assert 0 < float((shots[0] - exact).abs().mean()) < 0.1
-    assert not torch.equal(shots[0], shots[2])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"count": 0}, ArgumentError, "count: expected at least 1, got 0"),
-        ({"count": 2.5}, ArgumentTypeError, "count: expected a whole number"),
-        ({"seed": -1}, ArgumentError, "seed: expected at least 0"),
-        ({"shots": 0}, ArgumentError, "shots: expected at least 1"),
-        ({"training_seed": 7}, ArgumentError, "training_seed: expected one of 0, 1"),
-        ({"kind": "classical"}, ArgumentError, "kind: expected one of 'quantum'"),
-        ({"target": "no.such"}, TargetError, "no.such"),
-        ({"out": "here.png"}, ArgumentError, "out: expected a file that ends with"),
-        ({"kind": "twin", "shots": 9}, ArgumentError, "twin model runs on torch only"),
-    ],
-)
-def test_sampling_with_bad_arguments(
-    zeros: tuple[Run, Report],
-    arguments: dict[str, object],
-    error: type[Exception],
-    message: str,
-) -> None:
-    with pytest.raises(error, match=message):
-        sample(zeros[0], **arguments)  # type: ignore[arg-type]
 
 
 def test_runs_are_used_as_what_they_are(
@@ -189,7 +111,7 @@ def test_runs_are_used_as_what_they_are(
     table = begin(RunOptions(data=DataOptions(source="iris")), runs_dir=tmp_path)
     with pytest.raises(RunError, match="of a classifier; see qml-qdl evaluate"):
         sample(table)
-    unfinished = begin(ZEROS, runs_dir=tmp_path, name="new")
+    unfinished = begin(run.options, runs_dir=tmp_path, name="new")
     with pytest.raises(RunError, match=r"no quantum training of .* resume it first"):
         sample(unfinished)
     with pytest.raises(RunError, match=r"seed 1 of .* has not finished"):

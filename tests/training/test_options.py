@@ -12,12 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, QdlError
-from qml_qdl.training import (
-    DataOptions,
-    RunOptions,
-    Spec,
-    TrainingOptions,
-)
+from qml_qdl.training import DataOptions, RunOptions, Spec, TrainingOptions
 from qml_qdl.training.options import read_config, read_yaml, write_config
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.cli.train_options import arguments_of
-from qml_qdl.data import Dataset, load
+from qml_qdl.data import Dataset
 from qml_qdl.training import (
     MODELS,
     RECIPES,
@@ -26,7 +26,6 @@ from qml_qdl.training import (
     begin,
     default_training,
 )
-from qml_qdl.training.building import load_data
 from qml_qdl.training.registry import option_names
 from qml_qdl.training.specs import import_object
 
@@ -76,7 +75,6 @@ TABLE: dict[str, dict[str, Any]] = {
     },
 }
 """The table of version 0.1, whose runs and command lines go on working."""
-
 DATA = {
     "images": Dataset(np.full((60, 1, 4, 4), 0.5), np.arange(60) % 2, "ab"),
     "tables": Dataset(np.arange(120.0).reshape(60, 2), np.arange(60) % 2, "ab"),
@@ -195,31 +193,3 @@ def test_what_does_not_apply_is_refused_before_a_folder_is_made(
     with pytest.raises((ArgumentError, DataError), match=message):
         begin(options, runs_dir=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
-
-
-def built(spec: Spec, dataset: Dataset) -> Any:
-    return Task.of(RunOptions(model=spec), dataset).build("quantum", 0)
-
-
-def test_rows_of_some_classes() -> None:
-    zeros = load_data(DataOptions(labels=("0",)))
-    assert len(zeros) == 178
-    assert zeros.class_names == ("0",)
-    assert built(Spec("patch_gan"), zeros).image_shape == (8, 8)
-    with pytest.raises(DataError, match="labels: 'quanvolution' tells classes apart"):
-        built(Spec("auto"), zeros)
-    pair = load_data(DataOptions(labels=("8", "3")))
-    assert pair.class_names == ("3", "8")
-    assert set(pair.labels.tolist()) == {0, 1}
-    with pytest.raises(DataError, match="label: expected one of the classes 0, 1"):
-        load_data(DataOptions(labels=("ten",)))
-
-
-def test_classifiers_of_the_table_read_their_data() -> None:
-    pair = load("digits").of_classes(["0", "1"])
-    model = built(Spec("qcnn"), pair)
-    assert [len(layer.circuit.wires) for layer in model.quantum_layers()] == [6]
-    iris = built(Spec("qcnn"), load("iris"))
-    assert [len(layer.circuit.wires) for layer in iris.quantum_layers()] == [4]
-    turned = built(Spec("equivariant", stride=2), pair)
-    assert turned.head.out_features == 2

@@ -28,6 +28,7 @@ from qml_qdl.training import (
     predict,
 )
 from qml_qdl.training.options import Precision
+from qml_qdl.training.supervised import wilson_interval
 
 QUICK = TrainingOptions(epochs=3, batch_size=32, learning_rate=0.05, accelerator="cpu")
 
@@ -132,24 +133,6 @@ def test_nobody_has_to_leave_the_trainer(numbers: Split, tmp_path: Path) -> None
         fit(made.model, numbers, recipe=made, loss=torch.nn.functional.l1_loss)
 
 
-@pytest.mark.parametrize(
-    ("options", "kind"),
-    [
-        ({"optimizer": "adamw"}, torch.optim.AdamW),
-        ({"optimizer": "RMSprop"}, torch.optim.RMSprop),
-        ({"optimizer": Spec("torch.optim.Adamax", eps=1e-7)}, torch.optim.Adamax),
-        ({"optimizer": torch.optim.NAdam}, torch.optim.NAdam),
-    ],
-)
-def test_optimizers_by_name_and_class(
-    options: dict[str, Any], kind: Any, numbers: Split
-) -> None:
-    learner = Regression(linear(), numbers, TrainingOptions(**options))
-    made: Any = learner.make_optimizer(learner.model.parameters())
-    assert type(made) is kind
-    assert made.param_groups[0]["lr"] == 0.01
-
-
 def test_a_plateau_lowers_the_rate_and_a_resumed_training_goes_on(
     numbers: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,3 +174,14 @@ def test_predictions_of_numbers_are_standardised(numbers: Split) -> None:
     wanted = model(torch.tensor(numbers.test.inputs)).detach().numpy()[:, 0]
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
     assert DataOptions(source="diabetes").source == Spec("diabetes")
+
+
+@pytest.mark.parametrize(
+    ("right", "rows", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634)],
+)
+def test_the_interval_is_wilsons(
+    right: int, rows: int, low: float, high: float
+) -> None:
+    # Published values of the score interval.
+    assert wilson_interval(right, rows) == pytest.approx((low, high), abs=1e-4)

@@ -1,0 +1,194 @@
+"""The program `qml-qdl`: what it is called with, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qml_qdl import training
+from qml_qdl.cli import main
+from qml_qdl.data import load
+from qml_qdl.training import DataOptions, Run, RunOptions
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """A folder with a run that was not trained yet."""
+    asked = RunOptions(data=DataOptions(source="iris"))
+    Run.create(asked, load("iris"), runs_dir=tmp_path, name="iris")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([], "qml-qdl: Missing command", id="nothing"),
+        pytest.param(["fly"], "qml-qdl: No such command 'fly'", id="command"),
+        pytest.param(
+            ["train", "--no"], "qml-qdl train: No such option: --no", id="option"
+        ),
+        pytest.param(
+            ["train", "--epochs", "x"],
+            "qml-qdl train: Invalid value for '--epochs'",
+            id="word",
+        ),
+        pytest.param(["train", "--epochs", "0"], "'--epochs'", id="range"),
+        pytest.param(
+            ["train", "--learning-rate", "-1"],
+            "learning_rate: expected a number above 0",
+            id="rate",
+        ),
+        pytest.param(
+            ["train", "--optimizer", "rms"], "did you mean 'RMSprop'?", id="choice"
+        ),
+        pytest.param(
+            ["train", "--data", "no"],
+            "source: expected one of the data sets digits",
+            id="data",
+        ),
+        pytest.param(
+            ["train", "--data", "no.csv"], "no.csv: expected a file", id="file"
+        ),
+        pytest.param(
+            ["train", "--model", "rbm", "--label", "0", "--limit", "1"],
+            "4 rows or more in each part, got 1 to train, ",
+            id="few-rows",
+        ),
+        pytest.param(["train", "--target", "no.such"], "no.such", id="target"),
+        pytest.param(
+            ["train", "--model", "dressed"], "'dressed' reads tables", id="model"
+        ),
+        pytest.param(
+            ["train", "--test-fraction", "2"],
+            "test_fraction: expected a number",
+            id="fraction",
+        ),
+        pytest.param(
+            ["train", "--name", "a/b"], "name: expected a plain folder name", id="name"
+        ),
+        pytest.param(
+            ["train", "--resume", "no"],
+            "expected the folder of a run, got 'no'",
+            id="resume",
+        ),
+        pytest.param(
+            ["train", "--resume", "no", "--epochs", "20"],
+            "--epochs cannot change in a run",
+            id="resume-more",
+        ),
+        pytest.param(
+            ["train", "extra"],
+            "qml-qdl train: Got unexpected extra argument",
+            id="extra",
+        ),
+        pytest.param(
+            ["evaluate"], "qml-qdl evaluate: Missing argument 'RUN'", id="no-run"
+        ),
+        pytest.param(
+            ["evaluate", "no"],
+            "qml-qdl evaluate: run: expected the folder",
+            id="no-such-run",
+        ),
+        pytest.param(["evaluate", "no", "--shots", "-1"], "'--shots'", id="shots"),
+    ],
+)
+def test_bad_arguments_end_with_2_and_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert err.startswith("qml-qdl")
+    assert message in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_and_version_are_quick_and_load_nothing_heavy() -> None:
+    code = (
+        "import sys, time; start = time.perf_counter();"
+        "from qml_qdl.cli import main;"
+        "codes = main(['--help']), main(['train', '--help']), main(['--version']);"
+        "heavy = {'torch', 'pennylane', 'lightning', 'sklearn', 'matplotlib'};"
+        "print(codes, sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "(0, 0, 0) []"
+    assert "evaluate" in done.stdout
+    assert "qml-qdl 0." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "function"),
+    [
+        (["train"], "begin"),
+        (["evaluate", "iris"], "evaluate"),
+        (["sample", "iris"], "sample"),
+        (["estimate", "iris", "--target", "aer:fake_manila"], "estimate"),
+    ],
+)
+def test_ctrl_c_and_what_runs_on_are_told_in_one_line(
+    arguments: list[str],
+    function: str,
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        error = KeyboardInterrupt()
+        error.add_note("job-1 runs on")
+        raise error
+
+    monkeypatch.setattr(training, function, interrupted)
+    assert main([*arguments, "--runs-dir", str(runs)]) == 130
+    line = f"qml-qdl {arguments[0]}: interrupted; job-1 runs on\n"
+    assert capsys.readouterr() == ("", line)
+
+
+def test_a_bug_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(training, "begin", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["train"])
+
+
+def installed(*words: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("qml-qdl")
+    return subprocess.run(
+        [program, *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_installed_program_runs(runs: Path) -> None:
+    asked = ["--runs-dir", str(runs), "--target", "aer:fake_manila", "--limit", "9"]
+    done = installed("estimate", "iris", *asked)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "aer:fake_manila" in done.stdout
+    assert installed("fly").returncode == 2
+
+
+@pytest.mark.slow
+def test_the_installed_program_trains(tmp_path: Path) -> None:
+    words = ["--data", "iris", "--epochs", "2", "--seeds", "1", "--accelerator", "cpu"]
+    words += ["--quiet", "--no-twin", "--runs-dir", str(tmp_path), "--name", "p"]
+    done = installed("train", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = json.loads((tmp_path / "p" / "report.json").read_text())["lines"]
+    assert lines[0]["name"] == "quantum"
