@@ -23,7 +23,12 @@ PICTURES = {"circuit.png", "confusion.png", "curves.png"}
     ("model", "target", "pictures"),
     [
         ("qcnn", "lightning.qubit", PICTURES),
-        ("equivariant", "default.qubit", PICTURES | {"feature-maps.png"}),
+        pytest.param(
+            "equivariant",
+            "default.qubit",
+            PICTURES | {"feature-maps.png"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_interrupted_resumed_and_evaluated(

@@ -22,6 +22,10 @@ fast_disk = pytest.fixture(without_sync)
 
 Capture = pytest.CaptureFixture[str]
 
+of_every_vendor = pytest.mark.parametrize(
+    "client", [FakeClient, TapeClient], indirect=True
+)
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -32,17 +36,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=[FakeClient, TapeClient])
+@pytest.fixture
 def client(
     request: pytest.FixtureRequest,
     runs: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> FolderClient:
-    """The service of all machines, of one vendor after the other."""
+    """The service of all machines: IBM's unless another vendor's is asked for."""
     for name in ("jobs.sqlite", "evaluations.json"):
         (runs / "iris" / name).unlink(missing_ok=True)
-    client: FolderClient = request.param(tmp_path / "service")
+    client: FolderClient = getattr(request, "param", FakeClient)(tmp_path / "service")
     if isinstance(client, FakeClient):
         replace_ibm(monkeypatch, client)
     else:
@@ -63,7 +67,6 @@ def jobs(runs: Path, command: str, *words: str) -> int:
     return main(["jobs", command, "iris", *words, "--runs-dir", str(runs)])
 
 
-@pytest.mark.parametrize("client", [FakeClient], indirect=True)
 def test_waiting_finishes_a_mitigated_evaluation(
     runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
@@ -77,6 +80,7 @@ def test_waiting_finishes_a_mitigated_evaluation(
     assert len(client.jobs()) == sent
 
 
+@of_every_vendor
 def test_sent_listed_shown_and_finished(
     runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
@@ -173,13 +177,17 @@ def killed_at(
 
 
 @pytest.mark.parametrize(
-    ("detached", "stride"),
+    ("client", "detached", "stride"),
     [
-        (False, 6),
-        (True, 5),
-        pytest.param(False, 1, marks=pytest.mark.slow),
-        pytest.param(True, 1, marks=pytest.mark.slow),
+        (FakeClient, False, 6),
+        (TapeClient, True, 5),
+        *(
+            pytest.param(client, detached, 1, marks=pytest.mark.slow)
+            for client in (FakeClient, TapeClient)
+            for detached in (False, True)
+        ),
     ],
+    indirect=["client"],
 )
 def test_killed_at_any_point_it_is_paid_once(
     runs: Path,
@@ -222,6 +230,7 @@ def test_killed_at_any_point_it_is_paid_once(
     assert number > (8 if detached else 12)
 
 
+@of_every_vendor
 def test_a_cancelled_job_is_sent_anew_if_that_is_asked_for(
     runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
@@ -253,6 +262,7 @@ def test_an_evaluation_that_was_refused_is_not_waited_for(
     assert capsys.readouterr() == ("", "")
 
 
+@of_every_vendor
 def test_a_job_whose_reply_was_lost_is_found_and_cancelled(
     runs: Path, client: FolderClient, capsys: Capture
 ) -> None:
@@ -276,6 +286,7 @@ def test_a_job_whose_reply_was_lost_is_found_and_cancelled(
     assert len(client.jobs()) == 1
 
 
+@of_every_vendor
 def test_a_failed_job_ends_with_2_and_one_line(
     runs: Path, client: FolderClient, capsys: Capture
 ) -> None:

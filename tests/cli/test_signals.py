@@ -98,7 +98,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
 def test_a_training_ends_its_step_and_goes_on_exactly(
     number: signal.Signals,
     whole: Path,
@@ -237,15 +237,20 @@ def test_the_handlers_of_a_program_act_after_the_checkpoint(
 
 
 @pytest.mark.parametrize(
-    ("words", "function"),
+    ("words", "function", "number"),
     [
-        (["evaluate", "whole", "--limit", "9"], "evaluate"),
-        (["sample", "whole", "-n", "4"], "sample"),
-        (["estimate", "whole", "--target", "aer:fake_manila"], "estimate"),
-        (["train", "--name", "it's"], "begin"),
+        (["evaluate", "whole", "--limit", "9"], "evaluate", signal.SIGINT),
+        (["evaluate", "whole", "--limit", "9"], "evaluate", signal.SIGTERM),
+        (["evaluate", "whole", "--limit", "9"], "evaluate", signal.SIGHUP),
+        (["sample", "whole", "-n", "4"], "sample", signal.SIGTERM),
+        (
+            ["estimate", "whole", "--target", "aer:fake_manila"],
+            "estimate",
+            signal.SIGINT,
+        ),
+        (["train", "--name", "it's"], "begin", signal.SIGHUP),
     ],
 )
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_other_commands_say_how_to_go_on(
     words: list[str],
     function: str,

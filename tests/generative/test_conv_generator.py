@@ -53,7 +53,7 @@ def test_with_linear_circuits_it_is_torchs_network(dtype: torch.dtype) -> None:
 
 def test_gradients_against_finite_differences() -> None:
     model = ConvGenerator((4, 4), 2, channels=(2, 2), generator=seeded(), dtype=DOUBLE)
-    noise = model.draw_noise(2, seeded(1))
+    noise = model.draw_noise(1, seeded(1))
     names = [name for name, _ in model.named_parameters()]
 
     def total(*values: Tensor) -> Tensor:
@@ -83,7 +83,6 @@ def test_it_learns_two_images() -> None:
     [
         (2, 2, (6, 2)),
         (4, 2, (2, 4)),
-        (3, 2, (4, 4)),
         (3, 1, (5, 7)),
         (5, 3, (3, 9)),
     ],

@@ -89,6 +89,12 @@ PARTS = [
 ]
 
 
+QUICK = [
+    ("classical-quantum-classical", False),
+    ("classical-classical-quantum", False),
+    ("quantum-quantum-quantum", False),
+    ("quantum-quantum-quantum", True),
+]
 SHORT = 0.5
 """Nats that a short loop gains at least."""
 
@@ -131,8 +137,16 @@ def of_the_mean_image(train: Tensor, test: Tensor) -> float:
 
 @pytest.mark.parametrize(
     ("parts", "twin"),
-    [pytest.param(*each.values, False, id=each.id) for each in PARTS]
-    + [pytest.param(*each.values, True, id=f"{each.id}-twin") for each in PARTS[1:]],
+    [
+        pytest.param(
+            *each.values,
+            twin,
+            id=f"{each.id}-twin" if twin else each.id,
+            marks=[] if (each.id, twin) in QUICK else [pytest.mark.slow],
+        )
+        for each in PARTS
+        for twin in ((False, True) if "quantum" in each.id else (False,))
+    ],
 )
 def test_a_short_loop_leaves_the_mean_image_behind(
     parts: dict[str, Any], twin: bool
