@@ -16,7 +16,6 @@ from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.evolution import MOST_KEPT, Keeping
 from qml_qdl.hardware.simulator.pool import Pool
-from qml_qdl.hardware.simulator.program import MOST_NUMBERS
 from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
 from tests.hardware.simulator.programs import SETTINGS, compiled, gates
@@ -61,10 +60,15 @@ def kept(operations: list[Any], wires: int, rows: int, setting: Setting) -> int:
 
 
 @pytest.mark.parametrize("name", ["few rows", "many rows"])
-def test_memory_does_not_grow_with_depth(name: str) -> None:
+def test_memory_does_not_grow_with_depth(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, setting = SETTINGS[name]
-    rows = MOST_NUMBERS // 2**9 + 1  # where not all are kept because they are small
-    shallow, deep = (kept(gates(rows, 9, n), 9, rows, setting) for n in (1, 8))
+    wires, rows = 5, 17
+    # Not all are kept because they are small.
+    most = 2**wires * (rows - 1)
+    monkeypatch.setattr("qml_qdl.hardware.simulator.program.MOST_NUMBERS", most)
+    shallow, deep = (kept(gates(rows, wires, n), wires, rows, setting) for n in (1, 8))
     assert shallow == deep
     assert deep == MOST_KEPT + 1  # and the last
 

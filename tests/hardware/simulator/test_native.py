@@ -34,11 +34,9 @@ def test_every_operator_is_drawn_or_excluded(known: set[str]) -> None:
     assert set(qml.ops.__all_ops__) == known
 
 
-@pytest.mark.parametrize("rows", [None, 3, 20])
-def test_gate_is_default_qubits(
-    gate: str, rows: int | None, kinds: dict[str, Any], agree: Callable[..., Any]
+def runs_as_default_qubit(
+    gate: str, rows: int | None, kind: Any, agree: Callable[..., Any]
 ) -> None:
-    kind = kinds[gate]
     wires = ORDER[: kind.wires]
 
     def circuit(*numbers: Any) -> Any:
@@ -66,10 +64,23 @@ def test_gate_is_default_qubits(
     torch.testing.assert_close(together, torch.stack(alone), atol=1e-12, rtol=0.0)
 
 
-def test_gate_keeps_single_precision(
+def test_gate_is_default_qubits(
     gate: str, kinds: dict[str, Any], agree: Callable[..., Any]
 ) -> None:
-    kind = kinds[gate]
+    runs_as_default_qubit(gate, None, kinds[gate], agree)
+
+
+@pytest.mark.parametrize("rows", [pytest.param(3, marks=pytest.mark.slow), 20])
+def test_gate_with_rows_is_default_qubits(
+    turned: str, rows: int, kinds: dict[str, Any], agree: Callable[..., Any]
+) -> None:
+    runs_as_default_qubit(turned, rows, kinds[turned], agree)
+
+
+def test_gate_keeps_single_precision(
+    turned: str, kinds: dict[str, Any], agree: Callable[..., Any]
+) -> None:
+    kind = kinds[turned]
 
     def circuit(x: Any, *numbers: Any) -> Any:
         qml.RX(x, 0)

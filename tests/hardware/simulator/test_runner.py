@@ -25,8 +25,10 @@ def reference(circuit: Circuit, inputs: Tensor, weights: list[Tensor]) -> Tensor
     )
 
 
-@pytest.mark.parametrize("rows", [1, 3, 40])
-@pytest.mark.parametrize("name", CIRCUITS)
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [*((name, rows) for name in CIRCUITS for rows in (3, 40)), ("ZZ", 1), ("words", 1)],
+)
 def test_runs_as_default_qubit(name: str, rows: int) -> None:
     circuit = CIRCUITS[name]
     found = []
