@@ -11,10 +11,15 @@ from torch import Tensor
 
 from qml_qdl.circuits import (
     AngleEncoding,
+    Probabilities,
+    Samples,
+    State,
     StronglyEntangling,
 )
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.nn import QuantumLayer
+from qml_qdl.nn.binding import circuit_qnode
 
 U = StronglyEntangling(2) @ AngleEncoding(2)
 
@@ -108,3 +113,44 @@ class TestGradients:
         device = qml.device("default.qubit", wires=2)
         layer = make(qml.QNode(angles, device, diff_method=None), {"weight": 1})
         assert layer(rows(3, 2).requires_grad_()).shape == (3,)
+
+
+class TestCircuits:
+    def bound(self, target: Any, method: str = "best", **options: Any) -> Any:
+        shots, readout = options.pop("shots", None), options.pop("readout", None)
+        circuit = U if readout is None else U.with_readout(readout)
+        return circuit_qnode(circuit, target, shots, method, TargetOptions(**options))
+
+    def test_lightning_multiplies_gradients_itself_where_it_can(self) -> None:
+        node = self.bound("lightning.qubit")
+        assert (node.diff_method, node.execute_kwargs["device_vjp"]) == (
+            "adjoint",
+            True,
+        )
+        for options in ({"shots": 10}, {"readout": Probabilities()}):
+            assert self.bound("lightning.qubit", **options).diff_method == "best"
+
+    def test_a_device_with_gradients_of_its_own_computes_them_as_asked(self) -> None:
+        device = self.bound("aer", "spsa", spsa_directions=3).device
+        assert (device.options.gradient, device.options.spsa_directions) == ("spsa", 3)
+        with pytest.raises(
+            ArgumentError, match=r"'adjoint' does not go with qdl.qiskit"
+        ):
+            self.bound("aer", "adjoint")
+
+    def test_pennylanes_spsa_is_told_its_directions(self) -> None:
+        node = self.bound("default.qubit", "spsa", spsa_directions=3)
+        assert node.gradient_kwargs == {"num_directions": 3}
+        assert self.bound("default.qubit", "spsa").gradient_kwargs == {}
+
+    def test_states_and_samples_want_what_gives_them(self) -> None:
+        assert self.bound("default.qubit", readout=State()).shots.total_shots is None
+        for target, shots in (("default.qubit", 5), ("aer", None)):
+            with pytest.raises(TargetError, match="the state is known only to a state"):
+                self.bound(target, readout=State(), shots=shots)
+        turned = qml.device("default.qubit", wires=U.wires[::-1])
+        with pytest.raises(TargetError, match=r"in this order, but default.qubit has"):
+            self.bound(turned, readout=State())
+        with pytest.raises(TargetError, match="samples need a number of shots, got No"):
+            self.bound("default.qubit", readout=Samples())
+        assert self.bound("aer", readout=Samples(), shots=7).shots.total_shots == 7

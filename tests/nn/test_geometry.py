@@ -68,7 +68,7 @@ def convolutions(draw: Any) -> tuple[dict[str, Any], tuple[int, int]]:
 
 # torch says that it copies the image where a side gets more; so do we, always.
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(convolutions(), st.integers(1, 2), st.integers(0, 17))
 # Where the padding is odd one side gets more, and where only one direction has any.
 @example(({"kernel_size": (2, 4), "padding": "same"}, (5, 6)), 1, 6)

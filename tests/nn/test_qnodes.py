@@ -20,10 +20,13 @@ from qml_qdl.circuits import (
     qcnn,
 )
 from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
     SerializationError,
     TargetError,
 )
 from qml_qdl.nn import QuantumLayer
+from qml_qdl.nn.qnodes import one_row_each, qnode_inputs, weight_shapes_of
 
 MEASURED = QuantumPool(2, "zx", measured=True) @ AngleEncoding(2)
 READ = MEASURED.with_readout(Probabilities([0]))
@@ -186,3 +189,65 @@ class TestSaving:
         with pytest.raises(SerializationError, match=r"default\.qubit cannot be saved"):
             pickle.dumps(layer)
         pickle.dumps(layer.set_target("default.qubit"))
+
+
+def function(inputs: Any, w: Any, scale: Any, flag: bool = True) -> Any:
+    qml.RX(scale * inputs[..., 0], 0)
+    qml.RY(w if flag else 0, 0)
+    return qml.expval(qml.Z(0))
+
+
+class TestArguments:
+    def test_data_are_all_but_the_weights_and_what_has_a_default(self) -> None:
+        assert qnode_inputs(qml.QNode(function, TWO), ["w"]) == ("inputs", "scale")
+        assert qnode_inputs(qml.QNode(function, TWO), ["w", "flag"]) == (
+            "inputs",
+            "scale",
+        )
+
+        def torch_layer(w: Any, inputs: Any = None, **rest: Any) -> Any:
+            """`TorchLayer` calls its data inputs, with a default or not."""
+
+        assert qnode_inputs(qml.QNode(torch_layer, TWO), ["w", "more"]) == ("inputs",)
+
+    def test_weights_must_be_arguments(self) -> None:
+        with pytest.raises(
+            ArgumentError, match=r"\['v'\] are no arguments of function"
+        ):
+            qnode_inputs(qml.QNode(function, TWO), ["v"])
+        with pytest.raises(
+            ArgumentTypeError, match=r"takes \*args; name every argument"
+        ):
+            qnode_inputs(qml.QNode(lambda *args: None, TWO), [])
+
+    @pytest.mark.parametrize(
+        ("shape", "expected"),
+        [(1, ()), (3, (3,)), ([2, 1], (2, 1)), ((), ()), ((1,), (1,)), (0, (0,))],
+    )
+    def test_shapes_are_read_as_torch_layers(
+        self, shape: Any, expected: tuple[int, ...]
+    ) -> None:
+        assert weight_shapes_of({"w": shape}) == {"w": expected}
+
+    @pytest.mark.parametrize("shape", [True, -1, 1.5, (2, -1), "ab"])
+    def test_no_shapes(self, shape: Any) -> None:
+        with pytest.raises(ArgumentError, match="a tuple or a length for 'w', got"):
+            weight_shapes_of({"w": shape})
+
+    def test_no_mapping(self) -> None:
+        with pytest.raises(ArgumentError, match=r"or {} for none"):
+            weight_shapes_of(None)
+        with pytest.raises(ArgumentTypeError, match="a mapping from names to shapes"):
+            weight_shapes_of([("w", 1)])  # type: ignore[arg-type]
+
+
+def test_rows_apart_are_rows_together() -> None:
+    """Some gates still believe to be batched when PennyLane has taken them apart."""
+    x = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
+    gates = [qml.H(0), qml.MultiRZ(x, [0, 1]), qml.RX(0.3, 0)]
+    tape = qml.tape.QuantumScript(gates, [qml.expval(qml.X(0))])
+    tapes, combine = one_row_each(tape)
+    assert [each.batch_size for each in tapes] == [None] * 3
+    device = qml.device("default.qubit")
+    found = combine(device.execute(tapes))
+    torch.testing.assert_close(torch.as_tensor(found), device.execute(tape))
