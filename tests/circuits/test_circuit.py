@@ -13,7 +13,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib import pyplot as plt
 
 from qml_qdl.circuits import (
     AngleEncoding,
@@ -209,18 +208,6 @@ def test_autograd_differentiates_it(execute: Callable[..., torch.Tensor]) -> Non
         found, torch.autograd.grad(result.sum(), tensors), strict=True
     ):
         np.testing.assert_allclose(left, right, atol=1e-12)
-
-
-def test_drawing() -> None:
-    circuit = BasicEntangler(["a", "b"]) @ AngleEncoding(["a", "b"])
-    assert (
-        str(circuit)
-        == circuit.draw()
-        == ("a: ──RY──RX─╭●─┤  <Z>\nb: ──RY──RX─╰X─┤  <Z>")
-    )
-    figure, axes = circuit.draw_mpl()
-    assert {text.get_text() for text in axes.texts} >= {"a", "b", "RX", "RY"}
-    plt.close(figure)
 
 
 def test_a_readout_belongs_to_the_whole() -> None:

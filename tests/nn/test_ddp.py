@@ -24,13 +24,33 @@ def worker() -> Any:
     return module
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "default.qubit",
-        pytest.param("lightning.qubit", marks=pytest.mark.slow),
-    ],
-)
+def test_one_process_trains_as_without(tmp_path: Path) -> None:
+    """Its hooks see every gradient, and its buckets hold every weight."""
+    module = worker()
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1
+    )
+    try:
+        models = []
+        for wrap in (torch.nn.parallel.DistributedDataParallel, lambda model: model):
+            torch.manual_seed(0)
+            model = module.network("default.qubit")
+            wrapped = wrap(model)
+            optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+            for _ in range(2):
+                optimiser.zero_grad()
+                module.loss_of(wrapped, module.images()).backward()
+                optimiser.step()
+            models.append(model)
+    finally:
+        torch.distributed.destroy_process_group()
+    for one, other in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(one, other)
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["default.qubit", "lightning.qubit"])
 def test_two_processes_train_as_one(target: str, tmp_path: Path) -> None:
     environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
     processes = [

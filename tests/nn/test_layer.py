@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import functools
-import pickle
 import subprocess
 import sys
 from typing import Any
@@ -18,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
 from qml_qdl.circuits import (
-    INITIALIZERS,
     AngleEncoding,
     BasicEntangler,
     Circuit,
@@ -28,14 +25,11 @@ from qml_qdl.circuits import (
     Samples,
     State,
     StronglyEntangling,
-    initial_weights,
-    reupload,
     share,
 )
 from qml_qdl.circuits.errors import (
     ArgumentError,
     ArgumentTypeError,
-    SerializationError,
     ShapeError,
     TargetError,
 )
@@ -147,107 +141,6 @@ class TestConstruction:
         assert layer.weights_0.grad.dtype == torch.bfloat16
         alone = make(StronglyEntangling(2)).bfloat16()
         assert alone().dtype == torch.bfloat16
-
-
-class TestInitialisation:
-    @pytest.mark.parametrize("name", INITIALIZERS)
-    def test_by_name(self, name: str) -> None:
-        circuit = reupload(StronglyEntangling(3), AngleEncoding(3), layers=20)
-        layer = make(circuit, init_method=name)
-        drawn = initial_weights(circuit, name, seed=1)
-        ours = torch.cat([w.detach().flatten() for w in layer.parameters()])
-        theirs = np.concatenate([w.ravel() for w in drawn.values()])
-        assert ours.std() == pytest.approx(theirs.std(), rel=0.3, abs=1e-9)
-        assert ours.mean() == pytest.approx(theirs.mean(), abs=theirs.std())
-
-    def test_scalings_start_from_the_encodings(self) -> None:
-        circuit = AngleEncoding(2, scaling=1.5, trainable_scaling=True)
-        layer = make(StronglyEntangling(2) @ circuit, init_method="zeros")
-        assert layer.scaling_0.tolist() == [1.5, 1.5]
-        assert not layer.weights_0.any()
-
-    def test_uniform_is_the_default(self) -> None:
-        layer = make(StronglyEntangling(4, layers=50) @ AngleEncoding(4))
-        low, high = layer.weights_0.aminmax()
-        assert 0 <= low < 0.2
-        assert 6.1 < high < 2 * np.pi
-
-    def test_functions_in_place_and_not(self) -> None:
-        def in_place(x: Tensor) -> None:
-            x.fill_(2.0)
-
-        for method, value in (
-            (functools.partial(nn.init.constant_, val=3.0), 3.0),
-            (in_place, 2.0),
-            (torch.ones_like, 1.0),
-        ):
-            layer = make(U, init_method=method)
-            assert layer.weights_0.eq(value).all()
-
-    def test_a_number_is_initialised_too(self) -> None:
-        def one(inputs: Any, angle: Any) -> Any:
-            qml.AngleEmbedding(inputs, wires=range(2))
-            qml.RX(angle, wires=0)
-            return qml.expval(qml.Z(0))
-
-        node = qml.QNode(one, TWO)
-        for method, value in ((nn.init.ones_, 1.0), (torch.tensor(0.5), 0.5)):
-            layer = make(node, {"angle": 1}, {"angle": method})
-            assert layer.angle.shape == ()
-            assert layer.angle.item() == value
-        with pytest.raises(ArgumentError, match=r"method: 'gaussian' depends on the"):
-            make(node, {"angle": 1}, "gaussian")
-
-    def test_one_for_each_weight(self) -> None:
-        circuit = reupload(StronglyEntangling(2), AngleEncoding(2), layers=3)
-        values = torch.arange(6, dtype=torch.float64).reshape(1, 2, 3)
-        methods = {
-            "weights_0": "zeros",
-            "weights_1": values,
-            "weights_2": nn.init.ones_,
-        }
-        layer = make(circuit, init_method=methods)
-        assert not layer.weights_0.any()
-        assert torch.equal(layer.weights_1, values)
-        assert layer.weights_1.dtype == torch.float64
-        assert layer.weights_2.eq(1).all()
-        values += 1
-        assert layer.weights_1[0, 0, 0] == 0
-        assert (
-            make(circuit, init_method=methods, dtype=torch.float32).weights_1.dtype
-            == torch.float32
-        )
-
-    def test_tensors_of_whole_numbers_are_taken(self) -> None:
-        layer = make(U, init_method=torch.ones(1, 2, 3, dtype=torch.int64))
-        assert layer.weights_0.dtype == torch.float32
-        assert layer.weights_0.eq(1).all()
-
-    @pytest.mark.parametrize(
-        ("method", "text"),
-        [
-            ("xavier", r"method: expected one of .*, got 'xavier'"),
-            (torch.zeros(2), r"'weights_0' has the shape \(1, 2, 3\), got .* \(2,\)"),
-            ({"w": "zeros"}, r"one entry for each of \['weights_0'\], got \['w'\]"),
-            ({}, r"one entry for each of \['weights_0'\], got \[\]"),
-            (3.0, r"init_method: expected a name, a function .* got 3.0"),
-            (lambda x: 3.0, r"the function for weight 'weights_0' returned float"),
-            (lambda x: x[0], r"'weights_0' has the shape .* got values of \(2, 3\)"),
-        ],
-    )
-    def test_errors(self, method: Any, text: str) -> None:
-        with pytest.raises((ArgumentError, ArgumentTypeError), match=text):
-            make(U, init_method=method)
-
-    def test_torchs_seed_and_generators(self) -> None:
-        torch.manual_seed(5)
-        first = make(U).weights_0
-        torch.manual_seed(5)
-        assert torch.equal(first, make(U).weights_0)
-        assert not torch.equal(first, make(U).weights_0)
-        generator = torch.Generator().manual_seed(5)
-        layer = make(U, generator=generator)
-        assert torch.equal(first, layer.weights_0)
 
 
 class TestInputs:
@@ -385,71 +278,6 @@ class TestReadouts:
         zs = x.cos()
         expected = torch.stack([zs[:, 0], zs[:, 1], zs.prod(-1)], dim=-1)
         torch.testing.assert_close(make(circuit)(x), expected)
-
-
-class TestQNode:
-    def test_it_draws_counts_and_transforms(self) -> None:
-        layer = make(U)
-        arguments = layer.arguments(rows(3, 2))
-        assert "AngleEmbedding" in qml.draw(layer.qnode, level="top")(**arguments)
-        assert qml.specs(layer.qnode)(**arguments)["num_device_wires"] == 2
-        expanded = qml.transforms.broadcast_expand(layer.qnode)(**arguments)
-        result = torch.stack(expanded, dim=-1).float()
-        torch.testing.assert_close(result, layer(rows(3, 2)))
-        matrix = qml.matrix(layer.qnode)(**layer.arguments(rows(2)))
-        assert matrix.shape == (4, 4)
-
-    def test_it_follows_the_target(self) -> None:
-        layer = make(U)
-        assert layer.qnode.device.name == "qdl.simulator"
-        assert layer.set_target("lightning.qubit", shots=7) is layer
-        assert layer.qnode.device.name == "lightning.qubit"
-        assert layer.shots == 7
-
-
-class TestSaving:
-    def test_a_qnode_at_the_top_of_a_module(self) -> None:
-        layer = make(at_the_top, SHAPES, target="lightning.qubit", shots=None)
-        twin = pickle.loads(pickle.dumps(layer))
-        assert twin.target == "lightning.qubit"
-        assert twin.program.source is at_the_top
-        torch.testing.assert_close(twin(rows(3, 2)), layer(rows(3, 2)))
-
-    def test_a_qnode_elsewhere(self) -> None:
-        def nested(inputs: Any, weights: Any) -> Any:
-            return ansatz(inputs, weights)
-
-        layers = [
-            make(qml.QNode(nested, TWO), SHAPES),
-            make(qml.QNode(functools.partial(nested), TWO), SHAPES),
-            make(qml.QNode(ansatz, TWO), SHAPES),
-            make(qml.QNode(U, TWO), SHAPES),
-        ]
-        for layer in layers:
-            text = r"top level of a module, or save the layer's state_dict\(\)"
-            with pytest.raises(SerializationError, match=text):
-                pickle.dumps(layer)
-            twin = copy.deepcopy(layer)
-            torch.testing.assert_close(twin(rows(3, 2)), layer(rows(3, 2)))
-            with torch.no_grad():
-                twin.weights += 1
-            assert not torch.equal(twin.weights, layer.weights)
-            layer.load_state_dict(twin.state_dict())
-
-    def test_a_qnode_that_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        saved = pickle.dumps(make(at_the_top, SHAPES))
-        monkeypatch.setattr(f"{__name__}.at_the_top", None)
-        with pytest.raises(SerializationError, match=r"was a QNode .* is now None"):
-            pickle.loads(saved)
-        missing = saved.replace(__name__.encode(), b"x" * len(__name__))
-        with pytest.raises(SerializationError, match=r"is now ModuleNotFoundError"):
-            pickle.loads(missing)
-
-    def test_a_device_object(self) -> None:
-        layer = make(U, target=TWO)
-        with pytest.raises(SerializationError, match=r"default\.qubit cannot be saved"):
-            pickle.dumps(layer)
-        pickle.dumps(layer.set_target("default.qubit"))
 
 
 @frozen(repr=False)

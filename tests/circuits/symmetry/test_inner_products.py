@@ -69,8 +69,11 @@ def weights_of(circuit: Circuit, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("device", ["default.qubit", "qdl.simulator"])
+@pytest.mark.parametrize(
+    ("device", "dtype"),
+    [("default.qubit", torch.float64), ("qdl.simulator", torch.float32)],
+    ids=str,
+)
 @pytest.mark.parametrize("space", ["euclidean", "lorentz"])
 def test_neither_rotations_nor_order_count(
     dtype: torch.dtype, device: str, space: str, execute: Callable[..., torch.Tensor]

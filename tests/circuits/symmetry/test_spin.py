@@ -74,8 +74,11 @@ def weights_of(circuit: Circuit, dtype: torch.dtype) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("circuit", CIRCUITS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("device", ["default.qubit", "qdl.simulator"])
+@pytest.mark.parametrize(
+    ("device", "dtype"),
+    [("default.qubit", torch.float64), ("qdl.simulator", torch.float32)],
+    ids=str,
+)
 def test_results_do_not_turn(
     circuit: Circuit,
     dtype: torch.dtype,

@@ -11,6 +11,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import generate_preset_pass_manager
 
 from qml_qdl.hardware.jobs.client import JobRequest
+from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.hardware.tapes.executor import Pub
 
 LAYOUT = [3, 1, 2]
@@ -71,3 +72,11 @@ def estimate_request(
     )
     pub = Pub(circuit, angles, "ry", observables)
     return JobRequest("estimate", (pub,), shots, options, 60)
+
+
+def renew(client: IBMClient) -> IBMClient:
+    """An hour later: the access token has to be renewed."""
+    for api in (client._service._active_api_client,):
+        manager = api._session.auth._own.tm
+        manager.expire_time = manager.refresh_time = 0
+    return client

@@ -14,7 +14,9 @@ from qml_qdl.nn import QuantumLayer
 STEPS = 20
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))]
+)
 def test_noisy_loss_falls_by_a_third(seed: int) -> None:
     torch.manual_seed(seed)
     points, classes = make_moons(24, noise=0.1, random_state=seed)

@@ -148,6 +148,11 @@ MACHINES: dict[str, dict[str, Any]] = {
 }
 
 
+some_or_many = pytest.mark.parametrize(
+    "seeds", [range(10), pytest.param(range(10, 30), marks=pytest.mark.slow)], ids=str
+)
+
+
 def device(options: dict[str, Any]) -> Any:
     backend = options.get("backend", "aer")
     made = backend() if callable(backend) else backend
@@ -172,11 +177,12 @@ def test_a_word_on_the_last_wire(route: str) -> None:
         np.testing.assert_allclose(circuit(), [wanted, 0.0], atol=1e-12)
 
 
+@some_or_many
 @pytest.mark.parametrize("rows", [None, 2])
 @pytest.mark.parametrize("route", ROUTES)
-def test_exact_values(route: str, rows: int | None) -> None:
+def test_exact_values(route: str, rows: int | None, seeds: range) -> None:
     made = device(ROUTES[route])
-    for seed in range(30):
+    for seed in seeds:
         drawn = Drawn(seed, ANGLE | FIXED, rows)
         found = values(drawn, made)
         assert_close(drawn, found, expected(drawn), 1e-8)
@@ -199,18 +205,20 @@ def test_exact_mitigated_values() -> None:
         assert_close(drawn, found, expected(drawn, ("expval",)), 1e-6)
 
 
-def test_clifford_circuits_on_stabilizers() -> None:
+@some_or_many
+def test_clifford_circuits_on_stabilizers(seeds: range) -> None:
     made = device({"method": "stabilizer"})
-    for seed in range(30):
+    for seed in seeds:
         drawn = Drawn(seed, FIXED, None)
         found = values(drawn, made, ("expval",))
         assert_close(drawn, found, expected(drawn, ("expval",)), 1e-8)
 
 
+@some_or_many
 @pytest.mark.parametrize("route", ["aer", "an object with options"])
-def test_gradients(route: str) -> None:
+def test_gradients(route: str, seeds: range) -> None:
     devices = (device(ROUTES[route]), qml.device("default.qubit"))
-    for seed in range(30):
+    for seed in seeds:
         drawn = Drawn(seed, ANGLE | FIXED, 2)
         if not drawn.angles:
             continue
@@ -243,7 +251,7 @@ SAMPLED = ("expval", "sum", "probs")
 def test_shots(route: str) -> None:
     options = {"any backend": {"backend": generic}, **ROUTES, **MACHINES}[route]
     made = device(options)
-    for seed in range(12 if route in ROUTES else 4):
+    for seed in range(6 if route in ROUTES else 4):
         drawn = Drawn(seed, ANGLE | FIXED, 2)
         found = values(drawn, made, SAMPLED, SHOTS)
         # No value drawn here varies more than a coin does.

@@ -321,8 +321,14 @@ ALL = GATES | WRAPPED
 
 
 def pytest_generate_tests(metafunc: Any) -> None:
-    """Runs a test that takes `gate`, or `excluded`, for each of them."""
-    for argument, names in (("gate", ALL), ("excluded", EXCLUDED)):
+    """Runs a test that takes `gate`, `turned` or `excluded` for each of them.
+
+    `turned` are the gates that take numbers: only those have rows.
+    """
+    rng = np.random.default_rng(0)
+    turned = [name for name, kind in ALL.items() if kind.draw(rng, None)]
+    groups = (("gate", ALL), ("turned", turned), ("excluded", EXCLUDED))
+    for argument, names in groups:
         if argument in metafunc.fixturenames:
             metafunc.parametrize(argument, list(names))
 

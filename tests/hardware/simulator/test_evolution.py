@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 import pytest
 import torch
-from attrs import evolve as changed
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError
@@ -17,68 +16,9 @@ from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.evolution import MOST_KEPT, Keeping
 from qml_qdl.hardware.simulator.pool import Pool
-from qml_qdl.hardware.simulator.program import MOST_NUMBERS, Angles
 from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
-
-CPU = torch.device("cpu")
-
-
-def gates(rows: int | None, wires: int, layers: int = 2) -> list[Any]:
-    """Every kind of stage, with common and with batched numbers."""
-    rng = np.random.default_rng(0)
-    made: list[Any] = []
-
-    def batch(*shape: int) -> Any:
-        return rng.normal(size=(*(() if rows is None else (rows,)), *shape))
-
-    for _ in range(layers):
-        for wire in range(wires):
-            made += [qml.RY(batch(), wire), qml.RX(float(rng.normal()), wire)]
-        made += [qml.CNOT([w, w + 1]) for w in range(wires - 1)]
-        made += [qml.ISWAP([wires - 1, 0]), qml.IsingZZ(0.3, [0, wires - 1])]
-        made += [qml.IsingXX(batch(), [1, 0]), qml.CRY(0.4, [0, 1])]
-        made += [qml.QubitUnitary(np.linalg.qr(rng.normal(size=(4, 4)))[0], [1, 0])]
-        made += [qml.QubitUnitary(np.linalg.qr(batch(2, 2))[0], [wires - 1])]
-        made += [qml.PSWAP(0.2, [0, 1]), qml.CH([0, 1])]
-    return made
-
-
-def compiled(
-    operations: list[Any], wires: int, rows: int | None, setting: Setting
-) -> tuple[Callable[..., Tensor], list[Tensor]]:
-    """What runs a program, undoing its steps or not, and its numbers."""
-    plan = make_plan(qml.tape.QuantumScript(operations), range(wires))
-    program = compile_structure(plan.structure, plan.batched, setting)
-    arrays = [
-        slot
-        for slot in range(plan.structure.num_slots)
-        if slot not in {*program.common_slots, *program.row_slots}
-    ]
-    groups = [program.common_slots, program.row_slots]
-    leaves = [
-        torch.as_tensor(np.array([plan.angles[slot] for slot in slots]))
-        for slots in groups
-    ]
-    leaves += [
-        torch.as_tensor(np.asarray(plan.angles[slot], dtype=complex)) for slot in arrays
-    ]
-
-    def run(unitary: bool, *numbers: Tensor) -> Tensor:
-        angles = Angles(
-            numbers[0], numbers[1], dict(zip(arrays, numbers[2:], strict=True)), rows
-        )
-        return changed(program, unitary=unitary)(angles)
-
-    return run, leaves
-
-
-SETTINGS = {
-    "one row": (None, Setting(torch.complex128, CPU, few_rows=True, whole=False)),
-    "few rows": (3, Setting(torch.complex128, CPU, few_rows=True, whole=False)),
-    "many rows": (5, Setting(torch.complex128, CPU, few_rows=False, whole=False)),
-    "whole runs": (5, Setting(torch.complex128, CPU, few_rows=False, whole=True)),
-}
+from tests.hardware.simulator.programs import SETTINGS, compiled, gates
 
 
 @pytest.mark.parametrize("wires", [2, 3, 5, 13])
@@ -104,57 +44,6 @@ def test_gradients_are_those_of_autograd(name: str, wires: int) -> None:
         torch.testing.assert_close(one, other, atol=1e-11, rtol=1e-11)
 
 
-def driven(wires: int) -> list[Any]:
-    """Turns by data between fixed gates, the last angles in another order."""
-    rng = np.random.default_rng(wires)
-    made: list[Any] = []
-    for gate in (qml.RY, qml.RX, qml.RY):
-        made += [gate(rng.normal(size=5), wire) for wire in range(wires)]
-        made += [qml.CZ([w, w + 1]) for w in range(wires - 1)]
-    made += [qml.RZ(rng.normal(size=5), wires - 1), qml.Hadamard(0)]
-    return [*made, qml.RX(rng.normal(size=5), 0), qml.RZ(rng.normal(size=5), 1)]
-
-
-@pytest.mark.parametrize("wires", [2, 5])
-@pytest.mark.parametrize("name", ["many rows", "whole runs"])
-def test_phases_made_at_once_are_those_of_each_step(
-    name: str, wires: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And kept states are those that undoing finds."""
-    rows, setting = SETTINGS[name]
-    found = []
-    for most in (MOST_NUMBERS, 0):
-        monkeypatch.setattr("qml_qdl.hardware.simulator.program.MOST_NUMBERS", most)
-        run, leaves = compiled(driven(wires), wires, rows, setting)
-        own = [leaf.requires_grad_() for leaf in leaves if leaf.numel()]
-        state = run(True, *leaves)
-        made = [state, *torch.autograd.grad(state[:, 1:].real.square().sum(), own)]
-        found.append([tensor.detach() for tensor in made])
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", ["many rows", "whole runs"])
-def test_turns_by_data_are_the_circuits(name: str) -> None:
-    rows, setting = SETTINGS[name]
-    run, leaves = compiled(driven(4), 4, rows, setting)
-    tape = qml.tape.QuantumScript(driven(4), [qml.state()])
-    expected = np.asarray(qml.device("default.qubit", wires=4).execute(tape))
-    np.testing.assert_allclose(run(True, *leaves)[0].T, expected, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_states_are_the_circuits(name: str) -> None:
-    rows, setting = SETTINGS[name]
-    operations = gates(rows, 3)
-    run, leaves = compiled(operations, 3, rows, setting)
-    state = run(True, *leaves)
-    flat = state[0].T if state.shape[0] == 1 else state[:, :, 0]
-    tape = qml.tape.QuantumScript(operations, [qml.state()])
-    expected = np.asarray(qml.device("default.qubit", wires=3).execute(tape))
-    np.testing.assert_allclose(flat, expected.reshape(-1, 8), atol=1e-12)
-
-
 def kept(operations: list[Any], wires: int, rows: int, setting: Setting) -> int:
     """States that backward will find."""
     run, leaves = compiled(operations, wires, rows, setting)
@@ -171,10 +60,15 @@ def kept(operations: list[Any], wires: int, rows: int, setting: Setting) -> int:
 
 
 @pytest.mark.parametrize("name", ["few rows", "many rows"])
-def test_memory_does_not_grow_with_depth(name: str) -> None:
+def test_memory_does_not_grow_with_depth(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, setting = SETTINGS[name]
-    rows = MOST_NUMBERS // 2**9 + 1  # where not all are kept because they are small
-    shallow, deep = (kept(gates(rows, 9, n), 9, rows, setting) for n in (1, 8))
+    wires, rows = 5, 17
+    # Not all are kept because they are small.
+    most = 2**wires * (rows - 1)
+    monkeypatch.setattr("qml_qdl.hardware.simulator.program.MOST_NUMBERS", most)
+    shallow, deep = (kept(gates(rows, wires, n), wires, rows, setting) for n in (1, 8))
     assert shallow == deep
     assert deep == MOST_KEPT + 1  # and the last
 
@@ -206,31 +100,6 @@ def test_only_what_is_wanted_gets_a_gradient() -> None:
     state.abs().square()[:, 0].sum().backward()
     assert leaves[0].grad is not None
     assert all(leaf.grad is None for leaf in leaves[1:])
-
-
-@pytest.mark.parametrize("wires", [1, 3, 4])
-@pytest.mark.parametrize("length", range(1, 9))
-def test_chains_of_turns(length: int, wires: int) -> None:
-    axes = [qml.RX, qml.RY, qml.RZ, qml.PhaseShift]
-    found = []
-    for device in ("qdl.simulator", "default.qubit"):
-        generator = torch.Generator().manual_seed(length)
-        angles = torch.rand(length, wires, generator=generator, dtype=torch.float64)
-        angles = (6 * angles).requires_grad_()
-
-        @qml.qnode(qml.device(device, wires=wires))
-        def node(angles: Tensor) -> Any:
-            for wire in range(wires):
-                for index in range(length - wire % 2):
-                    axes[(index + wire) % 4](angles[index, wire], wire)
-                    qml.SX(wire)
-            return qml.state()
-
-        state = node(angles)
-        loss = (state * torch.arange(2**wires)).abs().sum()
-        found.append((state, *torch.autograd.grad(loss, angles)))
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
 
 
 def test_memory_kept_between_runs_is_nobody_elses() -> None:
@@ -270,14 +139,6 @@ def steps(layers: int) -> Sequence[Step]:
     plan = make_plan(qml.tape.QuantumScript(operations), range(8))
     program = compile_structure(plan.structure, plan.batched, SETTING)
     return program.evolution.steps
-
-
-def names(layers: int) -> list[str]:
-    return [type(step).__name__ for step in steps(layers)]
-
-
-def test_a_layer_is_three_steps() -> None:
-    assert names(2) == ["PhaseStep", "ProductStep", "PermutationStep"] * 2
 
 
 def test_nothing_is_kept_where_nothing_is_wanted() -> None:

@@ -27,11 +27,11 @@ ON_HOST = {
 }
 
 
-@pytest.mark.parametrize("rows", [None, 20])
+@pytest.mark.parametrize("rows", [None, pytest.param(20, marks=pytest.mark.slow)])
 def test_gate_runs_without_numbers(
-    gate: str, rows: int | None, kinds: dict[str, Any]
+    turned: str, rows: int | None, kinds: dict[str, Any]
 ) -> None:
-    kind = kinds[gate]
+    kind = kinds[turned]
     drawn = kind.draw(np.random.default_rng(0), rows)
     leaves = [
         torch.empty(
@@ -51,13 +51,11 @@ def test_gate_runs_without_numbers(
         qml.CNOT([0, 1])
         return qml.expval(qml.Z(0)), qml.probs(wires=[1, 2])
 
-    if gate in ON_HOST:
+    if turned in ON_HOST:
         with pytest.raises(NotImplementedError, match="no data"):
             node(*leaves)
         return
     results = node(*leaves)
-    if not leaves:
-        return
     (results[0].sum() + results[1].sum()).backward()
     for leaf in leaves:
         assert leaf.grad is not None
@@ -92,7 +90,7 @@ CIRCUITS: dict[str, Circuit] = {
 }
 
 
-@pytest.mark.parametrize("rows", [1, 3, 40])
+@pytest.mark.parametrize("rows", [1, 40])
 @pytest.mark.parametrize("name", CIRCUITS)
 def test_circuit_runs_without_numbers(name: str, rows: int) -> None:
     circuit = CIRCUITS[name]

@@ -117,7 +117,7 @@ common = settings(
 )
 
 
-@settings(common, max_examples=80)
+@settings(common, max_examples=30)
 @given(data=st.data())
 def test_random_circuits(
     data: Any, kinds: dict[str, Any], agree: Callable[..., Any]

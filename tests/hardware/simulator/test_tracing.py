@@ -8,112 +8,18 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
-from torch import Tensor
 
 from qml_qdl.circuits import (
-    MERA,
-    AmplitudeEncoding,
     AngleEncoding,
-    BasicEntangler,
-    BasisEncoding,
-    Circuit,
-    Expectation,
-    HamiltonianEncoding,
-    HardwareEfficient,
-    IQPEncoding,
-    IsingLayers,
     QuantumPool,
-    RandomLayers,
-    SimCircuit,
-    SimplifiedTwoDesign,
     StronglyEntangling,
-    ZZFeatureMap,
     qcnn,
-    reupload,
-    share,
 )
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.plan import make_plan
-from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.simulator.tracing import deferred, native_tape, trace_circuit
 from qml_qdl.nn import QuantumLayer
-
-TIED = share("tied", BasicEntangler(3))
-CIRCUITS: dict[str, Circuit] = {
-    "angles": StronglyEntangling(4, layers=2) @ AngleEncoding(4),
-    "scaled angles": reupload(
-        StronglyEntangling(3), AngleEncoding(3, rotation="X", scaling=2.0), layers=3
-    ),
-    "trained scaling": HardwareEfficient(3, rotations="Rot", pattern="brick")
-    @ AngleEncoding(3, trainable_scaling=True),
-    "phases": SimplifiedTwoDesign(3) @ AngleEncoding(3, rotation="Z"),
-    "IQP": SimCircuit(6, 4, layers=2) @ IQPEncoding(4),
-    "ZZ": SimCircuit(13, 4) @ ZZFeatureMap(4),
-    "Hamiltonian": HamiltonianEncoding(4) @ AngleEncoding(3, features=[0, 1, 2]),
-    "amplitudes": IsingLayers(3) @ AmplitudeEncoding(3),
-    "amplitudes again": AmplitudeEncoding(2) @ AmplitudeEncoding(2),
-    "basis": RandomLayers(3) @ BasisEncoding(3, scaling=0.3),
-    "tied": TIED @ AngleEncoding(3) @ TIED @ AngleEncoding(3, features=[2, 0, 1]),
-    "tensor network": MERA(4) @ AngleEncoding(4),
-    "labels": StronglyEntangling(["b", "a"]) @ AngleEncoding(["a", "b"]),
-    "words": (IsingLayers(4) @ AngleEncoding(4)).with_readout(
-        Expectation(["XYZI", "IIYX", 2 * qml.X(0) + qml.Y(1) @ qml.Z(2)])
-    ),
-}
-
-
-def numbers(circuit: Circuit, rows: int, dtype: torch.dtype) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    shapes = [(rows, circuit.num_inputs), *circuit.weight_shapes.values()]
-    return [
-        (6 * torch.rand(shape, generator=generator, dtype=dtype)).requires_grad_()
-        for shape in shapes
-    ]
-
-
-def reference(circuit: Circuit, inputs: Tensor, weights: list[Tensor]) -> Tensor:
-    device = qml.device("default.qubit", wires=circuit.wires)
-    node = qml.QNode(circuit, device, interface="torch")
-    results = node(inputs, dict(zip(circuit.weight_shapes, weights, strict=True)))
-    return torch.stack(
-        [torch.as_tensor(r).expand(len(inputs)) for r in results], dim=-1
-    )
-
-
-@pytest.mark.parametrize("rows", [1, 3, 40])
-@pytest.mark.parametrize("name", CIRCUITS)
-def test_runs_as_default_qubit(name: str, rows: int) -> None:
-    circuit = CIRCUITS[name]
-    found = []
-    for run in (CircuitRunner(circuit), lambda x, w: reference(circuit, x, w)):
-        inputs, *weights = leaves = numbers(circuit, rows, torch.float64)
-        outputs = run(inputs, weights)
-        weigh = torch.Generator().manual_seed(1)
-        factors = torch.rand(outputs.shape, generator=weigh, dtype=torch.float64)
-        gradients = torch.autograd.grad(
-            (outputs * factors).sum(), leaves, allow_unused=True
-        )
-        found.append(
-            [
-                outputs.detach(),
-                *(
-                    torch.zeros_like(leaf) if g is None else g
-                    for leaf, g in zip(leaves, gradients, strict=True)
-                ),
-            ]
-        )
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-11)
-
-
-@pytest.mark.parametrize("name", CIRCUITS)
-def test_single_precision(name: str) -> None:
-    circuit = CIRCUITS[name]
-    inputs, *weights = numbers(circuit, 20, torch.float32)
-    outputs = CircuitRunner(circuit)(inputs, weights)
-    assert outputs.dtype == torch.float32
-    expected = reference(circuit, inputs.double(), [w.double() for w in weights])
-    torch.testing.assert_close(outputs.double(), expected, atol=1e-5, rtol=0.0)
+from tests.hardware.simulator.traced import CIRCUITS, numbers
 
 
 @pytest.mark.parametrize("name", CIRCUITS)
@@ -147,29 +53,6 @@ def test_angles_are_the_circuits(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", CIRCUITS)
-def test_no_rows_give_no_rows(name: str) -> None:
-    circuit = CIRCUITS[name]
-    inputs, *weights = numbers(circuit, 0, torch.float32)
-    outputs = CircuitRunner(circuit)(inputs, weights)
-    one = CircuitRunner(circuit)(torch.zeros(1, circuit.num_inputs), weights)
-    assert outputs.shape == (0, one.shape[1])
-    assert outputs.dtype == torch.float32
-
-
-@pytest.mark.parametrize("name", CIRCUITS)
-def test_nan_stays_in_its_row(name: str) -> None:
-    circuit = CIRCUITS[name]
-    inputs, *weights = (n.detach() for n in numbers(circuit, 20, torch.float32))
-    spoilt = inputs.clone()
-    spoilt[7] = torch.nan
-    runner = CircuitRunner(circuit)
-    expected, found = runner(inputs, weights), runner(spoilt, weights)
-    rest = [row for row in range(20) if row != 7]
-    torch.testing.assert_close(found[rest], expected[rest], atol=0.0, rtol=0.0)
-    assert found[7].isnan().any()
-
-
 @pytest.mark.parametrize("name", ["angles", "scaled angles", "phases", "Hamiltonian"])
 def test_plain_angles_are_gathered(name: str) -> None:
     """Every angle is one number, a factor and an offset: no graph is left."""
@@ -180,18 +63,6 @@ def test_plain_angles_are_gathered(name: str) -> None:
 
 def test_products_are_computed() -> None:
     assert trace_circuit(CIRCUITS["IQP"], torch.empty(0)).rows.graph is not None
-
-
-def test_gradcheck() -> None:
-    circuit = StronglyEntangling(2) @ IQPEncoding(2)
-    leaves = numbers(circuit, 2, torch.float64)
-    runner = CircuitRunner(circuit)
-
-    def run(inputs: Tensor, *weights: Tensor) -> Tensor:
-        return runner(inputs, weights)
-
-    assert torch.autograd.gradcheck(run, leaves)
-    assert torch.autograd.gradgradcheck(run, leaves)
 
 
 def test_a_tape_without_measurements_comes_back() -> None:

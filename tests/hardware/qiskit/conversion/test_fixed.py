@@ -160,11 +160,11 @@ def test_transpiling_an_import_takes_as_long_as_qiskit_needs() -> None:
     assert seconds[1] < 5 * seconds[0] + 10
 
 
-KINDS: list[tuple[Any, int, int]] = [
+KINDS: list[Any] = [
     (qml.U3, 3, 1),
-    (qml.U2, 2, 1),
-    (qml.PhaseShift, 1, 1),
-    (qml.Rot, 3, 1),
+    pytest.param(qml.U2, 2, 1, marks=pytest.mark.slow),
+    pytest.param(qml.PhaseShift, 1, 1, marks=pytest.mark.slow),
+    pytest.param(qml.Rot, 3, 1, marks=pytest.mark.slow),
     (qml.ControlledPhaseShift, 1, 2),
 ]
 

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import qiskit_ibm_runtime
 from attrs import evolve
 from qiskit import QuantumCircuit, transpile
-from qiskit.circuit import Clbit, Qubit
 from qiskit_aer import AerSimulator
-from qiskit_ibm_runtime.quantum_program.params_converters import (
-    QUANTUM_PROGRAM_PARAMS_CONVERTERS,
-)
 
 from qml_qdl.circuits.errors import (
-    ArgumentError,
     JobError,
     SubmissionRefused,
     TargetError,
 )
 from qml_qdl.hardware.jobs.client import JobRequest, JobState
-from qml_qdl.hardware.qiskit.ibm import programs
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.hardware.qiskit.ibm.machines import service_backend
 from qml_qdl.hardware.tapes.executor import Estimates, Pub
@@ -89,17 +80,6 @@ def isa_of_two(circuit: QuantumCircuit, backend: Any) -> QuantumCircuit:
     return transpile(circuit, backend, initial_layout=[4, 0])
 
 
-@pytest.mark.parametrize("options", [{}, {"twirling": True}])
-@pytest.mark.parametrize("shots", [100, 1234])
-def test_shots_are_exact(
-    client: IBMClient, shots: int, options: dict[str, Any]
-) -> None:
-    request = sample_request(client.backend, "011", shots=shots, **options)
-    (bits,) = sampled(client, request)
-    assert bits.shape == (1, shots, 3)
-    assert np.all(bits == [0, 1, 1])
-
-
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_estimates_agree_with_the_exact_values(client: IBMClient, level: int) -> None:
     shots = 4000
@@ -130,30 +110,6 @@ def test_rows_without_angles_are_estimated_each(client: IBMClient) -> None:
     assert estimates.values == pytest.approx(np.array([[1.0, -1.0], [1.0, -1.0]]))
 
 
-def test_dynamical_decoupling_fills_idle_time(
-    client: IBMClient, loopback: LoopbackServer
-) -> None:
-    waiting = QuantumCircuit(2, 2)
-    waiting.h(0)
-    for _ in range(6):
-        waiting.cx(0, 1)
-        waiting.barrier()
-        waiting.sx(1)
-        waiting.barrier()
-    waiting.measure([0, 1], [0, 1])
-    pub = Pub(isa_of_two(waiting, client.backend), np.zeros((1, 0)), "waiting")
-    counts = []
-    for sequence in (False, "XY4"):
-        options = {"dynamical_decoupling": sequence}
-        client.submit(JobRequest("sample", (pub,), 10, options, 60), "tag")
-        params = list(loopback.jobs.values())[-1].body["params"]
-        converter = QUANTUM_PROGRAM_PARAMS_CONVERTERS["v2.0"]
-        program, _ = converter.decoder(converter.model.model_validate(params))
-        counts.append(program.items[0].circuit.count_ops().get("delay", 0))
-    assert counts[0] == 0
-    assert counts[1] > 0
-
-
 @pytest.mark.parametrize("shots", [10, 1000])
 @pytest.mark.parametrize(
     ("kind", "options"),
@@ -181,31 +137,6 @@ def test_executions_are_estimated_as_the_service_counts_them(
         request = estimate_request(client.backend, angles, shots=shots, **options)
     job = loopback.jobs[client.submit(request, "tag")]
     assert client.machine.cost(request).executions == job.executions
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"resilience_level": 3}, "resilience_level: expected 0, 1 or 2, got 3"),
-        ({"dynamical_decoupling": "YY"}, "dynamical_decoupling: .* got 'YY'"),
-        ({"twirling": "gates"}, "twirling: expected True, False or None"),
-        ({"resilience": 1}, "unknown option 'resilience'; known are"),
-    ],
-)
-def test_options_that_cannot_be_used_are_refused_before_anything_is_sent(
-    client: IBMClient, loopback: LoopbackServer, options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ArgumentError, match=message):
-        client.submit(estimate_request(client.backend, ANGLES, **options), "tag")
-    assert loopback.count("POST /jobs") == 0
-
-
-def test_bits_outside_registers_are_refused(client: IBMClient) -> None:
-    loose = QuantumCircuit([Qubit() for _ in range(5)], [Clbit()])
-    loose.measure(0, 0)
-    request = JobRequest("sample", (Pub(loose, np.zeros((1, 0)), "x"),), 5, {}, 60)
-    with pytest.raises(TargetError, match="must lie in registers"):
-        client.submit(request, "tag")
 
 
 def test_every_job_has_a_tag_and_a_limit_and_is_never_private(
@@ -341,17 +272,6 @@ def test_an_unknown_job(client: IBMClient) -> None:
         client.status("nonsense")
 
 
-def test_results_of_another_request_are_refused(client: IBMClient) -> None:
-    request = sample_request(client.backend, "000", "111")
-    job_id = client.submit(request, "tag")
-    fewer = sample_request(client.backend, "000")
-    with pytest.raises(JobError, match=r"expected results \(1, 50, 3\).*\(2, 50, 3\)"):
-        client.results(job_id, fewer)
-    estimates = estimate_request(client.backend, ANGLES)
-    with pytest.raises(JobError, match="not those of this request"):
-        client.results(job_id, estimates)
-
-
 def take_up_again(job_id: str, environment: dict[str, str]) -> None:
     """What a fresh process does with jobs of another."""
     os.environ.update(environment)
@@ -406,22 +326,3 @@ def test_a_machine_as_it_is_today_for_the_simulator(loopback: LoopbackServer) ->
     assert backend.properties().last_update_date is not None
     noisy = AerSimulator.from_backend(backend)
     assert noisy.options.noise_model.noise_instructions
-
-
-def test_primitives_are_known_by_what_they_can_do(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    full = importlib.import_module("qiskit_ibm_runtime.executor_sampler").Sampler
-    assert programs.primitive_class("sample") is full
-    # The module of its own is gone, and the root's name has become the same class.
-    monkeypatch.setitem(sys.modules, "qiskit_ibm_runtime.executor_sampler", None)
-    monkeypatch.setattr(qiskit_ibm_runtime, "Sampler", full)
-    assert programs.primitive_class("sample") is full
-    # It is gone, and the root's is still the one that IBM takes out.
-    monkeypatch.setattr(
-        qiskit_ibm_runtime,
-        "Sampler",
-        importlib.import_module("qiskit_ibm_runtime.sampler").SamplerV2,
-    )
-    with pytest.raises(TargetError, match="has no Sampler that this library knows"):
-        programs.primitive_class("sample")

@@ -10,43 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits.errors import TargetError
-from qml_qdl.nn import QuantumLayer
+from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.hardware.plain import plain
+from tests.hardware.formulas import TARGETS, assert_as, layer_of, numbers
 
-TARGETS = ("default.qubit", "qdl.simulator", "lightning.qubit", "aer")
 every_target = pytest.mark.parametrize("target", TARGETS)
-
-
-def numbers(*shape: int) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.rand(*shape, generator=generator, dtype=torch.float64) + 0.1
-
-
-def layer_of(function: Callable[..., Any], target: str, **shapes: Any) -> Any:
-    node = qml.QNode(function, qml.device("default.qubit", wires=2))
-    return QuantumLayer(
-        node,
-        shapes,
-        target=target,
-        generator=torch.Generator().manual_seed(1),
-        dtype=torch.float64,
-    )
-
-
-def assert_as(layer: Any, formula: Callable[..., Tensor], x: Tensor) -> None:
-    """Values and gradients for a batch, for one row of a batch and for a row alone."""
-    for inputs in (x, x[:1], x[0]):
-        found = []
-        for run in (layer, lambda data: formula(data, layer.w)):
-            data = inputs.clone().requires_grad_()
-            result = run(data)
-            factors = torch.arange(1.0, 1 + result.numel()).reshape(result.shape)
-            gradients = torch.autograd.grad((result * factors).sum(), [data, layer.w])
-            found.append([result, *gradients])
-        torch.testing.assert_close(*found, atol=1e-8, rtol=0.0)
-    single = layer(x.float())
-    assert single.dtype == torch.float32
-    torch.testing.assert_close(single, formula(x, layer.w).float(), atol=1e-5, rtol=0.0)
 
 
 def turns(inputs: Any, w: Any) -> None:
@@ -145,38 +113,6 @@ def test_marks(target: str) -> None:
     assert_as(layer, lambda x, w: x[..., 0].cos() * w.sin(), numbers(3, 1))
 
 
-@pytest.mark.parametrize("target", ["default.qubit", "qdl.simulator", "aer"])
-def test_an_encoded_block(target: str) -> None:
-    def encoded(inputs: Any, w: Any) -> Any:
-        qml.RX(inputs[..., 0], 0)
-        qml.BlockEncode(w, wires=range(2))
-        return qml.expval(qml.Z(0)), qml.expval(qml.Z(1))
-
-    eye = torch.eye(2, dtype=torch.float64)
-
-    def formula(x: Tensor, w: Tensor) -> Tensor:
-        # From cos|00⟩ − i sin|10⟩: columns 0 and 2 of the unitary.
-        def root(matrix: Tensor) -> Tensor:
-            # Of 2×2: (M + √det)/√(tr + 2√det)
-            det = torch.linalg.det(matrix).sqrt()
-            found: Tensor = (matrix + det * eye) / (matrix.trace() + 2 * det).sqrt()
-            return found
-
-        first = torch.cat([w, root(eye - w.T @ w)])[:, 0]
-        third = torch.cat([root(eye - w @ w.T), -w.T])[:, 0]
-        half = x[..., :1] / 2
-        chances = (half.cos() * first) ** 2 + (half.sin() * third) ** 2
-        # The cross terms are imaginary, since both columns are real.
-        signs = torch.tensor([[1.0, 1, -1, -1], [1, -1, 1, -1]], dtype=w.dtype)
-        return chances @ signs.T
-
-    layer = layer_of(encoded, target, w=(2, 2))
-    for matrix in ([[0.3, 0.1], [-0.2, 0.4]], [[0.5, 0.0], [0.0, 0.5]]):
-        with torch.no_grad():
-            layer.w.copy_(torch.tensor(matrix))
-        assert_as(layer, formula, numbers(3, 1))
-
-
 @every_target
 def test_a_zero_row_spoils_itself_only(target: str) -> None:
     def normalised(inputs: Any, w: Any) -> Any:
@@ -197,3 +133,57 @@ def test_a_zero_row_spoils_itself_only(target: str) -> None:
     (with_it, weight), (without, expected) = gradients
     torch.testing.assert_close(weight, expected)
     torch.testing.assert_close(with_it[[0, 2]], without)
+
+
+def test_a_plain_tape_is_left_as_it_is() -> None:
+    tape = qml.tape.QuantumScript([qml.RX(0.1, 0)], [qml.expval(2 * qml.Z(0))])
+    (same,), _ = plain(tape)
+    assert same is tape
+
+
+def test_terms_are_measured_and_multiplied_afterwards() -> None:
+    rows = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    tape = qml.tape.QuantumScript(
+        [], [qml.expval(rows * qml.Z(0) + 3 * qml.X(1)), qml.probs(wires=0)]
+    )
+    (new,), combine = plain(tape)
+    assert [m.obs for m in new.measurements] == [qml.Z(0), qml.X(1), None]
+    found, chances = combine([(torch.tensor(10.0), torch.tensor(100.0), "probs")])
+    assert found.tolist() == [310.0, 320.0]
+    assert chances == "probs"
+
+
+def test_trained_coefficients_are_taken_out_where_asked() -> None:
+    weight = torch.tensor(2.0, requires_grad=True)
+    tape = qml.tape.QuantumScript([], [qml.var(weight * qml.Z(0))])
+    assert plain(tape)[0][0] is tape
+    (new,), combine = plain(tape, trained=True)
+    assert new.measurements == [qml.var(qml.Z(0))]
+    combine([torch.tensor(0.5)]).backward()
+    assert weight.grad == 2  # of w² / 2
+
+
+def test_results_of_each_number_of_shots_are_combined() -> None:
+    rows = torch.tensor([1.0, 2.0])
+    tape = qml.tape.QuantumScript([], [qml.expval(rows * qml.Z(0))], shots=(5, 7))
+    (_,), combine = plain(tape)
+    first, second = combine([(torch.tensor(1.0), torch.tensor(0.5))])
+    assert (first.tolist(), second.tolist()) == ([1, 2], [0.5, 1])
+
+
+def test_states_that_are_nan_are_replaced_and_their_rows_lost() -> None:
+    states = torch.eye(4, dtype=torch.complex128)[:3].clone()
+    states[1] = torch.nan
+    tape = qml.tape.QuantumScript(
+        [qml.StatePrep(states, [0, 1], validate_norm=False)], [qml.expval(qml.Z(0))]
+    )
+    (new,), combine = plain(tape)
+    (replaced,) = new.operations
+    assert replaced.data[0].isfinite().all()
+    assert replaced.data[0][1].tolist() == [1, 0, 0, 0]
+    values = combine([torch.ones(3)])
+    assert values.isnan().tolist() == [False, True, False]
+    with pytest.raises(
+        ArgumentError, match=r"states of rows \[1\] are NaN, and samples"
+    ):
+        combine([torch.ones(3, 5, dtype=torch.int64)])

@@ -1,4 +1,4 @@
-"""Runs of gates whose matrix is real are multiplied as such, with the same results."""
+"""Matrices on blocks of wires; real ones are multiplied as such, with equal results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.product_step import Block
+from qml_qdl.hardware.simulator.product_step import Block, ProductStep
+from tests.hardware.simulator.step_contract import check_step, drawn, unitary
 
 WIRES, ROWS = 6, 2**7
 
@@ -60,3 +61,28 @@ def test_results_are_the_circuits(
     for one, other in zip(found, expected, strict=True):
         tolerance = 1e-5 if dtype == torch.float32 else 1e-12
         torch.testing.assert_close(one.double(), other, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["one row", "few rows", "many rows"])
+def test_matrices_on_blocks_of_neighbours(name: str) -> None:
+    """Three wires, then two; each matrix one of several of its size."""
+    length, rows = {"one row": (1, 1), "few rows": (3, 1), "many rows": (1, 5)}[name]
+    large, small = unitary(8, 2), unitary(4, 1, seed=1)
+    step = ProductStep((Block(0, 1, 1, 8), Block(1, 0, 8, 4)))
+    assert set(step.taken) == {0, 1}
+    whole = torch.kron(large[1], small[0])
+    check_step(step, whole, [large, small], drawn(length, 32, rows))
+
+
+@pytest.mark.parametrize("rows", [2, 9])
+def test_a_block_in_the_middle(rows: int) -> None:
+    """Summed over the wires before in pieces, where there are many of them."""
+    matrix = unitary(2, 1)
+    step = ProductStep((Block(0, 0, 2**10, 2),))
+    state = drawn(1, 2**12, rows)
+    around = state.reshape(2**10, 2, 2 * rows)
+    expected = (matrix @ around).reshape(state.shape)
+    torch.testing.assert_close(step.forward(state, [matrix]), expected)
+    overlaps = step.blocks[0].overlaps(state, expected)
+    after = expected.reshape(2**10, 2, -1)
+    torch.testing.assert_close(overlaps, torch.einsum("lar,lbr->ab", around, after))

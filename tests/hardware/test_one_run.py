@@ -1,8 +1,9 @@
-"""Layers called from many threads at once."""
+"""Layers called from many threads at once: devices that keep a state run alone."""
 
 from __future__ import annotations
 
 import copy
+import pickle
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.nn import QuantumLayer
 
 U = StronglyEntangling(3) @ AngleEncoding(3)
@@ -54,10 +56,11 @@ def assert_right(
 
 
 @pytest.mark.parametrize(
-    "target", ["lightning.qubit", "default.qubit", "default.mixed"]
+    ("target", "times"),
+    [("lightning.qubit", 3), ("default.qubit", 1), ("default.mixed", 1)],
 )
-def test_one_layer(target: str) -> None:
-    assert_right([made(target)])
+def test_one_layer(target: str, times: int) -> None:
+    assert_right([made(target)], times=times)
 
 
 def test_layers_and_qnodes_that_share_a_device() -> None:
@@ -107,7 +110,7 @@ def test_a_layer_that_is_moved_meanwhile() -> None:
     mover = threading.Thread(target=move)
     mover.start()
     try:
-        for _ in range(30):
+        for _ in range(10):
             found = layer(x)
             assert found[1].isnan().all()
             torch.testing.assert_close(found[0], expected[0], atol=0.15, rtol=0.0)
@@ -128,3 +131,22 @@ def test_a_device_is_still_itself() -> None:
     assert tracker.totals["executions"] == 2
     other = copy.copy(device)
     assert_right([made(other), made(other)], times=1)
+
+
+def test_only_devices_that_keep_a_state_wait() -> None:
+    stateless = qml.device("default.qubit")
+    kind = type(stateless)
+    assert type(one_run_at_a_time(stateless)) is kind
+    keeping = qml.device("lightning.qubit", wires=1)
+    waiting = type(one_run_at_a_time(keeping))
+    assert waiting is not kind
+    assert type(one_run_at_a_time(keeping)) is waiting  # once is enough
+    again = one_run_at_a_time(qml.device("lightning.qubit", wires=1))
+    assert type(again) is waiting  # one class for all devices of a kind
+
+
+def test_shallow_copies_share_the_turn_and_deep_ones_do_not() -> None:
+    device = one_run_at_a_time(qml.device("lightning.qubit", wires=1))
+    assert copy.copy(device).turn is device.turn
+    assert copy.deepcopy(device.turn) is not device.turn
+    assert pickle.loads(pickle.dumps(device.turn)).lock is not device.turn.lock

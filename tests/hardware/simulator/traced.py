@@ -1,0 +1,62 @@
+"""Circuits of the library of every kind, and numbers for them."""
+
+from __future__ import annotations
+
+import pennylane as qml
+import torch
+from torch import Tensor
+
+from qml_qdl.circuits import (
+    MERA,
+    AmplitudeEncoding,
+    AngleEncoding,
+    BasicEntangler,
+    BasisEncoding,
+    Circuit,
+    Expectation,
+    HamiltonianEncoding,
+    HardwareEfficient,
+    IQPEncoding,
+    IsingLayers,
+    RandomLayers,
+    SimCircuit,
+    SimplifiedTwoDesign,
+    StronglyEntangling,
+    ZZFeatureMap,
+    reupload,
+    share,
+)
+
+TIED = share("tied", BasicEntangler(3))
+
+
+CIRCUITS: dict[str, Circuit] = {
+    "angles": StronglyEntangling(4, layers=2) @ AngleEncoding(4),
+    "scaled angles": reupload(
+        StronglyEntangling(3), AngleEncoding(3, rotation="X", scaling=2.0), layers=3
+    ),
+    "trained scaling": HardwareEfficient(3, rotations="Rot", pattern="brick")
+    @ AngleEncoding(3, trainable_scaling=True),
+    "phases": SimplifiedTwoDesign(3) @ AngleEncoding(3, rotation="Z"),
+    "IQP": SimCircuit(6, 4, layers=2) @ IQPEncoding(4),
+    "ZZ": SimCircuit(13, 4) @ ZZFeatureMap(4),
+    "Hamiltonian": HamiltonianEncoding(4) @ AngleEncoding(3, features=[0, 1, 2]),
+    "amplitudes": IsingLayers(3) @ AmplitudeEncoding(3),
+    "amplitudes again": AmplitudeEncoding(2) @ AmplitudeEncoding(2),
+    "basis": RandomLayers(3) @ BasisEncoding(3, scaling=0.3),
+    "tied": TIED @ AngleEncoding(3) @ TIED @ AngleEncoding(3, features=[2, 0, 1]),
+    "tensor network": MERA(4) @ AngleEncoding(4),
+    "labels": StronglyEntangling(["b", "a"]) @ AngleEncoding(["a", "b"]),
+    "words": (IsingLayers(4) @ AngleEncoding(4)).with_readout(
+        Expectation(["XYZI", "IIYX", 2 * qml.X(0) + qml.Y(1) @ qml.Z(2)])
+    ),
+}
+
+
+def numbers(circuit: Circuit, rows: int, dtype: torch.dtype) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(rows, circuit.num_inputs), *circuit.weight_shapes.values()]
+    return [
+        (6 * torch.rand(shape, generator=generator, dtype=dtype)).requires_grad_()
+        for shape in shapes
+    ]
