@@ -20,7 +20,8 @@ names one. A failure says which promise is broken, and the test's docstring what
 - `LayerContract`, of a `LayerCase` for each layer: shapes, dtypes, leading dimensions,
   gradients, NaN, shots, copies, state dicts, training.
 - `TargetContract`, of targets, by name or by a function that makes the device: values
-  and gradients are default.qubit's, rows do not mix, shots approach.
+  and gradients are default.qubit's, rows do not mix, shots approach; `DeviceContract`,
+  of PennyLane's devices: PennyLane's own tests of them.
 - `JobClientContract`, of a `JobService` for each client: a job is sent exactly once
   whatever happens, found, waited for and fetched; what it costs is told before; no
   credential is kept.
@@ -51,9 +52,10 @@ if TYPE_CHECKING:
     from qml_qdl.testing.layers import LayerCase, LayerContract
     from qml_qdl.testing.noise_generators import NoiseGeneratorContract
     from qml_qdl.testing.processings import ProcessingContract
-    from qml_qdl.testing.targets import TargetContract
+    from qml_qdl.testing.targets import DeviceContract, TargetContract
 
 __all__ = [
+    "DeviceContract",
     "EncodingContract",
     "JobClientContract",
     "JobService",
@@ -65,6 +67,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "DeviceContract": "targets",
     "EncodingContract": "encodings",
     "JobClientContract": "job_clients",
     "JobService": "job_clients",
