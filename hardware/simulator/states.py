@@ -3,12 +3,12 @@
 States are tensors (L, 2ⁿ, T), L leading and T trailing; one of both is 1, and the other
 the number of rows:
 
-- (1, 2ⁿ, rows) from `setting.MANY_ROWS` rows on, so that permuting amplitudes moves whole
-  rows of memory and every product is one large one;
+- (1, 2ⁿ, rows) from `setting.MANY_ROWS` rows on, so that permuting amplitudes moves
+  whole rows of memory and every product is one large one;
 - (rows, 2ⁿ, 1) with fewer rows, so that the last wires' products stay large too;
 - (1, 2ⁿ, 1) with a single row, and with any number as long as all rows are the same: a
-  step that `expands` has an angle that differs from row to row, and makes one state many
-  by broadcasting. On the way back its ψ is any one of them; λ is their sum, since
+  step that `expands` has an angle that differs from row to row, and makes one state
+  many by broadcasting. On the way back its ψ is any one of them; λ is their sum, since
   dL = Σᵣ Re λᵣᵀdψ.
 """
 

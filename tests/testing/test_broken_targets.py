@@ -37,11 +37,11 @@ class Mixing(DefaultQubit):  # type: ignore[misc, unused-ignore]
 
 def test_wrong_values_and_gradients_are_told() -> None:
     contract = TargetContract()
-    with pytest.raises(AssertionError, match="values are not default.qubit's"):
+    with pytest.raises(AssertionError, match=r"values are not default\.qubit's"):
         contract.test_values(Halved, BLOCK)
-    with pytest.raises(AssertionError, match="values are not default.qubit's"):
+    with pytest.raises(AssertionError, match=r"values are not default\.qubit's"):
         contract.test_shots_approach(Halved, BLOCK)
-    with pytest.raises(AssertionError, match="gradients are not default.qubit's"):
+    with pytest.raises(AssertionError, match=r"gradients are not default\.qubit's"):
         contract.test_gradients(Halved)
 
 
