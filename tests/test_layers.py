@@ -44,6 +44,12 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.models",
         "qml_qdl.nn",
     },
+    "qml_qdl.testing": {
+        "qml_qdl.circuits",
+        "qml_qdl.generative",
+        "qml_qdl.hardware",
+        "qml_qdl.nn",
+    },
     "qml_qdl.cli": {
         "qml_qdl.circuits",
         "qml_qdl.data",
@@ -127,6 +133,8 @@ def violations(module: str, source: str) -> list[str]:
                 found.append(f"{module}: {name} is imported when the module loads")
         elif top in ("circuits", "hardware"):
             found.append(f"{module}: bare name {name} is a second copy")
+        elif top == "pytest" and room != "qml_qdl.testing":
+            found.append(f"{module}: pytest outside testing/")
         elif top == "torch" and room == "qml_qdl.circuits":
             found.append(f"{module}: torch under circuits/")
         elif top in QISKIT and room != "qml_qdl.hardware":
@@ -228,6 +236,8 @@ SEEDED = [
     ("qml_qdl.hardware.x", "import qml_qdl.hardware.qiskit.device", "module loads"),
     ("qml_qdl.nn.x", "from qml_qdl.hardware.qiskit import jobs", "module loads"),
     ("qml_qdl.models.x", "import lightning", "trainer outside"),
+    ("qml_qdl.nn.x", "from qml_qdl.testing import layers", "may not import"),
+    ("qml_qdl.nn.x", "def f():\n import pytest", "pytest outside"),
     ("qml_qdl.training.x", "import sklearn.svm", "when the module loads"),
     ("qml_qdl.training.x", "import matplotlib.pyplot", "when the module loads"),
     ("qml_qdl", "import qml_qdl.nn", "may not import"),

@@ -1,4 +1,18 @@
-"""Matrices of blocks of wires from angles, all blocks of a circuit at once."""
+"""Matrices of blocks of wires from angles, all blocks of a circuit at once.
+
+A block's matrix is B = M₁⊗…⊗M_b, a wire's M = L_m…L₁ and a link L = Σₜ exp(iΦₜ)Tₜ with
+Φₜ = Σₖ pₜₖθₖ. The way back, for the gradient G by B, dL = Re Σᵢⱼ Ḡᵢⱼ dBᵢⱼ:
+
+1. From block to wire. Changing M alone, dB = (dM M† ⊗ 1)B, since B is unitary. So
+   dL = Re Σ R ∘ (dM M†) where R = tr_others(ḠBᵀ), the other wires traced out, which is
+   Re Σ (RM̄) ∘ dM: the conjugated gradient by M is H = RM̄.
+2. From wire to link. dM = (L_m…L_{l+1}) dL_l (L_{l−1}…L₁), so L_l's is
+   (L_m…L_{l+1})ᵀ H (L_{l−1}…L₁)ᵀ.
+3. From link to angle. dL_l = i exp(iΦₜ)Tₜ dΦₜ; with oₜ = exp(iΦₜ) Σ Hₗ ∘ Tₜ it is
+   dL = −Im oₜ dΦₜ, hence ∂L/∂θₖ = −Σₜ pₜₖ Im oₜ.
+
+(∘ is the product entry by entry, Σ the sum of all entries.)
+"""
 
 from __future__ import annotations
 
@@ -182,8 +196,7 @@ class _Blocks(torch.autograd.Function):
             found = torch.autograd.grad(blocks, angles, gradient, create_graph=again)
             return found[0], None
         turns, chain, wires = ctx.made
-        # Behind the block, where its other wires' matrices, being unitary, are gone
-        # from the trace over them.
+        # 1, 2, 3 as above.
         behind = torch.bmm(gradient.conj(), blocks.mT)
         traced = torch.mm(behind.reshape(len(behind), -1), maker.traces)
         links = _unchained(chain, torch.bmm(traced.reshape(-1, 2, 2), wires.conj()))

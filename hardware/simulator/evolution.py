@@ -2,6 +2,17 @@
 
 On the way back each step is undone, so memory does not grow with depth. Some states are
 kept on the way there, and need not be found again.
+
+Torch's gradient by a complex z is g = ∂L/∂Re z + i ∂L/∂Im z, that is dL = Re Σ ḡ dz.
+What is carried back here is its conjugate λ = ḡ, so that dL = Re λᵀdψ without a bar.
+For a step ψ' = Uψ, where dψ' = U dψ + dU ψ,
+
+    dL = Re λ'ᵀU dψ + Re λ'ᵀdU ψ,    so    λ = Uᵀλ',    ψ = U†ψ',
+
+and the conjugated gradient by U is λ'ψᵀ = λ'ψ'ᵀŪ: `collect` finds it from the states
+after the step, and `undo` goes back through U† with ψ but through Uᵀ with λ. If the
+state has many rows, λ'ψ'ᵀ is summed over those that share U. Conjugating once at the end
+gives torch's gradients; those by angles, which are real, stay as they are.
 """
 
 from __future__ import annotations

@@ -2,7 +2,14 @@
 
 Three facts make a batch fast. A rotation by one angle is diagonal after a fixed change
 of basis, whatever its axis, so a gate whose angle differs from row to row is a phase
-for each amplitude. Gates that only permute basis states, up to signs, are one gather.
+for each amplitude: with P = VZV†, where V's columns are eigenvectors of P,
+
+    exp(−iθP/2) = V exp(−iθZ/2) V† = V diag(exp iθp) V†,    p = (−1/2, 1/2),
+
+and for a word P₁⊗P₂⊗… p is −1/2 times the product of the signs of the bits, in the
+basis V₁⊗V₂⊗…. A control is an axis Z whose p is 0 where it does not have its value. V
+does not depend on θ: it goes, once for all rows, into the matrices before and after.
+Gates that only permute basis states, up to signs, are one gather.
 All else on few wires is a small matrix.
 """
 

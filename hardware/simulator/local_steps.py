@@ -72,7 +72,7 @@ class LocalPhaseStep(Step):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
     ) -> None:
-        """Im(λψ̄), weighted."""
+        """−Im(λψ), weighted by the phases: as in `PhaseStep`."""
         total = gradients[self.parameter]
         if total is not None:
             flat = from_layout(gradient * state, self.batched).imag
@@ -86,7 +86,7 @@ class LocalPhaseStep(Step):
         parameters: Sequence[Tensor],
         pool: Pool,
     ) -> tuple[Tensor | None, Tensor]:
-        """Both times the opposite phases."""
+        """The state times the opposite phases; λ times the same ones."""
         factors = self._factors(parameters[self.parameter])
         if state is not None:
             state = self._times(state, factors.conj())
@@ -173,7 +173,7 @@ class MatrixStep(Step):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
     ) -> None:
-        """The outer product of both, carried back through the matrix."""
+        """λ'ψ'ᵀŪ, as `evolution.py` derives it, summed over what shares the matrix."""
         total = gradients[self.parameter]
         if total is not None:
             overlaps = self._front(gradient) @ self._front(state).mT
@@ -186,7 +186,7 @@ class MatrixStep(Step):
         parameters: Sequence[Tensor],
         pool: Pool,
     ) -> tuple[Tensor | None, Tensor]:
-        """The adjoint matrix times both."""
+        """U† times the state, Uᵀ times λ."""
         matrix = parameters[self.parameter]
         if state is not None:
             state = self._apply(matrix.mH, state)

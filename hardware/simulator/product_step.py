@@ -109,9 +109,10 @@ class Block:
 class ProductStep(Step):
     """A matrix on each of some blocks of wires.
 
-    What two states have in common on one block does not change when both are turned on
-    the others. So all gradients are found from the states after the step, and between
-    the blocks nothing need be undone.
+    All gradients are found from the states after the step, and between the blocks
+    nothing need be undone: with ψ' = (A ⊗ B)ψ it is (dA ⊗ B)ψ = (dA A† ⊗ 1)ψ', so B drops
+    out of dL = Re λ'ᵀ(dA A† ⊗ 1)ψ', and the conjugated gradient by A is RĀ, where R is
+    λ'ψ'ᵀ with all other wires traced out.
 
     Args:
         blocks: The blocks; no two share a wire.
@@ -148,7 +149,7 @@ class ProductStep(Step):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
     ) -> None:
-        """The outer products of both, carried back through the matrices."""
+        """RĀ for each block's matrix A."""
         for block in self.blocks:
             total = gradients[block.parameter]
             if total is not None:
@@ -163,7 +164,7 @@ class ProductStep(Step):
         parameters: Sequence[Tensor],
         pool: Pool,
     ) -> tuple[Tensor | None, Tensor]:
-        """The adjoint matrices times both."""
+        """A† times the state, Aᵀ times λ, for each block's matrix A."""
         for block in self.blocks:
             matrix = block.matrix(parameters)
             if state is not None:

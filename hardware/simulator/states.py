@@ -1,8 +1,15 @@
 """States of many rows as tensors, and the elementwise work on them.
 
-States are tensors (L, 2ⁿ, T): with many rows L = 1 and T = rows, so that permuting
-amplitudes moves whole rows of memory and every product is one large one; with few rows
-L = rows and T = 1, so that the last wires' products stay large too.
+States are tensors (L, 2ⁿ, T), L leading and T trailing; one of both is 1, and the other
+the number of rows:
+
+- (1, 2ⁿ, rows) from `setting.MANY_ROWS` rows on, so that permuting amplitudes moves
+  whole rows of memory and every product is one large one;
+- (rows, 2ⁿ, 1) with fewer rows, so that the last wires' products stay large too;
+- (1, 2ⁿ, 1) with a single row, and with any number as long as all rows are the same: a
+  step that `expands` has an angle that differs from row to row, and makes one state
+  many by broadcasting. On the way back its ψ is any one of them; λ is their sum, since
+  dL = Σᵣ Re λᵣᵀdψ.
 """
 
 from __future__ import annotations
@@ -70,7 +77,7 @@ def marginals(values: Tensor) -> Tensor:
 def before_expansion(
     state: Tensor | None, gradient: Tensor, few_rows: bool
 ) -> tuple[Tensor | None, Tensor]:
-    """What a step undid, as it was when there was one row for all.
+    """What a step undid, as it was when there was one row for all: ψ of one, λ of all.
 
     Args:
         state: (L, 2ⁿ, T), the same in every row; None if not known.

@@ -134,7 +134,7 @@ class PermutationStep(Step):
         parameters: Sequence[Tensor],
         pool: Pool,
     ) -> tuple[Tensor | None, Tensor]:
-        """Moves both back."""
+        """Moves both back: U = FP, so ψ = PᵀF̄ψ' and λ = PᵀFλ'."""
         before = None
         if state is not None:
             if self.factors is not None:
@@ -254,7 +254,11 @@ class PhaseStep(Step):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
     ) -> None:
-        """Im(λψ̄), summed by slot."""
+        """−Im(λψ), summed by slot.
+
+        D = diag(exp iφ) with φ = Σₛ pₛθₛ changes ψ by dψ = i dφ ψ, so that dL =
+        Re λᵀdψ = −Σₖ Im(λₖψₖ) dφₖ and ∂L/∂θₛ = −Σₖ pₖₛ Im(λₖψₖ).
+        """
         total = gradients[self.parameter]
         if total is not None:
             product = from_layout(gradient * state, self.batched)
@@ -271,7 +275,7 @@ class PhaseStep(Step):
         parameters: Sequence[Tensor],
         pool: Pool,
     ) -> tuple[Tensor | None, Tensor]:
-        """Both times the opposite phases."""
+        """The state times the opposite phases; Dᵀ = D, so λ times the same ones."""
         shared = self._shared(parameters)
         phases = self._phases(parameters[self.parameter]) if shared is None else shared
         gradient = self._times(gradient, phases, pool)

@@ -2,6 +2,18 @@
 
 All shifted rows are rows of the same structure: beside the given ones they make one
 larger pub. A gradient is that of columns (`readout.py`), which are linear in the state.
+
+A gate exp(iθG) makes a value f(θ) = Σ_ω (a_ω cos ωθ + b_ω sin ωθ) + c, with one
+frequency ω for each difference of G's eigenvalues. So f'(θ) is a sum Σ cₚ f(θ + sₚ) with
+fixed c and s, two for each frequency: for one frequency ω and a shift s,
+
+    f(θ+s) − f(θ−s) = 2 sin(ωs) f'(θ)/ω,    f'(θ) = ω (f(θ+s) − f(θ−s)) / (2 sin ωs),
+
+and ωs = π/2 makes the divisor largest, hence the noise of shots smallest (Wierichs et
+al. 2022, arXiv:2107.12390). It holds for each gate by itself, whatever the others do.
+
+SPSA moves all angles at once by ±h along random signs d. As E[dₛdₜ] is 1 for s = t and
+else 0, E[dₛ (f(θ+hd) − f(θ−hd)) / 2h] = Σₜ E[dₛdₜ] ∂ₜf + O(h²) = ∂ₛf + O(h²).
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""What all generators that draw from noise share, and what a new one has to define."""
+"""The contract of generators that draw from noise, and what a new one has to define.
+
+A new generator is a line of `GENERATORS`.
+"""
 
 from __future__ import annotations
 
-import math
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.generative import (
     ClassicalGenerator,
     ConvGenerator,
@@ -19,8 +20,7 @@ from qml_qdl.generative import (
     PatchGenerator,
     StyleGenerator,
 )
-
-DTYPES = [torch.float32, torch.float64]
+from qml_qdl.testing import NoiseGeneratorContract
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -31,14 +31,28 @@ def classical(dtype: torch.dtype, noise: Any) -> ClassicalGenerator:
     return ClassicalGenerator(nn.Linear(3, 2, dtype=dtype), 3, noise)
 
 
-MAKES: dict[str, Callable[[torch.dtype], NoiseGenerator]] = {
-    "patch": lambda dtype: PatchGenerator((2, 2), (1, 2), layers=1, dtype=dtype),
-    "conv": lambda dtype: ConvGenerator((2, 4), 3, channels=(2,), dtype=dtype),
-    "style": lambda dtype: StyleGenerator(2, 3, dtype=dtype),
-    "classical": lambda dtype: classical(dtype, "normal"),
-    "classical uniform": lambda dtype: classical(dtype, "uniform"),
-}
-UNIFORM = {"patch", "classical uniform"}
+GENERATORS = [
+    pytest.param(
+        lambda dtype: PatchGenerator((2, 2), (1, 2), layers=1, dtype=dtype), id="patch"
+    ),
+    pytest.param(
+        lambda dtype: ConvGenerator((2, 4), 3, channels=(2,), dtype=dtype), id="conv"
+    ),
+    pytest.param(lambda dtype: StyleGenerator(2, 3, dtype=dtype), id="style"),
+    pytest.param(lambda dtype: classical(dtype, "normal"), id="classical"),
+    pytest.param(lambda dtype: classical(dtype, "uniform"), id="classical-uniform"),
+]
+
+
+class TestGenerators(NoiseGeneratorContract):
+    instances = GENERATORS
+
+
+@pytest.mark.parametrize(
+    ("kind", "noise"), [(PatchGenerator, "uniform"), (StyleGenerator, "normal")]
+)
+def test_which_noise(kind: type[NoiseGenerator], noise: str) -> None:
+    assert kind.noise == noise
 
 
 class Doubled(NoiseGenerator):
@@ -46,55 +60,6 @@ class Doubled(NoiseGenerator):
 
     def generate(self, noise: Tensor) -> Tensor:
         return 2 * noise
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", MAKES)
-def test_noise_is_drawn_as_torch_draws_it(name: str, dtype: torch.dtype) -> None:
-    """Number for number, so that old seeds give the old samples."""
-    model = MAKES[name](dtype)
-    noise = model.draw_noise(4, seeded(1))
-    empty = torch.empty(4, model.noise_size, dtype=dtype)
-    if name in UNIFORM:
-        expected = empty.uniform_(0, math.pi / 2, generator=seeded(1))
-    else:
-        expected = empty.normal_(generator=seeded(1))
-    assert noise.dtype == dtype
-    assert torch.equal(noise, expected)
-    assert model.draw_noise(0).shape == (0, model.noise_size)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", MAKES)
-def test_generators_are_modules_with_explicit_noise(
-    name: str, dtype: torch.dtype
-) -> None:
-    model, other = MAKES[name](dtype), MAKES[name](dtype)
-    samples = model.sample(4, seeded(3))
-    assert samples.dtype == dtype
-    assert not samples.requires_grad
-    assert torch.equal(samples, model(model.draw_noise(4, seeded(3))))
-    assert not torch.equal(samples, model.sample(4, seeded(4)))
-    assert not torch.equal(samples, other.sample(4, seeded(3)))
-    other.load_state_dict(model.state_dict())
-    assert torch.equal(samples, other.sample(4, seeded(3)))
-    again = pickle.loads(pickle.dumps(model))
-    assert torch.equal(samples, again.sample(4, seeded(3)))
-
-
-@pytest.mark.parametrize("name", MAKES)
-def test_noise_of_another_shape_is_refused(name: str) -> None:
-    model = MAKES[name](torch.float32)
-    size = model.noise_size
-    for shape in ((3, size + 1), (size,), (1, 3, size)):
-        with pytest.raises(ShapeError) as error:
-            model(torch.zeros(shape))
-        assert str(error.value) == (
-            f"noise: expected the shape (rows, {size}), got {shape}; draw it with "
-            "draw_noise"
-        )
-    with pytest.raises(ArgumentError, match="rows: expected at least 0, got -1"):
-        model.sample(-1)
 
 
 @pytest.mark.parametrize(

@@ -30,17 +30,16 @@ from qml_qdl.circuits import (
     AngleEncoding,
     BasicEntangler,
     Circuit,
-    Encoding,
     Expectation,
     Processing,
     SimCircuit,
-    StronglyEntangling,
     ZZFeatureMap,
 )
 from qml_qdl.hardware import from_qiskit
 from qml_qdl.nn import QuantumLayer
+from qml_qdl.testing import TargetContract
 from tests.circuits.test_encoding_contract import ENCODINGS
-from tests.circuits.test_processing_contract import PROCESSINGS
+from tests.circuits.test_processing_contract import PROCESSINGS, SHARING
 
 SHOTS = 4000
 WEAK = 1e-7
@@ -107,37 +106,46 @@ def assert_noisy(circuit: Circuit, values: Tensor) -> None:
     torch.testing.assert_close(found, values, atol=0.3, rtol=0.3)
 
 
-def around(block: Encoding | Processing) -> Circuit:
-    """The block among gates that let its phases be seen."""
-    mixing = StronglyEntangling(block.wires)
-    if isinstance(block, Encoding):
-        return mixing @ block
-    return mixing @ block @ AngleEncoding(block.wires)
-
-
-BLOCKS: Any = [*ENCODINGS, *PROCESSINGS]
+BLOCKS: Any = [*ENCODINGS, *PROCESSINGS, *SHARING]
 FEW: Any = [one for one in BLOCKS if not one.id.startswith(("sim-", "hur-"))]
+
+
+def named(*names: str) -> list[Any]:
+    """Targets of these names, for contracts."""
+    return [pytest.param(partial(device, name), id=name) for name in names]
+
+
+@pytest.mark.slow
+class TestExact(TargetContract):
+    instances = (
+        "qdl.simulator",
+        "lightning.qubit",
+        *named("aer", "aer, density matrices", "aer, matrix products"),
+        *named("a machine's gates"),
+    )
+    blocks = BLOCKS
+
+
+@pytest.mark.slow
+class TestWeakNoise(TargetContract):
+    instances = named("a noise model", "an object")
+    blocks = BLOCKS
+    tolerance = 1e-4
+
+
+@pytest.mark.slow
+class TestMachine(TargetContract):
+    """Rows run together are what they are alone, and not far from what is right."""
+
+    instances = named("a machine")
+    blocks = BLOCKS
+    tolerance = 0.3
+    shots = None
 
 
 @pytest.mark.parametrize("block", FEW)
 def test_blocks_with_a_noise_model(block: Any) -> None:
-    assert_exact(around(block), device("an object"), 1e-4)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", BLOCKS)
-def test_blocks_on_every_target(block: Any) -> None:
-    circuit = around(block)
-    for name in ("qdl.simulator", "lightning.qubit"):
-        assert_exact(circuit, name)
-    for name in ("aer", "aer, density matrices", "aer, matrix products"):
-        assert_exact(circuit, device(name))
-    assert_exact(circuit, device("a machine's gates"))
-    for name in ("a noise model", "an object"):
-        assert_exact(circuit, device(name), 1e-4)
-    for name in ("aer", "a noise model", "a machine's gates"):
-        assert_sampled(circuit, device(name))
-    assert_noisy(circuit, wanted(circuit))
+    TestWeakNoise().test_values(partial(device, "an object"), block)
 
 
 PHASES = BasicEntangler(2) @ ZZFeatureMap(2)
@@ -153,13 +161,7 @@ def test_phases_on_machines() -> None:
 
 @pytest.mark.parametrize("name", ["an object", "a machine's gates"])
 def test_gradients_of_phases(name: str) -> None:
-    gradients = []
-    for target in ("default.qubit", device(name)):
-        made, x = layer(PHASES, target), rows(PHASES).requires_grad_()
-        values = [x, *made.parameters()]
-        gradients.append(torch.autograd.grad(made(x).square().sum(), values))
-    for one, other in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+    TestWeakNoise().test_gradients(partial(device, name))
 
 
 TREES: dict[str, Processing] = {

@@ -36,6 +36,8 @@ from qml_qdl.hardware.jobs.journal import Owner
 from qml_qdl.hardware.jobs.journal_file import JournalFile
 from qml_qdl.hardware.jobs.waiting import Pace
 from qml_qdl.hardware.tapes.executor import Pub
+from qml_qdl.testing import JobService
+from qml_qdl.testing.job_clients import Fault
 
 
 class Killed(BaseException):
@@ -217,7 +219,8 @@ class FolderClient(JobClient):
     def cancel(self, job_id: str) -> None:
         path = self._path(job_id)
         job = json.loads(path.read_text())
-        _replace(path, job | {"state": "cancelled"})
+        if job["polls"] <= self.queue:
+            _replace(path, job | {"state": "cancelled"})
 
     def remaining_seconds(self) -> float | None:
         return 500.0
@@ -230,6 +233,44 @@ class FolderClient(JobClient):
     def close_batch(self, batch: str) -> None:
         self.fate.point("before close batch")
         self.batches.append(f"closed {batch}")
+
+
+class FolderService(JobService):
+    """The service of such clients, as their contract needs it."""
+
+    def __init__(self, kind: type[FolderClient], folder: Path) -> None:
+        self._kind, self._folder = kind, folder
+        self._first = kind(folder)
+        self._clients = [self._first]
+        self.pace = self._first.time.pace()
+
+    def client(self) -> FolderClient:
+        """Clients share what the first one transpiles, and its faults and queue."""
+        first = self._first
+        client = self._kind(
+            self._folder,
+            time=first.time,
+            faults=first.faults,
+            queue=first.queue,
+            machine_=first.machine_,
+        )
+        self._clients.append(client)
+        return client
+
+    def request(self) -> JobRequest:
+        pubs = (self._first.pub("a", 3), self._first.pub("b", 2))
+        return JobRequest("sample", pubs, 10, {"twirling": False})
+
+    def made(self) -> int:
+        return len(self._first.jobs())
+
+    def fail(self, fault: Fault) -> None:
+        told = {"refused": "refused", "lost": "reply lost", "cut": "unclear"}
+        self._first.faults.append(told[fault])
+
+    def hold(self) -> None:
+        for client in self._clients:
+            client.queue = 10**6
 
 
 def _replace(path: Path, job: dict[str, Any]) -> None:
