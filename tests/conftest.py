@@ -33,11 +33,12 @@ def without_pictures() -> Iterator[None]:
     The weights that are shown in them are read all the same.
     """
     from qml_qdl.training import experiment
+    from qml_qdl.training.checkpoints import load_best
 
     def draw(run: Any, task: Any, fits: object) -> None:
         kind = run.kinds[0]
         seed = run.best_seed(kind)
-        experiment.load_best(task.build(kind, seed), run.fit_folder(kind, seed))
+        load_best(task.build(kind, seed), run.fit_folder(kind, seed))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment, "draw", draw)

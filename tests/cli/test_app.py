@@ -177,9 +177,9 @@ def installed(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_installed_program_runs() -> None:
-    done = installed("train", "--data", "iris", "--epochs", "7", "--print-config")
+    done = installed("--version")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "epochs: 7" in done.stdout
+    assert done.stdout.startswith("qml-qdl 0.")
     done = installed("fly")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("qml-qdl: No such command 'fly'")

@@ -145,7 +145,7 @@ def of_the_mean_image(train: Tensor, test: Tensor) -> float:
             marks=[] if (each.id, twin) in QUICK else [pytest.mark.slow],
         )
         for each in PARTS
-        for twin in ((False, True) if "quantum" in each.id else (False,))
+        for twin in ((False, True) if "quantum" in str(each.id) else (False,))
     ],
 )
 def test_a_short_loop_leaves_the_mean_image_behind(

@@ -162,10 +162,12 @@ def scenario(
     return content
 
 
-def killings(steps: int, thorough: bool) -> list[list[tuple[str, int]]]:
+def killings(steps: int, mode: str) -> list[list[tuple[str, int]]]:
     """Where to die: before a step, a checkpoint, or a file taking its place."""
     several = [("step", steps // 2), ("replace", 2), ("step", 2)]
-    if not thorough:
+    if mode == "brief":
+        return [several, [("replace", 5)]]
+    if mode == "few":
         single = [("step", steps // 2 + 1), ("save", 3), ("replace", 4), ("replace", 5)]
         return [several, *([kill] for kill in single)]
     single = [("step", number) for number in range(1, steps + 1)]
@@ -174,7 +176,7 @@ def killings(steps: int, thorough: bool) -> list[list[tuple[str, int]]]:
     return [several, *([kill] for kill in single)]
 
 
-def main(root: Path, thorough: bool, kind: str = "classifier") -> None:
+def main(root: Path, mode: str, kind: str = "classifier") -> None:
     torch.set_num_threads(1)
     plans: dict[str, tuple[int | None, int | None]] = {
         "epoch-end": (None, None),
@@ -182,6 +184,8 @@ def main(root: Path, thorough: bool, kind: str = "classifier") -> None:
         "every-step": (1, None),
         "stops-early": (3, 1),
     }
+    if mode == "brief":
+        plans = {name: plans[name] for name in ("every-2-steps", "stops-early")}
     if kind != "classifier":
         plans = {name: plans[name] for name in ("epoch-end", "every-step")}
     differing: list[str] = []
@@ -198,7 +202,7 @@ def main(root: Path, thorough: bool, kind: str = "classifier") -> None:
         whole = scenario(root / f"{name}-whole", options, [], kind)
         # Of a game: of both players.
         steps = whole["step"]
-        for index, kill in enumerate(killings(steps, thorough)):
+        for index, kill in enumerate(killings(steps, mode)):
             result = scenario(root / f"{name}-{index}", options, kill, kind)
             checked += 1
             differing += [
@@ -212,4 +216,4 @@ def main(root: Path, thorough: bool, kind: str = "classifier") -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "thorough" in sys.argv, *sys.argv[3:])
+    main(Path(sys.argv[1]), *sys.argv[2:])

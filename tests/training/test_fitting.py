@@ -94,8 +94,15 @@ class _CutError(Exception):
     pass
 
 
-@pytest.mark.parametrize("seed", [None, 3], ids=["torch's", "own"])
-@pytest.mark.parametrize("target", ["qdl.simulator", "aer"])
+@pytest.mark.parametrize(
+    ("target", "seed"),
+    [
+        ("qdl.simulator", None),
+        ("aer", 3),
+        pytest.param("qdl.simulator", 3, marks=pytest.mark.slow),
+        pytest.param("aer", None, marks=pytest.mark.slow),
+    ],
+)
 def test_a_training_with_shots_goes_on_bit_for_bit(
     target: str,
     seed: int | None,

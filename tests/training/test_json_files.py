@@ -51,8 +51,8 @@ def test_what_is_no_object_is_told(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"a\.json.*begin anew"):
-        read_json(tmp_path / "a.json", "begin anew")
+    with pytest.raises(RunError, match=r"a\.json: expected a file of a run, got non"):
+        read_json(tmp_path / "a.json", "delete it")
 
 
 def test_a_file_is_replaced_only_where_it_may(tmp_path: Path) -> None:
