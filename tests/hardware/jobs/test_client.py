@@ -48,7 +48,7 @@ class Client(JobClient):
     submit = find = status = results = cancel = None  # type: ignore[assignment]
 
     def __init__(self, name: str = "vendor:machine", _: str | None = None) -> None:
-        self.name = name  # type: ignore[misc]
+        self.name = name
 
     def remaining_seconds(self) -> None:
         return None

@@ -21,7 +21,8 @@ def drawn(*shape: int, dtype: torch.dtype = COMPLEX, seed: int = 0) -> Tensor:
 
 def unitary(size: int, *rows: int, seed: int = 0) -> Tensor:
     """Unitary matrices, (*rows, size, size)."""
-    return torch.linalg.qr(drawn(*rows, size, size, seed=seed))[0]
+    matrices: Tensor = torch.linalg.qr(drawn(*rows, size, size, seed=seed))[0]
+    return matrices
 
 
 def by_rows(state: Tensor) -> Tensor:

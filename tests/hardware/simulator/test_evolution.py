@@ -64,7 +64,7 @@ def test_memory_does_not_grow_with_depth(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, setting = SETTINGS[name]
-    wires, rows = 5, 17
+    wires, rows = 9, 65
     # Not all are kept because they are small.
     most = 2**wires * (rows - 1)
     monkeypatch.setattr("qml_qdl.hardware.simulator.program.MOST_NUMBERS", most)

@@ -73,7 +73,8 @@ def test_it_turns_with_its_input(
 def test_whatever_reads_the_patches_turns(
     kind: str, group: str, lifting: bool, case: int, dtype: torch.dtype
 ) -> None:
-    turns_with_its_input(kind, group, lifting, *OPTIONS[case].values, dtype)
+    arguments, options, size = OPTIONS[case].values
+    turns_with_its_input(kind, group, lifting, arguments, options, size, dtype)
 
 
 def turns_with_its_input(

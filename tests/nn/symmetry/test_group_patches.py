@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional
@@ -59,7 +61,7 @@ def test_eighth_turns_are_interpolated_from_wider_patches() -> None:
     ],
 )
 def test_sizes(
-    size: tuple[int, int], options: dict[str, int], expected: object
+    size: tuple[int, int], options: dict[str, Any], expected: object
 ) -> None:
     patches = GroupPatches(ImageGroup("p4"), 1, 2, **options)
     assert patches.output_size(size) == expected
