@@ -98,7 +98,7 @@ def test_first_state_has_gradients(first: str, rows: int | None, agree: Any) -> 
 def test_a_complex_first_state_has_torchs_gradient() -> None:
     generator = torch.Generator().manual_seed(0)
     drawn = torch.randn(4, generator=generator, dtype=torch.complex128)
-    gradients = []
+    gradients: list[torch.Tensor] = []
     for name in ("qdl.simulator", "default.qubit"):
 
         @qml.qnode(qml.device(name, wires=3), interface="torch")
