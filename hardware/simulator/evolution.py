@@ -11,8 +11,8 @@ For a step ψ' = Uψ, where dψ' = U dψ + dU ψ,
 
 and the conjugated gradient by U is λ'ψᵀ = λ'ψ'ᵀŪ: `collect` finds it from the states
 after the step, and `undo` goes back through U† with ψ but through Uᵀ with λ. If the
-state has many rows, λ'ψ'ᵀ is summed over those that share U. Conjugating once at the end
-gives torch's gradients; those by angles, which are real, stay as they are.
+state has many rows, λ'ψ'ᵀ is summed over those that share U. Conjugating once at the
+end gives torch's gradients; those by angles, which are real, stay as they are.
 """
 
 from __future__ import annotations

@@ -110,9 +110,9 @@ class ProductStep(Step):
     """A matrix on each of some blocks of wires.
 
     All gradients are found from the states after the step, and between the blocks
-    nothing need be undone: with ψ' = (A ⊗ B)ψ it is (dA ⊗ B)ψ = (dA A† ⊗ 1)ψ', so B drops
-    out of dL = Re λ'ᵀ(dA A† ⊗ 1)ψ', and the conjugated gradient by A is RĀ, where R is
-    λ'ψ'ᵀ with all other wires traced out.
+    nothing need be undone: with ψ' = (A ⊗ B)ψ it is (dA ⊗ B)ψ = (dA A† ⊗ 1)ψ', so B
+    drops out of dL = Re λ'ᵀ(dA A† ⊗ 1)ψ', and the conjugated gradient by A is RĀ, where
+    R is λ'ψ'ᵀ with all other wires traced out.
 
     Args:
         blocks: The blocks; no two share a wire.

@@ -4,8 +4,8 @@ All shifted rows are rows of the same structure: beside the given ones they make
 larger pub. A gradient is that of columns (`readout.py`), which are linear in the state.
 
 A gate exp(iθG) makes a value f(θ) = Σ_ω (a_ω cos ωθ + b_ω sin ωθ) + c, with one
-frequency ω for each difference of G's eigenvalues. So f'(θ) is a sum Σ cₚ f(θ + sₚ) with
-fixed c and s, two for each frequency: for one frequency ω and a shift s,
+frequency ω for each difference of G's eigenvalues. So f'(θ) is a sum Σ cₚ f(θ + sₚ)
+with fixed c and s, two for each frequency: for one frequency ω and a shift s,
 
     f(θ+s) − f(θ−s) = 2 sin(ωs) f'(θ)/ω,    f'(θ) = ω (f(θ+s) − f(θ−s)) / (2 sin ωs),
 

@@ -188,7 +188,7 @@ class BlockContract(Contract):
             assert repr(twin) == repr(block), f"{block!r}: its {how} has another repr"
         assert block != self.other(block)
         with pytest.raises(AttributeError):
-            block.wires = (0,)
+            block.wires = (0,)  # type: ignore[misc]
 
     def test_it_moves_to_other_wires(self, block: Block) -> None:
         """`on` gives the same gates on the labels it is told, and refuses too many."""

@@ -146,13 +146,14 @@ def check_gradients(
             moved = [variable.detach() for variable in variables]
             moved[index] = moved[index] + step * direction
             values.append(function(*moved).detach())
-        name = "weights" if index else "inputs"
+        text = (
+            f"torch's derivative by the {'weights' if index else 'inputs'} is not the "
+            "finite difference\n"
+        )
         torch.testing.assert_close(
             (gradient * direction).sum(),
             (values[0] - values[1]) / 2e-5,
             rtol=1e-5,
             atol=1e-7,
-            msg=lambda text, name=name: (
-                f"torch's derivative by the {name} is not the finite difference\n{text}"
-            ),
+            msg=text.__add__,
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.testing.third_party import run
 
 MODULE = """
@@ -109,6 +111,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 def test_each_broken_promise_is_told(tmp_path: Path) -> None:
     failed = run(tmp_path, "test_third_partys_clients", MODULE).those("failed")
     assert failed.keys() == BROKEN.keys()

@@ -95,6 +95,23 @@ def test_first_state_has_gradients(first: str, rows: int | None, agree: Any) -> 
     agree(circuit, [vectors, np.array(0.7)], 3)
 
 
+def test_a_complex_first_state_has_torchs_gradient() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randn(4, generator=generator, dtype=torch.complex128)
+    gradients: list[torch.Tensor] = []
+    for name in ("qdl.simulator", "default.qubit"):
+
+        @qml.qnode(qml.device(name, wires=3), interface="torch")
+        def circuit(vector: Any) -> Any:
+            qml.StatePrep(vector, wires=[2, 0])
+            qml.CRX(0.7, [2, 1])
+            return qml.expval(qml.X(0) @ qml.Y(1) @ qml.Z(2))
+
+        vector = (drawn / drawn.norm()).requires_grad_()
+        gradients += torch.autograd.grad(circuit(vector), [vector])
+    torch.testing.assert_close(*gradients)
+
+
 def test_first_state_is_an_angle_not_a_structure() -> None:
     cache = ProgramCache()
     for vector in ([1.0, 0.0], [0.6, 0.8]):

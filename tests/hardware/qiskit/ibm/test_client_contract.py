@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ class LoopbackService(JobService):
         return len(self._server.jobs)
 
     def fail(self, fault: Fault) -> None:
-        options = {
+        options: dict[Fault, dict[str, Any]] = {
             "refused": {"status": 400},
             "lost": {"handled": True},
             "cut": {},
