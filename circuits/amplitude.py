@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pennylane as qml
-from attrs import frozen
+from attrs import field, frozen
 from pennylane.templates.state_preparations.mottonen import compute_theta
 
 from qml_qdl.circuits.encoding import Encoding
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, check_number, checked
 
 
 @frozen(repr=False)
@@ -39,7 +39,8 @@ class AmplitudeEncoding(Encoding):
         trainable_scaling: Whether each feature's factor is trained.
 
     Raises:
-        ArgumentError: `size` is not within 1 … 2ⁿ.
+        ArgumentError: `size` is not within 1 … 2ⁿ, or a number is not finite.
+        ArgumentTypeError: An argument is of another type.
 
     Example:
         >>> AmplitudeEncoding(3, size=6).num_features
@@ -47,7 +48,9 @@ class AmplitudeEncoding(Encoding):
     """
 
     size: int | None = None
-    pad_with: float = 0.0
+    pad_with: float = field(
+        default=0.0, validator=checked(check_number, -math.inf, math.inf)
+    )
 
     def __attrs_post_init__(self) -> None:
         most = 2 ** len(self.wires)

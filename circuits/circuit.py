@@ -7,13 +7,17 @@ from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self, TypeAlias
 
-import pennylane as qml
 from attrs import Attribute, evolve, field, frozen
 
 from qml_qdl.circuits.drawing import compact_repr, draw_mpl, draw_text
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.readout import Expectation, Readout
-from qml_qdl.circuits.validation import WiresLike, as_many_wires
+from qml_qdl.circuits.validation import (
+    WiresLike,
+    as_many_wires,
+    shape_of,
+    validate_call,
+)
 
 Weights: TypeAlias = Mapping[str, Any]
 """The trained tensors of a circuit by name, of any interface PennyLane knows."""
@@ -131,6 +135,7 @@ def _as_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
     return given
 
 
+@validate_call
 @frozen(repr=False, slots=False)
 class Circuit:
     """U(x, θ): blocks in the order of application, and what is read out.
@@ -300,7 +305,7 @@ class Circuit:
                     f"tensor of shape (rows, {self.num_inputs})"
                 )
             return
-        shape = qml.math.shape(inputs)
+        shape = shape_of("inputs", inputs)
         if len(shape) not in (1, 2) or shape[-1] != self.num_inputs:
             raise ShapeError(
                 f"inputs: expected shape ({self.num_inputs},) or (rows, "
@@ -323,10 +328,10 @@ class Circuit:
                 f"weights: expected the names {list(shapes)}, got {list(named)}"
             )
         for name, shape in shapes.items():
-            if qml.math.shape(named[name]) != shape:
+            given = shape_of("weights", named[name])
+            if given != shape:
                 raise ShapeError(
-                    f"weights: expected {name!r} of shape {shape}, got "
-                    f"{qml.math.shape(named[name])}"
+                    f"weights: expected {name!r} of shape {shape}, got {given}"
                 )
         return named
 

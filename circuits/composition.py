@@ -9,13 +9,14 @@ from attrs import evolve, field, frozen
 from qml_qdl.circuits.around import Around, as_block
 from qml_qdl.circuits.circuit import Block, Circuit, as_circuit, compose
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 
 
 def _unshared(block: Block) -> Block:
     return block.block if isinstance(block, Shared) else as_block(block)
 
 
+@validate_call
 @frozen(repr=False)
 class Shared(Around):
     """A block whose weights have a name: all blocks of that name share one tensor.

@@ -20,7 +20,8 @@ def compact_repr(value: Any) -> str:
     """
     positional, named = [], []
     for attribute in fields(type(value)):
-        content, default = getattr(value, attribute.name), attribute.default
+        # While it is being made, in a traceback say, an attribute may be missing.
+        content, default = getattr(value, attribute.name, ()), attribute.default
         if not attribute.init:
             continue
         if default is not NOTHING and content == default:

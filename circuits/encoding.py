@@ -20,7 +20,15 @@ from qml_qdl.circuits.validation import (
     as_wires,
     check_choice,
     check_count,
+    check_flag,
+    check_number,
+    checked,
 )
+
+
+def _as_scaling(scaling: float) -> float:
+    check_number("scaling", scaling, -math.inf, math.inf)
+    return float(scaling)
 
 
 @frozen(repr=False)
@@ -43,7 +51,9 @@ class Encoding(Block):
             `scaling` (Pérez-Salinas et al. 2020, arXiv:1907.02085).
 
     Raises:
-        ArgumentError: The number of features is not what the encoding reads.
+        ArgumentError: The number of features is not what the encoding reads, or
+            `scaling` is not finite.
+        ArgumentTypeError: An argument is of another type.
     """
 
     weight_kind: ClassVar[str] = "scaling"
@@ -52,8 +62,10 @@ class Encoding(Block):
     features: tuple[int, ...] | None = field(
         default=None, converter=as_features, kw_only=True
     )
-    scaling: float = field(default=1.0, converter=float, kw_only=True)
-    trainable_scaling: bool = field(default=False, kw_only=True)
+    scaling: float = field(default=1.0, converter=_as_scaling, kw_only=True)
+    trainable_scaling: bool = field(
+        default=False, validator=checked(check_flag), kw_only=True
+    )
 
     # ---- Must be defined, beside `num_features`. ----
 

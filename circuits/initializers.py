@@ -8,10 +8,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from qml_qdl.circuits.circuit import Circuit
+from qml_qdl.circuits.circuit import Block, Circuit, as_circuit
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.readout import Expectation
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import MOST_SEED, check_choice, check_count
 
 
 def gaussian_std(circuit: Circuit) -> float:
@@ -101,7 +101,7 @@ def initial_angles(
 
 
 def initial_weights(
-    circuit: Circuit,
+    circuit: Circuit | Block,
     method: str = "uniform",
     *,
     seed: int | np.random.Generator | None = None,
@@ -126,7 +126,7 @@ def initial_weights(
     `scaling`, whatever the method.
 
     Args:
-        circuit: The circuit.
+        circuit: The circuit, or a block.
         method: One of `INITIALIZERS`.
         seed: A seed of 0 or more, a generator (which moves on), or None for a new draw
             each time.
@@ -137,7 +137,7 @@ def initial_weights(
 
     Raises:
         ArgumentError: The method is unknown, or the seed is negative.
-        ArgumentTypeError: The seed is none of the above.
+        ArgumentTypeError: The circuit is none, or the seed none of the above.
 
     Example:
         >>> from qml_qdl.circuits import AngleEncoding, BasicEntangler
@@ -147,7 +147,8 @@ def initial_weights(
     """
     check_choice("method", method, INITIALIZERS)
     if seed is not None and not isinstance(seed, np.random.Generator):
-        check_count("seed", seed, 0)
+        check_count("seed", seed, 0, MOST_SEED)
+    circuit = as_circuit(circuit)
     rng = np.random.default_rng(seed)
     weights: dict[str, NDArray[np.float64]] = {}
     for name, block in zip(circuit.weight_names, circuit.blocks, strict=True):

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from qml_qdl.circuits.circuit import Block
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import as_wires, check_choice
+from qml_qdl.circuits.validation import as_wires, check_choice, check_flag, checked
 
 POOLINGS = ("zx", "rot", "trace")
 """What a wire does to its neighbour before it is traced out, by name."""
@@ -61,7 +61,7 @@ class QuantumPool(Block):
 
     wires: tuple[Hashable, ...] = field(converter=as_wires)
     kind: str = "zx"
-    measured: bool = field(default=False, kw_only=True)
+    measured: bool = field(default=False, validator=checked(check_flag), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         check_choice("kind", self.kind, POOLINGS)

@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from qml_qdl.circuits.circuit import Block
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import as_wires, check_choice, check_count
+from qml_qdl.circuits.validation import MOST_SEED, as_wires, check_choice, check_count
 
 IMPRIMITIVES: Mapping[str, Any] = MappingProxyType(
     {
@@ -214,7 +214,7 @@ class RandomLayers(Processing):
 
     def __attrs_post_init__(self) -> None:
         check_count("layers", self.layers)
-        check_count("seed", self.seed, 0)
+        check_count("seed", self.seed, 0, MOST_SEED)
         if self.rotations is not None:
             check_count("rotations", self.rotations)
         if not isinstance(self.ratio_imprimitive, Real):

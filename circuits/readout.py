@@ -11,7 +11,13 @@ import pennylane as qml
 from attrs import field, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import WiresLike, as_wires, check_count
+from qml_qdl.circuits.validation import (
+    MOST_WIRES,
+    WiresLike,
+    as_wires,
+    check_count,
+    validate_call,
+)
 
 
 class Readout(ABC):
@@ -63,6 +69,7 @@ def _as_observables(items: Any) -> tuple[Any, ...]:
     return observables
 
 
+@validate_call
 @frozen
 class Expectation(Readout):
     """Expectation values, one output for each observable.
@@ -220,7 +227,7 @@ def z_words(num_wires: int, count: int) -> tuple[str, ...]:
         >>> z_words(3, 4)
         ('ZII', 'IZI', 'IIZ', 'ZZI')
     """
-    check_count("num_wires", num_wires)
+    check_count("num_wires", num_wires, most=MOST_WIRES)
     check_count("count", count)
     if count > 2**num_wires - 1:
         raise ArgumentError(

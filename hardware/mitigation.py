@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field, fields, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import (
+    as_items,
+    check_choice,
+    check_count,
+    check_flag,
+    checked,
+)
 
 Reals: TypeAlias = NDArray[np.float64]
 
@@ -22,7 +28,7 @@ FOLDINGS = ("global", "gates")
 
 
 def _scales(value: Sequence[int]) -> tuple[int, ...]:
-    scales = tuple(value)
+    scales = as_items(value) or ()
     odd = all(isinstance(one, int) and one % 2 == 1 and one > 0 for one in scales)
     if not odd or scales[:1] != (1,) or len(set(scales)) < len(scales):
         raise ArgumentError(
@@ -64,18 +70,14 @@ class Mitigation:
         'readout+zne'
     """  # noqa: E501
 
-    readout: bool = True
+    readout: bool = field(default=True, validator=checked(check_flag))
     zne_scales: tuple[int, ...] = field(default=(1, 3, 5), converter=_scales)
     extrapolation: str = field(
         default="exponential",
-        validator=lambda _, a, v: check_choice(a.name, v, EXTRAPOLATIONS),
+        validator=checked(check_choice, EXTRAPOLATIONS),
     )
-    folding: str = field(
-        default="global", validator=lambda _, a, v: check_choice(a.name, v, FOLDINGS)
-    )
-    calibration_rows: int = field(
-        default=4, validator=lambda _, a, v: check_count(a.name, v)
-    )
+    folding: str = field(default="global", validator=checked(check_choice, FOLDINGS))
+    calibration_rows: int = field(default=4, validator=checked(check_count))
 
     def __str__(self) -> str:
         done = {"readout": self.readout, "zne": len(self.zne_scales) > 1}
@@ -95,7 +97,9 @@ class Mitigation:
         """
         if mitigation is None or isinstance(mitigation, cls):
             return mitigation
-        if isinstance(mitigation, Mapping):
+        if isinstance(mitigation, Mapping) and set(mitigation) <= {
+            one.name for one in fields(cls)
+        }:
             return cls(**mitigation)
         if not isinstance(mitigation, str):
             raise ArgumentTypeError(

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from os import PathLike
+from numbers import Integral
 from typing import Any, Self
 
 from attrs import evolve, field, fields, frozen
+from attrs.validators import optional
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import (
+    MOST_SEED,
+    as_items,
     check_choice,
     check_count,
     check_flag,
     check_number,
+    check_path,
+    check_text,
+    checked,
 )
 from qml_qdl.hardware.mitigation import Mitigation
 
@@ -41,31 +47,19 @@ ASKED = (
 
 def _checked(check: Callable[..., None], *arguments: Any) -> Any:
     """A check of a field; what was left open passes."""
-
-    def validator(_: Any, attribute: Any, value: Any) -> None:
-        if value is not None:
-            check(attribute.name, value, *arguments)
-
-    return validator
-
-
-def _check_folder(name: str, value: Any) -> None:
-    if not isinstance(value, str | PathLike):
-        raise ArgumentTypeError(
-            f"{name}: expected the path of a folder, 'default', or None for memory "
-            f"only, got {value!r}"
-        )
+    return optional(checked(check, *arguments))
 
 
 def _layout(value: Sequence[int] | None) -> tuple[int, ...] | None:
     if value is None:
         return None
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    places = as_items(value)
+    if places is None or not all(isinstance(place, Integral) for place in places):
         raise ArgumentTypeError(
             f"initial_layout: expected the machine's qubit of each wire, such as "
             f"[4, 3, 2], got {value!r}"
         )
-    return tuple(value)
+    return tuple(map(int, places))
 
 
 def _mitigation(value: Any) -> Mitigation | None:
@@ -128,7 +122,9 @@ class TargetOptions:
         4
     """
 
-    seed: int | None = field(default=None, validator=_checked(check_count, 0))
+    seed: int | None = field(
+        default=None, validator=_checked(check_count, 0, MOST_SEED)
+    )
     mitigation: Mitigation | None = field(default=None, converter=_mitigation)
     gradient: str | None = field(
         default=None, validator=_checked(check_choice, GRADIENTS)
@@ -143,7 +139,7 @@ class TargetOptions:
     resilience_level: int | None = field(
         default=None, validator=_checked(check_choice, (0, 1, 2))
     )
-    account: str | None = None
+    account: str | None = field(default=None, validator=_checked(check_text))
     max_qpu_seconds: float | None = field(
         default=None, validator=_checked(check_number)
     )
@@ -153,8 +149,8 @@ class TargetOptions:
     )
     twirling: bool | None = field(default=None, validator=_checked(check_flag))
     journal: Any = None
-    run: str | None = None
-    method: str | None = None
+    run: str | None = field(default=None, validator=_checked(check_text))
+    method: str | None = field(default=None, validator=_checked(check_text))
     noise_model: Any = None
     optimization_level: int | None = field(
         default=None, validator=_checked(check_choice, (0, 1, 2, 3))
@@ -164,7 +160,7 @@ class TargetOptions:
     )
     initial_layout: tuple[int, ...] | None = field(default=None, converter=_layout)
     pass_manager: Any = None
-    cache: Any = field(default="default", validator=_checked(_check_folder))
+    cache: Any = field(default="default", validator=_checked(check_path))
 
     def __attrs_post_init__(self) -> None:
         if self.mitigation is not None and self.resilience_level:

@@ -67,6 +67,52 @@ def plain(tape: Any, trained: bool = False) -> tuple[list[Any], Callable[..., An
     return [new], combined
 
 
+@qml.transform  # type: ignore[untyped-decorator]
+def runnable(
+    tape: Any, name: str, postselects: bool, with_shots: Callable[[Any], bool]
+) -> tuple[list[Any], Callable[..., Any]]:
+    """Refuses what a device has not, and says which one has it.
+
+    Args:
+        tape: A tape.
+        name: The device's name.
+        postselects: Whether it can keep one outcome of a measurement on the way.
+        with_shots: Whether it makes a measurement with shots.
+
+    Returns:
+        The same tape.
+
+    Raises:
+        TargetError: It has a postselection, a channel or a classical shadow that the
+            device cannot run.
+    """
+    kinds = qml.measurements
+    for operation in tape.operations:
+        if isinstance(operation, qml.operation.Channel):
+            raise TargetError(
+                f"circuit: {name} has no channels, got {operation.name}; use "
+                "target='default.mixed', or a noisy machine, target='aer:fake_NAME'"
+            )
+        if not postselects and getattr(operation, "postselect", None) is not None:
+            raise TargetError(
+                f"circuit: {name} keeps all outcomes of a measurement, got "
+                f"postselect={operation.postselect}; use target='qdl.simulator', or "
+                "select among samples afterwards"
+            )
+    for measurement in tape.measurements:
+        if isinstance(measurement, kinds.ClassicalShadowMP | kinds.ShadowExpvalMP):
+            if not tape.shots:
+                raise TargetError(
+                    f"shots: {name} draws a classical shadow, got none; pass shots=1000"
+                )
+            if not with_shots(measurement):
+                raise TargetError(
+                    f"circuit: {name} draws no classical shadows; use "
+                    "target='qdl.simulator'"
+                )
+    return [tape], _only
+
+
 def _only(results: Sequence[Any]) -> Any:
     return results[0]
 

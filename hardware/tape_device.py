@@ -27,7 +27,7 @@ from pennylane.transforms import defer_measurements
 from pennylane.transforms.core import CompilePipeline
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.plain import plain
+from qml_qdl.hardware.plain import plain, runnable
 from qml_qdl.hardware.products import as_numpy, results_and_products
 from qml_qdl.hardware.seeds import Seeds
 
@@ -241,6 +241,12 @@ class TapeDevice(Device):
         """
         able = self.abilities
         pipeline = CompilePipeline()
+        pipeline.add_transform(
+            runnable,
+            name=self.name,
+            postselects=able.postselects,
+            with_shots=able.measures_with_shots,
+        )
         pipeline.add_transform(plain)
         pipeline.add_transform(defer_measurements, allow_postselect=able.postselects)
         pipeline.add_transform(

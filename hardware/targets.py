@@ -12,6 +12,7 @@ from attrs import asdict
 from qml_qdl.circuits import Circuit, Samples
 from qml_qdl.circuits.errors import ArgumentTypeError, MemoryBoundError, TargetError
 from qml_qdl.circuits.purity import is_pure
+from qml_qdl.circuits.validation import as_items, as_wires, validate_call
 from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds, feed
@@ -89,6 +90,7 @@ def is_qiskit_name(name: str) -> bool:
     return name == "aer" or name.startswith(_QISKIT_BEGINNINGS)
 
 
+@validate_call
 def make_device(
     target: Target,
     wires: Sequence[Hashable] | None,
@@ -122,6 +124,7 @@ def make_device(
         'qdl.simulator'
     """
     told = options or TargetOptions()
+    wires = as_wires(wires) if wires is not None and as_items(wires) != () else wires
     if isinstance(target, qml.devices.Device):
         missing = set(wires or ()) - set(target.wires or wires or ())
         if missing:

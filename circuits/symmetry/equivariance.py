@@ -13,11 +13,13 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.readout import State
 from qml_qdl.circuits.symmetry.groups import WireGroup
 from qml_qdl.circuits.symmetry.twirling import labels_of
+from qml_qdl.circuits.validation import MOST_SEED, check_count, validate_call
 
 FeatureAction: TypeAlias = Callable[[Any], Any]
 """What one element of a group does to x, an array (..., features)."""
 
 
+@validate_call
 def encoding_error(
     encoding: Block | Circuit,
     group: WireGroup,
@@ -68,6 +70,7 @@ def encoding_error(
     return worst
 
 
+@validate_call
 def invariance_error(
     circuit: Circuit,
     group: WireGroup,
@@ -122,6 +125,8 @@ def _runner(circuit: Circuit, group: WireGroup, weights: Any) -> Callable[[Any],
 
 
 def _drawn(circuit: Circuit, samples: int, seed: int) -> Any:
+    check_count("samples", samples)
+    check_count("seed", seed, 0, MOST_SEED)
     rng = np.random.default_rng(seed)
     return rng.uniform(-1, 1, (samples, circuit.num_inputs))
 

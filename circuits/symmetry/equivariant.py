@@ -20,7 +20,12 @@ from qml_qdl.circuits.symmetry.exponential import (
 )
 from qml_qdl.circuits.symmetry.groups import WireGroup
 from qml_qdl.circuits.symmetry.twirling import twirl
-from qml_qdl.circuits.validation import WiresLike, as_many_wires, check_count
+from qml_qdl.circuits.validation import (
+    WiresLike,
+    as_many_wires,
+    check_count,
+    validate_call,
+)
 
 Terms: TypeAlias = tuple[Term, ...]
 """Pauli words: their letters, their wires, their factor."""
@@ -143,6 +148,7 @@ class EquivariantProcessing(Processing):
                         qml.PauliRot(2 * factor * theta, letters, wires=wires)
 
 
+@validate_call
 def invariant_readout(
     group: WireGroup, observables: Any, wires: WiresLike | None = None
 ) -> Expectation:

@@ -13,13 +13,20 @@ from attrs import field, frozen
 from qml_qdl.circuits.circuit import Circuit
 from qml_qdl.circuits.composition import reupload
 from qml_qdl.circuits.encoding import Encoding
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.readout import Expectation
 from qml_qdl.circuits.symmetry.equivariant import EquivariantProcessing
 from qml_qdl.circuits.symmetry.groups import WireGroup
 from qml_qdl.circuits.symmetry.named_groups import local_flips
 from qml_qdl.circuits.symmetry.wire_action import WireAction
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import (
+    MOST_WIRES,
+    check_count,
+    check_flag,
+    checked,
+    shape_of,
+    validate_call,
+)
 
 Link: TypeAlias = tuple[int, int, int]
 """Row and column of a site, and 0 for the link to its right, 1 for the one below."""
@@ -52,11 +59,11 @@ class GaugeLattice:
 
     rows: int
     columns: int
-    periodic: bool = field(default=True, kw_only=True)
+    periodic: bool = field(default=True, validator=checked(check_flag), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        check_count("rows", self.rows, 2)
-        check_count("columns", self.columns, 2)
+        check_count("rows", self.rows, 2, MOST_WIRES)
+        check_count("columns", self.columns, 2, MOST_WIRES // self.rows)
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
@@ -163,9 +170,11 @@ class GaugeLattice:
         Raises:
             ArgumentError: There is no such site.
         """
-        if not 0 <= site < len(self.stars):
-            raise ArgumentError(
-                f"site: expected a number from 0 to {len(self.stars) - 1}, got {site}"
+        check_count("site", site, 0, len(self.stars) - 1)
+        if shape_of("variables", variables)[-1:] != (self.num_links,):
+            raise ShapeError(
+                f"variables: expected (..., {self.num_links}), one for each link, got "
+                f"{shape_of('variables', variables)}"
             )
         signs = np.ones(self.num_links)
         signs[list(self.stars[site])] = -1
@@ -258,6 +267,7 @@ def gauge_readout(lattice: GaugeLattice) -> Expectation:
     return Expectation([_word(lattice, loop, "Z") for loop in loops])
 
 
+@validate_call
 def gauge_circuit(
     lattice: GaugeLattice, layers: int = 1, *, shared: bool = False
 ) -> Circuit:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.symmetry.wire_action import WireAction
+from qml_qdl.circuits.validation import validate_call
 
 MOST_ELEMENTS = 100_000
 """No larger group is written out element by element."""
@@ -46,6 +47,7 @@ def _as_actions(generators: Any) -> tuple[WireAction, ...]:
     return actions
 
 
+@validate_call
 @frozen(repr=False, slots=False)
 class WireGroup:
     """A finite group of wire actions, given by elements that generate it.

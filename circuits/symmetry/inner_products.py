@@ -17,7 +17,7 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.symmetry.collective import permutation_equivariant
 from qml_qdl.circuits.symmetry.equivariant import invariant_readout
 from qml_qdl.circuits.symmetry.named_groups import symmetric_group
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 
 EUCLIDEAN = (1.0, 1.0, 1.0)
 """Space: x, y and z count alike."""
@@ -111,6 +111,7 @@ class InnerProductEncoding(Encoding):
         )
 
 
+@validate_call
 def point_cloud_circuit(
     num_points: int, layers: int = 2, metric: Sequence[float] = EUCLIDEAN
 ) -> Circuit:

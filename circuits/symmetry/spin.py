@@ -24,6 +24,7 @@ from qml_qdl.circuits.validation import (
     as_wires,
     check_choice,
     check_count,
+    validate_call,
 )
 
 
@@ -228,6 +229,7 @@ class HeisenbergExchange(Processing):
                     gate(weights[layer, index], wires=ends)
 
 
+@validate_call
 def exchange_readout(
     wires: WiresLike, pairs: Iterable[tuple[int, int]] | None = None
 ) -> Expectation:

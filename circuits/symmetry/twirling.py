@@ -12,9 +12,17 @@ import pennylane as qml
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.symmetry.groups import WireGroup
-from qml_qdl.circuits.validation import WiresLike, as_wires, check_count
+from qml_qdl.circuits.validation import (
+    WiresLike,
+    as_wires,
+    check_choice,
+    check_count,
+    check_text,
+    validate_call,
+)
 
 
+@validate_call
 def twirl(operator: Any, group: WireGroup, wires: WiresLike | None = None) -> Any:
     """The mean of UₘHUₘ† over a group: the part of H that commutes with all of it.
 
@@ -135,6 +143,7 @@ def twirled_word(word: Any, group: WireGroup) -> Any:
     return qml.pauli.PauliSentence({w: s / len(orbit) for w, s in orbit.items()})
 
 
+@validate_call
 def invariant_operators(
     group: WireGroup, most_wires: int = 2, letters: str = "XYZ"
 ) -> tuple[Any, ...]:
@@ -158,6 +167,9 @@ def invariant_operators(
         (9, 2)
     """
     check_count("most_wires", most_wires)
+    check_text("letters", letters)
+    for letter in letters:
+        check_choice("letters", letter, ("X", "Y", "Z"))
     found: list[Any] = []
     seen: set[Any] = set()
     size = group.num_wires

@@ -15,7 +15,14 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.drawing import compact_repr
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
+from qml_qdl.circuits.validation import (
+    MOST_WIRES,
+    as_items,
+    check_count,
+    shape_of,
+    validate_call,
+)
 
 Matrix: TypeAlias = tuple[tuple[complex, complex], tuple[complex, complex]]
 """A unitary of one wire, as rows."""
@@ -68,7 +75,8 @@ def _as_unitary(item: Any) -> Matrix:
 def _as_local(local: Any) -> tuple[Matrix, ...] | None:
     if local is None:
         return None
-    if isinstance(local, str) and set(local) - set(GATES):
+    letters = [item for item in as_items(local) or local if isinstance(item, str)]
+    if set(letters) - set(GATES):
         raise ArgumentError(
             f"local: expected a letter of {''.join(GATES)} for each wire, got {local!r}"
         )
@@ -86,6 +94,7 @@ def _rounded(local: Any) -> tuple[complex, ...] | None:
     return tuple((np.round(np.array(local, complex), 6) + 0).ravel().tolist())
 
 
+@validate_call
 @frozen(repr=False, slots=False)
 class WireAction:
     """What one group element does: wires move, then each is turned on its own.
@@ -135,6 +144,7 @@ class WireAction:
         Returns:
             The action.
         """
+        check_count("num_wires", num_wires, most=MOST_WIRES)
         return cls(range(num_wires))
 
     @property
@@ -207,6 +217,8 @@ class WireAction:
             >>> WireAction([1, 0], "XI").conjugate(word)
             1.0 * X(0) @ Z(1)
         """
+        if not isinstance(word, qml.pauli.PauliWord):
+            raise ArgumentTypeError(f"word: expected a PauliWord, got {word!r}")
         moved = [(self.permutation[place], letter) for place, letter in word.items()]
         choices = [self._turned[place][letter] for place, letter in moved]
         places = [place for place, _ in moved]
@@ -230,6 +242,11 @@ class WireAction:
             >>> WireAction([1, 2, 0]).permute(np.array([10, 20, 30])).tolist()
             [30, 10, 20]
         """
+        if shape_of("features", features)[-1:] != (self.num_wires,):
+            raise ShapeError(
+                f"features: expected (..., {self.num_wires}), one for each wire, got "
+                f"{shape_of('features', features)}"
+            )
         return features[..., list(np.argsort(self.permutation))]
 
     def matrix(self) -> NDArray[np.complex128]:

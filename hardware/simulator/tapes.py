@@ -211,6 +211,13 @@ def _kept_shots(
     return _FlexShots([int(rng.binomial(count, chance)) for count in shots])
 
 
+def _as_row(result: Any) -> Any:
+    """The results of no row as those of one, which PennyLane would squeeze."""
+    if isinstance(result, tuple | list):
+        return tuple(map(_as_row, result))
+    return [result] if isinstance(result, dict) else np.asarray(result)[None]
+
+
 def _sampled(
     measurements: Sequence[Any],
     shots: Any,
@@ -229,14 +236,19 @@ def _sampled(
     amplitudes = vectors.detach().cpu().numpy().astype(complex)
     amplitudes /= np.linalg.norm(amplitudes, axis=1, keepdims=True)
     shape = (2,) * (amplitudes.shape[1].bit_length() - 1)
-    if rows is None:
-        amplitudes = amplitudes.reshape(shape)
-    else:
+    several = rows is not None and rows > 1
+    if rows is not None and several:
         amplitudes = np.broadcast_to(amplitudes, (rows, amplitudes.shape[1]))
-        amplitudes = amplitudes.reshape(rows, *shape)
+        shape = (rows, *shape)
     results = measure_with_samples(
-        measurements, amplitudes, shots, is_state_batched=rows is not None, rng=rng
+        measurements,
+        amplitudes.reshape(shape),
+        shots,
+        is_state_batched=several,
+        rng=rng,
     )
+    if rows == 1:
+        results = _as_row(results)
     if len(measurements) > 1:
         return results
     if shots.has_partitioned_shots:

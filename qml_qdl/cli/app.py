@@ -85,9 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bad arguments; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Whatever
         fails says so in one line on stderr.
     """
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = sys.argv[1:] if arguments is None else [*map(str, arguments)]
     called = next((word for word in given if word in _COMMANDS), None)
     prefix = NAME if called is None else f"{NAME} {called}"
+    for word in given:
+        # Terminals of another encoding make halves of characters.
+        if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in word):
+            refused = f"{word!r}: expected text without NUL and lone surrogates"
+            return _fail(prefix, f"{refused}; type it anew", 2)
     try:
         with heeding_signals() as came, _warnings_told(prefix), _own_modules():
             train, words = train_command(given if called == "train" else ())

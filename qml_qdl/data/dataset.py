@@ -10,8 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from attrs import evolve, field, frozen
 
-from qml_qdl.circuits.errors import DataError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.errors import ArgumentTypeError, DataError
+from qml_qdl.circuits.validation import (
+    MOST_SEED,
+    as_items,
+    check_count,
+    check_text,
+    checked,
+    validate_call,
+)
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -97,9 +104,15 @@ def _as_numbers(array: Labels) -> Floats:
 
 
 def _as_names(names: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(str(name) for name in names)
+    given = tuple(names) if isinstance(names, str) else as_items(names)
+    if given is None:
+        raise ArgumentTypeError(
+            f"class_names: expected a name for each class, got {names!r}; pass a list"
+        )
+    return tuple(map(str, given))
 
 
+@validate_call
 @frozen(eq=False)
 class Dataset:
     """Inputs, and for each row its class or a number to fit.
@@ -115,7 +128,9 @@ class Dataset:
 
     Raises:
         DataError: A value is NaN or infinite, a pixel is outside [0, 1], lengths
-            differ, a label is no number or names no class.
+            differ, a label is no number or names no class, or two classes have one
+            name.
+        ArgumentTypeError: A name is no text.
 
     Example:
         >>> data = Dataset([[0.0, 1.0], [1.0, 0.0]], [0, 1], ["no", "yes"])
@@ -128,7 +143,7 @@ class Dataset:
     inputs: Floats = field(converter=_as_inputs)
     labels: Labels = field(converter=_as_labels)
     class_names: tuple[str, ...] = field(default=(), converter=_as_names)
-    name: str = "data"
+    name: str = field(default="data", validator=checked(check_text))
 
     def __attrs_post_init__(self) -> None:
         as_kept = _as_codes if self.has_classes else _as_numbers
@@ -140,6 +155,11 @@ class Dataset:
             )
         if self.has_classes:
             classes = self.num_classes
+            if len(set(self.class_names)) < classes:
+                raise DataError(
+                    f"class_names: expected names that differ, got "
+                    f"{list(self.class_names)}; name each class once"
+                )
             outside = (self.labels < 0) | (self.labels >= classes)
             if outside.any():
                 row = int(np.argmax(outside))
@@ -194,7 +214,10 @@ class Dataset:
         Returns:
             A data set with the same classes, or of numbers.
         """
-        return evolve(self, inputs=self.inputs[rows], labels=self.labels[rows])
+        try:
+            return evolve(self, inputs=self.inputs[rows], labels=self.labels[rows])
+        except (IndexError, TypeError) as error:
+            raise DataError(f"rows: expected a slice or indices, {error}") from error
 
     def of_classes(self, names: Iterable[str]) -> Dataset:
         """Returns the rows of some classes.
@@ -343,6 +366,7 @@ def strata(dataset: Dataset) -> Integers:
     return np.zeros(len(dataset), dtype=np.int64)
 
 
+@validate_call
 def stratified_rows(dataset: Dataset, rows: int, *, seed: int = 0) -> Integers:
     """Draws some rows so that each class keeps its share.
 
@@ -363,6 +387,7 @@ def stratified_rows(dataset: Dataset, rows: int, *, seed: int = 0) -> Integers:
         array([0, 1])
     """
     check_count("rows", rows)
+    check_count("seed", seed, 0, MOST_SEED)
     if rows >= len(dataset):
         return np.arange(len(dataset), dtype=np.int64)
     classes = strata(dataset)

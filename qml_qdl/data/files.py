@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from qml_qdl.circuits.errors import DataError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 
 _PAIRS = (("x", "y"), ("inputs", "labels"))
 _LABEL_COLUMNS = ("label", "target")
 
 
+@validate_call
 def read_npz(path: str | Path) -> Dataset:
     """Reads arrays `x` and `y` (or `inputs` and `labels`) from an .npz file.
 
@@ -105,6 +107,7 @@ def as_pixels(source: str, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs
 
 
+@validate_call
 def read_csv(path: str | Path, *, label_column: str | None = None) -> Dataset:
     """Reads a table of numbers with one column of labels.
 

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import MOST_SEED, check_count, validate_call
 from qml_qdl.data.dataset import Dataset
 
 
+@validate_call
 class ResumableLoader:
     """Batches of a data set that can be continued in the middle of an epoch.
 
@@ -45,7 +46,7 @@ class ResumableLoader:
         seed: int = 0,
     ) -> None:
         check_count("batch_size", batch_size)
-        check_count("seed", seed, minimum=0)
+        check_count("seed", seed, 0, MOST_SEED)
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 from qml_qdl.data.files import read_csv, read_npz
 from qml_qdl.data.patterns import bars_and_stripes
@@ -154,6 +155,7 @@ def names() -> tuple[str, ...]:
     return tuple(_LOADERS)
 
 
+@validate_call
 def load(
     source: str | Path,
     *,

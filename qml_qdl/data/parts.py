@@ -9,7 +9,11 @@ import numpy.typing as npt
 from attrs import evolve, field, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.dataset import Dataset, Floats, strata, stratified_rows
+
+MOST_SPLIT_SEED = 2**32 - 2
+"""The largest seed that scikit-learn takes, and its successor, too."""
 
 Doubles = npt.NDArray[np.float64]
 
@@ -42,6 +46,7 @@ class Split:
     label_deviation: float | None = field(default=None, repr=False)
 
 
+@validate_call
 def split(
     dataset: Dataset,
     *,
@@ -60,7 +65,7 @@ def split(
         dataset: The whole.
         test_fraction: Share of all rows kept for the test, in (0, 1).
         validation_fraction: Share of the remaining rows for validation, in (0, 1).
-        seed: Fixes which row goes where.
+        seed: Fixes which row goes where, 0 … 2³² − 2.
         limit: Trains on this many rows only, drawn stratified; None for all.
         standardise: Whether tables and numbers to fit are scaled; False keeps bits,
             counts and all labels as they are.
@@ -69,7 +74,8 @@ def split(
         The three parts.
 
     Raises:
-        ArgumentError: A fraction is outside (0, 1).
+        ArgumentError: A fraction is outside (0, 1), or the seed out of its range.
+        ArgumentTypeError: An argument is of another type.
         DataError: There are too few rows, or of a class, for each part to have one.
 
     Example:
@@ -89,6 +95,7 @@ def split(
             raise ArgumentError(
                 f"{name}: expected a share between 0 and 1, got {value}; try 0.2"
             )
+    check_count("seed", seed, 0, MOST_SPLIT_SEED)
     rest, test = _parts(dataset, test_fraction, seed)
     train, validation = _parts(rest, validation_fraction, seed + 1)
     if limit is not None:
@@ -142,7 +149,7 @@ def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
         )
     kept, cut = train_test_split(
         np.arange(rows),
-        test_size=fraction,
+        test_size=float(fraction),
         stratify=classes if dataset.has_classes else None,
         random_state=seed,
     )

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 
 MOST_LINES = 10
 """Up to so many rows or columns all patterns are listed."""
 
 
+@validate_call
 def bars_and_stripes(height: int = 3, width: int | None = None) -> NDArray[np.float64]:
     """All images whose rows, or whose columns, are each wholly on or off.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from numbers import Real
 from typing import Any
 
@@ -54,7 +54,11 @@ def from_torch(
             "an IterableDataset that gives them one after the other; collect them in a "
             "list first, which is a data set, too"
         )
-    if not isinstance(dataset, Sized) or not hasattr(dataset, "__getitem__"):
+    if (
+        not isinstance(dataset, Sized)
+        or isinstance(dataset, Mapping)
+        or not hasattr(dataset, "__getitem__")
+    ):
         raise ArgumentTypeError(
             f"dataset: expected a torch data set with __len__ and __getitem__, got "
             f"{given}; define them"

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from qml_qdl.circuits.errors import DataError, ShapeError
-from qml_qdl.circuits.validation import check_choice
-from qml_qdl.generative.bits import check_finite
+from qml_qdl.circuits.validation import check_choice, check_type, validate_call
+from qml_qdl.generative.bits import as_floats, check_finite
 
 Game = Literal["minimax", "non-saturating", "wasserstein"]
 GAMES = ("minimax", "non-saturating", "wasserstein")
@@ -23,6 +23,7 @@ EQUILIBRIUM = 2 * math.log(2)
 _REPAIR = "remove NaN from the samples, or train with a lower learning rate"
 
 
+@validate_call
 def discriminator_loss(
     real: Tensor, generated: Tensor, game: Game = "non-saturating"
 ) -> Tensor:
@@ -54,11 +55,13 @@ def discriminator_loss(
     check_choice("game", game, GAMES)
     check_finite("real", real, _REPAIR)
     check_finite("generated", generated, _REPAIR)
+    real, generated = as_floats(real), as_floats(generated)
     if game == "wasserstein":
         return generated.mean() - real.mean()
     return softplus(-real).mean() + softplus(generated).mean()
 
 
+@validate_call
 def generator_loss(generated: Tensor, game: Game = "non-saturating") -> Tensor:
     """What the generator minimises.
 
@@ -84,6 +87,7 @@ def generator_loss(generated: Tensor, game: Game = "non-saturating") -> Tensor:
     """
     check_choice("game", game, GAMES)
     check_finite("generated", generated, _REPAIR)
+    generated = as_floats(generated)
     if game == "wasserstein":
         return -generated.mean()
     if game == "minimax":
@@ -91,6 +95,7 @@ def generator_loss(generated: Tensor, game: Game = "non-saturating") -> Tensor:
     return softplus(-generated).mean()
 
 
+@validate_call
 def gradient_penalty(
     discriminator: Callable[[Tensor], Tensor],
     real: Tensor,
@@ -123,7 +128,7 @@ def gradient_penalty(
         >>> float(gradient_penalty(slope_one, torch.zeros(3, 2), torch.ones(3, 2)))
         0.0
     """
-    if real.shape != generated.shape or not real.ndim or not len(real):
+    if real.shape != generated.shape or real.ndim < 2 or not len(real):
         raise ShapeError(
             "real, generated: expected as many samples of each, 1 or more, got the "
             f"shapes {tuple(real.shape)} and {tuple(generated.shape)}"
@@ -136,13 +141,14 @@ def gradient_penalty(
     share = real.new_empty(len(real), *[1] * (real.ndim - 1))
     share.uniform_(generator=generator)
     between = torch.lerp(generated.detach().to(real), real, share).requires_grad_()
-    (slope,) = torch.autograd.grad(
-        discriminator(between).sum(), between, create_graph=True
-    )
+    logits = discriminator(between)
+    check_type("discriminator: its result", logits, Tensor)
+    (slope,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
     lengths: Tensor = slope.flatten(1).norm(dim=1)
     return (lengths - 1).square().mean()
 
 
+@validate_call
 def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
     """How steep the discriminator is at real samples: ⟨|∇f(x)|²⟩ / 2.
 
@@ -167,14 +173,14 @@ def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Te
         >>> float(slope_penalty(lambda x: 3 * x[:, 0], torch.zeros(4, 2)))
         4.5
     """
-    if not real.ndim or not len(real) or not real.is_floating_point():
+    if real.ndim < 2 or not len(real) or not real.is_floating_point():
         raise DataError(
             "real: expected 1 or more rows of floating-point numbers, got "
             f"{tuple(real.shape)} of {real.dtype}; pass a batch, converted by .float()"
         )
     samples = real.detach().clone().requires_grad_()
-    (slope,) = torch.autograd.grad(
-        discriminator(samples).sum(), samples, create_graph=True
-    )
+    logits = discriminator(samples)
+    check_type("discriminator: its result", logits, Tensor)
+    (slope,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
     penalty: Tensor = slope.flatten(1).square().sum(1).mean() / 2
     return penalty

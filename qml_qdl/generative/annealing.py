@@ -8,11 +8,12 @@ import torch
 from torch.nn.functional import softplus
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.generative.bits import check_weights
 from qml_qdl.generative.rbm import RBM
 
 
+@validate_call
 @torch.no_grad()
 def annealed_log_partition(
     rbm: RBM,

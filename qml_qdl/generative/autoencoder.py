@@ -15,13 +15,14 @@ from qml_qdl.circuits import (
 )
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.swap_test import Exchange, SwapTest
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.generative.bits import check_rows
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import Shots
 
 
+@validate_call
 class QuantumAutoencoder(nn.Module):
     """Trains W so that W|x⟩ has its last wires, the trash, in |0⟩.
 

@@ -8,7 +8,7 @@ from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.generative.chow_liu import chow_liu_tree
 from qml_qdl.generative.metrics import Quality, as_rows, principal_components, quality
 
@@ -70,6 +70,7 @@ def draw_baselines(
     )
 
 
+@validate_call
 def trivial_baselines(
     real: Tensor,
     generator: torch.Generator | None = None,

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, check_type, validate_call
 
 MOST_BITS = 20
 """Up to so many bits all strings are enumerated."""
 
 
+@validate_call
 def all_bits(
     num_bits: int,
     *,
@@ -53,6 +54,7 @@ def _check_enumerable(name: str, num_bits: int) -> None:
         )
 
 
+@validate_call
 def bit_index(bits: Tensor) -> Tensor:
     """The numbers that bit strings stand for, the first bit leading.
 
@@ -62,14 +64,24 @@ def bit_index(bits: Tensor) -> Tensor:
     Returns:
         Whole numbers, (...).
 
+    Raises:
+        DataError: A number is neither 0 nor 1.
+        ShapeError: There is no axis of bits, or there are more than 62.
+
     Example:
         >>> bit_index(torch.tensor([[0, 1], [1, 1]])).tolist()
         [1, 3]
     """
+    if not bits.ndim or bits.shape[-1] > 62:
+        raise ShapeError(
+            f"bits: expected (..., n) with n ≤ 62, got {tuple(bits.shape)}"
+        )
+    refuse_no_bits("bits", bits)
     places = torch.arange(bits.shape[-1] - 1, -1, -1, device=bits.device)
     return (bits.long() << places).sum(-1)
 
 
+@validate_call
 def frequencies(bits: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """How often each bit string occurs, as a share of all rows.
 
@@ -124,6 +136,31 @@ def draw_bits(
     num_bits = (len(probabilities) - 1).bit_length()
     strings = all_bits(num_bits, device=probabilities.device, dtype=probabilities.dtype)
     return strings[drawn]
+
+
+def check_distribution(name: str, numbers: Tensor) -> None:
+    """Checks that numbers are probabilities: none negative, and 1 together.
+
+    Both up to rounding, by a thousandth or what the type can tell.
+
+    Args:
+        name: The argument's name, for the message.
+        numbers: What came.
+
+    Raises:
+        DataError: They are not.
+    """
+    numbers = numbers.detach()
+    total, least = float(numbers.double().sum()), float(numbers.min())
+    rounding = 1e-3
+    if numbers.is_floating_point():
+        rounding = max(rounding, 10 * torch.finfo(numbers.dtype).eps)
+    if not (abs(total - 1) <= rounding and least >= -rounding):
+        raise DataError(
+            f"{name}: expected probabilities, which are from 0 to 1 and sum to 1, got "
+            f"numbers from {least:g} up whose sum is {total:g}; divide counts by their "
+            "sum"
+        )
 
 
 def check_finite(name: str, numbers: Tensor, repair: str) -> None:
@@ -183,6 +220,7 @@ def as_units(name: str, units: Tensor, width: int, like: Tensor) -> Tensor:
     Raises:
         ShapeError: There are more or fewer units.
     """
+    check_type(name, units, Tensor)
     if units.shape[-1:] != (width,):
         raise ShapeError(
             f"{name}: expected the shape (rows, {width}), got {tuple(units.shape)}; "
@@ -218,6 +256,7 @@ def check_rows(name: str, rows: Tensor, width: int | None = None) -> None:
         DataError: There is no row, or a number is not finite.
         ShapeError: The shape is another.
     """
+    check_type(name, rows, Tensor)
     fits = rows.ndim == 2 and rows.shape[1] == (width or max(1, rows.shape[1]))
     if not fits:
         raise ShapeError(
@@ -247,6 +286,19 @@ def check_bits(name: str, bits: Tensor, width: int | None = None) -> None:
         ShapeError: The shape is another.
     """
     check_rows(name, bits, width)
+    refuse_no_bits(name, bits)
+
+
+def refuse_no_bits(name: str, bits: Tensor) -> None:
+    """Refuses numbers that are neither 0 nor 1, in a tensor of any shape.
+
+    Args:
+        name: The argument's name, for the message.
+        bits: What came.
+
+    Raises:
+        DataError: There is one.
+    """
     wrong = (bits != 0) & (bits != 1)
     if bool(wrong.any()):
         value = bits[wrong][0].item()

@@ -15,7 +15,7 @@ from qml_qdl.circuits import (
 )
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.parts import Split
 from qml_qdl.generative.bits import draw_bits
 from qml_qdl.generative.chow_liu import chow_liu_tree
@@ -29,6 +29,7 @@ MOST_BITS = 12
 """Up to so many bits of data have a wire each, and are listed string by string."""
 
 
+@validate_call
 def chow_liu_circuit(bits: Tensor, layers: int) -> Circuit:
     """A Born machine's circuit whose CNOT gates lie along the data's Chow-Liu tree.
 
@@ -61,6 +62,7 @@ def chow_liu_circuit(bits: Tensor, layers: int) -> Circuit:
     )
 
 
+@validate_call
 class BornMachine(nn.Module):
     """A circuit that reads no data, and whose measured bits are the samples.
 

@@ -6,9 +6,11 @@ import numpy as np
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from torch import Tensor
 
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.generative.bits import as_floats, check_bits
 
 
+@validate_call
 def mutual_information(bits: Tensor) -> Tensor:
     """Mutual information of every two bits, in nats.
 
@@ -40,6 +42,7 @@ def mutual_information(bits: Tensor) -> Tensor:
     return total.clamp(min=0)
 
 
+@validate_call
 def chow_liu_tree(bits: Tensor) -> tuple[tuple[int, int], ...]:
     """The spanning tree of bits with the most mutual information.
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.parts import Split
 from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.generative.pixel_circuits import pixel_circuits
@@ -20,6 +20,7 @@ from qml_qdl.nn.conv_transpose import QuantumConvTranspose2d
 from qml_qdl.nn.options import Shots
 
 
+@validate_call
 class ConvGenerator(NoiseGenerator):
     """A generator of images by transposed quantum convolutions, built like a DCGAN.
 
@@ -255,7 +256,7 @@ def _counts(
     if not isinstance(values, Sequence):
         check_count(name, values)
         return (values,) * (length or 1)
-    counts = tuple(values)
+    counts = () if isinstance(values, bytes) else tuple(values)
     if not counts or length not in (None, len(counts)):
         wanted = "one or more numbers" if length is None else f"{length} numbers"
         raise ArgumentError(

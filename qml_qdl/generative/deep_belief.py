@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.generative.bits import check_rows
 from qml_qdl.generative.rbm import RBM, Units
 
 
+@validate_call
 class DeepBeliefNetwork(nn.Module):
     """A deep belief network, trained layer by layer.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.generative.bits import (
     MOST_BITS,
     all_bits,
@@ -22,6 +22,7 @@ from qml_qdl.generative.bits import (
 )
 
 
+@validate_call
 class DeepBoltzmannMachine(nn.Module):
     """A deep Boltzmann machine: p ∝ exp(−E) over visible and several hidden layers.
 

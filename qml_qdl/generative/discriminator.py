@@ -8,12 +8,19 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits import Block, Circuit, Expectation
 from qml_qdl.circuits.circuit import as_circuit
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    ShapeError,
+)
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import Shots
 
 
+@validate_call
 class QuantumDiscriminator(nn.Module):
     """A discriminator that is a circuit: its logit is a ⟨Z⟩, scaled and shifted.
 
@@ -101,6 +108,7 @@ def fidelity(first: Tensor, second: Tensor) -> Tensor:
         (...), from 0 to 1.
 
     Raises:
+        DataError: A state has another norm than 1.
         ShapeError: The states are of different size.
 
     Example:
@@ -109,12 +117,22 @@ def fidelity(first: Tensor, second: Tensor) -> Tensor:
         >>> round(float(fidelity(first, second)), 4)
         0.36
     """
+    for name, state in (("first", first), ("second", second)):
+        if not isinstance(state, Tensor):
+            raise ArgumentTypeError(f"{name}: expected a tensor, got {type(state)}")
     if not first.ndim or first.shape[-1:] != second.shape[-1:]:
         raise ShapeError(
             f"first, second: expected states of one size, got {tuple(first.shape)} and "
             f"{tuple(second.shape)}"
         )
     kind = torch.promote_types(first.dtype, second.dtype)
+    for name, state in (("first", first), ("second", second)):
+        norms = state.detach().to(torch.complex128).abs().square().sum(-1)
+        if not bool(((norms - 1).abs() < 1e-2).all()):
+            raise DataError(
+                f"{name}: expected states of norm 1, got {float(norms.max()):g} as the "
+                "square of a norm; divide them by their norms"
+            )
     overlap = (first.to(kind).conj() * second.to(kind)).sum(-1)
     return overlap.abs().square()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits import Block, Circuit, HardwareEfficient
 from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, check_type, validate_call
 from qml_qdl.data.parts import Split
 from qml_qdl.generative.adversarial_losses import Game, generator_loss
 from qml_qdl.generative.bits import bit_index
@@ -21,6 +23,7 @@ MOST_VALUES = 10
 """Up to so many bits a whole number of data may have."""
 
 
+@validate_call
 class DistributionGenerator(nn.Module):
     """A Born machine whose bit strings stand for the points of a grid.
 
@@ -125,7 +128,9 @@ class DistributionGenerator(nn.Module):
         probabilities: Tensor = self.machine()
         return probabilities
 
-    def loss(self, discriminator: nn.Module, game: Game = "non-saturating") -> Tensor:
+    def loss(
+        self, discriminator: Callable[[Tensor], Tensor], game: Game = "non-saturating"
+    ) -> Tensor:
         """The generator's loss: `generator_loss`, averaged over the probabilities.
 
         Args:
@@ -141,6 +146,7 @@ class DistributionGenerator(nn.Module):
             ShapeError: The discriminator gives more than one logit for a row.
         """
         logits = discriminator(self.values)
+        check_type("discriminator: its result", logits, Tensor)
         if logits.numel() != len(self.values):
             raise ShapeError(
                 "discriminator: expected one logit for each of "

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ShapeError
-from qml_qdl.generative.bits import as_floats, check_finite
+from qml_qdl.circuits.validation import validate_call
+from qml_qdl.generative.bits import as_floats, check_distribution, check_finite
 from qml_qdl.generative.parities import (
     WIDTHS,
     check_widths,
@@ -47,6 +48,12 @@ def _check_both(model: Tensor, target: Tensor) -> None:
     check_finite("target", target, "remove or repair such data")
 
 
+def _check_distributions(**distributions: Tensor) -> None:
+    for name, numbers in distributions.items():
+        check_distribution(name, numbers)
+
+
+@validate_call
 def mmd(model: Tensor, target: Tensor, widths: Sequence[float] = WIDTHS) -> Tensor:
     """Squared maximum mean discrepancy of distributions over bit strings.
 
@@ -65,7 +72,7 @@ def mmd(model: Tensor, target: Tensor, widths: Sequence[float] = WIDTHS) -> Tens
 
     Raises:
         ArgumentError: A width is not positive.
-        DataError: A number is not finite.
+        DataError: The numbers are no probabilities.
         ShapeError: The shapes differ, or are no power of two.
 
     Example:
@@ -75,10 +82,12 @@ def mmd(model: Tensor, target: Tensor, widths: Sequence[float] = WIDTHS) -> Tens
         0.0
     """
     bits = check_pair(model, target)
-    weights = parities(as_floats(model - target)).square() / 2**bits
+    _check_distributions(model=model, target=target)
+    weights = parities(as_floats(model) - as_floats(target)).square() / 2**bits
     return torch.dot(kernel_spectrum(bits, widths, weights), weights)
 
 
+@validate_call
 def mmd_of_samples(
     model: Tensor, target: Tensor, widths: Sequence[float] = WIDTHS
 ) -> Tensor:
@@ -127,6 +136,7 @@ def mmd_of_samples(
     return within(model) + within(target) - 2 * kernel(model, target).mean()
 
 
+@validate_call
 def kl_divergence(target: Tensor, model: Tensor) -> Tensor:
     """Relative entropy KL(target ‖ model), in nats.
 
@@ -139,7 +149,7 @@ def kl_divergence(target: Tensor, model: Tensor) -> Tensor:
         has.
 
     Raises:
-        DataError: A number is not finite.
+        DataError: The numbers are no probabilities.
         ShapeError: The shapes differ.
 
     Example:
@@ -154,11 +164,13 @@ def kl_divergence(target: Tensor, model: Tensor) -> Tensor:
             f"{tuple(model.shape)}"
         )
     _check_both(model, target)
+    _check_distributions(target=target, model=model)
     there = target > 0
     entropy = torch.xlogy(target, target).sum()
     return entropy - (target[there] * model[there].log()).sum()
 
 
+@validate_call
 def total_variation(first: Tensor, second: Tensor) -> Tensor:
     """Total variation distance: half the sum of absolute differences.
 
@@ -170,7 +182,7 @@ def total_variation(first: Tensor, second: Tensor) -> Tensor:
         A scalar from 0 to 1.
 
     Raises:
-        DataError: A number is not finite.
+        DataError: The numbers are no probabilities.
         ShapeError: The shapes differ.
 
     Example:
@@ -185,4 +197,5 @@ def total_variation(first: Tensor, second: Tensor) -> Tensor:
         )
     for name, numbers in (("first", first), ("second", second)):
         check_finite(name, numbers, "remove or repair such data")
-    return (first - second).abs().sum() / 2
+    _check_distributions(first=first, second=second)
+    return (as_floats(first) - as_floats(second)).abs().sum() / 2

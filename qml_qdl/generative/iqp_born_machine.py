@@ -12,7 +12,7 @@ from qml_qdl.circuits import IQPCircuit, Probabilities
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.driven import Driven
 from qml_qdl.circuits.errors import ArgumentError, DataError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.generative.bits import MOST_BITS, check_bits, draw_bits
 from qml_qdl.generative.born_machine import BornMachine
 from qml_qdl.generative.parities import WIDTHS, check_widths
@@ -21,6 +21,7 @@ from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import Shots
 
 
+@validate_call
 class IQPBornMachine(nn.Module):
     """A Born machine of commuting gates, trained without running its circuit.
 

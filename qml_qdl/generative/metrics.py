@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
@@ -70,6 +70,7 @@ def principal_components(rows: NDArray[np.float64], number: int) -> PCA:
         return PCA(number, svd_solver="full").fit(rows)
 
 
+@validate_call
 def frechet_distance(
     real: Tensor, generated: Tensor, num_components: int | None = None
 ) -> float:
@@ -126,6 +127,7 @@ def _square_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return root
 
 
+@validate_call
 def diversity(samples: Tensor) -> float:
     """Mean Euclidean distance of two different samples.
 
@@ -167,6 +169,7 @@ class Manifold:
     coverage: float
 
 
+@validate_call
 def manifold(real: Tensor, generated: Tensor, neighbours: int = 3) -> Manifold:
     """Precision, recall and coverage of generated samples.
 
@@ -225,6 +228,7 @@ class Quality:
     coverage: float
 
 
+@validate_call
 def quality(real: Tensor, generated: Tensor, name: str = "model") -> Quality:
     """All measures of generated samples.
 
@@ -243,6 +247,7 @@ def quality(real: Tensor, generated: Tensor, name: str = "model") -> Quality:
         DataError: There are too few rows, or numbers that are not finite.
         ShapeError: The shapes differ.
     """
+    _as_pair(real, generated, 4)
     shares = manifold(real, generated[: max(4, len(real))])
     return Quality(
         name=name,
@@ -254,6 +259,7 @@ def quality(real: Tensor, generated: Tensor, name: str = "model") -> Quality:
     )
 
 
+@validate_call
 def kolmogorov_smirnov(real: Tensor, generated: Tensor) -> float:
     """Largest difference of two cumulative distributions of numbers.
 
@@ -275,6 +281,7 @@ def kolmogorov_smirnov(real: Tensor, generated: Tensor) -> float:
     return float(ks_2samp(first[:, 0], second[:, 0]).statistic)
 
 
+@validate_call
 def valid_rate(samples: Tensor, valid: Tensor) -> float:
     """Share of samples that are among the valid patterns, such as bars and stripes.
 

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ShapeError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 
 Noise = Literal["normal", "uniform"]
 NOISES = ("normal", "uniform")
 
 
+@validate_call
 class NoiseGenerator(nn.Module, ABC):
     """A generator that maps noise to samples: abstract base, the G of a GAN.
 

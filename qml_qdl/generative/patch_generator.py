@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from qml_qdl.circuits import AngleEncoding, HardwareEfficient, Probabilities
 from qml_qdl.circuits.driven import Driven
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data.parts import Split
 from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.generative.twins import ClassicalGenerator, image_network
@@ -27,6 +27,7 @@ PATCH = 16
 """Pixels of a patch made for data, unless a row of the image has more."""
 
 
+@validate_call
 class PatchGenerator(NoiseGenerator):
     """A generator of images, each patch of which is drawn by a circuit of its own.
 

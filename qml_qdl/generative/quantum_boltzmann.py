@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.generative.bits import (
     all_bits,
     bit_index,
@@ -22,6 +22,7 @@ MOST_UNITS = 12
 """Up to so many units the Hamiltonian is a matrix."""
 
 
+@validate_call
 class QuantumBoltzmannMachine(nn.Module):
     """A Boltzmann machine of qubits in the thermal state exp(−H)/Z.
 

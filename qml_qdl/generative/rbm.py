@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import (
+    check_choice,
+    check_count,
+    check_number,
+    validate_call,
+)
 from qml_qdl.data.parts import Split
 from qml_qdl.generative.bits import (
     MOST_BITS,
@@ -19,6 +24,7 @@ from qml_qdl.generative.bits import (
     check_bits,
     check_rows,
     check_weights,
+    refuse_no_bits,
 )
 
 Units = Literal["binary", "gaussian"]
@@ -30,6 +36,7 @@ MOST_UNITS = 16
 """Of its visible and hidden units at least one kind is enumerated."""
 
 
+@validate_call
 class RBM(nn.Module):
     r"""A restricted Boltzmann machine: p(v, h) ∝ exp(−E(v, h)).
 
@@ -185,7 +192,13 @@ class RBM(nn.Module):
 
         Returns:
             (rows,).
+
+        Raises:
+            DataError: Binary units are neither 0 nor 1.
         """
+        if self.visible == "binary":
+            refuse_no_bits("visible", visible)
+        refuse_no_bits("hidden", hidden)
         visible, hidden = self._visible_units(visible), self._hidden_units(hidden)
         joint = ((visible @ self.weight) * hidden).sum(-1) + hidden @ self.hidden_bias
         return joint + self._visible_energy(visible)
@@ -198,7 +211,12 @@ class RBM(nn.Module):
 
         Returns:
             (rows,).
+
+        Raises:
+            DataError: Binary units are neither 0 nor 1.
         """
+        if self.visible == "binary":
+            refuse_no_bits("visible", visible)
         visible = self._visible_units(visible)
         fields = visible @ self.weight + self.hidden_bias
         return self._visible_energy(visible) - softplus(-fields).sum(-1)
@@ -268,6 +286,8 @@ class RBM(nn.Module):
         self._check(visible)
         if log_partition is None:
             log_partition = self.log_partition()
+        if not isinstance(log_partition, Tensor):
+            check_number("log_partition", log_partition, -math.inf, math.inf)
         return -self.free_energy(visible) - log_partition
 
     def nll_loss(self, visible: Tensor) -> Tensor:

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DataError, ShapeError
-from qml_qdl.generative.bits import as_floats, check_bits, check_finite
+from qml_qdl.circuits.validation import check_type, validate_call
+from qml_qdl.generative.bits import (
+    as_floats,
+    check_bits,
+    check_distribution,
+    check_finite,
+)
 from qml_qdl.generative.divergences import check_pair
 from qml_qdl.generative.parities import (
     WIDTHS,
@@ -19,6 +25,7 @@ from qml_qdl.generative.parities import (
 )
 
 
+@validate_call
 def stein_discrepancy(
     model: Tensor, target: Tensor, widths: Sequence[float] = WIDTHS
 ) -> Tensor:
@@ -43,7 +50,8 @@ def stein_discrepancy(
 
     Raises:
         ArgumentError: A width is not positive.
-        DataError: A number is not finite, or one of the target not positive.
+        DataError: The model's numbers are no probabilities, or one of the target is
+            not positive or not finite.
         ShapeError: The shapes differ, or are no power of two.
 
     Example:
@@ -55,6 +63,7 @@ def stein_discrepancy(
         True
     """
     bits = check_pair(model, target)
+    check_distribution("model", model)
     wrong = ~(target > 0)
     if bool(wrong.any()):
         raise DataError(
@@ -70,6 +79,7 @@ def stein_discrepancy(
     return torch.dot(kernel_spectrum(bits, widths, weights), weights)
 
 
+@validate_call
 def flip_scores(samples: Tensor, log_target: Callable[[Tensor], Tensor]) -> Tensor:
     """How the target changes where one bit is flipped: 1 − p(¬ᵢx)/p(x).
 
@@ -95,6 +105,7 @@ def flip_scores(samples: Tensor, log_target: Callable[[Tensor], Tensor]) -> Tens
     flipped = (samples[:, None] - torch.eye(bits).to(samples)).abs()
     both = torch.cat([samples[:, None], flipped], dim=1)
     logs = log_target(both.flatten(0, 1))
+    check_type("log_target: its result", logs, Tensor)
     if logs.shape != (rows * (bits + 1),):
         raise ShapeError(
             f"log_target: expected one number a row, ({rows * (bits + 1)},), got "
@@ -110,6 +121,7 @@ def flip_scores(samples: Tensor, log_target: Callable[[Tensor], Tensor]) -> Tens
     return -torch.expm1(logs[:, 1:] - logs[:, :1])
 
 
+@validate_call
 def stein_discrepancy_of_samples(
     samples: Tensor, scores: Tensor, widths: Sequence[float] = WIDTHS
 ) -> Tensor:

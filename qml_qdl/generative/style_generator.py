@@ -13,7 +13,7 @@ from qml_qdl.circuits.driven import Driven
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.processing import Processing
 from qml_qdl.circuits.readout import z_words
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.parts import Split
 from qml_qdl.generative.noise_generator import NoiseGenerator
 from qml_qdl.generative.twins import ClassicalGenerator
@@ -22,6 +22,7 @@ from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import Shots
 
 
+@validate_call
 class StyleGenerator(NoiseGenerator):
     """A continuous generator from expectation values, with noise in every angle.
 

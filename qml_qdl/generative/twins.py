@@ -7,12 +7,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits.validation import check_choice
+from qml_qdl.circuits.validation import check_choice, validate_call
 from qml_qdl.generative.bits import all_bits
 from qml_qdl.generative.noise_generator import NOISES, Noise, NoiseGenerator
 from qml_qdl.generative.rbm import RBM
 
 
+@validate_call
 class ClassicalGenerator(NoiseGenerator):
     """A torch network that draws samples from noise, as quantum generators do.
 

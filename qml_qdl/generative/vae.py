@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import ArgumentError, DataError, RunError, ShapeError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data.parts import Split
 from qml_qdl.generative.bits import check_rows
 from qml_qdl.generative.labels import with_labels
@@ -30,6 +30,7 @@ Part: TypeAlias = Literal["latent", "encoder", "decoder"]
 """Where the circuit is of one that is made for data."""
 
 
+@validate_call
 class QuantumVAE(nn.Module):
     """A variational autoencoder with circuits in its encoder, latent layer or decoder.
 

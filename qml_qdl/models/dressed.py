@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling, reupload
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.program import Shots
 
 
+@validate_call
 class DressedClassifier(nn.Module):
     """A dressed quantum circuit: linear layer, circuit, linear layer.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import Shots
@@ -14,6 +14,7 @@ from qml_qdl.nn.symmetry.group_conv import GroupConv2d
 from qml_qdl.nn.symmetry.group_pool import GroupLinear, GroupPool
 
 
+@validate_call
 class EquivariantClassifier(nn.Module):
     """An equivariant quantum convolution, then layers that keep the symmetry.
 

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ShapeError
 from qml_qdl.circuits.symmetry.inner_products import EUCLIDEAN, point_cloud_circuit
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, check_number, validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import Shots
 
 
+@validate_call
 class PointCloudClassifier(nn.Module):
     """A circuit on the inner products of points, then one linear layer.
 
@@ -75,6 +76,7 @@ class PointCloudClassifier(nn.Module):
         )
         self.num_points = int(num_points)
         self.metric = tuple(float(number) for number in metric)
+        check_number("scale", scale, -torch.inf, torch.inf)
         self.scale = nn.Parameter(torch.tensor(float(scale)))
         (size,) = circuit.output_shape
         self.head = nn.Linear(size or 1, num_classes)

@@ -18,8 +18,8 @@ from qml_qdl.circuits import (
     QuantumPool,
     qcnn,
 )
-from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data.parts import Split
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.kernels import MOST_WIRES
@@ -30,6 +30,7 @@ LEAST_PROBABILITY = 1e-7
 """Smaller probabilities count as this, so that their logarithm is finite."""
 
 
+@validate_call
 class QCNNClassifier(nn.Module):
     """A quantum convolutional neural network, with no classical weight around it.
 
@@ -164,6 +165,8 @@ class QCNNClassifier(nn.Module):
         Returns:
             (rows, num_classes), logits.
         """
+        if rows.ndim < 2:
+            raise ShapeError(f"rows: expected (rows, ...), got {tuple(rows.shape)}")
         probabilities = self.quantum(rows.flatten(1))[:, : self.num_classes]
         logits: Tensor = torch.log(probabilities.clamp_min(LEAST_PROBABILITY))
         return logits

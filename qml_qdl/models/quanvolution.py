@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.conv import QuantumConv2d
 from qml_qdl.nn.geometry import Sizes
@@ -13,6 +13,7 @@ from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.program import Shots
 
 
+@validate_call
 class QuanvolutionClassifier(nn.Module):
     """A trained quantum convolution, then one linear layer.
 

@@ -16,7 +16,7 @@ from qml_qdl.circuits.symmetry.spin import (
     RotationEncoding,
     exchange_readout,
 )
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.models.spin_e3nn import E3nnPointNetwork, twin_width
 from qml_qdl.nn.layer import QuantumLayer
@@ -50,6 +50,7 @@ def spin_circuit(num_points: int, layers: int = 2) -> Circuit:
     return circuit.with_readout(exchange_readout(num_points))
 
 
+@validate_call
 class SpinClassifier(nn.Module):
     """An SU(2)-equivariant circuit on a few points in space, then one linear layer.
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.filters import QuantumFilters
 from qml_qdl.nn.geometry import (
@@ -24,6 +25,7 @@ from qml_qdl.nn.geometry import (
 from qml_qdl.nn.program import Shots
 
 
+@validate_call
 class QuantumConv(QuantumFilters, ABC):
     """A quantum convolution in any number of directions: abstract base.
 
@@ -132,7 +134,7 @@ class QuantumConv(QuantumFilters, ABC):
             diff_method=diff_method,
             generator=generator,
         )
-        self.flip = bool(flip)
+        self.flip = flip
         self.padding: str | tuple[int, ...] = (
             padding
             if isinstance(padding, str)

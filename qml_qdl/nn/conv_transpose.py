@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import index
 
 import torch
 from torch import Tensor
@@ -11,12 +12,14 @@ from torch.nn import functional
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.filters import QuantumFilters
 from qml_qdl.nn.geometry import Sizes, as_sizes
 from qml_qdl.nn.program import Shots
 
 
+@validate_call
 class QuantumConvTranspose2d(QuantumFilters):
     """A transposed quantum convolution with `torch.nn.ConvTranspose2d`'s signature.
 
@@ -218,7 +221,7 @@ class QuantumConvTranspose2d(QuantumFilters):
         if wanted is None:
             extras: Sequence[int] = self.output_padding
         else:
-            ends = tuple(wanted)[-self.dims :]
+            ends = tuple(map(index, tuple(wanted)[-self.dims :]))
             extras = [end - low for end, low in zip(ends, least, strict=False)]
             steps = zip(extras, self.stride, strict=False)
             if len(ends) != self.dims or not all(0 <= e < step for e, step in steps):

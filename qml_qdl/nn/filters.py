@@ -11,15 +11,17 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.nn.geometry import PADDING_MODES, Sizes, as_sizes
 from qml_qdl.nn.kernels import kernel_circuits
 from qml_qdl.nn.layer import QuantumLayer
+from qml_qdl.nn.options import check_floating
 
 _AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
 
 
+@validate_call
 class QuantumFilters(nn.Module, ABC):
     """Circuits that slide over images: abstract base of all quantum convolutions.
 
@@ -97,8 +99,8 @@ class QuantumFilters(nn.Module, ABC):
         self.stride = as_sizes("stride", stride, 1, self.dims)
         self.dilation = as_sizes("dilation", dilation, 1, self.dims)
         self.padding_mode = padding_mode
-        self.per_channel = bool(per_channel)
-        self.trainable = bool(trainable)
+        self.per_channel = per_channel
+        self.trainable = trainable
         self._check_channels()
         circuits = (
             kernel_circuits(self.num_pixels, self.num_outputs, encoding, layers)
@@ -135,11 +137,7 @@ class QuantumFilters(nn.Module, ABC):
                     f"groups: expected a divisor of {name}={count}, got {self.groups}; "
                     f"change groups or {name}"
                 )
-        if self.padding_mode not in PADDING_MODES:
-            raise ArgumentError(
-                f"padding_mode: expected one of {', '.join(PADDING_MODES)}, got "
-                f"{self.padding_mode!r}"
-            )
+        check_choice("padding_mode", self.padding_mode, PADDING_MODES)
 
     def _checked(
         self, circuit: Circuit | Block | Sequence[Circuit | Block]
@@ -178,11 +176,7 @@ class QuantumFilters(nn.Module, ABC):
 
     def _as_batch(self, images: Tensor) -> Tensor:
         """The images, with a rows dimension where there was none."""
-        if not images.is_floating_point():
-            raise ArgumentTypeError(
-                f"images: expected a floating tensor, got {images.dtype}; convert it "
-                "with .float()"
-            )
+        check_floating("images", images)
         ndim = images.ndim
         fits = ndim in (self.dims + 1, self.dims + 2)
         if not fits or images.shape[-self.dims - 1] != self.in_channels:

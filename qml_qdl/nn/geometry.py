@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.validation import MOST, as_items
 
 Sizes: TypeAlias = int | tuple[int, ...]
 """A size given once for all directions, or for each."""
@@ -35,9 +36,12 @@ def as_sizes(name: str, value: Any, minimum: int, dims: int) -> tuple[int, ...]:
     Raises:
         ArgumentError: It is neither.
     """
-    sizes = tuple(value) if isinstance(value, Iterable) else (value,) * dims
+    items = as_items(value)
+    sizes = (value,) * dims if items is None else items
     if len(sizes) != dims or not all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= minimum
+        isinstance(n, int | np.integer)
+        and not isinstance(n, bool)
+        and minimum <= n <= MOST
         for n in sizes
     ):
         raise ArgumentError(

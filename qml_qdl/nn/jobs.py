@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from qml_qdl.circuits.validation import check_text, check_type, validate_call
 from qml_qdl.hardware.jobs.cost import Cost
 from qml_qdl.hardware.jobs.executor import RemoteExecutor, costing, no_machine
 from qml_qdl.hardware.jobs.journal import Journal
@@ -16,6 +17,7 @@ from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.layer import QuantumLayer
 
 
+@validate_call
 def record_jobs(model: nn.Module, journal: str | Path, run: str) -> bool:
     """Makes all jobs of a model part of a run, from now on.
 
@@ -37,6 +39,7 @@ def record_jobs(model: nn.Module, journal: str | Path, run: str) -> bool:
     return bool(executors)
 
 
+@validate_call
 def begin_step(model: nn.Module, step: str | int) -> None:
     """Tells where a run is, so that a resumed one goes on there.
 
@@ -47,10 +50,13 @@ def begin_step(model: nn.Module, step: str | int) -> None:
         model: What was given to `record_jobs`.
         step: The step; each name or number stands for one step of the run.
     """
+    check_type("step", step, (str, int))
+    check_text("step", str(step))
     for executor in remote_executors(model).values():
         executor.begin(str(step))
 
 
+@validate_call
 def resend_jobs(journal: str | Path) -> int:
     """Has jobs of which it is unclear whether they were made sent anew, and paid.
 

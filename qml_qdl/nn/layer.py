@@ -14,13 +14,14 @@ from torch.nn.utils import parametrize
 from qml_qdl.circuits import Block, Circuit, Samples
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.targets import Target
 from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.finite import run_finite
 from qml_qdl.nn.initial import Init, initial_values, methods_by_name
-from qml_qdl.nn.options import Shots
+from qml_qdl.nn.options import Shots, check_floating
 from qml_qdl.nn.program import Program
 from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
 from qml_qdl.nn.results import (
@@ -34,6 +35,7 @@ from qml_qdl.nn.results import (
 Model = TypeVar("Model", bound=nn.Module)
 
 
+@validate_call
 def set_target(
     model: Model, target: Target | None, shots: Shots = "keep", **options: Any
 ) -> Model:
@@ -161,6 +163,7 @@ class QuantumLayer(nn.Module):
         torch.Size([8, 4])
     """
 
+    @validate_call
     def __init__(
         self,
         circuit_or_qnode: Circuit | Block | Any,
@@ -293,6 +296,7 @@ class QuantumLayer(nn.Module):
         self.program = self.program.moved(target, shots, **options)
         return self
 
+    @validate_call
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draws the weights anew, as at construction.
 
@@ -324,6 +328,7 @@ class QuantumLayer(nn.Module):
         Returns:
             Arguments for `layer.qnode(**arguments)`.
         """
+        self._check(inputs)
         return self.program.arguments(inputs, self._weights_like(inputs))
 
     def _weights(self) -> dict[str, Tensor]:
@@ -420,12 +425,7 @@ class QuantumLayer(nn.Module):
                 f"{len(inputs)}"
             )
         for name, x in zip(names, inputs, strict=True):
-            if not isinstance(x, Tensor) or not x.is_floating_point():
-                kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-                raise ArgumentTypeError(
-                    f"{name}: expected a floating tensor, got {kind}; convert it with "
-                    ".float()"
-                )
+            check_floating(name, x)
             if x.shape[:-1] != inputs[0].shape[:-1] or not x.ndim:
                 shapes = [tuple(t.shape) for t in inputs]
                 raise ShapeError(
@@ -442,6 +442,8 @@ class QuantumLayer(nn.Module):
 
     def extra_repr(self) -> str:
         """What `print(layer)` shows: shapes, target and shots."""
+        if "program" not in vars(self):  # in a traceback, say
+            return "half-built"
         source = self.program.source
         if isinstance(source, Circuit):
             shape = tuple(self.shots if n is None else n for n in source.output_shape)

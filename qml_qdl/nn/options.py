@@ -5,7 +5,10 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any, Literal, TypeAlias
 
+from torch import Tensor
+
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.validation import check_count
 
 Shots: TypeAlias = int | Literal["keep"] | None
 """A number of shots, None for exact results, or "keep" for what was set before."""
@@ -32,7 +35,7 @@ def as_shots(shots: Any) -> Shots:
         The same, a number as a plain one.
 
     Raises:
-        ArgumentError: It is below 1.
+        ArgumentError: It is below 1, or more than any backend counts.
         ArgumentTypeError: It is no whole number.
     """
     if shots is None or (isinstance(shots, str) and shots == "keep"):
@@ -45,4 +48,25 @@ def as_shots(shots: Any) -> Shots:
         raise ArgumentError(
             f"shots: expected at least 1, or None for exact results, got {shots!r}"
         )
+    check_count("shots", int(shots))
     return int(shots)
+
+
+def check_floating(name: str, value: Any) -> None:
+    """Checks that an input is a tensor of floating-point numbers.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What came.
+
+    Raises:
+        ArgumentTypeError: It is something else.
+    """
+    if not (isinstance(value, Tensor) and value.is_floating_point()):
+        kind, repair = type(value).__name__, "make one with torch.tensor"
+        if isinstance(value, Tensor):
+            kind, repair = str(value.dtype), "convert it with .float()"
+            repair = "take .real or .abs() of it" if value.is_complex() else repair
+        raise ArgumentTypeError(
+            f"{name}: expected a floating tensor, got {kind}; {repair}"
+        )

@@ -201,7 +201,7 @@ class Program:
         moved = evolve(
             self,
             target=self.target if target is None else target,
-            shots=self.shots if shots == "keep" else shots,
+            shots=self.shots if isinstance(shots, str) and shots == "keep" else shots,
             diff_method=self.diff_method if diff_method == "keep" else diff_method,
             options=changed,
             connected=device if stays else None,

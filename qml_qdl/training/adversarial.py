@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.parts import Split
 from qml_qdl.generative import (
     all_bits,
@@ -52,6 +53,7 @@ def classical_discriminator(num_features: int, *hidden: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(num_features, 1))
 
 
+@validate_call
 class Game(Generative):
     """A game of generator and discriminator, by manual optimisation.
 
@@ -259,6 +261,7 @@ class Adversarial(Game):
         return {"val_frechet": frechet_distance(rows, samples)}
 
 
+@validate_call
 class AdversarialDistribution(Game):
     """The game of a generator of probabilities: all values at once.
 

@@ -13,6 +13,7 @@ from lightning.pytorch import seed_everything
 from torch import nn
 
 from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.parts import Split, split
@@ -119,6 +120,7 @@ def _own_data(source: Spec, options: DataOptions) -> Dataset:
     return made if isinstance(made, Dataset) else from_torch(made, name=found.__name__)
 
 
+@validate_call
 @frozen(eq=False)
 class Task:
     """A run's options made concrete.
@@ -197,6 +199,7 @@ class Task:
             TargetError: The target is unknown or cannot run the circuit.
         """
         given = self.options.model.init_args
+        check_count("seed", seed, 0)
 
         def make(**changes: Any) -> nn.Module:
             seed_everything(seed, verbose=False)
@@ -204,6 +207,7 @@ class Task:
             return self.recipe.from_data(self.model_class, self.split, arguments)
 
         model = make()
+        check_choice("kind", kind, ("quantum", "classical", *self.kinds(model)))
         if kind not in ("quantum", "classical"):
             model = self.recipe.variant(kind, model, seed, make)
         # So that data and weights agree wherever the model runs.

@@ -8,7 +8,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.dataset import stratified_rows
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.hardware.mitigation import Mitigation
@@ -35,6 +35,7 @@ class Estimate:
     cost: Cost
 
 
+@validate_call
 def estimate(
     run: Run,
     *,

@@ -9,7 +9,7 @@ from attrs import asdict, fields, frozen
 from lightning.pytorch import seed_everything
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, JournalError, RunError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data.dataset import stratified_rows
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.nn.jobs import remote_executors
@@ -77,6 +77,7 @@ class Evaluation:
         return self.trained["accuracy"]
 
 
+@validate_call
 def evaluate(
     run: Run,
     *,
@@ -141,6 +142,9 @@ def evaluate(
     kind = run.kinds[0] if kind is None else kind
     check_choice("kind", kind, run.kinds)
     check_count("batch_size", batch_size)
+    check_count("draw_seed", draw_seed, 0)
+    if task is not None:
+        check_count("task", task, 0)
     if isinstance(shots, int):
         check_count("shots", shots)
     if seed is None:

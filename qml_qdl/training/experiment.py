@@ -10,6 +10,7 @@ from attrs import evolve
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training import pictures
@@ -29,6 +30,7 @@ from qml_qdl.training.run import Kind, Run
 Tell = Callable[[str], object]
 
 
+@validate_call
 def begin(
     options: RunOptions, *, runs_dir: str | Path = "runs", name: str | None = None
 ) -> Run:
@@ -72,6 +74,7 @@ def begin(
     return Run.create(task.options, dataset, kinds=kinds, runs_dir=runs_dir, name=name)
 
 
+@validate_call
 def train(
     options: RunOptions,
     *,
@@ -104,6 +107,7 @@ def train(
     return run, carry_on(run, progress=progress, tell=tell)
 
 
+@validate_call
 def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> Report:
     """Does what a run still lacks: the exact continuation after an interruption.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 from attrs import evolve, field, frozen
 from torch import nn
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.parts import Split
 from qml_qdl.training.loop import claim_folder, run_trainer
@@ -58,6 +60,7 @@ class Fit:
         return self.history[self.best_epoch]["val_accuracy"]
 
 
+@validate_call
 def fit(
     model: nn.Module,
     split: Split,
@@ -127,6 +130,9 @@ def fit(
         "logger": logger,
     }
     changes = {name: each for name, each in given.items() if each is not None}
+    check_count("seed", seed, 0)
+    if inspect.isclass(recipe) and not issubclass(recipe, Recipe):
+        raise ArgumentTypeError(f"recipe: expected a Recipe, got {recipe.__name__}")
     if isinstance(recipe, Recipe):
         learner = recipe
         if options is not None or changes or callbacks:
@@ -177,6 +183,7 @@ def _fit(
     )
 
 
+@validate_call
 def predict(
     model: nn.Module,
     dataset: Dataset,
@@ -200,9 +207,11 @@ def predict(
         Class indices or numbers (rows,); numbers are standardised as the labels are.
     """
     recipe: type[Supervised] = Classification if dataset.has_classes else Regression
+    check_count("first", first, 0)
     return recipe.predict(model, dataset, batch_size=batch_size, step=step, first=first)
 
 
+@validate_call
 def accuracy(predictions: Any, dataset: Dataset) -> float:
     """Returns the share of rows, 0 … 1, whose class is predicted.
 

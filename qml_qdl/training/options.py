@@ -103,7 +103,12 @@ def _as_names(value: Any) -> Any:
     return tuple(str(name) for name in names) if whole else value
 
 
-_text = _is_a(str, "a name or path")
+def _text(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    from qml_qdl.circuits.validation import check_text
+
+    check_text(_name(attribute), value)
+
+
 _spec = _is_a(Spec, "a name or import path")
 _OBJECT = "a name, an import path, or an object"
 
@@ -283,6 +288,9 @@ def default_training(model: str) -> TrainingOptions:
         >>> default_training("patch_gan").batch_size
         32
     """
+    from qml_qdl.circuits.validation import check_text
+
+    check_text("model", model)
     known = MODELS.get(model)
     return TrainingOptions(**(known.training if known is not None else {}))
 
@@ -355,7 +363,8 @@ class RunOptions:
     )
     training: TrainingOptions = field(
         default=Factory(
-            lambda run: default_training(run.model.class_path), takes_self=True
+            lambda run: default_training(str(getattr(run.model, "class_path", "auto"))),
+            takes_self=True,
         )
     )
     seeds: int = field(default=3, validator=Count())
@@ -399,6 +408,8 @@ class RunOptions:
         """
         from qml_qdl.circuits.errors import ArgumentError
 
+        if not isinstance(values, Mapping):
+            raise ArgumentError(f"values: expected a dictionary, got {values!r}")
         left = dict(values)
         model = Spec.from_config("model", left.pop("model", "auto"))
         found = {name: left.pop(name) for name in option_names() if name in left}

@@ -15,6 +15,7 @@ from torch import nn
 from torchmetrics import MeanMetric, Metric
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.parts import Split
@@ -40,6 +41,7 @@ MOMENTUM = 0.9
 """Of "sgd" without arguments."""
 
 
+@validate_call
 class Recipe(LightningModule, ABC):
     """How a kind of model learns, what it is measured by, and what stands beside it.
 
@@ -470,6 +472,7 @@ def _made(name: str, given: Any, base: type[Any]) -> Any:
     return given
 
 
+@validate_call
 def count_parameters(model: nn.Module) -> int:
     """Returns how many numbers of a model are trained."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import attrs
 
 from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
+from qml_qdl.circuits.validation import check_choice, validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.hardware.files import remove_remains, write_atomically
 from qml_qdl.training.building import Task, load_data
@@ -40,6 +41,7 @@ Kind: TypeAlias = str
 classical one; or, where there is no circuit at all, the "classical" one."""
 
 
+@validate_call
 @attrs.frozen
 class Run:
     """A run folder with its options.
@@ -206,6 +208,8 @@ class Run:
 
     def fit_folder(self, kind: Kind, seed: int) -> Path:
         """Returns the folder of one training."""
+        check_choice("kind", kind, self.kinds)
+        check_choice("seed", seed, self.options.all_seeds)
         return self.folder / f"{kind}-seed{seed}"
 
     def checkpoint(self, kind: Kind, seed: int) -> Path:

@@ -13,7 +13,7 @@ from lightning.pytorch import seed_everything
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, RunError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.nn.jobs import begin_step, record_jobs
 from qml_qdl.training.checkpoints import load_best
@@ -57,6 +57,7 @@ class Drawn:
     seconds: float
 
 
+@validate_call
 def sample(
     run: Run,
     count: int = 64,

@@ -47,7 +47,8 @@ class Spec:
     init_args: Mapping[str, Any] = field(factory=dict)
 
     def __init__(self, class_path: str, /, **init_args: Any) -> None:
-        if not isinstance(class_path, str) or not class_path:
+        text = isinstance(class_path, str) and class_path.isprintable()
+        if not text or not class_path:
             from qml_qdl.circuits.errors import ArgumentTypeError
 
             raise ArgumentTypeError(

@@ -15,6 +15,7 @@ from torchmetrics import MeanSquaredError, Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from qml_qdl.circuits.errors import ArgumentError, DataError, RunError
+from qml_qdl.circuits.validation import check_type
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.parts import Split
@@ -121,6 +122,7 @@ class Supervised(Recipe):
     def _step(self, batch: Batch, part: str) -> Tensor:
         outputs, labels = self.shaped(self(batch[0]), batch[1])
         loss: Tensor = self.loss(outputs, labels)
+        check_type("loss: its result", loss, Tensor)
         getattr(self, f"{part}_loss").update(loss.detach(), weight=len(labels))
         getattr(self, f"{part}_{self.score}").update(outputs.detach(), labels)
         return loss

@@ -20,6 +20,7 @@ from qml_qdl.circuits import (
     Circuit,
     Expectation,
     Probabilities,
+    QdlError,
     State,
 )
 from qml_qdl.circuits.amplitude import AmplitudePreparation, normalise
@@ -242,3 +243,9 @@ def test_nan_stays_in_its_row(
 def test_wrong_sizes_are_refused(make: Callable[[], Any], message: str) -> None:
     with pytest.raises((ArgumentError, ArgumentTypeError), match=message):
         make()
+
+
+@pytest.mark.parametrize("value", ["QQ", float("nan"), float("inf"), None, 1j])
+def test_padding_is_a_finite_number(value: Any) -> None:
+    with pytest.raises(QdlError, match=r"pad_with: expected a (finite )?number, got"):
+        AmplitudeEncoding(2, size=3, pad_with=value)

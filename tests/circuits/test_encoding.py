@@ -21,6 +21,7 @@ from qml_qdl.circuits import (
     Encoding,
     HamiltonianEncoding,
     IQPEncoding,
+    QdlError,
     State,
     ZZFeatureMap,
 )
@@ -189,3 +190,17 @@ def test_generators_move_with_the_wires() -> None:
 def test_wrong_options_are_refused(make: Callable[[], Any], message: str) -> None:
     with pytest.raises((ArgumentError, ArgumentTypeError), match=message):
         make()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "QQ", None, True, [1.0]])
+def test_a_scaling_is_a_finite_number(value: Any) -> None:
+    with pytest.raises(QdlError, match=r"scaling: expected a (finite )?number, got"):
+        AngleEncoding(2, scaling=value)
+
+
+@pytest.mark.parametrize("value", ["no", 0, 1, None, "True"])
+def test_whether_a_scaling_is_trained_is_a_flag(value: Any) -> None:
+    with pytest.raises(
+        ArgumentTypeError, match="trainable_scaling: expected True or False, got"
+    ):
+        AngleEncoding(2, trainable_scaling=value)

@@ -15,6 +15,7 @@ from qml_qdl.circuits import (
     ArgumentError,
     ArgumentTypeError,
     BasicEntangler,
+    Circuit,
     Expectation,
     Probabilities,
     StronglyEntangling,
@@ -131,3 +132,12 @@ def test_wrong_arguments_are_refused() -> None:
         initial_weights(SMALL, seed=-1)
     with pytest.raises(ArgumentTypeError, match="seed: expected a whole number"):
         initial_weights(SMALL, seed="a")  # type: ignore[arg-type]
+
+
+def test_a_block_has_initial_weights_too() -> None:
+    block = BasicEntangler(2)
+    found = initial_weights(block, seed=0)
+    expected = initial_weights(Circuit([block]), seed=0)
+    np.testing.assert_array_equal(found["weights_0"], expected["weights_0"])
+    with pytest.raises(ArgumentTypeError, match="circuit: expected a circuit"):
+        initial_weights("BasicEntangler")  # type: ignore[arg-type]

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from qml_qdl.circuits import ArgumentError, ArgumentTypeError, QdlError
+from qml_qdl.circuits import (
+    ArgumentError,
+    ArgumentTypeError,
+    BasicEntangler,
+    QdlError,
+    StronglyEntangling,
+)
 from qml_qdl.circuits.validation import (
     as_features,
     as_many_wires,
     as_wires,
     check_choice,
     check_count,
+    check_path,
+    check_text,
+    validate_call,
 )
 
 
@@ -122,3 +134,97 @@ def test_choices() -> None:
     check_choice("axis", "X", ("X", "Y"))
     with pytest.raises(ArgumentError, match="axis: expected one of 'X', 'Y', got 'Z'"):
         check_choice("axis", "Z", ("X", "Y"))
+
+
+@pytest.mark.parametrize("count", [2**40, 10**6, 10_001])
+def test_no_circuit_has_so_many_wires(count: int) -> None:
+    message = f"wires: expected at least one wire and at most 10000, got {count}"
+    with pytest.raises(ArgumentError, match=message):
+        as_wires(count)
+    with pytest.raises(ArgumentError, match=message):
+        StronglyEntangling(count)
+    assert len(as_wires(10_000)) == 10_000
+
+
+@pytest.mark.parametrize(
+    "wires", [b"ab", {"a": 1}, torch.tensor(1.5), torch.ones(2), [float("nan")], [None]]
+)
+def test_what_cannot_be_wires(wires: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match="wires: expected"):
+        as_wires(wires)
+
+
+def test_wires_may_be_a_tensor_of_whole_numbers() -> None:
+    assert as_wires(torch.tensor([2, 0])) == (2, 0)
+
+
+@pytest.mark.parametrize("text", ["", "a\0b", "a\ud800b", 3, None, b"x"])
+def test_what_is_no_text(text: Any) -> None:
+    with pytest.raises(QdlError, match="name: expected text"):
+        check_text("name", text)
+    with pytest.raises(QdlError, match=r"name: expected (text|a path)"):
+        check_path("name", text)
+
+
+def test_text_and_paths() -> None:
+    check_text("name", "Ü-1 ☃")
+    check_path("name", Path("a/b"))
+
+
+def test_counts_end_where_indices_do() -> None:
+    check_count("layers", 2**31 - 1)
+    with pytest.raises(ArgumentError, match="layers: expected at most 2147483647, got"):
+        BasicEntangler(2, layers=2**40)
+
+
+def test_a_choice_is_compared_with_names_and_numbers_only() -> None:
+    for value in (np.array(["a", "b"]), torch.tensor(1.0), 1.0, np.bool_(True)):
+        with pytest.raises(ArgumentError, match="x: expected one of"):
+            check_choice("x", value, ("a", 1, True))
+    check_choice("x", np.int64(1), (0, 1))
+
+
+class _Given:
+    def __init__(self, tensor: torch.Tensor, seed: int | None = None) -> None:
+        self.seed = seed
+
+    @classmethod
+    def made(cls, path: str | Path, flag: bool = False) -> Any:
+        return path, flag
+
+    def call(self, function: Callable[[int], int], *, share: float = 0.5) -> float:
+        return function(1) * share
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: c([1.0]), r"tensor: expected a Tensor, got \[1.0\]; make one with"),
+        (
+            lambda c: c(torch.ones(1) * 1j),
+            "tensor: expected real numbers, got torch.co",
+        ),
+        (lambda c: c(torch.ones(1), "0"), "seed: expected a whole number, got '0'"),
+        (lambda c: c.made(3), "path: expected a path, got 3"),
+        (lambda c: c.made("a\0"), "path: expected text without NUL"),
+        (lambda c: c.made("a", flag=1), "flag: expected True or False, got 1"),
+        (lambda c: c(torch.ones(1)).call(3), "function: expected a Callable, got 3"),
+        (
+            lambda c: c(torch.ones(1)).call(abs, share="half"),
+            "share: expected a number, got 'half'",
+        ),
+    ],
+)
+def test_arguments_are_checked_against_their_annotations(
+    call: Callable[[Any], Any], message: str
+) -> None:
+    with pytest.raises(QdlError, match=message):
+        call(validate_call(_Given))
+
+
+def test_right_arguments_pass() -> None:
+    given = validate_call(_Given)
+    assert given(torch.ones(1), None).seed is None
+    assert given(tensor=torch.ones(1), seed=np.int64(3)).seed == 3  # type: ignore[arg-type]
+    assert given.made(Path("a"), flag=True) == (Path("a"), True)
+    assert given(torch.ones(1)).call(lambda n: n, share=2) == 2

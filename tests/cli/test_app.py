@@ -193,3 +193,25 @@ def test_the_installed_program_trains(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = json.loads((tmp_path / "p" / "report.json").read_text())["lines"]
     assert lines[0]["name"] == "quantum"
+
+
+@pytest.mark.parametrize("word", ["a\0b", "a\udc80b"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["train", "--name"],
+        ["train", "--runs-dir"],
+        ["train", "--data"],
+        ["train", "--config"],
+        ["evaluate"],
+        ["sample", "run", "--out"],
+        ["jobs", "list", "--journal"],
+    ],
+)
+def test_words_that_no_terminal_types_are_refused(
+    word: str, given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*given, word]) == 2
+    error = capsys.readouterr().err
+    assert "expected text without NUL and lone surrogates; type it anew" in error
+    assert repr(word) in error

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.errors import ArgumentError, DataError, QdlError
 from qml_qdl.data import Dataset, encode_labels, stratified_rows
 
 
@@ -304,3 +305,22 @@ def test_a_draw_of_numbers_is_random() -> None:
     assert np.bincount(np.concatenate(drawn)) == pytest.approx(50, abs=31)
     assert stratified_rows(data, 1).shape == (1,)
     assert stratified_rows(data, 50).tolist() == list(range(40))
+
+
+def test_two_classes_have_two_names() -> None:
+    with pytest.raises(DataError, match=r"class_names: .* differ, got \['a', 'a'\]"):
+        Dataset([[0.0], [1.0]], [0, 1], ["a", "a"])
+    with pytest.raises(QdlError, match="class_names: expected a name for each class"):
+        Dataset([[0.0], [1.0]], [0, 1], 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [None, 3, "", "a\0b", "\ud800"])
+def test_a_data_set_has_a_name_of_text(name: Any) -> None:
+    with pytest.raises(QdlError, match="name: expected text"):
+        Dataset([[0.0], [1.0]], [0.5, 1], name=name)
+
+
+@pytest.mark.parametrize("rows", ["a", [99], None, {}])
+def test_rows_that_are_not_there_cannot_be_taken(rows: Any) -> None:
+    with pytest.raises(DataError, match=r"rows|inputs"):
+        Dataset([[0.0], [1.0]], [0.5, 1]).take(rows)

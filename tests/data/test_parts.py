@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.errors import ArgumentError, DataError, QdlError
 from qml_qdl.data import Dataset, load, split
 
 
@@ -173,3 +173,12 @@ def test_too_few_numbers_are_refused(rows: int) -> None:
 def test_three_numbers_are_enough() -> None:
     parts = split(fitted(3))
     assert [len(p) for p in (parts.train, parts.validation, parts.test)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("seed", [2**40, 2**32 - 1, -1])
+def test_a_seed_is_one_that_scikit_learn_takes(seed: int) -> None:
+    with pytest.raises(ArgumentError, match="seed: expected at"):
+        split(load("iris"), seed=seed)
+    with pytest.raises(QdlError, match="seed: expected a whole number"):
+        split(load("iris"), seed="0")  # type: ignore[arg-type]
+    assert split(load("iris"), seed=2**32 - 2)

@@ -14,8 +14,10 @@ from qml_qdl.generative import (
     EQUILIBRIUM,
     QuantumDiscriminator,
     discriminator_loss,
+    fidelity,
     generator_loss,
     gradient_penalty,
+    quantum_wasserstein,
     slope_penalty,
 )
 
@@ -196,3 +198,21 @@ def test_samples_of_a_penalty_are_rows_of_floating_point_numbers() -> None:
         gradient_penalty(torch.sum, torch.tensor(1.0), torch.tensor(1.0))
     with pytest.raises(DataError, match=r"real: expected 1 or more rows"):
         slope_penalty(torch.sum, torch.tensor(1.0))
+
+
+def test_states_have_norm_1() -> None:
+    state = torch.tensor([0.6, 0.8])
+    with pytest.raises(
+        DataError, match=r"first: expected states of norm 1, got 1e\+60"
+    ):
+        fidelity(state * 1e30, state)
+    with pytest.raises(DataError, match="first: expected states of norm 1, got 4"):
+        quantum_wasserstein(2 * state, state)
+    assert fidelity(1j * state, state).item() == pytest.approx(1)
+
+
+def test_whole_logits_are_numbers() -> None:
+    whole = torch.tensor([0, 1, 2])
+    assert discriminator_loss(whole, whole) == discriminator_loss(
+        whole.float(), whole.float()
+    )

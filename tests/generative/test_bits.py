@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 
-from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
-from qml_qdl.generative import all_bits, frequencies
+from qml_qdl.circuits import BasicEntangler
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    ShapeError,
+)
+from qml_qdl.generative import RBM, all_bits, bit_index, frequencies
 from qml_qdl.generative.bits import draw_bits
+from qml_qdl.nn import QuantumConv2d, QuantumLayer
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -42,3 +50,30 @@ def test_frequencies_of_what_is_no_table_of_few_bits() -> None:
     for shape in ((), (3,), (2, 0)):
         with pytest.raises(ShapeError, match=r"bits: expected the shape \(rows, n\)"):
             frequencies(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("value", [0.5, 2, -1, float("nan")])
+def test_numbers_that_are_no_bits_have_no_index(value: float) -> None:
+    with pytest.raises(DataError, match="bits: expected zeros and ones, got"):
+        bit_index(torch.tensor([[0.0, value]]))
+
+
+def test_bits_of_other_shapes_have_no_index() -> None:
+    with pytest.raises(ShapeError, match=r"bits: expected \(..., n\) with n ≤ 62"):
+        bit_index(torch.zeros(2, 63))
+    with pytest.raises(ShapeError, match=r"bits: .* got \(\)"):
+        bit_index(torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("generator", ["torch", 0, 3.0, object()])
+def test_what_is_no_generator_is_refused(generator: Any) -> None:
+    machine = RBM(2, 2)
+    for call in (
+        lambda: RBM(2, 2, generator=generator),
+        lambda: machine.reset_parameters(generator),
+        lambda: machine.sample(2, 1, generator=generator),
+        lambda: QuantumLayer(BasicEntangler(2), generator=generator),
+        lambda: QuantumConv2d(1, 1, 2, generator=generator),
+    ):
+        with pytest.raises(ArgumentTypeError, match=r"generator: .* a Generator, got"):
+            call()

@@ -60,7 +60,7 @@ def test_what_a_distribution_cannot_use_is_reported() -> None:
 
 def test_a_discriminator_may_have_another_type() -> None:
     model = DistributionGenerator(HardwareEfficient(2), torch.arange(4.0))
-    first = model.loss(lambda values: values.double())  # type: ignore[arg-type]
+    first = model.loss(lambda values: values.double())
     torch.testing.assert_close(first, model.loss(nn.Identity()))
 
 

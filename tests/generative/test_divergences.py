@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from qml_qdl.circuits.errors import (
     ArgumentError,
     ArgumentTypeError,
     DataError,
+    QdlError,
     ShapeError,
 )
 from qml_qdl.generative import (
@@ -152,3 +154,32 @@ def test_widths_are_any_sequence_of_positive_numbers() -> None:
 def test_one_number_is_no_distribution() -> None:
     with pytest.raises(ShapeError, match=r"model, target: .* got the shapes \(\)"):
         mmd(torch.tensor(1.0), torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("measure", [kl_divergence, mmd, total_variation])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda p: p * 1e30, r"probabilities, .* sum is 1e\+30"),
+        (lambda p: -p, r"probabilities, .* from -0.75 up"),
+        (lambda p: 10 * p, r"probabilities, .* sum is 10; divide counts"),
+        (lambda p: p + 0.1j, r"expected real numbers, got torch.complex64; take .real"),
+        (lambda p: p.tolist(), r"expected a Tensor, got \[0.25, 0.75\]; make one with"),
+        (lambda p: p.numpy(), r"expected a Tensor, got array"),
+    ],
+)
+def test_what_is_no_distribution_is_refused(
+    measure: Callable[..., Tensor], spoil: Callable[[Tensor], Any], message: str
+) -> None:
+    p, q = torch.tensor([0.25, 0.75]), torch.tensor([0.5, 0.5])
+    for pair in ((spoil(p), q), (q, spoil(p))):
+        with pytest.raises(QdlError, match=message):
+            measure(*pair)
+
+
+def test_probabilities_may_be_rounded_and_whole() -> None:
+    p, q = torch.tensor([0.2504, 0.7499]), torch.tensor([0.5, 0.5])
+    assert float(total_variation(p, q)) == pytest.approx(0.25, abs=1e-3)
+    certain = torch.tensor([0, 1], dtype=torch.uint8)
+    assert float(total_variation(certain, 1 - certain)) == 1
+    assert float(mmd(certain, 1 - certain)) > 0

@@ -8,7 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    ShapeError,
+)
 from qml_qdl.generative import RBM, all_bits, annealed_log_partition, frequencies
 
 DOUBLE = torch.float64
@@ -250,3 +255,20 @@ def test_a_machine_of_nan_does_not_draw() -> None:
     ):
         with pytest.raises(DataError, match=r"hidden_bias: .* NaN .* learning rate"):
             draw()
+
+
+def test_energies_are_of_bits() -> None:
+    machine, half = RBM(2, 2), torch.full((1, 2), 0.5)
+    bits = torch.ones(1, 2)
+    with pytest.raises(DataError, match=r"visible: expected zeros and ones, got 0\.5"):
+        machine.free_energy(half)
+    with pytest.raises(DataError, match=r"visible: expected zeros and ones, got 0\.5"):
+        machine.energy(half, bits)
+    with pytest.raises(DataError, match=r"hidden: expected zeros and ones, got 0\.5"):
+        machine.energy(bits, half)
+    continuous = RBM(2, 2, visible="gaussian")
+    assert continuous.free_energy(half).isfinite().all()
+    with pytest.raises(ArgumentTypeError, match="visible: expected real numbers"):
+        machine.free_energy(half + 0j)
+    with pytest.raises(ArgumentError, match="log_partition: expected a finite number"):
+        machine.log_likelihood(bits, math.nan)

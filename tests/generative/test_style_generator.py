@@ -43,7 +43,7 @@ def test_style_generator_learns_a_mean() -> None:
 
 
 def test_a_processing_that_does_not_fit_is_reported() -> None:
-    with pytest.raises(ArgumentTypeError, match="processing: expected a processing"):
+    with pytest.raises(ArgumentTypeError, match="processing: expected a Processing"):
         StyleGenerator(1, 1, processing=3)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="2 wires have 3 words of Z to read out"):
         StyleGenerator(4, 1, processing=HardwareEfficient(2))

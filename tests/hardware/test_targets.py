@@ -10,6 +10,7 @@ from typing import Any
 
 import pennylane as qml
 import pytest
+import torch
 
 from qml_qdl.circuits import (
     AngleEncoding,
@@ -232,3 +233,75 @@ def test_who_takes_batches_apart(name: str) -> None:
         turned(qml.numpy.array([0.1, 0.2, 0.3]))
     runs = tracker.totals.get("simulations", tracker.totals["executions"])
     assert (runs == 1) == traits_of(device).takes_batches
+
+
+def _noisy() -> Any:
+    qml.AmplitudeDamping(0.1, wires=0)
+    return qml.expval(qml.Z(0))
+
+
+def _selected() -> Any:
+    qml.Hadamard(0)
+    qml.measure(0, postselect=1)
+    return qml.expval(qml.Z(0))
+
+
+def _shadow() -> Any:
+    return qml.classical_shadow([0])
+
+
+@pytest.mark.parametrize(
+    ("target", "function", "shots", "message"),
+    [
+        (
+            "qdl.simulator",
+            _noisy,
+            None,
+            "no channels, got AmplitudeDamping; use target=",
+        ),
+        (
+            "aer",
+            _noisy,
+            10,
+            "no channels, got AmplitudeDamping; .* target='aer:fake_NAM",
+        ),
+        ("aer", _selected, None, "got postselect=1; use target='qdl.simulator'"),
+        ("aer", _shadow, 10, "draws no classical shadows; use target='qdl.simulator'"),
+        (
+            "qdl.simulator",
+            _shadow,
+            None,
+            "draws a classical shadow, got none; pass shots",
+        ),
+    ],
+)
+def test_what_a_target_has_not_is_said_with_the_repair(
+    target: str, function: Any, shots: int | None, message: str
+) -> None:
+    node = qml.set_shots(qml.QNode(function, make_device(target, [0])), shots)
+    with pytest.raises(TargetError, match=message):
+        node()
+
+
+@pytest.mark.parametrize("target", ["qdl.simulator", "aer", "lightning.qubit"])
+@pytest.mark.parametrize("shots", [None, 10])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_rows_keep_their_dimension(target: str, shots: int | None, rows: int) -> None:
+    def circuit(x: Any) -> Any:
+        qml.RX(x, 0)
+        return qml.expval(qml.Z(0)), qml.probs(0), qml.var(qml.Z(1))
+
+    node = qml.set_shots(qml.QNode(circuit, make_device(target, [0, 1])), shots)
+    shapes = [tuple(part.shape) for part in node(torch.zeros(rows))]
+    assert shapes == [(rows,), (rows, 2), (rows,)]
+
+
+def test_one_row_of_samples_and_counts() -> None:
+    def circuit(x: Any) -> Any:
+        qml.RX(x, 0)
+        return qml.sample(wires=[0, 1]), qml.counts()
+
+    device = make_device("qdl.simulator", [0, 1])
+    samples, counts = qml.set_shots(qml.QNode(circuit, device), 10)(torch.zeros(1))
+    assert samples.shape == (1, 10, 2)
+    assert counts == [{"00": 10}]

@@ -142,7 +142,7 @@ class TestArguments:
             ({"padding": -1}, r"padding: expected a whole number from 0 up"),
             ({"padding": "full"}, r"padding: .*'valid' or 'same', got 'full'"),
             ({"padding": "same", "stride": 2}, r"padding: 'same' needs stride=1"),
-            ({"padding_mode": "mirror"}, r"one of zeros, reflect, .* got 'mirror'"),
+            ({"padding_mode": "mirror"}, r"one of 'zeros', 'reflect', .* got 'mirror'"),
             ({"circuit": "ansatz"}, r"circuit: expected a circuit, .* got 'ansatz'"),
             ({"target": "nowhere"}, r"target: unknown target 'nowhere'; available"),
         ],
@@ -371,3 +371,27 @@ def test_the_linear_kernel_has_the_gradients_of_torchs() -> None:
     functional.conv2d(x, classical_weights(conv)).square().sum().backward()
     torch.testing.assert_close(found, x.grad)
     assert all(layer.weights_0.grad.abs().max() > 1e-3 for layer in conv.kernels)
+
+
+@pytest.mark.parametrize("name", ["bias", "per_channel", "flip", "trainable"])
+@pytest.mark.parametrize("value", ["no", None, 1])
+def test_flags_are_true_or_false(name: str, value: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=f"{name}: expected True or False, got"):
+        QuantumConv2d(1, 1, 2, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([[[[0.0] * 3] * 3]], "got list; make one with torch.tensor"),
+        (np.zeros((1, 1, 3, 3)), "got ndarray; make one with torch.tensor"),
+        (torch.zeros(1, 1, 3, 3) + 0j, "complex64; take .real"),
+        (
+            torch.zeros(1, 1, 3, 3, dtype=torch.long),
+            r"int64; convert it with .float\(\)",
+        ),
+    ],
+)
+def test_what_are_no_images_is_said_with_its_repair(images: Any, message: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=message):
+        QuantumConv2d(1, 1, 2)._as_batch(images)

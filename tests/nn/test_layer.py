@@ -33,7 +33,9 @@ from qml_qdl.circuits.errors import (
     ShapeError,
     TargetError,
 )
-from qml_qdl.nn import QuantumLayer
+from qml_qdl.data import Dataset
+from qml_qdl.generative import RBM
+from qml_qdl.nn import GroupPool, QuantumConv2d, QuantumLayer, set_target
 
 U = StronglyEntangling(2) @ AngleEncoding(2)
 TWO = qml.device("default.qubit", wires=2)
@@ -343,3 +345,43 @@ compiled(x).sum().backward()
 assert all(weight.grad is not None for weight in model.parameters())
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([[0.1, 0.2]], "inputs: expected a floating tensor, got list; make one with"),
+        (np.zeros((1, 2)), "got ndarray; make one with torch.tensor"),
+        (torch.zeros(1, 2) + 0j, "got torch.complex64; take .real or .abs"),
+        (torch.zeros(1, 2, dtype=torch.long), r"int64; convert it with .float\(\)"),
+    ],
+)
+def test_inputs_that_are_none_are_said_with_their_repair(
+    given: Any, message: str
+) -> None:
+    layer = QuantumLayer(BasicEntangler(2) @ AngleEncoding(2))
+    for call in (layer, layer.arguments, layer.with_errors):
+        with pytest.raises(ArgumentTypeError, match=message):
+            call(given)
+
+
+@pytest.mark.parametrize("shots", [10**12, 2**40])
+def test_no_backend_counts_so_many_shots(shots: int) -> None:
+    with pytest.raises(ArgumentError, match=r"shots: expected at most 2147483647, got"):
+        QuantumLayer(BasicEntangler(2), shots=shots)
+    with pytest.raises(ArgumentError, match=r"shots: expected at most 2147483647, got"):
+        set_target(QuantumLayer(BasicEntangler(2)), "aer", shots=shots)
+
+
+def test_a_model_that_moves_is_a_module() -> None:
+    with pytest.raises(ArgumentTypeError, match="model: expected a Module, got None"):
+        set_target(None, "aer")  # type: ignore[type-var]
+
+
+def test_what_is_half_built_can_be_shown() -> None:
+    for kind in (QuantumLayer, QuantumConv2d, RBM, GroupPool):
+        layer: Any = kind.__new__(kind)
+        nn.Module.__init__(layer)
+        assert "half-built" in repr(layer)
+    for value in (Circuit, AngleEncoding, Expectation, Dataset):
+        assert repr(value.__new__(value))

@@ -149,3 +149,12 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(
     monkeypatch.setattr(Path, "read_text", refused)
     with pytest.raises(RunError, match=r"config\.json: the file cannot be read .*Perm"):
         Run.open(run.folder)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ArgumentError, match="name: expected"):
+        Run.create(RunOptions(), load("iris"), runs_dir=tmp_path, name=name)
+    with pytest.raises(ArgumentError, match="runs_dir: expected text"):
+        Run.create(RunOptions(), load("iris"), runs_dir=name, name="x")
+    assert not list(tmp_path.iterdir())

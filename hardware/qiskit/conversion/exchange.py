@@ -22,7 +22,7 @@ from qiskit.circuit import (
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import WiresLike, as_many_wires
+from qml_qdl.circuits.validation import WiresLike, as_many_wires, validate_call
 from qml_qdl.hardware.qiskit.conversion.gates import in_table, translate
 from qml_qdl.hardware.qiskit.conversion.imported import Angle, ImportedGates
 from qml_qdl.hardware.qiskit.conversion.importing import imported_gates
@@ -103,6 +103,7 @@ def from_qiskit(
     return Circuit((block,))
 
 
+@validate_call
 def to_qiskit(circuit: Circuit) -> QuantumCircuit:
     """A circuit U(x, θ) as a parametrised Qiskit circuit, without measurements.
 

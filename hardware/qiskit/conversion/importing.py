@@ -28,6 +28,7 @@ from qiskit.circuit import (
 from qiskit.circuit import library as lib
 from qiskit.circuit.exceptions import CircuitError
 from qiskit.quantum_info.operators.predicates import is_unitary_matrix
+from qiskit.synthesis import synth_permutation_basic
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.hardware.qiskit.conversion.comparing import (
@@ -104,6 +105,9 @@ def _known(
     """What the operation is by its class; None where that is no known one."""
     if isinstance(operation, lib.IGate):
         return []
+    if isinstance(operation, lib.PermutationGate):  # has no definition
+        swaps = synth_permutation_basic(operation.pattern)
+        return imported_gates(swaps, wires, sources)
     if isinstance(operation, lib.UnitaryGate):
         return [_unitary(operation.params[0], wires)]
     kind = _kind(operation)
@@ -169,20 +173,37 @@ def _defined(
         raise ArgumentError(f"quantum_circuit: {error}; use other gates") from error
     has_matrix = len(wires) <= MOST_WIRES and hasattr(operation, "__array__")
     if definition is not None and not operation.num_clbits:
-        gates = imported_gates(definition, wires, sources)
+        try:
+            gates = imported_gates(definition, wires, sources)
+        except _NoGateError as error:
+            raise _NoGateError(operation.name, error.inner) from error
     elif known is not None:
         gates = known
     elif has_matrix and isinstance(operation, Gate) and not _symbols(operation):
         return [_checked_unitary(operation, wires)]
     else:
-        raise ArgumentError(
-            f"quantum_circuit: {operation.name!r} is no gate; only gates can be taken "
-            "over, so remove it (quantum_circuit.remove_final_measurements does it for "
-            "measurements at the end) and choose a readout with with_readout"
-        )
+        raise _NoGateError(operation.name, operation.name)
     if has_matrix and not _is_qiskits(operation):
         _check_matrix(operation, gates, wires, sources)
     return gates
+
+
+class _NoGateError(ArgumentError):
+    """Something in a circuit is no gate, or made of what is none, such as a reset."""
+
+    def __init__(self, name: str, inner: str) -> None:
+        self.inner = inner
+        made = "is no gate" if name == inner else f"has a {inner!r}, which is no gate"
+        repair = (
+            "measurements at the end) and choose a readout with with_readout"
+            if inner != "reset"
+            else "measurements at the end); qubits begin in |0⟩, and for "
+            "quantum_circuit.initialize there is quantum_circuit.prepare_state"
+        )
+        super().__init__(
+            f"quantum_circuit: {name!r} {made}; only gates can be taken over, so "
+            f"remove it (quantum_circuit.remove_final_measurements does it for {repair}"
+        )
 
 
 def _check_matrix(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentTypeError, ShapeError
+from qml_qdl.circuits.errors import ShapeError
 from qml_qdl.circuits.symmetry.collective import spin_matrices
 from qml_qdl.circuits.validation import check_count
+from qml_qdl.nn.options import check_floating
 
 
 def collective_magnetization(weights: Tensor, num_wires: int) -> Tensor:
@@ -35,11 +36,7 @@ def collective_magnetization(weights: Tensor, num_wires: int) -> Tensor:
         tensor(-1.0000)
     """
     check_count("num_wires", num_wires)
-    if not weights.is_floating_point():
-        raise ArgumentTypeError(
-            f"weights: expected a floating tensor, got {weights.dtype}; convert it "
-            "with .float()"
-        )
+    check_floating("weights", weights)
     if weights.ndim < 2 or weights.shape[-1] != 3:
         raise ShapeError(
             "weights: expected (..., layers, 3), angles of ΣX, ΣY and ΣZZ, got "

@@ -9,7 +9,7 @@ from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ShapeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, check_type, validate_call
 from qml_qdl.nn.symmetry.image_groups import ImageGroup
 
 
@@ -40,6 +40,7 @@ class EquivarianceError:
         return self.largest / max(self.scale, torch.finfo(torch.float64).tiny)
 
 
+@validate_call
 def check_equivariance(
     function: Callable[[Tensor], Tensor],
     group: ImageGroup,
@@ -76,6 +77,7 @@ def check_equivariance(
     differences = []
     with torch.no_grad():
         outputs = function(inputs)
+        check_type("function: its result", outputs, Tensor)
         for element in range(group.order):
             got = function(_acted(group, element, inputs))
             expected = _acted(group, element, outputs)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.kernels import kernel_circuits
 from qml_qdl.nn.layer import QuantumLayer
@@ -17,6 +18,7 @@ from qml_qdl.nn.symmetry.group_patches import GroupPatches
 from qml_qdl.nn.symmetry.image_groups import ImageGroup
 
 
+@validate_call
 class EquivariantQuantumConv2d(GroupConvolution):
     """A quantum convolution that turns and mirrors with its input.
 

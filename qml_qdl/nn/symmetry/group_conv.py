@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.nn.symmetry.equivariance import (
     EquivarianceError,
     check_equivariance,
@@ -16,7 +16,11 @@ from qml_qdl.nn.symmetry.equivariance import (
 from qml_qdl.nn.symmetry.group_patches import GroupPatches
 from qml_qdl.nn.symmetry.image_groups import ImageGroup
 
+MOST_PIXELS = 2**16
+"""No image that is checked is larger, nor are there more."""
 
+
+@validate_call
 class GroupConvolution(nn.Module, ABC):
     """A convolution over positions, turns and mirror images: abstract base.
 
@@ -147,6 +151,8 @@ class GroupConvolution(nn.Module, ABC):
             steps = 4 if exact else max(4, -(-32 // patches.stride))
             image_size = patches.kernel_size + steps * patches.stride
             image_size -= 2 * min(patches.padding, (image_size - 1) // 2)
+        check_count("image_size", image_size, most=MOST_PIXELS)
+        check_count("rows", rows, most=MOST_PIXELS)
         if exact:
             places = () if patches.lifting else (self.group.order,)
             shape = (rows, patches.in_channels, *places, image_size, image_size)
@@ -163,6 +169,7 @@ class GroupConvolution(nn.Module, ABC):
         return check_equivariance(self, self.group, smooth, margin=margin)
 
 
+@validate_call
 class GroupConv2d(GroupConvolution):
     """The classical group convolution, with a linear kernel: the quantum one's twin.
 

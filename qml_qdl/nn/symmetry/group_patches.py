@@ -8,12 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qml_qdl.circuits.errors import ArgumentTypeError, ShapeError
-from qml_qdl.circuits.validation import check_choice, check_count
-from qml_qdl.nn.geometry import PADDING_MODES
+from qml_qdl.circuits.errors import ShapeError
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
+from qml_qdl.nn.geometry import PADDING_MODES, as_sizes
+from qml_qdl.nn.options import check_floating
 from qml_qdl.nn.symmetry.image_groups import ImageGroup, turned_grid
 
 
+@validate_call
 class GroupPatches(nn.Module):
     """Cuts images into patches and undoes each element of a group on each patch.
 
@@ -149,11 +151,7 @@ class GroupPatches(nn.Module):
         return turned.flatten(-3)
 
     def _check(self, images: Tensor) -> None:
-        if not images.is_floating_point():
-            raise ArgumentTypeError(
-                f"images: expected a floating tensor, got {images.dtype}; convert it "
-                "with .float()"
-            )
+        check_floating("images", images)
         places = "" if self.lifting else f"{self.group.order}, "
         fits = images.ndim == (4 if self.lifting else 5)
         if fits and not self.lifting:
@@ -181,7 +179,7 @@ class GroupPatches(nn.Module):
                 where they would be on a turned image.
         """
         sizes = []
-        for length in image_size:
+        for length in as_sizes("image_size", image_size, 1, 2):
             room = length + 2 * self.padding - self.kernel_size
             if room < 0:
                 raise ShapeError(

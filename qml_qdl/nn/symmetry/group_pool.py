@@ -6,12 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ShapeError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.nn.symmetry.image_groups import ImageGroup
 
 POOLINGS = ("max", "mean")
 
 
+@validate_call
 class GroupPool(nn.Module):
     """Pools over the elements of a group: the maps then turn as an image does.
 
@@ -60,6 +61,7 @@ class GroupPool(nn.Module):
         return f"mode={self.mode!r}"
 
 
+@validate_call
 class GroupLinear(nn.Module):
     """A group convolution as large as its input: linear in each position of the group.
 

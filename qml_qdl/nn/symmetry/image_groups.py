@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.validation import check_choice
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 
 _KINDS = {"p4": (4, False), "p4m": (4, True), "c8": (8, False)}
 
 
+@validate_call
 @frozen(slots=False)
 class ImageGroup:
     """Rotations of an image about its centre, with mirror images or without.
@@ -63,6 +64,9 @@ class ImageGroup:
         """Whether every element only moves pixels."""
         return self.turns == 4
 
+    def _check_element(self, name: str, element: int) -> None:
+        check_count(name, element, 0, self.order - 1)
+
     def only_moves_pixels(self, element: int) -> bool:
         """Whether an element turns by a multiple of 90°.
 
@@ -72,6 +76,7 @@ class ImageGroup:
         Returns:
             True if nothing is interpolated.
         """
+        self._check_element("element", element)
         return (element % self.turns) * 4 % self.turns == 0
 
     def product(self, second: int, first: int) -> int:
@@ -84,6 +89,8 @@ class ImageGroup:
         Returns:
             The number of their product.
         """
+        self._check_element("second", second)
+        self._check_element("first", first)
         (m, a), (n, b) = divmod(second, self.turns), divmod(first, self.turns)
         return (m ^ n) * self.turns + (a - b if m else a + b) % self.turns
 
@@ -96,6 +103,7 @@ class ImageGroup:
         Returns:
             The number of its inverse.
         """
+        self._check_element("element", element)
         mirrored, turned = divmod(element, self.turns)
         return element if mirrored else -turned % self.turns
 
@@ -118,6 +126,7 @@ class ImageGroup:
         Raises:
             ShapeError: An image that is turned by 45° is not square.
         """
+        self._check_element("element", element)
         mirrored, turned = divmod(element, self.turns)
         if mirrored:
             images = images.flip(-1)

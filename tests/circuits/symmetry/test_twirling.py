@@ -9,8 +9,14 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from qml_qdl.circuits import WireAction, WireGroup, invariant_operators, twirl
-from qml_qdl.circuits.errors import QdlError
+from qml_qdl.circuits import (
+    WireAction,
+    WireGroup,
+    invariant_operators,
+    invariant_readout,
+    twirl,
+)
+from qml_qdl.circuits.errors import ArgumentTypeError, QdlError
 from qml_qdl.circuits.symmetry.named_groups import (
     local_flips,
     p4m,
@@ -110,3 +116,21 @@ def test_all_invariant_operators(group: WireGroup, counts: tuple[int, int]) -> N
 def test_errors(make: Callable[[], object], text: str) -> None:
     with pytest.raises(QdlError, match=text):
         make()
+
+
+@pytest.mark.parametrize("group", [{}, None, "S3", WireAction([1, 0])])
+def test_a_group_is_a_wire_group(group: Any) -> None:
+    for call in (
+        lambda: twirl(qml.Z(0), group),
+        lambda: invariant_operators(group),
+        lambda: invariant_readout(group, ["Z"]),
+    ):
+        with pytest.raises(ArgumentTypeError, match="group: expected a WireGroup, got"):
+            call()
+
+
+def test_letters_are_those_of_paulis() -> None:
+    with pytest.raises(
+        QdlError, match="letters: expected one of 'X', 'Y', 'Z', got 'Q'"
+    ):
+        invariant_operators(translations(3), letters="QZ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -95,3 +96,15 @@ def test_two_eighths_are_nearly_a_quarter() -> None:
 def test_errors(make: Callable[[], object], text: str) -> None:
     with pytest.raises(QdlError, match=text):
         make()
+
+
+@pytest.mark.parametrize("element", [-1, 4, 2**40, "1", None])
+def test_an_element_is_one_of_the_group(element: Any) -> None:
+    group = ImageGroup("p4")
+    for call in (
+        lambda: group.inverse(element),
+        lambda: group.product(1, element),
+        lambda: group.act_on_images(element, torch.zeros(1, 1, 3, 3)),
+    ):
+        with pytest.raises(QdlError, match=r"(element|first): expected"):
+            call()

@@ -355,7 +355,12 @@ def fractional(circuit: QuantumCircuit) -> None:
         (lambda c: c.measure(0, 0), "a", "v", "'measure' is no gate.*remove_final"),
         (lambda c: c.reset(0), "a", "v", "'reset' is no gate"),
         (conditional, "a", "v", "'if_else' is no gate"),
-        (lambda c: c.initialize([1, 0], 0), "a", "v", "'reset' is no gate"),
+        (
+            lambda c: c.initialize([1, 0], 0),
+            "a",
+            "v",
+            "'initialize' has a 'reset', which is no gate.*prepare_state",
+        ),
         (lambda c: c.append(Gate("mine", 1, []), [0]), "a", "v", "'mine' is no gate"),
         (lambda c: c.rv(1.0, c.parameters[0], 0.1, 0), "a", "v", "rv gate cannot"),
         (lambda c: c.rx(2 ** c.parameters[0], 0), "a", "v", r"write 2\*\*p as"),

@@ -408,3 +408,25 @@ def test_what_is_no_gate_stays_refused() -> None:
         build(circuit)
         with pytest.raises(ArgumentError, match="is no gate"):
             hardware.from_qiskit(circuit)
+
+
+@pytest.mark.parametrize("pattern", [[2, 0, 1], [1, 0], [0, 1, 2], [3, 2, 0, 1]])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_permutations_are_swaps(pattern: list[int], inverse: bool) -> None:
+    size = len(pattern)
+    quantum_circuit = QuantumCircuit(size)
+    gate = lib.PermutationGate(pattern)
+    quantum_circuit.append(gate.inverse() if inverse else gate, range(size))
+    found = hardware.to_qiskit(hardware.from_qiskit(quantum_circuit, wires=size))
+    np.testing.assert_allclose(Operator(found).data, Operator(quantum_circuit).data)
+
+
+def test_what_the_user_wrote_is_named() -> None:
+    inner = QuantumCircuit(1, name="inner")
+    inner.reset(0)
+    outer = QuantumCircuit(1)
+    outer.append(inner.to_instruction(), [0])
+    with pytest.raises(
+        ArgumentError, match=r"'inner' has a 'reset', which is no gate.*prepare_state"
+    ):
+        hardware.from_qiskit(outer, wires=1)

@@ -1,0 +1,969 @@
+"""One right call of every public callable, to be made wrong one argument at a time."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+import pennylane as qml
+import torch
+from torch import Tensor, nn
+
+from qml_qdl import circuits as c
+from qml_qdl import cli, data, generative, hardware, models
+from qml_qdl import nn as q
+from qml_qdl import training as t
+from qml_qdl.circuits.symmetry import named_groups as g
+from qml_qdl.hardware.files import write_atomically
+from qml_qdl.hardware.jobs.journal import Journal
+from qml_qdl.hardware.qiskit.conversion.exchange import from_qiskit
+
+Call: TypeAlias = tuple[Callable[..., Any], dict[str, Any]]
+"""A callable and its arguments by name."""
+
+U = c.BasicEntangler(2) @ c.AngleEncoding(2)
+RING = g.translations(3)
+BITS = torch.tensor([[0.0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0]])
+P = torch.tensor([0.1, 0.2, 0.3, 0.4])
+Q = torch.tensor([0.4, 0.3, 0.2, 0.1])
+LOGITS = torch.tensor([0.3, -0.2, 0.5, 0.1])
+
+
+def rows(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+def call(function: Callable[..., Any], /, **arguments: Any) -> Call:
+    return function, arguments
+
+
+@cache
+def table() -> data.Dataset:
+    return data.Dataset(
+        rows(40, 4).numpy(), [k % 2 for k in range(40)], ["no", "yes"], "tiny"
+    )
+
+
+@cache
+def bits() -> data.Split:
+    whole = data.Dataset(
+        (rows(40, 3) > 0.5).float().numpy(), [k % 2 for k in range(40)], ["a", "b"]
+    )
+    return data.split(whole, standardise=False)
+
+
+@cache
+def images() -> data.Split:
+    whole = data.Dataset(
+        rows(40, 1, 4, 4).numpy(), [k % 2 for k in range(40)], ["a", "b"]
+    )
+    return data.split(whole)
+
+
+@cache
+def numbers() -> data.Split:
+    whole = data.Dataset(rows(40, 1).numpy(), rows(40).numpy())
+    return data.split(whole)
+
+
+@cache
+def parts() -> data.Split:
+    return data.split(table())
+
+
+@cache
+def folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="bad-input-"))
+
+
+@cache
+def csv() -> Path:
+    path = folder() / "table.csv"
+    lines = ["a,b,label", *(f"{k},{k * k},{'xy'[k % 2]}" for k in range(12))]
+    write_atomically(path, lambda file: file.write("\n".join(lines).encode()))
+    return path
+
+
+@cache
+def npz() -> Path:
+    path = folder() / "arrays.npz"
+    np.savez(path, x=rows(12, 3).numpy(), y=np.arange(12) % 2)
+    return path
+
+
+@cache
+def journal() -> Path:
+    path = folder() / "journal.sqlite"
+    Journal(path)
+    return path
+
+
+OPTIONS = t.TrainingOptions(epochs=1, accelerator="cpu", batch_size=32)
+
+
+@cache
+def options() -> t.RunOptions:
+    return t.RunOptions(
+        data=t.DataOptions(source=str(csv())),
+        model=t.Spec("dressed", num_wires=2, layers=1),
+        training=OPTIONS,
+        seeds=1,
+    )
+
+
+@cache
+def run() -> t.Run:
+    return t.train(options(), runs_dir=folder() / "runs", name="tiny")[0]
+
+
+@cache
+def bars_run() -> t.Run:
+    asked = t.RunOptions(
+        data=t.DataOptions(source="bars_and_stripes"),
+        model=t.Spec("rbm", hidden=4),
+        training=OPTIONS,
+        seeds=1,
+        twin=False,
+    )
+    return t.train(asked, runs_dir=folder() / "runs", name="bars")[0]
+
+
+def new_run() -> t.Run:
+    return t.begin(options(), runs_dir=tempfile.mkdtemp(dir=folder()), name="new")
+
+
+def linear() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Linear(4, 2)
+
+
+def layer(**options: Any) -> q.QuantumLayer:
+    return q.QuantumLayer(U, **options)
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def rbm() -> generative.RBM:
+    return generative.RBM(3, 2, generator=seeded())
+
+
+def belief() -> generative.DeepBeliefNetwork:
+    return generative.DeepBeliefNetwork([3, 2, 2], generator=seeded())
+
+
+def deep() -> generative.DeepBoltzmannMachine:
+    return generative.DeepBoltzmannMachine([3, 2, 2], num_chains=4, generator=seeded())
+
+
+def born() -> generative.BornMachine:
+    return generative.BornMachine(c.HardwareEfficient(3), generator=seeded())
+
+
+def iqp() -> generative.IQPBornMachine:
+    return generative.IQPBornMachine(3, generator=seeded())
+
+
+def boltzmann() -> generative.QuantumBoltzmannMachine:
+    return generative.QuantumBoltzmannMachine(2, generator=seeded())
+
+
+def prices() -> generative.DistributionGenerator:
+    return generative.DistributionGenerator(
+        c.HardwareEfficient(2), torch.arange(4.0), generator=seeded()
+    )
+
+
+def vae(**options: Any) -> generative.QuantumVAE:
+    torch.manual_seed(0)
+    return generative.QuantumVAE(4, 2, hidden=4, **options)
+
+
+def conv(kind: Any = q.QuantumConv2d, size: Any = 2) -> Any:
+    return kind(1, 2, size, layers=1, generator=seeded())
+
+
+def autoencoder() -> generative.QuantumAutoencoder:
+    return generative.QuantumAutoencoder(
+        c.AngleEncoding(3), c.BasicEntangler(3), 1, generator=seeded()
+    )
+
+
+def style() -> generative.StyleGenerator:
+    return generative.StyleGenerator(2, 2, generator=seeded())
+
+
+def group_conv() -> q.GroupConv2d:
+    torch.manual_seed(0)
+    return q.GroupConv2d(1, 2, 3, group="p4")
+
+
+def chained() -> dict[str, Any]:
+    return data.ResumableLoader(table()).state_dict()
+
+
+def qiskit_circuit() -> Any:
+    from qiskit.circuit import Parameter, QuantumCircuit
+
+    quantum_circuit = QuantumCircuit(1)
+    quantum_circuit.rx(Parameter("x"), 0)
+    quantum_circuit.ry(Parameter("w"), 0)
+    return quantum_circuit
+
+
+WORD = qml.pauli.PauliWord({0: "Z", 1: "X"})
+
+CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
+    {
+        # ---- circuits ----
+        "circuits.MERA": lambda: call(c.MERA, wires=4),
+        "circuits.MPS": lambda: call(c.MPS, wires=4, offset=1),
+        "circuits.TTN": lambda: call(c.TTN, wires=4),
+        "circuits.Adjoint": lambda: call(c.Adjoint, block=c.BasicEntangler(2)),
+        "circuits.AmplitudeEncoding": lambda: call(
+            c.AmplitudeEncoding, wires=2, size=3, features=[0, 1, 2]
+        ),
+        "circuits.AngleEncoding": lambda: call(c.AngleEncoding, wires=2),
+        "circuits.ArccosEncoding": lambda: call(c.ArccosEncoding, wires=2),
+        "circuits.BasicEntangler": lambda: call(c.BasicEntangler, wires=2),
+        "circuits.BasisEncoding": lambda: call(c.BasisEncoding, wires=2),
+        "circuits.Block.on": lambda: call(c.BasicEntangler(2).on, wires=[2, 3]),
+        "circuits.Block.with_readout": lambda: call(
+            c.BasicEntangler(2).with_readout, readout=c.State()
+        ),
+        "circuits.Circuit": lambda: call(c.Circuit, blocks=[c.BasicEntangler(2)]),
+        "circuits.Circuit.__call__": lambda: call(
+            U, inputs=rows(3, 2), weights={"weights_0": rows(1, 2)}
+        ),
+        "circuits.Circuit.draw": lambda: call(U.draw),
+        "circuits.Circuit.draw_mpl": lambda: call(U.draw_mpl, style="pennylane"),
+        "circuits.Circuit.with_readout": lambda: call(
+            U.with_readout, readout=c.State()
+        ),
+        "circuits.ConvolutionLayer": lambda: call(c.ConvolutionLayer, wires=4),
+        "circuits.DirectionEncoding": lambda: call(c.DirectionEncoding, wires=2),
+        "circuits.Driven": lambda: call(c.Driven, processing=c.BasicEntangler(2)),
+        "circuits.Driven.on": lambda: call(
+            c.Driven(c.BasicEntangler(2)).on, wires=[2, 3]
+        ),
+        "circuits.EquivariantProcessing": lambda: call(
+            c.EquivariantProcessing, wires=3, group=RING, generators=["ZZI", "XII"]
+        ),
+        "circuits.EquivariantProcessing.on": lambda: call(
+            c.EquivariantProcessing(3, RING, ["ZZI"]).on, wires=[3, 4, 5]
+        ),
+        "circuits.Exchange": lambda: call(c.Exchange, wires=4),
+        "circuits.Expectation": lambda: call(c.Expectation, observables=["ZZ", "XI"]),
+        "circuits.Expectation.measure": lambda: call(
+            c.Expectation("ZZ").measure, wires=(0, 1)
+        ),
+        "circuits.Expectation.output_shape": lambda: call(
+            c.Expectation("ZZ").output_shape, wires=(0, 1)
+        ),
+        "circuits.GaugeLattice": lambda: call(c.GaugeLattice, rows=2, columns=2),
+        "circuits.GaugeLattice.transform": lambda: call(
+            c.GaugeLattice(2, 2).transform, variables=rows(8), site=1
+        ),
+        "circuits.HamiltonianEncoding": lambda: call(
+            c.HamiltonianEncoding, wires=2, generators=[qml.Z(0) @ qml.Z(1), qml.X(0)]
+        ),
+        "circuits.HamiltonianEncoding.on": lambda: call(
+            c.HamiltonianEncoding(2).on, wires=[2, 3]
+        ),
+        "circuits.HardwareEfficient": lambda: call(c.HardwareEfficient, wires=3),
+        "circuits.HeisenbergExchange": lambda: call(c.HeisenbergExchange, wires=3),
+        "circuits.HurCircuit": lambda: call(c.HurCircuit, number=5),
+        "circuits.IQPCircuit": lambda: call(
+            c.IQPCircuit, wires=3, words=[(0,), (0, 1)]
+        ),
+        "circuits.IQPEncoding": lambda: call(c.IQPEncoding, wires=3),
+        "circuits.InnerProductEncoding": lambda: call(c.InnerProductEncoding, wires=2),
+        "circuits.IsingLayers": lambda: call(c.IsingLayers, wires=3),
+        "circuits.LinkEncoding": lambda: call(c.LinkEncoding, wires=2),
+        "circuits.Probabilities": lambda: call(c.Probabilities, wires=[0]),
+        "circuits.Probabilities.measure": lambda: call(
+            c.Probabilities().measure, wires=(0, 1)
+        ),
+        "circuits.Probabilities.output_shape": lambda: call(
+            c.Probabilities().output_shape, wires=(0, 1)
+        ),
+        "circuits.QuantumPool": lambda: call(c.QuantumPool, wires=4),
+        "circuits.RandomLayers": lambda: call(c.RandomLayers, wires=3),
+        "circuits.RotationEncoding": lambda: call(c.RotationEncoding, wires=2),
+        "circuits.Rotations": lambda: call(c.Rotations, wires=2),
+        "circuits.Samples": lambda: call(c.Samples, wires=[0]),
+        "circuits.Samples.measure": lambda: call(c.Samples().measure, wires=(0, 1)),
+        "circuits.Samples.output_shape": lambda: call(
+            c.Samples().output_shape, wires=(0, 1)
+        ),
+        "circuits.Shared": lambda: call(c.Shared, name="W", block=c.BasicEntangler(2)),
+        "circuits.SimCircuit": lambda: call(c.SimCircuit, number=3),
+        "circuits.SimplifiedTwoDesign": lambda: call(c.SimplifiedTwoDesign, wires=3),
+        "circuits.Singlets": lambda: call(c.Singlets, wires=4),
+        "circuits.State": lambda: call(c.State),
+        "circuits.State.measure": lambda: call(c.State().measure, wires=(0, 1)),
+        "circuits.State.output_shape": lambda: call(
+            c.State().output_shape, wires=(0, 1)
+        ),
+        "circuits.StronglyEntangling": lambda: call(c.StronglyEntangling, wires=3),
+        "circuits.SwapTest": lambda: call(c.SwapTest, wires=3),
+        "circuits.WireAction": lambda: call(
+            c.WireAction, permutation=[1, 0], local="XI"
+        ),
+        "circuits.WireAction.character": lambda: call(c.WireAction([1, 0]).character),
+        "circuits.WireAction.conjugate": lambda: call(
+            c.WireAction([1, 0], "XI").conjugate, word=WORD
+        ),
+        "circuits.WireAction.identity": lambda: call(
+            c.WireAction.identity, num_wires=3
+        ),
+        "circuits.WireAction.matrix": lambda: call(c.WireAction([1, 0]).matrix),
+        "circuits.WireAction.permute": lambda: call(
+            c.WireAction([1, 0]).permute, features=rows(2)
+        ),
+        "circuits.WireGroup": lambda: call(
+            c.WireGroup, generators=[c.WireAction([1, 2, 0])]
+        ),
+        "circuits.WireGroup.from_elements": lambda: call(
+            c.WireGroup.from_elements,
+            elements=[c.WireAction.identity(2), c.WireAction([1, 0])],
+        ),
+        "circuits.WireGroup.joined": lambda: call(RING.joined, other=g.spin_flip(3)),
+        "circuits.ZZFeatureMap": lambda: call(c.ZZFeatureMap, wires=3),
+        "circuits.encoding_error": lambda: call(
+            c.encoding_error, encoding=c.AngleEncoding(3), group=RING, samples=2
+        ),
+        "circuits.exchange_readout": lambda: call(
+            c.exchange_readout, wires=3, pairs=[(0, 1)]
+        ),
+        "circuits.gauge_circuit": lambda: call(
+            c.gauge_circuit, lattice=c.GaugeLattice(2, 2)
+        ),
+        "circuits.initial_weights": lambda: call(c.initial_weights, circuit=U, seed=0),
+        "circuits.invariance_error": lambda: call(
+            c.invariance_error,
+            circuit=c.AngleEncoding(3).with_readout(c.invariant_readout(RING, "ZII")),
+            group=RING,
+            samples=2,
+        ),
+        "circuits.invariant_operators": lambda: call(c.invariant_operators, group=RING),
+        "circuits.invariant_readout": lambda: call(
+            c.invariant_readout, group=RING, observables=["ZII"]
+        ),
+        "circuits.permutation_equivariant": lambda: call(
+            c.permutation_equivariant, wires=3
+        ),
+        "circuits.point_cloud_circuit": lambda: call(
+            c.point_cloud_circuit, num_points=3, layers=1
+        ),
+        "circuits.qcnn": lambda: call(c.qcnn, wires=4),
+        "circuits.reupload": lambda: call(
+            c.reupload,
+            processing=c.BasicEntangler(2),
+            encoding=c.AngleEncoding(2),
+            layers=2,
+        ),
+        "circuits.reverse_mera": lambda: call(c.reverse_mera, wires=4),
+        "circuits.share": lambda: call(c.share, name="W", circuit=c.BasicEntangler(2)),
+        "circuits.twirl": lambda: call(c.twirl, operator="ZII", group=RING),
+        "circuits.z_words": lambda: call(c.z_words, num_wires=3, count=4),
+        "circuits.symmetry.translations": lambda: call(g.translations, shape=3),
+        "circuits.symmetry.symmetric_group": lambda: call(
+            g.symmetric_group, num_wires=3
+        ),
+        "circuits.symmetry.spin_flip": lambda: call(g.spin_flip, num_wires=3),
+        # ---- hardware ----
+        "hardware.Mitigation": lambda: call(hardware.Mitigation),
+        "hardware.Mitigation.of": lambda: call(
+            hardware.Mitigation.of, mitigation="readout"
+        ),
+        "hardware.TargetOptions": lambda: call(hardware.TargetOptions, seed=3),
+        "hardware.TargetOptions.changed": lambda: call(
+            hardware.TargetOptions().changed, seed=3
+        ),
+        "hardware.TargetOptions.completed": lambda: call(
+            hardware.TargetOptions().completed
+        ),
+        "hardware.available_targets": lambda: call(hardware.available_targets),
+        "hardware.forget_least_busy": lambda: call(hardware.forget_least_busy),
+        "hardware.from_qiskit": lambda: call(
+            from_qiskit, quantum_circuit=qiskit_circuit(), inputs="x", weights="w"
+        ),
+        "hardware.make_device": lambda: call(
+            hardware.make_device, target="auto", wires=[0, 1]
+        ),
+        "hardware.to_qiskit": lambda: call(hardware.to_qiskit, circuit=U),
+        # ---- nn ----
+        "nn.EquivariantQuantumConv2d": lambda: call(
+            q.EquivariantQuantumConv2d,
+            in_channels=1,
+            out_channels=1,
+            kernel_size=2,
+            layers=1,
+        ),
+        "nn.EquivariantQuantumConv2d.forward": lambda: call(
+            q.EquivariantQuantumConv2d(1, 1, 2, layers=1), images=rows(1, 1, 4, 4)
+        ),
+        "nn.GroupConv2d": lambda: call(
+            q.GroupConv2d, in_channels=1, out_channels=1, kernel_size=2
+        ),
+        "nn.GroupConv2d.forward": lambda: call(group_conv(), images=rows(1, 1, 4, 4)),
+        "nn.GroupConv2d.check_equivariance": lambda: call(
+            group_conv().check_equivariance, image_size=4
+        ),
+        "nn.GroupConv2d.output_size": lambda: call(
+            group_conv().output_size, image_size=(4, 4)
+        ),
+        "nn.GroupLinear": lambda: call(
+            q.GroupLinear, map_shape=(2, 3, 3), out_features=2
+        ),
+        "nn.GroupLinear.forward": lambda: call(
+            q.GroupLinear((2, 3, 3), 2), maps=rows(1, 2, 4, 3, 3)
+        ),
+        "nn.GroupPool": lambda: call(q.GroupPool),
+        "nn.GroupPool.forward": lambda: call(q.GroupPool(), maps=rows(1, 2, 4, 3, 3)),
+        "nn.ImageGroup": lambda: call(q.ImageGroup, name="p4"),
+        "nn.ImageGroup.act_on_images": lambda: call(
+            q.ImageGroup("p4").act_on_images, element=1, images=rows(1, 1, 3, 3)
+        ),
+        "nn.ImageGroup.act_on_maps": lambda: call(
+            q.ImageGroup("p4").act_on_maps, element=1, maps=rows(1, 2, 4, 3, 3)
+        ),
+        "nn.ImageGroup.inverse": lambda: call(q.ImageGroup("p4").inverse, element=1),
+        "nn.ImageGroup.only_moves_pixels": lambda: call(
+            q.ImageGroup("p4").only_moves_pixels, element=1
+        ),
+        "nn.ImageGroup.product": lambda: call(
+            q.ImageGroup("p4").product, second=1, first=2
+        ),
+        "nn.QuantumConv1d": lambda: call(
+            q.QuantumConv1d, in_channels=1, out_channels=1, kernel_size=2, layers=1
+        ),
+        "nn.QuantumConv1d.forward": lambda: call(
+            conv(q.QuantumConv1d), images=rows(1, 1, 4)
+        ),
+        "nn.QuantumConv2d": lambda: call(
+            q.QuantumConv2d, in_channels=1, out_channels=1, kernel_size=2, layers=1
+        ),
+        "nn.QuantumConv2d.forward": lambda: call(conv(), images=rows(1, 1, 4, 4)),
+        "nn.QuantumConv2d.output_size": lambda: call(
+            conv().output_size, image_size=(4, 4)
+        ),
+        "nn.QuantumConv2d.reset_parameters": lambda: call(
+            conv().reset_parameters, generator=seeded()
+        ),
+        "nn.QuantumConv3d": lambda: call(
+            q.QuantumConv3d,
+            in_channels=1,
+            out_channels=1,
+            kernel_size=(1, 1, 2),
+            layers=1,
+        ),
+        "nn.QuantumConv3d.forward": lambda: call(
+            conv(q.QuantumConv3d, (1, 1, 2)), images=rows(1, 1, 2, 2, 2)
+        ),
+        "nn.QuantumConvTranspose2d": lambda: call(
+            q.QuantumConvTranspose2d,
+            in_channels=1,
+            out_channels=1,
+            kernel_size=2,
+            layers=1,
+        ),
+        "nn.QuantumConvTranspose2d.forward": lambda: call(
+            conv(q.QuantumConvTranspose2d),
+            images=rows(1, 1, 2, 2),
+            output_size=(3, 3),
+        ),
+        "nn.QuantumConvTranspose2d.output_size": lambda: call(
+            conv(q.QuantumConvTranspose2d).output_size, image_size=(4, 4)
+        ),
+        "nn.QuantumLayer": lambda: call(q.QuantumLayer, circuit_or_qnode=U),
+        "nn.QuantumLayer.arguments": lambda: call(layer().arguments, inputs=rows(3, 2)),
+        "nn.QuantumLayer.forward": lambda: call(layer(), inputs=rows(3, 2)),
+        "nn.QuantumLayer.reset_parameters": lambda: call(
+            layer().reset_parameters, generator=seeded()
+        ),
+        "nn.QuantumLayer.set_target": lambda: call(
+            layer().set_target, target="default.qubit", shots=10
+        ),
+        "nn.QuantumLayer.with_errors": lambda: call(
+            layer(shots=10).with_errors, inputs=rows(3, 2)
+        ),
+        "nn.begin_step": lambda: call(q.begin_step, model=layer(), step=1),
+        "nn.check_equivariance": lambda: call(
+            q.check_equivariance,
+            function=torch.tanh,
+            group=q.ImageGroup("p4"),
+            inputs=rows(2, 1, 4, 4),
+        ),
+        "nn.record_jobs": lambda: call(
+            q.record_jobs, model=layer(), journal=folder() / "jobs.sqlite", run="one"
+        ),
+        "nn.resend_jobs": lambda: call(q.resend_jobs, journal=journal()),
+        "nn.set_target": lambda: call(
+            q.set_target, model=nn.Sequential(layer()), target="default.qubit", shots=10
+        ),
+        # ---- models ----
+        "models.DressedClassifier": lambda: call(
+            models.DressedClassifier, num_features=4, num_classes=2, num_wires=2
+        ),
+        "models.DressedClassifier.forward": lambda: call(
+            models.DressedClassifier(4, 2, num_wires=2), rows=rows(3, 4)
+        ),
+        "models.EquivariantClassifier": lambda: call(
+            models.EquivariantClassifier,
+            image_shape=(1, 4, 4),
+            num_classes=2,
+            channels=1,
+            layers=1,
+        ),
+        "models.EquivariantClassifier.forward": lambda: call(
+            models.EquivariantClassifier((1, 4, 4), 2, channels=1, layers=1),
+            images=rows(2, 1, 4, 4),
+        ),
+        "models.PointCloudClassifier": lambda: call(
+            models.PointCloudClassifier, num_points=3, num_classes=2, layers=1
+        ),
+        "models.PointCloudClassifier.forward": lambda: call(
+            models.PointCloudClassifier(3, 2, layers=1), points=rows(2, 3, 3)
+        ),
+        "models.QCNNClassifier": lambda: call(
+            models.QCNNClassifier, input_shape=4, num_classes=2
+        ),
+        "models.QCNNClassifier.forward": lambda: call(
+            models.QCNNClassifier(4, 2), rows=rows(2, 4)
+        ),
+        "models.QCNNClassifier.from_data": lambda: call(
+            models.QCNNClassifier.from_data, split=parts()
+        ),
+        "models.QuanvolutionClassifier": lambda: call(
+            models.QuanvolutionClassifier,
+            image_shape=(1, 4, 4),
+            num_classes=2,
+            channels=1,
+            layers=1,
+        ),
+        "models.QuanvolutionClassifier.forward": lambda: call(
+            models.QuanvolutionClassifier((1, 4, 4), 2, channels=1, layers=1),
+            images=rows(2, 1, 4, 4),
+        ),
+        "models.SpinClassifier": lambda: call(
+            models.SpinClassifier, num_points=3, num_classes=2, layers=1
+        ),
+        "models.SpinClassifier.classical_twin": lambda: call(
+            models.SpinClassifier(3, 2, layers=1).classical_twin
+        ),
+        "models.SpinClassifier.forward": lambda: call(
+            models.SpinClassifier(3, 2, layers=1), points=rows(2, 3, 3)
+        ),
+        # ---- generative ----
+        "generative.RBM": lambda: call(generative.RBM, num_visible=3, num_hidden=2),
+        "generative.RBM.complete": lambda: call(
+            rbm().complete,
+            visible=BITS,
+            known=torch.tensor([True, False, True]),
+            steps=2,
+        ),
+        "generative.RBM.contrastive_loss": lambda: call(
+            rbm().contrastive_loss, visible=BITS
+        ),
+        "generative.RBM.energy": lambda: call(
+            rbm().energy, visible=BITS, hidden=BITS[:, :2]
+        ),
+        "generative.RBM.forward": lambda: call(rbm(), visible=BITS),
+        "generative.RBM.free_energy": lambda: call(rbm().free_energy, visible=BITS),
+        "generative.RBM.from_data": lambda: call(
+            generative.RBM.from_data, split=bits()
+        ),
+        "generative.RBM.gibbs": lambda: call(
+            rbm().gibbs, visible=BITS, known=torch.tensor([True, False, True])
+        ),
+        "generative.RBM.log_likelihood": lambda: call(
+            rbm().log_likelihood, visible=BITS
+        ),
+        "generative.RBM.log_partition": lambda: call(rbm().log_partition),
+        "generative.RBM.nll_loss": lambda: call(rbm().nll_loss, visible=BITS),
+        "generative.RBM.reset_parameters": lambda: call(
+            rbm().reset_parameters, generator=seeded()
+        ),
+        "generative.RBM.sample": lambda: call(rbm().sample, num_samples=3, steps=2),
+        "generative.RBM.sample_visible": lambda: call(
+            rbm().sample_visible, hidden=BITS[:, :2]
+        ),
+        "generative.RBM.visible_mean": lambda: call(
+            rbm().visible_mean, hidden=BITS[:, :2]
+        ),
+        "generative.BornMachine": lambda: call(
+            generative.BornMachine, circuit=c.HardwareEfficient(2)
+        ),
+        "generative.BornMachine.forward": lambda: call(born()),
+        "generative.BornMachine.from_data": lambda: call(
+            generative.BornMachine.from_data, split=bits()
+        ),
+        "generative.BornMachine.sample": lambda: call(born().sample, num_samples=3),
+        "generative.ClassicalGenerator": lambda: call(
+            generative.ClassicalGenerator, network=nn.Linear(2, 3), noise_size=2
+        ),
+        "generative.ClassicalGenerator.sample": lambda: call(
+            generative.ClassicalGenerator(nn.Linear(2, 3), 2).sample, rows=3
+        ),
+        "generative.ConvGenerator": lambda: call(
+            generative.ConvGenerator, image_shape=(4, 4), noise_size=2, channels=(2,)
+        ),
+        "generative.ConvGenerator.from_data": lambda: call(
+            generative.ConvGenerator.from_data, split=images(), layers=1
+        ),
+        "generative.DeepBeliefNetwork": lambda: call(
+            generative.DeepBeliefNetwork, sizes=[3, 2]
+        ),
+        "generative.DeepBeliefNetwork.fit_greedily": lambda: call(
+            belief().fit_greedily, visible=BITS, epochs=1
+        ),
+        "generative.DeepBeliefNetwork.forward": lambda: call(belief(), visible=BITS),
+        "generative.DeepBeliefNetwork.sample": lambda: call(
+            belief().sample, num_samples=3, steps=2
+        ),
+        "generative.DeepBeliefNetwork.up": lambda: call(
+            belief().up, visible=BITS, level=1
+        ),
+        "generative.DeepBoltzmannMachine": lambda: call(
+            generative.DeepBoltzmannMachine, sizes=[3, 2, 2]
+        ),
+        "generative.DeepBoltzmannMachine.contrastive_loss": lambda: call(
+            deep().contrastive_loss, visible=BITS
+        ),
+        "generative.DeepBoltzmannMachine.energy": lambda: call(
+            deep().energy, layers=[BITS, BITS[:, :2], BITS[:, :2]]
+        ),
+        "generative.DeepBoltzmannMachine.forward": lambda: call(deep(), visible=BITS),
+        "generative.DeepBoltzmannMachine.gibbs": lambda: call(
+            deep().gibbs, layers=[BITS, BITS[:, :2], BITS[:, :2]]
+        ),
+        "generative.DeepBoltzmannMachine.log_likelihood": lambda: call(
+            deep().log_likelihood, visible=BITS
+        ),
+        "generative.DeepBoltzmannMachine.mean_field": lambda: call(
+            deep().mean_field, visible=BITS
+        ),
+        "generative.DeepBoltzmannMachine.reset_parameters": lambda: call(
+            deep().reset_parameters, generator=seeded()
+        ),
+        "generative.DeepBoltzmannMachine.sample": lambda: call(
+            deep().sample, num_samples=3, steps=2
+        ),
+        "generative.DistributionGenerator": lambda: call(
+            generative.DistributionGenerator,
+            circuit=c.HardwareEfficient(2),
+            values=torch.arange(4.0),
+        ),
+        "generative.DistributionGenerator.from_data": lambda: call(
+            generative.DistributionGenerator.from_data, split=numbers(), layers=1
+        ),
+        "generative.DistributionGenerator.loss": lambda: call(
+            prices().loss, discriminator=nn.Linear(1, 1)
+        ),
+        "generative.DistributionGenerator.mean": lambda: call(
+            prices().mean, function_values=torch.arange(4.0)
+        ),
+        "generative.DistributionGenerator.sample": lambda: call(
+            prices().sample, rows=3
+        ),
+        "generative.IQPBornMachine": lambda: call(
+            generative.IQPBornMachine, num_bits=3, words=[(0,), (0, 1)]
+        ),
+        "generative.IQPBornMachine.born_machine": lambda: call(iqp().born_machine),
+        "generative.IQPBornMachine.expectations": lambda: call(
+            iqp().expectations, observables=BITS, num_samples=10
+        ),
+        "generative.IQPBornMachine.mmd": lambda: call(
+            iqp().mmd, data=BITS, num_samples=10, num_words=10
+        ),
+        "generative.IQPBornMachine.reset_parameters": lambda: call(
+            iqp().reset_parameters, generator=seeded()
+        ),
+        "generative.IQPBornMachine.sample": lambda: call(iqp().sample, num_samples=3),
+        "generative.NoiseGenerator.draw_noise": lambda: call(
+            style().draw_noise, rows=3
+        ),
+        "generative.NoiseGenerator.forward": lambda: call(style(), noise=rows(3, 2)),
+        "generative.NoiseGenerator.sample": lambda: call(style().sample, rows=3),
+        "generative.PatchGenerator": lambda: call(
+            generative.PatchGenerator, image_shape=(2, 2), patch_shape=(1, 2), layers=1
+        ),
+        "generative.PatchGenerator.forward": lambda: call(
+            generative.PatchGenerator((2, 2), (1, 2), layers=1), noise=rows(3, 2)
+        ),
+        "generative.PatchGenerator.from_data": lambda: call(
+            generative.PatchGenerator.from_data, split=images(), layers=1
+        ),
+        "generative.PatchGenerator.reset_parameters": lambda: call(
+            generative.PatchGenerator((2, 2), (1, 2), layers=1).reset_parameters,
+            generator=seeded(),
+        ),
+        "generative.QuantumAutoencoder": lambda: call(
+            generative.QuantumAutoencoder,
+            encoding=c.AngleEncoding(3),
+            processing=c.BasicEntangler(3),
+            num_trash=1,
+        ),
+        "generative.QuantumAutoencoder.fidelity": lambda: call(
+            autoencoder().fidelity, inputs=rows(2, 3)
+        ),
+        "generative.QuantumAutoencoder.forward": lambda: call(
+            autoencoder(), inputs=rows(2, 3)
+        ),
+        "generative.QuantumAutoencoder.loss": lambda: call(
+            autoencoder().loss, inputs=rows(2, 3)
+        ),
+        "generative.QuantumBoltzmannMachine": lambda: call(
+            generative.QuantumBoltzmannMachine, num_visible=2
+        ),
+        "generative.QuantumBoltzmannMachine.nll_loss": lambda: call(
+            boltzmann().nll_loss, visible=BITS[:, :2]
+        ),
+        "generative.QuantumBoltzmannMachine.reset_parameters": lambda: call(
+            boltzmann().reset_parameters, generator=seeded()
+        ),
+        "generative.QuantumBoltzmannMachine.sample": lambda: call(
+            boltzmann().sample, num_samples=3
+        ),
+        "generative.QuantumDiscriminator": lambda: call(
+            generative.QuantumDiscriminator, circuit=U
+        ),
+        "generative.QuantumDiscriminator.forward": lambda: call(
+            generative.QuantumDiscriminator(U), samples=rows(3, 2)
+        ),
+        "generative.QuantumVAE": lambda: call(
+            generative.QuantumVAE, num_features=4, latent_size=2, hidden=4
+        ),
+        "generative.QuantumVAE.decode": lambda: call(
+            vae(num_classes=2).decode,
+            latent=rows(3, 2),
+            labels=torch.tensor([0, 1, 0]),
+        ),
+        "generative.QuantumVAE.encode": lambda: call(
+            vae(num_classes=2).encode,
+            inputs=rows(3, 4),
+            labels=torch.tensor([0, 1, 0]),
+        ),
+        "generative.QuantumVAE.forward": lambda: call(vae(), inputs=rows(3, 4)),
+        "generative.QuantumVAE.from_data": lambda: call(
+            generative.QuantumVAE.from_data, split=images(), latent=2, layers=1
+        ),
+        "generative.QuantumVAE.loss": lambda: call(vae().loss, inputs=rows(3, 4)),
+        "generative.QuantumVAE.sample": lambda: call(vae().sample, rows=3),
+        "generative.QuantumVAE.terms": lambda: call(vae().terms, inputs=rows(3, 4)),
+        "generative.StyleGenerator": lambda: call(
+            generative.StyleGenerator, num_features=2, noise_size=2
+        ),
+        "generative.StyleGenerator.from_data": lambda: call(
+            generative.StyleGenerator.from_data, split=parts(), layers=1
+        ),
+        "generative.all_bits": lambda: call(generative.all_bits, num_bits=2),
+        "generative.annealed_log_partition": lambda: call(
+            generative.annealed_log_partition,
+            rbm=rbm(),
+            num_chains=3,
+            num_temperatures=3,
+        ),
+        "generative.bit_index": lambda: call(generative.bit_index, bits=BITS),
+        "generative.chow_liu_circuit": lambda: call(
+            generative.chow_liu_circuit, bits=BITS, layers=1
+        ),
+        "generative.chow_liu_tree": lambda: call(generative.chow_liu_tree, bits=BITS),
+        "generative.discriminator_loss": lambda: call(
+            generative.discriminator_loss, real=LOGITS, generated=LOGITS
+        ),
+        "generative.diversity": lambda: call(generative.diversity, samples=rows(4, 2)),
+        "generative.fidelity": lambda: call(
+            generative.fidelity,
+            first=torch.tensor([0.6, 0.8]),
+            second=torch.tensor([0.8, 0.6]),
+        ),
+        "generative.flip_scores": lambda: call(
+            generative.flip_scores, samples=BITS, log_target=lambda rows: rows.sum(1)
+        ),
+        "generative.frechet_distance": lambda: call(
+            generative.frechet_distance, real=rows(6, 3), generated=rows(5, 3)
+        ),
+        "generative.frequencies": lambda: call(generative.frequencies, bits=BITS),
+        "generative.generator_loss": lambda: call(
+            generative.generator_loss, generated=LOGITS
+        ),
+        "generative.gradient_penalty": lambda: call(
+            generative.gradient_penalty,
+            discriminator=nn.Linear(2, 1),
+            real=rows(3, 2),
+            generated=rows(3, 2),
+        ),
+        "generative.kl_divergence": lambda: call(
+            generative.kl_divergence, target=P, model=Q
+        ),
+        "generative.kolmogorov_smirnov": lambda: call(
+            generative.kolmogorov_smirnov, real=rows(5), generated=rows(4)
+        ),
+        "generative.manifold": lambda: call(
+            generative.manifold, real=rows(6, 3), generated=rows(5, 3)
+        ),
+        "generative.mmd": lambda: call(generative.mmd, model=P, target=Q),
+        "generative.mmd_of_samples": lambda: call(
+            generative.mmd_of_samples, model=rows(4, 3), target=rows(5, 3)
+        ),
+        "generative.mutual_information": lambda: call(
+            generative.mutual_information, bits=BITS
+        ),
+        "generative.quality": lambda: call(
+            generative.quality, real=rows(6, 3), generated=rows(5, 3)
+        ),
+        "generative.quantum_wasserstein": lambda: call(
+            generative.quantum_wasserstein,
+            generated=torch.tensor([0.6, 0.8]),
+            real=torch.tensor([0.8, 0.6]),
+        ),
+        "generative.slope_penalty": lambda: call(
+            generative.slope_penalty, discriminator=nn.Linear(2, 1), real=rows(3, 2)
+        ),
+        "generative.stein_discrepancy": lambda: call(
+            generative.stein_discrepancy, model=P, target=Q
+        ),
+        "generative.stein_discrepancy_of_samples": lambda: call(
+            generative.stein_discrepancy_of_samples,
+            samples=BITS,
+            scores=rows(5, 3),
+        ),
+        "generative.total_variation": lambda: call(
+            generative.total_variation, first=P, second=Q
+        ),
+        "generative.trivial_baselines": lambda: call(
+            generative.trivial_baselines,
+            real=rows(12, 3),
+            test=rows(6, 3),
+            num_components=2,
+        ),
+        "generative.valid_rate": lambda: call(
+            generative.valid_rate, samples=BITS, valid=BITS[:2]
+        ),
+        # ---- data ----
+        "data.Dataset": lambda: call(
+            data.Dataset, inputs=rows(4, 2), labels=[0, 1, 0, 1], class_names=["a", "b"]
+        ),
+        "data.Dataset.of_classes": lambda: call(table().of_classes, names=["no"]),
+        "data.Dataset.take": lambda: call(table().take, rows=[0, 1]),
+        "data.ResumableLoader": lambda: call(data.ResumableLoader, dataset=table()),
+        "data.ResumableLoader.load_state_dict": lambda: call(
+            data.ResumableLoader(table()).load_state_dict, state=chained()
+        ),
+        "data.bars_and_stripes": lambda: call(data.bars_and_stripes, height=2, width=2),
+        "data.encode_labels": lambda: call(data.encode_labels, labels=["a", "b"]),
+        "data.from_torch": lambda: call(
+            data.from_torch,
+            dataset=torch.utils.data.TensorDataset(
+                rows(4, 2), torch.tensor([0, 1, 0, 1])
+            ),
+        ),
+        "data.load": lambda: call(data.load, source="iris"),
+        "data.load.csv": lambda: call(
+            data.load, source=str(csv()), label_column="label"
+        ),
+        "data.names": lambda: call(data.names),
+        "data.read_csv": lambda: call(
+            data.read_csv, path=str(csv()), label_column="label"
+        ),
+        "data.read_npz": lambda: call(data.read_npz, path=str(npz())),
+        "data.split": lambda: call(data.split, dataset=table(), limit=10),
+        "data.stratified_rows": lambda: call(
+            data.stratified_rows, dataset=table(), rows=4
+        ),
+        # ---- training ----
+        "training.Classification": lambda: call(
+            t.Classification, model=linear(), split=parts(), options=OPTIONS
+        ),
+        "training.Regression": lambda: call(
+            t.Regression, model=nn.Linear(1, 1), split=numbers(), options=OPTIONS
+        ),
+        "training.Adversarial": lambda: call(
+            t.Adversarial,
+            model=generative.StyleGenerator(4, 2),
+            split=parts(),
+            options=OPTIONS,
+        ),
+        "training.AdversarialDistribution": lambda: call(
+            t.AdversarialDistribution, model=prices(), split=numbers(), options=OPTIONS
+        ),
+        "training.ContrastiveDivergence": lambda: call(
+            t.ContrastiveDivergence, model=rbm(), split=bits(), options=OPTIONS
+        ),
+        "training.EvidenceLowerBound": lambda: call(
+            t.EvidenceLowerBound, model=vae(), split=parts(), options=OPTIONS
+        ),
+        "training.Likelihood": lambda: call(
+            t.Likelihood, model=born(), split=bits(), options=OPTIONS
+        ),
+        "training.DataOptions": lambda: call(t.DataOptions, limit=10),
+        "training.RunOptions": lambda: call(t.RunOptions, seeds=1),
+        "training.RunOptions.from_config": lambda: call(
+            t.RunOptions.from_config, values=t.RunOptions().as_config()
+        ),
+        "training.TrainingOptions": lambda: call(t.TrainingOptions, epochs=1),
+        "training.Spec": lambda: call(t.Spec, class_path="adam"),
+        "training.Spec.from_config": lambda: call(
+            t.Spec.from_config, name="model", value="dressed"
+        ),
+        "training.Spec.with_defaults": lambda: call(
+            t.Spec("adam").with_defaults, defaults={"lr": 0.1}
+        ),
+        "training.Run.create": lambda: call(
+            t.Run.create,
+            options=options(),
+            dataset=table(),
+            runs_dir=tempfile.mkdtemp(dir=folder()),
+            name="new",
+        ),
+        "training.Run.open": lambda: call(t.Run.open, run=run().folder),
+        "training.Run.best_seed": lambda: call(run().best_seed, kind="quantum"),
+        "training.Run.read_fit": lambda: call(run().read_fit, kind="quantum", seed=0),
+        "training.Run.checkpoint": lambda: call(
+            run().checkpoint, kind="quantum", seed=0
+        ),
+        "training.Task.of": lambda: call(
+            t.Task.of, options=options(), dataset=data.load(csv())
+        ),
+        "training.Task.build": lambda: call(run().task().build, kind="quantum", seed=0),
+        "training.accuracy": lambda: call(
+            t.accuracy, predictions=np.arange(40) % 2, dataset=table()
+        ),
+        "training.begin": lambda: call(
+            t.begin,
+            options=options(),
+            runs_dir=tempfile.mkdtemp(dir=folder()),
+            name="new",
+        ),
+        "training.carry_on": lambda: call(t.carry_on, run=run()),
+        "training.count_parameters": lambda: call(t.count_parameters, model=linear()),
+        "training.default_training": lambda: call(t.default_training, model="dressed"),
+        "training.estimate": lambda: call(
+            t.estimate, run=run(), target="ibm:fake_torino", shots=10, limit=2
+        ),
+        "training.evaluate": lambda: call(t.evaluate, run=run(), limit=2),
+        "training.fit": lambda: call(
+            t.fit, model=linear(), split=parts(), options=OPTIONS
+        ),
+        "training.predict": lambda: call(t.predict, model=linear(), dataset=table()),
+        "training.sample": lambda: call(t.sample, run=bars_run(), count=4),
+        "training.train": lambda: call(
+            t.train,
+            options=options(),
+            runs_dir=tempfile.mkdtemp(dir=folder()),
+            name="new",
+        ),
+        # ---- cli ----
+        "cli.main": lambda: call(cli.main, arguments=["--version"]),
+    }
+)
+"""By the name of each callable."""
