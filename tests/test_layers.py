@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.nn",
     },
     "qml_qdl.data": {"qml_qdl.circuits.errors", "qml_qdl.circuits.validation"},
+    "qml_qdl.testing": {"qml_qdl.circuits", "qml_qdl.hardware", "qml_qdl.nn"},
     "qml_qdl.training": {
         "qml_qdl.circuits",
         "qml_qdl.data",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from qml_qdl.circuits import Block, Circuit, Samples
+from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.hardware.mitigation import Mitigation
@@ -369,7 +369,7 @@ class QuantumLayer(nn.Module):
         return rows.restored(result, self._example(inputs))
 
     def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs the circuit, and tells how sure the expectation values are.
+        """Runs the circuit, and tells how sure the results are.
 
         Args:
             *inputs: As `forward` takes them.
@@ -380,8 +380,8 @@ class QuantumLayer(nn.Module):
             results are exact, NaN for a single shot.
 
         Raises:
-            ArgumentTypeError: The readout is no `Expectation`; or, but on Qiskit
-                targets, one of sums of Pauli words.
+            ArgumentTypeError: Something else is read out than expectation values and
+                probabilities; or, but on Qiskit targets, sums of Pauli words.
 
         Example:
             >>> import torch
@@ -475,11 +475,10 @@ def _find_position(
 
 
 def _run(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
-    if program.num_shots is None:
+    if program.takes_nan:
         return program(rows.inputs, weights, rows.count)
     inputs, weights, lost = without_nan(rows.inputs, weights)
-    source = program.source
-    if isinstance(source, Circuit) and isinstance(source.readout, Samples):
+    if program.is_whole:
         refuse_nan(lost)  # before a machine is paid for it
 
     def run(
