@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
+from functools import lru_cache
 from itertools import chain, combinations, islice
 from math import prod
 from typing import Any
@@ -74,7 +75,7 @@ class Readout(ABC):
         return f"{type(self).__name__}()"
 
     def measurements(self, wires: Sequence[Hashable]) -> tuple[Any, ...]:
-        """What `measure` returns, one after the other, outside of any circuit.
+        """What `measure` returned when it was first asked, one after the other.
 
         Args:
             wires: The circuit's wires, in order.
@@ -82,9 +83,7 @@ class Readout(ABC):
         Returns:
             PennyLane's measurements.
         """
-        with qml.QueuingManager.stop_recording():
-            found = self.measure(wires)
-        return (found,) if isinstance(found, kinds.MeasurementProcess) else tuple(found)
+        return _kept(self, tuple(wires))
 
     def needs_shots(self, wires: Sequence[Hashable]) -> bool:
         """Whether it is made of single shots, as samples are, which have no gradients.
@@ -115,6 +114,14 @@ class Readout(ABC):
         """
         return any(type(one) is kinds.StateMP for one in self.measurements(wires))
 
+    def is_mean(self, wires: Sequence[Hashable]) -> bool:
+        """Whether all results are expectation values.
+
+        Args:
+            wires: The circuit's wires, in order.
+        """
+        return all(isinstance(m, kinds.ExpectationMP) for m in self.measurements(wires))
+
     def is_whole(self, wires: Sequence[Hashable]) -> bool:
         """Whether all results are whole numbers, which have no NaN.
 
@@ -137,7 +144,7 @@ class Readout(ABC):
             expectation values.
         """
         sizes = [1]
-        for one in self.measurements(wires):
+        for one in _measured(self, wires):
             if not isinstance(one, kinds.ExpectationMP) or one.obs is None:
                 return len(wires)
             words = one.obs.pauli_rep
@@ -161,7 +168,7 @@ class Readout(ABC):
             array([[ 2., -2.]])
         """
         found: list[tuple[float, float]] = []
-        for one in self.measurements(wires):
+        for one in _measured(self, wires):
             if isinstance(one, kinds.ProbabilityMP):
                 found += [(0.0, 1.0)] * one.shape(None, len(wires))[0]
                 continue
@@ -215,6 +222,17 @@ class Readout(ABC):
                 f"readout: output_shape declares {declared} for one row, but what is "
                 f"measured has, laid side by side, the shape {found}; make them agree"
             )
+
+
+def _measured(readout: Readout, wires: Sequence[Hashable]) -> tuple[Any, ...]:
+    with qml.queuing.AnnotatedQueue():  # a queue of its own, and alone among threads
+        found = readout.measure(wires)
+    return (found,) if isinstance(found, kinds.MeasurementProcess) else tuple(found)
+
+
+# PennyLane's queues are of no thread: a layer that moves must not use one, as another
+# thread may just run, so kinds are asked for once.
+_kept = lru_cache(maxsize=1024)(_measured)
 
 
 def _as_observables(items: Any) -> tuple[Any, ...]:

@@ -60,7 +60,7 @@ def circuit_qnode(
     readout.check(wires, count)
     arguments = _arguments(device, diff_method, options)
     fast = traits.fast_adjoint and diff_method in ("best", "adjoint")
-    if fast and _has(device, "adjoint", circuit, count):
+    if fast and count is None and readout.is_mean(wires):
         diff_method, arguments = "adjoint", {"device_vjp": True}
     without = _has_no_gradient(device, diff_method, circuit, count)
     try:
@@ -81,7 +81,8 @@ def _has(device: Any, method: str, circuit: Circuit, count: int | None) -> bool:
     measured = circuit.readout.measurements(circuit.wires)
     script = qml.tape.QuantumScript([], measured, shots=count)
     config = ExecutionConfig(gradient_method=method, interface="torch")
-    return bool(device.supports_derivatives(config, script))
+    with qml.queuing.AnnotatedQueue():  # what is tried here no other thread may record
+        return bool(device.supports_derivatives(config, script))
 
 
 def _has_no_gradient(

@@ -364,8 +364,10 @@ class QuantumLayer(nn.Module):
         result = None
         if rows.are_none:
             result = program.of_no_rows(rows.inputs, weights)
-        if result is None:
-            result = _run(program, rows, weights)
+        if result is None and program.takes_nan:
+            result = program(rows.inputs, weights, rows.count)
+        elif result is None:
+            result = _run_clean(program, rows, weights)
         return rows.restored(result, self._example(inputs))
 
     def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -410,7 +412,9 @@ class QuantumLayer(nn.Module):
 
     def _example(self, inputs: Sequence[Tensor]) -> Tensor:
         """A tensor whose type and place the result shall have."""
-        return [*inputs, *self._weights().values(), torch.empty(0)][0]
+        if inputs:
+            return inputs[0]
+        return [*self._weights().values(), torch.empty(0)][0]
 
     def _check(self, inputs: Sequence[Any]) -> None:
         names = self.program.input_names
@@ -474,9 +478,8 @@ def _find_position(
         layer.program.at(int(position))
 
 
-def _run(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
-    if program.takes_nan:
-        return program(rows.inputs, weights, rows.count)
+def _run_clean(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
+    """Runs what is finite, and puts NaN into the other rows."""
     inputs, weights, lost = without_nan(rows.inputs, weights)
     if program.is_whole:
         refuse_nan(lost)  # before a machine is paid for it
