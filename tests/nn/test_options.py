@@ -24,7 +24,7 @@ from qml_qdl.nn import (
 from qml_qdl.nn.filters import QuantumFilters
 from qml_qdl.nn.options import FilterOptions, LayerOptions, TargetArguments
 
-LAYERS = {
+LAYERS: dict[Any, Any] = {
     QuantumConv1d: nn.Conv1d,
     QuantumConv2d: nn.Conv2d,
     QuantumConv3d: nn.Conv3d,
@@ -113,8 +113,10 @@ def test_channels_draw_shots_of_their_own() -> None:
     """Equal circuits with one seed would draw the same."""
     conv = QuantumConv1d(2, 1, 1, per_channel=True, layers=1, shots=100, seed=1)
     first, second = conv.quantum_layers()
+    ours: Any = first.weights_0
+    theirs: Any = second.weights_0
     with torch.no_grad():
-        second.weights_0.copy_(first.weights_0)
+        theirs.copy_(ours)
         x = torch.full((50, 1), 0.4)
         assert not torch.equal(first(x), second(x))
     for twin in (copy.deepcopy(conv), pickle.loads(pickle.dumps(conv))):
