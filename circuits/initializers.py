@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from qml_qdl.circuits.circuit import Block, Circuit, as_circuit
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.readout import Expectation
 from qml_qdl.circuits.validation import MOST_SEED, check_choice, check_count
 
 
@@ -41,23 +40,9 @@ def gaussian_std(circuit: Circuit) -> float:
         for block in circuit.blocks
         if block.weight_shape is not None and block.initial_weight is None
     )
+    locality = circuit.readout.locality(circuit.wires)
     turns = max(1, math.ceil(angles / len(circuit.wires)))
-    return 1 / math.sqrt(4 * _locality(circuit) * turns)
-
-
-def _locality(circuit: Circuit) -> int:
-    """On how many wires one word of the readout acts, at most and at least 1."""
-    if not isinstance(circuit.readout, Expectation):
-        return len(circuit.wires)
-    sizes = [1]
-    for observable in circuit.readout.observables:
-        if isinstance(observable, str):
-            sizes.append(len(observable) - observable.count("I"))
-        elif observable.pauli_rep:
-            sizes += [len(word) for word in observable.pauli_rep]
-        else:
-            sizes.append(len(observable.wires))
-    return max(sizes)
+    return 1 / math.sqrt(4 * locality * turns)
 
 
 _STDS = MappingProxyType({"normal": 1.0, "near_identity": 0.1, "zeros": 0.0})

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
+from functools import lru_cache
 from itertools import chain, combinations, islice
+from math import prod
 from typing import Any
 
+import numpy as np
 import pennylane as qml
 from attrs import field, frozen
+from numpy.typing import NDArray
+from pennylane import measurements as kinds
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ShapeError,
+    TargetError,
+)
 from qml_qdl.circuits.validation import (
     MOST_WIRES,
     WiresLike,
@@ -23,9 +33,23 @@ from qml_qdl.circuits.validation import (
 class Readout(ABC):
     """What is measured at the end of a circuit: abstract base of all readouts.
 
-    A readout of one's own may measure several things, which are laid side by side and
-    then take the shape that it declares. It runs at every call, unless its own body
-    says `pure = True`, as `Encoding` describes.
+    A readout of one's own may measure several things, of different kinds: their results
+    are laid side by side, in their order, and then take the shape that it declares. All
+    else follows from what `measure` returns, for which it is also called where a
+    circuit is bound to a target. It runs at every call, unless its own body says
+    `pure = True`, as `Encoding` describes.
+
+    Example:
+        >>> class Bloch(Readout):
+        ...     '''⟨X⟩, ⟨Y⟩ and ⟨Z⟩ of the first wire, and its purity.'''
+        ...     pure = True
+        ...     def measure(self, wires):
+        ...         vector = [qml.expval(op(wires[0])) for op in (qml.X, qml.Y, qml.Z)]
+        ...         return [*vector, qml.purity(wires[:1])]
+        ...     def output_shape(self, wires):
+        ...         return (4,)
+        >>> Bloch().needs_state((0, 1)), Bloch().needs_shots((0, 1))
+        (True, False)
     """
 
     __slots__ = ()
@@ -50,6 +74,174 @@ class Readout(ABC):
         Raises:
             ArgumentError: The readout does not fit the wires.
         """
+
+    # ---- Defined here for all, from what they measure. ----
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def measurements(self, wires: Sequence[Hashable]) -> tuple[Any, ...]:
+        """What `measure` returned when it was first asked, one after the other.
+
+        Args:
+            wires: The circuit's wires, in order.
+
+        Returns:
+            PennyLane's measurements.
+        """
+        try:
+            return _kept(self, tuple(wires))
+        except TypeError:  # a readout of one's own that does not hash
+            return _measured(self, wires)
+
+    def needs_shots(self, wires: Sequence[Hashable]) -> bool:
+        """Whether it is made of single shots, as samples are, which have no gradients.
+
+        Args:
+            wires: The circuit's wires, in order.
+        """
+        every = self.measurements(wires)
+        return not all(isinstance(one, kinds.StateMeasurement) for one in every)
+
+    def needs_state(self, wires: Sequence[Hashable]) -> bool:
+        """Whether no shots tell it: a state, or what is not linear in one, as purity.
+
+        Only simulators without shots have it, and its gradients only those through
+        which derivatives are propagated back.
+
+        Args:
+            wires: The circuit's wires, in order.
+        """
+        by_shots = (kinds.SampleMeasurement, kinds.MeasurementTransform)
+        return not all(isinstance(one, by_shots) for one in self.measurements(wires))
+
+    def needs_state_vector(self, wires: Sequence[Hashable]) -> bool:
+        """Whether it has amplitudes, which are those of pure states only.
+
+        Args:
+            wires: The circuit's wires, in order.
+        """
+        return any(type(one) is kinds.StateMP for one in self.measurements(wires))
+
+    def is_mean(self, wires: Sequence[Hashable]) -> bool:
+        """Whether all results are expectation values.
+
+        Args:
+            wires: The circuit's wires, in order.
+        """
+        return all(isinstance(m, kinds.ExpectationMP) for m in self.measurements(wires))
+
+    def is_whole(self, wires: Sequence[Hashable]) -> bool:
+        """Whether all results are whole numbers, which have no NaN.
+
+        Args:
+            wires: The circuit's wires, in order.
+        """
+        bits = (kinds.SampleMP, kinds.ClassicalShadowMP)
+        every = self.measurements(wires)
+        return all(isinstance(m, bits) and m.numeric_type is int for m in every)
+
+    def locality(self, wires: Sequence[Hashable]) -> int:
+        """On how many wires an observable acts, at most and at least 1.
+
+        Args:
+            wires: The circuit's wires, in order.
+
+        Returns:
+            Letters but I of the longest Pauli word; all wires of an observable that has
+            no words, and all of the circuit's where other things are measured than
+            expectation values.
+        """
+        sizes = [1]
+        for one in _measured(self, wires):
+            if not isinstance(one, kinds.ExpectationMP) or one.obs is None:
+                return len(wires)
+            words = one.obs.pauli_rep
+            sizes += map(len, words) if words else [len(one.obs.wires)]
+        return max(sizes)
+
+    def outcomes(self, wires: Sequence[Hashable]) -> NDArray[np.float64] | None:
+        """As which two numbers shots count in each output, where they are only two.
+
+        The variance of a shot is then known from the mean m: (a − m)(m − b).
+
+        Args:
+            wires: The circuit's wires, in order.
+
+        Returns:
+            (outputs, 2); None if something else is measured than expectation values of
+            single Pauli words, and probabilities.
+
+        Example:
+            >>> Expectation([2 * qml.Z(0)]).outcomes((0,))
+            array([[ 2., -2.]])
+        """
+        found: list[tuple[float, float]] = []
+        for one in _measured(self, wires):
+            if isinstance(one, kinds.ProbabilityMP):
+                found += [(0.0, 1.0)] * one.shape(None, len(wires))[0]
+                continue
+            words = one.obs and one.obs.pauli_rep
+            if not isinstance(one, kinds.ExpectationMP) or not words or len(words) > 1:
+                return None
+            scale = float(qml.math.real(qml.math.detach(*words.values())))
+            found.append((scale, -scale))
+        return np.array(found)
+
+    def check(self, wires: Sequence[Hashable], shots: int | None) -> None:
+        """Checks that it can be had with some shots, and has the shape it declares.
+
+        Args:
+            wires: The circuit's wires, in order.
+            shots: Number of shots; None for exact results.
+
+        Raises:
+            TargetError: It needs shots and there are none, or the other way round.
+            ArgumentError: It measures a wire that is none of them.
+            ShapeError: What is measured is more, or less, than is declared.
+            ArgumentTypeError: Its results are no arrays.
+        """
+        if shots is None and self.needs_shots(wires):
+            raise TargetError(
+                f"shots: samples need a number of shots, got None for {self!r}; pass "
+                "shots=1000, say"
+            )
+        if shots is not None and self.needs_state(wires):
+            raise TargetError(
+                f"shots: {self!r} is known of a state only, which shots do not tell, "
+                f"got shots={shots}; use shots=None on a simulator, or read out "
+                "expectation values or probabilities instead"
+            )
+        every = self.measurements(wires)
+        for one in every:
+            _subset(tuple(one.wires), wires)
+        if any(isinstance(one, kinds.CountsMP) for one in every):
+            raise ArgumentTypeError(
+                f"readout: {self!r} counts outcomes in a dictionary, and results are "
+                "tensors; measure qml.probs or qml.sample"
+            )
+        declared = tuple(shots if n is None else n for n in self.output_shape(wires))
+        try:
+            shapes = [one.shape(shots, len(wires)) for one in every]
+        except qml.exceptions.QuantumFunctionError:
+            return  # a measurement of one's own need not tell beforehand
+        if prod(n or 0 for n in declared) != sum(map(prod, shapes)):
+            found = shapes[0] if len(shapes) == 1 else (sum(map(prod, shapes)),)
+            raise ShapeError(
+                f"readout: output_shape declares {declared} for one row, but what is "
+                f"measured has, laid side by side, the shape {found}; make them agree"
+            )
+
+
+def _measured(readout: Readout, wires: Sequence[Hashable]) -> tuple[Any, ...]:
+    with qml.queuing.AnnotatedQueue():  # a queue of its own, and alone among threads
+        found = readout.measure(wires)
+    return (found,) if isinstance(found, kinds.MeasurementProcess) else tuple(found)
+
+
+# PennyLane's queues are of no thread: a layer that moves must not use one, as another
+# thread may just run, so kinds are asked for once.
+_kept = lru_cache(maxsize=1024)(_measured)
 
 
 def _as_observables(items: Any) -> tuple[Any, ...]:

@@ -156,7 +156,7 @@ def _terms(measurement: Any, trained: bool) -> list[Term]:
     expectation = isinstance(measurement, qml.measurements.ExpectationMP)
     if observable is None or not observable.data or not (variance or expectation):
         return []
-    terms = _linear(observable)
+    terms = linear_terms(observable)
     apart = any(
         qml.math.ndim(factor) or (trained and qml.math.requires_grad(factor))
         for factor, _ in terms
@@ -175,19 +175,27 @@ def _terms(measurement: Any, trained: bool) -> list[Term]:
     return [(factor**2, qml.var(part))]
 
 
-def _linear(observable: Any) -> list[Term]:
+def linear_terms(observable: Any) -> list[Term]:
+    """What an observable is the sum of.
+
+    Args:
+        observable: A PennyLane observable.
+
+    Returns:
+        Coefficients and observables without; itself, times 1, where it is no sum.
+    """
     if isinstance(observable, qml.ops.SProd):
-        inner = _linear(observable.base)
+        inner = linear_terms(observable.base)
         return [(observable.scalar * factor, part) for factor, part in inner]
     if isinstance(observable, qml.ops.Sum):
-        return [term for part in observable.operands for term in _linear(part)]
+        return [term for part in observable.operands for term in linear_terms(part)]
     if isinstance(observable, qml.ops.Prod) and observable.data:
         products: list[Term] = [(1.0, None)]
         for operand in observable.operands:
             products = [
                 (factor * more, part if before is None else before @ part)
                 for factor, before in products
-                for more, part in _linear(operand)
+                for more, part in linear_terms(operand)
             ]
         return products
     return [(1.0, observable)]

@@ -9,7 +9,7 @@ import pennylane as qml
 import torch
 from attrs import asdict
 
-from qml_qdl.circuits import Circuit, Samples
+from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentTypeError, MemoryBoundError, TargetError
 from qml_qdl.circuits.purity import is_pure
 from qml_qdl.circuits.validation import as_items, as_wires, validate_call
@@ -187,8 +187,8 @@ def direct_runner(device: Any, circuit: Circuit) -> CircuitRunner | None:
         The runner, which runs the circuit's blocks a single time; None where the
         device or the readout needs PennyLane's way, or the circuit is not pure.
     """
-    if device.name != SIMULATOR or isinstance(circuit.readout, Samples):
+    if device.name != SIMULATOR or not is_pure(circuit):
         return None
-    if not is_pure(circuit):
+    if circuit.readout.needs_shots(circuit.wires):
         return None
     return CircuitRunner(circuit, device.memory)

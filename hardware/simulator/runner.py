@@ -60,24 +60,19 @@ class CircuitRunner:
             return self(one, weights)[:0]
         like = inputs if inputs is not None else weights[0]
         with own_precision(like.device):
-            return self._run_all(inputs, weights, like)
-
-    def _run_all(
-        self, inputs: Tensor | None, weights: Sequence[Tensor], like: Tensor
-    ) -> Tensor:
-        traced, most, reads_words = self._trace(like)
-        angles = traced.angles(inputs, weights)
-        rows = angles.num_rows
-        if rows is None or rows <= most:
-            return self._run(traced, angles, like, reads_words)
-        parts = in_chunks(
-            lambda first, last: self._run(
-                traced, angles.part(first, last), like, reads_words
-            ),
-            rows,
-            most,
-        )
-        return torch.cat(parts)
+            traced, most, reads_words = self._trace(like)
+            angles = traced.angles(inputs, weights)
+            rows = angles.num_rows
+            if rows is None or rows <= most:
+                return self._run(traced, angles, like, reads_words)
+            parts = in_chunks(
+                lambda first, last: self._run(
+                    traced, angles.part(first, last), like, reads_words
+                ),
+                rows,
+                most,
+            )
+            return torch.cat(parts)
 
     def _trace(self, like: Tensor) -> tuple[TracedCircuit, int, bool]:
         key = (like.dtype, like.device)

@@ -115,7 +115,7 @@ class _Measured(torch.autograd.Function):
         if torch.is_grad_enabled():  # a gradient of this gradient may be asked for
             leaves = [cotangent for cotangent in cotangents if cotangent.requires_grad]
             angles = [task.tensors for task in sending.wanting]
-            found = _refusing(_twice, found, [*angles, *leaves])
+            found = refusing(_twice, found, [*angles, *leaves])
         return (None, *found)
 
 
@@ -137,10 +137,20 @@ class _Refusing(torch.autograd.Function):
         raise ctx.refuse()
 
 
-def _refusing(
+def refusing(
     refuse: Callable[[], Exception], tensors: Sequence[Tensor], beside: Sequence[Any]
 ) -> list[Tensor]:
-    """The tensors, whose gradients are refused if any beside them needs one."""
+    """Tensors that say so where a gradient of theirs is asked for.
+
+    Args:
+        refuse: Makes the error.
+        tensors: The tensors, floating or complex.
+        beside: Tensors they depend on, or None: nothing happens if none needs a
+            gradient.
+
+    Returns:
+        The same values.
+    """
     return list(
         _Refusing.apply(  # type: ignore[no-untyped-call]
             refuse, len(tensors), *tensors, *beside
@@ -201,4 +211,4 @@ def _tensors(result: Any, angles: Tensor | None) -> Any:
     floating = tensor.is_floating_point() or tensor.is_complex()
     if angles is None or not floating:
         return tensor
-    return _refusing(_no_gradient, [tensor], [angles])[0]
+    return refusing(_no_gradient, [tensor], [angles])[0]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pennylane as qml
+from pennylane.devices import ExecutionConfig
 
-from qml_qdl.circuits import Circuit, Expectation, Samples, State
+from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentError, TargetError
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.targets import Target, make_device
@@ -53,31 +54,65 @@ def circuit_qnode(
     device, diff_method = _fitted(device, diff_method, options)
     traits = traits_of(device)
     count = None if shots == "keep" else shots
-    if isinstance(circuit.readout, State):
+    readout, wires = circuit.readout, circuit.wires
+    if readout.needs_state_vector(wires):
         _check_state(circuit, device, count)
-    if isinstance(circuit.readout, Samples) and count is None:
-        raise TargetError(
-            "shots: samples need a number of shots, got None; pass shots=1000, say"
-        )
+    readout.check(wires, count)
     arguments = _arguments(device, diff_method, options)
-    if (
-        traits.fast_adjoint
-        and count is None
-        and diff_method in ("best", "adjoint")
-        and type(circuit.readout) is Expectation  # a subclass may measure anything
-    ):
+    fast = traits.fast_adjoint and diff_method in ("best", "adjoint")
+    if fast and count is None and readout.is_mean(wires):
         diff_method, arguments = "adjoint", {"device_vjp": True}
+    without = _has_no_gradient(device, diff_method, circuit, count)
     try:
         return qml.QNode(
             circuit if traits.gradients else without_measurements(circuit),
             device,
             interface="torch",
-            diff_method=diff_method,
+            diff_method=None if without else diff_method,
             shots=count,
             **arguments,
         )
     except (qml.exceptions.QuantumFunctionError, ValueError) as error:
         raise _wrong_method(diff_method, device, error) from error
+
+
+def _has(device: Any, method: str, circuit: Circuit, count: int | None) -> bool:
+    """Whether a device has a way of its own to the gradients of a readout."""
+    measured = circuit.readout.measurements(circuit.wires)
+    script = qml.tape.QuantumScript([], measured, shots=count)
+    config = ExecutionConfig(gradient_method=method, interface="torch")
+    with qml.queuing.AnnotatedQueue():  # what is tried here no other thread may record
+        return bool(device.supports_derivatives(config, script))
+
+
+def _has_no_gradient(
+    device: Any, diff_method: str, circuit: Circuit, count: int | None
+) -> bool:
+    """Whether PennyLane would have none of a readout, or, by shift rules, a wrong one.
+
+    Raises:
+        ArgumentError: Just that was asked for.
+    """
+    if traits_of(device).gradients:
+        return False
+    readout, wires = circuit.readout, circuit.wires
+    if readout.needs_shots(wires):
+        return True
+    if not readout.needs_state(wires) or diff_method in _OF_STATES:
+        return False
+    if diff_method == "best":
+        return not _has(device, "backprop", circuit, count)
+    if not _has(device, diff_method, circuit, count):
+        raise ArgumentError(
+            f"diff_method: {diff_method!r} has no gradients of {readout!r}, which is "
+            "not linear in the state; use 'best' or 'backprop' with target='auto' or "
+            "'default.qubit'"
+        )
+    return False
+
+
+_OF_STATES = ("None", "finite-diff", "spsa")
+"""Ways to gradients of which none takes what is measured for linear in the state."""
 
 
 def _fitted(device: Any, diff_method: str, options: TargetOptions) -> tuple[Any, str]:

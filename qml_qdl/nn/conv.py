@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from abc import ABC
 from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import validate_call
-from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.filters import QuantumFilters
 from qml_qdl.nn.geometry import (
     Sizes,
@@ -22,7 +21,7 @@ from qml_qdl.nn.geometry import (
     pad,
     sides_of,
 )
-from qml_qdl.nn.program import Shots
+from qml_qdl.nn.options import FilterOptions, hands_on_to
 
 
 @validate_call
@@ -69,6 +68,7 @@ class QuantumConv(QuantumFilters, ABC):
         padding_mode: "zeros", "reflect", "replicate" or "circular".
         device: Where the weights are, a torch device.
         dtype: Type of the weights; None for torch's default.
+        flip: Whether the kernel is flipped.
         circuit: Instead of the default: a `Circuit` that reads one patch and has as
             many outputs as there are output channels in a group, or several whose
             outputs are put together. Each group, or channel, has weights of its own.
@@ -76,18 +76,19 @@ class QuantumConv(QuantumFilters, ABC):
         layers: Strongly entangling layers of the default circuits.
         per_channel: Whether circuits read one input channel each, their outputs being
             added up, instead of all channels jointly.
-        flip: Whether the kernel is flipped.
         trainable: False freezes all weights at random, as Henderson et al. have it.
-        target: Where it runs; None means "auto".
-        shots: Number of shots; None or "keep" for exact results.
-        diff_method: How gradients are computed, as in `QuantumLayer`.
-        generator: Random numbers for the initial weights; None for torch's own.
+        **options: What each circuit's layer is told:
+            `target`, `shots`, `diff_method`, `spsa_directions`, `fuse_gradient`,
+            `resilience_level`, `mitigation`, `account`, `max_qpu_seconds`, `seed` and
+            `generator`, as `QuantumLayer` takes them. A seed gives each circuit a
+            stream of its own.
 
     Raises:
         ArgumentError: An argument does not fit.
         TargetError: The target is unknown or cannot run the circuit.
     """
 
+    @hands_on_to(QuantumFilters)
     def __init__(
         self,
         in_channels: int,
@@ -102,16 +103,8 @@ class QuantumConv(QuantumFilters, ABC):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         *,
-        circuit: Circuit | Block | Sequence[Circuit | Block] | None = None,
-        encoding: str = "auto",
-        layers: int = 2,
-        per_channel: bool = False,
         flip: bool = False,
-        trainable: bool = True,
-        target: Target | None = None,
-        shots: Shots = "keep",
-        diff_method: str = "best",
-        generator: torch.Generator | None = None,
+        **options: Unpack[FilterOptions],
     ) -> None:
         super().__init__(
             in_channels,
@@ -124,15 +117,7 @@ class QuantumConv(QuantumFilters, ABC):
             padding_mode,
             device,
             dtype,
-            circuit=circuit,
-            encoding=encoding,
-            layers=layers,
-            per_channel=per_channel,
-            trainable=trainable,
-            target=target,
-            shots=shots,
-            diff_method=diff_method,
-            generator=generator,
+            **options,
         )
         self.flip = flip
         self.padding: str | tuple[int, ...] = (

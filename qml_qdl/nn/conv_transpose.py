@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from operator import index
+from typing import Unpack
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import validate_call
-from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.filters import QuantumFilters
 from qml_qdl.nn.geometry import Sizes, as_sizes
-from qml_qdl.nn.program import Shots
+from qml_qdl.nn.options import FilterOptions, hands_on_to
 
 
 @validate_call
@@ -53,10 +52,11 @@ class QuantumConvTranspose2d(QuantumFilters):
         per_channel: Whether circuits read one input channel each, their outputs being
             added up, instead of all channels jointly.
         trainable: False freezes all weights at random.
-        target: Where it runs; None means "auto".
-        shots: Number of shots; None or "keep" for exact results.
-        diff_method: How gradients are computed, as in `QuantumLayer`.
-        generator: Random numbers for the initial weights; None for torch's own.
+        **options: What each circuit's layer is told:
+            `target`, `shots`, `diff_method`, `spsa_directions`, `fuse_gradient`,
+            `resilience_level`, `mitigation`, `account`, `max_qpu_seconds`, `seed` and
+            `generator`, as `QuantumLayer` takes them. A seed gives each circuit a
+            stream of its own.
 
     Shape:
         - Input: (rows, in_channels, H, W) or (in_channels, H, W), floating.
@@ -78,6 +78,7 @@ class QuantumConvTranspose2d(QuantumFilters):
 
     dims = 2
 
+    @hands_on_to(QuantumFilters)
     def __init__(
         self,
         in_channels: int,
@@ -92,16 +93,7 @@ class QuantumConvTranspose2d(QuantumFilters):
         padding_mode: str = "zeros",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
-        *,
-        circuit: Circuit | Block | Sequence[Circuit | Block] | None = None,
-        encoding: str = "auto",
-        layers: int = 2,
-        per_channel: bool = False,
-        trainable: bool = True,
-        target: Target | None = None,
-        shots: Shots = "keep",
-        diff_method: str = "best",
-        generator: torch.Generator | None = None,
+        **options: Unpack[FilterOptions],
     ) -> None:
         if padding_mode != "zeros":
             raise ArgumentError(
@@ -119,15 +111,7 @@ class QuantumConvTranspose2d(QuantumFilters):
             padding_mode,
             device,
             dtype,
-            circuit=circuit,
-            encoding=encoding,
-            layers=layers,
-            per_channel=per_channel,
-            trainable=trainable,
-            target=target,
-            shots=shots,
-            diff_method=diff_method,
-            generator=generator,
+            **options,
         )
         self.padding = as_sizes("padding", padding, 0, self.dims)
         self.output_padding = as_sizes("output_padding", output_padding, 0, self.dims)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +17,7 @@ from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.nn.geometry import PADDING_MODES, Sizes, as_sizes
 from qml_qdl.nn.kernels import kernel_circuits
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.options import check_floating
+from qml_qdl.nn.options import LayerOptions, check_floating, hands_on_to
 
 _AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
 
@@ -68,6 +69,7 @@ class QuantumFilters(nn.Module, ABC):
 
     # ---- Defined here for all. ----
 
+    @hands_on_to(QuantumLayer)
     def __init__(
         self,
         in_channels: int,
@@ -81,12 +83,12 @@ class QuantumFilters(nn.Module, ABC):
         device: torch.device | str | None,
         dtype: torch.dtype | None,
         *,
-        circuit: Circuit | Block | Sequence[Circuit | Block] | None,
-        encoding: str,
-        layers: int,
-        per_channel: bool,
-        trainable: bool,
-        **options: Any,
+        circuit: Circuit | Block | Sequence[Circuit | Block] | None = None,
+        encoding: str = "auto",
+        layers: int = 2,
+        per_channel: bool = False,
+        trainable: bool = True,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_count("in_channels", in_channels)
@@ -108,11 +110,7 @@ class QuantumFilters(nn.Module, ABC):
             else self._checked(circuit)
         )
         banks = self.groups * (self._group_channels if self.per_channel else 1)
-        self.kernels = nn.ModuleList(
-            QuantumLayer(each, device=device, dtype=dtype, **options)
-            for _ in range(banks)
-            for each in circuits
-        )
+        self.kernels = quantum_layers(circuits * banks, device, dtype, options)
         self._bank_size = len(circuits)
         self.bias = (
             nn.Parameter(torch.zeros(self.out_channels, device=device, dtype=dtype))
@@ -244,6 +242,33 @@ class QuantumFilters(nn.Module, ABC):
     def _padding_repr(self) -> list[str]:
         """How `extra_repr` shows padding, and what else the subclass has."""
         return []
+
+
+def quantum_layers(
+    circuits: Sequence[Circuit],
+    device: torch.device | str | None,
+    dtype: torch.dtype | None,
+    options: LayerOptions,
+) -> nn.ModuleList:
+    """Layers side by side, whose shots are independent.
+
+    Args:
+        circuits: A circuit for each.
+        device: Where the weights are.
+        dtype: Type of the weights.
+        options: What each is told; a seed becomes one for each, the first one's as it
+            is.
+
+    Returns:
+        The layers.
+    """
+    layers, seed = nn.ModuleList(), options.get("seed")
+    for number, circuit in enumerate(circuits):
+        if isinstance(seed, int) and seed >= 0 and number:
+            own = np.random.SeedSequence([seed, number]).generate_state(1)
+            options = {**options, "seed": int(own[0])}
+        layers.append(QuantumLayer(circuit, device=device, dtype=dtype, **options))
+    return layers
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

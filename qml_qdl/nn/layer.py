@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from qml_qdl.circuits import Block, Circuit, Samples
+from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.validation import validate_call
@@ -369,12 +369,14 @@ class QuantumLayer(nn.Module):
         result = None
         if rows.are_none:
             result = program.of_no_rows(rows.inputs, weights)
-        if result is None:
-            result = _run(program, rows, weights)
+        if result is None and program.takes_nan:
+            result = program(rows.inputs, weights, rows.count)
+        elif result is None:
+            result = _run_clean(program, rows, weights)
         return rows.restored(result, self._example(inputs))
 
     def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs the circuit, and tells how sure the expectation values are.
+        """Runs the circuit, and tells how sure the results are.
 
         Args:
             *inputs: As `forward` takes them.
@@ -385,8 +387,8 @@ class QuantumLayer(nn.Module):
             results are exact, NaN for a single shot.
 
         Raises:
-            ArgumentTypeError: The readout is no `Expectation`; or, but on Qiskit
-                targets, one of sums of Pauli words.
+            ArgumentTypeError: Something else is read out than expectation values and
+                probabilities; or, but on Qiskit targets, sums of Pauli words.
 
         Example:
             >>> import torch
@@ -415,7 +417,9 @@ class QuantumLayer(nn.Module):
 
     def _example(self, inputs: Sequence[Tensor]) -> Tensor:
         """A tensor whose type and place the result shall have."""
-        return [*inputs, *self._weights().values(), torch.empty(0)][0]
+        if inputs:
+            return inputs[0]
+        return [*self._weights().values(), torch.empty(0)][0]
 
     def _check(self, inputs: Sequence[Any]) -> None:
         names = self.program.input_names
@@ -476,12 +480,10 @@ def _find_position(
         layer.program.at(int(position))
 
 
-def _run(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
-    if program.num_shots is None:
-        return program(rows.inputs, weights, rows.count)
+def _run_clean(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
+    """Runs what is finite, and puts NaN into the other rows."""
     inputs, weights, lost = without_nan(rows.inputs, weights)
-    source = program.source
-    if isinstance(source, Circuit) and isinstance(source.readout, Samples):
+    if program.is_whole:
         refuse_nan(lost)  # before a machine is paid for it
 
     def run(

@@ -2,27 +2,115 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import wraps
 from numbers import Integral
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
+import torch
 from torch import Tensor
 
+from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import check_count
+from qml_qdl.hardware.mitigation import Mitigation
+from qml_qdl.hardware.targets import Target
 
 Shots: TypeAlias = int | Literal["keep"] | None
 """A number of shots, None for exact results, or "keep" for what was set before."""
 
-LAYER_OPTIONS = (
-    "spsa_directions",
-    "fuse_gradient",
-    "resilience_level",
-    "mitigation",
-    "account",
-    "max_qpu_seconds",
-    "seed",
-)
+
+class TargetArguments(TypedDict, total=False):
+    """What a layer tells its target, as `QuantumLayer` describes it."""
+
+    spsa_directions: int | None
+    fuse_gradient: bool | None
+    resilience_level: int | None
+    mitigation: Mitigation | str | None
+    account: str | None
+    max_qpu_seconds: float | None
+    seed: int | None
+
+
+class LayerOptions(TargetArguments, total=False):
+    """What a layer of several circuits hands on to each of its quantum layers."""
+
+    target: Target | None
+    shots: Shots
+    diff_method: str
+    generator: torch.Generator | None
+
+
+class FilterOptions(LayerOptions, total=False):
+    """What all convolutions take beside the arguments of torch's."""
+
+    circuit: Circuit | Block | Sequence[Circuit | Block] | None
+    encoding: str
+    layers: int
+    per_channel: bool
+    trainable: bool
+
+
+LAYER_OPTIONS = tuple(TargetArguments.__annotations__)
 """The fields of `TargetOptions` that a layer has; the others are those of devices."""
+
+Constructor = TypeVar("Constructor", bound=Callable[..., None])
+
+
+def hands_on_to(owner: Any) -> Callable[[Constructor], Constructor]:
+    """Makes a constructor one that takes the options of another one it calls.
+
+    `inspect.signature` and `help` then show them with their defaults in place of
+    `**options`, and any other name is refused.
+
+    Args:
+        owner: The class whose keyword-only arguments the options are.
+
+    Returns:
+        A decorator for `__init__`.
+
+    Example:
+        >>> class Outer:
+        ...     def __init__(self, *, size: int = 1) -> None:
+        ...         self.size = size
+        >>> class Inner(Outer):
+        ...     @hands_on_to(Outer)
+        ...     def __init__(self, name: str, **options: int) -> None:
+        ...         super().__init__(**options)
+        >>> inspect.signature(Inner)
+        <Signature (name: 'str', *, size: 'int' = 1) -> 'None'>
+    """
+
+    def expanded(init: Constructor) -> Constructor:
+        signature = inspect.signature(init)
+        own = list(signature.parameters.values())[:-1]
+        names = {parameter.name for parameter in own}
+        more = [
+            parameter
+            for parameter in inspect.signature(owner).parameters.values()
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+            and parameter.name not in names
+        ]
+        known = signature.replace(parameters=[*own, *more])
+
+        @wraps(init)
+        def checked(self: Any, *arguments: Any, **options: Any) -> None:
+            for name in options:
+                if name not in known.parameters:
+                    close = get_close_matches(name, known.parameters, 1)
+                    hint = f"; did you mean {close[0]!r}?" if close else ""
+                    raise ArgumentTypeError(
+                        f"{name}: {type(self).__name__} got an unexpected keyword "
+                        f"argument {name!r}{hint}"
+                    )
+            init(self, *arguments, **options)
+
+        cast(Any, checked).__signature__ = known
+        return cast(Constructor, checked)
+
+    return expanded
 
 
 def as_shots(shots: Any) -> Shots:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,8 +12,13 @@ import torch
 from attrs import evolve, field, frozen
 from torch import Tensor
 
-from qml_qdl.circuits import Circuit, Expectation
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, SerializationError
+from qml_qdl.circuits import Circuit
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    SerializationError,
+    TargetError,
+)
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.plain import plain
 from qml_qdl.hardware.precision import KeptNumbers
@@ -20,6 +26,7 @@ from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.tape_device import TapeDevice
+from qml_qdl.hardware.tapes.gradients import refusing
 from qml_qdl.hardware.targets import Target, direct_runner
 from qml_qdl.hardware.traits import seeds_of, traits_of
 from qml_qdl.nn.batching import check_batching
@@ -57,13 +64,11 @@ def _tensors(results: Any) -> Any:
     return torch.as_tensor(results)
 
 
-def word_errors(values: Tensor, source: Any, shots: int | None) -> Tensor:
-    """Standard errors of expectation values of single Pauli words, by themselves.
-
-    The outcomes are 1 and −1, hence the mean tells their variance.
+def mean_errors(values: Tensor, source: Any, shots: int | None) -> Tensor:
+    """Standard errors of means over shots, by the means themselves.
 
     Args:
-        values: (..., observables).
+        values: (..., *output_shape).
         source: The `Circuit` they are of, or a QNode.
         shots: Number of shots; None where values are exact.
 
@@ -71,34 +76,27 @@ def word_errors(values: Tensor, source: Any, shots: int | None) -> Tensor:
         Like the values.
 
     Raises:
-        ArgumentTypeError: The readout is another one.
+        ArgumentTypeError: They are no means of two outcomes.
     """
     if not isinstance(source, Circuit):
         raise _wrong_readout("the layer is made from a QNode")
-    if not isinstance(source.readout, Expectation):
+    outcomes = source.readout.outcomes(source.wires)
+    if outcomes is None:
         raise _wrong_readout(f"the readout is {source.readout!r}")
     if shots is None:
         return torch.zeros_like(values)
-    scales = [_scale(m.obs) for m in source.readout.measure(source.wires)]
-    squares = torch.tensor(scales).to(values) ** 2
-    variances = (squares - values**2).clamp(min=0.0)
+    shape = [shots if n is None else n for n in source.output_shape]
+    low, high = torch.as_tensor(outcomes).to(values).T.reshape(2, *shape)
+    variances: Tensor = ((low - values) * (values - high)).clamp(min=0.0)
     # The errors of a single shot are not known, and come as NaN.
     return (variances / (shots - 1 if shots > 1 else torch.nan)).sqrt()
 
 
-def _scale(observable: Any) -> float:
-    """What the outcomes of a Pauli word's multiple are, but for their sign."""
-    sentence = observable.pauli_rep
-    if sentence is None or len(sentence) != 1:
-        raise _wrong_readout(f"{observable!r} is no single Pauli word")
-    (coefficient,) = sentence.values()
-    return float(qml.math.real(coefficient))
-
-
 def _wrong_readout(found: str) -> ArgumentTypeError:
     return ArgumentTypeError(
-        "with_errors: expected expectation values, of single Pauli words if not on a "
-        f"Qiskit target, but {found}; use Expectation(['ZZ', ...]), or target='aer'"
+        "with_errors: expected probabilities or expectation values, of single Pauli "
+        f"words if not on a Qiskit target, but {found}; use Expectation(['ZZ', ...]), "
+        "or target='aer'"
     )
 
 
@@ -158,6 +156,26 @@ class Program:
             target = "auto" if self.target is None else self.target
             return circuit_qnode(self.source, target, *how, self.connected)
         return moved_qnode(self.source, self.target, *how)
+
+    @cached_property
+    def takes_nan(self) -> bool:
+        """Whether rows that are NaN give NaN, and fail neither here nor elsewhere.
+
+        Devices draw shots from NaN in their own ways, and what others than ours make of
+        states, entropies say, may not know it.
+        """
+        if self.num_shots is not None:
+            return False
+        circuit, device = self.source, self.qnode.device
+        if not isinstance(circuit, Circuit) or isinstance(device, TapeDevice):
+            return True
+        return not circuit.readout.needs_state(circuit.wires)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether all results are known to be whole numbers."""
+        circuit = self.source
+        return isinstance(circuit, Circuit) and circuit.readout.is_whole(circuit.wires)
 
     @property
     def num_shots(self) -> int | None:
@@ -259,9 +277,22 @@ class Program:
         Raises:
             ShapeError: A QNode did not treat its inputs as a batch.
         """
-        self._check_batching(inputs, weights, rows)
         if self._runner is not None and (inputs or weights):
-            return self._run_directly(inputs, weights, rows)
+            # Without PennyLane on the way.
+            x = None if not inputs else inputs[0] if rows else inputs[0][None]
+            values = self._runner(x, [*weights.values()])
+            if values.shape[1] != self._output_size:  # it is refused
+                return as_declared(values[0], None, self._output_shape)
+            values = values.reshape(-1, *self._output_shape)
+            if rows is None:
+                return values[0]
+            # One row stands for all where no gate differs.
+            return (
+                values
+                if len(values) == rows
+                else values.expand(rows, *values.shape[1:])
+            )
+        self._check_batching(inputs, weights, rows)
         device = self.qnode.device
         own = isinstance(device, TapeDevice)  # takes every tape as it is
         qnode = (
@@ -274,8 +305,20 @@ class Program:
         with KeptNumbers(double):
             if rows is not None and self._needs_single_rows(inputs, arguments, rows):
                 qnode = one_row_each(qnode)
-            result = qnode(**arguments)
-        return self._shaped(result, rows)
+            result = self._shaped(qnode(**arguments), rows)
+        if self.qnode.diff_method is None and result.dtype.to_real().is_floating_point:
+            (result,) = refusing(
+                self._no_gradient, [result.detach()], [*inputs, *weights.values()]
+            )
+        return result
+
+    def _no_gradient(self) -> Exception:
+        return TargetError(
+            f"target: {self.qnode.device.name} has no gradients of "
+            f"{self.source.readout!r}; detach the result, read out expectation values, "
+            "variances or probabilities, or, for what needs no shots, use "
+            "target='auto'"
+        )
 
     def _shaped(self, result: Any, rows: int | None) -> Tensor:
         """One tensor from what a QNode returned, of the shape that is declared."""
@@ -283,11 +326,15 @@ class Program:
             return as_tensor(result, rows)
         return as_declared(result, rows, self._output_shape)
 
-    @property
+    @cached_property
     def _output_shape(self) -> tuple[int, ...]:
         """The shape of one row's result that the circuit's readout declares."""
         shots = self.num_shots or 0
         return tuple(shots if n is None else n for n in self.source.output_shape)
+
+    @cached_property
+    def _output_size(self) -> int:
+        return math.prod(self._output_shape)
 
     def of_no_rows(
         self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor]
@@ -331,7 +378,7 @@ class Program:
                 values, errors = device_errors(self.qnode, arguments)
                 return self._shaped(values, rows), self._shaped(errors, rows)
             result = self(inputs, weights, rows)
-            return result, word_errors(result, self.source, self.num_shots)
+            return result, mean_errors(result, self.source, self.num_shots)
 
     @cached_property
     def _runner(self) -> CircuitRunner | None:
@@ -340,14 +387,6 @@ class Program:
         if not direct or not isinstance(self.source, Circuit):
             return None
         return direct_runner(self.qnode.device, self.source)
-
-    def _run_directly(
-        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
-    ) -> Tensor:
-        assert self._runner is not None
-        x = None if not inputs else inputs[0] if rows is not None else inputs[0][None]
-        values = self._runner(x, list(weights.values()))
-        return as_declared(values if rows else values[0], rows, self._output_shape)
 
     def _check_batching(
         self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None

@@ -22,6 +22,9 @@ names one. A failure says which promise is broken, and the test's docstring what
 - `TargetContract`, of targets, by name or by a function that makes the device: values
   and gradients are default.qubit's, rows do not mix, shots approach; `DeviceContract`,
   of PennyLane's devices: PennyLane's own tests of them.
+- `ReadoutContract`, of readouts: what is measured has the declared shape, on every
+  local target, exact and with shots; its gradients are right; what a target cannot do
+  is refused when a layer is bound to it.
 - `JobClientContract`, of a `JobService` for each client: a job is sent exactly once
   whatever happens, found, waited for and fetched; what it costs is told before; no
   credential is kept.
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from qml_qdl.testing.layers import LayerCase, LayerContract
     from qml_qdl.testing.noise_generators import NoiseGeneratorContract
     from qml_qdl.testing.processings import ProcessingContract
+    from qml_qdl.testing.readouts import ReadoutContract
     from qml_qdl.testing.targets import DeviceContract, TargetContract
 
 __all__ = [
@@ -63,6 +67,7 @@ __all__ = [
     "LayerContract",
     "NoiseGeneratorContract",
     "ProcessingContract",
+    "ReadoutContract",
     "TargetContract",
 ]
 
@@ -75,6 +80,7 @@ _MODULES = {
     "LayerContract": "layers",
     "NoiseGeneratorContract": "noise_generators",
     "ProcessingContract": "processings",
+    "ReadoutContract": "readouts",
     "TargetContract": "targets",
 }
 

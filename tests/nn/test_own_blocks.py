@@ -335,6 +335,15 @@ class ManyPromised(Many):
     pure = True
 
 
+class Growing(Many):
+    """Measures more than it did where it was bound."""
+
+    def measure(self, wires: Sequence[Hashable]) -> Any:
+        if SETTINGS["calls"]:
+            return [qml.var(qml.Z(wires[0])) for _ in range(int(SETTINGS["calls"]))]
+        return Many.measure(self, wires)
+
+
 READOUTS = [
     ("variances", (2,)),
     ("one", (1,)),
@@ -397,13 +406,23 @@ def test_its_gradients(make: Callable[..., Readout], target: str) -> None:
 def test_a_shape_that_does_not_fit_is_refused(
     make: Callable[..., Readout], target: str, shots: int | None
 ) -> None:
-    circuit = AngleEncoding(2).with_readout(make("variances", (3,)))
-    layer = QuantumLayer(circuit, target=target, shots=shots)
-    for rows in (3, 1):
-        with pytest.raises(ShapeError, match=r"declares \(3,\) .* shape \(2,\)"):
-            layer(angles(rows))
-    with pytest.raises(ShapeError, match=r"declares \(3,\) .* shape \(2,\)"):
-        layer(angles(1)[0])
+    """Where it is bound; two rows of two numbers would pass for one row of four."""
+    for size in (3, 4):
+        circuit = AngleEncoding(2).with_readout(make("variances", (size,)))
+        text = rf"declares \({size},\) .* shape \(2,\)"
+        with pytest.raises(ShapeError, match=text):
+            QuantumLayer(circuit, target=target, shots=shots)
+
+
+@every_target
+def test_a_shape_that_changes_later_is_refused(target: str) -> None:
+    readout = Growing("variances", (2,))
+    layer = QuantumLayer(AngleEncoding(2).with_readout(readout), target=target)
+    layer(angles(3))
+    SETTINGS["calls"] = 3
+    for x in (angles(4), angles(1), angles(1)[0]):
+        with pytest.raises(ShapeError, match=r"declares \(2,\) .* shape \(3,\)"):
+            layer(x)
 
 
 @pytest.mark.parametrize("target", [*EXACT, "aer-shots"])

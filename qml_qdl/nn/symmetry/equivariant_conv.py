@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 
@@ -9,10 +11,10 @@ from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import validate_call
-from qml_qdl.hardware.targets import Target
+from qml_qdl.nn.filters import quantum_layers
 from qml_qdl.nn.kernels import kernel_circuits
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.options import Shots
+from qml_qdl.nn.options import LayerOptions, hands_on_to
 from qml_qdl.nn.symmetry.group_conv import GroupConvolution
 from qml_qdl.nn.symmetry.group_patches import GroupPatches
 from qml_qdl.nn.symmetry.image_groups import ImageGroup
@@ -52,10 +54,11 @@ class EquivariantQuantumConv2d(GroupConvolution):
             lifting, and has as many outputs as there are output channels.
         encoding: How the default circuit reads pixels, as in `QuantumConv2d`.
         layers: Strongly entangling layers of the default circuit.
-        target: Where it runs; None means "auto".
-        shots: Number of shots; None or "keep" for exact results.
-        diff_method: How gradients are computed, as in `QuantumLayer`.
-        generator: Random numbers for the initial weights; None for torch's own.
+        **options: What each circuit's layer is told:
+            `target`, `shots`, `diff_method`, `spsa_directions`, `fuse_gradient`,
+            `resilience_level`, `mitigation`, `account`, `max_qpu_seconds`, `seed` and
+            `generator`, as `QuantumLayer` takes them. A seed gives each circuit a
+            stream of its own.
 
     Shape:
         - Input: (rows, in_channels, H, W), or without lifting
@@ -76,6 +79,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
         torch.Size([5, 3, 4, 3, 3])
     """
 
+    @hands_on_to(QuantumLayer)
     def __init__(
         self,
         in_channels: int,
@@ -93,10 +97,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
         circuit: Circuit | Block | None = None,
         encoding: str = "auto",
         layers: int = 2,
-        target: Target | None = None,
-        shots: Shots = "keep",
-        diff_method: str = "best",
-        generator: torch.Generator | None = None,
+        **options: Unpack[LayerOptions],
     ) -> None:
         patches = GroupPatches(
             ImageGroup(group),
@@ -113,18 +114,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
             if circuit is None
             else [self._checked(as_circuit(circuit))]
         )
-        self.kernels = nn.ModuleList(
-            QuantumLayer(
-                each,
-                target=target,
-                shots=shots,
-                diff_method=diff_method,
-                generator=generator,
-                device=device,
-                dtype=dtype,
-            )
-            for each in circuits
-        )
+        self.kernels = quantum_layers(circuits, device, dtype, options)
 
     def _checked(self, circuit: Circuit) -> Circuit:
         expected = (self.patches.num_pixels, (self.out_channels,))
