@@ -16,7 +16,6 @@ from qml_qdl.circuits.validation import (
     WiresLike,
     as_many_wires,
     shape_of,
-    validate_call,
 )
 
 Weights: TypeAlias = Mapping[str, Any]
@@ -135,7 +134,6 @@ def _as_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
     return given
 
 
-@validate_call
 @frozen(repr=False, slots=False)
 class Circuit:
     """U(x, θ): blocks in the order of application, and what is read out.
@@ -356,6 +354,8 @@ class Circuit:
         return draw_mpl(self, **options)
 
     def __repr__(self) -> str:
+        if "readout" not in vars(self):  # in a traceback, say
+            return "<half-built Circuit>"
         formula = " @ ".join(repr(block) for block in reversed(self.blocks))
         if self.readout == Expectation():
             return formula if len(self.blocks) > 1 else f"Circuit(({formula},))"

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -132,7 +133,10 @@ def _object(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_wrong_arguments(name: str) -> None:
+def test_wrong_arguments(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where relative paths lead
     found = [Wrong(name, *made) for made in fuzz(name)]
     assert not violations(found)
 

@@ -20,6 +20,7 @@ from qml_qdl.circuits.symmetry.groups import WireGroup
 from qml_qdl.circuits.symmetry.named_groups import local_flips
 from qml_qdl.circuits.symmetry.wire_action import WireAction
 from qml_qdl.circuits.validation import (
+    MOST,
     MOST_WIRES,
     check_count,
     check_flag,
@@ -170,7 +171,11 @@ class GaugeLattice:
         Raises:
             ArgumentError: There is no such site.
         """
-        check_count("site", site, 0, len(self.stars) - 1)
+        check_count("site", site, -MOST)
+        if not 0 <= site < len(self.stars):
+            raise ArgumentError(
+                f"site: expected a number from 0 to {len(self.stars) - 1}, got {site}"
+            )
         if shape_of("variables", variables)[-1:] != (self.num_links,):
             raise ShapeError(
                 f"variables: expected (..., {self.num_links}), one for each link, got "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import resource
 import signal
 import sys
@@ -25,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import QdlError
-from tests.bad_input.calls import CALLS, Call
+from tests.bad_input.calls import CALLS, Call, folder
 
 SECONDS = 8.0
 """A wrong call that takes more processor time than this never ends."""
@@ -434,6 +435,7 @@ def main(first: int) -> None:
     lines, sys.stdout = sys.stdout, open("/dev/null", "w")  # noqa: SIM115
     sys.stderr = sys.stdout
     torch.set_num_threads(1)
+    os.chdir(folder())  # where relative paths lead
     now = int(Path("/proc/self/statm").read_text().split()[0]) * 4096
     limit = now + GIGABYTES * 2**30
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
