@@ -1,11 +1,11 @@
 """Circuits: encodings S(x), processings W(θ), their algebra and readouts."""
 
 from qml_qdl.circuits.adjoint import Adjoint
-from qml_qdl.circuits.amplitude import AmplitudeEncoding
 from qml_qdl.circuits.circuit import Block, Circuit
 from qml_qdl.circuits.composition import Shared, reupload, share
 from qml_qdl.circuits.driven import Driven
-from qml_qdl.circuits.encoding import (
+from qml_qdl.circuits.encodings.amplitude import AmplitudeEncoding
+from qml_qdl.circuits.encodings.encoding import (
     AngleEncoding,
     BasisEncoding,
     Encoding,
@@ -13,27 +13,32 @@ from qml_qdl.circuits.encoding import (
     IQPEncoding,
     ZZFeatureMap,
 )
+from qml_qdl.circuits.encodings.linear import ArccosEncoding, Rotations
 from qml_qdl.circuits.errors import (
     ArgumentError,
     ArgumentTypeError,
     QdlError,
     ShapeError,
 )
-from qml_qdl.circuits.hardware_efficient import HardwareEfficient, IsingLayers
-from qml_qdl.circuits.hur_circuits import HurCircuit
 from qml_qdl.circuits.initializers import INITIALIZERS, initial_weights
-from qml_qdl.circuits.iqp import IQPCircuit
-from qml_qdl.circuits.linear import ArccosEncoding, Rotations
-from qml_qdl.circuits.pooling import QuantumPool
-from qml_qdl.circuits.processing import (
+from qml_qdl.circuits.processings.hardware_efficient import (
+    HardwareEfficient,
+    IsingLayers,
+)
+from qml_qdl.circuits.processings.hur_circuits import HurCircuit
+from qml_qdl.circuits.processings.iqp import IQPCircuit
+from qml_qdl.circuits.processings.pooling import QuantumPool
+from qml_qdl.circuits.processings.processing import (
     BasicEntangler,
     Processing,
     RandomLayers,
     SimplifiedTwoDesign,
     StronglyEntangling,
 )
-from qml_qdl.circuits.qcnn import ConvolutionLayer, qcnn, reverse_mera
-from qml_qdl.circuits.readout import (
+from qml_qdl.circuits.processings.qcnn import ConvolutionLayer, qcnn, reverse_mera
+from qml_qdl.circuits.processings.sim_circuits import SimCircuit
+from qml_qdl.circuits.processings.tensor_network import MERA, MPS, TTN, TensorNetwork
+from qml_qdl.circuits.readouts import (
     Expectation,
     Probabilities,
     Readout,
@@ -41,7 +46,6 @@ from qml_qdl.circuits.readout import (
     State,
     z_words,
 )
-from qml_qdl.circuits.sim_circuits import SimCircuit
 from qml_qdl.circuits.swap_test import Exchange, SwapTest
 from qml_qdl.circuits.symmetry.collective import permutation_equivariant
 from qml_qdl.circuits.symmetry.equivariance import encoding_error, invariance_error
@@ -64,7 +68,6 @@ from qml_qdl.circuits.symmetry.spin import (
 )
 from qml_qdl.circuits.symmetry.twirling import invariant_operators, twirl
 from qml_qdl.circuits.symmetry.wire_action import WireAction
-from qml_qdl.circuits.tensor_network import MERA, MPS, TTN, TensorNetwork
 
 __all__ = [
     "INITIALIZERS",

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from attrs import Attribute, evolve, field, frozen
 
-from qml_qdl.circuits.drawing import compact_repr, draw_mpl, draw_text
+from qml_qdl.circuits.diagrams import compact_repr, draw_mpl, draw_text
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.circuits.readout import Expectation, Readout
+from qml_qdl.circuits.readouts import Expectation, Readout
 from qml_qdl.circuits.validation import (
     WiresLike,
     as_many_wires,

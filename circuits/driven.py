@@ -10,9 +10,9 @@ import numpy as np
 import pennylane as qml
 from attrs import Factory, evolve, field, frozen
 
-from qml_qdl.circuits.encoding import Encoding
+from qml_qdl.circuits.encodings.encoding import Encoding
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.processing import Processing
+from qml_qdl.circuits.processings.processing import Processing
 from qml_qdl.circuits.validation import WiresLike
 
 

@@ -1,4 +1,4 @@
-"""Where the trained angles start from."""
+"""Initial weights of circuits, by named distributions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from qml_qdl.circuits.validation import MOST_SEED, check_choice, check_count
 def gaussian_std(circuit: Circuit) -> float:
     """The standard deviation γ that keeps gradients from vanishing with the depth.
 
-    Zhang et al. 2022, arXiv:2203.09376, bound the gradient from below for angles drawn
-    with γ² = 1 / (4S(L + 2)), in L layers read out by an observable on S wires. Their
-    bound holds for their layers; the same rule is taken over to any circuit by counting
-    rotations for depth: L + 2 stands for the number of trained angles divided by the
-    number of wires, rounded up, shared ones counted at each occurrence. S is the most
-    wires that one Pauli word of the readout acts on, or all of them for readouts other
-    than expectation values.
+    Zhang et al. 2022, arXiv:2203.09376, bound the gradient from below for angles
+    sampled with γ² = 1 / (4S(L + 2)), in L layers read out by an observable on S wires.
+    Their bound holds for their layers; the same rule is taken over to any circuit by
+    counting rotations for depth: L + 2 stands for the number of trained angles divided
+    by the number of wires, rounded up, shared ones counted at each occurrence. S is the
+    most wires that one Pauli word of the readout acts on, or all of them for readouts
+    other than expectation values.
 
     Args:
         circuit: The circuit.
@@ -58,7 +58,7 @@ def initial_angles(
     rng: np.random.Generator,
     circuit: Circuit | None = None,
 ) -> NDArray[np.float64]:
-    """Draws one tensor of angles.
+    """Samples one tensor of angles.
 
     Args:
         shape: The tensor's shape.
@@ -91,7 +91,7 @@ def initial_weights(
     *,
     seed: int | np.random.Generator | None = None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Draws the weights that training starts from.
+    """Samples the weights that training starts from.
 
     The methods, all angles in radians and independent of one another:
 
@@ -113,8 +113,8 @@ def initial_weights(
     Args:
         circuit: The circuit, or a block.
         method: One of `INITIALIZERS`.
-        seed: A seed of 0 or more, a generator (which moves on), or None for a new draw
-            each time.
+        seed: A seed of 0 or more, a generator (which moves on), or None for a new
+            sample each time.
 
     Returns:
         For each name in `circuit.weight_shapes` an array of that shape; weights shared

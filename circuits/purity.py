@@ -1,4 +1,4 @@
-"""Which circuits are pure: run once on symbols, their gates are known for good."""
+"""Purity: circuits that are run once on symbols, and then known for good."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from qml_qdl.circuits.circuit import Block, Circuit
-from qml_qdl.circuits.readout import Readout
+from qml_qdl.circuits.readouts import Readout
 
 PARTS = (Block, Circuit, Readout)
 """What a circuit is made of."""
@@ -17,9 +17,9 @@ PARTS = (Block, Circuit, Readout)
 def is_pure(part: Any) -> bool:
     """Whether every call queues the same gates, their angles expressions in x and θ.
 
-    All that this library defines is pure. Another class may draw random numbers, count
-    its calls or look at something that changes, and is not, unless its own body says
-    `pure = True`. The promise is not inherited, since a subclass may do anything.
+    All that this library defines is pure. Another class may sample random numbers,
+    count its calls or look at something that changes, and is not, unless its own body
+    says `pure = True`. The promise is not inherited, since a subclass may do anything.
 
     Args:
         part: A circuit, a block or a readout.

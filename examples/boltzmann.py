@@ -15,14 +15,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from qml_qdl.data.patterns import bars_and_stripes
-from qml_qdl.generative import (
-    RBM,
-    DeepBoltzmannMachine,
-    QuantumBoltzmannMachine,
-    all_bits,
-    frequencies,
-)
+from qml_qdl.data import all_bits, frequencies
+from qml_qdl.data.synthetic import bars_and_stripes
+from qml_qdl.models import RBM, DeepBoltzmannMachine, QuantumBoltzmannMachine
 from qml_qdl.training.statistics import summarise
 
 SHAPE = (3, 3)
@@ -227,7 +222,7 @@ def valid_share(images: Tensor, data: Tensor) -> float:
     return float((images[:, None] == data).all(-1).any(-1).double().mean())
 
 
-def draw_learning(gaps: Mapping[str, Sequence[float]]) -> Figure:
+def plot_learning(gaps: Mapping[str, Sequence[float]]) -> Figure:
     """How far the exact NLL is above its floor."""
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     axes = figure.subplots()
@@ -240,7 +235,7 @@ def draw_learning(gaps: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def draw_fields(machine: RBM) -> Figure:
+def plot_fields(machine: RBM) -> Figure:
     """Receptive fields: red pixels switch a hidden unit on, blue ones off."""
     fields = -machine.weight.detach().T
     most = float(fields.abs().max())
@@ -253,7 +248,7 @@ def draw_fields(machine: RBM) -> Figure:
     return figure
 
 
-def draw_rows(rows: Mapping[str, Tensor]) -> Figure:
+def plot_rows(rows: Mapping[str, Tensor]) -> Figure:
     """Rows of images of three columns with their names."""
     columns = min(len(images) for images in rows.values())
     figure = Figure(figsize=(9, 0.8 * len(rows)), layout="constrained")
@@ -285,8 +280,8 @@ def main(
             found[name] = [probabilities(machine) for machine, _ in runs]
             machines[name], losses[name] = runs[0]
             gaps[name] = [value - math.log(len(data)) for value in losses[name]]
-            drawn = torch.multinomial(found[name][0], 14, True, generator=generator)
-            samples[name] = all_bits(data.shape[1], dtype=DTYPE)[drawn]
+            sampled = torch.multinomial(found[name][0], 14, True, generator=generator)
+            samples[name] = all_bits(data.shape[1], dtype=DTYPE)[sampled]
         print(f"{shape[0]} × {shape[1]} pixels, {len(data)} patterns")
         print_table(found, data)
 
@@ -301,12 +296,12 @@ def main(
     )
 
     if folder is not None:
-        draw_learning(gaps).savefig(folder / "boltzmann-losses.png", dpi=120)
-        draw_fields(rbm).savefig(folder / "receptive-fields.png", dpi=150)
+        plot_learning(gaps).savefig(folder / "boltzmann-losses.png", dpi=120)
+        plot_fields(rbm).savefig(folder / "receptive-fields.png", dpi=150)
         rows = {"data": data, **samples}
-        draw_rows(rows).savefig(folder / "boltzmann-samples.png", dpi=120)
+        plot_rows(rows).savefig(folder / "boltzmann-samples.png", dpi=120)
         rows = {"known": seen, "filled in": filled}
-        draw_rows(rows).savefig(folder / "filled-in.png", dpi=200)
+        plot_rows(rows).savefig(folder / "filled-in.png", dpi=200)
     return losses
 
 

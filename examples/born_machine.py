@@ -16,16 +16,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from qml_qdl.data.patterns import bars_and_stripes
-from qml_qdl.generative import (
-    BornMachine,
-    all_bits,
-    chow_liu_circuit,
-    chow_liu_tree,
-    frequencies,
-    kl_divergence,
-    mmd,
-)
+from qml_qdl.data import all_bits, frequencies
+from qml_qdl.data.synthetic import bars_and_stripes
+from qml_qdl.metrics import chow_liu_tree, kl_divergence, mmd
+from qml_qdl.models import BornMachine, chow_liu_circuit
 from qml_qdl.training.statistics import summarise
 
 SIDE = 3
@@ -72,13 +66,13 @@ def train(
 
 
 def independent_bits(data: Tensor) -> Tensor:
-    """Each pixel drawn by itself, as often on as in the data."""
+    """Each pixel sampled by itself, as often on as in the data."""
     bits, on = all_bits(data.shape[1], dtype=data.dtype), data.mean(0)
     return (bits * on + (1 - bits) * (1 - on)).prod(1)
 
 
 def tree_of_pixels(data: Tensor) -> Tensor:
-    """Each pixel drawn given its parent in the Chow-Liu tree."""
+    """Each pixel sampled given its parent in the Chow-Liu tree."""
     bits = all_bits(data.shape[1], dtype=data.dtype)
     on = data[:, 0].mean()
     total = bits[:, 0] * on + (1 - bits[:, 0]) * (1 - on)
@@ -94,7 +88,7 @@ def tree_of_pixels(data: Tensor) -> Tensor:
 def baselines(data: Tensor) -> dict[str, Tensor]:
     """Distributions that nobody had to train a circuit for, and the data's own.
 
-    All are exact and of the same images, as the machine is: a histogram of drawn rows
+    All are exact and of the same images, as the machine is: a histogram of sampled rows
     would be no floor beside them.
     """
     bits = data.shape[1]
@@ -141,7 +135,7 @@ def print_table(table: Mapping[str, Row], machines: Sequence[str]) -> None:
         print_row("median", [float(np.median(column)) for column in columns])
 
 
-def draw_training(losses: Mapping[str, Sequence[float]], tree: float) -> Figure:
+def plot_training(losses: Mapping[str, Sequence[float]], tree: float) -> Figure:
     """Loss over steps, and the best baseline's."""
     figure = Figure(figsize=(5.5, 3.5), layout="constrained")
     axes = figure.subplots()
@@ -155,7 +149,7 @@ def draw_training(losses: Mapping[str, Sequence[float]], tree: float) -> Figure:
     return figure
 
 
-def draw_samples(samples: Tensor, data: Tensor) -> Figure:
+def plot_samples(samples: Tensor, data: Tensor) -> Figure:
     """Samples as images; a red frame where one is neither bars nor stripes."""
     figure = Figure(figsize=(9, 4.8), layout="constrained")
     figure.suptitle("Samples of the Born machine")
@@ -170,7 +164,7 @@ def draw_samples(samples: Tensor, data: Tensor) -> Figure:
     return figure
 
 
-def draw_distribution(probabilities: Tensor, data: Tensor) -> Figure:
+def plot_distribution(probabilities: Tensor, data: Tensor) -> Figure:
     """Probabilities of all images, in the order of the bits."""
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     axes = figure.subplots()
@@ -201,11 +195,11 @@ def main(
     print_table(table, list(losses))
 
     if folder is not None:
-        figure = draw_training(losses, table[TREE][0])
+        figure = plot_training(losses, table[TREE][0])
         figure.savefig(folder / "born-losses.png", dpi=120)
-        drawn = machines[0].sample(128, torch.Generator().manual_seed(0))
-        draw_samples(drawn, data).savefig(folder / "born-samples.png", dpi=150)
-        draw_distribution(machines[0]().detach(), data).savefig(
+        sampled = machines[0].sample(128, torch.Generator().manual_seed(0))
+        plot_samples(sampled, data).savefig(folder / "born-samples.png", dpi=150)
+        plot_distribution(machines[0]().detach(), data).savefig(
             folder / "born-distribution.png", dpi=120
         )
     return losses

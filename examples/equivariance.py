@@ -161,7 +161,7 @@ def hardest(model: nn.Module, images: Tensor, labels: Tensor) -> int:
     return int((upright - quarter).argmax())
 
 
-def draw_turning(models: Mapping[str, nn.Module], image: Tensor, label: int) -> Figure:
+def plot_turning(models: Mapping[str, nn.Module], image: Tensor, label: int) -> Figure:
     """One digit in four positions, and how sure each network is of it."""
     figure = Figure(figsize=(8, 2 + 1.6 * len(models)), layout="constrained")
     axes = figure.subplots(1 + len(models), 4)
@@ -182,14 +182,14 @@ def draw_turning(models: Mapping[str, nn.Module], image: Tensor, label: int) -> 
     return figure
 
 
-def draw_learning(curves: Mapping[str, Mapping[int, Sequence[float]]]) -> Figure:
+def plot_learning(curves: Mapping[str, Mapping[int, Sequence[float]]]) -> Figure:
     """Accuracy on turned digits over the number of training images."""
     figure = Figure(figsize=(5.5, 3.5), layout="constrained")
     axes = figure.subplots()
     for name, curve in curves.items():
         found = [summarise(values) for values in curve.values()]
         means = [each.mean for each in found]
-        # Where there is no deviation, no bar is drawn.
+        # Where there is no deviation, no bar is plotted.
         spreads = [
             math.nan if each.deviation is None else each.deviation for each in found
         ]
@@ -239,7 +239,7 @@ def collective_variances(wires: Sequence[int], samples: int = 100) -> dict[int, 
     return found
 
 
-def draw_variances(
+def plot_variances(
     found: Mapping[str, Mapping[int, float]], far: Mapping[int, float]
 ) -> Figure:
     """The same numbers twice: straight where they fall as a power, or exponentially."""
@@ -324,9 +324,9 @@ def main(
     if folder is not None:
         pair = {name: trained[name] for name in ("p4", "plain")}
         k = hardest(trained["plain"], test, wanted)
-        draw_turning(pair, test[k], int(wanted[k])).savefig(folder / "turning.png")
-        draw_learning(curves).savefig(folder / "learning-curves.png", dpi=120)
-        draw_variances(gradients, far).savefig(folder / "variances.png", dpi=120)
+        plot_turning(pair, test[k], int(wanted[k])).savefig(folder / "turning.png")
+        plot_learning(curves).savefig(folder / "learning-curves.png", dpi=120)
+        plot_variances(gradients, far).savefig(folder / "variances.png", dpi=120)
     return losses
 
 

@@ -1,4 +1,5 @@
-"""A patch generator learns to draw zeros; baselines; its images from a noisy machine.
+"""A patch generator learns to generate zeros; baselines; its images from a noisy
+machine.
 
 `python examples/gan_digits.py FOLDER` also writes its pictures there; with `--full` it
 trains for 1,500 steps, which takes a few minutes. What makes it stay close to the data
@@ -18,18 +19,15 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from qml_qdl.data import load
-from qml_qdl.generative import (
+from qml_qdl.metrics import Quality, frechet_distance, quality, trivial_baselines
+from qml_qdl.models import (
     EQUILIBRIUM,
     PatchGenerator,
-    Quality,
     discriminator_loss,
-    frechet_distance,
     generator_loss,
-    quality,
     slope_penalty,
-    trivial_baselines,
 )
-from qml_qdl.generative.patch_generator import Pixels
+from qml_qdl.models.patch_generator import Pixels
 from qml_qdl.nn import set_target
 
 BATCH = 32
@@ -107,10 +105,10 @@ def train(
     of_g = torch.optim.Adam(generator.parameters(), lr=0.01, betas=betas)
     of_d = torch.optim.Adam(discriminator.parameters(), lr=0.005, betas=betas)
     game = Game(copy.deepcopy(generator))
-    same_noise = generator.draw_noise(8, torch.Generator().manual_seed(0))
+    same_noise = generator.sample_noise(8, torch.Generator().manual_seed(0))
     for step in range(steps + 1):
         images = real[torch.randint(len(real), (BATCH,), generator=random)]
-        fake = generator(generator.draw_noise(BATCH, random))
+        fake = generator(generator.sample_noise(BATCH, random))
 
         of_d.zero_grad()
         logits = discriminator(images), discriminator(fake.detach())
@@ -173,13 +171,13 @@ def print_table(rows: Sequence[Quality]) -> None:
 
 def on_machine(model: PatchGenerator, count: int, shots: int) -> tuple[Tensor, Tensor]:
     """Images of the same noise, exact and from a simulated machine with its errors."""
-    noise = model.draw_noise(count, torch.Generator().manual_seed(1))
+    noise = model.sample_noise(count, torch.Generator().manual_seed(1))
     noisy = set_target(copy.deepcopy(model), NOISY, shots=shots)
     with torch.no_grad():
         return model(noise), noisy(noise)
 
 
-def draw_images(rows: Mapping[str, Tensor]) -> Figure:
+def plot_images(rows: Mapping[str, Tensor]) -> Figure:
     """Each row some images."""
     columns = min(len(images) for images in rows.values())
     figure = Figure(figsize=(columns, 1.1 * len(rows)), layout="constrained")
@@ -193,7 +191,7 @@ def draw_images(rows: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def draw_curves(game: Game) -> Figure:
+def plot_curves(game: Game) -> Figure:
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     left.plot(game.loss_d, label="discriminator")
@@ -230,10 +228,10 @@ def main(folder: Path | None = None, steps: int = 300) -> dict[str, list[float]]
 
     if folder is not None:
         rows = {f"step {step}": images for step, images in game.grids.items()}
-        draw_images({**rows, "real": real[:8]}).savefig(folder / "zeros.png", dpi=120)
+        plot_images({**rows, "real": real[:8]}).savefig(folder / "zeros.png", dpi=120)
         pair = {"exact": exact, "noisy": noisy}
-        draw_images(pair).savefig(folder / "machine.png", dpi=120)
-        draw_curves(game).savefig(folder / "game.png", dpi=120)
+        plot_images(pair).savefig(folder / "machine.png", dpi=120)
+        plot_curves(game).savefig(folder / "game.png", dpi=120)
     return {"Fréchet distance": game.frechet}
 
 

@@ -19,15 +19,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from qml_qdl.circuits import HardwareEfficient
-from qml_qdl.generative import (
-    EQUILIBRIUM,
-    DistributionGenerator,
-    all_bits,
-    kl_divergence,
-    kolmogorov_smirnov,
-    slope_penalty,
-    total_variation,
-)
+from qml_qdl.data import all_bits
+from qml_qdl.metrics import kl_divergence, kolmogorov_smirnov, total_variation
+from qml_qdl.models import EQUILIBRIUM, DistributionGenerator, slope_penalty
 
 WIRES = 3
 VALUES = torch.arange(2.0**WIRES)
@@ -37,7 +31,7 @@ ROWS = 500_000
 """Samples to learn from: their own mean payoff is about 0.2 % off."""
 
 SHOWN = 10_000
-"""Samples drawn of the model and its baselines for the Kolmogorov-Smirnov statistic."""
+"""Samples of the model and its baselines for the Kolmogorov-Smirnov statistic."""
 
 
 def log_normal() -> Tensor:
@@ -61,7 +55,7 @@ def normal(seen: Tensor) -> Tensor:
     return heights / heights.sum()
 
 
-def drawn(probabilities: Tensor, rows: int, random: torch.Generator) -> Tensor:
+def sampled(probabilities: Tensor, rows: int, random: torch.Generator) -> Tensor:
     """Samples, as indices of values."""
     return torch.multinomial(probabilities, rows, replacement=True, generator=random)
 
@@ -107,7 +101,7 @@ def train(target: Tensor, steps: int, seed: int, penalty: float = 0.1) -> Game:
         torch.optim.lr_scheduler.LinearLR(each, 1.0, 0.02, max(1, steps))
         for each in (of_g, of_d)
     ]
-    samples = drawn(target, ROWS, random)
+    samples = sampled(target, ROWS, random)
     seen = samples.bincount(minlength=len(VALUES)) / ROWS
     game = Game(copy.deepcopy(generator), seen)
     for step in range(steps + 1):
@@ -156,10 +150,10 @@ def table(target: Tensor, rows: Mapping[str, Tensor]) -> None:
     """Prints how far distributions are from the target."""
     wanted = payoff(target)
     random = torch.Generator().manual_seed(99)
-    real = VALUES[drawn(target, SHOWN, random)]
+    real = VALUES[sampled(target, SHOWN, random)]
     print("              relative entropy  total variation     KS  payoff")
     for name, probabilities in rows.items():
-        samples = VALUES[drawn(probabilities, SHOWN, random)]
+        samples = VALUES[sampled(probabilities, SHOWN, random)]
         error = payoff(probabilities) / wanted - 1
         print(
             f"{name:14}{float(kl_divergence(target, probabilities)):16.5f} "

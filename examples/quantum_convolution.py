@@ -62,7 +62,7 @@ def convolve_by_hand() -> None:
     print(f"n = 10, m = 3, p = 2, s = 2: {size[0]} outputs")
 
 
-def draw_feature_maps(image: Tensor, trained: Any) -> Figure:
+def plot_feature_maps(image: Tensor, trained: Any) -> Figure:
     """An image, its edges by torch and by a circuit, pooled, and trained maps."""
     conv: Any = QuantumConv2d(1, 2, 3, padding=1, bias=False, encoding="linear")
     set_weights(conv, EDGES)
@@ -133,7 +133,7 @@ def main(folder: Path | None = None, steps: int = 150) -> dict[str, list[float]]
             f"steps, {right:.1%} of the test images"
         )
     if folder is not None:
-        figure = draw_feature_maps(images[0], convolutions["quantum"])
+        figure = plot_feature_maps(images[0], convolutions["quantum"])
         figure.savefig(folder / "feature-maps.png", dpi=120)
         figure = Figure(figsize=(5, 3.2), layout="constrained")
         axes = figure.subplots()

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
 from qml_qdl.data import load, split
-from qml_qdl.generative import QuantumVAE
+from qml_qdl.models import QuantumVAE
 from qml_qdl.training.statistics import summarise
 
 LATENT = 5
@@ -84,10 +84,10 @@ Row = tuple[float, float, float]
 
 
 @torch.no_grad()
-def scores(model: QuantumVAE, images: Tensor, draws: int = 10) -> Row:
-    """Means over images and over draws of the latent variables."""
+def scores(model: QuantumVAE, images: Tensor, samples: int = 10) -> Row:
+    """Means over images and over samples of the latent variables."""
     generator = torch.Generator().manual_seed(0)
-    many = images.repeat(draws, 1)
+    many = images.repeat(samples, 1)
     error, divergence = model.terms(many, generator=generator)
     rebuilt = model.decode(model.encode(images)[0])
     squares = (rebuilt - images).square().sum(1).mean()
@@ -134,7 +134,7 @@ def walk(model: QuantumVAE, reach: float = 2.5, places: int = 9) -> Tensor:
     return model.decode(latent.reshape(-1, LATENT)).reshape(LATENT, places, -1)
 
 
-def draw_losses(losses: Mapping[str, Sequence[float]], mean_image: float) -> Figure:
+def plot_losses(losses: Mapping[str, Sequence[float]], mean_image: float) -> Figure:
     """Loss over steps."""
     figure = Figure(figsize=(5.5, 3.5), layout="constrained")
     axes = figure.subplots()
@@ -147,7 +147,7 @@ def draw_losses(losses: Mapping[str, Sequence[float]], mean_image: float) -> Fig
     return figure
 
 
-def draw_grid(rows: Sequence[Tensor], names: Sequence[str]) -> Figure:
+def plot_grid(rows: Sequence[Tensor], names: Sequence[str]) -> Figure:
     """Rows of images with their names."""
     figure = Figure(figsize=(9, 0.85 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(rows[0]))
@@ -168,7 +168,7 @@ def draw(
     mean_image: float,
 ) -> None:
     """Writes all pictures."""
-    draw_losses(losses, mean_image).savefig(folder / "vae-losses.png", dpi=120)
+    plot_losses(losses, mean_image).savefig(folder / "vae-losses.png", dpi=120)
     shown = test[:12]
     rebuilt, samples = [shown], []
     with torch.no_grad():
@@ -176,12 +176,12 @@ def draw(
             rebuilt.append(model.decode(model.encode(shown)[0]))
             generator = torch.Generator().manual_seed(0)
             samples.append(model.sample(12, generator=generator))
-    draw_grid(rebuilt, ["test images", *models]).savefig(
+    plot_grid(rebuilt, ["test images", *models]).savefig(
         folder / "vae-reconstructions.png", dpi=120
     )
-    draw_grid(samples, list(models)).savefig(folder / "vae-samples.png", dpi=120)
+    plot_grid(samples, list(models)).savefig(folder / "vae-samples.png", dpi=120)
     names = [f"z{k + 1}" for k in range(LATENT)]
-    draw_grid(list(walk(models["quantum latent"])), names).savefig(
+    plot_grid(list(walk(models["quantum latent"])), names).savefig(
         folder / "vae-latent-walk.png", dpi=120
     )
 

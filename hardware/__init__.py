@@ -10,7 +10,8 @@ from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.targets import Target, available_targets, make_device
 
 if TYPE_CHECKING:
-    from qml_qdl.hardware.qiskit.conversion.exchange import from_qiskit, to_qiskit
+    from qml_qdl.hardware.qiskit.conversion.from_qiskit import from_qiskit
+    from qml_qdl.hardware.qiskit.conversion.to_qiskit import to_qiskit
     from qml_qdl.hardware.qiskit.ibm.machines import forget_least_busy
 
 __all__ = [
@@ -26,8 +27,8 @@ __all__ = [
 
 _LAZY = {
     "forget_least_busy": "qml_qdl.hardware.qiskit.ibm.machines",
-    "from_qiskit": "qml_qdl.hardware.qiskit.conversion.exchange",
-    "to_qiskit": "qml_qdl.hardware.qiskit.conversion.exchange",
+    "from_qiskit": "qml_qdl.hardware.qiskit.conversion.from_qiskit",
+    "to_qiskit": "qml_qdl.hardware.qiskit.conversion.to_qiskit",
 }
 
 

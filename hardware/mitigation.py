@@ -1,9 +1,9 @@
-"""How errors of a machine are mitigated in expectation values."""
+"""Error mitigation of expectation values: readout errors, zero-noise extrapolation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from attrs import field, fields, frozen
@@ -17,8 +17,6 @@ from qml_qdl.circuits.validation import (
     check_flag,
     checked,
 )
-
-Reals: TypeAlias = NDArray[np.float64]
 
 EXTRAPOLATIONS = ("linear", "exponential", "richardson")
 """Ways to extrapolate to zero noise."""
@@ -112,7 +110,9 @@ class Mitigation:
         return cls(readout="readout" in parts, zne_scales=scales)
 
 
-def readings_of(zeros: Reals, ones: Reals) -> Reals:
+def readings_of(
+    zeros: NDArray[np.float64], ones: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """What reading 0 and 1 counts as, so that the mean of Z is right.
 
     Args:
@@ -136,16 +136,16 @@ def readings_of(zeros: Reals, ones: Reals) -> Reals:
             "mitigation: a qubit reads the same whatever it is, so nothing can be "
             "undone; choose other qubits by initial_layout"
         )
-    readings: Reals = np.stack([ones + zeros, ones + zeros - 2], axis=1)
+    readings: NDArray[np.float64] = np.stack([ones + zeros, ones + zeros - 2], axis=1)
     return readings / told[:, None]
 
 
 def extrapolate(
-    values: Reals,
-    errors: Reals,
+    values: NDArray[np.float64],
+    errors: NDArray[np.float64],
     scales: Sequence[int],
     extrapolation: str = "exponential",
-) -> tuple[Reals, Reals]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Extrapolates expectation values to zero noise.
 
     "linear" fits a line, "richardson" the polynomial through all scales (Temme et al.,

@@ -1,4 +1,4 @@
-"""What targets are told, in one value that every layer of the house hands on."""
+"""Target options, in one value that every part of the house hands on."""
 
 from __future__ import annotations
 

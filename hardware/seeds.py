@@ -1,4 +1,4 @@
-"""Where the random numbers of executions come from: torch, or a seed."""
+"""Seeds of executions: torch's generator, or a stream of one's own."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Seeds:
     Without a seed they follow torch's global generator, so that `torch.manual_seed`
     (and Lightning's `seed_everything`) makes shots repeat, and a training goes on bit
     for bit where torch's state is restored. With a seed they do not depend on torch:
-    the same executions in the same order draw the same.
+    the same executions in the same order sample the same.
 
     Args:
-        seed: A whole number for a stream of its own; a generator, which is drawn from;
-            None for torch's global generator.
-        position: How many executions of the stream have drawn before.
+        seed: A whole number for a stream of its own; a generator, which is sampled
+            from; None for torch's global generator.
+        position: How many executions of the stream have sampled before.
 
     Example:
         >>> first, again = Seeds(7), Seeds(7)
@@ -43,7 +43,7 @@ class Seeds:
 
     @property
     def position(self) -> int | None:
-        """How many executions of the own stream have drawn; None where it has none."""
+        """Executions of the own stream that have sampled; None where it has none."""
         whole = self.seed is not None and not isinstance(self.seed, np.random.Generator)
         return self._position if whole else None
 
@@ -57,8 +57,8 @@ class Seeds:
             return self.seed
         if self.seed is None:
             # From the processor's generator, wherever new tensors go by default.
-            drawn = torch.randint(2**63 - 1, (), dtype=torch.int64, device="cpu")
-            return np.random.default_rng(int(drawn))
+            sampled = torch.randint(2**63 - 1, (), dtype=torch.int64, device="cpu")
+            return np.random.default_rng(int(sampled))
         with self._lock:
             self._position += 1
             return np.random.default_rng((self.seed, self._position))
@@ -68,7 +68,7 @@ class Seeds:
 
 
 class FedDevice:
-    """A PennyLane device whose executions draw from `Seeds`, as `feed` makes them."""
+    """A PennyLane device whose executions sample from `Seeds`, as `feed` makes them."""
 
     __slots__ = ()
     seeds: Seeds
@@ -89,9 +89,9 @@ def _fed(kind: Any) -> Any:
 
 
 def feed(device: Any, seeds: Seeds) -> None:
-    """Has each execution of a PennyLane device draw its shots anew.
+    """Has each execution of a PennyLane device sample its shots anew.
 
-    By itself such a device draws one long stream, begun when it was made.
+    By itself such a device samples one long stream, begun when it was made.
 
     Args:
         device: The device, with a NumPy generator; it is changed itself.

@@ -13,12 +13,12 @@ from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentTypeError, MemoryBoundError, TargetError
 from qml_qdl.circuits.purity import is_pure
 from qml_qdl.circuits.validation import as_items, as_wires, validate_call
+from qml_qdl.hardware.device import TapeDevice
 from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds, feed
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.runner import CircuitRunner
-from qml_qdl.hardware.tape_device import TapeDevice
 from qml_qdl.hardware.tapes.device import ExecutorDevice
 from qml_qdl.hardware.traits import traits_of
 
@@ -162,7 +162,7 @@ def make_device(
         device = qml.device(name, **labels)
     except (qml.exceptions.DeviceError, ImportError, TypeError, ValueError) as error:
         raise TargetError(f"target: {target!r} cannot be made here: {error}") from error
-    if traits_of(device).draws_anew and not isinstance(device, TapeDevice):
+    if traits_of(device).samples_anew and not isinstance(device, TapeDevice):
         feed(device, Seeds(told.seed))
     return _as_told(device, told)
 

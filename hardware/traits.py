@@ -1,11 +1,11 @@
-"""What layers ask of a device, answered for every PennyLane device in one place."""
+"""Traits of devices: what layers ask of them, for every PennyLane device."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from qml_qdl.hardware.device import TapeDevice, Traits
 from qml_qdl.hardware.seeds import FedDevice, Seeds
-from qml_qdl.hardware.tape_device import TapeDevice, Traits
 
 _LIGHTNING = Traits(
     state_vector=True, takes_batches=False, fast_adjoint=True, stateless=False
@@ -18,11 +18,11 @@ _FOREIGN = {
     "lightning.kokkos": _LIGHTNING,
     "lightning.qubit": _LIGHTNING,
     "lightning.tensor": Traits(
-        takes_batches=False, fast_adjoint=True, stateless=False, draws_anew=False
+        takes_batches=False, fast_adjoint=True, stateless=False, samples_anew=False
     ),
     "reference.qubit": Traits(state_vector=True, stateless=False),
 }
-_UNKNOWN = Traits(stateless=False, draws_anew=False)
+_UNKNOWN = Traits(stateless=False, samples_anew=False)
 
 
 def traits_of(device: Any) -> Traits:
@@ -52,6 +52,6 @@ def seeds_of(device: Any) -> Seeds | None:
         device: A PennyLane device.
 
     Returns:
-        Its seeds; None where it draws in its own way.
+        Its seeds; None where it samples in its own way.
     """
     return device.seeds if isinstance(device, TapeDevice | FedDevice) else None

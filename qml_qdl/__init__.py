@@ -6,7 +6,7 @@ same weights anywhere. The rooms load when they are first used:
 - `qml_qdl.circuits`: encodings, processings, their algebra, readouts
 - `qml_qdl.hardware`: where circuits run
 - `qml_qdl.nn`: torch modules
-- `qml_qdl.models`, `qml_qdl.generative`, `qml_qdl.data`, `qml_qdl.training`: learning
+- `qml_qdl.models`, `qml_qdl.metrics`, `qml_qdl.data`, `qml_qdl.training`: learning
   with them
 - `qml_qdl.errors`: everything this library raises on purpose
 """
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     import qml_qdl.circuits as circuits
     import qml_qdl.circuits.errors as errors
     import qml_qdl.data as data
-    import qml_qdl.generative as generative
     import qml_qdl.hardware as hardware
+    import qml_qdl.metrics as metrics
     import qml_qdl.models as models
     import qml_qdl.nn as nn
     import qml_qdl.training as training
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "__version__",
     "circuits",
     "data",
     "errors",
-    "generative",
     "hardware",
+    "metrics",
     "models",
     "nn",
     "training",

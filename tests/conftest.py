@@ -35,11 +35,11 @@ def without_pictures() -> Iterator[None]:
     from qml_qdl.training import experiment
     from qml_qdl.training.checkpoints import load_best
 
-    def draw(run: Any, task: Any, fits: object) -> None:
+    def plot(run: Any, task: Any, fits: object) -> None:
         kind = run.kinds[0]
         seed = run.best_seed(kind)
         load_best(task.build(kind, seed), run.fit_folder(kind, seed))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiment, "draw", draw)
+        patch.setattr(experiment, "plot", plot)
         yield

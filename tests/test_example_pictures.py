@@ -1,4 +1,4 @@
-"""Examples that draw, in short: the loss falls, and every picture is written."""
+"""Examples that plot, in short: the loss falls, and every picture is written."""
 
 from __future__ import annotations
 

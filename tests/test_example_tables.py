@@ -52,7 +52,7 @@ def test_born_machine(
     assert table["standard deviation"][2] == f"{spread:.2%}"
     # What is compared with exact probabilities of the data is exact, too.
     assert table["the data: floor"] == ["0.0e+00", "0.0000", "100.00%"]
-    assert not any("draws" in name for name in table)
+    assert not any("samples" in name for name in table)
 
 
 def test_vae(capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,7 +93,7 @@ def test_equivariance(
     curves, _, _ = example.measure(["p4"], [50, 100], seeds, 1)
     for line in capsys.readouterr().out.splitlines():
         assert line.endswith(f": {text}")
-    _, _, (bars,) = example.draw_learning(curves).axes[0].containers[0]
+    _, _, (bars,) = example.plot_learning(curves).axes[0].containers[0]
     segments = [segment for segment in bars.get_segments() if len(segment)]
     assert len(segments) == (2 if seeds > 1 else 0)
     for segment in segments:
@@ -101,7 +101,7 @@ def test_equivariance(
 
 
 class Memory:
-    """A model that draws the images it was trained on, one after the other."""
+    """A model that samples the images it was trained on, one after the other."""
 
     def __init__(self, images: Tensor) -> None:
         self.images = images
@@ -114,7 +114,7 @@ class Memory:
 
 
 class Pixels(Memory):
-    """A model that draws each pixel by itself, as wide as the images' are."""
+    """A model that samples each pixel by itself, as wide as the images' are."""
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         noise = torch.randn(count, *self.images.shape[1:], generator=generator)

@@ -110,7 +110,7 @@ def test_train_then_hardware_reaches_a_machine(
     assert "QPU seconds" in output
 
 
-@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # tensors drawn
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # tensors sampled
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @in_short_and_whole
 def test_notebook(

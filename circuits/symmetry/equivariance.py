@@ -1,4 +1,4 @@
-"""How far a circuit is from a symmetry, measured on random data."""
+"""Equivariance errors of circuits, measured on random data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pennylane as qml
 
 from qml_qdl.circuits.circuit import Block, Circuit, as_circuit
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.readout import State
+from qml_qdl.circuits.readouts import State
 from qml_qdl.circuits.symmetry.groups import WireGroup
 from qml_qdl.circuits.symmetry.twirling import labels_of
 from qml_qdl.circuits.validation import MOST_SEED, check_count, validate_call
@@ -37,8 +37,8 @@ def encoding_error(
         feature_actions: For each generator of the group what it does to x; None for
             one feature a wire, moved along with the wires.
         weights: The weights, where there are any.
-        samples: How many x are drawn, evenly from −1 to 1.
-        seed: Seed of the draw.
+        samples: How many x are sampled, evenly from −1 to 1.
+        seed: Seed of the sampling.
 
     Returns:
         The largest distance of state vectors, up to a phase, over the samples and the
@@ -59,7 +59,7 @@ def encoding_error(
     circuit = as_circuit(encoding).with_readout(State())
     run = _runner(circuit, group, weights)
     worst = 0.0
-    for x in _drawn(circuit, samples, seed):
+    for x in _sampled(circuit, samples, seed):
         state = run(x)
         for k, action in enumerate(_actions(circuit, group, feature_actions)):
             expected = group.generators[k].matrix() @ state
@@ -88,8 +88,8 @@ def invariance_error(
         feature_actions: For each generator of the group what it does to x; None for
             one feature a wire, moved along with the wires.
         weights: The weights, where there are any.
-        samples: How many x are drawn, evenly from −1 to 1.
-        seed: Seed of the draw.
+        samples: How many x are sampled, evenly from −1 to 1.
+        seed: Seed of the sampling.
 
     Returns:
         The largest change of a result, over the samples and the generators.
@@ -111,7 +111,7 @@ def invariance_error(
     """
     run = _runner(circuit, group, weights)
     worst = 0.0
-    for x in _drawn(circuit, samples, seed):
+    for x in _sampled(circuit, samples, seed):
         result = run(x)
         for action in _actions(circuit, group, feature_actions):
             worst = max(worst, float(np.abs(run(action(x)) - result).max()))
@@ -124,7 +124,7 @@ def _runner(circuit: Circuit, group: WireGroup, weights: Any) -> Callable[[Any],
     return lambda x: np.asarray(node(x, weights))
 
 
-def _drawn(circuit: Circuit, samples: int, seed: int) -> Any:
+def _sampled(circuit: Circuit, samples: int, seed: int) -> Any:
     check_count("samples", samples)
     check_count("seed", seed, 0, MOST_SEED)
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""From a group to a circuit: equivariant processings and invariant readouts."""
+"""Equivariant processings and invariant readouts, made of a group."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pennylane as qml
 from attrs import evolve, field, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.processing import Processing
-from qml_qdl.circuits.readout import Expectation
+from qml_qdl.circuits.processings.processing import Processing
+from qml_qdl.circuits.readouts import Expectation
 from qml_qdl.circuits.symmetry.exponential import (
     Diagonalised,
-    Term,
+    PauliTerm,
     exponential_parts,
 )
 from qml_qdl.circuits.symmetry.groups import WireGroup
@@ -27,7 +27,7 @@ from qml_qdl.circuits.validation import (
     validate_call,
 )
 
-Terms: TypeAlias = tuple[Term, ...]
+Terms: TypeAlias = tuple[PauliTerm, ...]
 """Pauli words: their letters, their wires, their factor."""
 
 
@@ -110,7 +110,7 @@ class EquivariantProcessing(Processing):
         )
 
     @cached_property
-    def _gates(self) -> tuple[tuple[Term | Diagonalised, ...], ...]:
+    def _gates(self) -> tuple[tuple[PauliTerm | Diagonalised, ...], ...]:
         """For each generator words that are rotations, and sums that are one gate."""
         return tuple(
             tuple(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError
 
-Term: TypeAlias = tuple[str, tuple[Hashable, ...], float]
+PauliTerm: TypeAlias = tuple[str, tuple[Hashable, ...], float]
 """A Pauli word: its letters, their wires, its factor."""
 
 MOST_WIRES = 6
@@ -26,7 +26,7 @@ _PAULI = {
 }
 
 
-def exponential_parts(terms: Sequence[Term]) -> tuple[tuple[Term, ...], ...]:
+def exponential_parts(terms: Sequence[PauliTerm]) -> tuple[tuple[PauliTerm, ...], ...]:
     """Splits a sum of Pauli words into parts that commute with one another.
 
     exp(−iθG) is then the product of the parts' exponentials, in any order, so that
@@ -62,7 +62,9 @@ def exponential_parts(terms: Sequence[Term]) -> tuple[tuple[Term, ...], ...]:
     return tuple(tuple(terms[index] for index in part) for part in parts)
 
 
-def _matrix(terms: Sequence[Term], wires: Sequence[Hashable]) -> NDArray[np.complex128]:
+def _matrix(
+    terms: Sequence[PauliTerm], wires: Sequence[Hashable]
+) -> NDArray[np.complex128]:
     """The sum of Pauli words as a matrix, the first wire leading."""
     total = np.zeros((2 ** len(wires),) * 2, complex)
     for letters, places, factor in terms:
@@ -86,7 +88,7 @@ def _phases(values: NDArray[np.float64], count: int) -> dict[tuple[int, ...], fl
     }
 
 
-def _as_terms(terms: Iterable[Term]) -> tuple[Term, ...]:
+def _as_terms(terms: Iterable[PauliTerm]) -> tuple[PauliTerm, ...]:
     return tuple(terms)
 
 
@@ -112,7 +114,7 @@ class Diagonalised:
         ((0,), {(0,): -1.414...})
     """
 
-    terms: tuple[Term, ...] = field(converter=_as_terms)
+    terms: tuple[PauliTerm, ...] = field(converter=_as_terms)
     wires: tuple[Hashable, ...] = field(init=False)
     vectors: NDArray[np.complex128] = field(init=False, repr=False)
     factors: dict[tuple[int, ...], float] = field(init=False)

@@ -12,9 +12,9 @@ from attrs import field, frozen
 
 from qml_qdl.circuits.circuit import Circuit
 from qml_qdl.circuits.composition import reupload
-from qml_qdl.circuits.encoding import Encoding
+from qml_qdl.circuits.encodings.encoding import Encoding
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.readout import Expectation
+from qml_qdl.circuits.readouts import Expectation
 from qml_qdl.circuits.symmetry.equivariant import EquivariantProcessing
 from qml_qdl.circuits.symmetry.groups import WireGroup
 from qml_qdl.circuits.symmetry.named_groups import local_flips

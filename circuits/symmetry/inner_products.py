@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from qml_qdl.circuits.circuit import Circuit
 from qml_qdl.circuits.composition import reupload
-from qml_qdl.circuits.encoding import Encoding
+from qml_qdl.circuits.encodings.encoding import Encoding
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.symmetry.collective import permutation_equivariant
 from qml_qdl.circuits.symmetry.equivariant import invariant_readout

@@ -14,11 +14,11 @@ import pennylane as qml
 from attrs import field, frozen
 
 from qml_qdl.circuits.circuit import Block
-from qml_qdl.circuits.encoding import Encoding
+from qml_qdl.circuits.encodings.encoding import Encoding
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.hardware_efficient import PATTERNS, pattern_pairs
-from qml_qdl.circuits.processing import Processing
-from qml_qdl.circuits.readout import Expectation
+from qml_qdl.circuits.processings.hardware_efficient import PATTERNS, pattern_pairs
+from qml_qdl.circuits.processings.processing import Processing
+from qml_qdl.circuits.readouts import Expectation
 from qml_qdl.circuits.validation import (
     WiresLike,
     as_wires,

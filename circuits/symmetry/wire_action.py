@@ -1,4 +1,4 @@
-"""What a symmetry does to wires: it permutes them and turns each on its own."""
+"""Symmetry actions on wires: a permutation, and a gate for each wire."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pennylane as qml
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.circuits.drawing import compact_repr
+from qml_qdl.circuits.diagrams import compact_repr
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.validation import (
     MOST_WIRES,
@@ -24,7 +24,7 @@ from qml_qdl.circuits.validation import (
     validate_call,
 )
 
-Matrix: TypeAlias = tuple[tuple[complex, complex], tuple[complex, complex]]
+OneWireMatrix: TypeAlias = tuple[tuple[complex, complex], tuple[complex, complex]]
 """A unitary of one wire, as rows."""
 
 _ROOT = 0.5**0.5
@@ -57,7 +57,7 @@ def _as_permutation(permutation: Any) -> tuple[int, ...]:
     return tuple(int(place) for place in places)
 
 
-def _as_unitary(item: Any) -> Matrix:
+def _as_unitary(item: Any) -> OneWireMatrix:
     """A unitary without its phase: the first entry that is not zero is positive."""
     matrix = np.array(GATES[item] if isinstance(item, str) else item, complex)
     if matrix.shape != (2, 2) or not np.allclose(
@@ -72,7 +72,7 @@ def _as_unitary(item: Any) -> Matrix:
     return first, second  # type: ignore[return-value]
 
 
-def _as_local(local: Any) -> tuple[Matrix, ...] | None:
+def _as_local(local: Any) -> tuple[OneWireMatrix, ...] | None:
     if local is None:
         return None
     letters = [item for item in as_items(local) or local if isinstance(item, str)]
@@ -123,7 +123,7 @@ class WireAction:
     """
 
     permutation: tuple[int, ...] = field(converter=_as_permutation)
-    local: tuple[Matrix, ...] | None = field(
+    local: tuple[OneWireMatrix, ...] | None = field(
         default=None, converter=_as_local, eq=_rounded
     )
 

@@ -1,4 +1,4 @@
-"""What a vendor implements: a client of its service, and what its machine does."""
+"""Job clients: the interface of a vendor's service and of its machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qml_qdl.hardware.jobs.records import Piece
 from qml_qdl.hardware.tapes.executor import Estimates, Pub
 from qml_qdl.hardware.tapes.outcomes import Bits
 
-Kind: TypeAlias = Literal["sample", "estimate"]
+JobKind: TypeAlias = Literal["sample", "estimate"]
 Results: TypeAlias = list[Bits] | list[Estimates]
 
 SERVICES = "qml_qdl.job_clients"
@@ -63,7 +63,7 @@ class JobRequest:
     """What one job, or several that belong together, shall do.
 
     Args:
-        kind: "sample" draws outcomes, "estimate" estimates observables.
+        kind: "sample" samples outcomes, "estimate" estimates observables.
         pubs: Circuits and rows; in a machine's own gates once it has prepared them.
         shots: Shots of every row (and basis).
         options: Further options by name, such as `resilience_level`: numbers, words,
@@ -72,7 +72,7 @@ class JobRequest:
             before a machine has prepared the request.
     """
 
-    kind: Kind
+    kind: JobKind
     pubs: tuple[Pub, ...]
     shots: int
     options: Mapping[str, Any] = field(factory=dict)

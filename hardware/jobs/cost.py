@@ -1,4 +1,4 @@
-"""What jobs take of a machine, before they are sent, and what one job can hold."""
+"""Costs and limits of jobs, before they are sent."""
 
 from __future__ import annotations
 

@@ -19,14 +19,14 @@ from qml_qdl.circuits.errors import (
     QdlError,
     TargetError,
 )
-from qml_qdl.hardware.jobs.client import JobClient, JobRequest, Kind, Machine
+from qml_qdl.hardware.jobs.client import JobClient, JobKind, JobRequest, Machine
 from qml_qdl.hardware.jobs.cost import Cost, check_budget
 from qml_qdl.hardware.jobs.journal import Journal
 from qml_qdl.hardware.jobs.records import (
     DONE,
     SENT,
     UNSENT,
-    Call,
+    ExecutionRecord,
     Job,
     JobKey,
     JobKeys,
@@ -121,7 +121,7 @@ class RemoteExecutor(Executor):
         return self._machine
 
     def seeded(self, seeds: Seeds) -> Self:
-        """The executor itself: the machine draws its shots."""
+        """The executor itself: the machine samples its shots."""
         return self
 
     def record(self, journal: Journal | str | Path, run: str, layer: str) -> None:
@@ -146,7 +146,7 @@ class RemoteExecutor(Executor):
         finally:
             self._detaching = False
 
-    def request(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> JobRequest:
+    def request(self, kind: JobKind, pubs: Sequence[Pub], shots: int) -> JobRequest:
         """What the service is asked to do, before the machine prepares it.
 
         Args:
@@ -171,7 +171,7 @@ class RemoteExecutor(Executor):
         self.keys.begin(step=step)
 
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
-        """Draws outcomes.
+        """Samples outcomes.
 
         Args:
             pubs: Circuits that measure.
@@ -225,7 +225,7 @@ class RemoteExecutor(Executor):
             "pass shots=1000, say, and read out expectation values or probabilities"
         )
 
-    def _run(self, kind: Kind, pubs: Sequence[Pub], shots: int) -> list[Any]:
+    def _run(self, kind: JobKind, pubs: Sequence[Pub], shots: int) -> list[Any]:
         if not pubs:
             return []
         if not all(np.isfinite(pub.angles).all() for pub in pubs):
@@ -285,7 +285,7 @@ class RemoteExecutor(Executor):
         """What is to be sent, if it does not cost too much."""
         parts, cost = self.machine.price(prepared)
         check_budget(cost, self.max_qpu_seconds)
-        call = Call(
+        call = ExecutionRecord(
             content=content,
             kind=request.kind,
             backend=self.client.name,
@@ -353,7 +353,7 @@ def costing(executor: Executor, costs: list[Cost]) -> Executor:
     if machine is None:
         raise no_machine(executor.name)
 
-    def note(kind: Kind, pubs: Sequence[Pub], shots: int | None) -> None:
+    def note(kind: JobKind, pubs: Sequence[Pub], shots: int | None) -> None:
         if shots is None:
             raise TargetError(
                 "shots: a machine has no exact values and shows no states, got "

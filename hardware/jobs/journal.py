@@ -32,7 +32,7 @@ from qml_qdl.hardware.jobs.records import (
     SENT,
     UNCLEAR,
     WITHOUT_ID,
-    Call,
+    ExecutionRecord,
     Job,
     JobKey,
     Piece,
@@ -147,7 +147,7 @@ class Journal:
     def record(
         self,
         key: JobKey,
-        call: Call,
+        call: ExecutionRecord,
         angles: Sequence[NDArray[np.float64]],
         parts: Sequence[Sequence[Piece]],
     ) -> list[Job]:
@@ -181,7 +181,7 @@ class Journal:
         self,
         lines: Transaction,
         known: Job,
-        call: Call,
+        call: ExecutionRecord,
         angles: Sequence[NDArray[np.float64]],
     ) -> None:
         if known.call.account != call.account:
@@ -529,7 +529,7 @@ def _as_job(line: sqlite3.Row, call: sqlite3.Row) -> Job:
         number=line["id"],
         call_number=call["id"],
         key=JobKey(*(call[field.name] for field in fields(JobKey))),
-        call=Call(*(call[field.name] for field in fields(Call))),
+        call=ExecutionRecord(*(call[field.name] for field in fields(ExecutionRecord))),
         part=line["part"],
         attempt=line["attempt"],
         pieces=tuple(tuple(piece) for piece in json.loads(line["pieces"])),

@@ -27,7 +27,7 @@ PLACE = "QML_QDL_JOURNAL"
 VERSION = 1
 _APPLICATION = 0x51444C4A  # "QDLJ"
 _HEADER = b"SQLite format 3\x00"
-_PATIENCE = 60.0
+_LOCK_SECONDS = 60.0
 _SYNCHRONOUS = "EXTRA"  # on the disk, with its folder, before a transaction returns
 _CIRCUMSTANCES = {  # all other failures mean that the file is not what was written
     sqlite3.SQLITE_BUSY,
@@ -275,7 +275,9 @@ class JournalFile:
         uri = f"{self.path.absolute().as_uri()}?mode={'rw' if writes else 'ro'}"
         try:
             with closing(
-                sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+                sqlite3.connect(
+                    uri, uri=True, timeout=_LOCK_SECONDS, isolation_level=None
+                )
             ) as connection:
                 connection.row_factory = sqlite3.Row
                 connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS}")

@@ -1,4 +1,4 @@
-"""What the journal records: executions by their keys, and their jobs."""
+"""Records of the journal: executions by their keys, and their jobs."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class JobKeys:
 
 
 @frozen
-class Call:
+class ExecutionRecord:
     """What is recorded of an execution before anything is sent.
 
     Args:
@@ -163,7 +163,7 @@ class Job:
     number: int
     call_number: int
     key: JobKey
-    call: Call
+    call: ExecutionRecord
     part: int
     attempt: int
     pieces: tuple[Piece, ...]

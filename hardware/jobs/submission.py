@@ -40,7 +40,7 @@ from qml_qdl.hardware.jobs.records import (
     UNCLEAR,
     UNSENT,
     WITHOUT_ID,
-    Call,
+    ExecutionRecord,
     Job,
     JobKey,
     Piece,
@@ -73,7 +73,7 @@ class Submission:
     """
 
     key: JobKey
-    call: Call
+    call: ExecutionRecord
     request: JobRequest
     parts: Sequence[Sequence[Piece]]
     prepare: Callable[[], JobRequest]

@@ -13,14 +13,17 @@ from qiskit_aer.noise import NoiseModel
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
 from qml_qdl.circuits.validation import check_choice
 from qml_qdl.hardware.options import ASKED, TargetOptions
-from qml_qdl.hardware.qiskit.executors.aer import METHODS, AerExecutor
-from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache, default_cache_folder
-from qml_qdl.hardware.qiskit.executors.noise import (
+from qml_qdl.hardware.qiskit.aer.executor import METHODS, AerExecutor
+from qml_qdl.hardware.qiskit.aer.noise import (
     GivenNoise,
     MachineNoise,
     NoiseSource,
     NoNoise,
+)
+from qml_qdl.hardware.qiskit.generic_backend import GenericExecutor
+from qml_qdl.hardware.qiskit.transpilation import (
+    TranspilationCache,
+    default_cache_folder,
 )
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import Executor
@@ -206,7 +209,7 @@ def make_executor(
     raise ArgumentTypeError(f"backend: expected {FORMS}, got {backend!r}")
 
 
-def _isa(backend: BackendV2, options: TargetOptions) -> IsaCache:
+def _isa(backend: BackendV2, options: TargetOptions) -> TranspilationCache:
     """What transpiles for a backend."""
     coupled = backend.coupling_map is not None
     folder = default_cache_folder() if options.cache == "default" else options.cache
@@ -215,7 +218,7 @@ def _isa(backend: BackendV2, options: TargetOptions) -> IsaCache:
     level = options.optimization_level
     if level is None and (coupled or options.initial_layout is not None):
         level = 3
-    return IsaCache(
+    return TranspilationCache(
         backend,
         optimization_level=level,
         seed_transpiler=options.seed_transpiler or 0,

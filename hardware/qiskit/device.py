@@ -7,11 +7,11 @@ from typing import Any, ClassVar, final
 import pennylane as qml
 from pennylane.devices.default_qubit import accepted_sample_measurement
 
+from qml_qdl.hardware.device import Abilities
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.qiskit.backends import make_executor
-from qml_qdl.hardware.qiskit.conversion.measured import QiskitCircuits
 from qml_qdl.hardware.qiskit.conversion.structures import decomposition, is_native
-from qml_qdl.hardware.tape_device import Abilities
+from qml_qdl.hardware.qiskit.pauli_measurement import QiskitCircuits
 from qml_qdl.hardware.tapes.device import ExecutorDevice
 
 

@@ -29,8 +29,8 @@ from torch import Tensor
 from qml_qdl.hardware.simulator.gates import IDENTITY, Matrix
 from qml_qdl.hardware.simulator.modes import is_transformed, own_precision
 from qml_qdl.hardware.simulator.schedule import Product, Turn
-from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.states import phases_of
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions
 
 
 def kronecker_products(factors: Tensor) -> Tensor:
@@ -250,19 +250,19 @@ class BlockList:
         return added
 
     def makers(
-        self, positions: Mapping[int, int], setting: Setting
+        self, positions: Mapping[int, int], options: TensorOptions
     ) -> list[BlockMaker]:
         """One maker for each number of wires that occurs.
 
         Args:
             positions: For each slot its place among the angles that will come.
-            setting: Precision and device.
+            options: Precision and device.
 
         Returns:
             The makers.
         """
         return [
-            self._maker(size, blocks, positions, setting)
+            self._maker(size, blocks, positions, options)
             for size, blocks in sorted(self._blocks.items())
         ]
 
@@ -271,7 +271,7 @@ class BlockList:
         size: int,
         blocks: Sequence[Sequence[list[Turn]]],
         positions: Mapping[int, int],
-        setting: Setting,
+        options: TensorOptions,
     ) -> BlockMaker:
         longest = max(len(chain) for block in blocks for chain in block)
         length = -(-longest // LINK_TURNS)
@@ -286,10 +286,10 @@ class BlockList:
         index = [0 if t.slot is None else positions[t.slot] for t in turns]
         return BlockMaker(
             size,
-            setting.tensor(np.array(index)),
-            setting.tensor(np.array([_phases(link) for link in links])),
-            setting.tensor(np.array([_terms(link) for link in links])),
-            setting.tensor(partial_traces(size).astype(complex)),
+            options.tensor(np.array(index)),
+            options.tensor(np.array([_phases(link) for link in links])),
+            options.tensor(np.array([_terms(link) for link in links])),
+            options.tensor(partial_traces(size).astype(complex)),
             length,
             all(turn.slot is None for turn in turns),
         )

@@ -12,12 +12,11 @@ from attrs import evolve
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qml_qdl.hardware.plan import Gate, Structure
 from qml_qdl.hardware.simulator.blocks import BlockList, BlockMaker
 from qml_qdl.hardware.simulator.evolution import Evolution
 from qml_qdl.hardware.simulator.gates import Dense, Rotation
 from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
-from qml_qdl.hardware.simulator.product_step import Block, ProductStep
+from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
 from qml_qdl.hardware.simulator.program import (
     Angles,
     Feed,
@@ -34,8 +33,9 @@ from qml_qdl.hardware.simulator.schedule import (
     make_schedule,
     permutation,
 )
-from qml_qdl.hardware.simulator.setting import MOST_WIRES_PATTERNS, Setting
 from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
+from qml_qdl.hardware.simulator.tensor_options import MOST_WIRES_PATTERNS, TensorOptions
+from qml_qdl.hardware.structure import Gate, Structure
 
 LEAST_REAL = 64
 """Smaller matrices are as fast if complex: views of real parts take time too."""
@@ -46,7 +46,7 @@ class StageCompiler:
 
     Args:
         num_wires: Wires of the circuit.
-        setting: Precision, device and kind of batch.
+        options: Precision, device and kind of batch.
         common: Slots whose angles are common to all rows.
         rows: Slots whose angles differ from row to row.
         expanded: Whether the first state differs from row to row already.
@@ -55,7 +55,7 @@ class StageCompiler:
     def __init__(
         self,
         num_wires: int,
-        setting: Setting,
+        options: TensorOptions,
         common: Sequence[int],
         rows: Sequence[int],
         expanded: bool,
@@ -66,7 +66,7 @@ class StageCompiler:
         self._groups: list[list[int]] = []
         self._taken_by: dict[int, list[int]] = {}
         self._num_wires = num_wires
-        self._setting = setting
+        self._options = options
         self._common = {slot: index for index, slot in enumerate(common)}
         self._rows = {slot: index for index, slot in enumerate(rows)}
         self._expanded = expanded
@@ -79,7 +79,7 @@ class StageCompiler:
         """
         blocks = BlockList(self._num_wires)
         placed = [blocks.add(s) if isinstance(s, Product) else [] for s in stages]
-        makers = blocks.makers(self._common, self._setting)
+        makers = blocks.makers(self._common, self._options)
         parameters = {maker.size: index for index, maker in enumerate(makers)}
         for maker in makers:
             if maker.fixed:
@@ -89,7 +89,7 @@ class StageCompiler:
         for stage, places in zip(stages, placed, strict=True):
             if isinstance(stage, Product):
                 product = [
-                    Block(parameters[size], index, 2**start, 2**size)
+                    Factor(parameters[size], index, 2**start, 2**size)
                     for start, size, index in places
                 ]
                 self.steps.append(ProductStep(tuple(product)))
@@ -117,7 +117,7 @@ class StageCompiler:
     def fixed_matrix(self, run: Sequence[Step]) -> Tensor:
         """(1, 2ⁿ, 2ⁿ) what steps do that take no other parameters than fixed ones."""
         state = torch.eye(
-            2**self._num_wires, dtype=self._setting.dtype, device=self._setting.device
+            2**self._num_wires, dtype=self._options.dtype, device=self._options.device
         )[None]
         parameters = [self.fixed.get(index, state) for index in range(len(self.feeds))]
         return _real_if_close(Evolution(tuple(run)).plainly(state, parameters))
@@ -132,7 +132,7 @@ class StageCompiler:
     def groups(self) -> RowGroups:
         """How angles that differ from row to row are cut."""
         order = [position for group in self._groups for position in group]
-        index = torch.tensor(order, device=self._setting.device)
+        index = torch.tensor(order, device=self._options.device)
         in_order = order == list(range(len(self._rows)))
         sizes = tuple(len(group) for group in self._groups)
         return RowGroups(None if in_order else index, sizes)
@@ -148,9 +148,9 @@ class StageCompiler:
         plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
         self.steps.append(
             PermutationStep(
-                self._setting.tensor(sources),
-                self._setting.tensor(np.argsort(sources)),
-                None if plain else self._setting.tensor(factors)[:, None],
+                self._options.tensor(sources),
+                self._options.tensor(np.argsort(sources)),
+                None if plain else self._options.tensor(factors)[:, None],
             )
         )
 
@@ -173,7 +173,7 @@ class StageCompiler:
             self.feeds.append(lambda angles, groups: groups[group])
         else:
             index = torch.tensor(
-                [self._common[r.slot] for r in rotations], device=self._setting.device
+                [self._common[r.slot] for r in rotations], device=self._options.device
             )
             self.feeds.append(_common_feed(index))
         return len(self.feeds) - 1
@@ -202,13 +202,13 @@ class StageCompiler:
         symmetric = np.array_equal(singles[0::2], -singles[1::2])
         if symmetric:
             singles = np.ascontiguousarray(singles[1::2])
-        tensor = self._setting.tensor
+        tensor = self._options.tensor
         self.steps.append(
             PhaseStep(
                 self._angles(rotations, batched),
                 batched,
                 self._expands(batched),
-                self._setting.few_rows,
+                self._options.few_rows,
                 symmetric,
                 tensor(singles) if singles.any() else None,
                 None if patterns is None else tensor(patterns),
@@ -231,16 +231,16 @@ class StageCompiler:
                 0,
                 batched,
                 self._expands(batched),
-                self._setting.few_rows,
+                self._options.few_rows,
                 tuple(shape),
-                self._setting.tensor(np.ascontiguousarray(phases)).reshape(*axes, 1),
+                self._options.tensor(np.ascontiguousarray(phases)).reshape(*axes, 1),
             )
         )
 
     def _matrices(self, stage: Matrices) -> None:
         for gate in stage.gates:
             if gate.matrix is not None:
-                self.add_fixed(self._setting.tensor(gate.matrix))
+                self.add_fixed(self._options.tensor(gate.matrix))
             else:
                 self.feeds.append(self._matrix_feed(gate))
             self.steps.append(
@@ -250,18 +250,18 @@ class StageCompiler:
                     self._num_wires,
                     stage.batched,
                     self._expands(stage.batched),
-                    self._setting.few_rows,
+                    self._options.few_rows,
                 )
             )
 
     def _matrix_feed(self, gate: Dense) -> Feed:
-        setting = self._setting
+        options = self._options
 
         def matrix(angles: Angles, groups: Sequence[Tensor]) -> Tensor:
             numbers = [self._number(slot, angles) for slot in gate.slots]
             operation = qml.ops.functions.bind_new_parameters(gate.operation, numbers)
             found = operation.matrix(wire_order=gate.operation.wires)
-            return torch.as_tensor(found).to(dtype=setting.dtype, device=setting.device)
+            return torch.as_tensor(found).to(dtype=options.dtype, device=options.device)
 
         return matrix
 
@@ -303,14 +303,14 @@ def _common_feed(index: Tensor) -> Feed:
 
 
 def compile_structure(
-    structure: Structure, batched: Sequence[bool], setting: Setting
+    structure: Structure, batched: Sequence[bool], options: TensorOptions
 ) -> Program:
     """Compiles a structure.
 
     Args:
         structure: A structure of native gates, of which the first may prepare a state.
         batched: For each slot whether its numbers differ from row to row.
-        setting: Precision, device and kind of batch.
+        options: Precision, device and kind of batch.
 
     Returns:
         The program.
@@ -334,7 +334,7 @@ def compile_structure(
         vector, stages = _run_fixed(vector, stages, structure.num_wires)
     compiler = StageCompiler(
         structure.num_wires,
-        setting,
+        options,
         common,
         rows,
         expanded=preparation is not None and any(batched[s] for s in preparation.slots),
@@ -343,7 +343,7 @@ def compile_structure(
     runs: list[Evolution] = []
     steps = compiler.steps
     last = None
-    if setting.whole:
+    if options.whole:
         size = 2**structure.num_wires
         runs, steps = _with_runs(steps, compiler, size)
         if runs and steps[-1].taken == (len(compiler.feeds) + len(runs) - 1,):
@@ -355,14 +355,14 @@ def compile_structure(
         common,
         rows,
         preparation,
-        setting.tensor(vector)[None, :, None],
+        options.tensor(vector)[None, :, None],
         compiler.groups(),
         tuple(compiler.feeds),
         shared,
         tuple(runs),
         Evolution(tuple(steps)),
         last,
-        setting,
+        options,
         unitary=all(_is_unitary(gate) for gate in gates),
     )
 
@@ -457,5 +457,5 @@ def _with_runs(
         if index not in places:
             places[index] = len(compiler.feeds) + len(runs)
             runs.append(Evolution(run))
-        rest.append(ProductStep((Block(places[index], 0, 1, size),)))
+        rest.append(ProductStep((Factor(places[index], 0, 1, size),)))
     return runs, rest

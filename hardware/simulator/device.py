@@ -8,10 +8,10 @@ from typing import Any, ClassVar, final
 import numpy as np
 from pennylane.devices.execution_config import ExecutionConfig
 
+from qml_qdl.hardware.device import Abilities, TapeDevice, Traits
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
-from qml_qdl.hardware.tape_device import Abilities, TapeDevice, Traits
 
 
 @final
@@ -74,8 +74,8 @@ class SimulatorDevice(TapeDevice):
     ) -> tuple[Any, ...]:
         """Runs tapes, one after the other; see `TapeDevice.run_tapes`."""
         mode = config.mcm_config.postselect_mode
-        drawn = any(tape.shots for tape in circuits)
-        rng = self.seeds.next() if drawn else None
+        sampled = any(tape.shots for tape in circuits)
+        rng = self.seeds.next() if sampled else None
         return tuple(
             run_tape(tape, self._cache, rng, mode, self.memory) for tape in circuits
         )

@@ -1,4 +1,4 @@
-"""Running steps one after the other, and their gradient by the adjoint method.
+"""Evolution: steps one after the other, and their gradient by the adjoint method.
 
 On the way back each step is undone, so memory does not grow with depth. Some states are
 kept on the way there, and need not be found again.
@@ -29,12 +29,12 @@ from qml_qdl.hardware.simulator.modes import is_transformed, own_precision
 from qml_qdl.hardware.simulator.pool import Pool
 from qml_qdl.hardware.simulator.steps import Step
 
-MOST_KEPT = 4
+MOST_CHECKPOINTS = 4
 """States kept beside the last: a constant, so memory does not grow with depth."""
 
 
 @frozen
-class Keeping:
+class Checkpointing:
     """What an evolution keeps, and where its state is undone on the way back.
 
     Args:
@@ -56,8 +56,8 @@ class Keeping:
 
     @classmethod
     def of(
-        cls, steps: Sequence[Step], wanted: Sequence[bool], most: int = MOST_KEPT
-    ) -> Keeping:
+        cls, steps: Sequence[Step], wanted: Sequence[bool], most: int = MOST_CHECKPOINTS
+    ) -> Checkpointing:
         """Keeps the states that would cost most to find again.
 
         Args:
@@ -74,7 +74,7 @@ class Keeping:
             if any(wanted[parameter] for parameter in step.taken)
         ]
         last = len(steps) - 1
-        spared: dict[int, int] = {}  # by keeping the state after a step
+        spared: dict[int, int] = {}  # by checkpointing the state after a step
         for index, later in zip(asking, [*asking[1:], last], strict=False):
             if index < last:
                 spared[index] = sum(s.work for s in steps[index + 1 : later + 1])
@@ -104,7 +104,7 @@ class Evolution:
 
     steps: tuple[Step, ...]
     _taken: Set[int] = field(init=False)
-    _keepings: dict[tuple[int, tuple[bool, ...]], Keeping] = field(
+    _checkpointings: dict[tuple[int, tuple[bool, ...]], Checkpointing] = field(
         init=False, factory=dict
     )
 
@@ -117,7 +117,7 @@ class Evolution:
         state: Tensor,
         parameters: Sequence[Tensor],
         unitary: bool = True,
-        most: int = MOST_KEPT,
+        most: int = MOST_CHECKPOINTS,
     ) -> Tensor:
         """Applies the steps.
 
@@ -143,12 +143,12 @@ class Evolution:
         own = [p if i in self._taken else None for i, p in enumerate(parameters)]
         wanted = tuple(p is not None and p.requires_grad for p in own)
         if not torch.is_grad_enabled() or not (state.requires_grad or any(wanted)):
-            return self.keeping(state, parameters, ())[0]
+            return self.checkpointing(state, parameters, ())[0]
         key = (most, wanted)
-        if key not in self._keepings:
-            self._keepings[key] = Keeping.of(self.steps, wanted, most)
+        if key not in self._checkpointings:
+            self._checkpointings[key] = Checkpointing.of(self.steps, wanted, most)
         final: Tensor = _Adjoint.apply(  # type: ignore[no-untyped-call]
-            self, self._keepings[key], state, *own
+            self, self._checkpointings[key], state, *own
         )
         return final
 
@@ -166,7 +166,7 @@ class Evolution:
             state = step.forward(state, parameters)
         return state
 
-    def keeping(
+    def checkpointing(
         self, initial: Tensor, parameters: Sequence[Tensor], kept: Collection[int]
     ) -> tuple[Tensor, list[Tensor]]:
         """Applies the steps, without gradients.
@@ -196,12 +196,12 @@ class _Adjoint(torch.autograd.Function):
     def forward(
         ctx: Any,
         evolution: Evolution,
-        keeping: Keeping,
+        checkpointing: Checkpointing,
         initial: Tensor,
         *parameters: Tensor,
     ) -> Tensor:
-        final, kept = evolution.keeping(initial, parameters, keeping.kept)
-        ctx.evolution, ctx.keeping = evolution, keeping
+        final, kept = evolution.checkpointing(initial, parameters, checkpointing.kept)
+        ctx.evolution, ctx.checkpointing = evolution, checkpointing
         ctx.save_for_backward(initial, *kept, *parameters)
         return final
 
@@ -212,13 +212,13 @@ class _Adjoint(torch.autograd.Function):
 
     @staticmethod
     def _found(ctx: Any, gradient: Tensor) -> Any:
-        keeping: Keeping = ctx.keeping
+        checkpointing: Checkpointing = ctx.checkpointing
         initial, *others = ctx.saved_tensors
-        count = len(keeping.kept)
+        count = len(checkpointing.kept)
         parameters = others[count:]
         if torch.is_grad_enabled() or is_transformed(gradient):
             return (None, None, *_differentiable(ctx, initial, parameters, gradient))
-        kept = dict(zip(keeping.kept, others[:count], strict=True))
+        kept = dict(zip(checkpointing.kept, others[:count], strict=True))
         onward, *wanted = ctx.needs_input_grad[2:]
         gradients = [
             torch.zeros_like(parameter) if needed else None
@@ -228,16 +228,16 @@ class _Adjoint(torch.autograd.Function):
         state: Tensor | None = None
         gradient = torch.conj_physical(gradient, out=pool.take(gradient))
         steps = ctx.evolution.steps
-        first = 0 if onward else keeping.first
+        first = 0 if onward else checkpointing.first
         for index in range(len(steps) - 1, first - 1, -1):
             step: Step = steps[index]
             state = kept.pop(index, state)
-            if index in keeping.asking:
+            if index in checkpointing.asking:
                 assert state is not None
                 step.collect(state, gradient, parameters, gradients)
             if onward or index > first:
                 before = step.undo(
-                    state if index in keeping.undone else None,
+                    state if index in checkpointing.undone else None,
                     gradient,
                     parameters,
                     pool,

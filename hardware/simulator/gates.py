@@ -1,4 +1,4 @@
-"""What the simulator knows of gates: how each kind acts on amplitudes.
+"""Gates of the simulator: how each kind acts on amplitudes.
 
 Three facts make a batch fast. A rotation by one angle is diagonal after a fixed change
 of basis, whatever its axis, so a gate whose angle differs from row to row is a phase
@@ -23,7 +23,7 @@ import pennylane as qml
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.plan import Gate, known_name
+from qml_qdl.hardware.structure import Gate, known_name
 
 Matrix: TypeAlias = NDArray[np.complex128]
 

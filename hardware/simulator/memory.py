@@ -1,4 +1,4 @@
-"""How many rows may run at once, so that memory stays under a bound."""
+"""Memory bounds: how many rows may run at once."""
 
 from __future__ import annotations
 

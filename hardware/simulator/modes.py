@@ -1,4 +1,4 @@
-"""What a caller has switched on in torch, kept from what must not depend on it."""
+"""Torch's modes (autocast, inference, transforms), kept from results and caches."""
 
 from __future__ import annotations
 

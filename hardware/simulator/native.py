@@ -1,4 +1,4 @@
-"""Which gates the simulator takes as they are, and what all others consist of."""
+"""Native gates of the simulator, and what all others consist of."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import pennylane as qml
 import torch
 
-from qml_qdl.hardware.plan import known_name
 from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
 from qml_qdl.hardware.simulator.gates import WRAPPERS, is_rotation, rebindable
+from qml_qdl.hardware.structure import known_name
 
 _DECOMPOSED = frozenset(
     {"Rot", "U2", "U3", "CRot", "IsingXY", "OrbitalRotation", "FermionicSWAP"}

@@ -1,4 +1,4 @@
-"""What can be read from a batch of states besides expectation values of Pauli words.
+"""Measurements of a batch of states other than expectation values of Pauli words.
 
 Every function is made of differentiable tensor operations only, so that gradients flow
 and nothing waits for the device. What is not here PennyLane's `devices.qubit.measure`
@@ -21,13 +21,13 @@ from pennylane import measurements as kinds
 from pennylane.devices.qubit import apply_operation, measure
 from torch import Tensor
 
-from qml_qdl.hardware.plain import linear_terms
+from qml_qdl.hardware.preprocessing import linear_terms
 from qml_qdl.hardware.simulator.readout import (
     Expectations,
     compile_expectations,
     squares,
 )
-from qml_qdl.hardware.simulator.setting import Setting
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions
 
 Compiled = Callable[[Any, Callable[[], Expectations]], Expectations]
 """Gives what was compiled under a key, compiled by the function if it was not yet."""
@@ -45,13 +45,13 @@ class Reader:
     Args:
         state: (L, 2ⁿ, T), complex.
         rows: Number of rows; None where there is no such dimension.
-        setting: Precision and device.
+        options: Precision and device.
         compiled: Where compiled observables are kept.
     """
 
     state: Tensor
     rows: int | None
-    setting: Setting
+    options: TensorOptions
     compiled: Compiled
 
     @property
@@ -108,12 +108,12 @@ class Reader:
 
     def _constant(self, values: Any) -> Tensor:
         tensor = _exactly(values)
-        return tensor.to(dtype=self.setting.dtype, device=self.setting.device)
+        return tensor.to(dtype=self.options.dtype, device=self.options.device)
 
     def _real(self, values: Any) -> Tensor:
         tensor = _exactly(values)
         tensor = tensor.real if tensor.is_complex() else tensor
-        return tensor.to(dtype=self.setting.dtype.to_real(), device=self.setting.device)
+        return tensor.to(dtype=self.options.dtype.to_real(), device=self.options.device)
 
     def _axes(self, values: Tensor) -> Tensor:
         """(R, 2ⁿ) with a dimension for each wire."""
@@ -181,8 +181,8 @@ class Reader:
             for sentence in sentences
         )
         expectations = self.compiled(
-            (items, self.num_wires, self.setting),
-            lambda: compile_expectations(sentences, self.num_wires, self.setting),
+            (items, self.num_wires, self.options),
+            lambda: compile_expectations(sentences, self.num_wires, self.options),
         )
         return expectations(self.state)
 
@@ -244,7 +244,7 @@ class Reader:
             sparse = observable.sparse_matrix().tocoo()
             indices = torch.as_tensor(np.stack(sparse.coords), dtype=torch.int64)
             matrix = torch.sparse_coo_tensor(
-                indices.to(self.setting.device),
+                indices.to(self.options.device),
                 self._constant(sparse.data),
                 sparse.shape,
                 check_invariants=False,

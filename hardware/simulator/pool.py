@@ -22,7 +22,7 @@ class Pool:
     LEAST = 2**15
     """States with fewer numbers are as fast in new memory."""
 
-    MOST_KEPT = 2**27
+    MOST_CHECKPOINTS = 2**27
     """Bytes that wait for the next run, for all runs together."""
 
     _kept: list[NDArray[Any]] = []  # noqa: RUF012  (shared by all, on purpose)
@@ -94,5 +94,5 @@ class Pool:
     def _keep(cls, memory: NDArray[Any]) -> None:
         with cls._lock:
             cls._kept.append(memory)
-            while sum(piece.nbytes for piece in cls._kept) > cls.MOST_KEPT:
+            while sum(piece.nbytes for piece in cls._kept) > cls.MOST_CHECKPOINTS:
                 cls._kept.pop(0)

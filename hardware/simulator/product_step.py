@@ -16,7 +16,7 @@ AT_ONCE = 512
 
 
 @frozen(eq=False)
-class Block:
+class Factor:
     """Where a matrix acts.
 
     Args:
@@ -118,7 +118,7 @@ class ProductStep(Step):
         blocks: The blocks; no two share a wire.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[Factor, ...]
 
     @property
     def taken(self) -> tuple[int, ...]:

@@ -10,10 +10,10 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from qml_qdl.hardware.plan import Gate
-from qml_qdl.hardware.simulator.evolution import MOST_KEPT, Evolution
-from qml_qdl.hardware.simulator.setting import Setting
+from qml_qdl.hardware.simulator.evolution import MOST_CHECKPOINTS, Evolution
 from qml_qdl.hardware.simulator.states import as_layout, outer_product, phases_of
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions
+from qml_qdl.hardware.structure import Gate
 
 MOST_NUMBERS = 2**19
 """Up to so many, all states of an evolution are kept, and all phases made at once.
@@ -146,7 +146,7 @@ class Program:
             parameter of what comes after.
         evolution: The steps that run on the states.
         last: A run at the end, whose matrix the states are multiplied by; or None.
-        setting: What it was compiled for.
+        options: What it was compiled for.
         unitary: Whether every step can be undone.
     """
 
@@ -161,7 +161,7 @@ class Program:
     runs: tuple[Evolution, ...]
     evolution: Evolution
     last: Evolution | None
-    setting: Setting
+    options: TensorOptions
     unitary: bool
 
     def __call__(self, angles: Angles) -> Tensor:
@@ -182,11 +182,11 @@ class Program:
             parameters.append(self.shared(angles.rows))
         numbers = 2**self.num_wires * (angles.num_rows or 1)
         steps = len(self.evolution.steps)
-        most = steps if numbers * steps <= MOST_NUMBERS else MOST_KEPT
+        most = steps if numbers * steps <= MOST_NUMBERS else MOST_CHECKPOINTS
         if self.last is None:
             return self.evolution(state, parameters, self.unitary, most)
-        # Keeping one state costs less than undoing the largest product; without the
-        # first dimension its gradient needs no conjugated copy.
+        # Checkpointing one state costs less than undoing the largest product; without
+        # the first dimension its gradient needs no conjugated copy.
         matrix = self._matrix(self.last, parameters).squeeze(0)
         state = self.evolution(state, parameters, self.unitary, most).squeeze(0)
         return (matrix @ state).unsqueeze(0)
@@ -194,7 +194,7 @@ class Program:
     def _matrix(self, run: Evolution, parameters: Sequence[Tensor]) -> Tensor:
         """(1, 2ⁿ, 2ⁿ) what a run does."""
         identity = torch.eye(
-            2**self.num_wires, dtype=self.setting.dtype, device=self.setting.device
+            2**self.num_wires, dtype=self.options.dtype, device=self.options.device
         )
         return run(identity[None], parameters, self.unitary)
 
@@ -203,12 +203,12 @@ class Program:
             return self.initial
         (slot,) = self.preparation.slots
         numbers = angles.arrays[slot]
-        few = self.setting.few_rows and slot in angles.row_arrays
+        few = self.options.few_rows and slot in angles.row_arrays
         if slot in angles.row_arrays and not len(numbers):
             vectors = numbers[:, :1].expand(-1, 2**self.num_wires)  # PennyLane cannot
         else:
             vectors = self._prepared(self.preparation, numbers)
-        columns = vectors.reshape(-1, 2**self.num_wires).T.to(self.setting.dtype)
+        columns = vectors.reshape(-1, 2**self.num_wires).T.to(self.options.dtype)
         # A conjugated view has no real view, which is taken further on.
         return as_layout(columns, few).contiguous().resolve_conj()
 
@@ -220,4 +220,4 @@ class Program:
         wire_map = dict(zip(operation.wires, preparation.wires, strict=True))
         operation = qml.map_wires(operation, wire_map)
         vectors = operation.state_vector(wire_order=range(self.num_wires))
-        return torch.as_tensor(vectors, device=self.setting.device)
+        return torch.as_tensor(vectors, device=self.options.device)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qml_qdl.hardware.simulator.modes import is_transformed
-from qml_qdl.hardware.simulator.setting import MOST_WIRES_PATTERNS, Setting
 from qml_qdl.hardware.simulator.states import marginals
+from qml_qdl.hardware.simulator.tensor_options import MOST_WIRES_PATTERNS, TensorOptions
 
 
 class _Squares(torch.autograd.Function):
@@ -102,7 +102,7 @@ class LocalWord:
     Args:
         shape: The state's amplitudes cut at the word's wires: (gap, 2, …, 2, gap).
         flipped: Dimensions of that shape in which X or Y flips.
-        phases: The phase of each setting of the wires, shaped (1, 2, …, 2, 1).
+        phases: The phase of each options of the wires, shaped (1, 2, …, 2, 1).
         weights: (outputs, 1) each output's coefficient of the word.
     """
 
@@ -147,14 +147,14 @@ class Expectations:
 
 
 def compile_expectations(
-    sentences: Sequence[Any], num_wires: int, setting: Setting
+    sentences: Sequence[Any], num_wires: int, options: TensorOptions
 ) -> Expectations:
     """Compiles observables.
 
     Args:
         sentences: PennyLane Pauli sentences on wire positions, one for each output.
         num_wires: Wires of the circuit, n.
-        setting: Precision and device.
+        options: Precision and device.
 
     Returns:
         What computes their expectation values.
@@ -167,12 +167,12 @@ def compile_expectations(
     if not words:
         words[qml.pauli.PauliWord({})] = np.zeros(len(sentences), dtype=complex)
     if num_wires <= MOST_WIRES_PATTERNS:
-        return Expectations(_flips(words, num_wires, setting))
-    return Expectations(_local(words, num_wires, setting))
+        return Expectations(_flips(words, num_wires, options))
+    return Expectations(_local(words, num_wires, options))
 
 
 def _flips(
-    words: Mapping[Any, NDArray[np.complex128]], num_wires: int, setting: Setting
+    words: Mapping[Any, NDArray[np.complex128]], num_wires: int, options: TensorOptions
 ) -> tuple[Flip, ...]:
     weights: dict[int, NDArray[np.complex128]] = {}
     for word, column in words.items():
@@ -183,8 +183,8 @@ def _flips(
     sources = np.arange(2**num_wires)
     return tuple(
         Flip(
-            setting.tensor(sources ^ mask) if mask else None,
-            setting.tensor(rows if mask else np.ascontiguousarray(rows.real)),
+            options.tensor(sources ^ mask) if mask else None,
+            options.tensor(rows if mask else np.ascontiguousarray(rows.real)),
         )
         for mask, rows in sorted(weights.items())
     )
@@ -212,7 +212,7 @@ _PHASES = {
 
 
 def _local(
-    words: Mapping[Any, NDArray[np.complex128]], num_wires: int, setting: Setting
+    words: Mapping[Any, NDArray[np.complex128]], num_wires: int, options: TensorOptions
 ) -> tuple[SingleZ | LocalWord, ...]:
     singles = np.zeros((len(next(iter(words.values()))), 2 * num_wires))
     parts: list[SingleZ | LocalWord] = []
@@ -237,10 +237,10 @@ def _local(
             LocalWord(
                 tuple(shape),
                 tuple(flipped),
-                setting.tensor(kept).reshape(*axes, 1),
-                setting.tensor(np.ascontiguousarray(column.real))[:, None],
+                options.tensor(kept).reshape(*axes, 1),
+                options.tensor(np.ascontiguousarray(column.real))[:, None],
             )
         )
     if singles.any() or not parts:
-        parts.append(SingleZ(setting.tensor(singles)))
+        parts.append(SingleZ(options.tensor(singles)))
     return tuple(parts)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits import Circuit
-from qml_qdl.hardware.plan import Plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
@@ -18,8 +17,9 @@ from qml_qdl.hardware.simulator.observables import (
 )
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
-from qml_qdl.hardware.simulator.setting import Setting
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions
 from qml_qdl.hardware.simulator.tracing import TracedCircuit, trace_circuit
+from qml_qdl.hardware.structure import Plan
 
 
 class CircuitRunner:
@@ -38,7 +38,7 @@ class CircuitRunner:
         self._traced: dict[
             tuple[torch.dtype, torch.device], tuple[TracedCircuit, int, bool]
         ] = {}
-        self._programs: dict[Setting, Program] = {}
+        self._programs: dict[TensorOptions, Program] = {}
         self._readings: dict[Hashable, Expectations] = {}
 
     def __call__(self, inputs: Tensor | None, weights: Sequence[Tensor]) -> Tensor:
@@ -90,19 +90,21 @@ class CircuitRunner:
         self, traced: TracedCircuit, angles: Angles, like: Tensor, reads_words: bool
     ) -> Tensor:
         plan, rows = traced.plan, angles.num_rows
-        setting = Setting.of(like.dtype, like.device, rows, len(self._circuit.wires))
-        if setting not in self._programs:
+        options = TensorOptions.of(
+            like.dtype, like.device, rows, len(self._circuit.wires)
+        )
+        if options not in self._programs:
             with made_to_last():
-                self._programs[setting] = compile_structure(
-                    plan.structure, plan.batched, setting
+                self._programs[options] = compile_structure(
+                    plan.structure, plan.batched, options
                 )
-        state = self._programs[setting](angles)
+        state = self._programs[options](angles)
         if reads_words:
             expectations = self._compiled(
-                setting, lambda: _compile_words(plan, setting)
+                options, lambda: _compile_words(plan, options)
             )
             return expectations(state).T
-        reader = Reader(state, 1 if rows is None else rows, setting, self._compiled)
+        reader = Reader(state, 1 if rows is None else rows, options, self._compiled)
         results = reader.read_all(plan.measurements)
         flat = [result.reshape(len(result), -1) for result in results]
         return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
@@ -116,6 +118,6 @@ class CircuitRunner:
         return self._readings[key]
 
 
-def _compile_words(plan: Plan, setting: Setting) -> Expectations:
+def _compile_words(plan: Plan, options: TensorOptions) -> Expectations:
     sentences = [measurement.obs.pauli_rep for measurement in plan.measurements]
-    return compile_expectations(sentences, plan.structure.num_wires, setting)
+    return compile_expectations(sentences, plan.structure.num_wires, options)

@@ -13,7 +13,6 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.plan import Gate
 from qml_qdl.hardware.simulator.gates import (
     IDENTITY,
     Action,
@@ -24,6 +23,7 @@ from qml_qdl.hardware.simulator.gates import (
     Rotation,
     actions,
 )
+from qml_qdl.hardware.structure import Gate
 
 
 @frozen(eq=False)

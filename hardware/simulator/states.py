@@ -3,7 +3,7 @@
 States are tensors (L, 2ⁿ, T), L leading and T trailing; one of both is 1, and the other
 the number of rows:
 
-- (1, 2ⁿ, rows) from `setting.MANY_ROWS` rows on, so that permuting amplitudes moves
+- (1, 2ⁿ, rows) from `options.MANY_ROWS` rows on, so that permuting amplitudes moves
   whole rows of memory and every product is one large one;
 - (rows, 2ⁿ, 1) with fewer rows, so that the last wires' products stay large too;
 - (1, 2ⁿ, 1) with a single row, and with any number as long as all rows are the same: a

@@ -14,28 +14,28 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.caches import LruCache
-from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import squares
-from qml_qdl.hardware.simulator.setting import Setting
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions
+from qml_qdl.hardware.structure import Plan, make_plan
 
-Value = TypeVar("Value")
+Compiled = TypeVar("Compiled")
 
 MOST_PROGRAMS = 256
 """How many compiled programs are kept, the latest used."""
 
 
 class ProgramCache:
-    """The latest compiled programs, by structure and setting."""
+    """The latest compiled programs, by structure and options."""
 
     def __init__(self) -> None:
         self._kept = LruCache[Hashable, Any](MOST_PROGRAMS)
 
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+    def get(self, key: Hashable, make: Callable[[], Compiled]) -> Compiled:
         """What is kept under a key, made if it is not there.
 
         Args:
@@ -45,7 +45,7 @@ class ProgramCache:
         Returns:
             The value.
         """
-        value: Value | None = self._kept.find(key)
+        value: Compiled | None = self._kept.find(key)
         if value is None:
             with made_to_last():
                 value = self._kept.keep(key, make())
@@ -96,12 +96,12 @@ def run_tape(
 
     def run_here(first: int, last: int) -> Any:
         part = None if rows is None else last - first
-        setting = Setting.of(dtype, device, part, wires)
+        options = TensorOptions.of(dtype, device, part, wires)
         program: Program = cache.get(
-            (plan.structure, plan.batched, setting),
-            lambda: compile_structure(plan.structure, plan.batched, setting),
+            (plan.structure, plan.batched, options),
+            lambda: compile_structure(plan.structure, plan.batched, options),
         )
-        angles = _angles(program, plan, tensors, rows, setting)
+        angles = _angles(program, plan, tensors, rows, options)
         if part != rows:
             angles = angles.part(first, last)
         state = program(angles)
@@ -114,7 +114,7 @@ def run_tape(
                 shots = _kept_shots(shots, kept, rows, source)
         if shots:
             return _sampled(tape.measurements, shots, state, part, source)
-        results = Reader(state, part, setting, cache.get).read_all(plan.measurements)
+        results = Reader(state, part, options, cache.get).read_all(plan.measurements)
         return results[0] if len(results) == 1 else tuple(results)
 
     if rows is None or rows <= most:
@@ -182,9 +182,9 @@ def _angles(
     plan: Plan,
     tensors: Sequence[Tensor],
     rows: int | None,
-    setting: Setting,
+    options: TensorOptions,
 ) -> Angles:
-    real, device = setting.dtype.to_real(), setting.device
+    real, device = options.dtype.to_real(), options.device
     common = [tensors[s].to(device, real) for s in program.common_slots]
     each = [tensors[s].to(device, real) for s in program.row_slots]
     empty = torch.zeros(0, dtype=real, device=device)
@@ -229,7 +229,7 @@ def _sampled(
     shadows = (kinds.ClassicalShadowMP, kinds.ShadowExpvalMP)
     if rows is not None and any(isinstance(m, shadows) for m in measurements):
         raise TargetError(
-            f"inputs: classical shadows are drawn of one row at a time, got {rows} "
+            f"inputs: classical shadows are sampled of one row at a time, got {rows} "
             "rows; use qml.transforms.broadcast_expand(qnode)"
         )
     vectors = state[0].T if state.shape[0] == 1 else state[:, :, 0]

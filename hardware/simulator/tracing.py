@@ -1,4 +1,4 @@
-"""How a circuit's angles come from its inputs and weights, found out once by tracing.
+"""Tracing: a circuit's angles as affine functions of its inputs and weights.
 
 A `Circuit` is run a single time on symbols. Nearly every angle turns out to be one
 number of x or θ, times a factor, plus an offset: those are gathered in one go. What is
@@ -21,10 +21,10 @@ from torch.fx import Graph, GraphModule, Node
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentError, TargetError
-from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.program import Angles
+from qml_qdl.hardware.structure import Plan, make_plan
 
 _aten = torch.ops.aten
 
@@ -52,7 +52,7 @@ _SHAPE_ONLY = frozenset(
 
 
 @frozen(eq=False)
-class Form:
+class Affine:
     """Numbers of the form factor · source + offset.
 
     Args:
@@ -66,7 +66,7 @@ class Form:
     offset: Tensor
 
     @classmethod
-    def constant(cls, value: Tensor) -> Form:
+    def constant(cls, value: Tensor) -> Affine:
         """Numbers that depend on nothing."""
         value = value.double()
         return cls(torch.full(value.shape, -1), torch.zeros_like(value), value)
@@ -75,18 +75,18 @@ class Form:
         """The numbers moved about by a tensor operation."""
         parts = [function(t, *rest) for t in (self.source, self.factor, self.offset)]
         if isinstance(parts[0], Tensor):
-            return Form(*parts)
-        return [Form(*each) for each in zip(*parts, strict=True)]
+            return Affine(*parts)
+        return [Affine(*each) for each in zip(*parts, strict=True)]
 
-    def scaled(self, factor: Any) -> Form:
+    def scaled(self, factor: Any) -> Affine:
         """The numbers times a constant."""
         source = self.source.expand((self.factor * factor).shape)
-        return Form(source, self.factor * factor, self.offset * factor)
+        return Affine(source, self.factor * factor, self.offset * factor)
 
-    def shifted(self, offset: Any) -> Form:
+    def shifted(self, offset: Any) -> Affine:
         """The numbers plus a constant."""
         moved = self.offset + offset
-        return Form(
+        return Affine(
             self.source.expand(moved.shape), self.factor.expand(moved.shape), moved
         )
 
@@ -113,12 +113,12 @@ def form_of(node: Node, known: Mapping[Node, Any]) -> Any:
     target: Any = node.target
     if isinstance(first, list) and target is operator.getitem:
         return first[arguments[1]]
-    if not isinstance(first, Form) or node.kwargs.keys() - {"dtype"}:
+    if not isinstance(first, Affine) or node.kwargs.keys() - {"dtype"}:
         return None
     if target in _SHAPE_ONLY:
         return first.mapped(target, *arguments[1:])
     second = arguments[1] if len(arguments) == 2 else None
-    if isinstance(second, Form):
+    if isinstance(second, Affine):
         if target is _aten.mul.Tensor and (first.source < 0).all():
             first, second = second, first
         second = second.offset if (second.source < 0).all() else None
@@ -180,7 +180,9 @@ class Gather:
     offsets: Tensor | None
 
     @classmethod
-    def of(cls, forms: Sequence[Form], first: int, count: int, like: Tensor) -> Gather:
+    def of(
+        cls, forms: Sequence[Affine], first: int, count: int, like: Tensor
+    ) -> Gather:
         """Puts forms together.
 
         Args:
@@ -397,13 +399,13 @@ def _analysed(plan: Plan, graph: Graph, num_inputs: int, like: Tensor) -> Traced
             if num_inputs and not sources:
                 on_inputs.add(node)
             ones = torch.ones(size, dtype=torch.float64)
-            form = Form(index, ones, torch.zeros_like(ones))
+            form = Affine(index, ones, torch.zeros_like(ones))
             known[node] = form.mapped(torch.reshape, node.meta["val"].shape)
             sources += size
         elif node.op == "get_attr":
             value = getattr(graph.owning_module, str(node.target))
             if not value.is_complex():  # matrices are no angles
-                known[node] = Form.constant(value)
+                known[node] = Affine.constant(value)
         elif node.op == "call_function":
             known[node] = form_of(node, known)
             if on_inputs & set(node.all_input_nodes):

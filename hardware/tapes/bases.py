@@ -10,7 +10,7 @@ import pennylane as qml
 from attrs import field, frozen
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.plan import measurement_key
+from qml_qdl.hardware.structure import measurement_key
 
 MOST_WIRES_DECOMPOSED = 6
 """Wider matrices are not written as Pauli words, of which there can be 4ⁿ."""
@@ -122,7 +122,7 @@ Word: TypeAlias = tuple[tuple[int, str], ...]
 
 
 @frozen
-class Block:
+class DiagonalizingGates:
     """Gates that turn an observable's eigenstates into basis states.
 
     Args:
@@ -134,7 +134,7 @@ class Block:
     gates: tuple[Any, ...] = field(eq=False, repr=False)
 
 
-Setting: TypeAlias = Mapping[int, "str | Block"]
+Setting: TypeAlias = Mapping[int, "str | DiagonalizingGates"]
 """For each wire that is measured its direction, X, Y or Z, or the block it is in."""
 
 
@@ -146,7 +146,7 @@ class Basis:
         directions: For each wire that is read, ascending, a letter or its block.
     """
 
-    directions: tuple[tuple[int, str | Block], ...]
+    directions: tuple[tuple[int, str | DiagonalizingGates], ...]
 
     @property
     def wires(self) -> tuple[int, ...]:
@@ -157,9 +157,9 @@ class Basis:
     def gates(self) -> tuple[Any, ...]:
         """Gates that turn the basis into that of Z."""
         gates: list[Any] = []
-        blocks: set[Block] = set()
+        blocks: set[DiagonalizingGates] = set()
         for wire, direction in self.directions:
-            if isinstance(direction, Block):
+            if isinstance(direction, DiagonalizingGates):
                 if direction not in blocks:
                     blocks.add(direction)
                     gates += direction.gates
@@ -201,7 +201,7 @@ def setting_of(measurement: Any, num_wires: int) -> Setting:
         ) from error
     if not gates:
         return dict.fromkeys(wires, "Z")
-    block = Block(_block_key(measurement.obs), tuple(gates))
+    block = DiagonalizingGates(_block_key(measurement.obs), tuple(gates))
     return dict.fromkeys(wires, block)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
 from qml_qdl.hardware.mitigation import Mitigation, extrapolate, readings_of
-from qml_qdl.hardware.plan import Structure
+from qml_qdl.hardware.structure import Structure
 from qml_qdl.hardware.tapes.bases import NO_BASIS, Basis, PauliSum
 from qml_qdl.hardware.tapes.executor import (
     Estimates,
@@ -30,11 +30,11 @@ from qml_qdl.hardware.tapes.executor import (
 from qml_qdl.hardware.tapes.outcomes import (
     Bits,
     Counts,
+    Distributions,
     Outcomes,
-    Probabilities,
     Reals,
 )
-from qml_qdl.hardware.tapes.readout import Readout, plain_readings
+from qml_qdl.hardware.tapes.readouts import TapeReadout, plain_readings
 
 Found: TypeAlias = Mapping[int, Outcomes]
 """What measuring gave in each basis that was measured."""
@@ -44,7 +44,11 @@ Readings: TypeAlias = Mapping[int, Reals]
 
 
 def read_columns(
-    readout: Readout, rows: int, found: Found, readings: Readings, estimates: Any = None
+    readout: TapeReadout,
+    rows: int,
+    found: Found,
+    readings: Readings,
+    estimates: Any = None,
 ) -> Reals:
     """The columns of what was measured.
 
@@ -68,7 +72,7 @@ def read_columns(
 
 
 def column_errors(
-    readout: Readout,
+    readout: TapeReadout,
     rows: int,
     shots: int | None,
     found: Found,
@@ -231,7 +235,7 @@ class Request:
 
     structure: Structure
     angles: Reals
-    readout: Readout
+    readout: TapeReadout
     only_columns: bool = False
 
     @property
@@ -258,7 +262,7 @@ class Answer:
         mitigation: How errors of the machine are mitigated.
     """
 
-    readout: Readout
+    readout: TapeReadout
     lost: NDArray[np.bool_]
     shots: int | None
     estimates: Estimates | None = None
@@ -514,9 +518,9 @@ def run_requests(
     estimates.send(lambda pubs: executor.estimate(pubs, shots), merge, no_estimates)
     if shots is None:
         measured.send(
-            lambda pubs: list(map(Probabilities, executor.probabilities(pubs))),
+            lambda pubs: list(map(Distributions, executor.probabilities(pubs))),
             merge,
-            lambda pub: Probabilities(no_probabilities(pub)),
+            lambda pub: Distributions(no_probabilities(pub)),
         )
     else:
         measured.send(
@@ -541,7 +545,7 @@ def _readings(calibration: Outcomes) -> Reals:
 class _Pending:
     """What gives the answer to a request when all has come back."""
 
-    readout: Readout
+    readout: TapeReadout
     lost: NDArray[np.bool_]
     sums: Callable[[], Estimates] | None = None
     outcomes: dict[int, list[Callable[[], Outcomes]]] = field(factory=dict)

@@ -14,11 +14,10 @@ from attrs import asdict, evolve
 from pennylane.devices.execution_config import ExecutionConfig
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.hardware.device import TapeDevice, Traits
 from qml_qdl.hardware.options import ASKED, GRADIENTS, TargetOptions
-from qml_qdl.hardware.plan import Structure
-from qml_qdl.hardware.products import as_numpy
 from qml_qdl.hardware.seeds import Seeds
-from qml_qdl.hardware.tape_device import TapeDevice, Traits
+from qml_qdl.hardware.structure import Structure
 from qml_qdl.hardware.tapes.batches import Answer, Circuits, Request, run_requests
 from qml_qdl.hardware.tapes.executor import Executor, SilentExecutor
 from qml_qdl.hardware.tapes.gradients import MakeStencil, run_tasks
@@ -29,7 +28,8 @@ from qml_qdl.hardware.tapes.shifts import (
     RandomDirections,
     Stencil,
 )
-from qml_qdl.hardware.tapes.tasks import Task, make_task
+from qml_qdl.hardware.tapes.tasks import TapeTask, make_task
+from qml_qdl.hardware.vjp import as_numpy
 
 
 class ExecutorDevice(TapeDevice):
@@ -72,7 +72,7 @@ class ExecutorDevice(TapeDevice):
 
     @property
     def seeds(self) -> Seeds:
-        """Where random numbers come from that are drawn here."""
+        """Where random numbers come from that are sampled here."""
         return self.executor.seeds
 
     def seeded(self, seeds: Seeds) -> Self:
@@ -153,7 +153,7 @@ class ExecutorDevice(TapeDevice):
                 results[position] = result
         return tuple(results)
 
-    def _task(self, tape: Any) -> Task:
+    def _task(self, tape: Any) -> TapeTask:
         wires: Any = tape.wires
         if self.wires is not None:
             # Only wires that are used are simulated, unless places on a machine are
@@ -190,7 +190,7 @@ class ExecutorDevice(TapeDevice):
     def _make_stencil(self) -> MakeStencil:
         """What chooses the rows for the gradients of one execution."""
 
-        @cache  # drawn once for an execution, and only where directions are needed
+        @cache  # sampled once for an execution, and only where directions are needed
         def first() -> int:
             return int(self.seeds.next().integers(2**62))
 
@@ -207,7 +207,7 @@ class ExecutorDevice(TapeDevice):
             else:
                 begin = f"{self.options.seed}, {sender.keys.upcoming}"
             seed = self._direction_seed(begin, number)
-            return RandomDirections.draw(angles, slots, count, step, seed)
+            return RandomDirections.sample(angles, slots, count, step, seed)
 
         return make
 

@@ -1,4 +1,4 @@
-"""What goes to a backend, and what comes back: circuits with rows of angles."""
+"""Executors: circuits with rows of angles go to a backend, and outcomes come back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.seeds import Seeds
-from qml_qdl.hardware.tapes.outcomes import Counts, Reals, Rows
+from qml_qdl.hardware.tapes.outcomes import Counts, Reals, RowIndex
 
 
 @define
@@ -23,7 +23,7 @@ class Counters:
     Args:
         jobs: Jobs submitted; a local call is one job.
         pubs: Circuits sent, each with all its rows.
-        rows: Rows of angles sent.
+        rows: RowIndex of angles sent.
         transpilations: Circuits transpiled anew; one found in a cache is not counted.
         qpu_seconds: Seconds of a quantum processor, as its owner counts them.
 
@@ -108,7 +108,7 @@ class Estimates:
     values: Reals
     errors: Reals
 
-    def __getitem__(self, rows: Rows) -> Estimates:
+    def __getitem__(self, rows: RowIndex) -> Estimates:
         """Those of some rows."""
         return Estimates(self.values[rows], self.errors[rows])
 
@@ -168,7 +168,7 @@ class Executor(ABC):
 
     @property
     def seeds(self) -> Seeds:
-        """Where random numbers come from that are drawn here."""
+        """Where random numbers come from that are sampled here."""
         return self._seeds
 
     def seeded(self, seeds: Seeds) -> Self:
@@ -178,7 +178,8 @@ class Executor(ABC):
             seeds: Where they come from.
 
         Returns:
-            Another executor; this one where shots are drawn elsewhere, as on a machine.
+            Another executor; this one where shots are sampled elsewhere, as on a
+            machine.
         """
         twin = copy(self)
         twin._seeds = seeds
@@ -204,7 +205,7 @@ class Executor(ABC):
 
     @abstractmethod
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
-        """Draws outcomes.
+        """Samples outcomes.
 
         Args:
             pubs: Circuits that measure.

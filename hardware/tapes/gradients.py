@@ -16,14 +16,14 @@ from attrs import field, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError, TargetError
-from qml_qdl.hardware.plan import Structure
+from qml_qdl.hardware.structure import Structure
 from qml_qdl.hardware.tapes.batches import Answer, Request
 from qml_qdl.hardware.tapes.outcomes import Reals
 from qml_qdl.hardware.tapes.results import results_of
 from qml_qdl.hardware.tapes.shifts import Stencil
-from qml_qdl.hardware.tapes.tasks import Task
+from qml_qdl.hardware.tapes.tasks import TapeTask
 
-Run: TypeAlias = Callable[[Sequence[Request]], list[Answer]]
+SendRequests: TypeAlias = Callable[[Sequence[Request]], list[Answer]]
 """Sends requests in one call."""
 
 MakeStencil: TypeAlias = Callable[[Structure, Reals, Sequence[int], int], Stencil]
@@ -37,8 +37,8 @@ The last argument is the task's number among those of one call.
 class _Sending:
     """What the operation below does, apart from torch."""
 
-    tasks: Sequence[Task]
-    run: Run
+    tasks: Sequence[TapeTask]
+    run: SendRequests
     make_stencil: MakeStencil
     fuse: bool
     answers: list[Answer] = field(factory=list)
@@ -51,7 +51,7 @@ class _Sending:
         ]
 
     @property
-    def wanting(self) -> list[Task]:
+    def wanting(self) -> list[TapeTask]:
         """The tasks that have gradients to tell."""
         return [task for task in self.tasks if task.tells_gradients]
 
@@ -175,7 +175,7 @@ def _no_gradient() -> Exception:
 
 
 def run_tasks(
-    tasks: Sequence[Task], run: Run, make_stencil: MakeStencil, fuse: bool
+    tasks: Sequence[TapeTask], run: SendRequests, make_stencil: MakeStencil, fuse: bool
 ) -> list[Any]:
     """Runs tasks in one call.
 

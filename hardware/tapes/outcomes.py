@@ -15,7 +15,7 @@ Reals = NDArray[np.float64]
 Bits: TypeAlias = NDArray[np.uint8]
 """Outcomes 0 and 1, (rows, shots, bits): bit j is the circuit's j-th classical bit."""
 
-Rows: TypeAlias = slice | NDArray[np.intp]
+RowIndex: TypeAlias = slice | NDArray[np.intp]
 """Which rows, by number."""
 
 MOST_BITS_TABLE = 8
@@ -59,12 +59,12 @@ class Outcomes(ABC):
         """
 
     @abstractmethod
-    def __getitem__(self, rows: Rows) -> Outcomes:
+    def __getitem__(self, rows: RowIndex) -> Outcomes:
         """The outcomes of some rows."""
 
 
 @final
-class Probabilities(Outcomes):
+class Distributions(Outcomes):
     """Probabilities, or frequencies, of all outcomes.
 
     Args:
@@ -97,9 +97,9 @@ class Probabilities(Outcomes):
         found: Reals = self.table @ value(every)
         return found
 
-    def __getitem__(self, rows: Rows) -> Probabilities:
+    def __getitem__(self, rows: RowIndex) -> Distributions:
         """The probabilities of some rows."""
-        return Probabilities(self.table[rows])
+        return Distributions(self.table[rows])
 
 
 class Counts(Outcomes, ABC):
@@ -139,7 +139,7 @@ class Counts(Outcomes, ABC):
         return Counts.from_bits(self.bits[:, first:last])
 
     @abstractmethod
-    def __getitem__(self, rows: Rows) -> Counts:
+    def __getitem__(self, rows: RowIndex) -> Counts:
         """The counts of some rows."""
 
     @staticmethod
@@ -166,10 +166,10 @@ class Counts(Outcomes, ABC):
         def make_bits() -> Bits:
             rows, outcomes = table.shape
             every = np.tile(np.arange(outcomes), rows)
-            drawn = np.repeat(every, table.ravel()).reshape(rows, shots)
-            # Shots are exchangeable: in random order they are as if drawn one by one.
-            np.random.default_rng(seed).permuted(drawn, axis=1, out=drawn)
-            return unpacked(drawn, outcomes.bit_length() - 1)
+            sampled = np.repeat(every, table.ravel()).reshape(rows, shots)
+            # Shots are exchangeable: in random order they are as if sampled one by one.
+            np.random.default_rng(seed).permuted(sampled, axis=1, out=sampled)
+            return unpacked(sampled, outcomes.bit_length() - 1)
 
         return _Table(table, shots, make_bits)
 
@@ -192,9 +192,9 @@ class Counts(Outcomes, ABC):
         """
 
         def make_bits() -> Bits:
-            drawn = np.repeat(np.arange(len(times)), times).reshape(-1, shots)
-            np.random.default_rng(seed).permuted(drawn, axis=1, out=drawn)
-            return outcomes[drawn]
+            sampled = np.repeat(np.arange(len(times)), times).reshape(-1, shots)
+            np.random.default_rng(seed).permuted(sampled, axis=1, out=sampled)
+            return outcomes[sampled]
 
         return _Distinct(outcomes, starts, times, shots, make_bits)
 
@@ -244,8 +244,8 @@ class _Table(Counts):
         return self._frequencies.num_bits
 
     @cached_property
-    def _frequencies(self) -> Probabilities:
-        return Probabilities(self._table / self.shots)
+    def _frequencies(self) -> Distributions:
+        return Distributions(self._table / self.shots)
 
     def marginal(self, bits: Sequence[int]) -> Reals:
         return self._frequencies.marginal(bits)
@@ -253,7 +253,7 @@ class _Table(Counts):
     def mean(self, value: Callable[[Bits], Reals]) -> Reals:
         return self._frequencies.mean(value)
 
-    def __getitem__(self, rows: Rows) -> Counts:
+    def __getitem__(self, rows: RowIndex) -> Counts:
         return _Table(self._table[rows], self.shots, lambda: self.bits[rows])
 
     def _followed_by(self, parts: Sequence[_Table]) -> Counts:
@@ -285,7 +285,7 @@ class _Shots(Counts):
         mean: Reals = each.mean(axis=1)
         return mean
 
-    def __getitem__(self, rows: Rows) -> Counts:
+    def __getitem__(self, rows: RowIndex) -> Counts:
         return _Shots(self.bits[rows])
 
     def _followed_by(self, parts: Sequence[_Shots]) -> Counts:
@@ -325,7 +325,7 @@ class _Distinct(Counts):
         mean: Reals = total / self.shots
         return mean
 
-    def __getitem__(self, rows: Rows) -> Counts:
+    def __getitem__(self, rows: RowIndex) -> Counts:
         chosen = np.arange(len(self._starts) - 1)[rows]
         sizes = np.diff(self._starts)[chosen]
         starts = np.concatenate([[0], np.cumsum(sizes)])

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from pennylane.devices import qubit, qubit_mixed
 
 from qml_qdl.hardware.tapes.batches import Answer
-from qml_qdl.hardware.tapes.readout import Readout, Result
+from qml_qdl.hardware.tapes.readouts import MeasurementResult, TapeReadout
 
 
 def results_of(
-    readout: Readout,
+    readout: TapeReadout,
     answer: Answer,
     columns: Sequence[Any],
     bins: Sequence[tuple[int, int]] | None,
@@ -49,7 +49,7 @@ def results_of(
 
 
 def _result(
-    result: Result, answer: Answer, columns: Any, shots: Any, batched: bool
+    result: MeasurementResult, answer: Answer, columns: Any, shots: Any, batched: bool
 ) -> Any:
     if result.kind == "sampled":
         return _sampled(result, answer, shots, batched)
@@ -68,7 +68,9 @@ def _result(
     return value if batched else value[0]
 
 
-def _sampled(result: Result, answer: Answer, shots: Any, batched: bool) -> Any:
+def _sampled(
+    result: MeasurementResult, answer: Answer, shots: Any, batched: bool
+) -> Any:
     bits = answer.bits(result.basis)[:, slice(*shots)].astype(np.int64)
     wires = qml.wires.Wires(answer.readout.bases[result.basis].wires)
     # Counts of a batch of one row would come without the list.
@@ -78,7 +80,7 @@ def _sampled(result: Result, answer: Answer, shots: Any, batched: bool) -> Any:
     return rows if isinstance(rows[0], dict) else np.stack(rows)
 
 
-def _from_state(result: Result, answer: Answer, batched: bool) -> Any:
+def _from_state(result: MeasurementResult, answer: Answer, batched: bool) -> Any:
     states = answer.states
     assert states is not None
     num_wires = states.shape[1].bit_length() - 1
@@ -93,7 +95,7 @@ def _from_state(result: Result, answer: Answer, batched: bool) -> Any:
     return found if batched else found[0]
 
 
-def errors_of(readout: Readout, errors: Any, batched: bool) -> Any:
+def errors_of(readout: TapeReadout, errors: Any, batched: bool) -> Any:
     """Standard errors of one tape's results.
 
     Args:
@@ -109,7 +111,7 @@ def errors_of(readout: Readout, errors: Any, batched: bool) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def _error(result: Result, errors: Any, batched: bool) -> Any:
+def _error(result: MeasurementResult, errors: Any, batched: bool) -> Any:
     if result.kind != "linear":
         return None
     mine = errors[:, result.first : result.first + result.columns]

@@ -28,7 +28,7 @@ import pennylane as qml
 from attrs import field, frozen
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.plan import Structure
+from qml_qdl.hardware.structure import Structure
 from qml_qdl.hardware.tapes.outcomes import Reals
 
 
@@ -179,10 +179,10 @@ class RandomDirections(Stencil):
     step: float
 
     @classmethod
-    def draw(
+    def sample(
         cls, angles: Reals, slots: Sequence[int], count: int, step: float, seed: int
     ) -> RandomDirections:
-        """Draws directions: the same ones for the same seed.
+        """Samples directions: the same ones for the same seed.
 
         Args:
             angles: (rows, slots).

@@ -12,14 +12,14 @@ from attrs import evolve, field, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.plan import Structure, make_plan
+from qml_qdl.hardware.structure import Structure, make_plan
 from qml_qdl.hardware.tapes.batches import Answer, Request
 from qml_qdl.hardware.tapes.outcomes import Reals
-from qml_qdl.hardware.tapes.readout import Readout, plan_readout
+from qml_qdl.hardware.tapes.readouts import TapeReadout, plan_readout
 
 
 @frozen(eq=False)
-class Task:
+class TapeTask:
     """A tape, ready to be sent.
 
     Args:
@@ -34,7 +34,7 @@ class Task:
 
     structure: Structure
     angles: Reals
-    readout: Readout
+    readout: TapeReadout
     batched: bool
     slots: tuple[int, ...]
     tensors: Tensor | None = field(default=None, repr=False)
@@ -57,7 +57,7 @@ class Task:
 
 def make_task(
     tape: Any, wires: Sequence[Any], *, estimator: bool, mitigated: bool = False
-) -> Task:
+) -> TapeTask:
     """Splits a tape into what is sent and what carries gradients.
 
     Args:
@@ -99,7 +99,7 @@ def make_task(
         tensors = torch.stack([tensor.cpu() for tensor in each], dim=1)
     bins = tuple(shots.bins()) if shots and shots.has_partitioned_shots else None
     structure = evolve(plan.structure, measurements=())
-    return Task(structure, angles, readout, rows is not None, slots, tensors, bins)
+    return TapeTask(structure, angles, readout, rows is not None, slots, tensors, bins)
 
 
 def _num_rows(plan: Any) -> int | None:

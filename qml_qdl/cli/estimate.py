@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from qml_qdl.cli.options import (
-    Account,
-    BatchSize,
-    Limit,
-    Mitigation,
-    ResilienceLevel,
-    RunName,
-    RunsDir,
+    AccountOption,
+    BatchSizeOption,
+    LimitOption,
+    MitigationOption,
+    ResilienceLevelOption,
+    RunArgument,
+    RunsDirOption,
 )
 
-Target = Annotated[
+MachineOption = Annotated[
     str,
     typer.Option(
         help="The machine, such as ibm:ibm_torino or ibm:least_busy; without an "
@@ -25,19 +25,19 @@ Target = Annotated[
         show_default=False,
     ),
 ]
-Shots = Annotated[int, typer.Option(help="Shots per circuit.", min=1)]
+PaidShotsOption = Annotated[int, typer.Option(help="Shots per circuit.", min=1)]
 
 
 def estimate(
-    run: RunName,
-    target: Target,
-    shots: Shots = 1024,
-    limit: Limit = None,
-    batch_size: BatchSize = 256,
-    resilience_level: ResilienceLevel = None,
-    mitigation: Mitigation = None,
-    account: Account = None,
-    runs_dir: RunsDir = Path("runs"),
+    run: RunArgument,
+    target: MachineOption,
+    shots: PaidShotsOption = 1024,
+    limit: LimitOption = None,
+    batch_size: BatchSizeOption = 256,
+    resilience_level: ResilienceLevelOption = None,
+    mitigation: MitigationOption = None,
+    account: AccountOption = None,
+    runs_dir: RunsDirOption = Path("runs"),
 ) -> None:
     """Tell what RUN would cost on a machine; nothing is sent.
 

@@ -8,33 +8,33 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from qml_qdl.cli.options import (
-    Account,
-    BatchSize,
-    Limit,
-    MaxQpuSeconds,
-    Mitigation,
-    ResilienceLevel,
-    RunName,
-    RunsDir,
-    Shots,
-    Target,
-    TrainingSeed,
+    AccountOption,
+    BatchSizeOption,
+    LimitOption,
+    MaxQpuSecondsOption,
+    MitigationOption,
+    ResilienceLevelOption,
+    RunArgument,
+    RunsDirOption,
+    ShotsOption,
+    TargetOption,
+    TrainingSeedOption,
 )
 
 if TYPE_CHECKING:
     from qml_qdl.training import Evaluation
 
-DrawSeed = Annotated[
+SampleSeedOption = Annotated[
     int,
     typer.Option(help="Fixes which rows --limit takes, and simulated shots.", min=0),
 ]
-Model = Annotated[
+ClassifierOption = Annotated[
     Literal["auto", "quantum", "twin", "classical"],
     typer.Option(
         help="The quantum model, or its classical twin; auto is the run's own model."
     ),
 ]
-Detach = Annotated[
+DetachOption = Annotated[
     bool,
     typer.Option(
         "--detach",
@@ -42,7 +42,7 @@ Detach = Annotated[
         "finishes the evaluation.",
     ),
 ]
-Again = Annotated[
+AgainOption = Annotated[
     bool,
     typer.Option(
         "--again",
@@ -53,21 +53,21 @@ Again = Annotated[
 
 
 def evaluate(
-    run: RunName,
-    target: Target = None,
-    shots: Shots = None,
-    limit: Limit = None,
-    draw_seed: DrawSeed = 0,
-    seed: TrainingSeed = None,
-    model: Model = "auto",
-    batch_size: BatchSize = 256,
-    resilience_level: ResilienceLevel = None,
-    mitigation: Mitigation = None,
-    account: Account = None,
-    max_qpu_seconds: MaxQpuSeconds = None,
-    detach: Detach = False,
-    again: Again = False,
-    runs_dir: RunsDir = Path("runs"),
+    run: RunArgument,
+    target: TargetOption = None,
+    shots: ShotsOption = None,
+    limit: LimitOption = None,
+    sample_seed: SampleSeedOption = 0,
+    seed: TrainingSeedOption = None,
+    model: ClassifierOption = "auto",
+    batch_size: BatchSizeOption = 256,
+    resilience_level: ResilienceLevelOption = None,
+    mitigation: MitigationOption = None,
+    account: AccountOption = None,
+    max_qpu_seconds: MaxQpuSecondsOption = None,
+    detach: DetachOption = False,
+    again: AgainOption = False,
+    runs_dir: RunsDirOption = Path("runs"),
 ) -> None:
     """Run the trained weights of RUN elsewhere, on rows of its test part.
 
@@ -87,7 +87,7 @@ def evaluate(
             seed=seed,
             kind=None if model == "auto" else model,
             batch_size=batch_size,
-            draw_seed=draw_seed,
+            sample_seed=sample_seed,
             resilience_level=resilience_level,
             mitigation=mitigation,
             account=account,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qml_qdl.cli.evaluate import tell
-from qml_qdl.cli.options import MaxQpuSeconds, RunsDir
+from qml_qdl.cli.options import MaxQpuSecondsOption, RunsDirOption
 
 if TYPE_CHECKING:
     from qml_qdl.hardware.jobs.client import JobClient
@@ -26,7 +26,7 @@ jobs_app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Place = Annotated[
+PlaceOption = Annotated[
     str | None,
     typer.Argument(
         metavar="[RUN]",
@@ -34,7 +34,7 @@ Place = Annotated[
         show_default="the user's own journal, or QML_QDL_JOURNAL",
     ),
 ]
-RunOrJournal = Annotated[
+RunOrJournalOption = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
@@ -42,11 +42,11 @@ RunOrJournal = Annotated[
         show_default=False,
     ),
 ]
-Wanted = Annotated[
+WantedOption = Annotated[
     list[str],
     typer.Argument(metavar="JOB...", help="Jobs, by number or id.", show_default=False),
 ]
-Deadline = Annotated[
+DeadlineOption = Annotated[
     float | None,
     typer.Option(help="Seconds to wait at most.", min=0, show_default="for ever"),
 ]
@@ -64,7 +64,9 @@ def _open(place: str | None, runs_dir: Path) -> Journal:
 
 
 @jobs_app.command("list", epilog="Example: qml-qdl jobs list my-run")
-def list_jobs(place: Place = None, runs_dir: RunsDir = Path("runs")) -> None:
+def list_jobs(
+    place: PlaceOption = None, runs_dir: RunsDirOption = Path("runs")
+) -> None:
     """List the jobs of a run, as its journal has them."""
     from rich.console import Console
     from rich.table import Table
@@ -93,7 +95,11 @@ def list_jobs(place: Place = None, runs_dir: RunsDir = Path("runs")) -> None:
 
 
 @jobs_app.command("show", epilog="Example: qml-qdl jobs show my-run 3")
-def show(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) -> None:
+def show(
+    place: RunOrJournalOption,
+    jobs: WantedOption,
+    runs_dir: RunsDirOption = Path("runs"),
+) -> None:
     """Show jobs, and ask the service how they are now."""
     journal = _open(place, runs_dir)
     machines = journal.machines()
@@ -131,7 +137,11 @@ def show(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) ->
 
 
 @jobs_app.command("cancel", epilog="Example: qml-qdl jobs cancel my-run 3")
-def cancel(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) -> None:
+def cancel(
+    place: RunOrJournalOption,
+    jobs: WantedOption,
+    runs_dir: RunsDirOption = Path("runs"),
+) -> None:
     """Cancel jobs at the service; the same run would send them anew."""
     from qml_qdl.circuits.errors import JobError
 
@@ -155,9 +165,9 @@ def cancel(place: RunOrJournal, jobs: Wanted, runs_dir: RunsDir = Path("runs")) 
 
 @jobs_app.command("wait", epilog="Example: qml-qdl jobs wait my-run")
 def wait(
-    place: RunOrJournal,
-    deadline: Deadline = None,
-    max_qpu_seconds: MaxQpuSeconds = None,
+    place: RunOrJournalOption,
+    deadline: DeadlineOption = None,
+    max_qpu_seconds: MaxQpuSecondsOption = None,
     resend: Annotated[
         bool,
         typer.Option(
@@ -165,7 +175,7 @@ def wait(
             help="Send jobs anew that failed, were cancelled or are unclear, and pay.",
         ),
     ] = False,
-    runs_dir: RunsDir = Path("runs"),
+    runs_dir: RunsDirOption = Path("runs"),
 ) -> None:
     """Wait for the jobs of a run, and finish evaluations that were detached.
 

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
-RunName = Annotated[
+RunArgument = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run, by name or folder.", show_default=False),
 ]
-RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.")]
-Target = Annotated[
+RunsDirOption = Annotated[Path, typer.Option(help="Folder of all runs.")]
+TargetOption = Annotated[
     str | None,
     typer.Option(
         help="Where circuits run: auto; aer, aer:fake_torino, ibm:ibm_torino and the "
@@ -20,7 +20,7 @@ Target = Annotated[
         show_default="where they were trained",
     ),
 ]
-Shots = Annotated[
+ShotsOption = Annotated[
     int | None,
     typer.Option(
         help="Shots per circuit; 0 for exact results.",
@@ -28,7 +28,7 @@ Shots = Annotated[
         show_default="as in training",
     ),
 ]
-TrainingSeed = Annotated[
+TrainingSeedOption = Annotated[
     int | None,
     typer.Option(
         help="Which of the run's trainings.",
@@ -36,7 +36,7 @@ TrainingSeed = Annotated[
         show_default="the best on the validation part",
     ),
 ]
-Limit = Annotated[
+LimitOption = Annotated[
     int | None,
     typer.Option(
         help="Take this many test rows only, each class keeping its share.",
@@ -44,13 +44,13 @@ Limit = Annotated[
         show_default="all test rows",
     ),
 ]
-BatchSize = Annotated[
+BatchSizeOption = Annotated[
     int,
     typer.Option(
         help="Test rows per call of the model, so per job on a machine.", min=1
     ),
 ]
-ResilienceLevel = Annotated[
+ResilienceLevelOption = Annotated[
     int | None,
     typer.Option(
         help="On ibm:...: error mitigation of IBM's estimator, 0, 1 or 2.",
@@ -59,7 +59,7 @@ ResilienceLevel = Annotated[
         show_default="IBM's sampler",
     ),
 ]
-Mitigation = Annotated[
+MitigationOption = Annotated[
     Literal["readout", "zne", "readout+zne"] | None,
     typer.Option(
         help="On aer..., fakes and ibm:...: undo errors of reading, extrapolate noise "
@@ -67,14 +67,14 @@ Mitigation = Annotated[
         show_default="none",
     ),
 ]
-Account = Annotated[
+AccountOption = Annotated[
     str | None,
     typer.Option(
         help="Name of an IBM account that Qiskit saved.",
         show_default="that of the environment, or the default one",
     ),
 ]
-MaxQpuSeconds = Annotated[
+MaxQpuSecondsOption = Annotated[
     float | None,
     typer.Option(
         help="On ibm:...: refuse a job that would take more.",

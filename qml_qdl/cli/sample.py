@@ -8,28 +8,30 @@ from typing import Annotated, Literal
 import typer
 
 from qml_qdl.cli.options import (
-    Account,
-    MaxQpuSeconds,
-    RunName,
-    RunsDir,
-    Shots,
-    Target,
-    TrainingSeed,
+    AccountOption,
+    MaxQpuSecondsOption,
+    RunArgument,
+    RunsDirOption,
+    ShotsOption,
+    TargetOption,
+    TrainingSeedOption,
 )
 
-Count = Annotated[int, typer.Option("--count", "-n", help="How many samples.", min=1)]
-Seed = Annotated[
-    int,
-    typer.Option(help="Fixes what is drawn: noise, and simulated shots.", min=0),
+CountOption = Annotated[
+    int, typer.Option("--count", "-n", help="How many samples.", min=1)
 ]
-Model = Annotated[
+SeedOption = Annotated[
+    int,
+    typer.Option(help="Fixes what is sampled: noise, and simulated shots.", min=0),
+]
+GeneratorOption = Annotated[
     Literal["auto", "quantum", "twin", "plain"],
     typer.Option(
         help="The quantum model, its classical twin, or the plain VAE; auto is the "
         "run's own model."
     ),
 ]
-Out = Annotated[
+OutOption = Annotated[
     Path | None,
     typer.Option(
         help="The file for the samples, .npz; a picture with the ending .png goes "
@@ -40,19 +42,19 @@ Out = Annotated[
 
 
 def sample(
-    run: RunName,
-    count: Count = 64,
-    seed: Seed = 0,
-    target: Target = None,
-    shots: Shots = None,
-    training_seed: TrainingSeed = None,
-    model: Model = "auto",
-    account: Account = None,
-    max_qpu_seconds: MaxQpuSeconds = None,
-    out: Out = None,
-    runs_dir: RunsDir = Path("runs"),
+    run: RunArgument,
+    count: CountOption = 64,
+    seed: SeedOption = 0,
+    target: TargetOption = None,
+    shots: ShotsOption = None,
+    training_seed: TrainingSeedOption = None,
+    model: GeneratorOption = "auto",
+    account: AccountOption = None,
+    max_qpu_seconds: MaxQpuSecondsOption = None,
+    out: OutOption = None,
+    runs_dir: RunsDirOption = Path("runs"),
 ) -> None:
-    """Draw samples from the best weights of RUN, a generative model.
+    """Generate samples from the best weights of RUN, a generative model.
 
     They are written with a picture; on a machine the same words again pay nothing
     again. How far they are from the test part is printed
@@ -61,7 +63,7 @@ def sample(
     import qml_qdl.training as training
     from qml_qdl.training.measures import format_measure
 
-    drawn = training.sample(
+    sampled = training.sample(
         training.Run.open(run, runs_dir=runs_dir),
         count,
         seed=seed,
@@ -76,11 +78,11 @@ def sample(
     place = "where it was trained" if target is None else f"on {target}"
     counted = "" if shots is None else f", {shots} shots" if shots else ", exact"
     print(
-        f"{count} sample{'s' if count > 1 else ''} of {drawn.kind}, training seed "
-        f"{drawn.training_seed}, {place}{counted}, seed {seed}: {drawn.path}, "
-        f"{drawn.seconds:.1f} s"
+        f"{count} sample{'s' if count > 1 else ''} of {sampled.kind}, training seed "
+        f"{sampled.training_seed}, {place}{counted}, seed {seed}: {sampled.path}, "
+        f"{sampled.seconds:.1f} s"
     )
-    for name, value in drawn.measures.items():
-        floor = drawn.floor.get(name)
+    for name, value in sampled.measures.items():
+        floor = sampled.floor.get(name)
         beside = "–" if floor is None else format_measure(name, floor)
         print(f"{name:16} {format_measure(name, value):>8}   floor {beside:>8}")

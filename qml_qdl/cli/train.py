@@ -31,25 +31,25 @@ def _option(*names: str, text: str, **settings: Any) -> Any:
     return typer.Option(*names, help=text, rich_help_panel="Run", **settings)
 
 
-NoTwin = Annotated[
+NoTwinOption = Annotated[
     bool,
     _option("--no-twin", text="Leave out the twin, and the plain VAE beside it."),
 ]
-Name = Annotated[
+NameOption = Annotated[
     str | None, _option(text="Name of the run's folder.", show_default="data and time")
 ]
-RunsDir = Annotated[Path, _option(text="Folder of all runs.")]
-Resume = Annotated[
+NewRunsDirOption = Annotated[Path, _option(text="Folder of all runs.")]
+ResumeOption = Annotated[
     str | None,
     _option(
         text="Continue this run, by name or folder, exactly where it was interrupted.",
         metavar="RUN",
     ),
 ]
-Quiet = Annotated[
+QuietOption = Annotated[
     bool, _option("--quiet", text="Print the report only, without progress.")
 ]
-Config = Annotated[
+ConfigOption = Annotated[
     Path | None,
     _option(
         text="A YAML file of these options, which the others override; every run's "
@@ -59,7 +59,7 @@ Config = Annotated[
         show_default="none",
     ),
 ]
-PrintConfig = Annotated[
+PrintConfigOption = Annotated[
     bool,
     _option("--print-config", text="Print all options as a YAML file, and train not."),
 ]
@@ -83,13 +83,13 @@ def train_command(given: Sequence[str]) -> tuple[Callable[..., None], list[str]]
 
     def command(
         context: typer.Context,
-        no_twin: NoTwin = False,
-        name: Name = None,
-        runs_dir: RunsDir = Path("runs"),
-        resume: Resume = None,
-        config: Config = None,
-        print_config: PrintConfig = False,
-        quiet: Quiet = False,
+        no_twin: NoTwinOption = False,
+        name: NameOption = None,
+        runs_dir: NewRunsDirOption = Path("runs"),
+        resume: ResumeOption = None,
+        config: ConfigOption = None,
+        print_config: PrintConfigOption = False,
+        quiet: QuietOption = False,
         **options: Any,
     ) -> None:
         if resume is not None:
@@ -232,7 +232,7 @@ def _given(context: typer.Context) -> dict[str, str]:
 def _refuse_unheeded(context: typer.Context, values: dict[str, Any]) -> None:
     """Refuses options that the model would ignore, even with their default values."""
     from qml_qdl.circuits.errors import ArgumentError
-    from qml_qdl.training.recipe import Recipe
+    from qml_qdl.training.recipes.recipe import Recipe
     from qml_qdl.training.specs import import_class
 
     model = Spec.from_config("model", values.get("model", "auto")).class_path

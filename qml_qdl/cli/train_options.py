@@ -9,7 +9,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import attrs
 import typer
 
-from qml_qdl.training.options import Count, DataOptions, RunOptions, TrainingOptions
+from qml_qdl.training.options import (
+    DataOptions,
+    RunOptions,
+    TrainingOptions,
+    WholeNumber,
+)
 from qml_qdl.training.registry import (
     AUTO,
     MODELS,
@@ -69,7 +74,7 @@ def _parameter(
 def _of_field(panel: str, field: Any, hint: Any, text: str) -> inspect.Parameter:
     name = field.metadata.get("name", field.name)
     settings: dict[str, Any] = {"show_default": _shown(field)}
-    if isinstance(field.validator, Count):
+    if isinstance(field.validator, WholeNumber):
         settings["min"] = field.validator.minimum
     if name in _KNOWN:
         known = _KNOWN[name]
@@ -162,7 +167,7 @@ def own_parameters(model: str) -> Iterator[inspect.Parameter]:
     """
     from torch import nn
 
-    from qml_qdl.training.recipe import Recipe
+    from qml_qdl.training.recipes.recipe import Recipe
     from qml_qdl.training.specs import import_class
 
     taken = {*RunOptions().as_config(), "name", "resume", "quiet", "config"}

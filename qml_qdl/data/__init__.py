@@ -1,19 +1,23 @@
 """Data: by name, from files or torch data sets, split, in resumable batches."""
 
+from qml_qdl.data.bits import all_bits, bit_index, frequencies
 from qml_qdl.data.dataset import Dataset, encode_labels, stratified_rows
 from qml_qdl.data.files import read_csv, read_npz
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.named import load, names
-from qml_qdl.data.parts import Split, split
-from qml_qdl.data.patterns import bars_and_stripes
+from qml_qdl.data.splitting import Split, split
+from qml_qdl.data.synthetic import bars_and_stripes
 from qml_qdl.data.torch_dataset import from_torch
 
 __all__ = [
     "Dataset",
     "ResumableLoader",
     "Split",
+    "all_bits",
     "bars_and_stripes",
+    "bit_index",
     "encode_labels",
+    "frequencies",
     "from_torch",
     "load",
     "names",

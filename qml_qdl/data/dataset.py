@@ -368,12 +368,12 @@ def strata(dataset: Dataset) -> Integers:
 
 @validate_call
 def stratified_rows(dataset: Dataset, rows: int, *, seed: int = 0) -> Integers:
-    """Draws some rows so that each class keeps its share.
+    """Samples some rows so that each class keeps its share.
 
     Args:
-        dataset: Where to draw from; where labels are numbers, any rows are drawn.
+        dataset: Where to sample from; where labels are numbers, any rows are sampled.
         rows: How many rows, at least one per class; where there are no more, all.
-        seed: Fixes the draw.
+        seed: Fixes the sample.
 
     Returns:
         Row indices, rising, for `dataset.take`.

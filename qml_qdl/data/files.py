@@ -1,4 +1,4 @@
-"""Reading a user's own file: .npz arrays or a CSV table."""
+"""Files of a user's own: .npz arrays or a CSV table."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from qml_qdl.data.dataset import Dataset
 class ResumableLoader:
     """Batches of a data set that can be continued in the middle of an epoch.
 
-    The order of epoch e is drawn from a generator seeded with (seed, e) alone, so
+    The order of epoch e is sampled from a generator seeded with (seed, e) alone, so
     a position is three numbers: `state_dict()` holds them, and the Lightning
     trainer keeps them in its checkpoints. Each `for` loop is one epoch; after
     `load_state_dict` the first loop begins where the state was taken.

@@ -13,7 +13,7 @@ from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 from qml_qdl.data.files import read_csv, read_npz
-from qml_qdl.data.patterns import bars_and_stripes
+from qml_qdl.data.synthetic import bars_and_stripes
 
 _COPIES = 200
 _DRAWS = 50_000
@@ -85,7 +85,7 @@ def _bars_and_stripes(data_home: Path | None) -> Dataset:
 
 
 def _log_normal(data_home: Path | None) -> Dataset:
-    """A log-normal(1, 1) number, rounded, given that it is 0 to 7: 50,000 draws.
+    """A log-normal(1, 1) number, rounded, given that it is 0 to 7: 50,000 samples.
 
     The prices that Zoufal, Lucchi and Woerner 2019 (arXiv:1904.00043) load.
     """

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling, reupload
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.hardware.targets import Target
+from qml_qdl.nn.execution import Shots
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.program import Shots
 
 
 @validate_call

@@ -45,7 +45,7 @@ class EquivariantClassifier(nn.Module):
         pooling: How the group is pooled, "max" or "mean".
         layers: Strongly entangling layers of the circuit.
         target: Where the circuit runs; None means "auto".
-        shots: Number of shots; None or "keep" for exact results. Drawn results are
+        shots: Number of shots; None or "keep" for exact results. Sampled results are
             equivariant on average only.
         diff_method: How gradients are computed, as in `QuantumLayer`.
 

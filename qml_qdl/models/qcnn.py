@@ -20,11 +20,11 @@ from qml_qdl.circuits import (
 )
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
-from qml_qdl.data.parts import Split
+from qml_qdl.data.splitting import Split
 from qml_qdl.hardware.targets import Target
-from qml_qdl.nn.kernels import MOST_WIRES
+from qml_qdl.nn.default_circuits import MOST_WIRES
+from qml_qdl.nn.execution import Shots
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.program import Shots
 
 LEAST_PROBABILITY = 1e-7
 """Smaller probabilities count as this, so that their logarithm is finite."""
@@ -189,7 +189,7 @@ class QCNNClassifier(nn.Module):
         wanted = count_weights(self.quantum)
         found: list[tuple[int, int, tuple[int, int, int]]] = []
         for sizes in product((3, 2), range(1, 9), range(1, 9)):
-            with torch.device("meta"):  # only counted: draws no random numbers
+            with torch.device("meta"):  # only counted: samples no random numbers
                 twin = _twin(self.input_shape, self.num_classes, *sizes)
             if twin is not None:
                 distance = abs(count_weights(twin) - wanted)

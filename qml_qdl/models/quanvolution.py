@@ -8,9 +8,9 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.conv import QuantumConv2d
-from qml_qdl.nn.geometry import Sizes
+from qml_qdl.nn.execution import Shots
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.program import Shots
+from qml_qdl.nn.patch_sizes import Sizes
 
 
 @validate_call
@@ -18,7 +18,7 @@ class QuanvolutionClassifier(nn.Module):
     """A trained quantum convolution, then one linear layer.
 
     The quanvolutional network of Henderson et al. 2019 (arXiv:1904.04767), with its
-    circuit trained together with the linear layer instead of drawn at random.
+    circuit trained together with the linear layer instead of sampled at random.
 
     Args:
         image_shape: (channels, height, width) of the images.

@@ -1,4 +1,4 @@
-"""Whether a quantum function takes rows for rows, found out without running it.
+"""Batching: whether a quantum function takes rows for rows, without running it.
 
 Where rows happen to be as many as features, `inputs[i]` is a feature of every row for
 nobody but its author: every shape fits, and the numbers are those of other rows.

@@ -13,7 +13,8 @@ from torch import Tensor
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.nn.filters import QuantumFilters
-from qml_qdl.nn.geometry import (
+from qml_qdl.nn.options import FilterOptions, hands_on_to
+from qml_qdl.nn.patch_sizes import (
     Sizes,
     as_sizes,
     count_patches,
@@ -21,7 +22,6 @@ from qml_qdl.nn.geometry import (
     pad,
     sides_of,
 )
-from qml_qdl.nn.options import FilterOptions, hands_on_to
 
 
 @validate_call

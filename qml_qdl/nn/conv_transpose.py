@@ -14,8 +14,8 @@ from torch.nn import functional
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.nn.filters import QuantumFilters
-from qml_qdl.nn.geometry import Sizes, as_sizes
 from qml_qdl.nn.options import FilterOptions, hands_on_to
+from qml_qdl.nn.patch_sizes import Sizes, as_sizes
 
 
 @validate_call

@@ -1,4 +1,4 @@
-"""What quantum convolutions have in common: circuits through which patches go."""
+"""Filters: circuits through which patches go, the base of quantum convolutions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
-from qml_qdl.nn.geometry import PADDING_MODES, Sizes, as_sizes
-from qml_qdl.nn.kernels import kernel_circuits
+from qml_qdl.nn.default_circuits import kernel_circuits
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import LayerOptions, check_floating, hands_on_to
+from qml_qdl.nn.patch_sizes import PADDING_MODES, Sizes, as_sizes
 
 _AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
 
@@ -158,7 +158,7 @@ class QuantumFilters(nn.Module, ABC):
         return circuits
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draws the weights anew, frozen ones too; the bias becomes zero.
+        """Samples the weights anew, frozen ones too; the bias becomes zero.
 
         Args:
             generator: Where random numbers come from; None for torch's own.

@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits import Circuit
-from qml_qdl.nn.program import Program
+from qml_qdl.nn.execution import Execution
 from qml_qdl.nn.results import refuse_nan
 
-Run: TypeAlias = Callable[
+RunRows: TypeAlias = Callable[
     [Sequence[Tensor], Mapping[str, Tensor], int | None], tuple[Tensor, ...]
 ]
 """Runs inputs and weights, a number of rows or a single one without a dimension."""
 
 
 def run_finite(
-    program: Program,
-    run: Run,
+    execution: Execution,
+    run: RunRows,
     inputs: Sequence[Tensor],
     weights: Mapping[str, Tensor],
     lost: Tensor,
@@ -28,7 +28,7 @@ def run_finite(
     """Runs the rows that are finite, and none of the others.
 
     Args:
-        program: What runs, on a target whose runs are jobs.
+        execution: What runs, on a target whose runs are jobs.
         run: Runs it.
         inputs: For each input (rows, features), or (features,); finite, as
             `without_nan` gives them.
@@ -47,9 +47,9 @@ def run_finite(
         return run(inputs, weights, rows)
     kept = (~lost).nonzero().flatten() if rows is not None else lost.new_zeros(0)
     blank = None
-    if not (len(kept) and isinstance(program.source, Circuit)):
+    if not (len(kept) and isinstance(execution.source, Circuit)):
         # What it would return, found without a machine.
-        silent = program.moved(program.qnode.device.silent(), "keep")
+        silent = execution.moved(execution.qnode.device.silent(), "keep")
         with torch.no_grad():
             blank = silent(inputs, weights, rows)
         if not (blank.is_floating_point() or blank.is_complex()):

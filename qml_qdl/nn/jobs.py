@@ -21,9 +21,9 @@ from qml_qdl.nn.layer import QuantumLayer
 def record_jobs(model: nn.Module, journal: str | Path, run: str) -> bool:
     """Makes all jobs of a model part of a run, from now on.
 
-    A program that runs again under the same run finds its jobs in the journal: results
-    are read, jobs that still run are waited for, and only what was never sent is sent.
-    Layers that run locally have no jobs, and nothing changes for them.
+    A execution that runs again under the same run finds its jobs in the journal:
+    results are read, jobs that still run are waited for, and only what was never sent
+    is sent. Layers that run locally have no jobs, and nothing changes for them.
 
     Args:
         model: Any torch module.
@@ -62,7 +62,7 @@ def resend_jobs(journal: str | Path) -> int:
 
     A job whose reply was lost, and that the service does not list under its tag
     (`SubmissionUnclear`), is never sent again by itself: it may appear later. After
-    this the next run of the program sends it again. If the first one was made after
+    this the next run of the execution sends it again. If the first one was made after
     all, both are paid.
 
     Args:

@@ -19,10 +19,10 @@ from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.targets import Target
 from qml_qdl.hardware.traits import traits_of
+from qml_qdl.nn.execution import Execution
 from qml_qdl.nn.finite import run_finite
-from qml_qdl.nn.initial import Init, initial_values, methods_by_name
+from qml_qdl.nn.initialization import Init, initial_values, methods_by_name
 from qml_qdl.nn.options import Shots, check_floating
-from qml_qdl.nn.program import Program
 from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
 from qml_qdl.nn.results import (
     Rows,
@@ -32,13 +32,13 @@ from qml_qdl.nn.results import (
     without_nan,
 )
 
-Model = TypeVar("Model", bound=nn.Module)
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 @validate_call
 def set_target(
-    model: Model, target: Target | None, shots: Shots = "keep", **options: Any
-) -> Model:
+    model: ModuleT, target: Target | None, shots: Shots = "keep", **options: Any
+) -> ModuleT:
     """Runs every quantum layer of a model elsewhere from now on; weights stay.
 
     Either all layers move or, on an error, none.
@@ -51,7 +51,7 @@ def set_target(
         **options: Any of `diff_method`, `spsa_directions`, `fuse_gradient`,
             `resilience_level`, `mitigation`, `account`, `max_qpu_seconds` and `seed`,
             as `QuantumLayer` takes them; the others are kept. A seed begins each
-            layer's stream anew: layers of equal circuits then draw equal shots. After
+            layer's stream anew: layers of equal circuits then sample equal shots. After
             another account, limit or mitigation call `record_jobs` again.
 
     Returns:
@@ -75,9 +75,9 @@ def set_target(
         raise ArgumentError(
             f"model: {type(model).__name__} has no quantum layer that could move"
         )
-    moved = [layer.program.moved(target, shots, **options) for layer in layers]
-    for layer, program in zip(layers, moved, strict=True):
-        layer.program = program
+    moved = [layer.execution.moved(target, shots, **options) for layer in layers]
+    for layer, execution in zip(layers, moved, strict=True):
+        layer.execution = execution
     return model
 
 
@@ -136,7 +136,7 @@ class QuantumLayer(nn.Module):
         seed: Seed of simulated shots and of SPSA's directions, ≥ 0: a stream of the
             layer's own, of which its `state_dict` keeps the position, so that a
             training goes on bit for bit. Layers with the same seed and equal circuits
-            draw the same shots. None has shots follow `torch.manual_seed`.
+            sample the same shots. None has shots follow `torch.manual_seed`.
         generator: Random numbers for the initial weights; None for torch's own.
         device: Where the weights are, a torch device.
         dtype: Floating type of the weights; None for that of a tensor given as
@@ -146,7 +146,7 @@ class QuantumLayer(nn.Module):
         - Input: (..., num_inputs), floating; one tensor for each input of a QNode, with
           the same leading dimensions. Angles in radians.
         - Output: (..., \*output_shape), of the input's dtype and device. NaN in a row
-          makes that row NaN, also where shots are drawn; where samples are read out,
+          makes that row NaN, also where shots are sampled; where samples are read out,
           which are whole numbers and have no NaN, it is refused.
 
     Raises:
@@ -217,7 +217,7 @@ class QuantumLayer(nn.Module):
             max_qpu_seconds=max_qpu_seconds,
             seed=seed,
         )
-        self.program = Program(source, inputs, target, shots, diff_method, options)
+        self.execution = Execution(source, inputs, target, shots, diff_method, options)
         self.weight_shapes: dict[str, tuple[int, ...]] = dict(shapes)
         self._init_method = methods_by_name(init_method, self.weight_shapes)
         if dtype is not None and not dtype.is_floating_point:
@@ -247,8 +247,8 @@ class QuantumLayer(nn.Module):
         Raises:
             ArgumentTypeError: It was made from a QNode.
         """
-        if isinstance(self.program.source, Circuit):
-            return self.program.source
+        if isinstance(self.execution.source, Circuit):
+            return self.execution.source
         raise ArgumentTypeError(
             "circuit: this layer was made from a QNode; use layer.qnode"
         )
@@ -260,17 +260,17 @@ class QuantumLayer(nn.Module):
         Call it with `layer.arguments(inputs)`; every PennyLane transform serves on it:
         `qml.draw(layer.qnode)(**layer.arguments(x))`.
         """
-        return self.program.qnode
+        return self.execution.qnode
 
     @property
     def shots(self) -> int | None:
         """The number of shots; None where results are exact."""
-        return self.program.num_shots
+        return self.execution.num_shots
 
     @property
     def target(self) -> Target | None:
         """The target, as given; None for a QNode's own device."""
-        return self.program.target
+        return self.execution.target
 
     def set_target(
         self, target: Target | None, shots: Shots = "keep", **options: Any
@@ -293,12 +293,12 @@ class QuantumLayer(nn.Module):
                 stays where it was.
             ArgumentError: The target has no such `diff_method`.
         """
-        self.program = self.program.moved(target, shots, **options)
+        self.execution = self.execution.moved(target, shots, **options)
         return self
 
     @validate_call
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draws the weights anew, as at construction.
+        """Samples the weights anew, as at construction.
 
         Args:
             generator: Where random numbers come from; None for torch's own.
@@ -306,7 +306,7 @@ class QuantumLayer(nn.Module):
         Raises:
             ArgumentError: The initialiser is unknown, or has values of another shape.
         """
-        circuit = self.program.source
+        circuit = self.execution.source
         if not isinstance(circuit, Circuit):
             circuit = None
         for name, weight in self._weights().items():
@@ -329,7 +329,7 @@ class QuantumLayer(nn.Module):
             Arguments for `layer.qnode(**arguments)`.
         """
         self._check(inputs)
-        return self.program.arguments(inputs, self._weights_like(inputs))
+        return self.execution.arguments(inputs, self._weights_like(inputs))
 
     def _weights(self) -> dict[str, Tensor]:
         """By attribute: under weight_norm, say, they are no parameters, but made."""
@@ -365,14 +365,14 @@ class QuantumLayer(nn.Module):
         self._check(inputs)
         rows = Rows.of(inputs)
         weights = self._weights_like(rows.inputs)
-        program = self.program  # another thread may move the layer
+        execution = self.execution  # another thread may move the layer
         result = None
         if rows.are_none:
-            result = program.of_no_rows(rows.inputs, weights)
-        if result is None and program.takes_nan:
-            result = program(rows.inputs, weights, rows.count)
+            result = execution.of_no_rows(rows.inputs, weights)
+        if result is None and execution.takes_nan:
+            result = execution(rows.inputs, weights, rows.count)
         elif result is None:
-            result = _run_clean(program, rows, weights)
+            result = _run_clean(execution, rows, weights)
         return rows.restored(result, self._example(inputs))
 
     def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -402,11 +402,11 @@ class QuantumLayer(nn.Module):
         self._check(inputs)
         rows = Rows.of(inputs)
         weights = self._weights_like(rows.inputs)
-        program = self.program  # another thread may move the layer
+        execution = self.execution  # another thread may move the layer
         clean, weights, lost = without_nan(rows.inputs, weights)
-        run = program.with_errors
-        if traits_of(program.qnode.device).costs_jobs:
-            values, errors = run_finite(program, run, clean, weights, lost)[:2]
+        run = execution.with_errors
+        if traits_of(execution.qnode.device).costs_jobs:
+            values, errors = run_finite(execution, run, clean, weights, lost)[:2]
         else:
             values, errors = run(clean, weights, rows.count)
         example = self._example(inputs)
@@ -422,7 +422,7 @@ class QuantumLayer(nn.Module):
         return [*self._weights().values(), torch.empty(0)][0]
 
     def _check(self, inputs: Sequence[Any]) -> None:
-        names = self.program.input_names
+        names = self.execution.input_names
         if len(inputs) != len(names):
             raise ShapeError(
                 f"inputs: this layer takes {len(names)} tensors {list(names)}, got "
@@ -436,7 +436,7 @@ class QuantumLayer(nn.Module):
                     f"{name}: expected shape (..., features) with the same leading "
                     f"dimensions for every input, got {shapes}"
                 )
-        source = self.program.source
+        source = self.execution.source
         size = source.num_inputs if isinstance(source, Circuit) else None
         if inputs and size is not None and inputs[0].shape[-1] != size:
             raise ShapeError(
@@ -446,9 +446,9 @@ class QuantumLayer(nn.Module):
 
     def extra_repr(self) -> str:
         """What `print(layer)` shows: shapes, target and shots."""
-        if "program" not in vars(self):  # in a traceback, say
+        if "execution" not in vars(self):  # in a traceback, say
             return "half-built"
-        source = self.program.source
+        source = self.execution.source
         if isinstance(source, Circuit):
             shape = tuple(self.shots if n is None else n for n in source.output_shape)
             text = f"num_inputs={source.num_inputs}, output_shape={shape}"
@@ -466,7 +466,7 @@ _POSITION = "seed_position"
 
 def _keep_position(layer: Any, state: dict[str, Any], prefix: str, _: Any) -> None:
     """Adds how far the stream of a layer's seed is; without one keys are as ever."""
-    position = layer.program.position
+    position = layer.execution.position
     if position is not None:
         state[prefix + _POSITION] = torch.tensor(position)
 
@@ -476,23 +476,25 @@ def _find_position(
 ) -> None:
     """Takes it out again, also where the layer has no seed (any more)."""
     position = state.pop(prefix + _POSITION, None)
-    if position is not None and layer.program.position is not None:
-        layer.program.at(int(position))
+    if position is not None and layer.execution.position is not None:
+        layer.execution.at(int(position))
 
 
-def _run_clean(program: Program, rows: Rows, weights: Mapping[str, Tensor]) -> Tensor:
+def _run_clean(
+    execution: Execution, rows: Rows, weights: Mapping[str, Tensor]
+) -> Tensor:
     """Runs what is finite, and puts NaN into the other rows."""
     inputs, weights, lost = without_nan(rows.inputs, weights)
-    if program.is_whole:
+    if execution.is_whole:
         refuse_nan(lost)  # before a machine is paid for it
 
     def run(
         inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
     ) -> tuple[Tensor, ...]:
-        return (program(inputs, weights, rows),)
+        return (execution(inputs, weights, rows),)
 
-    if traits_of(program.qnode.device).costs_jobs:
-        result = run_finite(program, run, inputs, weights, lost)[0]
+    if traits_of(execution.qnode.device).costs_jobs:
+        result = run_finite(execution, run, inputs, weights, lost)[0]
     else:
-        result = program(inputs, weights, rows.count)
+        result = execution(inputs, weights, rows.count)
     return with_nan(result, lost)

@@ -1,4 +1,4 @@
-"""What layers take beside circuits: shots, and options that wait for their targets."""
+"""Options of layers beside circuits: shots, and what waits for other targets."""
 
 from __future__ import annotations
 

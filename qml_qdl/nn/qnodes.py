@@ -1,4 +1,4 @@
-"""What a layer has to know of the PennyLane QNodes it is given."""
+"""QNodes of PennyLane: what a layer has to know of them."""
 
 from __future__ import annotations
 

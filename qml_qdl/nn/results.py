@@ -107,7 +107,7 @@ def without_nan(
 ) -> tuple[list[Tensor], dict[str, Tensor], Tensor]:
     """Takes out what cannot be sampled, without waiting for the numbers.
 
-    Devices draw shots from NaN in their own ways: some fail, some give numbers.
+    Devices sample shots from NaN in their own ways: some fail, some give numbers.
 
     Args:
         inputs: For each input (rows, features), or (features,).

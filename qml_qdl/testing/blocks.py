@@ -25,8 +25,8 @@ from qml_qdl.testing.contract import Contract
 from qml_qdl.testing.running import (
     check_gradients,
     derivatives,
-    draw,
     execute,
+    random_tensor,
     rebuild,
     unitary,
 )
@@ -85,7 +85,7 @@ class BlockContract(Contract):
             (num_inputs,) or (rows, num_inputs), of float64.
         """
         leading = () if rows is None else (rows,)
-        return draw((*leading, circuit.num_inputs), seed) + 0.1
+        return random_tensor((*leading, circuit.num_inputs), seed) + 0.1
 
     # ---- What is promised. ----
 
@@ -231,7 +231,7 @@ class BlockContract(Contract):
         circuit, weights = self.surrounded(block), self._all_weights(block)
         name = circuit.weight_names[circuit.blocks.index(block)]
         own = [] if name is None else [name]
-        probe = draw((2 ** len(block.wires),), 3)
+        probe = random_tensor((2 ** len(block.wires),), 3)
 
         def loss(inputs: Tensor, *moved: Tensor) -> Tensor:
             theta = {**weights, **dict(zip(own, moved, strict=True))}
@@ -251,5 +251,5 @@ class BlockContract(Contract):
             weights = self.weights(block) if part is block else None
             if name is not None:
                 shape = part.weight_shape or ()
-                found[name] = draw(shape, 2) if weights is None else weights
+                found[name] = random_tensor(shape, 2) if weights is None else weights
         return found

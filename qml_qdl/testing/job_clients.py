@@ -22,7 +22,7 @@ from qml_qdl.hardware.jobs.client import (
     Results,
 )
 from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.jobs.records import Call, JobKey, Piece
+from qml_qdl.hardware.jobs.records import ExecutionRecord, JobKey, Piece
 from qml_qdl.hardware.jobs.submission import Submission, Submitter
 from qml_qdl.hardware.jobs.waiting import Pace, look_up, wait
 from qml_qdl.testing.contract import Contract
@@ -270,7 +270,7 @@ class JobClientContract(Contract):
     def test_what_is_unclear_is_never_sent_again_by_itself(
         self, service: JobService, tmp_path: Path
     ) -> None:
-        """However often the program runs."""
+        """However often the execution runs."""
         service.fail("cut")
         for _ in range(2):
             with pytest.raises(SubmissionUnclear):
@@ -319,7 +319,7 @@ class JobClientContract(Contract):
         client, request = service.client(), service.request()
         prepared = client.machine.prepare(request, 100.0)
         priced, cost = client.machine.price(prepared)
-        call = Call(
+        call = ExecutionRecord(
             content=client.content(request),
             kind=request.kind,
             backend=client.name,

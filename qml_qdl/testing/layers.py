@@ -253,7 +253,7 @@ class LayerContract(Contract):
         inputs = _data(case, case.leading[-1])
         torch.testing.assert_close(copy.deepcopy(layer)(*inputs), layer(*inputs))
 
-    def test_weights_are_drawn_anew_by_seed(self, case: LayerCase) -> None:
+    def test_weights_are_sampled_anew_by_seed(self, case: LayerCase) -> None:
         """`reset_parameters` gives other weights; the same seed, the same ones."""
         layer = _make(case)
         first = copy.deepcopy(layer.state_dict())
@@ -261,8 +261,8 @@ class LayerContract(Contract):
         second = copy.deepcopy(layer.state_dict())
         layer.reset_parameters(torch.Generator().manual_seed(3))
         torch.testing.assert_close(dict(layer.state_dict()), dict(first))
-        drawn = [k for k in first if not k.endswith("bias") and "scaling" not in k]
-        assert all(not torch.equal(first[k], second[k]) for k in drawn)
+        sampled = [k for k in first if not k.endswith("bias") and "scaling" not in k]
+        assert all(not torch.equal(first[k], second[k]) for k in sampled)
 
     def test_it_moves_and_keeps_its_weights(self, case: LayerCase) -> None:
         """`set_target` changes where it runs, and nothing else."""

@@ -1,4 +1,4 @@
-"""What every generator that draws from noise promises."""
+"""What every generator that samples from noise promises."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.generative import NoiseGenerator
+from qml_qdl.models import NoiseGenerator
 from qml_qdl.testing.contract import Contract
 
 Make: TypeAlias = Callable[[torch.dtype], NoiseGenerator]
@@ -21,10 +21,10 @@ class NoiseGeneratorContract(Contract):
     """What every `NoiseGenerator` promises.
 
     `instances` are functions that take the floating type of the weights and make a
-    generator with weights drawn anew.
+    generator with weights sampled anew.
 
     Example:
-        >>> from qml_qdl.generative import StyleGenerator
+        >>> from qml_qdl.models import StyleGenerator
         >>> def style(dtype):
         ...     return StyleGenerator(2, 3, dtype=dtype)
         >>> class TestStyle(NoiseGeneratorContract):
@@ -38,12 +38,12 @@ class NoiseGeneratorContract(Contract):
         """Instances, in both precisions."""
         return {**super().parameters(), "dtype": (torch.float32, torch.float64)}
 
-    def test_noise_is_drawn_as_torch_draws_it(
+    def test_noise_is_sampled_as_torch_samples_it(
         self, make: Make, dtype: torch.dtype
     ) -> None:
         """Number for number, so that old seeds give the old samples."""
         model = make(dtype)
-        noise = model.draw_noise(4, _seeded(1))
+        noise = model.sample_noise(4, _seeded(1))
         empty = torch.empty(4, model.noise_size, dtype=dtype)
         if model.noise == "uniform":
             expected = empty.uniform_(0, math.pi / 2, generator=_seeded(1))
@@ -51,9 +51,9 @@ class NoiseGeneratorContract(Contract):
             expected = empty.normal_(generator=_seeded(1))
         assert noise.dtype == dtype
         assert torch.equal(noise, expected), (
-            f"noise: draw_noise does not give torch's {model.noise} numbers"
+            f"noise: sample_noise does not give torch's {model.noise} numbers"
         )
-        assert model.draw_noise(0).shape == (0, model.noise_size)
+        assert model.sample_noise(0).shape == (0, model.noise_size)
 
     def test_generators_are_modules_with_explicit_noise(
         self, make: Make, dtype: torch.dtype
@@ -63,15 +63,15 @@ class NoiseGeneratorContract(Contract):
         samples = model.sample(4, _seeded(3))
         assert samples.dtype == dtype
         assert not samples.requires_grad
-        assert torch.equal(samples, model(model.draw_noise(4, _seeded(3)))), (
-            "samples: drawn twice from the same noise they differ; all that is random "
+        assert torch.equal(samples, model(model.sample_noise(4, _seeded(3)))), (
+            "samples: made twice of the same noise they differ; all that is random "
             "comes from the noise"
         )
         assert not torch.equal(samples, model.sample(4, _seeded(4)))
         assert not torch.equal(samples, other.sample(4, _seeded(3)))
         other.load_state_dict(model.state_dict())
         assert torch.equal(samples, other.sample(4, _seeded(3))), (
-            "state_dict: another generator with the same state draws other samples"
+            "state_dict: another generator with the same state samples other samples"
         )
         again = pickle.loads(pickle.dumps(model))
         assert torch.equal(samples, again.sample(4, _seeded(3)))
@@ -84,8 +84,8 @@ class NoiseGeneratorContract(Contract):
             with pytest.raises(ShapeError) as error:
                 model(torch.zeros(shape))
             assert str(error.value) == (
-                f"noise: expected the shape (rows, {size}), got {shape}; draw it with "
-                "draw_noise"
+                f"noise: expected the shape (rows, {size}), got {shape}; sample it "
+                "with sample_noise"
             )
         with pytest.raises(ArgumentError, match="rows: expected at least 0, got -1"):
             model.sample(-1)

@@ -18,7 +18,7 @@ from qml_qdl.circuits import (
     StronglyEntangling,
 )
 from qml_qdl.testing.blocks import BlockContract
-from qml_qdl.testing.running import draw
+from qml_qdl.testing.running import random_tensor
 
 
 class ProcessingContract(BlockContract):
@@ -40,7 +40,7 @@ class ProcessingContract(BlockContract):
 
     def weights(self, block: Block) -> Tensor | None:
         """Angles from 0 to 6."""
-        return 6 * draw(block.weight_shape or (), 1)
+        return 6 * random_tensor(block.weight_shape or (), 1)
 
     def other(self, block: Block) -> Block:
         """An encoding."""

@@ -88,7 +88,7 @@ def rebuild(value: object) -> Any:
     return eval(repr(value), names)
 
 
-def draw(shape: Sequence[int], seed: int) -> Tensor:
+def random_tensor(shape: Sequence[int], seed: int) -> Tensor:
     """Numbers from 0 to 1, always the same.
 
     Args:

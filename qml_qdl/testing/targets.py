@@ -26,7 +26,7 @@ from qml_qdl.circuits import (
 )
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.testing.contract import Contract
-from qml_qdl.testing.running import draw
+from qml_qdl.testing.running import random_tensor
 
 
 class TargetContract(Contract):
@@ -118,7 +118,7 @@ class TargetContract(Contract):
         )
 
     def _rows(self, block: Block) -> Tensor:
-        return draw((2, self._circuit(block).num_inputs), 1) + 0.1
+        return random_tensor((2, self._circuit(block).num_inputs), 1) + 0.1
 
     def _assert_close(self, found: Tensor, block: Block, tolerance: float) -> None:
         torch.testing.assert_close(

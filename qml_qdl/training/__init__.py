@@ -13,8 +13,8 @@ One's own script needs a few lines:
     print(accuracy(predict(model, parts.validation), parts.validation))
 
 `train` does the whole comparison that `qml-qdl train` does, for any recipe; `sample`
-draws samples, as `qml-qdl sample` does. What a name stands for loads when it is first
-used, so that the registry and the options can be read without torch.
+generates samples, as `qml-qdl sample` does. What a name stands for loads when it is
+first used, so that the registry and the options can be read without torch.
 """
 
 from __future__ import annotations
@@ -23,51 +23,58 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qml_qdl.training.adversarial import Adversarial, AdversarialDistribution
     from qml_qdl.training.baselines import Baseline
     from qml_qdl.training.building import Task
     from qml_qdl.training.costs import Estimate, estimate
     from qml_qdl.training.evaluation import Evaluation, evaluate
     from qml_qdl.training.experiment import begin, carry_on, train
     from qml_qdl.training.fitting import Fit, accuracy, fit, predict
-    from qml_qdl.training.generative import Generative
-    from qml_qdl.training.likelihood import (
-        ContrastiveDivergence,
-        EvidenceLowerBound,
-        Likelihood,
-    )
     from qml_qdl.training.options import (
         DataOptions,
         RunOptions,
         TrainingOptions,
         default_training,
     )
-    from qml_qdl.training.recipe import Recipe, count_parameters
+    from qml_qdl.training.recipes.adversarial import (
+        Adversarial,
+        AdversarialDistribution,
+    )
+    from qml_qdl.training.recipes.generative import Generative
+    from qml_qdl.training.recipes.likelihood import (
+        ContrastiveDivergence,
+        EvidenceLowerBound,
+        Likelihood,
+    )
+    from qml_qdl.training.recipes.recipe import Recipe, count_parameters
+    from qml_qdl.training.recipes.supervised import (
+        Classification,
+        Regression,
+        Supervised,
+    )
     from qml_qdl.training.registry import MODELS, RECIPES
     from qml_qdl.training.report import Line, Report
     from qml_qdl.training.run import Run
-    from qml_qdl.training.sampling import Drawn, sample
+    from qml_qdl.training.sampling import Sampled, sample
     from qml_qdl.training.specs import Spec
-    from qml_qdl.training.supervised import Classification, Regression, Supervised
 
 _HOMES = {
-    "adversarial": ("Adversarial", "AdversarialDistribution"),
+    "recipes.adversarial": ("Adversarial", "AdversarialDistribution"),
     "baselines": ("Baseline",),
     "building": ("Task",),
     "costs": ("Estimate", "estimate"),
     "evaluation": ("Evaluation", "evaluate"),
     "experiment": ("begin", "carry_on", "train"),
     "fitting": ("Fit", "accuracy", "fit", "predict"),
-    "generative": ("Generative",),
-    "likelihood": ("ContrastiveDivergence", "EvidenceLowerBound", "Likelihood"),
+    "recipes.generative": ("Generative",),
+    "recipes.likelihood": ("ContrastiveDivergence", "EvidenceLowerBound", "Likelihood"),
     "options": ("DataOptions", "RunOptions", "TrainingOptions", "default_training"),
-    "recipe": ("Recipe", "count_parameters"),
+    "recipes.recipe": ("Recipe", "count_parameters"),
     "registry": ("MODELS", "RECIPES"),
     "report": ("Line", "Report"),
     "run": ("Run",),
-    "sampling": ("Drawn", "sample"),
+    "sampling": ("Sampled", "sample"),
     "specs": ("Spec",),
-    "supervised": ("Classification", "Regression", "Supervised"),
+    "recipes.supervised": ("Classification", "Regression", "Supervised"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -80,7 +87,6 @@ __all__ = [
     "Classification",
     "ContrastiveDivergence",
     "DataOptions",
-    "Drawn",
     "Estimate",
     "Evaluation",
     "EvidenceLowerBound",
@@ -93,6 +99,7 @@ __all__ = [
     "Report",
     "Run",
     "RunOptions",
+    "Sampled",
     "Spec",
     "Supervised",
     "Task",

@@ -1,4 +1,4 @@
-"""What needs no training by gradients, on the very rows that models see."""
+"""Baselines that need no training by gradients, on the very rows that models see."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from qml_qdl.data.dataset import Dataset
-from qml_qdl.data.parts import Split
+from qml_qdl.data.splitting import Split
 
 _ITERATIONS = 2000
 

@@ -1,4 +1,4 @@
-"""What the options of a run name: the data, the recipe, and the models, built."""
+"""Builders: the data, the recipe and the models that a run's options name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
-from qml_qdl.data.parts import Split, split
+from qml_qdl.data.splitting import Split, split
 from qml_qdl.data.torch_dataset import from_torch
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.training.options import (
@@ -24,7 +24,7 @@ from qml_qdl.training.options import (
     RunOptions,
     check_heeded,
 )
-from qml_qdl.training.recipe import Recipe
+from qml_qdl.training.recipes.recipe import Recipe
 from qml_qdl.training.registry import (
     AUTO,
     MODELS,

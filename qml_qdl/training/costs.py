@@ -1,4 +1,4 @@
-"""What it would cost to run a run's model on a machine, without sending anything."""
+"""Cost estimates of a run's model on a machine, without sending anything."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.nn import set_target
 from qml_qdl.nn.jobs import estimated
-from qml_qdl.training.moving import move
+from qml_qdl.training.recipes.supervised import Supervised, supervised_task
+from qml_qdl.training.remote import move
 from qml_qdl.training.run import Run
-from qml_qdl.training.supervised import Supervised, supervised_task
 
 if TYPE_CHECKING:
     from qml_qdl.hardware.jobs.cost import Cost

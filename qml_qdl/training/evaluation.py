@@ -1,4 +1,4 @@
-"""Running trained weights elsewhere, on the same test rows."""
+"""Evaluation of trained weights on another target, on the same test rows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training.checkpoints import digest, load_best
 from qml_qdl.training.json_files import read_json, write_json
-from qml_qdl.training.moving import STEP, JobTask, move, with_limit
-from qml_qdl.training.run import Kind, Run
-from qml_qdl.training.supervised import supervised_task
+from qml_qdl.training.recipes.supervised import supervised_task
+from qml_qdl.training.remote import STEP, JobTask, move, with_limit
+from qml_qdl.training.run import ModelKind, Run
 from qml_qdl.training.versions import upgraded_evaluation
 
 EVALUATIONS = "evaluations.json"
@@ -85,9 +85,9 @@ def evaluate(
     shots: int | Literal["keep"] | None = "keep",
     limit: int | None = None,
     seed: int | None = None,
-    kind: Kind | None = None,
+    kind: ModelKind | None = None,
     batch_size: int = 256,
-    draw_seed: int = 0,
+    sample_seed: int = 0,
     resilience_level: int | None = None,
     mitigation: Mitigation | str | None = None,
     account: str | None = None,
@@ -102,13 +102,13 @@ def evaluate(
         run: A run with a finished training; see `Run.open`.
         target: Where circuits run; None for where they were trained.
         shots: Shots per circuit, None for exact results, "keep" as in training.
-        limit: Takes this many test rows, drawn stratified; None takes all.
+        limit: Takes this many test rows, sampled stratified; None takes all.
         seed: Which training; None takes the best on the validation part.
         kind: "quantum", or "twin" for the classical twin, which has no target; None for
             the model that was asked for.
         batch_size: Test rows per call of the model, so per job on a machine.
-        draw_seed: Fixes which rows `limit` takes, and the shots of a simulator: the
-            same seed repeats both, another one draws both anew.
+        sample_seed: Fixes which rows `limit` takes, and the shots of a simulator: the
+            same seed repeats both, another one samples both anew.
         resilience_level: On "ibm:...": 0, 1 or 2 has IBM's estimator mitigate errors.
         mitigation: On Aer, simulated machines and IBM's: "readout", "zne",
             "readout+zne" or a `Mitigation` of errors in expectation values.
@@ -142,7 +142,7 @@ def evaluate(
     kind = run.kinds[0] if kind is None else kind
     check_choice("kind", kind, run.kinds)
     check_count("batch_size", batch_size)
-    check_count("draw_seed", draw_seed, 0)
+    check_count("draw_seed", sample_seed, 0)
     if task is not None:
         check_count("task", task, 0)
     if isinstance(shots, int):
@@ -157,7 +157,7 @@ def evaluate(
             "finished; resume it first"
         )
     split = task_of_run.split
-    chosen = stratified_rows(split.test, limit or len(split.test), seed=draw_seed)
+    chosen = stratified_rows(split.test, limit or len(split.test), seed=sample_seed)
     test = split.test.take(chosen)
     moves = target is not None or shots != "keep"
     if kind != "quantum" and moves:
@@ -174,7 +174,7 @@ def evaluate(
         "seed": seed,
         "kind": kind,
         "batch_size": batch_size,
-        "draw_seed": draw_seed,
+        "draw_seed": sample_seed,
         "resilience_level": resilience_level,
         "account": account,
     }
@@ -192,7 +192,7 @@ def evaluate(
     earlier = _earlier(known, entries, weights)
     if earlier is not None and not again:
         return earlier
-    seed_everything(draw_seed, verbose=False)  # shots follow the global generator
+    seed_everything(sample_seed, verbose=False)  # shots follow the global generator
     move(
         model,
         target,

@@ -13,7 +13,7 @@ from qml_qdl.circuits.errors import TargetError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import remote_executors
-from qml_qdl.training import pictures
+from qml_qdl.training import plots
 from qml_qdl.training.building import (
     Task,
     load_data,
@@ -21,11 +21,11 @@ from qml_qdl.training.building import (
 )
 from qml_qdl.training.checkpoints import LAST, load_best, read_checkpoint
 from qml_qdl.training.fitting import Fit, fit
-from qml_qdl.training.loop import check_accelerator, check_logger, given_callbacks
 from qml_qdl.training.measures import format_measure
 from qml_qdl.training.options import RunOptions, check_heeded
 from qml_qdl.training.report import Report, make_report
-from qml_qdl.training.run import Kind, Run
+from qml_qdl.training.run import ModelKind, Run
+from qml_qdl.training.trainer import check_accelerator, check_logger, given_callbacks
 
 Tell = Callable[[str], object]
 
@@ -130,7 +130,7 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
     task = run.task()
     split, recipe = task.split, task.recipe
     first = recipe.measures(split)[0]
-    fits: dict[Kind, list[Fit]] = {kind: [] for kind in run.kinds}
+    fits: dict[ModelKind, list[Fit]] = {kind: [] for kind in run.kinds}
     for seed in run.options.all_seeds:
         for kind in run.kinds:
             whole = run.is_whole(kind, seed, recipe.keeps)
@@ -167,11 +167,11 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
         recipe.baselines(split),
     )
     report.write(run.folder)
-    draw(run, task, fits)
+    plot(run, task, fits)
     return report
 
 
-def draw(run: Run, task: Task, fits: dict[Kind, list[Fit]]) -> None:
+def plot(run: Run, task: Task, fits: dict[ModelKind, list[Fit]]) -> None:
     """Saves the pictures of a finished run in its folder.
 
     Args:
@@ -181,7 +181,7 @@ def draw(run: Run, task: Task, fits: dict[Kind, list[Fit]]) -> None:
     """
     kind, recipe = run.kinds[0], task.recipe
     histories = {each: [fit.history for fit in fits[each]] for each in fits}
-    figures = {"curves": pictures.draw_curves(histories, recipe.panels())}
+    figures = {"curves": plots.plot_curves(histories, recipe.panels())}
     seed = run.best_seed(kind)
     folder = run.fit_folder(kind, seed)
     model = task.build(kind, seed)
@@ -191,12 +191,12 @@ def draw(run: Run, task: Task, fits: dict[Kind, list[Fit]]) -> None:
     )
     figures |= recipe.pictures(task, fits, model, last)
     for name, figure in figures.items():
-        pictures.save_figure(figure, run.folder / f"{name}.png")
+        plots.save_figure(figure, run.folder / f"{name}.png")
     layers = (each for each in model.modules() if isinstance(each, QuantumLayer))
-    sources = (layer.program.source for layer in layers)
+    sources = (layer.execution.source for layer in layers)
     circuit = next((each for each in sources if isinstance(each, Circuit)), None)
     if circuit is not None:  # a QNode cannot be drawn without its arguments
-        pictures.save_circuit(circuit, run.folder / "circuit.png")
+        plots.save_circuit(circuit, run.folder / "circuit.png")
 
 
 def _silent(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Fitting one model on one split with the Lightning trainer."""
+"""Fits of one model on one split with the Lightning trainer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from torch import nn
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.dataset import Dataset
-from qml_qdl.data.parts import Split
-from qml_qdl.training.loop import claim_folder, run_trainer
+from qml_qdl.data.splitting import Split
 from qml_qdl.training.options import TrainingOptions
-from qml_qdl.training.recipe import Recipe, count_parameters
-from qml_qdl.training.supervised import Classification, Regression, Supervised
+from qml_qdl.training.recipes.recipe import Recipe, count_parameters
+from qml_qdl.training.recipes.supervised import Classification, Regression, Supervised
+from qml_qdl.training.trainer import claim_folder, run_trainer
 
 
 @frozen(eq=False)
@@ -37,7 +37,7 @@ class Fit:
             work that an interruption lost.
         history: One row per epoch: its numbers.
         predictions: What is predicted of each test row (rows,), class indices or
-            numbers; None of models that draw samples.
+            numbers; None of models that generate samples.
     """
 
     epochs: int

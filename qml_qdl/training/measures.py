@@ -11,19 +11,18 @@ from attrs import evolve
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
+from qml_qdl.data import all_bits, frequencies
 from qml_qdl.data.dataset import Dataset
-from qml_qdl.data.parts import Split
-from qml_qdl.generative import (
-    all_bits,
+from qml_qdl.data.splitting import Split
+from qml_qdl.metrics import (
     frechet_distance,
-    frequencies,
     kl_divergence,
     kolmogorov_smirnov,
     mmd,
     quality,
     total_variation,
 )
-from qml_qdl.generative.baselines import BitTree, draw_baselines
+from qml_qdl.metrics.baselines import BitTree, sample_baselines
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.statistics import Summary
 
@@ -155,14 +154,14 @@ class RealYardstick(Yardstick):
         """The floor, two Gaussians and the mean."""
         rows, size = self.train.flatten(1).shape
         count = min(COMPONENTS, rows, size)
-        components, alone, mean = draw_baselines(
+        components, alone, mean = sample_baselines(
             self.train,
             torch.Generator().manual_seed(0),
             num_components=count,
             num_samples=SAMPLES,
         )
         word = "feature" if self.is_table else "pixel"
-        drawn = {
+        sampled = {
             f"PCA-{count} Gaussian": (components, size + count * size + count),
             f"Gaussian {word}s": (alone, 2 * size),
             "mean of the rows": (mean, size),
@@ -171,7 +170,7 @@ class RealYardstick(Yardstick):
             Baseline("training rows (floor)", self.of_floor(self.train)),
             *(
                 Baseline(name, self.of_samples(samples), parameters)
-                for name, (samples, parameters) in drawn.items()
+                for name, (samples, parameters) in sampled.items()
             ),
         ]
 
@@ -238,7 +237,7 @@ class BitYardstick(Yardstick):
         """The training part's histogram (the floor), trees, and blind guessing."""
         bits = self.train.flatten(1)
         strings = all_bits(self.bits)
-        drawn = torch.full((2**self.bits,), 0.5**self.bits)
+        sampled = torch.full((2**self.bits,), 0.5**self.bits)
         baselines = [
             Baseline(
                 "training histogram (floor)", self.of_probabilities(frequencies(bits))
@@ -250,7 +249,7 @@ class BitYardstick(Yardstick):
             baselines.append(
                 Baseline(name, self.of_probabilities(chances), tree.parameters)
             )
-        return [*baselines, Baseline("uniform", self.of_probabilities(drawn), 0)]
+        return [*baselines, Baseline("uniform", self.of_probabilities(sampled), 0)]
 
 
 class ManyBitsYardstick(RealYardstick):

@@ -1,4 +1,4 @@
-"""What a run is made of: frozen options that check themselves.
+"""Options of a run: frozen values that check themselves.
 
 They are declared here once: the command line has a flag for each field, with the type,
 the default and the help that stand here, and a file has a key for it. Nothing heavy is
@@ -29,7 +29,7 @@ def _name(attribute: Attribute[Any]) -> str:
 
 
 @frozen
-class Count:
+class WholeNumber:
     """Checks a whole number.
 
     Args:
@@ -172,8 +172,8 @@ class TrainingOptions:
         Spec('adam')
     """
 
-    epochs: int = field(default=20, validator=Count())
-    batch_size: int = field(default=64, validator=Count())
+    epochs: int = field(default=20, validator=WholeNumber())
+    batch_size: int = field(default=64, validator=WholeNumber())
     learning_rate: float = field(default=0.01, validator=_number(0))
     optimizer: Any = field(
         converter=_as_spec, validator=_buildable, default=Spec("adam")
@@ -198,7 +198,7 @@ class TrainingOptions:
     )
     patience: int | None = field(
         default=None,
-        validator=Count(optional=True),
+        validator=WholeNumber(optional=True),
         metadata={"shown": "never stop early"},
     )
     accelerator: Accelerator = field(
@@ -206,7 +206,7 @@ class TrainingOptions:
     )
     checkpoint_every: int | None = field(
         default=None,
-        validator=Count(optional=True),
+        validator=WholeNumber(optional=True),
         metadata={"shown": "once per epoch"},
     )
     callbacks: tuple[Any, ...] = field(
@@ -266,11 +266,13 @@ class DataOptions:
         metadata={"shown": "scikit-learn's, ~/scikit_learn_data"},
     )
     limit: int | None = field(
-        default=None, validator=Count(optional=True), metadata={"shown": "all rows"}
+        default=None,
+        validator=WholeNumber(optional=True),
+        metadata={"shown": "all rows"},
     )
     test_fraction: float = field(default=0.3, validator=_number(0, 1))
     validation_fraction: float = field(default=0.15, validator=_number(0, 1))
-    split_seed: int = field(default=0, validator=Count(0))
+    split_seed: int = field(default=0, validator=WholeNumber(0))
 
 
 def default_training(model: str) -> TrainingOptions:
@@ -367,8 +369,10 @@ class RunOptions:
             takes_self=True,
         )
     )
-    seeds: int = field(default=3, validator=Count())
-    first_seed: int = field(default=0, validator=Count(0), metadata={"name": "seed"})
+    seeds: int = field(default=3, validator=WholeNumber())
+    first_seed: int = field(
+        default=0, validator=WholeNumber(0), metadata={"name": "seed"}
+    )
     twin: bool = field(default=True, validator=_is_a(bool, "True or False"))
 
     @property

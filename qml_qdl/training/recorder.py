@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.training.checkpoints import BEST, LAST, read_checkpoint
-from qml_qdl.training.recipe import Recipe
+from qml_qdl.training.recipes.recipe import Recipe
 from qml_qdl.training.signals import HeldSignals
 
 METRICS = "metrics.csv"

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 
 @frozen
-class Model:
+class ModelEntry:
     """What has to be known of a model before its class is imported.
 
     The class says the rest: the signature of its `from_data`, or else of itself, has
@@ -45,59 +45,61 @@ _BORN = {"epochs": 100, "batch_size": 128, "learning_rate": 0.3}
 _RBM = {"epochs": 300, "batch_size": 128, "learning_rate": 0.02}
 _BOUND = {"epochs": 60, "batch_size": 64, "learning_rate": 0.02}
 
-MODELS: Mapping[str, Model] = MappingProxyType(
+MODELS: Mapping[str, ModelEntry] = MappingProxyType(
     {
-        "quanvolution": Model(
+        "quanvolution": ModelEntry(
             "qml_qdl.models.QuanvolutionClassifier", "images", _WINDOW
         ),
-        "dressed": Model("qml_qdl.models.DressedClassifier", "tables"),
-        "qcnn": Model("qml_qdl.models.QCNNClassifier", "any", ("target",)),
-        "equivariant": Model("qml_qdl.models.EquivariantClassifier", "images", _WINDOW),
-        "patch_gan": Model(
-            "qml_qdl.generative.PatchGenerator",
+        "dressed": ModelEntry("qml_qdl.models.DressedClassifier", "tables"),
+        "qcnn": ModelEntry("qml_qdl.models.QCNNClassifier", "any", ("target",)),
+        "equivariant": ModelEntry(
+            "qml_qdl.models.EquivariantClassifier", "images", _WINDOW
+        ),
+        "patch_gan": ModelEntry(
+            "qml_qdl.models.PatchGenerator",
             "images",
             recipe="adversarial",
             title="patch generator",
             training=_IMAGES,
         ),
-        "conv_gan": Model(
-            "qml_qdl.generative.ConvGenerator",
+        "conv_gan": ModelEntry(
+            "qml_qdl.models.ConvGenerator",
             "images",
             recipe="adversarial",
             title="convolutional generator",
             training=_IMAGES,
         ),
-        "style_gan": Model(
-            "qml_qdl.generative.StyleGenerator",
+        "style_gan": ModelEntry(
+            "qml_qdl.models.StyleGenerator",
             "tables",
             recipe="adversarial",
             title="style generator",
             training=_TABLES,
         ),
-        "distribution_gan": Model(
-            "qml_qdl.generative.DistributionGenerator",
+        "distribution_gan": ModelEntry(
+            "qml_qdl.models.DistributionGenerator",
             "whole numbers",
             recipe="adversarial_distribution",
             title="distribution generator",
             training=_VALUES,
         ),
-        "born_machine": Model(
-            "qml_qdl.generative.BornMachine",
+        "born_machine": ModelEntry(
+            "qml_qdl.models.BornMachine",
             "bits",
             recipe="likelihood",
             title="Born machine",
             training=_BORN,
         ),
-        "rbm": Model(
-            "qml_qdl.generative.RBM",
+        "rbm": ModelEntry(
+            "qml_qdl.models.RBM",
             "bits",
             ("hidden",),
             recipe="contrastive_divergence",
             title="RBM",
             training=_RBM,
         ),
-        "vae": Model(
-            "qml_qdl.generative.QuantumVAE",
+        "vae": ModelEntry(
+            "qml_qdl.models.QuantumVAE",
             "any",
             _VAE,
             recipe="evidence_lower_bound",

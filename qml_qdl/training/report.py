@@ -9,13 +9,13 @@ from typing import Any
 from attrs import asdict, frozen
 from rich.table import Table
 
-from qml_qdl.data.parts import Split
+from qml_qdl.data.splitting import Split
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.fitting import Fit
 from qml_qdl.training.json_files import write_json
 from qml_qdl.training.measures import format_measure
-from qml_qdl.training.recipe import Recipe
+from qml_qdl.training.recipes.recipe import Recipe
 from qml_qdl.training.statistics import Summary, summarise
 
 

@@ -23,7 +23,7 @@ from qml_qdl.training.fitting import Fit
 from qml_qdl.training.jobs import JOURNAL
 from qml_qdl.training.json_files import check_seal, read_json, read_object, write_json
 from qml_qdl.training.options import RunOptions, write_config
-from qml_qdl.training.recipe import as_array
+from qml_qdl.training.recipes.recipe import as_array
 from qml_qdl.training.specs import refuse_within
 from qml_qdl.training.versions import (
     FORMAT,
@@ -36,7 +36,7 @@ CONFIG = "config.json"
 _YAML = "config.yaml"
 _RESULT = "result.json"
 
-Kind: TypeAlias = str
+ModelKind: TypeAlias = str
 """Which of a run's models: "quantum", its classical "twin" and, of some, the "plain"
 classical one; or, where there is no circuit at all, the "classical" one."""
 
@@ -58,7 +58,7 @@ class Run:
     folder: Path
     options: RunOptions
     fingerprint: str
-    kinds: tuple[Kind, ...] = ("quantum", "twin")
+    kinds: tuple[ModelKind, ...] = ("quantum", "twin")
 
     @classmethod
     def create(
@@ -66,7 +66,7 @@ class Run:
         options: RunOptions,
         dataset: Dataset,
         *,
-        kinds: tuple[Kind, ...] = ("quantum", "twin"),
+        kinds: tuple[ModelKind, ...] = ("quantum", "twin"),
         runs_dir: str | Path = "runs",
         name: str | None = None,
     ) -> Run:
@@ -206,13 +206,13 @@ class Run:
         """
         return Task.of(self.options, self.load_data())
 
-    def fit_folder(self, kind: Kind, seed: int) -> Path:
+    def fit_folder(self, kind: ModelKind, seed: int) -> Path:
         """Returns the folder of one training."""
         check_choice("kind", kind, self.kinds)
         check_choice("seed", seed, self.options.all_seeds)
         return self.folder / f"{kind}-seed{seed}"
 
-    def checkpoint(self, kind: Kind, seed: int) -> Path:
+    def checkpoint(self, kind: ModelKind, seed: int) -> Path:
         """Returns the path of the best weights of one training."""
         return self.fit_folder(kind, seed) / BEST
 
@@ -221,14 +221,16 @@ class Run:
         """The path of the journal of jobs; there once a job was sent."""
         return self.folder / JOURNAL
 
-    def write_fit(self, kind: Kind, seed: int, fit: Fit) -> None:
+    def write_fit(self, kind: ModelKind, seed: int, fit: Fit) -> None:
         """Keeps what a training reached; it counts as finished from now on."""
         content = attrs.asdict(fit)
         if fit.predictions is not None:
             content["predictions"] = fit.predictions.tolist()
         write_json(self.fit_folder(kind, seed) / _RESULT, content, sealed=True)
 
-    def is_whole(self, kind: Kind, seed: int, keeps: tuple[str, ...] = (BEST,)) -> bool:
+    def is_whole(
+        self, kind: ModelKind, seed: int, keeps: tuple[str, ...] = (BEST,)
+    ) -> bool:
         """Whether what a finished training leaves for later is there.
 
         Args:
@@ -244,7 +246,7 @@ class Run:
         except LostCheckpointError:
             return False
 
-    def read_fit(self, kind: Kind, seed: int) -> Fit | None:
+    def read_fit(self, kind: ModelKind, seed: int) -> Fit | None:
         """Returns what a training reached, None if it has not finished.
 
         Raises:
@@ -270,7 +272,7 @@ class Run:
             ) from error
         return Fit(**content)
 
-    def best_seed(self, kind: Kind | None = None) -> int:
+    def best_seed(self, kind: ModelKind | None = None) -> int:
         """Returns the seed that is best on the validation part, the first of equals.
 
         Args:

@@ -1,4 +1,4 @@
-"""Drawing samples of a trained run, where it was trained or on another target."""
+"""Samples of a trained run, where it was trained or on another target."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.nn.jobs import begin_step, record_jobs
 from qml_qdl.training.checkpoints import load_best
-from qml_qdl.training.generative import LEAST_MEASURED, Generative
-from qml_qdl.training.moving import move
-from qml_qdl.training.pictures import draw_samples, save_figure
-from qml_qdl.training.run import Kind, Run
+from qml_qdl.training.plots import plot_samples, save_figure
+from qml_qdl.training.recipes.generative import LEAST_MEASURED, Generative
+from qml_qdl.training.remote import move
+from qml_qdl.training.run import ModelKind, Run
 
-MOST_DRAWN = 100
+MOST_PLOTTED = 100
 """So many images of all are shown in a picture."""
 
 
 @frozen(eq=False)
-class Drawn:
+class Sampled:
     """Samples of a trained model.
 
     Args:
@@ -35,18 +35,18 @@ class Drawn:
             training.
         kind: "quantum", "twin", "plain" or "classical".
         training_seed: Which of the run's trainings.
-        seed: What fixed the draw.
+        seed: What fixed the sample.
         target: Where the circuits ran; None for where they were trained.
         shots: Shots per circuit; None for exact results; "keep" for those of training.
         measures: How far they are from the test part, by name; empty for fewer than
             four samples.
         floor: The same of as many training rows, or of all where there are fewer.
         path: The file that holds them; None where none was written.
-        seconds: Wall-clock seconds of drawing.
+        seconds: Wall-clock seconds of sampling.
     """
 
     samples: Tensor
-    kind: Kind
+    kind: ModelKind
     training_seed: int
     seed: int
     target: str | None
@@ -66,12 +66,12 @@ def sample(
     target: str | None = None,
     shots: int | Literal["keep"] | None = "keep",
     training_seed: int | None = None,
-    kind: Kind | None = None,
+    kind: ModelKind | None = None,
     account: str | None = None,
     max_qpu_seconds: float | None = None,
     out: str | Path | None = None,
-) -> Drawn:
-    """Draws samples of a run's best weights, and writes them to a file.
+) -> Sampled:
+    """Generates samples of a run's best weights, and writes them to a file.
 
     Args:
         run: A finished run of a generative model; see `Run.open`.
@@ -146,7 +146,7 @@ def sample(
     try:
         generator = torch.Generator().manual_seed(seed)
         shape = task.split.train.input_shape
-        samples = recipe.draw(model, count, generator, shape).cpu()
+        samples = recipe.sample(model, count, generator, shape).cpu()
     except BudgetError as error:
         fitting = int(count * error.share)
         hint = f"; {fitting} samples (-n {fitting}) would pass" if fitting else ""
@@ -159,7 +159,7 @@ def sample(
         measures = yardstick.of_samples(samples)
         floor = yardstick.of_floor(yardstick.train[:count])
     write_samples(path, samples)
-    return Drawn(
+    return Sampled(
         samples=samples,
         kind=kind,
         training_seed=training_seed,
@@ -182,5 +182,5 @@ def write_samples(path: Path, samples: Tensor) -> None:
     """
     numbers = samples.numpy()
     write_atomically(path, lambda file: np.savez_compressed(file, samples=numbers))
-    figure = draw_samples(samples[:MOST_DRAWN] if samples.ndim == 4 else samples)
+    figure = plot_samples(samples[:MOST_PLOTTED] if samples.ndim == 4 else samples)
     save_figure(figure, path.with_suffix(".png"))

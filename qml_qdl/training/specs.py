@@ -1,4 +1,4 @@
-"""What is built from a file or a command line: a name or import path, and arguments."""
+"""Specs: classes by name or import path, and arguments, from a file or a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs of version 0.1 wrote, as it is written now: people paid for some of it."""
+"""Versions of a run's files: what 0.1 wrote, as it is written now."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl import circuits as c
-from qml_qdl import cli, data, generative, hardware, models
+from qml_qdl import cli, data, hardware, metrics, models
 from qml_qdl import nn as q
 from qml_qdl import training as t
 from qml_qdl.circuits.symmetry import named_groups as g
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.qiskit.conversion.exchange import from_qiskit
+from qml_qdl.hardware.qiskit.conversion.from_qiskit import from_qiskit
 
 Call: TypeAlias = tuple[Callable[..., Any], dict[str, Any]]
 """A callable and its arguments by name."""
@@ -150,53 +150,53 @@ def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def rbm() -> generative.RBM:
-    return generative.RBM(3, 2, generator=seeded())
+def rbm() -> models.RBM:
+    return models.RBM(3, 2, generator=seeded())
 
 
-def belief() -> generative.DeepBeliefNetwork:
-    return generative.DeepBeliefNetwork([3, 2, 2], generator=seeded())
+def belief() -> models.DeepBeliefNetwork:
+    return models.DeepBeliefNetwork([3, 2, 2], generator=seeded())
 
 
-def deep() -> generative.DeepBoltzmannMachine:
-    return generative.DeepBoltzmannMachine([3, 2, 2], num_chains=4, generator=seeded())
+def deep() -> models.DeepBoltzmannMachine:
+    return models.DeepBoltzmannMachine([3, 2, 2], num_chains=4, generator=seeded())
 
 
-def born() -> generative.BornMachine:
-    return generative.BornMachine(c.HardwareEfficient(3), generator=seeded())
+def born() -> models.BornMachine:
+    return models.BornMachine(c.HardwareEfficient(3), generator=seeded())
 
 
-def iqp() -> generative.IQPBornMachine:
-    return generative.IQPBornMachine(3, generator=seeded())
+def iqp() -> models.IQPBornMachine:
+    return models.IQPBornMachine(3, generator=seeded())
 
 
-def boltzmann() -> generative.QuantumBoltzmannMachine:
-    return generative.QuantumBoltzmannMachine(2, generator=seeded())
+def boltzmann() -> models.QuantumBoltzmannMachine:
+    return models.QuantumBoltzmannMachine(2, generator=seeded())
 
 
-def prices() -> generative.DistributionGenerator:
-    return generative.DistributionGenerator(
+def prices() -> models.DistributionGenerator:
+    return models.DistributionGenerator(
         c.HardwareEfficient(2), torch.arange(4.0), generator=seeded()
     )
 
 
-def vae(**options: Any) -> generative.QuantumVAE:
+def vae(**options: Any) -> models.QuantumVAE:
     torch.manual_seed(0)
-    return generative.QuantumVAE(4, 2, hidden=4, **options)
+    return models.QuantumVAE(4, 2, hidden=4, **options)
 
 
 def conv(kind: Any = q.QuantumConv2d, size: Any = 2) -> Any:
     return kind(1, 2, size, layers=1, generator=seeded())
 
 
-def autoencoder() -> generative.QuantumAutoencoder:
-    return generative.QuantumAutoencoder(
+def autoencoder() -> models.QuantumAutoencoder:
+    return models.QuantumAutoencoder(
         c.AngleEncoding(3), c.BasicEntangler(3), 1, generator=seeded()
     )
 
 
-def style() -> generative.StyleGenerator:
-    return generative.StyleGenerator(2, 2, generator=seeded())
+def style() -> models.StyleGenerator:
+    return models.StyleGenerator(2, 2, generator=seeded())
 
 
 def group_conv() -> q.GroupConv2d:
@@ -562,292 +562,278 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "models.SpinClassifier.forward": lambda: call(
             models.SpinClassifier(3, 2, layers=1), points=rows(2, 3, 3)
         ),
-        # ---- generative ----
-        "generative.RBM": lambda: call(generative.RBM, num_visible=3, num_hidden=2),
-        "generative.RBM.complete": lambda: call(
+        # ---- generative models, metrics ----
+        "models.RBM": lambda: call(models.RBM, num_visible=3, num_hidden=2),
+        "models.RBM.complete": lambda: call(
             rbm().complete,
             visible=BITS,
             known=torch.tensor([True, False, True]),
             steps=2,
         ),
-        "generative.RBM.contrastive_loss": lambda: call(
+        "models.RBM.contrastive_loss": lambda: call(
             rbm().contrastive_loss, visible=BITS
         ),
-        "generative.RBM.energy": lambda: call(
+        "models.RBM.energy": lambda: call(
             rbm().energy, visible=BITS, hidden=BITS[:, :2]
         ),
-        "generative.RBM.forward": lambda: call(rbm(), visible=BITS),
-        "generative.RBM.free_energy": lambda: call(rbm().free_energy, visible=BITS),
-        "generative.RBM.from_data": lambda: call(
-            generative.RBM.from_data, split=bits()
-        ),
-        "generative.RBM.gibbs": lambda: call(
+        "models.RBM.forward": lambda: call(rbm(), visible=BITS),
+        "models.RBM.free_energy": lambda: call(rbm().free_energy, visible=BITS),
+        "models.RBM.from_data": lambda: call(models.RBM.from_data, split=bits()),
+        "models.RBM.gibbs": lambda: call(
             rbm().gibbs, visible=BITS, known=torch.tensor([True, False, True])
         ),
-        "generative.RBM.log_likelihood": lambda: call(
-            rbm().log_likelihood, visible=BITS
-        ),
-        "generative.RBM.log_partition": lambda: call(rbm().log_partition),
-        "generative.RBM.nll_loss": lambda: call(rbm().nll_loss, visible=BITS),
-        "generative.RBM.reset_parameters": lambda: call(
+        "models.RBM.log_likelihood": lambda: call(rbm().log_likelihood, visible=BITS),
+        "models.RBM.log_partition": lambda: call(rbm().log_partition),
+        "models.RBM.nll_loss": lambda: call(rbm().nll_loss, visible=BITS),
+        "models.RBM.reset_parameters": lambda: call(
             rbm().reset_parameters, generator=seeded()
         ),
-        "generative.RBM.sample": lambda: call(rbm().sample, num_samples=3, steps=2),
-        "generative.RBM.sample_visible": lambda: call(
+        "models.RBM.sample": lambda: call(rbm().sample, num_samples=3, steps=2),
+        "models.RBM.sample_visible": lambda: call(
             rbm().sample_visible, hidden=BITS[:, :2]
         ),
-        "generative.RBM.visible_mean": lambda: call(
-            rbm().visible_mean, hidden=BITS[:, :2]
+        "models.RBM.visible_mean": lambda: call(rbm().visible_mean, hidden=BITS[:, :2]),
+        "models.BornMachine": lambda: call(
+            models.BornMachine, circuit=c.HardwareEfficient(2)
         ),
-        "generative.BornMachine": lambda: call(
-            generative.BornMachine, circuit=c.HardwareEfficient(2)
+        "models.BornMachine.forward": lambda: call(born()),
+        "models.BornMachine.from_data": lambda: call(
+            models.BornMachine.from_data, split=bits()
         ),
-        "generative.BornMachine.forward": lambda: call(born()),
-        "generative.BornMachine.from_data": lambda: call(
-            generative.BornMachine.from_data, split=bits()
+        "models.BornMachine.sample": lambda: call(born().sample, num_samples=3),
+        "models.ClassicalGenerator": lambda: call(
+            models.ClassicalGenerator, network=nn.Linear(2, 3), noise_size=2
         ),
-        "generative.BornMachine.sample": lambda: call(born().sample, num_samples=3),
-        "generative.ClassicalGenerator": lambda: call(
-            generative.ClassicalGenerator, network=nn.Linear(2, 3), noise_size=2
+        "models.ClassicalGenerator.sample": lambda: call(
+            models.ClassicalGenerator(nn.Linear(2, 3), 2).sample, rows=3
         ),
-        "generative.ClassicalGenerator.sample": lambda: call(
-            generative.ClassicalGenerator(nn.Linear(2, 3), 2).sample, rows=3
+        "models.ConvGenerator": lambda: call(
+            models.ConvGenerator, image_shape=(4, 4), noise_size=2, channels=(2,)
         ),
-        "generative.ConvGenerator": lambda: call(
-            generative.ConvGenerator, image_shape=(4, 4), noise_size=2, channels=(2,)
+        "models.ConvGenerator.from_data": lambda: call(
+            models.ConvGenerator.from_data, split=images(), layers=1
         ),
-        "generative.ConvGenerator.from_data": lambda: call(
-            generative.ConvGenerator.from_data, split=images(), layers=1
+        "models.DeepBeliefNetwork": lambda: call(
+            models.DeepBeliefNetwork, sizes=[3, 2]
         ),
-        "generative.DeepBeliefNetwork": lambda: call(
-            generative.DeepBeliefNetwork, sizes=[3, 2]
-        ),
-        "generative.DeepBeliefNetwork.fit_greedily": lambda: call(
+        "models.DeepBeliefNetwork.fit_greedily": lambda: call(
             belief().fit_greedily, visible=BITS, epochs=1
         ),
-        "generative.DeepBeliefNetwork.forward": lambda: call(belief(), visible=BITS),
-        "generative.DeepBeliefNetwork.sample": lambda: call(
+        "models.DeepBeliefNetwork.forward": lambda: call(belief(), visible=BITS),
+        "models.DeepBeliefNetwork.sample": lambda: call(
             belief().sample, num_samples=3, steps=2
         ),
-        "generative.DeepBeliefNetwork.up": lambda: call(
-            belief().up, visible=BITS, level=1
+        "models.DeepBeliefNetwork.up": lambda: call(belief().up, visible=BITS, level=1),
+        "models.DeepBoltzmannMachine": lambda: call(
+            models.DeepBoltzmannMachine, sizes=[3, 2, 2]
         ),
-        "generative.DeepBoltzmannMachine": lambda: call(
-            generative.DeepBoltzmannMachine, sizes=[3, 2, 2]
-        ),
-        "generative.DeepBoltzmannMachine.contrastive_loss": lambda: call(
+        "models.DeepBoltzmannMachine.contrastive_loss": lambda: call(
             deep().contrastive_loss, visible=BITS
         ),
-        "generative.DeepBoltzmannMachine.energy": lambda: call(
+        "models.DeepBoltzmannMachine.energy": lambda: call(
             deep().energy, layers=[BITS, BITS[:, :2], BITS[:, :2]]
         ),
-        "generative.DeepBoltzmannMachine.forward": lambda: call(deep(), visible=BITS),
-        "generative.DeepBoltzmannMachine.gibbs": lambda: call(
+        "models.DeepBoltzmannMachine.forward": lambda: call(deep(), visible=BITS),
+        "models.DeepBoltzmannMachine.gibbs": lambda: call(
             deep().gibbs, layers=[BITS, BITS[:, :2], BITS[:, :2]]
         ),
-        "generative.DeepBoltzmannMachine.log_likelihood": lambda: call(
+        "models.DeepBoltzmannMachine.log_likelihood": lambda: call(
             deep().log_likelihood, visible=BITS
         ),
-        "generative.DeepBoltzmannMachine.mean_field": lambda: call(
+        "models.DeepBoltzmannMachine.mean_field": lambda: call(
             deep().mean_field, visible=BITS
         ),
-        "generative.DeepBoltzmannMachine.reset_parameters": lambda: call(
+        "models.DeepBoltzmannMachine.reset_parameters": lambda: call(
             deep().reset_parameters, generator=seeded()
         ),
-        "generative.DeepBoltzmannMachine.sample": lambda: call(
+        "models.DeepBoltzmannMachine.sample": lambda: call(
             deep().sample, num_samples=3, steps=2
         ),
-        "generative.DistributionGenerator": lambda: call(
-            generative.DistributionGenerator,
+        "models.DistributionGenerator": lambda: call(
+            models.DistributionGenerator,
             circuit=c.HardwareEfficient(2),
             values=torch.arange(4.0),
         ),
-        "generative.DistributionGenerator.from_data": lambda: call(
-            generative.DistributionGenerator.from_data, split=numbers(), layers=1
+        "models.DistributionGenerator.from_data": lambda: call(
+            models.DistributionGenerator.from_data, split=numbers(), layers=1
         ),
-        "generative.DistributionGenerator.loss": lambda: call(
+        "models.DistributionGenerator.loss": lambda: call(
             prices().loss, discriminator=nn.Linear(1, 1)
         ),
-        "generative.DistributionGenerator.mean": lambda: call(
+        "models.DistributionGenerator.mean": lambda: call(
             prices().mean, function_values=torch.arange(4.0)
         ),
-        "generative.DistributionGenerator.sample": lambda: call(
-            prices().sample, rows=3
+        "models.DistributionGenerator.sample": lambda: call(prices().sample, rows=3),
+        "models.IQPBornMachine": lambda: call(
+            models.IQPBornMachine, num_bits=3, words=[(0,), (0, 1)]
         ),
-        "generative.IQPBornMachine": lambda: call(
-            generative.IQPBornMachine, num_bits=3, words=[(0,), (0, 1)]
-        ),
-        "generative.IQPBornMachine.born_machine": lambda: call(iqp().born_machine),
-        "generative.IQPBornMachine.expectations": lambda: call(
+        "models.IQPBornMachine.born_machine": lambda: call(iqp().born_machine),
+        "models.IQPBornMachine.expectations": lambda: call(
             iqp().expectations, observables=BITS, num_samples=10
         ),
-        "generative.IQPBornMachine.mmd": lambda: call(
+        "models.IQPBornMachine.mmd": lambda: call(
             iqp().mmd, data=BITS, num_samples=10, num_words=10
         ),
-        "generative.IQPBornMachine.reset_parameters": lambda: call(
+        "models.IQPBornMachine.reset_parameters": lambda: call(
             iqp().reset_parameters, generator=seeded()
         ),
-        "generative.IQPBornMachine.sample": lambda: call(iqp().sample, num_samples=3),
-        "generative.NoiseGenerator.draw_noise": lambda: call(
-            style().draw_noise, rows=3
+        "models.IQPBornMachine.sample": lambda: call(iqp().sample, num_samples=3),
+        "models.NoiseGenerator.sample_noise": lambda: call(
+            style().sample_noise, rows=3
         ),
-        "generative.NoiseGenerator.forward": lambda: call(style(), noise=rows(3, 2)),
-        "generative.NoiseGenerator.sample": lambda: call(style().sample, rows=3),
-        "generative.PatchGenerator": lambda: call(
-            generative.PatchGenerator, image_shape=(2, 2), patch_shape=(1, 2), layers=1
+        "models.NoiseGenerator.forward": lambda: call(style(), noise=rows(3, 2)),
+        "models.NoiseGenerator.sample": lambda: call(style().sample, rows=3),
+        "models.PatchGenerator": lambda: call(
+            models.PatchGenerator, image_shape=(2, 2), patch_shape=(1, 2), layers=1
         ),
-        "generative.PatchGenerator.forward": lambda: call(
-            generative.PatchGenerator((2, 2), (1, 2), layers=1), noise=rows(3, 2)
+        "models.PatchGenerator.forward": lambda: call(
+            models.PatchGenerator((2, 2), (1, 2), layers=1), noise=rows(3, 2)
         ),
-        "generative.PatchGenerator.from_data": lambda: call(
-            generative.PatchGenerator.from_data, split=images(), layers=1
+        "models.PatchGenerator.from_data": lambda: call(
+            models.PatchGenerator.from_data, split=images(), layers=1
         ),
-        "generative.PatchGenerator.reset_parameters": lambda: call(
-            generative.PatchGenerator((2, 2), (1, 2), layers=1).reset_parameters,
+        "models.PatchGenerator.reset_parameters": lambda: call(
+            models.PatchGenerator((2, 2), (1, 2), layers=1).reset_parameters,
             generator=seeded(),
         ),
-        "generative.QuantumAutoencoder": lambda: call(
-            generative.QuantumAutoencoder,
+        "models.QuantumAutoencoder": lambda: call(
+            models.QuantumAutoencoder,
             encoding=c.AngleEncoding(3),
             processing=c.BasicEntangler(3),
             num_trash=1,
         ),
-        "generative.QuantumAutoencoder.fidelity": lambda: call(
+        "models.QuantumAutoencoder.fidelity": lambda: call(
             autoencoder().fidelity, inputs=rows(2, 3)
         ),
-        "generative.QuantumAutoencoder.forward": lambda: call(
+        "models.QuantumAutoencoder.forward": lambda: call(
             autoencoder(), inputs=rows(2, 3)
         ),
-        "generative.QuantumAutoencoder.loss": lambda: call(
+        "models.QuantumAutoencoder.loss": lambda: call(
             autoencoder().loss, inputs=rows(2, 3)
         ),
-        "generative.QuantumBoltzmannMachine": lambda: call(
-            generative.QuantumBoltzmannMachine, num_visible=2
+        "models.QuantumBoltzmannMachine": lambda: call(
+            models.QuantumBoltzmannMachine, num_visible=2
         ),
-        "generative.QuantumBoltzmannMachine.nll_loss": lambda: call(
+        "models.QuantumBoltzmannMachine.nll_loss": lambda: call(
             boltzmann().nll_loss, visible=BITS[:, :2]
         ),
-        "generative.QuantumBoltzmannMachine.reset_parameters": lambda: call(
+        "models.QuantumBoltzmannMachine.reset_parameters": lambda: call(
             boltzmann().reset_parameters, generator=seeded()
         ),
-        "generative.QuantumBoltzmannMachine.sample": lambda: call(
+        "models.QuantumBoltzmannMachine.sample": lambda: call(
             boltzmann().sample, num_samples=3
         ),
-        "generative.QuantumDiscriminator": lambda: call(
-            generative.QuantumDiscriminator, circuit=U
+        "models.QuantumDiscriminator": lambda: call(
+            models.QuantumDiscriminator, circuit=U
         ),
-        "generative.QuantumDiscriminator.forward": lambda: call(
-            generative.QuantumDiscriminator(U), samples=rows(3, 2)
+        "models.QuantumDiscriminator.forward": lambda: call(
+            models.QuantumDiscriminator(U), samples=rows(3, 2)
         ),
-        "generative.QuantumVAE": lambda: call(
-            generative.QuantumVAE, num_features=4, latent_size=2, hidden=4
+        "models.QuantumVAE": lambda: call(
+            models.QuantumVAE, num_features=4, latent_size=2, hidden=4
         ),
-        "generative.QuantumVAE.decode": lambda: call(
+        "models.QuantumVAE.decode": lambda: call(
             vae(num_classes=2).decode,
             latent=rows(3, 2),
             labels=torch.tensor([0, 1, 0]),
         ),
-        "generative.QuantumVAE.encode": lambda: call(
+        "models.QuantumVAE.encode": lambda: call(
             vae(num_classes=2).encode,
             inputs=rows(3, 4),
             labels=torch.tensor([0, 1, 0]),
         ),
-        "generative.QuantumVAE.forward": lambda: call(vae(), inputs=rows(3, 4)),
-        "generative.QuantumVAE.from_data": lambda: call(
-            generative.QuantumVAE.from_data, split=images(), latent=2, layers=1
+        "models.QuantumVAE.forward": lambda: call(vae(), inputs=rows(3, 4)),
+        "models.QuantumVAE.from_data": lambda: call(
+            models.QuantumVAE.from_data, split=images(), latent=2, layers=1
         ),
-        "generative.QuantumVAE.loss": lambda: call(vae().loss, inputs=rows(3, 4)),
-        "generative.QuantumVAE.sample": lambda: call(vae().sample, rows=3),
-        "generative.QuantumVAE.terms": lambda: call(vae().terms, inputs=rows(3, 4)),
-        "generative.StyleGenerator": lambda: call(
-            generative.StyleGenerator, num_features=2, noise_size=2
+        "models.QuantumVAE.loss": lambda: call(vae().loss, inputs=rows(3, 4)),
+        "models.QuantumVAE.sample": lambda: call(vae().sample, rows=3),
+        "models.QuantumVAE.terms": lambda: call(vae().terms, inputs=rows(3, 4)),
+        "models.StyleGenerator": lambda: call(
+            models.StyleGenerator, num_features=2, noise_size=2
         ),
-        "generative.StyleGenerator.from_data": lambda: call(
-            generative.StyleGenerator.from_data, split=parts(), layers=1
+        "models.StyleGenerator.from_data": lambda: call(
+            models.StyleGenerator.from_data, split=parts(), layers=1
         ),
-        "generative.all_bits": lambda: call(generative.all_bits, num_bits=2),
-        "generative.annealed_log_partition": lambda: call(
-            generative.annealed_log_partition,
+        "data.all_bits": lambda: call(data.all_bits, num_bits=2),
+        "models.annealed_log_partition": lambda: call(
+            models.annealed_log_partition,
             rbm=rbm(),
             num_chains=3,
             num_temperatures=3,
         ),
-        "generative.bit_index": lambda: call(generative.bit_index, bits=BITS),
-        "generative.chow_liu_circuit": lambda: call(
-            generative.chow_liu_circuit, bits=BITS, layers=1
+        "data.bit_index": lambda: call(data.bit_index, bits=BITS),
+        "models.chow_liu_circuit": lambda: call(
+            models.chow_liu_circuit, bits=BITS, layers=1
         ),
-        "generative.chow_liu_tree": lambda: call(generative.chow_liu_tree, bits=BITS),
-        "generative.discriminator_loss": lambda: call(
-            generative.discriminator_loss, real=LOGITS, generated=LOGITS
+        "metrics.chow_liu_tree": lambda: call(metrics.chow_liu_tree, bits=BITS),
+        "models.discriminator_loss": lambda: call(
+            models.discriminator_loss, real=LOGITS, generated=LOGITS
         ),
-        "generative.diversity": lambda: call(generative.diversity, samples=rows(4, 2)),
-        "generative.fidelity": lambda: call(
-            generative.fidelity,
+        "metrics.diversity": lambda: call(metrics.diversity, samples=rows(4, 2)),
+        "models.fidelity": lambda: call(
+            models.fidelity,
             first=torch.tensor([0.6, 0.8]),
             second=torch.tensor([0.8, 0.6]),
         ),
-        "generative.flip_scores": lambda: call(
-            generative.flip_scores, samples=BITS, log_target=lambda rows: rows.sum(1)
+        "metrics.flip_scores": lambda: call(
+            metrics.flip_scores, samples=BITS, log_target=lambda rows: rows.sum(1)
         ),
-        "generative.frechet_distance": lambda: call(
-            generative.frechet_distance, real=rows(6, 3), generated=rows(5, 3)
+        "metrics.frechet_distance": lambda: call(
+            metrics.frechet_distance, real=rows(6, 3), generated=rows(5, 3)
         ),
-        "generative.frequencies": lambda: call(generative.frequencies, bits=BITS),
-        "generative.generator_loss": lambda: call(
-            generative.generator_loss, generated=LOGITS
-        ),
-        "generative.gradient_penalty": lambda: call(
-            generative.gradient_penalty,
+        "data.frequencies": lambda: call(data.frequencies, bits=BITS),
+        "models.generator_loss": lambda: call(models.generator_loss, generated=LOGITS),
+        "models.gradient_penalty": lambda: call(
+            models.gradient_penalty,
             discriminator=nn.Linear(2, 1),
             real=rows(3, 2),
             generated=rows(3, 2),
         ),
-        "generative.kl_divergence": lambda: call(
-            generative.kl_divergence, target=P, model=Q
+        "metrics.kl_divergence": lambda: call(metrics.kl_divergence, target=P, model=Q),
+        "metrics.kolmogorov_smirnov": lambda: call(
+            metrics.kolmogorov_smirnov, real=rows(5), generated=rows(4)
         ),
-        "generative.kolmogorov_smirnov": lambda: call(
-            generative.kolmogorov_smirnov, real=rows(5), generated=rows(4)
+        "metrics.manifold": lambda: call(
+            metrics.manifold, real=rows(6, 3), generated=rows(5, 3)
         ),
-        "generative.manifold": lambda: call(
-            generative.manifold, real=rows(6, 3), generated=rows(5, 3)
+        "metrics.mmd": lambda: call(metrics.mmd, model=P, target=Q),
+        "metrics.mmd_of_samples": lambda: call(
+            metrics.mmd_of_samples, model=rows(4, 3), target=rows(5, 3)
         ),
-        "generative.mmd": lambda: call(generative.mmd, model=P, target=Q),
-        "generative.mmd_of_samples": lambda: call(
-            generative.mmd_of_samples, model=rows(4, 3), target=rows(5, 3)
+        "metrics.mutual_information": lambda: call(
+            metrics.mutual_information, bits=BITS
         ),
-        "generative.mutual_information": lambda: call(
-            generative.mutual_information, bits=BITS
+        "metrics.quality": lambda: call(
+            metrics.quality, real=rows(6, 3), generated=rows(5, 3)
         ),
-        "generative.quality": lambda: call(
-            generative.quality, real=rows(6, 3), generated=rows(5, 3)
-        ),
-        "generative.quantum_wasserstein": lambda: call(
-            generative.quantum_wasserstein,
+        "models.quantum_wasserstein": lambda: call(
+            models.quantum_wasserstein,
             generated=torch.tensor([0.6, 0.8]),
             real=torch.tensor([0.8, 0.6]),
         ),
-        "generative.slope_penalty": lambda: call(
-            generative.slope_penalty, discriminator=nn.Linear(2, 1), real=rows(3, 2)
+        "models.slope_penalty": lambda: call(
+            models.slope_penalty, discriminator=nn.Linear(2, 1), real=rows(3, 2)
         ),
-        "generative.stein_discrepancy": lambda: call(
-            generative.stein_discrepancy, model=P, target=Q
+        "metrics.stein_discrepancy": lambda: call(
+            metrics.stein_discrepancy, model=P, target=Q
         ),
-        "generative.stein_discrepancy_of_samples": lambda: call(
-            generative.stein_discrepancy_of_samples,
+        "metrics.stein_discrepancy_of_samples": lambda: call(
+            metrics.stein_discrepancy_of_samples,
             samples=BITS,
             scores=rows(5, 3),
         ),
-        "generative.total_variation": lambda: call(
-            generative.total_variation, first=P, second=Q
+        "metrics.total_variation": lambda: call(
+            metrics.total_variation, first=P, second=Q
         ),
-        "generative.trivial_baselines": lambda: call(
-            generative.trivial_baselines,
+        "metrics.trivial_baselines": lambda: call(
+            metrics.trivial_baselines,
             real=rows(12, 3),
             test=rows(6, 3),
             num_components=2,
         ),
-        "generative.valid_rate": lambda: call(
-            generative.valid_rate, samples=BITS, valid=BITS[:2]
+        "metrics.valid_rate": lambda: call(
+            metrics.valid_rate, samples=BITS, valid=BITS[:2]
         ),
         # ---- data ----
         "data.Dataset": lambda: call(
@@ -889,7 +875,7 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "training.Adversarial": lambda: call(
             t.Adversarial,
-            model=generative.StyleGenerator(4, 2),
+            model=models.StyleGenerator(4, 2),
             split=parts(),
             options=OPTIONS,
         ),

@@ -253,20 +253,20 @@ FAST = (
     "nn.QuantumLayer.forward",
     "nn.set_target",
     "models.DressedClassifier",
-    "generative.RBM.free_energy",
-    "generative.RBM.sample",
-    "generative.bit_index",
-    "generative.kl_divergence",
-    "generative.mmd",
-    "generative.quality",
-    "generative.total_variation",
+    "models.RBM.free_energy",
+    "models.RBM.sample",
+    "data.bit_index",
+    "metrics.kl_divergence",
+    "metrics.mmd",
+    "metrics.quality",
+    "metrics.total_variation",
     "data.Dataset",
     "data.split",
     "training.TrainingOptions",
 )
 """What is fuzzed with every run of the tests."""
 
-COMPLEX = ("circuits.", "generative.fidelity", "generative.quantum_wasserstein")
+COMPLEX = ("circuits.", "models.fidelity", "models.quantum_wasserstein")
 """Where complex tensors have a meaning; circuits take tensors of any kind."""
 
 
@@ -374,7 +374,7 @@ def is_finite(result: Any, depth: int = 4) -> bool:
 def judge(parameter: Parameter, wrong: Any, call: Call) -> tuple[Outcome, str]:
     """Makes a wrong call, and says what came of it."""
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002 - what others draw from
+    np.random.seed(0)  # noqa: NPY002 - what others sample from
     try:
         with _limited(), torch.autograd.set_detect_anomaly(False):
             result = make(call)

@@ -12,11 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.generative import (
-    PatchGenerator,
-    discriminator_loss,
-    generator_loss,
-)
+from qml_qdl.models import PatchGenerator, discriminator_loss, generator_loss
 
 BATCH, LAYERS = 32, 6
 WORKLOAD = "patch GAN: 32 images of 4 patches, 5 wires, 6 layers"

@@ -14,7 +14,7 @@ from typing import Any
 import pennylane as qml
 import pytest
 
-from qml_qdl.hardware.qiskit.executors import aer
+from qml_qdl.hardware.qiskit.aer import executor
 from tests.benchmarks.qiskit_peer import SHOTS, WIRES, ours, training
 
 ROWS = (8, 32)
@@ -30,7 +30,7 @@ def workload(rows: int) -> str:
 
 def aers_own_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
     """Aer draws every shot itself, instead of its probabilities being drawn from."""
-    monkeypatch.setattr(aer, "is_drawn", lambda *arguments: False)
+    monkeypatch.setattr(executor, "is_sampled", lambda *arguments: False)
 
 
 def around(step: Callable[[], None], times: int) -> tuple[list[float], list[float]]:
@@ -39,9 +39,9 @@ def around(step: Callable[[], None], times: int) -> tuple[list[float], list[floa
     Not of a clock on the wall: what other programs take would count as ours.
     """
     inside: list[float] = []
-    sample = aer.AerExecutor.sample
+    sample = executor.AerExecutor.sample
 
-    def measured(self: aer.AerExecutor, *arguments: Any) -> Any:
+    def measured(self: executor.AerExecutor, *arguments: Any) -> Any:
         start = time.process_time()
         found = sample(self, *arguments)
         inside.append(time.process_time() - start)
@@ -49,7 +49,7 @@ def around(step: Callable[[], None], times: int) -> tuple[list[float], list[floa
 
     whole: list[float] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aer.AerExecutor, "sample", measured)
+        patch.setattr(executor.AerExecutor, "sample", measured)
         for _ in range(times):
             start = time.process_time()
             step()
@@ -83,7 +83,7 @@ def test_one_job_each_step_and_one_transpilation_in_all(
     step = training(layer, rows)
     transpilations = 0
     for _ in range(3):
-        with qml.Tracker(layer.program.qnode.device) as tracker:
+        with qml.Tracker(layer.execution.qnode.device) as tracker:
             step()
         totals = tracker.totals
         assert totals["jobs"] == totals["pubs"] == 1

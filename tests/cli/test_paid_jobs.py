@@ -125,7 +125,7 @@ def test_nothing_is_sent_that_nobody_could_find_again(
     """An installation without the entry points of clients, as of an earlier version."""
     assert evaluate(runs) == 0
     capsys.readouterr()
-    monkeypatch.setattr("qml_qdl.training.moving.has_client", lambda name: False)
+    monkeypatch.setattr("qml_qdl.training.remote.has_client", lambda name: False)
     assert evaluate(runs) == 2
     assert "not installed under the name of its service" in capsys.readouterr().err
     assert (len(place.jobs), place.rows_paid) == (1, 9)

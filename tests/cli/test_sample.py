@@ -108,12 +108,12 @@ def test_samples_of_a_machine_are_one_job_and_paid_once(
     assert out == ""
     assert err.startswith(f"qml-qdl sample: interrupted; on ibm:ibm_manila {job} runs")
     assert err.count("\n") == 1
-    drawn = []
+    sampled = []
     for _ in range(2):
         assert main(words) == 0
         assert " on ibm:ibm_manila, 64 shots, " in capsys.readouterr().out
-        drawn.append(np.load(runs / "zeros" / "samples.npz")["samples"])
-    np.testing.assert_array_equal(*drawn)
+        sampled.append(np.load(runs / "zeros" / "samples.npz")["samples"])
+    np.testing.assert_array_equal(*sampled)
     assert list(place.jobs) == [job]
     assert place.rows_paid == 8 * 4  # four patches an image
     assert place.count("POST /jobs") == 1
@@ -174,10 +174,13 @@ def test_bad_arguments_end_with_2_and_one_line(
         (["train", *QUICK, "--latent", "3"], "--latent: 'patch_gan' has no such"),
         (["train", "--label", "0"], "needs two or more, got ['0']"),
         (["train", "--label", "x", "--label", "0"], "expected one of the classes 0"),
-        (["evaluate", "zeros"], "'patch_gan', which draws samples; see qml-qdl sample"),
+        (
+            ["evaluate", "zeros"],
+            "'patch_gan', which generates samples; see qml-qdl sample",
+        ),
         (
             ["estimate", "zeros", "--target", "aer:fake_torino"],
-            "'patch_gan', which draws samples; see qml-qdl sample",
+            "'patch_gan', which generates samples; see qml-qdl sample",
         ),
     ],
 )

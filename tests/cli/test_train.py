@@ -374,7 +374,9 @@ def test_a_gpu_that_is_not_there(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name in ("CUDAAccelerator", "MPSAccelerator"):
-        monkeypatch.setattr(f"qml_qdl.training.loop.{name}.is_available", lambda: False)
+        monkeypatch.setattr(
+            f"qml_qdl.training.trainer.{name}.is_available", lambda: False
+        )
     words = ["train", "--accelerator", "gpu", "--runs-dir", str(tmp_path / "runs")]
     assert main(words) == 2
     err = capsys.readouterr().err

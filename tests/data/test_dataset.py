@@ -151,7 +151,7 @@ def test_missing_labels_are_refused(labels: Iterable[object], message: str) -> N
     rows=st.integers(1, 90),
     seed=st.integers(0, 2**31),
 )
-def test_a_stratified_draw_keeps_each_share(
+def test_a_stratified_sample_keeps_each_share(
     labels: list[int], rows: int, seed: int
 ) -> None:
     data = Dataset(np.zeros((len(labels), 1)), labels, "abcd")
@@ -161,22 +161,22 @@ def test_a_stratified_draw_keeps_each_share(
             stratified_rows(data, rows, seed=seed)
         return
     chosen = stratified_rows(data, rows, seed=seed)
-    drawn = np.bincount(data.labels[chosen], minlength=4)
+    sampled = np.bincount(data.labels[chosen], minlength=4)
     assert len(chosen) == len(set(chosen)) == min(rows, len(labels))
-    assert ((drawn > 0) == (counts > 0)).all()
-    assert (drawn <= counts).all()
+    assert ((sampled > 0) == (counts > 0)).all()
+    assert (sampled <= counts).all()
     share = counts * min(1, rows / len(labels))
-    assert (drawn <= np.maximum(1, np.ceil(share))).all()
+    assert (sampled <= np.maximum(1, np.ceil(share))).all()
 
 
-def test_a_draw_depends_on_the_seed_alone() -> None:
+def test_a_sample_depends_on_the_seed_alone() -> None:
     data = table(60)
     first = stratified_rows(data, 10, seed=1)
     assert (first == stratified_rows(data, 10, seed=1)).all()
     assert (first != stratified_rows(data, 10, seed=2)).any()
 
 
-def test_a_draw_of_no_rows_is_refused() -> None:
+def test_a_sample_of_no_rows_is_refused() -> None:
     with pytest.raises(ArgumentError, match="rows: expected at least 1"):
         stratified_rows(table(), 0)
 
@@ -295,14 +295,14 @@ def test_classes_named_otherwise_become_no_numbers(name: str) -> None:
         data.as_numbers()
 
 
-def test_a_draw_of_numbers_is_random() -> None:
+def test_a_sample_of_numbers_is_random() -> None:
     data = Dataset(np.zeros((40, 1)), np.arange(40) / 7)
-    drawn = [stratified_rows(data, 10, seed=seed) for seed in range(200)]
-    assert all((np.diff(rows) > 0).all() for rows in drawn)
-    assert all(len(rows) == 10 for rows in drawn)
-    assert (drawn[1] == stratified_rows(data, 10, seed=1)).all()
-    # Each row is drawn 50 times in 200, give or take five standard deviations.
-    assert np.bincount(np.concatenate(drawn)) == pytest.approx(50, abs=31)
+    sampled = [stratified_rows(data, 10, seed=seed) for seed in range(200)]
+    assert all((np.diff(rows) > 0).all() for rows in sampled)
+    assert all(len(rows) == 10 for rows in sampled)
+    assert (sampled[1] == stratified_rows(data, 10, seed=1)).all()
+    # Each row is sampled 50 times in 200, give or take five standard deviations.
+    assert np.bincount(np.concatenate(sampled)) == pytest.approx(50, abs=31)
     assert stratified_rows(data, 1).shape == (1,)
     assert stratified_rows(data, 50).tolist() == list(range(40))
 

@@ -94,9 +94,11 @@ class TestExtrapolation:
         np.testing.assert_allclose(found, [0.35, 0.0], atol=1e-12)
 
     @pytest.mark.parametrize("kind", ["linear", "richardson", "exponential"])
-    def test_errors_are_those_of_repeated_draws(self, kind: str) -> None:
+    def test_errors_are_those_of_repeated_samples(self, kind: str) -> None:
         rng = np.random.default_rng(0)
         true = 0.8 * np.exp(-0.1 * np.array([1, 3, 5]))
-        drawn = true[:, None] + rng.normal(0, 0.01, (3, 4000))
-        found, errors = extrapolate(drawn, np.full_like(drawn, 0.01), (1, 3, 5), kind)
+        sampled = true[:, None] + rng.normal(0, 0.01, (3, 4000))
+        found, errors = extrapolate(
+            sampled, np.full_like(sampled, 0.01), (1, 3, 5), kind
+        )
         assert errors.mean() == pytest.approx(found.std(), rel=0.05)

@@ -13,39 +13,39 @@ import torch
 from qml_qdl.hardware.seeds import Seeds, feed
 
 
-def drawn(seeds: Seeds, count: int = 3) -> list[int]:
+def sampled(seeds: Seeds, count: int = 3) -> list[int]:
     return [int(seeds.next().integers(2**60)) for _ in range(count)]
 
 
 def test_without_a_seed_they_follow_torch() -> None:
     torch.manual_seed(4)
-    first = drawn(Seeds())
+    first = sampled(Seeds())
     assert len(set(first)) == 3
     torch.manual_seed(4)
-    assert drawn(Seeds()) == first
+    assert sampled(Seeds()) == first
     state = torch.get_rng_state()
-    later = drawn(Seeds())
+    later = sampled(Seeds())
     torch.set_rng_state(state)
-    assert drawn(Seeds()) == later
+    assert sampled(Seeds()) == later
 
 
 def test_a_seed_does_not_depend_on_torch() -> None:
-    first = drawn(Seeds(7))
+    first = sampled(Seeds(7))
     before = torch.get_rng_state()
-    assert drawn(Seeds(7)) == first
+    assert sampled(Seeds(7)) == first
     assert torch.equal(torch.get_rng_state(), before)
-    assert len({*first, *drawn(Seeds(8))}) == 6
+    assert len({*first, *sampled(Seeds(8))}) == 6
 
 
 def test_a_stream_goes_on_from_its_position() -> None:
     seeds = Seeds(7)
-    whole = drawn(Seeds(7), 5)
-    assert drawn(seeds, 2) == whole[:2]
+    whole = sampled(Seeds(7), 5)
+    assert sampled(seeds, 2) == whole[:2]
     assert seeds.position == 2
     for twin in (Seeds(7, 2), copy.deepcopy(seeds), pickle.loads(pickle.dumps(seeds))):
-        assert drawn(twin) == whole[2:]
+        assert sampled(twin) == whole[2:]
     seeds.position = 1
-    assert drawn(seeds, 4) == whole[1:]
+    assert sampled(seeds, 4) == whole[1:]
 
 
 def test_only_a_stream_of_ones_own_has_a_position() -> None:
@@ -54,16 +54,16 @@ def test_only_a_stream_of_ones_own_has_a_position() -> None:
     assert Seeds(0).position == 0
 
 
-def test_threads_never_draw_the_same() -> None:
+def test_threads_never_sample_the_same() -> None:
     seeds = Seeds(1)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: drawn(seeds, 1)[0], range(400)))
+        found = list(pool.map(lambda _: sampled(seeds, 1)[0], range(400)))
     assert max(Counter(found).values()) == 1
     assert seeds.position == 400
 
 
 @pytest.mark.parametrize("name", ["default.qubit", "default.mixed", "lightning.qubit"])
-def test_a_device_of_pennylanes_draws_from_them(name: str) -> None:
+def test_a_device_of_pennylanes_samples_from_them(name: str) -> None:
     def device(seeds: Seeds) -> qml.devices.Device:
         made = qml.device(name, wires=1)
         feed(made, seeds)
@@ -75,7 +75,7 @@ def test_a_device_of_pennylanes_draws_from_them(name: str) -> None:
             qml.RX(1.0, 0)
             return qml.expval(qml.Z(0))
 
-        circuit()  # nothing is drawn
+        circuit()  # nothing is sampled
         return [float(qml.set_shots(circuit, 1000)()) for _ in range(3)]
 
     first = device(Seeds(5))

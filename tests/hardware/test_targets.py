@@ -266,12 +266,17 @@ def _shadow() -> Any:
             "no channels, got AmplitudeDamping; .* target='aer:fake_NAM",
         ),
         ("aer", _selected, None, "got postselect=1; use target='qdl.simulator'"),
-        ("aer", _shadow, 10, "draws no classical shadows; use target='qdl.simulator'"),
+        (
+            "aer",
+            _shadow,
+            10,
+            "samples no classical shadows; use target='qdl.simulator'",
+        ),
         (
             "qdl.simulator",
             _shadow,
             None,
-            "draws a classical shadow, got none; pass shots",
+            "samples a classical shadow, got none; pass shots",
         ),
     ],
 )

@@ -38,7 +38,7 @@ def test_an_unknown_device_is_treated_with_care() -> None:
     assert traits.takes_batches
     assert not traits.state_vector
     assert not traits.stateless
-    assert not traits.draws_anew
+    assert not traits.samples_anew
     assert not traits.gradients
 
 

@@ -94,7 +94,7 @@ def test_the_twin_has_nearly_as_many_weights(
     assert len([part for part in twin.modules() if isinstance(part, kinds)]) == 2
 
 
-def test_counting_for_the_twin_draws_no_random_numbers() -> None:
+def test_counting_for_the_twin_samples_no_random_numbers() -> None:
     model = QCNNClassifier(8, 2)
     twins = []
     for _ in range(2):

@@ -34,7 +34,7 @@ from qml_qdl.circuits.errors import (
     TargetError,
 )
 from qml_qdl.data import Dataset
-from qml_qdl.generative import RBM
+from qml_qdl.models import RBM
 from qml_qdl.nn import GroupPool, QuantumConv2d, QuantumLayer, set_target
 
 U = StronglyEntangling(2) @ AngleEncoding(2)
@@ -313,7 +313,7 @@ class TestWhatTorchDoesToWeights:
         layer(x).sum().backward()
         assert all(part.grad is not None for part in layer.parameters())
 
-    def test_they_are_drawn_anew(self) -> None:
+    def test_they_are_sampled_anew(self) -> None:
         layer = make(U)
         parametrizations.weight_norm(layer, "weights_0")
         layer.reset_parameters(torch.Generator().manual_seed(1))
@@ -331,7 +331,7 @@ class TestWhatTorchDoesToWeights:
 @pytest.mark.slow  # importing torch's compiler takes seconds
 def test_torch_compile_leaves_the_layer_as_it_is() -> None:
     # In a process of its own: torch's compiler warns of its own accord.
-    program = """
+    execution = """
 import torch
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.nn import QuantumLayer
@@ -344,7 +344,7 @@ for rows in (3, 40):
 compiled(x).sum().backward()
 assert all(weight.grad is not None for weight in model.parameters())
 """
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", execution], check=True)
 
 
 @pytest.mark.parametrize(

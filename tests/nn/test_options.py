@@ -96,7 +96,7 @@ def test_they_reach_every_circuit(kind: Any) -> None:
         seed=5,
     )
     every = layer.quantum_layers()
-    options = [each.program.options for each in every]
+    options = [each.execution.options for each in every]
     assert len(every) >= 4
     for each in options:
         assert each.spsa_directions == 3
@@ -115,8 +115,8 @@ def test_another_name_is_refused(kind: Any) -> None:
         kind(1, 2, 2, init_method="zeros")  # one of QuantumLayer's, but of no patch's
 
 
-def test_channels_draw_shots_of_their_own() -> None:
-    """Equal circuits with one seed would draw the same."""
+def test_channels_sample_shots_of_their_own() -> None:
+    """Equal circuits with one seed would sample the same."""
     conv = QuantumConv1d(2, 1, 1, per_channel=True, layers=1, shots=100, seed=1)
     first, second = conv.quantum_layers()
     ours: Any = first.weights_0

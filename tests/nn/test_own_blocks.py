@@ -172,7 +172,7 @@ def test_what_counts_its_calls_is_called_once_a_run(target: str) -> None:
 
 
 @every_target
-def test_random_numbers_are_drawn_anew(target: str) -> None:
+def test_random_numbers_are_sampled_anew(target: str) -> None:
     class Noisy(OneEach):
         def turn(self, feature: Any) -> Any:
             return feature + torch.rand(feature.shape)

@@ -225,7 +225,7 @@ class TestOptions:
     def test_an_account_waits_for_machines(self) -> None:
         layer = make(U, target="aer", account="mine", max_qpu_seconds=5.0)
         assert options_of(layer).account is None
-        assert layer.program.options.account == "mine"
+        assert layer.execution.options.account == "mine"
 
     def test_a_model_gets_them_at_once(self) -> None:
         model = nn.Sequential(QuantumConv2d(1, 2, (1, 2)), make(U))
@@ -270,10 +270,10 @@ class TestOptions:
         with pytest.raises(error, match=text):
             make(U, **options)
         layer = make(U)
-        before = layer.program
+        before = layer.execution
         with pytest.raises(error, match=text):
             layer.set_target(None, **options)
-        assert layer.program is before
+        assert layer.execution is before
 
     def test_a_name_written_wrongly_is_told(self) -> None:
         text = "diffmethod: a layer has no such option.*did you mean 'diff_method'"
@@ -287,7 +287,7 @@ class TestOptions:
     def test_survive_copies_and_pickles(self) -> None:
         layer = make(U, target="aer", shots=7, diff_method="spsa", spsa_directions=5)
         for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
-            assert twin.program == layer.program
+            assert twin.execution == layer.execution
             assert options_of(twin).spsa_directions == 5
             assert twin.shots == 7
             assert twin(rows(2, 3)).shape == (2, 3)

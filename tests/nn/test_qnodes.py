@@ -1,4 +1,4 @@
-"""QNodes of circuits and of users: measured midway, drawn, saved and found again."""
+"""QNodes of circuits and of users: measured midway, sampled, saved and found again."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class TestSaving:
         layer = make(at_the_top, SHAPES, target="lightning.qubit", shots=None)
         twin = pickle.loads(pickle.dumps(layer))
         assert twin.target == "lightning.qubit"
-        assert twin.program.source is at_the_top
+        assert twin.execution.source is at_the_top
         torch.testing.assert_close(twin(rows(3, 2)), layer(rows(3, 2)))
 
     def test_a_qnode_elsewhere(self) -> None:

@@ -77,7 +77,7 @@ def test_a_seed_is_a_stream_of_its_own(target: str) -> None:
 
 
 @every_target
-def test_exact_results_draw_nothing(target: str) -> None:
+def test_exact_results_sample_nothing(target: str) -> None:
     layer = make(target, shots=None)
     before = torch.get_rng_state()
     layer(X).sum().backward()
@@ -123,7 +123,7 @@ def test_moving_goes_on_and_a_seed_begins_anew(target: str) -> None:
     assert torch.equal(runs(again), found)
 
 
-def test_layers_of_one_seed_and_circuit_draw_alike() -> None:
+def test_layers_of_one_seed_and_circuit_sample_alike() -> None:
     model = nn.Sequential(make("aer"), make("aer"))
     set_target(model, None, seed=7)
     assert torch.equal(model[0](X), model[1](X))
@@ -162,5 +162,5 @@ def test_devices_of_the_user() -> None:
     assert layer.state_dict()["seed_position"] == 1  # not disturbed
     foreign = qml.device("default.qubit", wires=2)
     make(foreign, seed=3, shots=None)
-    with pytest.raises(ArgumentError, match=r"seed: default.qubit draws .* its own"):
+    with pytest.raises(ArgumentError, match=r"seed: default.qubit samples .* its own"):
         make(foreign, seed=3)

@@ -66,10 +66,10 @@ def test_every_layer_moves_and_keeps_its_weights() -> None:
 )
 def test_all_or_none(target: Any, shots: Any, text: str) -> None:
     model = nn.ModuleList([QuantumLayer(U), QuantumLayer(U.with_readout(State()))])
-    before = [layer.program for layer in model.children()]
+    before = [layer.execution for layer in model.children()]
     with pytest.raises((TargetError, ArgumentError, ArgumentTypeError), match=text):
         set_target(model, target, shots)
-    assert all(a is b.program for a, b in zip(before, model.children(), strict=True))
+    assert all(a is b.execution for a, b in zip(before, model.children(), strict=True))
     assert where(model) == 2 * [("qdl.simulator", None)]
 
 

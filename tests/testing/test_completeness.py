@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import qml_qdl.circuits as circuits
-import qml_qdl.generative as generative
+import qml_qdl.models as models
 from qml_qdl.circuits import Encoding, Processing
-from qml_qdl.generative import NoiseGenerator
+from qml_qdl.models import NoiseGenerator
 from tests.circuits.test_encoding_contract import ENCODINGS
 from tests.circuits.test_processing_contract import PROCESSINGS, SHARING
-from tests.generative.test_noise_generator import GENERATORS
+from tests.models.test_noise_generator import GENERATORS
 
 
 def exported(package: Any, base: type) -> set[type]:
@@ -47,7 +47,7 @@ def test_every_block_is_in_its_contract(base: type, params: list[Any]) -> None:
 
 def test_every_generator_is_in_its_contract() -> None:
     made = [make(torch.float32) for make in values(GENERATORS)]
-    assert without_a_line(generative, NoiseGenerator, made) == set()
+    assert without_a_line(models, NoiseGenerator, made) == set()
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def model() -> torch.nn.Module:
 
 
 class Noise(torch.nn.Module):
-    """Draws from Python's and NumPy's generators in each training step."""
+    """Samples from Python's and NumPy's generators in each training step."""
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         import random

@@ -47,7 +47,7 @@ def test_a_toy_model_needs_a_class_and_a_line(
 ) -> None:
     (tmp_path / "toy_model.py").write_text(TOY)
     monkeypatch.syspath_prepend(str(tmp_path))
-    line = registry.Model("toy_model.Toy", "tables", ("layers",))
+    line = registry.ModelEntry("toy_model.Toy", "tables", ("layers",))
     models = MappingProxyType({**registry.MODELS, "toy": line})
     # What the edited file would be to every reader of it.
     for name, module in list(sys.modules.items()):

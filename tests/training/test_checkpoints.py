@@ -23,7 +23,7 @@ from qml_qdl.training.checkpoints import (
     load_weights,
     read_checkpoint,
 )
-from qml_qdl.training.pictures import save_figure
+from qml_qdl.training.plots import save_figure
 
 
 def trained(folder: Path, epochs: int = 1) -> torch.nn.Module:

@@ -161,12 +161,14 @@ def test_evaluating_with_shots_on_a_few_rows(
     assert (result.rows, result.shots, result.target) == (9, 200, "lightning.qubit")
 
 
-def test_the_draw_seed_fixes_simulated_shots(
+def test_the_sample_seed_fixes_simulated_shots(
     trained: tuple[Run, Report, list[str]],
 ) -> None:
-    def shares(draw_seed: int) -> list[float | None]:
+    def shares(sample_seed: int) -> list[float | None]:
         results = [
-            evaluate(trained[0], target="default.qubit", shots=2, draw_seed=draw_seed)
+            evaluate(
+                trained[0], target="default.qubit", shots=2, sample_seed=sample_seed
+            )
             for _ in range(2)
         ]
         return [result.agreement for result in results]
@@ -176,7 +178,7 @@ def test_the_draw_seed_fixes_simulated_shots(
     assert len({shares(seed)[0] for seed in range(4)}) > 1
 
 
-def test_the_rows_drawn_depend_on_the_seed_alone(
+def test_the_rows_sampled_depend_on_the_seed_alone(
     trained: tuple[Run, Report, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
@@ -186,8 +188,8 @@ def test_the_rows_drawn_depend_on_the_seed_alone(
         return np.zeros(len(dataset), dtype=np.int64)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Classification, "predict", predict)
-    for draw_seed in (0, 0, 1):
-        evaluate(trained[0], limit=12, draw_seed=draw_seed)
+    for sample_seed in (0, 0, 1):
+        evaluate(trained[0], limit=12, sample_seed=sample_seed)
     assert seen[0] == seen[1] != seen[2]
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from qml_qdl.data import Dataset, Split, load, split
-from qml_qdl.generative import all_bits, quality
-from qml_qdl.generative.baselines import BitTree, draw_baselines
-from qml_qdl.generative.twins import DistributionTable, ListedRBM
+from qml_qdl.data import Dataset, Split, all_bits, load, split
+from qml_qdl.metrics import quality
+from qml_qdl.metrics.baselines import BitTree, sample_baselines
+from qml_qdl.models.classical_generators import DistributionTable, ListedRBM
 from qml_qdl.training.measures import (
     SAMPLES,
     BitYardstick,
@@ -46,17 +46,17 @@ def test_a_tree_is_a_distribution_and_finds_the_chain() -> None:
     wanted = [0.7 * 0.9 * 0.9, 0.7 * 0.9 * 0.1, 0.7 * 0.1 * 0.1, 0.7 * 0.1 * 0.9]
     assert chances[:4].tolist() == pytest.approx(wanted, abs=0.01)
     assert tree.parameters == 5
-    drawn = tree.sample(20_000, torch.Generator().manual_seed(1))
-    seen = [float((drawn == row).all(1).double().mean()) for row in all_bits(3)]
+    sampled = tree.sample(20_000, torch.Generator().manual_seed(1))
+    seen = [float((sampled == row).all(1).double().mean()) for row in all_bits(3)]
     assert seen == pytest.approx(chances.tolist(), abs=0.015)
 
 
 def test_independent_bits_keep_the_means_alone() -> None:
     bits = chain(2000)
     tree = BitTree.fit(bits, edges=False)
-    drawn = tree.sample(20_000, torch.Generator().manual_seed(1))
-    torch.testing.assert_close(drawn.mean(0), bits.mean(0), atol=0.02, rtol=0)
-    assert abs(float(torch.corrcoef(drawn.T)[0, 1])) < 0.03
+    sampled = tree.sample(20_000, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(sampled.mean(0), bits.mean(0), atol=0.02, rtol=0)
+    assert abs(float(torch.corrcoef(sampled.T)[0, 1])) < 0.03
     assert tree.parameters == 3
     # What was never seen is unlikely, not impossible.
     never = BitTree.fit(torch.zeros(9, 2), edges=False)
@@ -78,9 +78,9 @@ def test_bits_beside_their_baselines(patterns: Split) -> None:
     assert [exact[name] for name in yardstick.names[:3]] == pytest.approx(
         [0, 0, 0], abs=1e-6
     )
-    drawn = yardstick.of_samples(rows_of(patterns.test))
-    assert drawn["total variation"] == 0
-    assert "KL" not in drawn
+    sampled = yardstick.of_samples(rows_of(patterns.test))
+    assert sampled["total variation"] == 0
+    assert "KL" not in sampled
 
 
 def test_images_beside_their_baselines() -> None:
@@ -107,7 +107,7 @@ def test_baselines_are_those_of_the_library(rows: str) -> None:
     components = 8 if rows == "zeros" else 2
     count = len(yardstick.train)
     assert 2 * count <= SAMPLES
-    drawn = draw_baselines(
+    sampled = sample_baselines(
         yardstick.train,
         torch.Generator().manual_seed(0),
         num_components=components,
@@ -116,7 +116,7 @@ def test_baselines_are_those_of_the_library(rows: str) -> None:
     floor, *others = yardstick.baselines()
     assert floor.measures["Fréchet"] == quality(yardstick.test, yardstick.train).frechet
     assert "Fréchet, train" not in floor.measures
-    for baseline, samples in zip(others, drawn, strict=True):
+    for baseline, samples in zip(others, sampled, strict=True):
         groups = samples[: SAMPLES // count * count].split(count)
         found = [
             quality(yardstick.test, group.reshape(-1, *yardstick.test.shape[1:]))
@@ -183,8 +183,8 @@ def test_twins_have_as_many_weights() -> None:
     assert bool((machine.sample(100)[:, 0] == 1).all())
     table = DistributionTable(torch.arange(8.0))
     assert float(table().detach().sum()) == pytest.approx(1)
-    drawn = table.sample(5000, torch.Generator().manual_seed(0))
-    seen = torch.bincount(drawn.long(), minlength=8) / 5000
+    sampled = table.sample(5000, torch.Generator().manual_seed(0))
+    seen = torch.bincount(sampled.long(), minlength=8) / 5000
     torch.testing.assert_close(seen, table().detach(), atol=0.03, rtol=0)
 
 

@@ -12,7 +12,7 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetErro
 from qml_qdl.training import Report, Run, sample
 
 
-def test_samples_can_be_drawn_again(zeros: tuple[Run, Report]) -> None:
+def test_samples_can_be_sampled_again(zeros: tuple[Run, Report]) -> None:
     run, _ = zeros
     first, again = sample(run, 6), sample(run, 6, seed=0)
     assert first.samples.shape == (6, 1, 8, 8)

@@ -167,7 +167,7 @@ def test_classes_by_import_path() -> None:
         import_class("loss", "no.Where", nn.Module)
     with pytest.raises(ArgumentError, match=r"did you mean torch\.nn\.Linear\?"):
         import_class("loss", "torch.nn.Linea", nn.Module)
-    path = "qml_qdl.generative.noise_generator.NoiseGenerator"
+    path = "qml_qdl.models.noise_generator.NoiseGenerator"
     with pytest.raises(ArgumentError, match="is abstract, without"):
         import_class("model", path, nn.Module)
     assert known_path("torch.optim", "adamw") == "torch.optim.AdamW"

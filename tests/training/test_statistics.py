@@ -50,7 +50,7 @@ def test_shares(values: list[float], places: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("values", "places", "text"),
     [
-        # As the table of models that draw has them.
+        # As the table of models that sample has them.
         ([1.0, 2.0], 4, "1.5000 ± 0.7071"),
         ([1.0684, 1.1916], 2, "1.13 ± 0.09"),
         ([0.95, 1.04], 3, "0.995 ± 0.064"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pennylane as qml
 
-from qml_qdl.hardware.plan import known_name
+from qml_qdl.hardware.structure import known_name
 
 _AROUND = (qml.ops.op_math.Adjoint, qml.ops.Pow)
 

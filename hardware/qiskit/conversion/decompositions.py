@@ -1,4 +1,4 @@
-"""What operations consist of that Qiskit has no counterpart for.
+"""Decompositions of operations that Qiskit has no counterpart for.
 
 Most are taken apart as PennyLane does it. Here are those whose decompositions there
 look at numbers: two images must not become two circuits.
@@ -18,12 +18,12 @@ from pennylane.ops.qubit.special_unitary import (
     pauli_basis_strings,
 )
 
-from qml_qdl.circuits.amplitude import AmplitudePreparation, rotation_angles
-from qml_qdl.hardware.plan import known_name
+from qml_qdl.circuits.encodings.amplitude import AmplitudePreparation, rotation_angles
 from qml_qdl.hardware.qiskit.conversion.controls import controlled
 from qml_qdl.hardware.qiskit.conversion.fixed import Fixed
 from qml_qdl.hardware.qiskit.conversion.unitaries import multiplexed, unitary_gates
 from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
+from qml_qdl.hardware.structure import known_name
 
 _UNDEFINED = qml.operation.DecompositionUndefinedError
 

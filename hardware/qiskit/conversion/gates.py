@@ -15,16 +15,16 @@ from typing import Any, TypeAlias
 from qiskit.circuit import Operation, ParameterExpression
 from qiskit.circuit import library as lib
 
-from qml_qdl.hardware.plan import known_name
 from qml_qdl.hardware.qiskit.conversion.fixed import Fixed
+from qml_qdl.hardware.structure import known_name
 
-Angle: TypeAlias = float | ParameterExpression
+QiskitAngle: TypeAlias = float | ParameterExpression
 """A number in radians, or a symbol for one."""
 
 Placed: TypeAlias = tuple[Operation, tuple[int, ...]]
 """A Qiskit operation, and where it is put: positions among the operation's wires."""
 
-Translation: TypeAlias = Callable[[Any, Sequence[Angle]], list[Placed]]
+Translation: TypeAlias = Callable[[Any, Sequence[QiskitAngle]], list[Placed]]
 """Makes Qiskit's operations of PennyLane's and its angles."""
 
 
@@ -34,13 +34,13 @@ def _plain(kind: Any, count: int, *fixed: float) -> Translation:
     return lambda operation, angles: [(kind(*angles, *fixed), wires)]
 
 
-def _rot(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+def _rot(operation: Any, angles: Sequence[QiskitAngle]) -> list[Placed]:
     first, middle, last = angles
     gates = lib.RZGate(first), lib.RYGate(middle), lib.RZGate(last)
     return [(gate, (0,)) for gate in gates]
 
 
-def _u2(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+def _u2(operation: Any, angles: Sequence[QiskitAngle]) -> list[Placed]:
     return [(lib.UGate(pi / 2, *angles), (0,))]
 
 
@@ -48,26 +48,28 @@ def _phase_of(first: int, second: int) -> Translation:
     """A phase on one of the four basis states of two wires."""
     zeros = [wire for wire, bit in enumerate((first, second)) if not bit]
 
-    def translation(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+    def translation(operation: Any, angles: Sequence[QiskitAngle]) -> list[Placed]:
         flips: list[Placed] = [(lib.XGate(), (wire,)) for wire in zeros]
         return [*flips, (lib.CPhaseGate(*angles), (0, 1)), *flips]
 
     return translation
 
 
-def _multi_controlled_x(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+def _multi_controlled_x(operation: Any, angles: Sequence[QiskitAngle]) -> list[Placed]:
     values = operation.control_values
     state = sum(bool(value) << place for place, value in enumerate(values))
     gate = lib.XGate().control(len(values), ctrl_state=state)
     return [(gate, tuple(range(len(values) + 1)))]
 
 
-def _multi_controlled_phase(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+def _multi_controlled_phase(
+    operation: Any, angles: Sequence[QiskitAngle]
+) -> list[Placed]:
     count = len(operation.control_wires)
     return [(lib.PhaseGate(*angles).control(count), tuple(range(count + 1)))]
 
 
-def pauli_rotation(word: str, angle: Angle) -> list[Placed]:
+def pauli_rotation(word: str, angle: QiskitAngle) -> list[Placed]:
     """exp(−iφP/2) for a Pauli word P: changes of basis, CNOTs to one wire, and RZ.
 
     Args:
@@ -97,19 +99,19 @@ def pauli_rotation(word: str, angle: Angle) -> list[Placed]:
     return [*before, *ladder, *turn, *ladder[::-1], *after]
 
 
-def _pauli_rot(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+def _pauli_rot(operation: Any, angles: Sequence[QiskitAngle]) -> list[Placed]:
     return pauli_rotation(operation.hyperparameters["pauli_word"], angles[0])
 
 
-def _multi_rz(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+def _multi_rz(operation: Any, angles: Sequence[QiskitAngle]) -> list[Placed]:
     return pauli_rotation("Z" * len(operation.wires), angles[0])
 
 
-def _global_phase(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+def _global_phase(operation: Any, angles: Sequence[QiskitAngle]) -> list[Placed]:
     return [(lib.GlobalPhaseGate(-angles[0]), ())]
 
 
-def _barrier(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+def _barrier(operation: Any, angles: Sequence[QiskitAngle]) -> list[Placed]:
     if operation.hyperparameters.get("only_visual"):
         return []
     count = len(operation.wires)
@@ -193,7 +195,7 @@ def in_table(operation: Any) -> bool:
     return name in TABLE
 
 
-def translate(operation: Any, angles: Sequence[Angle]) -> list[Placed]:
+def translate(operation: Any, angles: Sequence[QiskitAngle]) -> list[Placed]:
     """What a native operation is in Qiskit.
 
     Args:

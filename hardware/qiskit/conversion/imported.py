@@ -19,7 +19,7 @@ from qml_qdl.circuits import Block
 from qml_qdl.circuits.validation import as_wires
 from qml_qdl.hardware.qiskit.conversion.fixed import Fixed
 
-Angle: TypeAlias = float | tuple[Any, ...]
+AngleExpression: TypeAlias = float | tuple[Any, ...]
 """A number, ("input", k), ("weight", k), or a function's name and its arguments."""
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
@@ -183,7 +183,7 @@ class ImportedGates(Block):
         )
 
 
-def value_of(angle: Angle, inputs: Any, weights: Any) -> Any:
+def value_of(angle: AngleExpression, inputs: Any, weights: Any) -> Any:
     """An angle's value.
 
     Args:

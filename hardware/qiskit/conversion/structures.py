@@ -1,4 +1,4 @@
-"""From a structure to a parametrised Qiskit circuit."""
+"""Structures as parametrised Qiskit circuits."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Barrier, ControlledGate, Operation, ParameterVector
 from qiskit.circuit import library as lib
 
-from qml_qdl.hardware.plan import Gate, Structure
 from qml_qdl.hardware.qiskit.conversion.decompositions import decomposition
 from qml_qdl.hardware.qiskit.conversion.digest import circuit_digest
-from qml_qdl.hardware.qiskit.conversion.gates import Angle, Placed, in_table, translate
+from qml_qdl.hardware.qiskit.conversion.gates import (
+    Placed,
+    QiskitAngle,
+    in_table,
+    translate,
+)
+from qml_qdl.hardware.structure import Gate, Structure
 
 __all__ = [
     "circuit_digest",
@@ -39,7 +44,7 @@ def is_native(operation: Any) -> bool:
     return in_table(operation) and operation.name not in _TAKEN_APART
 
 
-def _parts(gate: Gate, angles: Sequence[Angle]) -> list[Placed]:
+def _parts(gate: Gate, angles: Sequence[QiskitAngle]) -> list[Placed]:
     """What a gate of a structure is: its angles only as those of RX, RY, RZ and alike.
 
     With a symbol in a phase, or three in one gate, Qiskit's transpiler takes time that
@@ -67,7 +72,7 @@ def to_circuit(structure: Structure) -> QuantumCircuit:
 
     Example:
         >>> import pennylane as qml
-        >>> from qml_qdl.hardware.plan import make_plan
+        >>> from qml_qdl.hardware.structure import make_plan
         >>> tape = qml.tape.QuantumScript([qml.RX(0.1, "a"), qml.CNOT(["a", "b"])])
         >>> print(to_circuit(make_plan(tape, ["a", "b"]).structure))
              ┌──────────────┐
@@ -120,7 +125,7 @@ def phase_factors(structure: Structure) -> dict[int, float]:
 
     Example:
         >>> import pennylane as qml
-        >>> from qml_qdl.hardware.plan import make_plan
+        >>> from qml_qdl.hardware.structure import make_plan
         >>> gates = [qml.RX(0.1, 0), qml.PhaseShift(0.3, 0), qml.GlobalPhase(0.2)]
         >>> phase_factors(make_plan(qml.tape.QuantumScript(gates), [0]).structure)
         {1: 0.5, 2: -1.0}
@@ -157,7 +162,7 @@ def _with_one_angle(operation: Operation, places: tuple[int, ...]) -> list[Place
     return [(operation, places)]
 
 
-def _phase(angle: Angle, wires: tuple[int, ...]) -> list[Placed]:
+def _phase(angle: QiskitAngle, wires: tuple[int, ...]) -> list[Placed]:
     """A phase where all wires are 1: a controlled RZ, then half on the controls."""
     *controls, target = wires
     if not controls:

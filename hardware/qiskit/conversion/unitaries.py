@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from math import pi
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from pennylane.templates.state_preparations.mottonen import compute_theta
 from qiskit.synthesis import TwoQubitWeylDecomposition
 from scipy.linalg import cossin, schur
-
-Matrix: TypeAlias = NDArray[np.complex128]
 
 
 def unitary_gates(matrix: Any, wires: Sequence[Hashable]) -> list[Any]:
@@ -76,7 +74,7 @@ def multiplexed(
     return operations
 
 
-def _numbers(matrix: Matrix) -> list[float]:
+def _numbers(matrix: NDArray[np.complex128]) -> list[float]:
     """The global phase and then all angles, in the order in which `_gates` reads."""
     if len(matrix) == 2:
         return _one_wire(matrix)
@@ -89,7 +87,9 @@ def _numbers(matrix: Matrix) -> list[float]:
     return [phase + other, *first, *(2 * turns), *last]
 
 
-def _multiplexed_numbers(upper: Matrix, lower: Matrix) -> list[float]:
+def _multiplexed_numbers(
+    upper: NDArray[np.complex128], lower: NDArray[np.complex128]
+) -> list[float]:
     """One matrix or another, as the first wire says: V, RZ on the first wire, W."""
     # Schur's form of a normal matrix is diagonal, its basis always orthonormal.
     squares, after = schur(upper @ lower.conj().T, output="complex")
@@ -100,7 +100,7 @@ def _multiplexed_numbers(upper: Matrix, lower: Matrix) -> list[float]:
     return [phase + other, *first, *(-2 * halves), *last]
 
 
-def _one_wire(matrix: Matrix) -> list[float]:
+def _one_wire(matrix: NDArray[np.complex128]) -> list[float]:
     """Phase, and the three angles of Rot."""
     phase = float(np.angle(np.linalg.det(matrix)) / 2)
     (a, _), (c, _) = matrix * np.exp(-1j * phase)
@@ -113,7 +113,7 @@ _TURN = np.diag(np.exp([-1j * pi / 4, 1j * pi / 4]))
 """RZ(π/2): belongs to the core of three CNOTs, on one wire before and one after."""
 
 
-def _two_wires(matrix: Matrix) -> list[float]:
+def _two_wires(matrix: NDArray[np.complex128]) -> list[float]:
     parts = TwoQubitWeylDecomposition(matrix, fidelity=1.0)
     locals_ = (
         parts.K2l,

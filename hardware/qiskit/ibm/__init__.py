@@ -1,1 +1,1 @@
-"""IBM's service: account, machines, and a client that asks again with patience."""
+"""IBM's service: account, machines, and a client that asks again with retry."""

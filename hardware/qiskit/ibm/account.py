@@ -1,4 +1,4 @@
-"""The way to IBM: the account that Qiskit saved, and errors that show no credential."""
+"""IBM accounts that Qiskit saved, and errors that show no credential."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
 
 from qml_qdl.circuits.errors import AccountError, QdlError, ServiceError
 from qml_qdl.hardware.qiskit.ibm.secrets import blanked
-from qml_qdl.hardware.qiskit.ibm.service import PatientService
+from qml_qdl.hardware.qiskit.ibm.service import RetryingService
 from qml_qdl.hardware.qiskit.ibm.transport import (
     RETRIED,
     Failure,
-    Patience,
-    PatientAdapter,
+    RetryAdapter,
+    RetryPolicy,
 )
 
-Result = TypeVar("Result")
+ReturnT = TypeVar("ReturnT")
 
 REPAIR = (
     "save a working API key once, in Python: QiskitRuntimeService.save_account("
@@ -32,14 +32,14 @@ REPAIR = (
 )
 
 
-def open_service(account: str | None, patience: Patience) -> PatientService:
+def open_service(account: str | None, retry: RetryPolicy) -> RetryingService:
     """Reaches IBM's service.
 
     Args:
         account: The name of an account that Qiskit saved; None for the one in the
             environment variables QISKIT_IBM_TOKEN, QISKIT_IBM_INSTANCE and
             QISKIT_IBM_URL, or else the default one.
-        patience: How often, and how long.
+        retry: How often, and how long.
 
     Returns:
         The service.
@@ -49,12 +49,12 @@ def open_service(account: str | None, patience: Patience) -> PatientService:
         ServiceError: IBM cannot be reached.
     """
     options = {} if account is None else {"name": account}
-    tries = patience.begin()
+    tries = retry.begin()
     while True:
-        adapter = PatientAdapter(patience)
+        adapter = RetryAdapter(retry)
         adapter.begin_call()
         try:
-            return PatientService(adapter, **options)
+            return RetryingService(adapter, **options)
         except QdlError:
             raise
         except Exception as error:  # IBM's, its cloud kit's, or the network's
@@ -71,11 +71,11 @@ def open_service(account: str | None, patience: Patience) -> PatientService:
 
 
 def call(
-    service: PatientService,
+    service: RetryingService,
     account: str | None,
     what: str,
-    function: Callable[[], Result],
-) -> Result:
+    function: Callable[[], ReturnT],
+) -> ReturnT:
     """Calls a function of IBM's client, and turns its errors into ours.
 
     Ours say nothing of the credentials that IBM's may repeat.
@@ -105,7 +105,7 @@ def call(
 
 
 def call_error(
-    service: PatientService, account: str | None, what: str, error: Exception
+    service: RetryingService, account: str | None, what: str, error: Exception
 ) -> QdlError:
     """The error of ours that tells of one of IBM's.
 

@@ -29,8 +29,7 @@ from qml_qdl.hardware.jobs.client import (
     JobStatus,
     Results,
 )
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
-from qml_qdl.hardware.qiskit.ibm import programs
+from qml_qdl.hardware.qiskit.ibm import primitives
 from qml_qdl.hardware.qiskit.ibm.account import (
     call,
     call_error,
@@ -40,7 +39,8 @@ from qml_qdl.hardware.qiskit.ibm.account import (
 )
 from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
 from qml_qdl.hardware.qiskit.ibm.machines import find_machine
-from qml_qdl.hardware.qiskit.ibm.transport import NOT_TAKEN, Patience
+from qml_qdl.hardware.qiskit.ibm.transport import NOT_TAKEN, RetryPolicy
+from qml_qdl.hardware.qiskit.transpilation import TranspilationCache
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class IBMClient(JobClient):
         session: Whether all jobs run in one session, which `close`, or the end of the
             program, ends.
         min_num_qubits: How many qubits "ibm:least_busy" must have.
-        patience: How often, and how long, IBM is asked again when it does not answer.
+        retry: How often, and how long, IBM is asked again when it does not answer.
         isa: Makes what transpiles circuits for the machine.
 
     Raises:
@@ -89,12 +89,12 @@ class IBMClient(JobClient):
         *,
         session: bool = False,
         min_num_qubits: int | None = None,
-        patience: Patience | None = None,
-        isa: Callable[[Any], IsaCache] = IsaCache,
+        retry: RetryPolicy | None = None,
+        isa: Callable[[Any], TranspilationCache] = TranspilationCache,
     ) -> None:
         self._name = name
         self._account = account
-        self._service = open_service(account, patience or Patience())
+        self._service = open_service(account, retry or RetryPolicy())
         self._min_num_qubits = min_num_qubits
         self._finding = threading.Lock()
         self._backend: Any = None
@@ -153,7 +153,7 @@ class IBMClient(JobClient):
 
     def terms(self, observable: Any) -> list[tuple[str, float, float]]:
         """An observable's Pauli words; see `JobClient.terms`."""
-        return programs.terms(observable)
+        return primitives.terms(observable)
 
     @property
     def backend(self) -> Any:
@@ -185,7 +185,7 @@ class IBMClient(JobClient):
         wire.before_post = sending
         ours = False
         try:
-            return programs.run(request, tag, mode)
+            return primitives.run(request, tag, mode)
         except QdlError as error:
             ours, said = True, error
         except Exception as error:  # Only the wire knows whether a job was made.
@@ -248,7 +248,7 @@ class IBMClient(JobClient):
         result = self._call(what, job.result)
         if result is None:
             raise JobError(f"job {job_id}: IBM keeps no results of it any more")
-        return programs.decode(result, request, job_id)
+        return primitives.decode(result, request, job_id)
 
     def cancel(self, job_id: str) -> None:
         """Cancels a job; see `JobClient.cancel`."""

@@ -1,4 +1,4 @@
-"""What IBM's machines are given, and what that costs.
+"""Pubs of IBM's primitives, and what they cost.
 
 IBM's published formula: two seconds a job, and for each execution of a circuit the time
 between repetitions (250 µs) and the circuit's own time (50 to 100 µs).
@@ -17,7 +17,7 @@ from qiskit.quantum_info import PauliList, SparsePauliOp
 
 from qml_qdl.hardware.jobs.client import JobRequest, Machine
 from qml_qdl.hardware.jobs.cost import Allowance, Cost, Limits, RowCost
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
+from qml_qdl.hardware.qiskit.transpilation import TranspilationCache
 from qml_qdl.hardware.tapes.executor import Pub
 
 OPEN_PLAN = Allowance("the Open plan", 600.0)
@@ -45,7 +45,7 @@ class IBMMachine(Machine):
         limits: What one job may hold.
     """
 
-    def __init__(self, isa: IsaCache, limits: Limits = LIMITS) -> None:
+    def __init__(self, isa: TranspilationCache, limits: Limits = LIMITS) -> None:
         self.isa = isa
         self._limits = limits
 

@@ -10,8 +10,8 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from qml_qdl.circuits.errors import ServiceError, TargetError
 from qml_qdl.hardware.qiskit.ibm.account import call, open_service
-from qml_qdl.hardware.qiskit.ibm.service import PatientService
-from qml_qdl.hardware.qiskit.ibm.transport import Patience
+from qml_qdl.hardware.qiskit.ibm.service import RetryingService
+from qml_qdl.hardware.qiskit.ibm.transport import RetryPolicy
 
 PREFIX = "ibm:"
 LEAST_BUSY = "least_busy"
@@ -35,7 +35,7 @@ def forget_least_busy() -> None:
 
 
 def service_backend(
-    name: str, account: str | None = None, patience: Patience | None = None
+    name: str, account: str | None = None, retry: RetryPolicy | None = None
 ) -> Any:
     """A machine of IBM's as it is today.
 
@@ -43,7 +43,7 @@ def service_backend(
         name: The machine, as "ibm_torino", "ibm:ibm_torino" or "ibm:least_busy".
         account: The name of an account that Qiskit saved; None for the one in Qiskit's
             environment variables, or else the default one.
-        patience: How often, and how long, IBM is asked again when it does not answer.
+        retry: How often, and how long, IBM is asked again when it does not answer.
 
     Returns:
         A `BackendV2` with the machine's present properties.
@@ -53,12 +53,12 @@ def service_backend(
         ServiceError: IBM cannot be reached.
         TargetError: There is no such machine.
     """
-    service = open_service(account, patience or Patience())
+    service = open_service(account, retry or RetryPolicy())
     return find_machine(service, account, name, None)
 
 
 def find_machine(
-    service: PatientService, account: str | None, name: str, min_num_qubits: int | None
+    service: RetryingService, account: str | None, name: str, min_num_qubits: int | None
 ) -> Any:
     """Looks a machine up.
 
@@ -89,7 +89,7 @@ def find_machine(
 
 
 def _least_busy(
-    service: PatientService, account: str | None, min_num_qubits: int | None
+    service: RetryingService, account: str | None, min_num_qubits: int | None
 ) -> Any:
     key = _choice_key(service, min_num_qubits)
     with _choosing:
@@ -106,14 +106,14 @@ def _least_busy(
     raise _unknown(service, account, f"{LEAST_BUSY!r}{asked}")
 
 
-def _choice_key(service: PatientService, min_num_qubits: int | None) -> str:
+def _choice_key(service: RetryingService, min_num_qubits: int | None) -> str:
     """What tells one account from others, without showing its credential."""
     given = sorted((service.active_account() or {}).items())
     return hashlib.sha256(repr((given, min_num_qubits)).encode()).hexdigest()
 
 
 def _reach(
-    service: PatientService,
+    service: RetryingService,
     account: str | None,
     machine: str,
     min_num_qubits: int | None,
@@ -147,7 +147,7 @@ def _reach(
 
 
 def _unknown(
-    service: PatientService, account: str | None, what: str, repair: str = ""
+    service: RetryingService, account: str | None, what: str, repair: str = ""
 ) -> TargetError:
     there = call(service, account, "list the machines", service.backends)
     names = ", ".join(sorted(backend.name for backend in there)) or "none"

@@ -1,6 +1,6 @@
-"""What IBM's service answers, checked field by field before anybody reads it.
+"""Replies of IBM's service, checked field by field before anybody reads them.
 
-Fields that nobody here reads may be anything. A form names those that are read, by
+Fields that nobody here reads may be anything. A schema names those that are read, by
 request; `[]` stands for every entry of a list.
 """
 
@@ -19,7 +19,7 @@ from qml_qdl.circuits.errors import ServiceError
 
 
 @frozen
-class Kind:
+class FieldType:
     """What a field holds.
 
     Args:
@@ -51,26 +51,32 @@ def _is_moment(value: Any) -> bool:
     return True
 
 
-def _kinds(words: str, fits: Callable[[Any], bool]) -> tuple[Kind, Kind, Kind]:
+def _types(
+    words: str, fits: Callable[[Any], bool]
+) -> tuple[FieldType, FieldType, FieldType]:
     """Needed; may be absent or null; may be absent, but not null."""
-    return Kind(words, fits), Kind(words, fits, False, True), Kind(words, fits, False)
+    return (
+        FieldType(words, fits),
+        FieldType(words, fits, False, True),
+        FieldType(words, fits, False),
+    )
 
 
-TEXT, TEXT_OR_NULL, _ = _kinds("a text", lambda value: isinstance(value, str))
-ID = Kind("a text that is not empty", lambda v: isinstance(v, str) and bool(v))
-NUMBER, NUMBER_OR_NULL, NUMBER_OR_NONE = _kinds("a number", _is_number)
-WHOLE, WHOLE_OR_NULL, _ = _kinds("a whole number", _is_whole)
-FLAG, _, FLAG_OR_NONE = _kinds("true or false", lambda value: isinstance(value, bool))
-OBJECT, OBJECT_OR_NULL, _ = _kinds("an object", lambda value: isinstance(value, dict))
-LIST, LIST_OR_NULL, LIST_OR_NONE = _kinds(
+TEXT, TEXT_OR_NULL, _ = _types("a text", lambda value: isinstance(value, str))
+ID = FieldType("a text that is not empty", lambda v: isinstance(v, str) and bool(v))
+NUMBER, NUMBER_OR_NULL, NUMBER_OR_NONE = _types("a number", _is_number)
+WHOLE, WHOLE_OR_NULL, _ = _types("a whole number", _is_whole)
+FLAG, _, FLAG_OR_NONE = _types("true or false", lambda value: isinstance(value, bool))
+OBJECT, OBJECT_OR_NULL, _ = _types("an object", lambda value: isinstance(value, dict))
+LIST, LIST_OR_NULL, LIST_OR_NONE = _types(
     "a list", lambda value: isinstance(value, list)
 )
-MOMENT, MOMENT_OR_NULL, _ = _kinds("a date and time", _is_moment)
+MOMENT, MOMENT_OR_NULL, _ = _types("a date and time", _is_moment)
 
-Form = Mapping[str, Kind]
+Schema = Mapping[str, FieldType]
 
-_QUANTITY: Form = {"name": TEXT, "unit": TEXT, "value": NUMBER, "date": MOMENT}
-_JOB: Form = {
+_QUANTITY: Schema = {"name": TEXT, "unit": TEXT, "value": NUMBER, "date": MOMENT}
+_JOB: Schema = {
     "": OBJECT,
     "id": ID,
     "backend": TEXT_OR_NULL,
@@ -81,12 +87,12 @@ _JOB: Form = {
 }
 
 
-def _inside(place: str, form: Form) -> dict[str, Kind]:
-    """A form, of what is found at a place of another one."""
-    return {f"{place}.{name}" if name else place: kind for name, kind in form.items()}
+def _inside(place: str, schema: Schema) -> dict[str, FieldType]:
+    """A schema, of what is found at a place of another one."""
+    return {f"{place}.{name}" if name else place: kind for name, kind in schema.items()}
 
 
-FORMS: dict[str, Form] = {
+SCHEMAS: dict[str, Schema] = {
     "POST /jobs": {"": OBJECT, "id": ID, "backend": TEXT_OR_NULL},
     "GET /jobs": {
         "": OBJECT,
@@ -189,16 +195,16 @@ class _Node:
         entries: Every entry of a list.
     """
 
-    kind: Kind | None = None
+    kind: FieldType | None = None
     fields: dict[str, _Node] = field(factory=dict)
     entries: _Node | None = None
 
 
 @cache
 def _tree(request: str) -> _Node:
-    """The form of a request, field within field."""
+    """The schema of a request, field within field."""
     root = _Node()
-    for name, kind in FORMS[request].items():
+    for name, kind in SCHEMAS[request].items():
         node = root
         for part in re.findall(r"\[\]|[^.\[]+", name):
             if part == "[]":
@@ -221,7 +227,7 @@ def check_reply(method: str, path: str, content: Callable[[], Any]) -> None:
     Raises:
         ServiceError: A field is missing, or holds something else.
     """
-    for request in FORMS:
+    for request in SCHEMAS:
         its_method, _, its_path = request.partition(" ")
         match = re.search(rf"{its_path}$", path)
         if method == its_method and match is not None:
@@ -260,7 +266,7 @@ def _shown(value: Any) -> str:
 
 
 def _wrong(
-    request: str, place: Sequence[str | int], kind: Kind, got: str
+    request: str, place: Sequence[str | int], kind: FieldType, got: str
 ) -> ServiceError:
     name = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in place)
     where = f"its field {name.removeprefix('.')!r}" if name else "it"

@@ -22,11 +22,11 @@ from requests.auth import AuthBase
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.jobs.waiting import Tries
-from qml_qdl.hardware.qiskit.ibm.transport import Failure, PatientAdapter
+from qml_qdl.hardware.qiskit.ibm.transport import Failure, RetryAdapter
 
 
 @final
-class PatientService(QiskitRuntimeService):
+class RetryingService(QiskitRuntimeService):
     """IBM's service whose sessions all use one adapter of ours.
 
     Args:
@@ -37,7 +37,7 @@ class PatientService(QiskitRuntimeService):
         machines: The names of the machines of the jobs that were asked for, by id.
     """
 
-    def __init__(self, adapter: PatientAdapter, **options: Any) -> None:
+    def __init__(self, adapter: RetryAdapter, **options: Any) -> None:
         self.adapter = adapter
         self.machines: dict[str, str | None] = {}
         with _sessions_with(adapter):
@@ -111,7 +111,7 @@ class _SignIn(AuthBase):
     and sends the API key instead; here it is tried again, and then the request fails.
     """
 
-    def __init__(self, own: Any, adapter: PatientAdapter) -> None:
+    def __init__(self, own: Any, adapter: RetryAdapter) -> None:
         self._own = own
         self._adapter = adapter
         adapter.keep_secret(own.api_key)
@@ -121,7 +121,7 @@ class _SignIn(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         manager = self._own.tm
-        tries = self._adapter.patience.begin()
+        tries = self._adapter.retry.begin()
         while True:
             try:
                 manager.get_token()
@@ -149,14 +149,14 @@ _patching = threading.RLock()
 
 
 @contextmanager
-def _sessions_with(adapter: PatientAdapter) -> Iterator[None]:
+def _sessions_with(adapter: RetryAdapter) -> Iterator[None]:
     """Sessions made meanwhile use the adapter."""
     with _patching:
         original = getattr(ibm_client, "RetrySession", None)
         if original is None or not hasattr(original, "_initialize_retry"):
             raise TargetError(_unknown_version())
 
-        class PatientSession(original):  # type: ignore[misc, valid-type]
+        class RetryingSession(original):  # type: ignore[misc, valid-type]
             auth: Any
 
             def __init__(self, *args: Any, **options: Any) -> None:
@@ -167,7 +167,7 @@ def _sessions_with(adapter: PatientAdapter) -> Iterator[None]:
                 self.mount("http://", adapter)
                 self.mount("https://", adapter)
 
-        ibm_client.RetrySession = PatientSession
+        ibm_client.RetrySession = RetryingSession
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""How requests travel to IBM: each with a time limit, and no job posted twice.
+"""Requests to IBM: each with a time limit, and no job posted twice.
 
 A job is sent again here only where the service was not even reached. Whatever it
 answered, or did not answer, is for the caller: it has to look for the job first.
@@ -38,7 +38,7 @@ PACE = Pace(first=0.5, growth=2.0, most=8, deadline=300.0, jitter=random.random)
 
 
 @frozen
-class Patience:
+class RetryPolicy:
     """How long, and how often, IBM is asked again when it does not answer.
 
     Args:
@@ -90,7 +90,7 @@ class Failure:
 
 
 @define
-class Call:
+class ClientCall:
     """What happened on the wire during one call of IBM's client.
 
     Args:
@@ -120,20 +120,20 @@ class Call:
 
 
 @final
-class PatientAdapter(HTTPAdapter):
+class RetryAdapter(HTTPAdapter):
     """Sends requests: again after errors, except that of a job, and never for ever.
 
     Args:
-        patience: How often, and how long.
+        retry: How often, and how long.
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, retry: RetryPolicy) -> None:
         super().__init__(max_retries=0)
-        self.patience = patience
+        self.retry = retry
         self._calls = threading.local()
         self._secrets: set[str] = set()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> PatientAdapter:
+    def __deepcopy__(self, memo: dict[int, Any]) -> RetryAdapter:
         # IBM's backends copy their sessions; requests would drop our attributes.
         return self
 
@@ -148,17 +148,17 @@ class PatientAdapter(HTTPAdapter):
         if credential:
             self._secrets.add(credential)
 
-    def begin_call(self) -> Call:
+    def begin_call(self) -> ClientCall:
         """Notes what happens from now on, in this thread."""
-        self._calls.current = Call()
+        self._calls.current = ClientCall()
         return self.call
 
     @property
-    def call(self) -> Call:
+    def call(self) -> ClientCall:
         """What happened since `begin_call`."""
         if not hasattr(self._calls, "current"):
-            self._calls.current = Call()
-        current: Call = self._calls.current
+            self._calls.current = ClientCall()
+        current: ClientCall = self._calls.current
         return current
 
     def send(
@@ -166,12 +166,12 @@ class PatientAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Sends a request, as `requests` does, and reads the answer."""
         submits = _submits_job(request)
-        patience = self.patience
+        retry = self.retry
         options["timeout"] = (
-            patience.connect_timeout,
-            patience.submit_timeout if submits else patience.read_timeout,
+            retry.connect_timeout,
+            retry.submit_timeout if submits else retry.read_timeout,
         )
-        tries = patience.begin()
+        tries = retry.begin()
         while True:
             if submits:
                 self.call.begin_post()

@@ -1,4 +1,4 @@
-"""How far a layer or a model is from a symmetry of images."""
+"""Equivariance errors of layers and models, under groups of images."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def smooth_images(
 
     Returns:
         (rows, channels, size, size), from 0 to 1. The same generator gives the same
-        pictures, drawn with more or fewer pixels.
+        pictures, rendered with more or fewer pixels.
 
     Raises:
         ArgumentError: A number is below 1.

@@ -11,8 +11,8 @@ from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import validate_call
+from qml_qdl.nn.default_circuits import kernel_circuits
 from qml_qdl.nn.filters import quantum_layers
-from qml_qdl.nn.kernels import kernel_circuits
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import LayerOptions, hands_on_to
 from qml_qdl.nn.symmetry.group_conv import GroupConvolution
@@ -135,7 +135,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
         return [layer for layer in self.kernels if isinstance(layer, QuantumLayer)]
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draws the weights anew; the bias becomes zero.
+        """Samples the weights anew; the bias becomes zero.
 
         Args:
             generator: Where random numbers come from; None for torch's own.

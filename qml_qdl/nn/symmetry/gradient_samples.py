@@ -9,10 +9,10 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from qml_qdl.circuits.encoding import Encoding
+from qml_qdl.circuits.encodings.encoding import Encoding
 from qml_qdl.circuits.errors import ArgumentTypeError
-from qml_qdl.circuits.processing import Processing
-from qml_qdl.circuits.readout import Expectation
+from qml_qdl.circuits.processings.processing import Processing
+from qml_qdl.circuits.readouts import Expectation
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.nn.layer import QuantumLayer
 
@@ -52,7 +52,7 @@ def gradient_samples(
     Args:
         processing: W(θ), with gates that take one angle for each row.
         readout: Expectation values; their sum is differentiated.
-        samples: How many θ are drawn, evenly from [0, 2π).
+        samples: How many θ are sampled, evenly from [0, 2π).
         dtype: Type of the weights.
         generator: Random numbers; None for torch's own.
 

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from qml_qdl.circuits.errors import ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
-from qml_qdl.nn.geometry import PADDING_MODES, as_sizes
 from qml_qdl.nn.options import check_floating
+from qml_qdl.nn.patch_sizes import PADDING_MODES, as_sizes
 from qml_qdl.nn.symmetry.image_groups import ImageGroup, turned_grid
 
 

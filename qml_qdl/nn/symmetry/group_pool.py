@@ -1,4 +1,4 @@
-"""From feature maps on a group to images and to numbers that do not change."""
+"""Group pooling: feature maps on a group to images, or to invariant numbers."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from qml_qdl.circuits.errors import QdlError
 from qml_qdl.circuits.symmetry.exponential import (
     MOST_WIRES,
     Diagonalised,
-    Term,
+    PauliTerm,
     exponential_parts,
 )
 from qml_qdl.circuits.symmetry.named_groups import symmetric_group, translations
@@ -43,7 +43,7 @@ SUMS: list[Any] = [
 every_sum = pytest.mark.parametrize("terms", SUMS)
 
 
-def matrix(terms: list[Term], wires: Any) -> Any:
+def matrix(terms: list[PauliTerm], wires: Any) -> Any:
     """The sum, by PennyLane's own matrices."""
     total: Any = 0
     for letters, places, factor in terms:
@@ -52,7 +52,7 @@ def matrix(terms: list[Term], wires: Any) -> Any:
     return total
 
 
-def gate(terms: list[Term], theta: float) -> tuple[Any, Any]:
+def gate(terms: list[PauliTerm], theta: float) -> tuple[Any, Any]:
     """The matrix of a gate, and its wires."""
     part = Diagonalised(terms)
     with qml.queuing.AnnotatedQueue() as queue:
@@ -63,7 +63,7 @@ def gate(terms: list[Term], theta: float) -> tuple[Any, Any]:
 
 @every_sum
 @pytest.mark.parametrize("theta", [0.0, 0.7, -21.0])
-def test_it_is_the_exponential(terms: list[Term], theta: float) -> None:
+def test_it_is_the_exponential(terms: list[PauliTerm], theta: float) -> None:
     found, wires = gate(terms, theta)
     assert len(wires) <= MOST_WIRES
     np.testing.assert_allclose(
@@ -90,7 +90,7 @@ def test_eigenvalues_in_pairs_need_half_of_the_rotations() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_parts_commute_and_are_all_there(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    terms: list[Term] = []
+    terms: list[PauliTerm] = []
     for _ in range(4):
         first, second = (int(wire) for wire in rng.choice(6, 2, replace=False))
         letters = "".join(str(letter) for letter in rng.choice(list("XYZ"), 2))

@@ -11,12 +11,12 @@ from qml_qdl.hardware.jobs.journal import (
     Journal,
     Owner,
 )
-from qml_qdl.hardware.jobs.records import Call, JobKey
+from qml_qdl.hardware.jobs.records import ExecutionRecord, JobKey
 
 KEY = JobKey("run", "layer", "step", 0)
 
 
-CALL = Call("c" * 64, "sample", "ibm:fake", None, 3, 10, 2.5)
+CALL = ExecutionRecord("c" * 64, "sample", "ibm:fake", None, 3, 10, 2.5)
 
 
 ANGLES = [np.arange(6.0).reshape(3, 2)]

@@ -17,7 +17,7 @@ from typing import Any
 
 from qml_qdl.hardware.jobs.client import JobRequest
 from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.jobs.records import Call, JobKey
+from qml_qdl.hardware.jobs.records import ExecutionRecord, JobKey
 from qml_qdl.hardware.jobs.submission import Submission, Submitter
 from qml_qdl.hardware.jobs.waiting import Pace
 from tests.hardware.jobs.service import Fate, FolderClient
@@ -42,7 +42,7 @@ def send(kind: str, folder: Path, fate: Fate) -> str:
     client = KINDS[kind](folder / "service", fate=fate, queue=1)
     pace = Pace(first=0.05, longest=0.1, grace=0.3)
     request = JobRequest("sample", (client.pub(),), 10, {}, 60)
-    call = Call(
+    call = ExecutionRecord(
         client.content(request), "sample", client.name, client.account, 3, 10, 2.0
     )
     key = JobKey("run", "conv", "train-0", 0)

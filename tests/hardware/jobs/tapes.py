@@ -19,6 +19,7 @@ import pytest
 from attrs import asdict, define, evolve, frozen
 from pennylane.devices.default_qubit import accepted_sample_measurement
 
+from qml_qdl.hardware.device import Abilities
 from qml_qdl.hardware.jobs.client import (
     SERVICES,
     JobClient,
@@ -29,8 +30,7 @@ from qml_qdl.hardware.jobs.client import (
 from qml_qdl.hardware.jobs.cost import Cost, Limits, RowCost
 from qml_qdl.hardware.jobs.executor import RemoteExecutor
 from qml_qdl.hardware.options import TargetOptions
-from qml_qdl.hardware.plan import Structure
-from qml_qdl.hardware.tape_device import Abilities
+from qml_qdl.hardware.structure import Structure
 from qml_qdl.hardware.tapes.bases import Basis, PauliSum
 from qml_qdl.hardware.tapes.batches import Circuits, Converted
 from qml_qdl.hardware.tapes.device import ExecutorDevice

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from qml_qdl.hardware.jobs.records import RECORDED, SENT, Call, Job, JobKey, JobKeys
+from qml_qdl.hardware.jobs.records import (
+    RECORDED,
+    SENT,
+    ExecutionRecord,
+    Job,
+    JobKey,
+    JobKeys,
+)
 
 
 def test_keys_count_calls_of_each_step() -> None:
@@ -42,7 +49,9 @@ def test_a_step_is_gone_on_with_in_another_layer() -> None:
 
 
 def job(state: str, reason: str | None = None) -> Job:
-    call = Call("c" * 64, "sample", "ibm:fake", None, rows=8, shots=10, seconds=4.0)
+    call = ExecutionRecord(
+        "c" * 64, "sample", "ibm:fake", None, rows=8, shots=10, seconds=4.0
+    )
     key = JobKey("run", "layer", "", 0)
     pieces = ((0, 0, 2), (1, 3, 7))
     return Job(

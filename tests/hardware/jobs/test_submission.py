@@ -19,7 +19,7 @@ from qml_qdl.circuits.errors import (
 )
 from qml_qdl.hardware.jobs.client import JobRequest
 from qml_qdl.hardware.jobs.journal import Journal, Owner
-from qml_qdl.hardware.jobs.records import Call, JobKey, Piece
+from qml_qdl.hardware.jobs.records import ExecutionRecord, JobKey, Piece
 from qml_qdl.hardware.jobs.submission import Submission, Submitter
 from qml_qdl.nn import resend_jobs
 from tests.hardware.jobs.service import (
@@ -66,7 +66,7 @@ class World:
         made = tuple(self.client.pub(*each) for each in pubs)
         request = JobRequest("sample", made, shots, {"twirling": False}, 60)
         content, name = self.client.content(request), self.client.name
-        call = Call(content, "sample", name, account, 5, shots, 2.0)
+        call = ExecutionRecord(content, "sample", name, account, 5, shots, 2.0)
         return Submission(key, call, request, parts, lambda: request)
 
     def states(self) -> list[str]:

@@ -10,7 +10,6 @@ import pennylane as qml
 from pennylane.devices.preprocess import decompose
 from qiskit.quantum_info import Operator
 
-from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.qiskit.conversion.structures import (
     decomposition,
     is_native,
@@ -18,6 +17,7 @@ from qml_qdl.hardware.qiskit.conversion.structures import (
     to_circuit,
     used_slots,
 )
+from qml_qdl.hardware.structure import Plan, make_plan
 
 ORDER = ["b", "a", "c", "d"]
 WIRES = ["c", "a", "d", "b"]

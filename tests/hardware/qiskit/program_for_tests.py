@@ -12,8 +12,8 @@ import numpy as np
 from qml_qdl.circuits.errors import SubmissionUnclear
 from qml_qdl.hardware.jobs.executor import RemoteExecutor
 from qml_qdl.hardware.jobs.waiting import Pace
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
+from qml_qdl.hardware.qiskit.transpilation import TranspilationCache
 from qml_qdl.hardware.tapes.executor import Pub
 from qml_qdl.hardware.tapes.outcomes import Counts
 from tests.hardware.qiskit.loopback.setting import QUICK
@@ -29,8 +29,8 @@ ROWS = sum(len(rows) for rows in CALLS)
 
 def make_executor(journal: Path) -> RemoteExecutor:
     """What runs the program, as a user's run would have it."""
-    isa = partial(IsaCache, optimization_level=0)
-    client = IBMClient("ibm:ibm_manila", patience=QUICK, isa=isa)
+    isa = partial(TranspilationCache, optimization_level=0)
+    client = IBMClient("ibm:ibm_manila", retry=QUICK, isa=isa)
     executor = RemoteExecutor(client, pace=PACE)
     executor.record(journal, run="run", layer="layer")
     return executor

@@ -12,9 +12,9 @@ from qiskit.circuit import ParameterVector
 from qiskit.providers.fake_provider import GenericBackendV2
 
 from qml_qdl.hardware.jobs.client import JobRequest, Results
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
-from qml_qdl.hardware.qiskit.ibm.programs import terms
+from qml_qdl.hardware.qiskit.ibm.primitives import terms
+from qml_qdl.hardware.qiskit.transpilation import TranspilationCache
 from qml_qdl.hardware.tapes.executor import Estimates, Pub
 from tests.hardware.jobs.service import (
     FakeTime,
@@ -40,7 +40,7 @@ class FakeClient(FolderClient):
     @property
     def machine(self) -> IBMMachine:
         if self.machine_ is None:
-            isa = IsaCache(GenericBackendV2(5, seed=1), folder=None)
+            isa = TranspilationCache(GenericBackendV2(5, seed=1), folder=None)
             self.machine_ = IBMMachine(isa, self.limits_)
         machine: IBMMachine = self.machine_
         return machine

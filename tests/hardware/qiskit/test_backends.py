@@ -13,9 +13,9 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
 from qml_qdl.hardware.jobs.executor import RemoteExecutor
+from qml_qdl.hardware.qiskit.aer.executor import AerExecutor
 from qml_qdl.hardware.qiskit.backends import BackendName, make_executor, parse_backend
-from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
-from qml_qdl.hardware.qiskit.executors.generic import GenericExecutor
+from qml_qdl.hardware.qiskit.generic_backend import GenericExecutor
 from qml_qdl.hardware.qiskit.ibm.fakes import fake_names
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.pubs_for_tests import layered, pub_of

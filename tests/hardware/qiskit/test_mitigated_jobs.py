@@ -22,9 +22,9 @@ from qml_qdl.hardware.jobs.cost import Cost, Limits
 from qml_qdl.hardware.jobs.executor import RemoteExecutor, costing
 from qml_qdl.hardware.jobs.journal import Journal
 from qml_qdl.hardware.mitigation import Mitigation
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
 from qml_qdl.hardware.qiskit.ibm.cost import IBMMachine
+from qml_qdl.hardware.qiskit.transpilation import TranspilationCache
 from qml_qdl.nn import resend_jobs
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK, TRIES, isolate, use
@@ -58,8 +58,8 @@ class Flips:
         readout: bool = True,
         **options: Any,
     ) -> None:
-        isa = partial(IsaCache, optimization_level=0, initial_layout=layout)
-        client = IBMClient("ibm:ibm_manila", patience=QUICK, isa=isa)
+        isa = partial(TranspilationCache, optimization_level=0, initial_layout=layout)
+        client = IBMClient("ibm:ibm_manila", retry=QUICK, isa=isa)
         self.remote = RemoteExecutor(client, pace=PACE, **options)
         self.remote.record(journal, run="run", layer="layer")
         self.device = qml.device(

@@ -1,8 +1,8 @@
 """Random circuits of which little is read agree with independent simulations.
 
 On every route by which values come: exact, sampled, noisy, mitigated, on backends by
-name and by object. What is read is drawn from one wire up, so that results depend on a
-part of the circuit only: words, sums, variances and probabilities of few wires.
+name and by object. What is read is sampled from one wire up, so that results depend on
+a part of the circuit only: words, sums, variances and probabilities of few wires.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FIXED = {qml.X: 1, qml.Hadamard: 1, qml.S: 1, qml.CNOT: 2, qml.CZ: 2, qml.SWAP: 
 SHOTS = 4000
 
 
-class Drawn:
+class Sampled:
     """A random circuit on 3 to 5 wires, sparse enough that wires stay apart."""
 
     def __init__(self, seed: int, gates: dict[Any, int], rows: int | None) -> None:
@@ -85,7 +85,7 @@ EXACT = ("expval", "sum", "var", "var of a sum", "probs")
 
 
 def values(
-    drawn: Drawn,
+    sampled: Sampled,
     made: Any,
     kinds: tuple[str, ...] = EXACT,
     shots: int | None = None,
@@ -94,20 +94,20 @@ def values(
     @qml.set_shots(shots)
     @qml.qnode(made)
     def circuit(*angles: Any) -> Any:
-        drawn.queue(angles, after)
-        return drawn.read(kinds)
+        sampled.queue(angles, after)
+        return sampled.read(kinds)
 
-    return [np.asarray(one) for one in circuit(*drawn.angles)]
-
-
-def expected(drawn: Drawn, kinds: tuple[str, ...] = EXACT) -> list[Any]:
-    return values(drawn, qml.device("default.qubit"), kinds)
+    return [np.asarray(one) for one in circuit(*sampled.angles)]
 
 
-def assert_close(drawn: Drawn, found: Any, wanted: Any, tolerance: float) -> None:
+def expected(sampled: Sampled, kinds: tuple[str, ...] = EXACT) -> list[Any]:
+    return values(sampled, qml.device("default.qubit"), kinds)
+
+
+def assert_close(sampled: Sampled, found: Any, wanted: Any, tolerance: float) -> None:
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(
-            one, other, atol=tolerance, err_msg=str((drawn.seed, drawn.gates))
+            one, other, atol=tolerance, err_msg=str((sampled.seed, sampled.gates))
         )
 
 
@@ -183,35 +183,35 @@ def test_a_word_on_the_last_wire(route: str) -> None:
 def test_exact_values(route: str, rows: int | None, seeds: range) -> None:
     made = device(ROUTES[route])
     for seed in seeds:
-        drawn = Drawn(seed, ANGLE | FIXED, rows)
-        found = values(drawn, made)
-        assert_close(drawn, found, expected(drawn), 1e-8)
+        sampled = Sampled(seed, ANGLE | FIXED, rows)
+        found = values(sampled, made)
+        assert_close(sampled, found, expected(sampled), 1e-8)
 
 
 @pytest.mark.parametrize("route", MACHINES)
 def test_exact_values_after_routing(route: str) -> None:
     made = device(MACHINES[route])
     for seed in range(8):
-        drawn = Drawn(seed, ANGLE | FIXED, 2)
-        found = values(drawn, made)
-        assert_close(drawn, found, expected(drawn), 1e-8)
+        sampled = Sampled(seed, ANGLE | FIXED, 2)
+        found = values(sampled, made)
+        assert_close(sampled, found, expected(sampled), 1e-8)
 
 
 def test_exact_mitigated_values() -> None:
     made = device(MITIGATED)
     for seed in range(6):
-        drawn = Drawn(seed, ANGLE | FIXED, 2)
-        found = values(drawn, made, ("expval",))
-        assert_close(drawn, found, expected(drawn, ("expval",)), 1e-6)
+        sampled = Sampled(seed, ANGLE | FIXED, 2)
+        found = values(sampled, made, ("expval",))
+        assert_close(sampled, found, expected(sampled, ("expval",)), 1e-6)
 
 
 @some_or_many
 def test_clifford_circuits_on_stabilizers(seeds: range) -> None:
     made = device({"method": "stabilizer"})
     for seed in seeds:
-        drawn = Drawn(seed, FIXED, None)
-        found = values(drawn, made, ("expval",))
-        assert_close(drawn, found, expected(drawn, ("expval",)), 1e-8)
+        sampled = Sampled(seed, FIXED, None)
+        found = values(sampled, made, ("expval",))
+        assert_close(sampled, found, expected(sampled, ("expval",)), 1e-8)
 
 
 @some_or_many
@@ -219,18 +219,18 @@ def test_clifford_circuits_on_stabilizers(seeds: range) -> None:
 def test_gradients(route: str, seeds: range) -> None:
     devices = (device(ROUTES[route]), qml.device("default.qubit"))
     for seed in seeds:
-        drawn = Drawn(seed, ANGLE | FIXED, 2)
-        if not drawn.angles:
+        sampled = Sampled(seed, ANGLE | FIXED, 2)
+        if not sampled.angles:
             continue
         gradients = []
         for made in devices:
 
             @qml.qnode(made, interface="torch", diff_method="backprop")
-            def circuit(*angles: Any, drawn: Drawn = drawn) -> Any:
-                drawn.queue(angles)
-                return drawn.read(EXACT)
+            def circuit(*angles: Any, sampled: Sampled = sampled) -> Any:
+                sampled.queue(angles)
+                return sampled.read(EXACT)
 
-            leaves = [torch.tensor(one, requires_grad=True) for one in drawn.angles]
+            leaves = [torch.tensor(one, requires_grad=True) for one in sampled.angles]
             total = sum(
                 (k + 1) * one.square().sum() for k, one in enumerate(circuit(*leaves))
             )
@@ -241,7 +241,7 @@ def test_gradients(route: str, seeds: range) -> None:
                     for leaf, one in zip(leaves, found, strict=True)
                 ]
             )
-        assert_close(drawn, gradients[0], gradients[1], 1e-8)
+        assert_close(sampled, gradients[0], gradients[1], 1e-8)
 
 
 SAMPLED = ("expval", "sum", "probs")
@@ -252,20 +252,20 @@ def test_shots(route: str) -> None:
     options = {"any backend": {"backend": generic}, **ROUTES, **MACHINES}[route]
     made = device(options)
     for seed in range(6 if route in ROUTES else 4):
-        drawn = Drawn(seed, ANGLE | FIXED, 2)
-        found = values(drawn, made, SAMPLED, SHOTS)
-        # No value drawn here varies more than a coin does.
-        assert_close(drawn, found, expected(drawn, SAMPLED), 5 / np.sqrt(SHOTS))
+        sampled = Sampled(seed, ANGLE | FIXED, 2)
+        found = values(sampled, made, SAMPLED, SHOTS)
+        # No value sampled here varies more than a coin does.
+        assert_close(sampled, found, expected(sampled, SAMPLED), 5 / np.sqrt(SHOTS))
 
 
 def test_mitigated_shots() -> None:
     made = device(MITIGATED)
     for seed in range(4):
-        drawn = Drawn(seed, ANGLE | FIXED, 2)
-        found = values(drawn, made, ("expval",), SHOTS)
+        sampled = Sampled(seed, ANGLE | FIXED, 2)
+        found = values(sampled, made, ("expval",), SHOTS)
         # A line through scales of 1 and 3 makes errors 1.6 times as large.
-        wanted = expected(drawn, ("expval",))
-        assert_close(drawn, found, wanted, 8 / np.sqrt(SHOTS))
+        wanted = expected(sampled, ("expval",))
+        assert_close(sampled, found, wanted, 8 / np.sqrt(SHOTS))
 
 
 NOISY = {qml.RX: 1, qml.RY: 1, qml.CNOT: 2, qml.X: 1}
@@ -306,15 +306,15 @@ def test_noise(given: str, shots: int | None) -> None:
     )
     made = device(options)
     for seed in range(12):
-        drawn = Drawn(seed, NOISY, 2)
-        found = values(drawn, made, kinds, shots)
+        sampled = Sampled(seed, NOISY, 2)
+        found = values(sampled, made, kinds, shots)
 
         @qml.qnode(qml.device("default.mixed", wires=5))
-        def circuit(*angles: Any, drawn: Drawn = drawn) -> Any:
-            drawn.queue(angles, noisy_channel)
-            for wire in range(drawn.wires) if given == "misreading" else ():
+        def circuit(*angles: Any, sampled: Sampled = sampled) -> Any:
+            sampled.queue(angles, noisy_channel)
+            for wire in range(sampled.wires) if given == "misreading" else ():
                 qml.BitFlip(0.05, wire)
-            return drawn.read(kinds)
+            return sampled.read(kinds)
 
-        wanted = [np.asarray(one) for one in circuit(*drawn.angles)]
-        assert_close(drawn, found, wanted, 5 / np.sqrt(shots) if shots else 1e-8)
+        wanted = [np.asarray(one) for one in circuit(*sampled.angles)]
+        assert_close(sampled, found, wanted, 5 / np.sqrt(shots) if shots else 1e-8)

@@ -1,4 +1,4 @@
-"""Every gate with how to draw one, and the comparison with default.qubit."""
+"""Every gate with how to sample one, and the comparison with default.qubit."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ import torch
 from attrs import evolve as changed
 from torch import Tensor
 
-from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.program import Angles
-from qml_qdl.hardware.simulator.setting import Setting
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions
+from qml_qdl.hardware.structure import make_plan
 
 CPU = torch.device("cpu")
 
@@ -40,11 +40,11 @@ def gates(rows: int | None, wires: int, layers: int = 2) -> list[Any]:
 
 
 def compiled(
-    operations: list[Any], wires: int, rows: int | None, setting: Setting
+    operations: list[Any], wires: int, rows: int | None, options: TensorOptions
 ) -> tuple[Callable[..., Tensor], list[Tensor]]:
     """What runs a program, undoing its steps or not, and its numbers."""
     plan = make_plan(qml.tape.QuantumScript(operations), range(wires))
-    program = compile_structure(plan.structure, plan.batched, setting)
+    program = compile_structure(plan.structure, plan.batched, options)
     arrays = [
         slot
         for slot in range(plan.structure.num_slots)
@@ -69,10 +69,10 @@ def compiled(
 
 
 SETTINGS = {
-    "one row": (None, Setting(torch.complex128, CPU, few_rows=True, whole=False)),
-    "few rows": (3, Setting(torch.complex128, CPU, few_rows=True, whole=False)),
-    "many rows": (5, Setting(torch.complex128, CPU, few_rows=False, whole=False)),
-    "whole runs": (5, Setting(torch.complex128, CPU, few_rows=False, whole=True)),
+    "one row": (None, TensorOptions(torch.complex128, CPU, few_rows=True, whole=False)),
+    "few rows": (3, TensorOptions(torch.complex128, CPU, few_rows=True, whole=False)),
+    "many rows": (5, TensorOptions(torch.complex128, CPU, few_rows=False, whole=False)),
+    "whole runs": (5, TensorOptions(torch.complex128, CPU, few_rows=False, whole=True)),
 }
 
 

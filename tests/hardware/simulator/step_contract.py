@@ -13,7 +13,7 @@ from qml_qdl.hardware.simulator.steps import Step
 FLOAT, COMPLEX = torch.float64, torch.complex128
 
 
-def drawn(*shape: int, dtype: torch.dtype = COMPLEX, seed: int = 0) -> Tensor:
+def sampled(*shape: int, dtype: torch.dtype = COMPLEX, seed: int = 0) -> Tensor:
     """Normal numbers."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(*shape, dtype=dtype, generator=generator)
@@ -21,7 +21,7 @@ def drawn(*shape: int, dtype: torch.dtype = COMPLEX, seed: int = 0) -> Tensor:
 
 def unitary(size: int, *rows: int, seed: int = 0) -> Tensor:
     """Unitary matrices, (*rows, size, size)."""
-    matrices: Tensor = torch.linalg.qr(drawn(*rows, size, size, seed=seed))[0]
+    matrices: Tensor = torch.linalg.qr(sampled(*rows, size, size, seed=seed))[0]
     return matrices
 
 
@@ -51,7 +51,7 @@ def check_step(
         pooled = step.forward(state, parameters, Pool())
         torch.testing.assert_close(pooled, after.detach())
         # Of Re Σ wψ torch has the gradient w̄ with respect to ψ; steps have w.
-        weights = drawn(*after.shape, seed=1)
+        weights = sampled(*after.shape, seed=1)
         found = [torch.zeros_like(p) for p in parameters]
         step.collect(after.clone(), weights.clone(), parameters, found)
         step.collect(after.clone(), weights.clone(), parameters, [None] * len(found))

@@ -16,7 +16,7 @@ from qml_qdl.hardware.simulator.blocks import (
     kronecker_products,
     partial_traces,
 )
-from tests.hardware.simulator.step_contract import drawn
+from tests.hardware.simulator.step_contract import sampled
 
 
 @pytest.mark.parametrize("wires", [1, 3, 4])
@@ -56,7 +56,7 @@ def test_blocks_are_even_and_at_most_four_wires(wires: int) -> None:
 
 @pytest.mark.parametrize("size", range(1, 5))
 def test_kronecker_products(size: int) -> None:
-    factors = drawn(3, size, 2, 2)
+    factors = sampled(3, size, 2, 2)
     expected = [reduce(torch.kron, block) for block in factors]
     torch.testing.assert_close(kronecker_products(factors), torch.stack(expected))
 
@@ -64,7 +64,7 @@ def test_kronecker_products(size: int) -> None:
 @pytest.mark.parametrize("size", range(1, 5))
 def test_partial_traces(size: int) -> None:
     """Of a product each wire's factor, times the traces of the others."""
-    factors = drawn(size, 2, 2)
+    factors = sampled(size, 2, 2)
     traces = [torch.trace(factor) for factor in factors]
     whole = reduce(torch.kron, factors)
     found = whole.reshape(-1) @ torch.as_tensor(partial_traces(size)).to(whole.dtype)

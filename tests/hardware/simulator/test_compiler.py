@@ -9,18 +9,20 @@ import numpy as np
 import pennylane as qml
 import torch
 
-from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.program import Program
-from qml_qdl.hardware.simulator.setting import Setting
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions
+from qml_qdl.hardware.structure import make_plan
 from tests.hardware.simulator.programs import CPU
 
 
 def program(operations: Sequence[Any], wires: int, **options: Any) -> Program:
-    setting = {"dtype": torch.complex128, "device": CPU, "few_rows": False}
+    options = {"dtype": torch.complex128, "device": CPU, "few_rows": False}
     made = make_plan(qml.tape.QuantumScript(operations), range(wires))
     return compile_structure(
-        made.structure, made.batched, Setting(**{**setting, "whole": False, **options})
+        made.structure,
+        made.batched,
+        TensorOptions(**{**options, "whole": False, **options}),
     )
 
 

@@ -22,9 +22,9 @@ from qml_qdl.circuits import (
     reupload,
 )
 from qml_qdl.circuits.errors import MemoryBoundError
-from qml_qdl.generative import BornMachine, PatchGenerator
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.runner import CircuitRunner
+from qml_qdl.models import BornMachine, PatchGenerator
 from qml_qdl.nn import QuantumConv2d, QuantumLayer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
@@ -42,7 +42,7 @@ def close(ours: Tensor, reference: Tensor, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("rows", [None, 20])
 def test_gate(gate: str, rows: int | None, kinds: dict[str, Any]) -> None:
     kind = kinds[gate]
-    drawn = kind.draw(np.random.default_rng(0), rows)
+    sampled = kind.draw(np.random.default_rng(0), rows)
 
     @qml.qnode(qml.device("qdl.simulator", wires=4))
     def node(turn: Any, *numbers: Any) -> Any:
@@ -54,7 +54,7 @@ def test_gate(gate: str, rows: int | None, kinds: dict[str, Any]) -> None:
 
     found = []
     for place in PLACES:
-        leaves = [torch.as_tensor(x, device=place) for x in (np.float64(0.3), *drawn)]
+        leaves = [torch.as_tensor(x, device=place) for x in (np.float64(0.3), *sampled)]
         for leaf in leaves:
             leaf.requires_grad_()
         values, probabilities = node(*leaves)
@@ -88,10 +88,12 @@ def test_circuit(name: str, rows: int, dtype: torch.dtype) -> None:
     circuit = CIRCUITS[name]
     random = torch.Generator().manual_seed(0)
     shapes = [(rows, circuit.num_inputs), *circuit.weight_shapes.values()]
-    drawn = [torch.rand(shape, generator=random, dtype=dtype) + 0.1 for shape in shapes]
+    sampled = [
+        torch.rand(shape, generator=random, dtype=dtype) + 0.1 for shape in shapes
+    ]
     found = []
     for place in PLACES:
-        inputs, *weights = (x.to(place).requires_grad_() for x in drawn)
+        inputs, *weights = (x.to(place).requires_grad_() for x in sampled)
         outputs = CircuitRunner(circuit)(inputs, weights)
         mask = torch.linspace(-1, 1, outputs[0].numel(), dtype=dtype, device=place)
         total = (outputs.flatten(1) @ mask).sum()
@@ -181,7 +183,7 @@ def test_convolution_beside_classical_layers() -> None:
     )
 
 
-def test_models_that_draw() -> None:
+def test_models_that_sample() -> None:
     random = torch.Generator().manual_seed(0)
     patches = PatchGenerator((8, 8), (2, 8), generator=random)
     noise = torch.rand(6, patches.noise_size, generator=random)

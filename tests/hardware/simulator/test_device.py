@@ -490,6 +490,8 @@ def test_shadows_of_rows_are_refused() -> None:
         return qml.classical_shadow([0, 1])
 
     assert circuit(0.3).shape == (2, 10, 2)
-    with pytest.raises(TargetError, match=r"shadows are drawn of one row .* got 3 row"):
+    with pytest.raises(
+        TargetError, match=r"shadows are sampled of one row .* got 3 row"
+    ):
         circuit(np.ones(3))
     assert qml.transforms.broadcast_expand(circuit)(np.ones(3)).shape == (3, 2, 10, 2)

@@ -12,23 +12,23 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError
-from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.compiler import compile_structure
-from qml_qdl.hardware.simulator.evolution import MOST_KEPT, Keeping
+from qml_qdl.hardware.simulator.evolution import MOST_CHECKPOINTS, Checkpointing
 from qml_qdl.hardware.simulator.pool import Pool
-from qml_qdl.hardware.simulator.setting import Setting
 from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions
+from qml_qdl.hardware.structure import make_plan
 from tests.hardware.simulator.programs import SETTINGS, compiled, gates
 
 
 @pytest.mark.parametrize("wires", [2, 3, 5, 13])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_gradients_are_those_of_autograd(name: str, wires: int) -> None:
-    rows, setting = SETTINGS[name]
-    if wires > 7 and setting.whole:
+    rows, options = SETTINGS[name]
+    if wires > 7 and options.whole:
         return  # whole runs are for few wires
     operations = gates(rows, wires, 1 if wires > 7 else 2)
-    run, leaves = compiled(operations, wires, rows, setting)
+    run, leaves = compiled(operations, wires, rows, options)
     found = []
     for unitary in (True, False):
         own = [leaf.clone().requires_grad_() for leaf in leaves]
@@ -44,9 +44,9 @@ def test_gradients_are_those_of_autograd(name: str, wires: int) -> None:
         torch.testing.assert_close(one, other, atol=1e-11, rtol=1e-11)
 
 
-def kept(operations: list[Any], wires: int, rows: int, setting: Setting) -> int:
+def kept(operations: list[Any], wires: int, rows: int, options: TensorOptions) -> int:
     """States that backward will find."""
-    run, leaves = compiled(operations, wires, rows, setting)
+    run, leaves = compiled(operations, wires, rows, options)
     count = 0
 
     def note(tensor: Tensor) -> Tensor:
@@ -63,23 +63,23 @@ def kept(operations: list[Any], wires: int, rows: int, setting: Setting) -> int:
 def test_memory_does_not_grow_with_depth(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, setting = SETTINGS[name]
+    _, options = SETTINGS[name]
     wires, rows = 9, 65
     # Not all are kept because they are small.
     most = 2**wires * (rows - 1)
     monkeypatch.setattr("qml_qdl.hardware.simulator.program.MOST_NUMBERS", most)
-    shallow, deep = (kept(gates(rows, wires, n), wires, rows, setting) for n in (1, 8))
+    shallow, deep = (kept(gates(rows, wires, n), wires, rows, options) for n in (1, 8))
     assert shallow == deep
-    assert deep == MOST_KEPT + 1  # and the last
+    assert deep == MOST_CHECKPOINTS + 1  # and the last
 
 
 @pytest.mark.parametrize("wires", [8, 9])
 def test_gradient_of_a_gradient(wires: int) -> None:
-    rows, setting = SETTINGS["few rows"]
+    rows, options = SETTINGS["few rows"]
     operations = [qml.RX(0.3, w) for w in range(wires)]
     operations += [qml.CNOT([w, w + 1]) for w in range(wires - 1)]
     operations += [qml.RY(0.2, w) for w in range(wires)]
-    run, leaves = compiled(operations, wires, rows, setting)
+    run, leaves = compiled(operations, wires, rows, options)
     angles = leaves[0].requires_grad_()
     state = run(True, angles, *leaves[1:])
     value = state[:, 0].abs().square().sum()
@@ -94,8 +94,8 @@ def test_gradient_of_a_gradient(wires: int) -> None:
 
 
 def test_only_what_is_wanted_gets_a_gradient() -> None:
-    rows, setting = SETTINGS["few rows"]
-    run, leaves = compiled(gates(rows, 3), 3, rows, setting)
+    rows, options = SETTINGS["few rows"]
+    run, leaves = compiled(gates(rows, 3), 3, rows, options)
     state = run(True, leaves[0].requires_grad_(), *leaves[1:])
     state.abs().square()[:, 0].sum().backward()
     assert leaves[0].grad is not None
@@ -103,12 +103,12 @@ def test_only_what_is_wanted_gets_a_gradient() -> None:
 
 
 def test_memory_kept_between_runs_is_nobody_elses() -> None:
-    _, setting = SETTINGS["many rows"]
+    _, options = SETTINGS["many rows"]
     rows = Pool.LEAST // 2**5
     operations: list[Any] = [qml.RY(np.linspace(0, 3, rows), w) for w in range(5)]
     operations += [qml.RX(0.3 + w, w) for w in range(5)]
     operations += [qml.CNOT([w, w + 1]) for w in range(4)]
-    run, leaves = compiled(operations, 5, rows, setting)
+    run, leaves = compiled(operations, 5, rows, options)
     own = [leaf.requires_grad_() for leaf in leaves]
     others = [(2 * leaf.detach()).requires_grad_() for leaf in leaves]
     with torch.inference_mode():
@@ -123,10 +123,12 @@ def test_memory_kept_between_runs_is_nobody_elses() -> None:
     for later in found[1:]:
         for one, other in zip(found[0], later, strict=True):
             assert torch.equal(one, other)
-    assert 0 < sum(piece.nbytes for piece in Pool._kept) <= Pool.MOST_KEPT
+    assert 0 < sum(piece.nbytes for piece in Pool._kept) <= Pool.MOST_CHECKPOINTS
 
 
-SETTING = Setting(torch.complex128, torch.device("cpu"), few_rows=True, whole=False)
+SETTING = TensorOptions(
+    torch.complex128, torch.device("cpu"), few_rows=True, whole=False
+)
 
 
 def steps(layers: int) -> Sequence[Step]:
@@ -143,34 +145,36 @@ def steps(layers: int) -> Sequence[Step]:
 
 def test_nothing_is_kept_where_nothing_is_wanted() -> None:
     wanted = [False] * 4
-    assert Keeping.of(steps(3), wanted) == Keeping(frozenset(), (), frozenset())
+    assert Checkpointing.of(steps(3), wanted) == Checkpointing(
+        frozenset(), (), frozenset()
+    )
 
 
 def test_states_of_all_that_ask_spare_all_undoing() -> None:
-    keeping = Keeping.of(steps(2), [True, False, False])  # of the matrices
-    assert keeping == Keeping(frozenset({1, 4}), (1, 4), frozenset())
-    assert keeping.first == 1
+    checkpointing = Checkpointing.of(steps(2), [True, False, False])  # of the matrices
+    assert checkpointing == Checkpointing(frozenset({1, 4}), (1, 4), frozenset())
+    assert checkpointing.first == 1
 
 
 @pytest.mark.parametrize("layers", [1, 3, 30])
 def test_a_constant_number_is_kept(layers: int) -> None:
     run = steps(layers)
-    keeping = Keeping.of(run, [True] * (layers + 1))
-    assert len(keeping.kept) == min(2 * layers, MOST_KEPT + 1)
+    checkpointing = Checkpointing.of(run, [True] * (layers + 1))
+    assert len(checkpointing.kept) == min(2 * layers, MOST_CHECKPOINTS + 1)
     # All others are found by undoing what comes after them.
-    found = set(keeping.kept)
-    for index in sorted(keeping.undone, reverse=True):
+    found = set(checkpointing.kept)
+    for index in sorted(checkpointing.undone, reverse=True):
         assert index in found
         found.add(index - 1)
-    assert keeping.asking <= found
+    assert checkpointing.asking <= found
 
 
 def test_the_dearest_are_spared() -> None:
     """Undoing a product costs most: what is kept is the state before it."""
     run = steps(10)
-    keeping = Keeping.of(run, [True] * 11, most=3)
-    *kept, last = keeping.kept
+    checkpointing = Checkpointing.of(run, [True] * 11, most=3)
+    *kept, last = checkpointing.kept
     assert last == len(run) - 1
     assert all(isinstance(run[index], PhaseStep) for index in kept)
-    assert not keeping.undone & {index + 1 for index in kept}
+    assert not checkpointing.undone & {index + 1 for index in kept}
     assert isinstance(run[-1], PermutationStep)

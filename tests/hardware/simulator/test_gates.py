@@ -8,7 +8,6 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from qml_qdl.hardware.plan import Gate
 from qml_qdl.hardware.simulator.gates import (
     Constant,
     Dense,
@@ -17,6 +16,7 @@ from qml_qdl.hardware.simulator.gates import (
     action,
 )
 from qml_qdl.hardware.simulator.native import is_native
+from qml_qdl.hardware.structure import Gate
 
 
 def as_gate(operation: Any) -> Gate:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
-from tests.hardware.simulator.step_contract import FLOAT, check_step, drawn, unitary
+from tests.hardware.simulator.step_contract import FLOAT, check_step, sampled, unitary
 
 CASES = pytest.mark.parametrize(
     "name",
@@ -47,12 +47,12 @@ def test_a_phase_on_two_of_four_wires(name: str) -> None:
         shape=(2, 2, 2, 2, 1),
         phases=phases.reshape(1, 2, 1, 2, 1),
     )
-    angles = drawn(2, rows if batched else 1, dtype=FLOAT)
+    angles = sampled(2, rows if batched else 1, dtype=FLOAT)
     matrices = [
         torch.as_tensor(qml.CRZ(float(x), wires=[1, 3]).matrix(wire_order=range(4)))
         for x in angles[1]
     ]
-    check_step(step, torch.stack(matrices), [angles], drawn(length, 16, last))
+    check_step(step, torch.stack(matrices), [angles], sampled(length, 16, last))
 
 
 @CASES
@@ -74,5 +74,5 @@ def test_a_matrix_on_any_wires(wires: tuple[int, ...], name: str) -> None:
         )
         for m in matrix.reshape(-1, *matrix.shape[-2:])
     ]
-    parameters = [drawn(1, 1, dtype=FLOAT), matrix]
-    check_step(step, torch.stack(whole), parameters, drawn(length, 16, last))
+    parameters = [sampled(1, 1, dtype=FLOAT), matrix]
+    check_step(step, torch.stack(whole), parameters, sampled(length, 16, last))

@@ -32,7 +32,7 @@ def test_gate_runs_without_numbers(
     turned: str, rows: int | None, kinds: dict[str, Any]
 ) -> None:
     kind = kinds[turned]
-    drawn = kind.draw(np.random.default_rng(0), rows)
+    sampled = kind.draw(np.random.default_rng(0), rows)
     leaves = [
         torch.empty(
             number.shape,
@@ -40,7 +40,7 @@ def test_gate_runs_without_numbers(
             device="meta",
             requires_grad=True,
         )
-        for number in drawn
+        for number in sampled
     ]
 
     @qml.qnode(qml.device("qdl.simulator", wires=4))

@@ -30,7 +30,7 @@ def after() -> None:
         qml.CZ([wire, (wire + 1) % WIRES])
 
 
-def test_every_operator_is_drawn_or_excluded(known: set[str]) -> None:
+def test_every_operator_is_sampled_or_excluded(known: set[str]) -> None:
     assert set(qml.ops.__all_ops__) == known
 
 

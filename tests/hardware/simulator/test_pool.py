@@ -55,7 +55,7 @@ def test_memory_serves_every_type_of_the_same_size() -> None:
 
 
 def test_no_more_is_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pool, "MOST_KEPT", 3 * LIKE.nbytes)
+    monkeypatch.setattr(Pool, "MOST_CHECKPOINTS", 3 * LIKE.nbytes)
     pieces = [take(Pool()) for _ in range(5)]
     assert not Pool._kept
     del pieces

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.product_step import Block, ProductStep
-from tests.hardware.simulator.step_contract import check_step, drawn, unitary
+from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
+from tests.hardware.simulator.step_contract import check_step, sampled, unitary
 
 WIRES, ROWS = 6, 2**7
 
@@ -48,13 +48,13 @@ def results(device: str, dtype: torch.dtype, fixed: str) -> list[Tensor]:
 def test_results_are_the_circuits(
     fixed: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apply, real = Block.apply, []
+    apply, real = Factor.apply, []
 
-    def seen(self: Block, matrix: Tensor, *others: Any) -> Tensor:
+    def seen(self: Factor, matrix: Tensor, *others: Any) -> Tensor:
         real.append(not matrix.is_complex())
         return apply(self, matrix, *others)
 
-    monkeypatch.setattr(Block, "apply", seen)
+    monkeypatch.setattr(Factor, "apply", seen)
     found = results("qdl.simulator", dtype, fixed)
     assert any(real)
     expected = results("default.qubit", torch.float64, fixed)
@@ -68,18 +68,18 @@ def test_matrices_on_blocks_of_neighbours(name: str) -> None:
     """Three wires, then two; each matrix one of several of its size."""
     length, rows = {"one row": (1, 1), "few rows": (3, 1), "many rows": (1, 5)}[name]
     large, small = unitary(8, 2), unitary(4, 1, seed=1)
-    step = ProductStep((Block(0, 1, 1, 8), Block(1, 0, 8, 4)))
+    step = ProductStep((Factor(0, 1, 1, 8), Factor(1, 0, 8, 4)))
     assert set(step.taken) == {0, 1}
     whole = torch.kron(large[1], small[0])
-    check_step(step, whole, [large, small], drawn(length, 32, rows))
+    check_step(step, whole, [large, small], sampled(length, 32, rows))
 
 
 @pytest.mark.parametrize("rows", [2, 9])
 def test_a_block_in_the_middle(rows: int) -> None:
     """Summed over the wires before in pieces, where there are many of them."""
     matrix = unitary(2, 1)
-    step = ProductStep((Block(0, 0, 2**10, 2),))
-    state = drawn(1, 2**12, rows)
+    step = ProductStep((Factor(0, 0, 2**10, 2),))
+    state = sampled(1, 2**12, rows)
     around = state.reshape(2**10, 2, 2 * rows)
     expected = (matrix @ around).reshape(state.shape)
     torch.testing.assert_close(step.forward(state, [matrix]), expected)

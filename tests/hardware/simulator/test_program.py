@@ -22,11 +22,11 @@ def test_phases_made_at_once_are_those_of_each_step(
     name: str, wires: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And kept states are those that undoing finds."""
-    rows, setting = SETTINGS[name]
+    rows, options = SETTINGS[name]
     found = []
     for most in (MOST_NUMBERS, 0):
         monkeypatch.setattr("qml_qdl.hardware.simulator.program.MOST_NUMBERS", most)
-        run, leaves = compiled(driven(wires), wires, rows, setting)
+        run, leaves = compiled(driven(wires), wires, rows, options)
         own = [leaf.requires_grad_() for leaf in leaves if leaf.numel()]
         state = run(True, *leaves)
         made = [state, *torch.autograd.grad(state[:, 1:].real.square().sum(), own)]
@@ -37,8 +37,8 @@ def test_phases_made_at_once_are_those_of_each_step(
 
 @pytest.mark.parametrize("name", ["many rows", "whole runs"])
 def test_turns_by_data_are_the_circuits(name: str) -> None:
-    rows, setting = SETTINGS[name]
-    run, leaves = compiled(driven(4), 4, rows, setting)
+    rows, options = SETTINGS[name]
+    run, leaves = compiled(driven(4), 4, rows, options)
     tape = qml.tape.QuantumScript(driven(4), [qml.state()])
     expected = np.asarray(qml.device("default.qubit", wires=4).execute(tape))
     np.testing.assert_allclose(run(True, *leaves)[0].T, expected, atol=1e-12)
@@ -46,9 +46,9 @@ def test_turns_by_data_are_the_circuits(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_states_are_the_circuits(name: str) -> None:
-    rows, setting = SETTINGS[name]
+    rows, options = SETTINGS[name]
     operations = gates(rows, 3)
-    run, leaves = compiled(operations, 3, rows, setting)
+    run, leaves = compiled(operations, 3, rows, options)
     state = run(True, *leaves)
     flat = state[0].T if state.shape[0] == 1 else state[:, :, 0]
     tape = qml.tape.QuantumScript(operations, [qml.state()])

@@ -1,7 +1,7 @@
 """Random circuits agree with default.qubit in complex128: outputs and gradients.
 
-Gates are drawn from all that the simulator takes, with their numbers, on 1 to 8 wires;
-with and without rows, some gates of a circuit having rows and others none.
+Gates are sampled from all that the simulator takes, with their numbers, on 1 to 8
+wires; with and without rows, some gates of a circuit having rows and others none.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def hermitian(rng: np.random.Generator, wires: int) -> Any:
     size = (2**wires, 2**wires)
     matrix = rng.normal(size=size) + 1j * rng.normal(size=size)
     matrix = matrix + matrix.conj().T
-    # Of norm 1, so that a tolerance means the same for every drawn observable.
+    # Of norm 1, so that a tolerance means the same for every sampled observable.
     return matrix / np.linalg.norm(matrix, 2)
 
 
@@ -85,11 +85,11 @@ def compare(data: Any, kinds: dict[str, Any], agree: Callable[..., Any]) -> None
     for name in names:
         kind = kinds[name]
         own = rows if rng.random() < 0.5 else None
-        drawn = kind.draw(rng, own)
-        slots = slice(len(numbers), len(numbers) + len(drawn))
+        sampled = kind.draw(rng, own)
+        slots = slice(len(numbers), len(numbers) + len(sampled))
         chosen = [int(w) for w in rng.permutation(wires)[: kind.wires]]
         gates.append((kind, chosen, slots))
-        numbers += drawn
+        numbers += sampled
     measured = [int(w) for w in rng.permutation(wires)]
 
     def circuit(*values: Any) -> Any:

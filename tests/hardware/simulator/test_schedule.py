@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qml_qdl.hardware.plan import Plan, make_plan
 from qml_qdl.hardware.simulator.schedule import (
     Diagonal,
     Matrices,
@@ -20,6 +19,7 @@ from qml_qdl.hardware.simulator.schedule import (
     make_schedule,
     permutation,
 )
+from qml_qdl.hardware.structure import Plan, make_plan
 
 ROWS = np.array([0.3, 0.7])
 

@@ -15,25 +15,25 @@ from qml_qdl.hardware.simulator.states import (
     outer_product,
     phases_of,
 )
-from tests.hardware.simulator.step_contract import FLOAT, drawn
+from tests.hardware.simulator.step_contract import FLOAT, sampled
 
 
 def test_phases() -> None:
-    angles = drawn(3, 4, dtype=FLOAT)
+    angles = sampled(3, 4, dtype=FLOAT)
     torch.testing.assert_close(phases_of(angles), torch.exp(1j * angles))
 
 
 @pytest.mark.parametrize("wires", range(1, 8))
 def test_outer_products_are_kroneckers(wires: int) -> None:
     """The first wire's bit leads, whether the number of wires is odd or even."""
-    factors = drawn(wires, 2, 3)
+    factors = sampled(wires, 2, 3)
     expected = [reduce(torch.kron, factors[:, :, row]) for row in range(3)]
     torch.testing.assert_close(outer_product(factors), torch.stack(expected, 1))
 
 
 @pytest.mark.parametrize("wires", range(1, 7))
 def test_marginals_are_sums_by_bit(wires: int) -> None:
-    values = drawn(2**wires, 3, dtype=FLOAT)
+    values = sampled(2**wires, 3, dtype=FLOAT)
     grid = values.reshape(*(2,) * wires, 3)
     expected = [grid.movedim(wire, 0).reshape(2, -1, 3).sum(1) for wire in range(wires)]
     torch.testing.assert_close(marginals(values), torch.cat(expected))
@@ -41,7 +41,7 @@ def test_marginals_are_sums_by_bit(wires: int) -> None:
 
 @pytest.mark.parametrize("few_rows", [False, True])
 def test_layouts_come_back(few_rows: bool) -> None:
-    values = drawn(8, 5)
+    values = sampled(8, 5)
     laid = as_layout(values, few_rows)
     assert laid.shape == ((5, 8, 1) if few_rows else (1, 8, 5))
     assert torch.equal(from_layout(laid, batched=True), values)
@@ -52,7 +52,7 @@ def test_layouts_come_back(few_rows: bool) -> None:
 @pytest.mark.parametrize("few_rows", [False, True])
 def test_before_rows_are_told_apart(few_rows: bool) -> None:
     """One state for all, and the gradient that all rows together ask for."""
-    state, gradient = drawn(8, 1).expand(-1, 5), drawn(8, 5, seed=1)
+    state, gradient = sampled(8, 1).expand(-1, 5), sampled(8, 5, seed=1)
     before, total = before_expansion(
         as_layout(state, few_rows), as_layout(gradient, few_rows), few_rows
     )

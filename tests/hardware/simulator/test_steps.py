@@ -11,7 +11,7 @@ from attrs import evolve
 from torch import Tensor
 
 from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep
-from tests.hardware.simulator.step_contract import FLOAT, by_rows, check_step, drawn
+from tests.hardware.simulator.step_contract import FLOAT, by_rows, check_step, sampled
 
 WIRES = 3
 BITS = torch.arange(2**WIRES)[:, None] >> torch.arange(WIRES - 1, -1, -1) & 1
@@ -37,7 +37,7 @@ def test_permutations(name: str, phases: bool) -> None:
     assert step.taken == ()
     matrix = torch.eye(8, dtype=torch.complex128)[sources]
     matrix = factors[:, None] * matrix if phases else matrix
-    check_step(step, matrix, [], drawn(length, 8, rows))
+    check_step(step, matrix, [], sampled(length, 8, rows))
 
 
 def phase_step(symmetric: bool, wide: bool, **options: Any) -> tuple[PhaseStep, Tensor]:
@@ -83,12 +83,12 @@ def test_phases(name: str, symmetric: bool, wide: bool, stored: bool) -> None:
         few_rows=few_rows,
         **({} if stored else {"sums": None}),
     )
-    angles = drawn(len(patterns), rows if batched else 1, dtype=FLOAT)
+    angles = sampled(len(patterns), rows if batched else 1, dtype=FLOAT)
     length, last = (rows, 1) if few_rows else (1, rows)
     if step.expands:
         length = last = 1
     matrices = torch.diag_embed(torch.exp(1j * (angles.T @ patterns)))
-    check_step(step, matrices, [angles], drawn(length, 8, last))
+    check_step(step, matrices, [angles], sampled(length, 8, last))
     assert step.is_plain == (batched and symmetric and not few_rows and not wide)
 
 
@@ -97,18 +97,18 @@ MANY = {"batched": True, "expands": False, "few_rows": False}
 
 def test_phases_made_with_others_are_taken_where_they_are() -> None:
     step, patterns = phase_step(True, False, **MANY)
-    angles = drawn(2, 5, dtype=FLOAT)
+    angles = sampled(2, 5, dtype=FLOAT)
     phases = torch.exp(1j * (angles.T @ patterns)).T[None, None]
     shared = evolve(step, shared=1, place=0)
     assert shared.taken == (0, 1)
-    state = drawn(1, 8, 5)
+    state = sampled(1, 8, 5)
     for made in (phases, phases[:0]):  # empty where they would be large
         check_step(shared, torch.diag_embed(phases[0, 0].T), [angles, made], state)
 
 
 def test_a_row_of_nan_stays_alone() -> None:
     step, _ = phase_step(True, True, **MANY)
-    angles = drawn(3, 5, dtype=FLOAT)
+    angles = sampled(3, 5, dtype=FLOAT)
     angles[:, 2] = torch.nan
-    result = by_rows(step.forward(drawn(1, 8, 5), [angles]))
+    result = by_rows(step.forward(sampled(1, 8, 5), [angles]))
     assert np.flatnonzero(result.isnan().any(1).numpy()).tolist() == [2]

@@ -97,7 +97,7 @@ def test_first_state_has_gradients(first: str, rows: int | None, agree: Any) -> 
 
 def test_a_complex_first_state_has_torchs_gradient() -> None:
     generator = torch.Generator().manual_seed(0)
-    drawn = torch.randn(4, generator=generator, dtype=torch.complex128)
+    sampled = torch.randn(4, generator=generator, dtype=torch.complex128)
     gradients: list[torch.Tensor] = []
     for name in ("qdl.simulator", "default.qubit"):
 
@@ -107,7 +107,7 @@ def test_a_complex_first_state_has_torchs_gradient() -> None:
             qml.CRX(0.7, [2, 1])
             return qml.expval(qml.X(0) @ qml.Y(1) @ qml.Z(2))
 
-        vector = (drawn / drawn.norm()).requires_grad_()
+        vector = (sampled / sampled.norm()).requires_grad_()
         gradients += torch.autograd.grad(circuit(vector), [vector])
     torch.testing.assert_close(*gradients)
 

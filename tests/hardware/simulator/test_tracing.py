@@ -16,8 +16,8 @@ from qml_qdl.circuits import (
     qcnn,
 )
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.plan import make_plan
 from qml_qdl.hardware.simulator.tracing import deferred, native_tape, trace_circuit
+from qml_qdl.hardware.structure import make_plan
 from qml_qdl.nn import QuantumLayer
 from tests.hardware.simulator.traced import CIRCUITS, numbers
 

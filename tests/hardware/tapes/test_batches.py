@@ -9,10 +9,10 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from qml_qdl.hardware.plan import make_plan
-from qml_qdl.hardware.qiskit.conversion.measured import QiskitCircuits
+from qml_qdl.hardware.qiskit.pauli_measurement import QiskitCircuits
+from qml_qdl.hardware.structure import make_plan
 from qml_qdl.hardware.tapes.batches import Answer, Request, run_requests
-from qml_qdl.hardware.tapes.readout import plan_readout
+from qml_qdl.hardware.tapes.readouts import plan_readout
 from tests.hardware.qiskit.standin import StandIn
 
 

@@ -25,7 +25,7 @@ def test_a_copy_does_not_change_with_its_original() -> None:
 
 
 class Exact(Executor):
-    """Estimates exactly only; draws nothing."""
+    """Estimates exactly only; samples nothing."""
 
     @property
     def counters(self) -> Counters:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError, TargetError
 from qml_qdl.hardware.jobs.records import JobKeys
-from qml_qdl.hardware.qiskit.executors.aer import AerExecutor
+from qml_qdl.hardware.qiskit.aer.executor import AerExecutor
 
 HERMITIAN = np.array([[1.0, 2.0 - 1j], [2.0 + 1j, -1.0]])
 
@@ -401,11 +401,11 @@ def test_shots_agree_within_five_standard_errors() -> None:
     values = [v.requires_grad_() for v in numbers(2)]
     node = qml.QNode(layered, device(seed=7), interface="torch")
     sampled = qml.set_shots(node, shots)
-    draws: list[Tensor] = []
+    samples: list[Tensor] = []
     for _ in range(repeats):
-        draws.append(torch.autograd.grad(sum(sampled(*values)).sum(), values)[1])
+        samples.append(torch.autograd.grad(sum(sampled(*values)).sum(), values)[1])
     (_, expected) = torch.autograd.grad(sum(node(*values)).sum(), values)
-    found = torch.stack(draws)
+    found = torch.stack(samples)
     errors = found.std(0) / repeats**0.5
     assert ((found.mean(0) - expected).abs() < 5 * errors + 1e-9).all()
     assert errors.max() > 0

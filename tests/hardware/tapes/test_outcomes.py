@@ -13,7 +13,7 @@ from qml_qdl.hardware.tapes.outcomes import (
     MOST_BITS_TABLE,
     Bits,
     Counts,
-    Probabilities,
+    Distributions,
     counted,
     unpacked,
 )
@@ -21,7 +21,7 @@ from qml_qdl.hardware.tapes.outcomes import (
 WIDTHS = [1, 2, 3, 4, 5, 7, 8, 9, 11]
 
 
-def draws(rows: int, shots: int, bits: int, seed: int = 0) -> Bits:
+def samples(rows: int, shots: int, bits: int, seed: int = 0) -> Bits:
     rng = np.random.default_rng(seed)
     chances = rng.uniform(0.1, 0.9, (rows, 1, bits))
     return (rng.random((rows, shots, bits)) < chances).astype(np.uint8)
@@ -79,7 +79,7 @@ def test_bit_j_of_an_outcome_is_the_jth_bit(bits: int) -> None:
 @pytest.mark.parametrize("make", MAKES)
 @pytest.mark.parametrize("bits", WIDTHS)
 def test_marginals_and_means_are_those_of_the_shots(make: Any, bits: int) -> None:
-    shots = draws(3, 40, bits)
+    shots = samples(3, 40, bits)
     counts = make(shots)
     assert (counts.num_bits, counts.shots) == (bits, 40)
     every = list(range(bits))
@@ -95,7 +95,7 @@ def test_marginals_and_means_are_those_of_the_shots(make: Any, bits: int) -> Non
 @pytest.mark.parametrize("bits", [4, 11])
 @pytest.mark.parametrize("rows", [slice(1, 3), np.array([2, 0, 2, 2]), slice(0, 0)])
 def test_rows_are_taken_with_their_shots(make: Any, bits: int, rows: Any) -> None:
-    whole = make(draws(3, 30, bits))
+    whole = make(samples(3, 30, bits))
     part = whole[rows]
     every = list(range(bits))
     np.testing.assert_array_equal(part.bits, whole.bits[rows])
@@ -104,14 +104,14 @@ def test_rows_are_taken_with_their_shots(make: Any, bits: int, rows: Any) -> Non
     np.testing.assert_allclose(ones[0], ones[1][rows])
     # Equal rows of different requests must not come in the same order by chance.
     if make is not Counts.from_bits:
-        twins = make(np.tile(draws(1, 60, bits), (2, 1, 1)))
+        twins = make(np.tile(samples(1, 60, bits), (2, 1, 1)))
         assert (twins[slice(0, 1)].bits != twins[slice(1, 2)].bits).any()
 
 
 @pytest.mark.parametrize("make", MAKES)
 @pytest.mark.parametrize("bits", [4, 11])
 def test_joined_rows_follow_each_other(make: Any, bits: int) -> None:
-    shots = draws(5, 30, bits)
+    shots = samples(5, 30, bits)
     parts = [make(shots[:2], seed) for seed in (1,)] if make in MAKES[1:] else []
     parts = parts or [make(shots[:2])]
     parts += [make(shots[2:3]), make(shots[3:])]
@@ -124,7 +124,7 @@ def test_joined_rows_follow_each_other(make: Any, bits: int) -> None:
 
 @pytest.mark.parametrize("bits", [2, MOST_BITS_TABLE, MOST_BITS_TABLE + 1])
 def test_shots_that_came_in_order_keep_it(bits: int) -> None:
-    shots = draws(2, 25, bits)
+    shots = samples(2, 25, bits)
     counts = Counts.from_bits(shots)
     np.testing.assert_array_equal(counts.bits, shots)
     part = counts.part(5, 12)
@@ -138,7 +138,7 @@ def test_shots_that_came_in_order_keep_it(bits: int) -> None:
 def test_counts_become_the_same_shots_whenever_they_are_read(
     make: Any, bits: int
 ) -> None:
-    shots = draws(3, 50, bits)
+    shots = samples(3, 50, bits)
     counts = make(shots)
     assert sorted_shots(counts.bits) == sorted_shots(shots)
     first, second = counts.part(0, 20), counts.part(20, 50)
@@ -171,8 +171,8 @@ def test_all_shots_alike() -> None:
 
 
 def test_counts_and_probabilities_agree() -> None:
-    counts = Counts.from_bits(draws(4, 30, 5))
-    exact = Probabilities(counts.marginal([4, 3, 2, 1, 0]))
+    counts = Counts.from_bits(samples(4, 30, 5))
+    exact = Distributions(counts.marginal([4, 3, 2, 1, 0]))
     assert exact.num_bits == 5
     for chosen in ([1], [4, 2], [2, 0, 1], [3, 1, 4, 0, 2]):
         np.testing.assert_allclose(exact.marginal(chosen), counts.marginal(chosen))

@@ -10,7 +10,7 @@ import pytest
 
 from qml_qdl.hardware.tapes.batches import Answer
 from qml_qdl.hardware.tapes.outcomes import Counts
-from qml_qdl.hardware.tapes.readout import plain_readings, plan_readout
+from qml_qdl.hardware.tapes.readouts import plain_readings, plan_readout
 from qml_qdl.hardware.tapes.results import errors_of, results_of
 
 HALF = np.sqrt(0.5)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.plan import make_plan
+from qml_qdl.hardware.structure import make_plan
 from qml_qdl.hardware.tapes.shifts import (
     ParameterShifts,
     RandomDirections,
@@ -122,7 +122,7 @@ class TestSPSA:
     ANGLES = np.random.default_rng(3).uniform(size=(4, 3))
 
     def test_two_rows_for_each_direction(self) -> None:
-        stencil = RandomDirections.draw(self.ANGLES, (0, 2), 5, 0.1, seed=1)
+        stencil = RandomDirections.sample(self.ANGLES, (0, 2), 5, 0.1, seed=1)
         rows = stencil.rows(self.ANGLES).reshape(2, 5, 4, 3)
         np.testing.assert_allclose(rows.mean(axis=0), [self.ANGLES] * 5)
         moved = rows - self.ANGLES
@@ -131,7 +131,7 @@ class TestSPSA:
 
     def test_the_same_again_for_the_same_seed(self) -> None:
         def draw(angles: Any, seed: int) -> Any:
-            return RandomDirections.draw(angles, (0, 2), 5, 0.1, seed).directions
+            return RandomDirections.sample(angles, (0, 2), 5, 0.1, seed).directions
 
         first = draw(self.ANGLES, 1)
         np.testing.assert_array_equal(first, draw(self.ANGLES.copy(), 1))
@@ -143,7 +143,7 @@ class TestSPSA:
 
     def test_exact_on_average_for_linear_functions(self) -> None:
         slopes = np.array([[1.0, -2.0], [0.5, 3.0], [4.0, 0.1]])
-        stencil = RandomDirections.draw(self.ANGLES, (0, 1, 2), 20_000, 0.1, seed=1)
+        stencil = RandomDirections.sample(self.ANGLES, (0, 1, 2), 20_000, 0.1, seed=1)
         gradients = stencil.gradients((stencil.rows(self.ANGLES) @ slopes)[None])
         assert gradients.shape == (1, 4, 3, 2)
         np.testing.assert_allclose(gradients[0], [slopes] * 4, atol=0.15)

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.tapes.tasks import Task, make_task
+from qml_qdl.hardware.tapes.tasks import TapeTask, make_task
 
 
 def task(
     operations: list[Any], *measured: Any, shots: Any = None, **options: Any
-) -> Task:
+) -> TapeTask:
     tape = qml.tape.QuantumScript(
         operations, measured or [qml.expval(qml.Z("a"))], shots
     )

@@ -16,7 +16,7 @@ from tests.hardware.qiskit.planning import (
     planned,
     unitary,
 )
-from tests.hardware.simulator.conftest import unitary as drawn_unitary
+from tests.hardware.simulator.conftest import unitary as sampled_unitary
 
 SPECIAL = {
     "identity": np.eye(8),
@@ -39,16 +39,18 @@ def test_special_matrix_has_the_structure_of_any(name: str, wires: int) -> None:
         matrix = np.eye(size)[::-1].astype(complex)
     if name == "product" and wires == 1:
         matrix = np.array([[0.6, -0.8], [0.8, 0.6]])
-    drawn = drawn_unitary(np.random.default_rng(0), wires)
+    sampled = sampled_unitary(np.random.default_rng(0), wires)
     plan = planned([qml.QubitUnitary(matrix, WIRES[:wires])])
     np.testing.assert_allclose(
         unitary(plan), expected(qml.QubitUnitary(matrix, WIRES[:wires])), atol=1e-12
     )
-    assert plan.structure == planned([qml.QubitUnitary(drawn, WIRES[:wires])]).structure
+    assert (
+        plan.structure == planned([qml.QubitUnitary(sampled, WIRES[:wires])]).structure
+    )
 
 
 def test_matrix_in_single_precision() -> None:
-    matrix = drawn_unitary(np.random.default_rng(0), 2).astype(np.complex64)
+    matrix = sampled_unitary(np.random.default_rng(0), 2).astype(np.complex64)
     plan = planned([qml.QubitUnitary(matrix, ["a", "b"])])
     reference = expected(qml.QubitUnitary(matrix, ["a", "b"]))
     np.testing.assert_allclose(unitary(plan), reference, atol=1e-6)

@@ -12,9 +12,9 @@ from qiskit_ibm_runtime.fake_provider import (
 )
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.qiskit.compact_circuits import compact_circuit
 from qml_qdl.hardware.qiskit.conversion.variants import Calibration, Folded
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
-from qml_qdl.hardware.qiskit.executors.programs import make_program
+from qml_qdl.hardware.qiskit.transpilation import TranspilationCache
 from tests.hardware.qiskit.pubs_for_tests import layered, rows_of
 
 MACHINES = {"cx": FakeManilaV2(), "ecr": FakeSherbrooke(), "cz": FakeTorino()}
@@ -45,7 +45,7 @@ def test_a_folded_circuit_does_the_same_with_more_gates(
     angles = rows_of(layered(3), 1)
     unitaries = []
     for circuit in (isa, folded):
-        program = make_program(circuit, 3, names)
+        program = compact_circuit(circuit, 3, names)
         bound = program.without_measurements().assign_parameters(
             dict(zip(program.slots, program.values(angles)[0], strict=True))
         )
@@ -88,7 +88,7 @@ def test_the_calibration_reads_the_same_qubits_in_the_backends_gates(gate: str) 
     for instruction in made.data:
         on = tuple(made.find_bit(q).index for q in instruction.qubits)
         assert target.instruction_supported(instruction.operation.name, on)
-    program = make_program(made, 3, ["angle"])
+    program = compact_circuit(made, 3, ["angle"])
     for angle, one in ((0.0, 0), (np.pi, 7)):
         values = program.values(np.array([[angle]]))[0]
         circuit = program.without_measurements().assign_parameters(
@@ -98,7 +98,7 @@ def test_the_calibration_reads_the_same_qubits_in_the_backends_gates(gate: str) 
 
 
 def test_variants_are_made_of_what_was_transpiled_once() -> None:
-    cache = IsaCache(MACHINES["cx"], optimization_level=2)
+    cache = TranspilationCache(MACHINES["cx"], optimization_level=2)
     circuit = layered(3, measure=True)
     whole = cache.get(circuit, "whole")
     notes = [

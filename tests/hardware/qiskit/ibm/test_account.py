@@ -16,7 +16,7 @@ from tests.hardware.qiskit.loopback.setting import QUICK
 
 @pytest.fixture
 def client(loopback: LoopbackServer) -> IBMClient:
-    return IBMClient("ibm:ibm_manila", patience=QUICK)
+    return IBMClient("ibm:ibm_manila", retry=QUICK)
 
 
 SECRET = "PLANTED-TOKEN-0123456789"
@@ -33,11 +33,11 @@ def test_a_saved_account_is_used_by_name(
 ) -> None:
     save_account(loopback, "lab")
     monkeypatch.delenv("QISKIT_IBM_TOKEN")
-    client = IBMClient("ibm:ibm_manila", account="lab", patience=QUICK)
+    client = IBMClient("ibm:ibm_manila", account="lab", retry=QUICK)
     assert client.account == "lab"
     assert client._service.active_account()["token"] == SECRET
     with pytest.raises(AccountError, match="no account 'home'; saved here: lab; save"):
-        IBMClient("ibm:ibm_manila", account="home", patience=QUICK)
+        IBMClient("ibm:ibm_manila", account="home", retry=QUICK)
 
 
 def test_without_any_account_the_repair_is_named(
@@ -45,4 +45,4 @@ def test_without_any_account_the_repair_is_named(
 ) -> None:
     monkeypatch.delenv("QISKIT_IBM_TOKEN")
     with pytest.raises(AccountError, match=r"saved here: none; save a working API key"):
-        IBMClient("ibm:ibm_manila", patience=QUICK)
+        IBMClient("ibm:ibm_manila", retry=QUICK)

@@ -49,7 +49,7 @@ def estimated(client: IBMClient, request: JobRequest) -> Estimates:
 
 @pytest.fixture
 def client(loopback: LoopbackServer) -> IBMClient:
-    return IBMClient("ibm:ibm_manila", patience=QUICK)
+    return IBMClient("ibm:ibm_manila", retry=QUICK)
 
 
 def test_outcomes_come_back_in_the_order_of_the_bits(client: IBMClient) -> None:
@@ -158,27 +158,27 @@ def test_jobs_run_alone_or_in_a_batch(
     batch = client.open_batch()
     assert batch is not None
     client.submit(request, "first", batch)
-    again = IBMClient("ibm:ibm_manila", patience=QUICK)
+    again = IBMClient("ibm:ibm_manila", retry=QUICK)
     again.submit(request, "second", batch)
     again.close_batch(batch)
     sessions = [job.body.get("session_id") for job in loopback.jobs.values()]
     assert sessions == [None, batch, batch]
     assert loopback.sessions[batch]["mode"] == "batch"
     assert not loopback.sessions[batch]["accepting_jobs"]
-    third = IBMClient("ibm:ibm_manila", patience=QUICK)
+    third = IBMClient("ibm:ibm_manila", retry=QUICK)
     with pytest.raises(SubmissionRefused, match=r"session is closed.*no job was made"):
         third.submit(request, "third", batch)
 
 
 def test_a_session_is_refused_on_the_open_plan(loopback: LoopbackServer) -> None:
     with pytest.raises(TargetError, match="session: IBM's Open plan runs no sessions"):
-        IBMClient("ibm:ibm_manila", session=True, patience=QUICK)
+        IBMClient("ibm:ibm_manila", session=True, retry=QUICK)
     assert loopback.sessions == {}
 
 
 def test_a_session_is_opened_once_and_closed(loopback: LoopbackServer) -> None:
     loopback.plan = "paid"
-    with IBMClient("ibm:ibm_manila", session=True, patience=QUICK) as client:
+    with IBMClient("ibm:ibm_manila", session=True, retry=QUICK) as client:
         request = sample_request(client.backend, "000")
         client.submit(request, "first")
         client.submit(request, "second", client.open_batch())
@@ -195,7 +195,7 @@ def test_a_session_left_open_is_ended_with_the_program(
     loopback.plan = "paid"
     at_end: list[Callable[[], None]] = []
     monkeypatch.setattr("atexit.register", at_end.append)
-    client = IBMClient("ibm:ibm_manila", session=True, patience=QUICK)
+    client = IBMClient("ibm:ibm_manila", session=True, retry=QUICK)
     client.submit(sample_request(client.backend, "000"), "tag")
     (end,) = at_end
     end()
@@ -302,26 +302,26 @@ def test_the_least_busy_machine_is_chosen_once(
         use(monkeypatch, server)
         server.machines["ibm_manila"].queue_length = 5
         server.machines["ibm_guadalupe"].queue_length = 2
-        client = IBMClient("ibm:least_busy", patience=QUICK)
+        client = IBMClient("ibm:least_busy", retry=QUICK)
         assert (client.name, client.backend.name) == ("ibm:least_busy", "ibm_quito")
-        large = IBMClient("ibm:least_busy", min_num_qubits=6, patience=QUICK)
+        large = IBMClient("ibm:least_busy", min_num_qubits=6, retry=QUICK)
         assert large.backend.name == "ibm_guadalupe"
         server.machines["ibm_quito"].queue_length = 9
         job_id = client.submit(sample_request(client.backend, "000"), "tag")
         assert server.jobs[job_id].machine.name == "ibm_quito"
         with pytest.raises(TargetError, match="'least_busy' with 99 qubits"):
-            _ = IBMClient("ibm:least_busy", min_num_qubits=99, patience=QUICK).backend
+            _ = IBMClient("ibm:least_busy", min_num_qubits=99, retry=QUICK).backend
 
 
 def test_an_unknown_machine_names_those_that_there_are(
     loopback: LoopbackServer,
 ) -> None:
     with pytest.raises(TargetError, match=r"no machine 'ibm_nowhere'.*: ibm_manila"):
-        _ = IBMClient("ibm:ibm_nowhere", patience=QUICK).backend
+        _ = IBMClient("ibm:ibm_nowhere", retry=QUICK).backend
 
 
 def test_a_machine_as_it_is_today_for_the_simulator(loopback: LoopbackServer) -> None:
-    backend = service_backend("ibm:ibm_manila", patience=QUICK)
+    backend = service_backend("ibm:ibm_manila", retry=QUICK)
     assert backend.name == "ibm_manila"
     assert backend.properties().last_update_date is not None
     noisy = AerSimulator.from_backend(backend)

@@ -27,7 +27,7 @@ class LoopbackService(JobService):
         self._server = server
 
     def client(self) -> IBMClient:
-        return IBMClient("ibm:ibm_manila", patience=QUICK)
+        return IBMClient("ibm:ibm_manila", retry=QUICK)
 
     def request(self) -> JobRequest:
         rows = ("100", "010", "001")

@@ -20,7 +20,6 @@ from qml_qdl.hardware.jobs.cost import (
     affordable,
     divide,
 )
-from qml_qdl.hardware.qiskit.executors.isa import IsaCache
 from qml_qdl.hardware.qiskit.ibm.cost import (
     LIMITS,
     IBMMachine,
@@ -31,6 +30,7 @@ from qml_qdl.hardware.qiskit.ibm.cost import (
     twirled,
     two_qubit_depth,
 )
+from qml_qdl.hardware.qiskit.transpilation import TranspilationCache
 from qml_qdl.hardware.tapes.executor import Pub
 from tests.hardware.qiskit.service import FakeClient
 
@@ -39,15 +39,15 @@ CONTENT = "23fc5833cb2de16076b6e059299063a9ea06690f8e68ab977407551b4c6a666a"
 
 
 def cost_of(request: JobRequest, backend: GenericBackendV2, jobs: int = 1) -> Cost:
-    return IBMMachine(IsaCache(backend, folder=None)).cost(request, jobs)
+    return IBMMachine(TranspilationCache(backend, folder=None)).cost(request, jobs)
 
 
 def row_costs(request: JobRequest) -> list[RowCost]:
-    return IBMMachine(IsaCache(BACKEND, folder=None)).row_costs(request)
+    return IBMMachine(TranspilationCache(BACKEND, folder=None)).row_costs(request)
 
 
 def room(request: JobRequest, limits: Limits) -> Limits:
-    return IBMMachine(IsaCache(BACKEND, folder=None), limits).limits(request)
+    return IBMMachine(TranspilationCache(BACKEND, folder=None), limits).limits(request)
 
 
 def measured(rows: int = 3, digest: str = "a") -> Pub:
@@ -70,7 +70,9 @@ def observed(rows: int = 3) -> Pub:
 
 
 def prepared(kind: Any, pub: Pub, layout: list[int] | None = None) -> JobRequest:
-    isa = IsaCache(GenericBackendV2(5, seed=1), folder=None, initial_layout=layout)
+    isa = TranspilationCache(
+        GenericBackendV2(5, seed=1), folder=None, initial_layout=layout
+    )
     return IBMMachine(isa).prepare(JobRequest(kind, (pub,), 10), 60.0)
 
 

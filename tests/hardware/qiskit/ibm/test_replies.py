@@ -30,16 +30,16 @@ def request(client: IBMClient) -> Any:
 
 
 def fresh(client: IBMClient, job: str) -> None:
-    again = IBMClient(NAME, patience=ONCE)
+    again = IBMClient(NAME, retry=ONCE)
     assert again.backend.name == "ibm_manila"
 
 
 def results(client: IBMClient, job: str) -> None:
-    IBMClient(NAME, patience=ONCE).results(job, request(client))
+    IBMClient(NAME, retry=ONCE).results(job, request(client))
 
 
 def status(client: IBMClient, job: str) -> None:
-    IBMClient(NAME, patience=ONCE).status(job)
+    IBMClient(NAME, retry=ONCE).status(job)
 
 
 ACTIONS: dict[str, Callable[[IBMClient, str], object]] = {
@@ -115,7 +115,7 @@ def true_reply(server: LoopbackServer, name: str, act: Callable[[], object]) -> 
 def test_no_field_gives_an_error_of_another_library(
     loopback: LoopbackServer, name: str
 ) -> None:
-    client = IBMClient(NAME, patience=ONCE)
+    client = IBMClient(NAME, retry=ONCE)
     job = client.submit(request(client), "tag")
     act = ACTIONS[name]
     reply = true_reply(loopback, name, lambda: act(client, job))
@@ -176,7 +176,7 @@ def test_the_error_names_the_field(
     value: Any,
     message: str,
 ) -> None:
-    client = IBMClient(NAME, patience=ONCE)
+    client = IBMClient(NAME, retry=ONCE)
     job = client.submit(request(client), "tag")
     loopback.fault(name, times=99, edit=lambda content: changed(content, place, value))
     with pytest.raises(ServiceError, match=message) as caught:
@@ -188,7 +188,7 @@ def test_the_error_names_the_field(
 def test_a_submission_whose_id_is_missing_is_unclear(
     loopback: LoopbackServer, value: Any
 ) -> None:
-    client = IBMClient(NAME, patience=ONCE)
+    client = IBMClient(NAME, retry=ONCE)
     loopback.fault("POST /jobs", edit=lambda content: changed(content, ("id",), value))
     with pytest.raises(SubmissionUnclear, match=r"'id' should be .*; whether the job"):
         client.submit(request(client), "tag")
@@ -201,7 +201,7 @@ def test_a_submission_whose_id_is_missing_is_unclear(
 def test_what_a_job_used_may_be_unknown(
     loopback: LoopbackServer, metrics: dict[str, Any]
 ) -> None:
-    client = IBMClient(NAME, patience=ONCE)
+    client = IBMClient(NAME, retry=ONCE)
     job = client.submit(request(client), "tag")
     loopback.fault("GET /jobs/[^/]*/metrics", edit=lambda _: metrics)
     found = client.status(job)
@@ -218,7 +218,7 @@ def test_a_machine_that_is_listed_is_not_said_to_be_none(
         edit=lambda content: content | {"u_channel_lo": 7},
     )
     with pytest.raises(ServiceError, match="ibm_manila is listed, but IBM's client"):
-        _ = IBMClient(NAME, patience=ONCE).backend
+        _ = IBMClient(NAME, retry=ONCE).backend
 
 
 @pytest.mark.parametrize("name", ["torino", "cairo", "sherbrooke", "boston"])
@@ -230,7 +230,7 @@ def test_what_machines_really_answer_is_right(name: str) -> None:
 
 
 def test_results_that_cannot_be_read_are_told(loopback: LoopbackServer) -> None:
-    client = IBMClient(NAME, patience=ONCE)
+    client = IBMClient(NAME, retry=ONCE)
     job = client.submit(request(client), "tag")
     loopback.fault("GET /jobs/[^/]*/results", edit=lambda _: {"data": 7})
     with pytest.raises((ServiceError, JobError), match=job):

@@ -54,15 +54,15 @@ CALLS: dict[str, tuple[str, Callable[[IBMClient, str], object]]] = {
     "batch": ("POST /sessions", lambda client, _: client.open_batch()),
     "machine": (
         "GET /backends/.*/configuration",
-        lambda client, _: IBMClient("ibm:ibm_manila", patience=QUICK).backend,
+        lambda client, _: IBMClient("ibm:ibm_manila", retry=QUICK).backend,
     ),
     "sign-in": (
         "POST /v3/resources/search",
-        lambda client, _: IBMClient("ibm:ibm_manila", patience=QUICK),
+        lambda client, _: IBMClient("ibm:ibm_manila", retry=QUICK),
     ),
     "token": (
         "POST /identity/token",
-        lambda client, _: IBMClient("ibm:ibm_manila", patience=QUICK),
+        lambda client, _: IBMClient("ibm:ibm_manila", retry=QUICK),
     ),
     "renewal": ("POST /identity/token", lambda client, _: renew(client).find("tag")),
 }
@@ -82,7 +82,7 @@ def test_a_token_shows_up_nowhere_even_if_ibm_repeats_it(
     monkeypatch.setenv("QISKIT_IBM_TOKEN", SECRET)
     request, action = CALLS[name]
     with caplog.at_level(logging.DEBUG, logger="qml_qdl"):
-        client = IBMClient("ibm:ibm_manila", patience=quick(most=2))
+        client = IBMClient("ibm:ibm_manila", retry=quick(most=2))
         job_id = client.submit(sample_request(client.backend, "000"), "before")
         said = f"your key {SECRET} is wrong; Authorization: Bearer {SECRET}"
         body = json.dumps({"errors": [{"code": 1, "message": said}]})
@@ -102,7 +102,7 @@ def test_the_reason_of_a_failed_job_shows_no_token(
     loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QISKIT_IBM_TOKEN", SECRET)
-    client = IBMClient("ibm:ibm_manila", patience=QUICK)
+    client = IBMClient("ibm:ibm_manila", retry=QUICK)
     loopback.end_next(Ending("Failed", f"the key {SECRET} has no time left"))
     job_id = client.submit(sample_request(client.backend, "000"), "tag")
     reason = client.status(job_id).reason
@@ -121,18 +121,18 @@ def test_parts_of_a_token_show_up_nowhere(
     loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch, part: str, status: int
 ) -> None:
     monkeypatch.setenv("QISKIT_IBM_TOKEN", SECRET)
-    client = IBMClient(NAME, patience=ONCE)
+    client = IBMClient(NAME, retry=ONCE)
     job = client.submit(sample_request(client.backend, "000"), "tag")
     said = {"errors": [{"code": 1, "message": f"the key {part}... is wrong"}]}
     body = json.dumps({"state": part} if status == 200 else said)
     loopback.fault("GET /jobs/[^/]*", times=9, status=status, body=body)
     with pytest.raises(QdlError) as caught:
-        IBMClient(NAME, patience=ONCE).status(job)
+        IBMClient(NAME, retry=ONCE).status(job)
     assert part not in str(caught.value)
     loopback.faults.clear()
     loopback.fault("POST /identity/token", times=9, status=400, body=json.dumps(said))
     with pytest.raises(QdlError) as caught:
-        IBMClient(NAME, patience=ONCE)
+        IBMClient(NAME, retry=ONCE)
     assert part not in str(caught.value)
 
 

@@ -21,14 +21,14 @@ from tests.hardware.qiskit.requests_for_tests import renew, sample_request
 
 @pytest.fixture
 def client(loopback: LoopbackServer) -> IBMClient:
-    return IBMClient("ibm:ibm_manila", patience=QUICK)
+    return IBMClient("ibm:ibm_manila", retry=QUICK)
 
 
 def test_every_session_of_the_client_sends_as_we_do(client: IBMClient) -> None:
     # Fails when IBM's client makes its sessions in another way: see transport.
     service = client._service
     service.check()
-    assert service._active_api_client._session.get_adapter("https://ibm.com/").patience
+    assert service._active_api_client._session.get_adapter("https://ibm.com/").retry
     other = service._create_new_cloud_api_client(CRN)
     service._api_clients["other"] = other
     service.check()
@@ -44,7 +44,7 @@ def test_an_unknown_version_of_the_client_is_refused(
 ) -> None:
     monkeypatch.delattr("qiskit_ibm_runtime.api.client.RetrySession._initialize_retry")
     with pytest.raises(TargetError, match=r"install 'qiskit-ibm-runtime<0\.52'"):
-        IBMClient("ibm:ibm_manila", patience=QUICK)
+        IBMClient("ibm:ibm_manila", retry=QUICK)
     assert loopback.requests == []
 
 
@@ -52,7 +52,7 @@ def test_other_services_of_the_program_stay_as_they_are(client: IBMClient) -> No
     service = qiskit_ibm_runtime.QiskitRuntimeService()
     session = service._active_api_client._session
     adapter = session.get_adapter(session.base_url)
-    assert not isinstance(adapter, transport.PatientAdapter)
+    assert not isinstance(adapter, transport.RetryAdapter)
 
 
 def test_an_access_token_is_renewed_with_patience(

@@ -30,7 +30,7 @@ from qml_qdl.circuits.errors import (
 )
 from qml_qdl.hardware.jobs.client import JobState
 from qml_qdl.hardware.qiskit.ibm.client import IBMClient
-from qml_qdl.hardware.qiskit.ibm.transport import PACE, Patience, PatientAdapter
+from qml_qdl.hardware.qiskit.ibm.transport import PACE, RetryAdapter, RetryPolicy
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import QUICK, quick
 from tests.hardware.qiskit.requests_for_tests import sample_request
@@ -107,7 +107,7 @@ SUBMISSIONS = {
 
 @pytest.fixture
 def client(loopback: LoopbackServer) -> IBMClient:
-    return IBMClient("ibm:ibm_manila", patience=QUICK)
+    return IBMClient("ibm:ibm_manila", retry=QUICK)
 
 
 @pytest.mark.parametrize("case", SUBMISSIONS.values(), ids=SUBMISSIONS)
@@ -130,7 +130,7 @@ def test_a_job_is_posted_once_and_what_is_known_is_told(
 
 
 def test_a_stalled_submission_ends_and_is_unclear(loopback: LoopbackServer) -> None:
-    client = IBMClient("ibm:ibm_manila", patience=quick(submit_timeout=0.3))
+    client = IBMClient("ibm:ibm_manila", retry=quick(submit_timeout=0.3))
     request = sample_request(client.backend, "100")
     loopback.fault(POST, handled=True, stall=30.0)
     began = time.monotonic()
@@ -143,8 +143,8 @@ def test_a_stalled_submission_ends_and_is_unclear(loopback: LoopbackServer) -> N
 def test_a_stalled_server_does_not_hold_a_question_for_ever(
     loopback: LoopbackServer,
 ) -> None:
-    patience = quick(most=2, read_timeout=0.3)
-    client = IBMClient("ibm:ibm_manila", patience=patience)
+    retry = quick(most=2, read_timeout=0.3)
+    client = IBMClient("ibm:ibm_manila", retry=retry)
     job_id = client.submit(sample_request(client.backend, "100"), "tag")
     loopback.fault("GET /jobs/.*", times=99, stall=30.0)
     began = time.monotonic()
@@ -158,9 +158,7 @@ def test_a_server_that_stalls_at_the_start(loopback: LoopbackServer) -> None:
     loopback.fault("GET /backends", times=99, stall=30.0)
     began = time.monotonic()
     with pytest.raises(ServiceError, match="does not answer in time"):
-        _ = IBMClient(
-            "ibm:ibm_manila", patience=quick(most=1, read_timeout=0.3)
-        ).backend
+        _ = IBMClient("ibm:ibm_manila", retry=quick(most=1, read_timeout=0.3)).backend
     assert time.monotonic() - began < 10.0
 
 
@@ -219,27 +217,27 @@ def test_signing_in_is_tried_again(
     loopback: LoopbackServer, request_of: str, times: int
 ) -> None:
     loopback.fault(request_of, times=times, status=503)
-    assert IBMClient("ibm:ibm_manila", patience=QUICK).backend.name == "ibm_manila"
+    assert IBMClient("ibm:ibm_manila", retry=QUICK).backend.name == "ibm_manila"
 
 
 def test_signing_in_gives_up(loopback: LoopbackServer) -> None:
     loopback.fault("POST /identity/token", times=99, status=503)
     with pytest.raises(ServiceError, match="signs in does not answer; try again"):
-        IBMClient("ibm:ibm_manila", patience=QUICK)
+        IBMClient("ibm:ibm_manila", retry=QUICK)
     assert loopback.count("POST /identity/token") == 4
 
 
 def test_a_wrong_key_is_not_tried_again(loopback: LoopbackServer) -> None:
     loopback.fault("POST /identity/token", times=99, status=400)
     with pytest.raises(AccountError, match=r"does not let the account.*save a working"):
-        IBMClient("ibm:ibm_manila", patience=QUICK)
+        IBMClient("ibm:ibm_manila", retry=QUICK)
     assert loopback.count("POST /identity/token") == 1
 
 
 def test_a_service_that_is_not_there(
     loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = IBMClient("ibm:ibm_manila", patience=QUICK)
+    client = IBMClient("ibm:ibm_manila", retry=QUICK)
     request = sample_request(client.backend, "100")
     loopback.close()
     with pytest.raises(SubmissionRefused, match=r"cannot be reached.*no job was made"):
@@ -247,7 +245,7 @@ def test_a_service_that_is_not_there(
     with pytest.raises(ServiceError, match="after 4 tries"):
         client.remaining_seconds()
     with pytest.raises(ServiceError, match="signs in does not answer"):
-        IBMClient("ibm:ibm_manila", patience=QUICK)
+        IBMClient("ibm:ibm_manila", retry=QUICK)
 
 
 class Clock:
@@ -261,9 +259,11 @@ class Clock:
         self.sleeps.append(seconds)
         self.now += seconds
 
-    def patience(self, **changes: Any) -> Patience:
+    def retry(self, **changes: Any) -> RetryPolicy:
         given = {"jitter": lambda: 1.0, **changes}
-        return Patience(evolve(PACE, sleep=self.sleep, clock=lambda: self.now, **given))
+        return RetryPolicy(
+            evolve(PACE, sleep=self.sleep, clock=lambda: self.now, **given)
+        )
 
 
 @pytest.fixture
@@ -271,9 +271,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def ask(loopback: LoopbackServer, patience: Patience) -> requests.Response:
+def ask(loopback: LoopbackServer, retry: RetryPolicy) -> requests.Response:
     with requests.Session() as session:
-        session.mount("http://", PatientAdapter(patience))
+        session.mount("http://", RetryAdapter(retry))
         return session.get(f"{loopback.address}/loopback/summary")
 
 
@@ -281,14 +281,14 @@ def test_the_waits_double_up_to_the_longest(
     loopback: LoopbackServer, clock: Clock
 ) -> None:
     loopback.fault("GET .*", times=99, status=503)
-    assert ask(loopback, clock.patience(longest=4.0)).status_code == 503
+    assert ask(loopback, clock.retry(longest=4.0)).status_code == 503
     assert clock.sleeps == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
 
 
 def test_half_of_a_wait_is_random(loopback: LoopbackServer, clock: Clock) -> None:
     loopback.fault("GET .*", times=2, status=503)
     numbers = iter([0.0, 0.5])
-    assert ask(loopback, clock.patience(jitter=lambda: next(numbers))).ok
+    assert ask(loopback, clock.retry(jitter=lambda: next(numbers))).ok
     assert clock.sleeps == [0.25, 0.75]
 
 
@@ -299,7 +299,7 @@ def test_the_service_says_how_long_to_wait(
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
     loopback.fault("GET .*", status=503, headers={"Retry-After": later}, skip=1)
     loopback.fault("GET .*", status=503, headers={"Retry-After": "soon"}, skip=2)
-    assert ask(loopback, clock.patience()).ok
+    assert ask(loopback, clock.retry()).ok
     assert clock.sleeps[0] == 17.0
     assert clock.sleeps[1] == pytest.approx(40.0, abs=5.0)
     assert clock.sleeps[2] == 2.0
@@ -307,7 +307,7 @@ def test_the_service_says_how_long_to_wait(
 
 def test_no_wait_passes_the_deadline(loopback: LoopbackServer, clock: Clock) -> None:
     loopback.fault("GET .*", times=99, status=429, headers={"Retry-After": "70"})
-    assert ask(loopback, clock.patience(deadline=150.0)).status_code == 429
+    assert ask(loopback, clock.retry(deadline=150.0)).status_code == 429
     assert clock.sleeps == [70.0, 70.0]
 
 
@@ -354,7 +354,7 @@ def test_only_an_untrusted_certificate_was_surely_no_submission(
         )
 
     monkeypatch.setattr("requests.adapters.HTTPAdapter.send", send)
-    adapter = PatientAdapter(clock.patience(most=3))
+    adapter = RetryAdapter(clock.retry(most=3))
     with requests.Session() as session:
         session.mount("http://", adapter)
         with pytest.raises(requests.exceptions.SSLError):
@@ -367,7 +367,7 @@ def test_a_port_where_nobody_listens_was_surely_not_reached(clock: Clock) -> Non
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/jobs"
-    adapter = PatientAdapter(clock.patience(most=3))
+    adapter = RetryAdapter(clock.retry(most=3))
     with requests.Session() as session:
         session.mount("http://", adapter)
         with pytest.raises(requests.ConnectionError):

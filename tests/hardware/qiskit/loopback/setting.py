@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from qml_qdl.hardware.qiskit.ibm.transport import PACE, Patience
+from qml_qdl.hardware.qiskit.ibm.transport import PACE, RetryPolicy
 from tests.hardware.qiskit.loopback.server import LoopbackServer
 
 
-def quick(most: int = 4, **timeouts: float) -> Patience:
-    """Patience for tests: as much back-off, in a hundredth of the time."""
+def quick(most: int = 4, **timeouts: float) -> RetryPolicy:
+    """RetryPolicy for tests: as much back-off, in a hundredth of the time."""
     pace = evolve(PACE, first=0.01, longest=0.02, most=most, deadline=20.0)
     given = dict.fromkeys(("connect_timeout", "read_timeout", "submit_timeout"), 5.0)
-    return Patience(pace, **{**given, **timeouts})
+    return RetryPolicy(pace, **{**given, **timeouts})
 
 
 QUICK = quick()

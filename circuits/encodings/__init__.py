@@ -1,0 +1,1 @@
+"""Encodings S(x): gates whose angles come from the data."""

@@ -1,0 +1,1 @@
+"""Processings W(θ): gates whose angles are trained."""

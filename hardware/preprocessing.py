@@ -1,0 +1,225 @@
+"""Tapes in a form that devices run: no marks, and the same observables for all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pennylane as qml
+import torch
+from pennylane.fourier.mark import MarkedOp
+
+from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.hardware.block_encode import block_encoded
+
+Term = tuple[Any, Any]
+"""A coefficient, and the observable that it multiplies."""
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def plain(tape: Any, trained: bool = False) -> tuple[list[Any], Callable[..., Any]]:
+    """A tape whose numbers are those of gates, and finite.
+
+    Marks of `qml.fourier.mark` are taken off, and `BlockEncode` of a tensor becomes a
+    matrix. Expectation values are linear: where a
+    coefficient differs from row to row, those of the terms are measured, and multiplied
+    afterwards. A state that is NaN, as that of a zero vector which was normalised, is
+    replaced, and its row's results become NaN, so that no other row's gradients do.
+
+    Args:
+        tape: A tape.
+        trained: Whether coefficients that are trained are taken out, too.
+
+    Returns:
+        One tape, and the function that makes its results those of the first one.
+
+    Raises:
+        TargetError: A variance of a sum whose coefficients differ from row to row.
+        ArgumentError: A row that is NaN is to be sampled.
+    """
+    operations = [_replaced(operation) for operation in tape.operations]
+    operations, lost = _finite(operations)
+    split = [_terms(measurement, trained) for measurement in tape.measurements]
+    changed = any(a is not b for a, b in zip(operations, tape.operations, strict=True))
+    if not changed and not any(split):
+        return [tape], _only
+    measured: list[Any] = []
+    places: list[list[tuple[Any, int]]] = []
+    for measurement, terms in zip(tape.measurements, split, strict=True):
+        places.append([])
+        for factor, part in terms or [(None, measurement)]:
+            places[-1].append((factor, len(measured)))
+            measured.append(part)
+    new = tape.copy(operations=operations, measurements=measured)
+    numbers = new.get_parameters(trainable_only=False)
+    new.trainable_params = qml.math.get_trainable_indices(numbers)
+
+    def combined(results: Any) -> Any:
+        if tape.shots.has_partitioned_shots:
+            return tuple(once(result) for result in results[0])
+        return once(results[0])
+
+    def once(result: Any) -> Any:
+        parts = result if len(measured) > 1 else [result]
+        sums = tuple(_with_lost(_sum(place, parts), lost) for place in places)
+        return sums if len(sums) > 1 else sums[0]
+
+    return [new], combined
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def runnable(
+    tape: Any, name: str, postselects: bool, with_shots: Callable[[Any], bool]
+) -> tuple[list[Any], Callable[..., Any]]:
+    """Refuses what a device has not, and says which one has it.
+
+    Args:
+        tape: A tape.
+        name: The device's name.
+        postselects: Whether it can keep one outcome of a measurement on the way.
+        with_shots: Whether it makes a measurement with shots.
+
+    Returns:
+        The same tape.
+
+    Raises:
+        TargetError: It has a postselection, a channel or a classical shadow that the
+            device cannot run.
+    """
+    kinds = qml.measurements
+    for operation in tape.operations:
+        if isinstance(operation, qml.operation.Channel):
+            raise TargetError(
+                f"circuit: {name} has no channels, got {operation.name}; use "
+                "target='default.mixed', or a noisy machine, target='aer:fake_NAME'"
+            )
+        if not postselects and getattr(operation, "postselect", None) is not None:
+            raise TargetError(
+                f"circuit: {name} keeps all outcomes of a measurement, got "
+                f"postselect={operation.postselect}; use target='qdl.simulator', or "
+                "select among samples afterwards"
+            )
+    for measurement in tape.measurements:
+        if isinstance(measurement, kinds.ClassicalShadowMP | kinds.ShadowExpvalMP):
+            if not tape.shots:
+                raise TargetError(
+                    f"shots: {name} samples a classical shadow, got none; "
+                    "pass shots=1000"
+                )
+            if not with_shots(measurement):
+                raise TargetError(
+                    f"circuit: {name} samples no classical shadows; use "
+                    "target='qdl.simulator'"
+                )
+    return [tape], _only
+
+
+def _only(results: Sequence[Any]) -> Any:
+    return results[0]
+
+
+def _replaced(operation: Any) -> Any:
+    while isinstance(operation, MarkedOp):
+        operation = operation.base
+    if isinstance(operation, qml.BlockEncode) and isinstance(
+        operation.data[0], torch.Tensor
+    ):
+        return block_encoded(operation)
+    return operation
+
+
+def _finite(operations: Sequence[Any]) -> tuple[list[Any], Any]:
+    """The operations with |0…0⟩ for states that are NaN, and which rows these are."""
+    lost, finite = None, []
+    for operation in operations:
+        state = operation.data[0] if operation.data else None
+        if (
+            isinstance(operation, qml.StatePrep)
+            and isinstance(state, torch.Tensor)
+            and state.ndim == 2
+            and not state.is_meta  # shapes alone have no NaN
+        ):
+            bad = ~state.detach().isfinite().all(-1)
+            if bad.any():
+                first = torch.zeros_like(state[0])
+                first[0] = 1
+                whole = torch.where(bad[:, None], first, state)
+                operation = qml.StatePrep(whole, operation.wires)
+                lost = bad if lost is None else lost | bad
+        finite.append(operation)
+    return finite, lost
+
+
+def _terms(measurement: Any, trained: bool) -> list[Term]:
+    """Factors and measurements that a measurement is the sum of; empty for itself."""
+    observable = measurement.obs
+    variance = isinstance(measurement, qml.measurements.VarianceMP)
+    expectation = isinstance(measurement, qml.measurements.ExpectationMP)
+    if observable is None or not observable.data or not (variance or expectation):
+        return []
+    terms = linear_terms(observable)
+    apart = any(
+        qml.math.ndim(factor) or (trained and qml.math.requires_grad(factor))
+        for factor, _ in terms
+    )
+    if not apart:
+        return []
+    if expectation:
+        return [(factor, qml.expval(part)) for factor, part in terms]
+    if len(terms) > 1:
+        raise TargetError(
+            f"measurement: the coefficients in var({observable}) differ from row to "
+            "row, or are trained where the device cannot; measure expectation values, "
+            "or the variance of a single term"
+        )
+    ((factor, part),) = terms
+    return [(factor**2, qml.var(part))]
+
+
+def linear_terms(observable: Any) -> list[Term]:
+    """What an observable is the sum of.
+
+    Args:
+        observable: A PennyLane observable.
+
+    Returns:
+        Coefficients and observables without; itself, times 1, where it is no sum.
+    """
+    if isinstance(observable, qml.ops.SProd):
+        inner = linear_terms(observable.base)
+        return [(observable.scalar * factor, part) for factor, part in inner]
+    if isinstance(observable, qml.ops.Sum):
+        return [term for part in observable.operands for term in linear_terms(part)]
+    if isinstance(observable, qml.ops.Prod) and observable.data:
+        products: list[Term] = [(1.0, None)]
+        for operand in observable.operands:
+            products = [
+                (factor * more, part if before is None else before @ part)
+                for factor, before in products
+                for more, part in linear_terms(operand)
+            ]
+        return products
+    return [(1.0, observable)]
+
+
+def _sum(place: Sequence[tuple[Any, int]], results: Sequence[Any]) -> Any:
+    ((first, index), *others) = place
+    if first is None:
+        return results[index]
+    total = first * results[index]
+    for factor, position in others:
+        total = total + factor * results[position]
+    return total
+
+
+def _with_lost(result: Any, lost: Any) -> Any:
+    if lost is None:
+        return result
+    tensor = torch.as_tensor(result)
+    if not tensor.is_floating_point() and not tensor.is_complex():
+        raise ArgumentError(
+            f"inputs: the states of rows {lost.nonzero().flatten().tolist()} are NaN, "
+            "and samples, which are whole numbers, have no NaN; take these rows out"
+        )
+    mask = lost.reshape(-1, *(1,) * (tensor.ndim - 1))
+    return tensor.masked_fill(mask, torch.nan)

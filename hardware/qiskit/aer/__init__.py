@@ -1,0 +1,1 @@
+"""Aer: exact states and probabilities, noise, and shots of many rows."""

@@ -1,1 +1,0 @@
-"""What runs pubs here: Aer, and any other of Qiskit's backends."""

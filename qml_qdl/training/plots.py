@@ -1,0 +1,387 @@
+"""Pictures of a run: curves, predictions, samples, histograms, circuit and maps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qml_qdl.data.dataset import Dataset, Integers
+from qml_qdl.data.splitting import Split
+from qml_qdl.hardware.files import write_atomically
+from qml_qdl.models import EQUILIBRIUM, RBM
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = {
+    "quantum": "tab:purple",
+    "twin": "tab:orange",
+    "plain": "tab:green",
+    "classical": "tab:green",
+}
+_MOST_FEATURES = 6
+_MOST_FIELDS = 32
+
+
+def plot_curves(
+    histories: Mapping[str, Sequence[Sequence[dict[str, float]]]],
+    panels: Sequence[Sequence[str]],
+) -> Figure:
+    """Plots numbers over the epochs.
+
+    Args:
+        histories: For each kind of model one history per seed.
+        panels: The columns that are plotted in one frame, for each frame.
+
+    Returns:
+        The figure; training dashed, validation solid, and a game's losses beside
+        2 ln 2, where nothing can be told apart.
+    """
+    from matplotlib.figure import Figure
+
+    width = 4.5 if len(panels) == 2 else 3.7
+    figure = Figure(figsize=(width * len(panels), 3.4), layout="constrained")
+    frames = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, names in zip(frames, panels, strict=True):
+        for kind, seeds in histories.items():
+            for place, name in enumerate(names):
+                dashed = name.startswith("train") or (place and name[:3] != "val")
+                style = "--" if dashed and len(names) > 1 else "-"
+                for number, history in enumerate(seeds):
+                    _curve(axes, history, name, style, kind, number == 0)
+        axes.set_ylabel(names[0].split("_", 1)[1] if len(names) > 1 else names[0])
+        if "loss_d" in names:
+            axes.axhline(EQUILIBRIUM, color="grey", linestyle=":", label="2 ln 2")
+            axes.set_ylabel("loss")
+        elif "d_real" in names:
+            axes.set_ylim(0, 1)
+            axes.set_ylabel("mean D(x)")
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    return figure
+
+
+def plot_confusion(test: Dataset, predictions: Integers, title: str) -> Figure:
+    """Plots how often each class was taken for each other.
+
+    Args:
+        test: The test part.
+        predictions: Class index of each of its rows.
+        title: What stands above.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+
+    classes = range(test.num_classes)
+    counts = confusion_matrix(test.labels, predictions, labels=list(classes))
+    figure = Figure(figsize=(6, 5.4), layout="constrained")
+    axes = figure.subplots()
+    display = ConfusionMatrixDisplay(counts, display_labels=test.class_names)
+    display.plot(ax=axes, cmap="Purples", colorbar=False)
+    if max(len(name) for name in test.class_names) > 3:
+        axes.tick_params("x", rotation=45)
+    axes.set_title(title)
+    return figure
+
+
+def plot_predictions(split: Split, predictions: Any, title: str) -> Figure:
+    """Plots predicted numbers over the true ones, in their own unit.
+
+    Args:
+        split: The data.
+        predictions: A number for each row of the test part.
+        title: What stands above.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    unit, zero = split.label_deviation or 1.0, split.label_mean or 0.0
+    true, predicted = (
+        zero + unit * np.asarray(each) for each in (split.test.labels, predictions)
+    )
+    figure = Figure(figsize=(4.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+    axes.plot(ends, ends, color="grey", linestyle=":", label="as they are")
+    axes.scatter(true, predicted, s=12, color=_COLOURS["quantum"], alpha=0.7)
+    axes.set_xlabel("true")
+    axes.set_ylabel("predicted")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    return figure
+
+
+def plot_feature_maps(
+    convolution: torch.nn.Module, images: Dataset, rows: int = 5
+) -> Figure:
+    """Plots a few images and beside each its feature maps.
+
+    Args:
+        convolution: Maps (rows, channels, H, W) to (rows, maps, h, w), or one that
+            turns with the image to (rows, maps, order, h, w).
+        images: Where the first image of each class is taken from.
+        rows: How many images at most.
+
+    Returns:
+        The figure; all maps share one colour scale. Maps with a place for each element
+        of a group stand side by side, "1.0" for element 0 of map 1.
+    """
+    from matplotlib.figure import Figure
+
+    _, first = np.unique(images.labels, return_index=True)
+    chosen = images.take(first[:rows].astype(np.int64))
+    device = next(convolution.parameters()).device
+    with torch.no_grad():
+        maps = convolution(torch.tensor(chosen.inputs, device=device)).cpu().numpy()
+    names = [str(number + 1) for number in range(maps.shape[1])]
+    if maps.ndim == 5:
+        names = [
+            f"{name}.{element}" for name in names for element in range(maps.shape[2])
+        ]
+        maps = maps.reshape(len(maps), -1, *maps.shape[3:])
+    columns = 1 + maps.shape[1]
+    figure = Figure(figsize=(1.5 * columns, 1.5 * len(chosen)), layout="constrained")
+    grid = figure.subplots(len(chosen), columns, squeeze=False)
+    # Symmetric, so that white is zero in every map.
+    most = float(np.abs(maps).max())
+    for row, line in enumerate(grid):
+        line[0].imshow(chosen.inputs[row].mean(axis=0), cmap="gray", vmin=0, vmax=1)
+        line[0].set_ylabel(chosen.class_names[chosen.labels[row]])
+        for column, axes in enumerate(line[1:]):
+            shown = axes.imshow(maps[row, column], cmap="PiYG", vmin=-most, vmax=most)
+            if row == 0:
+                axes.set_title(f"map {names[column]}", fontsize="small")
+        for axes in line:
+            axes.set_xticks([])
+            axes.set_yticks([])
+    grid[0, 0].set_title("image", fontsize="small")
+    figure.colorbar(shown, ax=grid[:, 1:], shrink=0.6, label="readout")
+    return figure
+
+
+def as_pictures(samples: Tensor) -> Tensor | None:
+    """Samples as something to look at.
+
+    Args:
+        samples: (rows, …).
+
+    Returns:
+        Grey (rows, height, width) or colours (rows, height, width, 3), from 0 to 1;
+        None for tables.
+    """
+    if samples.ndim != 4:
+        return None
+    if samples.shape[1] == 3:
+        return samples.permute(0, 2, 3, 1).clamp(0, 1)
+    return samples.mean(1).clamp(0, 1)
+
+
+def plot_rows(rows: Mapping[str, Tensor]) -> Figure:
+    """Plots rows of images, each with its name.
+
+    Args:
+        rows: Images (count, channels, height, width) by name.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(len(images) for images in rows.values())
+    figure = Figure(
+        figsize=(1.2 + 0.8 * columns, 0.85 * len(rows)), layout="constrained"
+    )
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for line, (name, images) in zip(grid, rows.items(), strict=True):
+        shown = as_pictures(images)
+        assert shown is not None
+        for axes, image in zip(line, shown, strict=False):
+            axes.imshow(image.numpy(), cmap="gray", vmin=0, vmax=1)
+            axes.set_xticks([])
+            axes.set_yticks([])
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize="small")
+    return figure
+
+
+def plot_samples(samples: Tensor) -> Figure:
+    """Plots samples: images in a grid, tables as histograms of their columns.
+
+    Args:
+        samples: (rows, …).
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    shown = as_pictures(samples)
+    if shown is None:
+        return plot_histograms({"generated": samples})
+    columns = math.ceil(math.sqrt(len(shown)))
+    lines = math.ceil(len(shown) / columns)
+    figure = Figure(figsize=(0.8 * columns, 0.8 * lines), layout="constrained")
+    for index, axes in enumerate(figure.subplots(lines, columns, squeeze=False).flat):
+        axes.axis("off")
+        if index < len(shown):
+            axes.imshow(shown[index].numpy(), cmap="gray", vmin=0, vmax=1)
+    return figure
+
+
+def plot_histograms(rows: Mapping[str, Tensor]) -> Figure:
+    """Plots real against generated: pixels and brightness, or columns of a table.
+
+    Args:
+        rows: Samples (count, …) by name.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    first = next(iter(rows.values()))
+    numbers: dict[str, dict[str, Tensor]]
+    if first.ndim == 4:
+        numbers = {
+            "pixel": {name: each.flatten() for name, each in rows.items()},
+            "brightness of an image": {
+                name: each.flatten(1).mean(1) for name, each in rows.items()
+            },
+        }
+    else:
+        count = min(first.shape[1], _MOST_FEATURES)
+        numbers = {
+            f"column {k + 1}": {name: each[:, k] for name, each in rows.items()}
+            for k in range(count)
+        }
+    figure = Figure(figsize=(3.6 * len(numbers) + 0.6, 3), layout="constrained")
+    for axes, (label, pair) in zip(
+        figure.subplots(1, len(numbers), squeeze=False)[0],
+        numbers.items(),
+        strict=True,
+    ):
+        together = torch.cat(list(pair.values())).numpy()
+        whole = bool((together % 1 == 0).all())
+        bins: Any = np.linspace(together.min(), together.max() + 1e-6, 25)
+        if whole:
+            bins = np.arange(together.min(), together.max() + 2) - 0.5
+        for name, values in pair.items():
+            axes.hist(values.numpy(), bins, density=True, alpha=0.5, label=name)
+        axes.set_xlabel(label)
+        axes.set_ylabel("density")
+        axes.legend(fontsize="small")
+    return figure
+
+
+def plot_distributions(chances: Mapping[str, Tensor]) -> Figure:
+    """Plots probabilities of all bit strings, in the order of their numbers.
+
+    Args:
+        chances: Probabilities (2ⁿ,) by name.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    for width, (name, values) in zip((3.0, 1.2), chances.items(), strict=False):
+        axes.plot(values.numpy(), label=name, linewidth=width)
+    axes.set_xlabel("bit string, as a number")
+    axes.set_ylabel("probability")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def _curve(
+    axes: Axes,
+    history: Sequence[dict[str, float]],
+    name: str,
+    style: str,
+    kind: str,
+    named: bool,
+) -> None:
+    epochs = [row["epoch"] + 1 for row in history]
+    axes.plot(
+        epochs,
+        [row[name] for row in history],
+        style,
+        color=_COLOURS.get(kind),
+        alpha=0.8,
+        linewidth=1,
+        marker="o" if len(epochs) == 1 else None,
+        label=f"{kind}, {name}" if named else None,
+    )
+
+
+def plot_fields(machine: RBM, shape: tuple[int, ...]) -> Figure:
+    """Plots receptive fields: what switches each hidden unit on (red) and off (blue).
+
+    Args:
+        machine: The machine.
+        shape: (channels, height, width) of an image, or (bits,).
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    fields = -machine.weight.detach().T[:_MOST_FIELDS]
+    most = float(fields.abs().max())
+    columns = min(8, len(fields))
+    lines = math.ceil(len(fields) / columns)
+    figure = Figure(figsize=(1.1 * columns, 1.2 * lines + 0.4), layout="constrained")
+    figure.suptitle("What switches each hidden unit on (red) and off (blue)")
+    height = shape[-2] if len(shape) == 3 else 1
+    for index, axes in enumerate(figure.subplots(lines, columns, squeeze=False).flat):
+        axes.axis("off")
+        if index < len(fields):
+            image = fields[index].reshape(-1, height, shape[-1]).mean(0)
+            axes.imshow(image.numpy(), cmap="RdBu_r", vmin=-most, vmax=most)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path, **settings: Any) -> None:
+    """Saves a picture, whole or not at all.
+
+    Args:
+        figure: The picture.
+        path: Where to; the ending names the format.
+        **settings: What else `Figure.savefig` takes.
+    """
+    form = path.suffix.removeprefix(".")
+
+    def write(file: Any) -> None:
+        figure.savefig(file, format=form, dpi=150, **settings)
+
+    write_atomically(path, write)
+
+
+def save_circuit(circuit: Any, path: Path) -> None:
+    """Saves the circuit as PennyLane draws it.
+
+    Args:
+        circuit: Has `draw_mpl`.
+        path: Where to; the ending names the format.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, _ = circuit.draw_mpl()
+    save_figure(figure, path, bbox_inches="tight")
+    # PennyLane draws with pyplot, which keeps every figure until it is closed.
+    plt.close(figure)

@@ -1,0 +1,1 @@
+"""Recipes: losses, measures and pictures of each kind of model."""
