@@ -30,6 +30,7 @@ from qml_qdl.training.versions import (
     upgraded_fit,
     upgraded_kinds,
     upgraded_options,
+    upgraded_paths,
 )
 
 CONFIG = "config.json"
@@ -160,7 +161,7 @@ class Run:
                 "of qml-qdl that wrote it"
             )
         try:
-            values = config["options"]
+            values = upgraded_paths(config["options"])
             values = upgraded_options(values) if written == 1 else values
             if not isinstance(values, dict):
                 raise ArgumentError(f"options: expected a dictionary, got {values!r}")

@@ -41,6 +41,32 @@ _PLAIN = {"rbm"}
 """Models without circuits."""
 
 
+_MOVED = ("qml_qdl.generative.", "qml_qdl.models.")
+
+
+def upgraded_paths(value: Any) -> Any:
+    """Import paths of version 0.1 in a run's options, as they are now.
+
+    Args:
+        value: Options, or any part of them.
+
+    Returns:
+        The same, with the paths of what has moved.
+
+    Example:
+        >>> upgraded_paths({"model": "qml_qdl.generative.RBM"})
+        {'model': 'qml_qdl.models.RBM'}
+    """
+    if isinstance(value, dict):
+        return {key: upgraded_paths(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [upgraded_paths(each) for each in value]
+    old, new = _MOVED
+    if isinstance(value, str) and value.startswith(old):
+        return new + value.removeprefix(old)
+    return value
+
+
 def upgraded_options(values: Any) -> dict[str, Any]:
     """The options of a run of format 1.
 

@@ -20,6 +20,7 @@ from qml_qdl.training import (
     evaluate,
     train,
 )
+from qml_qdl.training.versions import upgraded_paths
 
 OPTIONS: dict[str, Any] = {
     "data": {
@@ -109,6 +110,25 @@ def test_a_finished_run_of_version_0_1(tmp_path: Path) -> None:
     evaluate(then)
     kept = json.loads(path.read_text())["evaluations"]
     assert [each["measures"] for each in kept] == [first.measures] * 2
+
+
+def test_what_was_named_by_its_import_path_is_found_where_it_is_now(
+    tmp_path: Path,
+) -> None:
+    asked = RunOptions(
+        data=DataOptions(source="bars-and-stripes"),
+        model=Spec("qml_qdl.models.RBM", hidden=3),
+        training=TrainingOptions(
+            epochs=1, loss=Spec("mine.Loss", inner=[{"class_path": "mine.Part"}])
+        ),
+    )
+    run = Run.create(asked, load("bars-and-stripes"), runs_dir=tmp_path, name="rbm")
+    path = run.folder / "config.json"
+    text = path.read_text()
+    assert text.count("qml_qdl.models.RBM") == 1
+    config = json.loads(text.replace("qml_qdl.models.RBM", "qml_qdl.generative.RBM"))
+    assert upgraded_paths(config["options"]) == json.loads(text)["options"]
+    assert upgraded_paths("qml_qdl.generative.RBM") == "qml_qdl.models.RBM"
 
 
 @pytest.mark.parametrize(
