@@ -165,7 +165,7 @@ def check_budget(cost: Cost, max_qpu_seconds: float) -> None:
         minutes = f"{cost.allowance.seconds / 60:g} minutes"
         share = f", {cost.share:.0%} of {cost.allowance.name}'s {minutes}"
     less = (
-        f"send at most {rows:,} rows at once (--limit or --batch-size), "
+        f"send at most {rows:,} rows at once (limit=… or batch_size=…), "
         if rows
         else ""
     )
@@ -173,8 +173,7 @@ def check_budget(cost: Cost, max_qpu_seconds: float) -> None:
     raise BudgetError(
         f"max_qpu_seconds: {cost.executions:,} executions ({cost.rows:,} rows) would "
         f"take about {cost.seconds:,.0f} QPU seconds{share}, but {max_qpu_seconds:g} "
-        f"are allowed; {less}or allow them: max_qpu_seconds={enough} "
-        f"(--max-qpu-seconds {enough})",
+        f"are allowed; {less}or allow them: max_qpu_seconds={enough}",
         share=rows / max(cost.rows, 1),
     )
 

@@ -357,7 +357,7 @@ def costing(executor: Executor, costs: list[Cost]) -> Executor:
         if shots is None:
             raise TargetError(
                 "shots: a machine has no exact values and shows no states, got "
-                "shots=None; say how many shots (--shots 1000)"
+                "shots=None; say how many shots: shots=1000"
             )
         make = JobRequest if sender is None else sender.request
         request = machine.prepare(make(kind, tuple(pubs), shots), math.inf)

@@ -228,8 +228,7 @@ class Submitter:
             f"{job.key}: whether a job was made on {self.client.name} is unclear "
             f"({why}); it is not listed under its tag {job.tag}, and is not sent again "
             "by itself; run again to look for it again, or have it sent anew, and "
-            f"perhaps paid twice: qml-qdl jobs wait {self.journal.path} --resend, in "
-            "Python qml_qdl.nn.resend_jobs(journal)"
+            f"perhaps paid twice: qml_qdl.nn.resend_jobs of {self.journal.path}"
         )
 
     def _look_up(self, job: Job, seconds: float) -> str | None:

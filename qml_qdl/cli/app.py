@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -111,10 +112,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(prefix, _with_notes(str(error), error), 1)
     except Exception as error:
         # Loading the errors loads PennyLane too, which --help should not wait for.
-        from qml_qdl.circuits.errors import QdlError
+        from qml_qdl.circuits.errors import QdlError, SubmissionUnclear
 
         if not isinstance(error, QdlError):
             raise
+        if isinstance(error, SubmissionUnclear):
+            error.add_note("or qml-qdl jobs wait RUN --resend")
         return _fail(prefix, _with_notes(str(error), error), 2)
     return result if isinstance(result, int) else 0
 
@@ -175,8 +178,22 @@ def _with_notes(message: str, error: BaseException) -> str:
     return "; ".join([message, *getattr(error, "__notes__", ())])
 
 
+_ARGUMENT = re.compile(
+    r"\b(again|batch_size|limit|max_qpu_seconds|shots)=(…|[\d.]*\d|True)(?!\w)"
+)
+"""Options by the names that the library's messages give them."""
+
+
+def _as_flag(found: re.Match[str]) -> str:
+    """`limit=7` as `--limit 7`."""
+    name, value = found.groups()
+    flag = f"--{name.replace('_', '-')}"
+    return flag if value in ("…", "True") else f"{flag} {value}"
+
+
 def _fail(prefix: str, message: str, code: int) -> int:
-    print(f"{prefix}: {' '.join(message.split())}", file=sys.stderr)
+    told = _ARGUMENT.sub(_as_flag, " ".join(message.split()))
+    print(f"{prefix}: {told}", file=sys.stderr)
     return code
 
 

@@ -189,6 +189,7 @@ def wait(
     import qml_qdl.training as training
     from qml_qdl.circuits.errors import QdlError
     from qml_qdl.hardware.jobs.waiting import Pace
+    from qml_qdl.training.versions import upgraded_words
 
     journal = _open(place, runs_dir)
     pace = Pace(deadline=deadline)
@@ -214,7 +215,7 @@ def wait(
     run = training.Run.open(place, runs_dir=runs_dir)
     failed = False
     for number, words in journal.open_tasks().items():
-        asked = json.loads(words)["evaluate"]
+        asked = upgraded_words(json.loads(words)["evaluate"])
         reason = lost.get(f"evaluation-{number}")
         if reason is not None and not resend:
             failed = True

@@ -142,7 +142,7 @@ def evaluate(
     kind = run.kinds[0] if kind is None else kind
     check_choice("kind", kind, run.kinds)
     check_count("batch_size", batch_size)
-    check_count("draw_seed", sample_seed, 0)
+    check_count("sample_seed", sample_seed, 0)
     if task is not None:
         check_count("task", task, 0)
     if isinstance(shots, int):
@@ -174,7 +174,7 @@ def evaluate(
         "seed": seed,
         "kind": kind,
         "batch_size": batch_size,
-        "draw_seed": sample_seed,
+        "sample_seed": sample_seed,
         "resilience_level": resilience_level,
         "account": account,
     }
@@ -224,7 +224,7 @@ def evaluate(
         if isinstance(error, BudgetError):
             raise with_limit(error, test, batch_size) from error
         if isinstance(error, JournalError) and finished:
-            error.add_note("for a new evaluation, which is paid, add --again")
+            error.add_note("for a new evaluation, which is paid, add again=True")
         raise
     seconds = time.perf_counter() - start
     before = trained.predictions[chosen]

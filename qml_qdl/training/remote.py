@@ -27,6 +27,7 @@ from qml_qdl.nn.jobs import detached, record_jobs
 from qml_qdl.nn.options import Shots
 from qml_qdl.training.recipes.supervised import Supervised
 from qml_qdl.training.run import Run
+from qml_qdl.training.versions import upgraded_words
 
 _WITH = {"account": "ibm:ibm_torino", "mitigation": "aer:fake_torino"}
 
@@ -110,7 +111,8 @@ class JobTask:
             cls(run, number)
             for number, told in tasks.items()
             # Earlier versions did not write down which weights they were.
-            if (told["evaluate"], told.get("weights", weights)) == (asked, weights)
+            if upgraded_words(told["evaluate"]) == asked
+            if told.get("weights", weights) == weights
         ]
         return [
             task for task in same[::-1] if task.number in begun or task.name in sent
@@ -234,5 +236,5 @@ def with_limit(error: BudgetError, test: Dataset, batch_size: int) -> BudgetErro
     """
     fitting = int(min(len(test), batch_size) * error.share)
     enough = fitting >= max(1, test.num_classes)
-    hint = f"; --limit {fitting} would pass" if enough else ""
+    hint = f"; limit={fitting} would pass" if enough else ""
     return BudgetError(f"{error}{hint}", error.share)

@@ -67,6 +67,19 @@ def upgraded_paths(value: Any) -> Any:
     return value
 
 
+def upgraded_words(asked: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an evaluation in a journal, by their names of now.
+
+    Args:
+        asked: As `evaluate` wrote them, now or in version 0.1.
+
+    Returns:
+        As it writes them now.
+    """
+    renamed = {"draw_seed": "sample_seed"}
+    return {renamed.get(name, name): value for name, value in asked.items()}
+
+
 def upgraded_options(values: Any) -> dict[str, Any]:
     """The options of a run of format 1.
 

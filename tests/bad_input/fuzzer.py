@@ -235,7 +235,7 @@ INTERNAL = ("owner", "known", "also", "training.Spec.from_config.name")
 LARGE = ("PointCloudClassifier", "SpinClassifier", "stein_discrepancy_of_samples")
 """Where right numbers may be so large that their squares are none."""
 
-SEEDS = ("seed", "first_seed", "split_seed", "seed_transpiler", "draw_seed")
+SEEDS = ("seed", "first_seed", "split_seed", "seed_transpiler", "sample_seed")
 
 UNTYPED: Mapping[str, str] = {"scaling": "float", "pad_with": "float"}
 """Annotations of arguments that attrs leaves without one, for their converters."""

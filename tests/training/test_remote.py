@@ -68,10 +68,10 @@ def test_a_failed_job_is_sent_anew_by_the_next(run: Run, client: FakeClient) -> 
 def test_a_refusal_names_the_limit_that_would_pass(
     run: Run, client: FakeClient
 ) -> None:
-    with pytest.raises(BudgetError, match=r"--limit (\d) would pass") as caught:
+    with pytest.raises(BudgetError, match=r"limit=(\d) would pass") as caught:
         evaluate(run, target="ibm:fake", shots=1000, max_qpu_seconds=5.0)
     assert not client.jobs()
-    limit = int(str(caught.value).split("--limit ")[-1].split()[0])
+    limit = int(str(caught.value).split("limit=")[-1].split()[0])
     evaluate(run, target="ibm:fake", shots=1000, max_qpu_seconds=5.0, limit=limit)
     with pytest.raises(BudgetError):
         evaluate(
@@ -97,6 +97,22 @@ def test_a_mitigated_evaluation_is_found_in_the_same_words(
     *_, plain = Journal(run.journal).tasks().values()
     # As version 0.1 wrote it.
     assert "mitigation" not in json.loads(plain)["evaluate"]
+
+
+def test_an_evaluation_of_version_0_1_is_found(
+    run: Run, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = Journal.begin_task
+
+    def then(journal: Journal, words: str) -> int:
+        assert '"sample_seed"' in words
+        return begin(journal, words.replace('"sample_seed"', '"draw_seed"'))
+
+    monkeypatch.setattr(Journal, "begin_task", then)
+    first = evaluate(run, target="ibm:fake", shots=8, sample_seed=3)
+    found = evaluate(run, target="ibm:fake", shots=8, sample_seed=3)
+    assert (found.earlier, found.made) == (True, first.made)
+    assert len(client.jobs()) == 1
 
 
 @pytest.mark.parametrize(

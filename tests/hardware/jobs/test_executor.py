@@ -240,7 +240,7 @@ def test_noting_costs_sends_nothing(fake: FakeClient, tmp_path: Path) -> None:
         lambda: noting.estimate([observed()], None),
         lambda: noting.states([observed()]),
     ):
-        with pytest.raises(TargetError, match="--shots 1000"):
+        with pytest.raises(TargetError, match="shots=1000"):
             refused()
 
 
