@@ -231,7 +231,9 @@ def check_number(
     _check_real(name, value)
     if not low < value or (high is not None and not value < high):
         above = f"a number above {low:g}" if math.isfinite(low) else "a finite number"
-        below = f" and below {high:g}" if high is not None and high < math.inf else ""
+        below = "" if high is None else f" and below {high:g}"
+        if high == math.inf:
+            below = " and finite" if math.isfinite(low) else ""
         raise ArgumentError(f"{name}: expected {above}{below}, got {value!r}")
 
 
@@ -298,7 +300,9 @@ def check_text(name: str, value: str) -> None:
     """
     if not isinstance(value, str):
         raise ArgumentTypeError(f"{name}: expected text, got {_short.repr(value)}")
-    if not value or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+    if not value:
+        raise ArgumentError(f"{name}: expected text that is not empty, got ''")
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
         raise ArgumentError(
             f"{name}: expected text without NUL and lone surrogates, got {value!r}; "
             "type it anew"

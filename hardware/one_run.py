@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from contextlib import AbstractContextManager, nullcontext
 from threading import RLock
 from typing import Any
 
 from pennylane.devices import Device
+from pennylane.queuing import AnnotatedQueue
 
 from qml_qdl.hardware.traits import traits_of
 
@@ -27,14 +29,22 @@ _CLASSES: dict[Any, Any] = {}
 _MAKING = RLock()
 
 
-class _Turn:
-    """The lock of one state: shared by shallow copies of a device, not by deep ones."""
+# PennyLane records every circuit of a process in one queue under this lock, but takes
+# the queue away without it where it decomposes gates (`stop_recording`): then circuits
+# that other threads record lose gates, or leave the lock locked for ever.
+_RECORDING: Any = AnnotatedQueue._lock
 
-    def __init__(self) -> None:
-        self.lock = RLock()
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Turn, ()
+def recorded_alone(device: Any) -> AbstractContextManager[Any]:
+    """Keeps other threads from PennyLane's queue while a QNode is built and run.
+
+    Args:
+        device: The QNode's device.
+
+    Returns:
+        What to run the QNode in; nothing where it waits for jobs of a service.
+    """
+    return nullcontext() if traits_of(device).costs_jobs else _RECORDING
 
 
 def one_run_at_a_time(device: Any) -> Any:
@@ -45,7 +55,8 @@ def one_run_at_a_time(device: Any) -> Any:
 
     Args:
         device: A PennyLane device; it is the device itself that is changed, so that all
-            layers and QNodes it serves wait for each other.
+            layers and QNodes it serves wait for each other. Those of other such devices
+            wait, too: see `recorded_alone`.
 
     Returns:
         The device.
@@ -54,7 +65,6 @@ def one_run_at_a_time(device: Any) -> Any:
         return device
     with _MAKING:
         if not hasattr(type(device), "runs_wait"):
-            device.turn = _Turn()
             kind: Any = type(device)
             if kind not in _CLASSES:
                 _CLASSES[kind] = _waiting(kind)
@@ -75,7 +85,7 @@ def _waiting(kind: Any) -> Any:
 def _alone(run: Any) -> Any:
     @functools.wraps(run)
     def waiting(device: Any, *args: Any, **options: Any) -> Any:
-        with device.turn.lock:
+        with _RECORDING:
             return run(device, *args, **options)
 
     return waiting

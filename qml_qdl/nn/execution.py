@@ -20,6 +20,7 @@ from qml_qdl.circuits.errors import (
     TargetError,
 )
 from qml_qdl.hardware.device import TapeDevice
+from qml_qdl.hardware.one_run import recorded_alone
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import plain
@@ -302,7 +303,7 @@ class Execution:
         )
         arguments = self.arguments(inputs, weights)
         double = any(x.dtype == torch.float64 for x in (*inputs, *weights.values()))
-        with KeptNumbers(double):
+        with KeptNumbers(double), recorded_alone(device):
             if rows is not None and self._needs_single_rows(inputs, arguments, rows):
                 qnode = one_row_each(qnode)
             result = self._shaped(qnode(**arguments), rows)

@@ -119,7 +119,7 @@ def test_a_shared_circuit_keeps_the_rest() -> None:
         ),
         (
             lambda: Shared("a", W @ S),  # type: ignore[arg-type]
-            "block: expected an encoding or a processing, got StronglyEntangling",
+            "block: expected a Block, got StronglyEntangling",
         ),
         (lambda: reupload(W, S, 0), "layers: expected at least 1, got 0"),
         (lambda: reupload(W, S, 1.0), "layers: expected a whole number"),  # type: ignore[arg-type]

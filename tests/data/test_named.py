@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import _openml
 
-from qml_qdl.circuits.errors import DataError
+from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.data import load, names
 from qml_qdl.data.named import canonical_name
 
@@ -113,10 +113,15 @@ def test_the_name_of_a_file_is_its_absolute_path() -> None:
     assert canonical_name("My-File.csv") == str(Path.cwd() / "My-File.csv")
 
 
-@pytest.mark.parametrize("name", ["cifar", "", "digits.txt"])
+@pytest.mark.parametrize("name", ["cifar", "digits.txt"])
 def test_unknown_names_are_refused(name: str) -> None:
     with pytest.raises(DataError, match=f"digits, iris, .* got '{name}'"):
         load(name)
+
+
+def test_no_name_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="source: expected text that is not"):
+        load("")
 
 
 @pytest.mark.usefixtures("no_network")

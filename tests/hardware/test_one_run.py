@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import pickle
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import attrs
 import pennylane as qml
 import pytest
 import torch
 from torch import Tensor
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.hardware.one_run import one_run_at_a_time
+from qml_qdl.hardware.one_run import one_run_at_a_time, recorded_alone
+from qml_qdl.hardware.simulator.device import SimulatorDevice
 from qml_qdl.nn import QuantumLayer
 
 U = StronglyEntangling(3) @ AngleEncoding(3)
@@ -145,8 +147,26 @@ def test_only_devices_that_keep_a_state_wait() -> None:
     assert type(again) is waiting  # one class for all devices of a kind
 
 
-def test_shallow_copies_share_the_turn_and_deep_ones_do_not() -> None:
-    device = one_run_at_a_time(qml.device("lightning.qubit", wires=1))
-    assert copy.copy(device).turn is device.turn
-    assert copy.deepcopy(device.turn) is not device.turn
-    assert pickle.loads(pickle.dumps(device.turn)).lock is not device.turn.lock
+@pytest.mark.parametrize("target", ["lightning.qubit", "default.qubit"])
+def test_none_runs_while_another_thread_records(target: str) -> None:
+    """What PennyLane does to its queue in a run would take away the other's gates."""
+    layer = made(target)
+    with ThreadPoolExecutor(1) as other:
+        with qml.queuing.AnnotatedQueue() as queue:
+            qml.X(0)
+            run = other.submit(forward_and_back, layer, DATA[0])
+            with pytest.raises(TimeoutError):
+                run.result(0.2)
+            qml.Z(0)
+        assert len(queue) == 2
+        torch.testing.assert_close(
+            run.result(60)[0], forward_and_back(layer, DATA[0])[0]
+        )
+
+
+def test_who_waits_for_jobs_lets_others_record() -> None:
+    class Paid(SimulatorDevice):
+        traits = attrs.evolve(SimulatorDevice.traits, costs_jobs=True)
+
+    assert isinstance(recorded_alone(Paid()), contextlib.nullcontext)
+    assert recorded_alone(SimulatorDevice()) is qml.queuing.AnnotatedQueue._lock

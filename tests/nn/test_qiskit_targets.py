@@ -394,7 +394,9 @@ class TestErrorBars:
         assert distances.max() < 5
         assert 0.5 < (distances[:, 2] < 1).double().mean() < 0.85
         layer.set_target("auto")
-        with pytest.raises(ArgumentTypeError, match=r"no single Pauli word.*'aer'"):
+        with pytest.raises(
+            ArgumentTypeError, match=r"of single Pauli words if not on a Qiskit .*'aer'"
+        ):
             layer.with_errors(rows(40, 3))
 
     @pytest.mark.parametrize("target", ["aer", "auto"])
@@ -421,7 +423,9 @@ class TestErrorBars:
 
     def test_of_other_readouts(self) -> None:
         layer = make(U.with_readout(Samples()), target="aer", shots=4)
-        with pytest.raises(ArgumentTypeError, match=r"with_errors: expected expectat"):
+        with pytest.raises(
+            ArgumentTypeError, match=r"with_errors: expected probabilities or expectat"
+        ):
             layer.with_errors(rows(2, 3))
         layer.set_target("auto")
         with pytest.raises(ArgumentTypeError, match=r"the readout is Samples"):

@@ -94,7 +94,7 @@ def test_an_interrupted_run_ends_with_the_same_report(
         return step(self, closure)
 
     monkeypatch.setattr(torch.optim.Adam, "step", interrupted)
-    monkeypatch.setattr("qml_qdl.training.experiment.draw", lambda *given: None)
+    monkeypatch.setattr("qml_qdl.training.experiment.plot", lambda *given: None)
     run = begin(TABLE, runs_dir=tmp_path, name="cut")
     with pytest.raises(KeyboardInterrupt):
         carry_on(run)
@@ -116,7 +116,7 @@ def test_images_get_feature_maps(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_stops_the_run_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qml_qdl.training.experiment.draw", lambda *given: None)
+    monkeypatch.setattr("qml_qdl.training.experiment.plot", lambda *given: None)
     run, _ = train(attrs.evolve(IMAGES, twin=False), runs_dir=tmp_path)
     folder = run.fit_folder("quantum", 0)
     (folder / "result.json").unlink()

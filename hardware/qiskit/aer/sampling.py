@@ -28,8 +28,10 @@ def sample_counts(
         How often each outcome was sampled.
 
     Example:
-        >>> sample_counts(np.array([[0.0, 1.0]]), 3,
-        np.random.default_rng(0)).marginal([0]) array([[0., 1.]])
+        >>> sample_counts(
+        ...     np.array([[0.0, 1.0]]), 3, np.random.default_rng(0)
+        ... ).marginal([0])
+        array([[0., 1.]])
     """
     probabilities = np.clip(probabilities, 0.0, None)
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)

@@ -468,7 +468,7 @@ class TestOptions:
             ({"seed": -1}, ArgumentError, "seed: expected at least 0, got -1"),
             ({"initial_layout": 3}, ArgumentTypeError, "initial_layout: .* got 3"),
             ({"initial_layout": "01"}, ArgumentTypeError, "qubit of each wire.* '01'"),
-            ({"cache": 3}, ArgumentTypeError, "cache: .* path of a folder, .* got 3"),
+            ({"cache": 3}, ArgumentTypeError, "cache: expected a path, got 3"),
             ({"max_qpu_seconds": 0}, ArgumentError, "max_qpu_seconds: .* above 0"),
             ({"backend": "nowhere"}, TargetError, "backend: .* got 'nowhere'"),
         ],

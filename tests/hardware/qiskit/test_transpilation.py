@@ -268,7 +268,7 @@ from tests.hardware.qiskit.pubs_for_tests import layered, pub_of
 make_executor("aer").sample([pub_of(layered(measure=True))], 10)
 assert not [name for name in sys.modules if name.startswith("qiskit_ibm_runtime")]
 """
-    root = Path(__file__).parents[4]
+    root = Path(__file__).parents[3]
     subprocess.run([sys.executable, "-c", program], check=True, cwd=root, timeout=120)
 
 

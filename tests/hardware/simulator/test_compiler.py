@@ -17,12 +17,12 @@ from tests.hardware.simulator.programs import CPU
 
 
 def program(operations: Sequence[Any], wires: int, **options: Any) -> Program:
-    options = {"dtype": torch.complex128, "device": CPU, "few_rows": False}
+    usual = {"dtype": torch.complex128, "device": CPU, "few_rows": False}
     made = make_plan(qml.tape.QuantumScript(operations), range(wires))
     return compile_structure(
         made.structure,
         made.batched,
-        TensorOptions(**{**options, "whole": False, **options}),
+        TensorOptions(**{**usual, "whole": False, **options}),
     )
 
 

@@ -84,7 +84,7 @@ def test_a_run_leaves_report_and_pictures(zeros: tuple[Run, Report]) -> None:
 def test_carrying_on_trains_nothing_again(
     zeros: tuple[Run, Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qml_qdl.training.experiment.draw", lambda *given: None)
+    monkeypatch.setattr("qml_qdl.training.experiment.plot", lambda *given: None)
     run, report = zeros
     told: list[str] = []
     again = carry_on(Run.open(run.folder), tell=told.append)
@@ -152,7 +152,7 @@ def test_a_machine_without_circuits_has_no_twin(tmp_path: Path) -> None:
 def test_a_vae_stands_beside_the_plain_one_and_the_mean_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qml_qdl.training.experiment.draw", lambda *given: None)
+    monkeypatch.setattr("qml_qdl.training.experiment.plot", lambda *given: None)
     asked = attrs.evolve(
         options("vae", "digits"),
         data=DataOptions(source="digits", labels=("0",)),

@@ -386,7 +386,7 @@ def test_wrong_types_are_refused() -> None:
         hardware.from_qiskit(QuantumCircuit())
     with pytest.raises(ArgumentError, match="wires: expected 2 wires"):
         hardware.from_qiskit(circuit, "a", "v", wires=3)
-    with pytest.raises(ArgumentTypeError, match="circuit: expected a circuit"):
+    with pytest.raises(ArgumentTypeError, match="circuit: expected a Circuit"):
         hardware.to_qiskit(circuit)
 
 
