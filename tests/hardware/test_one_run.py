@@ -9,15 +9,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import attrs
 import pennylane as qml
 import pytest
 import torch
 from torch import Tensor
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+from qml_qdl.hardware.device import Traits
 from qml_qdl.hardware.one_run import one_run_at_a_time, recorded_alone
-from qml_qdl.hardware.simulator.device import SimulatorDevice
 from qml_qdl.nn import QuantumLayer
 
 U = StronglyEntangling(3) @ AngleEncoding(3)
@@ -164,9 +163,11 @@ def test_none_runs_while_another_thread_records(target: str) -> None:
         )
 
 
-def test_who_waits_for_jobs_lets_others_record() -> None:
-    class Paid(SimulatorDevice):
-        traits = attrs.evolve(SimulatorDevice.traits, costs_jobs=True)
-
-    assert isinstance(recorded_alone(Paid()), contextlib.nullcontext)
-    assert recorded_alone(SimulatorDevice()) is qml.queuing.AnnotatedQueue._lock
+def test_who_waits_for_jobs_lets_others_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device = qml.device("default.qubit")
+    assert recorded_alone(device) is qml.queuing.AnnotatedQueue._lock
+    paid = Traits(costs_jobs=True)
+    monkeypatch.setattr("qml_qdl.hardware.one_run.traits_of", lambda device: paid)
+    assert isinstance(recorded_alone(device), contextlib.nullcontext)

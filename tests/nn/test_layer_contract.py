@@ -209,5 +209,21 @@ CASES = [
 ]
 
 
+OTHERS = ("default.qubit", "lightning.qubit")
+FEW = {"hamiltonian", "state", "no-inputs", "qnode-two-inputs", "conv-per-channel"}
+
+
 class TestLayers(LayerContract):
     instances = CASES
+    targets = ("qdl.simulator",)
+
+
+class TestSomeOnOtherTargets(LayerContract):
+    instances = tuple(case for case in CASES if case.id in FEW)
+    targets = OTHERS
+
+
+@pytest.mark.slow
+class TestAllOnOtherTargets(LayerContract):
+    instances = CASES
+    targets = OTHERS
