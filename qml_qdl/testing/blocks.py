@@ -1,4 +1,4 @@
-"""What encodings and processings promise alike."""
+"""The contract that encodings and processings share."""
 
 from __future__ import annotations
 

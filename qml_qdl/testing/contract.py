@@ -1,4 +1,4 @@
-"""What all contracts share: tests that run on each of a class's instances."""
+"""The base of contracts: tests that run on each of a class's instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every encoding promises."""
+"""The contract of encodings."""
 
 from __future__ import annotations
 

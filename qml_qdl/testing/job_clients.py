@@ -1,4 +1,4 @@
-"""What every client of a service that runs jobs promises."""
+"""The contract of clients of a service that runs jobs."""
 
 from __future__ import annotations
 

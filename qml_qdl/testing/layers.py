@@ -1,4 +1,4 @@
-"""What every quantum layer promises."""
+"""The contract of quantum layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every generator that samples from noise promises."""
+"""The contract of generators of samples from noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every processing promises."""
+"""The contract of processings."""
 
 from __future__ import annotations
 

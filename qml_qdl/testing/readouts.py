@@ -1,4 +1,4 @@
-"""What every readout promises."""
+"""The contract of readouts."""
 
 from __future__ import annotations
 

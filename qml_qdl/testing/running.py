@@ -1,4 +1,4 @@
-"""What the contracts of circuits run them with."""
+"""Runs of circuits in the contracts: unitaries, states, gradients."""
 
 from __future__ import annotations
 

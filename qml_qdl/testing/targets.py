@@ -1,4 +1,4 @@
-"""What every target promises, and PennyLane's own tests of its device."""
+"""The contract of targets, and PennyLane's own tests of devices."""
 
 from __future__ import annotations
 
