@@ -7,9 +7,12 @@ device of its capabilities skips: 17 that compare with default.qubit run here, a
 
 from __future__ import annotations
 
+import pytest
+
 from qml_qdl.testing import DeviceContract
 
 
+@pytest.mark.slow  # the simulator's runs in the fast suite
 class TestDevice(DeviceContract):
     instances = ("qdl.qiskit",)
     options = ("--device-kwargs", "backend=aer")
