@@ -32,7 +32,7 @@ class Fit:
         merit: What trainings of different seeds are chosen by, on the validation part;
             the highest is the best. Of a classifier it is the accuracy.
         measures: Measures of the kept weights on the test part, by name.
-        parameters: How many numbers were trained; of a game the generator's.
+        parameters: How many numbers were trained; of a GAN the generator's.
         seconds: Wall-clock seconds of training that led to the last epoch, without
             work that an interruption lost.
         history: One row per epoch: its numbers.
@@ -168,7 +168,7 @@ def _fit(
     recorder = run_trainer(
         learner, seed=seed, folder=folder, progress=progress, log=log
     )
-    if learner.model is not model:  # of a game, which keeps an average
+    if learner.model is not model:  # adversarial training keeps an average
         model.load_state_dict(learner.model.state_dict())
     measures, predictions = learner.assess(model)
     return Fit(

@@ -140,7 +140,7 @@ class TrainingOptions:
     Args:
         epochs: Passes over the training rows at most, ≥ 1.
         batch_size: Rows per step, ≥ 1.
-        learning_rate: Step size of the optimizer, > 0; of a game, the generator's.
+        learning_rate: Step size of the optimizer, > 0; of a GAN, the generator's.
         optimizer: The optimizer: adam, sgd (with momentum 0.9), any of torch.optim by
             name, such as adamw, or a class by import path.
         scheduler: What changes the learning rate: any of torch.optim.lr_scheduler by

@@ -41,7 +41,7 @@ def plot_curves(
         panels: The columns that are plotted in one frame, for each frame.
 
     Returns:
-        The figure; training dashed, validation solid, and a game's losses beside
+        The figure; training dashed, validation solid, and adversarial losses beside
         2 ln 2, where nothing can be told apart.
     """
     from matplotlib.figure import Figure

@@ -51,7 +51,7 @@ def classical_discriminator(num_features: int, *hidden: int) -> nn.Sequential:
 
 @validate_call
 class AdversarialRecipe(Generative):
-    """A game of generator and discriminator, by manual optimisation.
+    """Adversarial training of generator and discriminator, by manual optimisation.
 
     In each step the discriminator learns first, with a penalty on its slope at real
     samples, then the generator; both by Adam with betas (0.5, 0.9). What is kept and
@@ -123,7 +123,7 @@ class AdversarialRecipe(Generative):
 
     @property
     def steps_done(self) -> int:
-        """Steps of the game so far; each moves both players."""
+        """Steps so far; each moves both players."""
         return self.global_step // 2
 
     @abstractmethod
@@ -182,7 +182,7 @@ class AdversarialRecipe(Generative):
 
 
 class Adversarial(AdversarialRecipe):
-    """The game of a generator whose samples are differentiable: images, numbers.
+    """Adversarial training by differentiable samples: images, numbers.
 
     An epoch is judged by the Fréchet distance of samples of the averaged weights from
     the validation part.
@@ -225,7 +225,7 @@ class Adversarial(AdversarialRecipe):
         super().check_model(model)
         if not hasattr(model, "sample_noise"):
             raise ArgumentError(
-                "model: an adversarial game needs sample_noise(rows), got "
+                "model: adversarial training needs sample_noise(rows), got "
                 f"{type(model).__name__} without; make it a subclass of NoiseGenerator"
             )
 
@@ -259,7 +259,7 @@ class Adversarial(AdversarialRecipe):
 
 @validate_call
 class AdversarialDistribution(AdversarialRecipe):
-    """The game of a generator of probabilities: all values at once.
+    """Adversarial training of a generator of probabilities: all values at once.
 
     The discriminator sees numbers as their bits, ±1: a network of the number itself is
     slow to see that neighbours differ. Learning rates fall to a fiftieth, and the
