@@ -7,37 +7,16 @@ from typing import Any
 import pennylane as qml
 import pytest
 import torch
-from torch import Tensor
 
 from qml_qdl.circuits import (
-    AngleEncoding,
     Probabilities,
     Samples,
     State,
-    StronglyEntangling,
 )
 from qml_qdl.circuits.errors import ArgumentError, TargetError
 from qml_qdl.hardware.options import TargetOptions
-from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.binding import circuit_qnode
-
-U = StronglyEntangling(2) @ AngleEncoding(2)
-
-
-def make(*arguments: Any, **options: Any) -> Any:
-    """A layer, of which mypy need not know that its parameters are tensors."""
-    return QuantumLayer(*arguments, **options)
-
-
-def rows(*shape: int) -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return torch.rand(*shape, generator=generator, dtype=torch.float64)
-
-
-def angles(inputs: Any, weight: Any) -> Any:
-    qml.AngleEmbedding(inputs, wires=range(2))
-    qml.RX(weight, wires=0)
-    return qml.expval(qml.Z(0))
+from tests.nn.small_layers import U, angles, make, rows
 
 
 class TestGradients:
