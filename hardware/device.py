@@ -27,9 +27,16 @@ from pennylane.transforms import defer_measurements
 from pennylane.transforms.core import CompilePipeline
 
 from qml_qdl.circuits.errors import TargetError
-from qml_qdl.hardware.preprocessing import plain, runnable
+from qml_qdl.hardware.preprocessing import (
+    plain,
+    refuse_nested_rows,
+    runnable,
+    with_traced_rows,
+)
 from qml_qdl.hardware.seeds import Seeds
-from qml_qdl.hardware.vjp import as_numpy, results_and_products
+from qml_qdl.hardware.vjp import as_numpy, results_and_products, without_views
+
+_JAX = (Interface.JAX, Interface.JAX_JIT)
 
 
 @frozen(kw_only=True)
@@ -223,7 +230,7 @@ class TapeDevice(Device):
             return True
         if config.gradient_method != "backprop":
             return False
-        if config.interface in (Interface.AUTOGRAD, Interface.JAX, Interface.JAX_JIT):
+        if config.interface in (Interface.AUTOGRAD, *_JAX):
             raise TargetError(
                 f"diff_method: {self.name} has 'backprop' for torch only, got "
                 f"interface {config.interface.value!r}; use diff_method='best'"
@@ -267,6 +274,8 @@ class TapeDevice(Device):
             sample_measurements=able.measures_with_shots,
             name=self.name,
         )
+        if (execution_config or ExecutionConfig()).interface in _JAX:
+            pipeline.add_transform(with_traced_rows)
         return pipeline
 
     def execute(self, circuits: Any, execution_config: Any = None) -> Any:
@@ -278,11 +287,18 @@ class TapeDevice(Device):
 
         Returns:
             One result for each tape: torch tensors where torch's gradients flow
-            through, else NumPy arrays.
+            through, else NumPy arrays. Nothing else shares their memory.
+
+        Raises:
+            TargetError: `jax.vmap` is inside `jax.vmap`.
         """
         config = execution_config or ExecutionConfig()
+        if config.interface in _JAX:
+            refuse_nested_rows(circuits)
         results = tuple(self.run_tapes(circuits, config, gradients=False))
-        return results if config.interface == Interface.TORCH else as_numpy(results)
+        if config.interface == Interface.TORCH:
+            return without_views(results)
+        return as_numpy(results)
 
     def compute_vjp(
         self, circuits: Any, cotangents: Any, execution_config: Any = None

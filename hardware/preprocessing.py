@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import pennylane as qml
@@ -65,6 +66,69 @@ def plain(tape: Any, trained: bool = False) -> tuple[list[Any], Callable[..., An
         return sums if len(sums) > 1 else sums[0]
 
     return [new], combined
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def with_traced_rows(tape: Any) -> tuple[list[Any], Callable[..., Any]]:
+    """A tape that remembers how many rows it has now, before jax binds its numbers.
+
+    Jax calls back with other numbers. Where `jax.vmap` made rows of them, it wants a
+    gradient for each row, and where rows were there before, their sum: the numbers are
+    the same, so what was traced must tell. Measurements are what PennyLane keeps. A
+    single row is taken out, for `jax.vmap` to make rows of.
+
+    Args:
+        tape: A tape.
+
+    Returns:
+        The same tape, with measurements of its own.
+    """
+    if tape.batch_size == 1:
+        [tape], combined = _single_row(tape)
+    else:
+        combined = _only
+    measurements = [copy(measurement) for measurement in tape.measurements]
+    for measurement in measurements:
+        measurement.traced_rows = tape.batch_size
+    new = tape.copy(measurements=measurements, trainable_params=tape.trainable_params)
+    return [new], combined
+
+
+def _single_row(tape: Any) -> tuple[list[Any], Callable[..., Any]]:
+    """A tape of one row as one without rows, whose results get their dimension back."""
+    numbers = []
+    for entry in tape.par_info:
+        gate, place = entry["op"], entry["p_idx"]
+        number = gate.data[place]
+        is_gate = entry["op_idx"] < len(tape.operations)
+        has_rows = is_gate and qml.math.ndim(number) > gate.ndim_params[place]
+        numbers.append(number[0] if has_rows else number)
+    new = tape.bind_new_parameters(numbers, range(len(numbers)))
+    return [new], lambda results: _with_row(results[0])
+
+
+def _with_row(result: Any) -> Any:
+    if isinstance(result, tuple | list):
+        return type(result)(_with_row(each) for each in result)
+    return [result] if isinstance(result, dict) else result[None]
+
+
+def refuse_nested_rows(tapes: Sequence[Any]) -> None:
+    """Refuses tapes whose gates differ in their rows, as one `vmap` in another makes.
+
+    Args:
+        tapes: Tapes as jax calls back with them.
+
+    Raises:
+        TargetError: A tape has rows of two kinds.
+    """
+    for tape in tapes:
+        sizes = {each.batch_size for each in tape.operations} - {None}
+        if len(sizes) > 1:
+            raise TargetError(
+                f"jax.vmap: expected one kind of rows, got some of {sorted(sizes)}, of "
+                "one vmap in another; use one vmap over all pairs"
+            )
 
 
 @qml.transform  # type: ignore[untyped-decorator]

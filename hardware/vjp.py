@@ -10,6 +10,8 @@ import pennylane as qml
 import torch
 from torch import Tensor
 
+from qml_qdl.circuits.errors import TargetError
+
 RunTapes: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 """Runs tapes of torch tensors so that gradients flow through the results."""
 
@@ -30,6 +32,9 @@ def results_and_products(
         Results as NumPy arrays; for each tape the gradients of its trainable
         parameters, with the cotangents' dimensions in front.
 
+    Raises:
+        TargetError: `jax.jacobian` is inside `jax.vmap`.
+
     Example:
         >>> def run(tapes):
         ...     return [torch.cos(tape.get_parameters()[0]) for tape in tapes]
@@ -38,7 +43,8 @@ def results_and_products(
         >>> round(float(results[0]), 6), round(float(gradient), 6)
         (0.877583, -0.958851)
     """
-    leaves = [_leaves(tape) for tape in circuits]
+    rows = [_mapped_rows(tape) for tape in circuits]
+    leaves = [_leaves(tape, own) for tape, own in zip(circuits, rows, strict=True)]
     tapes = [
         tape.bind_new_parameters(own, tape.trainable_params)
         for tape, own in zip(circuits, leaves, strict=True)
@@ -46,8 +52,8 @@ def results_and_products(
     with torch.enable_grad():
         results = tuple(run(tapes))
         totals = [
-            _contracted(result, weights)
-            for result, weights in zip(results, cotangents, strict=True)
+            _contracted(result, weights, own)
+            for result, weights, own in zip(results, cotangents, rows, strict=True)
         ]
         if any(total.ndim for total in totals):
             products = tuple(map(_stacked, totals, leaves))
@@ -57,31 +63,52 @@ def results_and_products(
             total = sum(totals, start=torch.zeros((), dtype=torch.float64))
             found = iter(_gradients(total, flat))
             products = tuple(tuple(next(found) for _ in own) for own in leaves)
-    arrays = tuple(tuple(each.numpy() for each in own) for own in products)
+    # Torch's gradient by a complex number is the conjugate of jax's and autograd's.
+    arrays = tuple(
+        tuple(np.conj(each.resolve_conj().numpy()) for each in own) for own in products
+    )
     return as_numpy(results), arrays
 
 
-def _leaves(tape: Any) -> list[Tensor]:
-    """The trainable parameters, in double precision."""
-    arrays = [np.array(qml.math.unwrap(number)) for number in tape.get_parameters()]
-    return [
-        torch.as_tensor(
-            array,
-            dtype=torch.complex128 if np.iscomplexobj(array) else torch.float64,
-        ).requires_grad_()
-        for array in arrays
-    ]
+def _mapped_rows(tape: Any) -> int | None:
+    """How many rows `jax.vmap` made of a tape that had none; None if it made none.
+
+    A gradient is wanted for each, of numbers that they share, too.
+    """
+    traced = {getattr(each, "traced_rows", 0) for each in tape.measurements}
+    rows: int | None = tape.batch_size
+    return rows if traced == {None} else None
 
 
-def _contracted(result: Any, weights: Any) -> Tensor:
+def _leaves(tape: Any, rows: int | None) -> list[Tensor]:
+    """The trainable parameters, in double precision; one for each of mapped rows."""
+    leaves = []
+    for index, number in enumerate(tape.get_parameters()):
+        array = np.array(qml.math.unwrap(number))
+        gate, where, place = tape.get_operation(index)
+        is_mapped = rows is not None and where < len(tape.operations)
+        if is_mapped and array.ndim == gate.ndim_params[place]:
+            array = np.repeat(array[np.newaxis], rows, axis=0)
+        dtype = torch.complex128 if np.iscomplexobj(array) else torch.float64
+        leaves.append(torch.as_tensor(array, dtype=dtype).requires_grad_())
+    return leaves
+
+
+def _contracted(result: Any, weights: Any, rows: int | None) -> Tensor:
     """The sum of a tape's results, weighted; one for each set of weights."""
     if isinstance(result, tuple):
         parts = zip(result, weights, strict=True)
         return sum(
-            (_contracted(part, weight) for part, weight in parts),
+            (_contracted(part, weight, rows) for part, weight in parts),
             start=torch.zeros((), dtype=torch.float64),
         )
     weight = torch.as_tensor(np.asarray(qml.math.unwrap(weights)))
+    own = weight.ndim - result.ndim
+    if rows is not None and own >= 0 and weight.shape[own] != rows:
+        raise TargetError(
+            f"jax.vmap: expected one gradient for each of {rows} rows, got a Jacobian "
+            "inside; call jax.jacobian of jax.vmap, not the other way round"
+        )
     product: Tensor = (weight * result).real
     leading = product.shape[: product.ndim - result.ndim]
     return product.reshape(*leading, -1).sum(-1)
@@ -120,4 +147,23 @@ def as_numpy(results: Any) -> Any:
         return results.detach().cpu().numpy()
     if isinstance(results, tuple | list):
         return type(results)(as_numpy(result) for result in results)
+    return results
+
+
+def without_views(results: Any) -> Any:
+    """All tensors with memory of their own.
+
+    Torch refuses to write into one of several views of a tensor and into a view that
+    is the result of a custom function, as `p /= p.sum()` does.
+
+    Args:
+        results: Tensors, and what is none, in tuples and lists.
+
+    Returns:
+        The same, where tensors that were views are copies.
+    """
+    if isinstance(results, Tensor):
+        return results.clone() if results._is_view() else results
+    if isinstance(results, tuple | list):
+        return type(results)(without_views(result) for result in results)
     return results

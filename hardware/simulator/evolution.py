@@ -249,8 +249,10 @@ class _Adjoint(torch.autograd.Function):
         for used in (state, None if onward else gradient):
             if used is not None:
                 pool.give(used)
-        changes = [None if change is None else change.conj() for change in gradients]
-        return (None, None, gradient.conj() if onward else None, *changes)
+        changes = [
+            None if change is None else change.conj_physical() for change in gradients
+        ]
+        return (None, None, gradient.conj_physical() if onward else None, *changes)
 
 
 def _differentiable(

@@ -160,3 +160,35 @@ def test_circuits_are_brought_to_native_gates() -> None:
         TargetError, match=r"cosines samples .* shadow, got none; pass s"
     ):
         pipeline([shadow])
+
+
+@pytest.mark.parametrize("device", ["qdl.simulator", "qdl.qiskit"])
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("best", {}),
+        ("parameter-shift", {}),
+        ("finite-diff", {}),
+        ("hadamard", {"aux_wire": 2}),
+        ("spsa", {}),
+    ],
+)
+def test_results_can_be_written_into(
+    device: str, method: str, options: dict[str, Any]
+) -> None:
+    @qml.qnode(qml.device(device, wires=3), diff_method=method, gradient_kwargs=options)
+    def circuit(x: Any) -> Any:
+        qml.RY(x[0], 0)
+        qml.RX(x[1], 1)
+        qml.CNOT([0, 1])
+        return qml.probs(wires=[0, 1]), qml.expval(qml.Z(0))
+
+    x = torch.tensor([0.3, 0.8], dtype=torch.float64, requires_grad=True)
+    probabilities, mean = circuit(x)
+    probabilities /= 2
+    mean *= 3
+    np.testing.assert_allclose(probabilities.sum().item(), 0.5, atol=1e-6)
+    mean.backward()
+    assert x.grad is not None
+    if method != "spsa":
+        np.testing.assert_allclose(x.grad, [-3 * np.sin(0.3), 0], atol=1e-5)

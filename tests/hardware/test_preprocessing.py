@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pennylane as qml
 import pytest
 import torch
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
-from qml_qdl.hardware.preprocessing import plain
+from qml_qdl.hardware.preprocessing import (
+    plain,
+    refuse_nested_rows,
+    with_traced_rows,
+)
 from tests.hardware.formulas import TARGETS, assert_as, layer_of, numbers
 
 every_target = pytest.mark.parametrize("target", TARGETS)
@@ -187,3 +192,32 @@ def test_states_that_are_nan_are_replaced_and_their_rows_lost() -> None:
         ArgumentError, match=r"states of rows \[1\] are NaN, and samples"
     ):
         combine([torch.ones(3, 5, dtype=torch.int64)])
+
+
+def test_traced_rows_are_remembered_when_numbers_are_bound() -> None:
+    for angle, rows in ((np.float64(0.1), None), (np.ones(3), 3)):
+        tape = qml.tape.QuantumScript([qml.RX(angle, 0)], [qml.expval(qml.Z(0))])
+        (new,), _ = with_traced_rows(tape)
+        bound = new.bind_new_parameters([np.ones(5)], [0])
+        assert [each.traced_rows for each in bound.measurements] == [rows]
+        assert not hasattr(tape.measurements[0], "traced_rows")
+
+
+def test_a_single_row_is_taken_out_and_its_dimension_put_back() -> None:
+    gates = [qml.RX(np.array([0.1]), 0), qml.RY(0.2, 0)]
+    measured = [qml.expval(2 * qml.Z(0)), qml.counts()]
+    tape = qml.tape.QuantumScript(gates, measured, shots=3, trainable_params=[0])
+    (new,), combine = with_traced_rows(tape)
+    assert new.get_parameters(trainable_only=False) == [0.1, 0.2, 2]
+    assert new.trainable_params == [0]
+    assert [each.traced_rows for each in new.measurements] == [None, None]
+    mean, counts = combine([(np.array(0.5), {"0": 3})])
+    assert mean.tolist() == [0.5]
+    assert counts == [{"0": 3}]
+
+
+def test_rows_of_two_kinds_are_refused() -> None:
+    gates = [qml.RX(np.ones(3), 0), qml.RY(0.1, 0), qml.RZ(np.ones(2), 0)]
+    refuse_nested_rows([qml.tape.QuantumScript(gates[:2])])
+    with pytest.raises(TargetError, match=r"one kind of rows, got some of \[2, 3\]"):
+        refuse_nested_rows([qml.tape.QuantumScript(gates)])

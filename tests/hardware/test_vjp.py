@@ -10,7 +10,8 @@ import pennylane as qml
 import pytest
 import torch
 
-from qml_qdl.hardware.vjp import as_numpy, results_and_products
+from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.vjp import as_numpy, results_and_products, without_views
 
 X = (0.3, 1.1)
 
@@ -110,3 +111,57 @@ def test_as_numpy_changes_tensors_only() -> None:
     assert isinstance(found[0][0], np.ndarray)
     assert found[0][1] is counts
     assert isinstance(found[1], list)
+
+
+def traced(mapped: bool, *angles: Any) -> Any:
+    """A tape of angles and rows of them, as jax calls back with it."""
+    measurement = qml.expval(qml.Z(0))
+    if mapped:
+        measurement.traced_rows = None
+    gates = [qml.RX(np.asarray(angle), 0) for angle in angles]
+    return qml.tape.QuantumScript(gates, [measurement])
+
+
+def products(tapes: Sequence[Any]) -> list[Any]:
+    """For each tape the product of its angles."""
+    return [
+        torch.as_tensor(a) * torch.as_tensor(b)
+        for a, b in (each.get_parameters() for each in tapes)
+    ]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_rows_of_a_vmap_have_gradients_of_their_own(rows: int) -> None:
+    x, weights = np.arange(rows) + 0.5, np.arange(rows) + 1.0
+    _, (found,) = results_and_products(products, [traced(True, 2.0, x)], [weights])
+    np.testing.assert_allclose(found[0], weights * x)
+    np.testing.assert_allclose(found[1], weights * 2)
+    _, (found,) = results_and_products(products, [traced(False, 2.0, x)], [weights])
+    np.testing.assert_allclose(found[0], (weights * x).sum())
+
+
+def test_a_jacobian_inside_a_vmap_is_refused() -> None:
+    with pytest.raises(TargetError, match=r"each of 3 rows.*jacobian of jax\.vmap"):
+        results_and_products(products, [traced(True, 2.0, np.ones(3))], [np.ones(2)])
+
+
+def test_gradients_by_complex_numbers_are_conjugated() -> None:
+    """jax and autograd want ∂L/∂Re z − i ∂L/∂Im z, as L = Re az has it with a."""
+    a, z = np.array([0.3 - 0.4j, 2.0 + 1.0j]), np.array([0.6, 0.8j])
+    gate = qml.StatePrep(z, 0)
+
+    def run(tapes: Sequence[Any]) -> list[Any]:
+        return [(torch.as_tensor(a) * t.get_parameters()[0]).sum().real for t in tapes]
+
+    script = qml.tape.QuantumScript([gate], [qml.expval(qml.Z(0))])
+    _, ((found,),) = results_and_products(run, [script], [1.0])
+    np.testing.assert_allclose(found, a)
+
+
+def test_without_views_copies_views_alone() -> None:
+    base = torch.arange(4.0)
+    own, view, other = without_views((base, base[1], {"0": 3}))
+    assert own is base
+    assert other == {"0": 3}
+    view += 5
+    assert base.tolist() == [0, 1, 2, 3]

@@ -84,3 +84,74 @@ def test_vmap() -> None:
     loss = node("qdl.simulator")
     rows = jax.vmap(loss, in_axes=(0, None))(x, weights)
     np.testing.assert_allclose(rows, [loss(row, weights) for row in x], atol=1e-12)
+
+
+VMAPS: dict[str, Callable[[Any], Any]] = {
+    "weights": lambda rows: jax.grad(lambda w, x: rows(w, x).sum()),
+    "both": lambda rows: jax.grad(lambda w, x: (rows(w, x) ** 2).sum(), (0, 1)),
+    "jacobian": jax.jacrev,
+}
+
+
+@pytest.mark.parametrize("device", ["qdl.simulator", "qdl.qiskit"])
+@pytest.mark.parametrize("shape", [(3,), (1,), (3, 1), (1, 1)])
+@pytest.mark.parametrize("name", VMAPS)
+def test_gradients_of_weights_that_rows_share(
+    name: str, shape: tuple[int, ...], device: str
+) -> None:
+    @qml.qnode(qml.device(device, wires=1), interface="jax")
+    def circuit(w: Any, x: Any) -> Any:
+        qml.RX(x, 0)
+        qml.RY(w, 0)
+        return qml.expval(qml.Z(0))
+
+    x = jax.numpy.arange(float(np.prod(shape))).reshape(shape)
+    function = VMAPS[name](jax.vmap(circuit, (None, 0)))
+    formula = VMAPS[name](lambda w, x: jax.numpy.cos(x) * jax.numpy.cos(w))
+    for each in (function, jax.jit(function)):
+        found, expected = (jax.tree.leaves(f(0.3, x)) for f in (each, formula))
+        for one, other in zip(found, expected, strict=True):
+            assert one.shape == other.shape
+            np.testing.assert_allclose(one, other, atol=1e-9)
+    if (name, shape) == ("weights", (3,)):
+        np.testing.assert_allclose(function(0.3, x), -0.33221066, atol=1e-8)
+
+
+def test_a_vmap_in_a_vmap_is_refused() -> None:
+    @qml.qnode(qml.device("qdl.simulator", wires=1), interface="jax")
+    def circuit(w: Any, x: Any) -> Any:
+        qml.RX(x, 0)
+        qml.RY(w, 0)
+        return qml.expval(qml.Z(0))
+
+    rows = jax.vmap(circuit, (None, 0))
+    with pytest.raises(Exception, match="one kind of rows, got some of"):
+        jax.vmap(rows, (0, None))(jax.numpy.ones(2), jax.numpy.ones(3))
+
+
+@pytest.mark.parametrize("method", ["parameter-shift"])
+def test_hessian(method: str) -> None:
+    @qml.qnode(qml.device("qdl.simulator", wires=1), diff_method=method, max_diff=2)
+    def circuit(w: Any, x: Any) -> Any:
+        qml.RX(x, 0)
+        qml.RY(w, 0)
+        return qml.expval(qml.Z(0))
+
+    expected = -np.cos(0.3) * np.cos(1.0)
+    np.testing.assert_allclose(jax.hessian(circuit)(0.3, 1.0), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_complex_states(batch: bool) -> None:
+    state = jax.numpy.array([[0.6, 0.8j], [0.8, 0.6]] if batch else [0.6, 0.8j])
+    found = []
+    for device in ("qdl.simulator", "default.qubit"):
+
+        @qml.qnode(qml.device(device, wires=1), interface="jax")
+        def circuit(state: Any) -> Any:
+            qml.StatePrep(state, 0)
+            qml.RY(0.3, 0)
+            return qml.expval(qml.Z(0))
+
+        found.append(jax.grad(lambda s: circuit(s).sum())(state))
+    np.testing.assert_allclose(*found, atol=1e-12)
