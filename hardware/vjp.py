@@ -86,8 +86,8 @@ def _leaves(tape: Any, rows: int | None) -> list[Tensor]:
     for index, number in enumerate(tape.get_parameters()):
         array = np.array(qml.math.unwrap(number))
         gate, where, place = tape.get_operation(index)
-        is_mapped = rows is not None and where < len(tape.operations)
-        if is_mapped and array.ndim == gate.ndim_params[place]:
+        in_gate = where < len(tape.operations)
+        if rows is not None and in_gate and array.ndim == gate.ndim_params[place]:
             array = np.repeat(array[np.newaxis], rows, axis=0)
         dtype = torch.complex128 if np.iscomplexobj(array) else torch.float64
         leaves.append(torch.as_tensor(array, dtype=dtype).requires_grad_())

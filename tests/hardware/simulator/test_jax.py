@@ -154,4 +154,4 @@ def test_complex_states(batch: bool) -> None:
             return qml.expval(qml.Z(0))
 
         found.append(jax.grad(lambda s: circuit(s).sum())(state))
-    np.testing.assert_allclose(*found, atol=1e-12)
+    np.testing.assert_allclose(found[0], found[1], atol=1e-12)
