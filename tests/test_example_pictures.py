@@ -32,7 +32,7 @@ PICTURES = {
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
-STEPS = 10
+STEPS = 4
 
 
 def load(name: str) -> Any:

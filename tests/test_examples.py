@@ -48,13 +48,14 @@ in_short_and_whole = pytest.mark.parametrize(
 
 
 def shortened(source: str) -> str:
-    """A cell whose loops over 20 or more steps or epochs take a twentieth of them."""
-    counts = r"((?:range\(|steps=|STEPS = |epochs=))(\d{2,})(?=\D)"
-    return re.sub(
+    """A cell with a twentieth of its steps and images, and two sizes of many."""
+    counts = r"(range\(|steps=|STEPS = |epochs=|NOISY, |\"aer[\w:]*\", )(\d{2,})(?=\D)"
+    fewer = re.sub(
         counts,
         lambda found: found[1] + str(int(found[2]) // 20 or int(found[2])),
         source,
     )
+    return re.sub(r"(wires = \(\d+, \d+), [\d, ]+\)", r"\1)", fewer)
 
 
 def run(script: Path, folder: Path, whole: bool = True) -> str:

@@ -124,21 +124,37 @@ class SignedShots(Readout):
 
 
 class TestOwn(ReadoutContract):
-    instances = (
-        Mixed(),
-        Mixed(1),
-        MixedOnce(),
-        Entangled(),
-        EntangledOnce(),
-        Density(),
-        SignedShots(),
-    )
+    instances = (Mixed(), Entangled(), Density(), SignedShots())
+
+
+OURS = ("qdl.simulator", "aer")
+OTHERS = ("default.qubit", "lightning.qubit")
+
+
+class TestOwnAgain(ReadoutContract):
+    """The same with other arguments, and run once by the simulator."""
+
+    targets = OURS
+    noisy = ()
+    instances = (Mixed(1), MixedOnce(), EntangledOnce())
+
+
+@pytest.mark.slow
+class TestOwnAgainElsewhere(TestOwnAgain):
+    targets = OTHERS
+    noisy = ReadoutContract.noisy
 
 
 class TestNamedWires(ReadoutContract):
     wires = ("b", "a", "c")
+    targets = OURS
     noisy = ()
     instances = (Probabilities(["c", "a"]), Mixed(), Entangled(), State())
+
+
+@pytest.mark.slow
+class TestNamedWiresElsewhere(TestNamedWires):
+    targets = OTHERS
 
 
 @frozen

@@ -162,11 +162,11 @@ def scenario(
     return content
 
 
-def killings(steps: int, mode: str) -> list[list[tuple[str, int]]]:
+def killings(steps: int, mode: str, stops: bool) -> list[list[tuple[str, int]]]:
     """Where to die: before a step, a checkpoint, or a file taking its place."""
     several = [("step", steps // 2), ("replace", 2), ("step", 2)]
     if mode == "brief":
-        return [several, [("replace", 5)]]
+        return [several] if stops else [[("replace", 5)]]
     if mode == "few":
         single = [("step", steps // 2 + 1), ("save", 3), ("replace", 4), ("replace", 5)]
         return [several, *([kill] for kill in single)]
@@ -202,7 +202,7 @@ def main(root: Path, mode: str, kind: str = "classifier") -> None:
         whole = scenario(root / f"{name}-whole", options, [], kind)
         # Of a game: of both players.
         steps = whole["step"]
-        for index, kill in enumerate(killings(steps, mode)):
+        for index, kill in enumerate(killings(steps, mode, patience is not None)):
             result = scenario(root / f"{name}-{index}", options, kill, kind)
             checked += 1
             differing += [
