@@ -44,7 +44,14 @@ def load(name: str) -> Any:
     return module
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Its notebook runs the same in the quick suite.
+        pytest.param(name, marks=[pytest.mark.slow] if name == "equivariance" else [])
+        for name in PICTURES
+    ],
+)
 def test_short(name: str, tmp_path: Path) -> None:
     losses = load(name).main(tmp_path, steps=STEPS)
     assert losses
