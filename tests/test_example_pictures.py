@@ -32,6 +32,9 @@ PICTURES = {
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
+IN_NOTEBOOKS = {"qcnn", "equivariance", "boltzmann", "vae"}
+"""Those whose notebooks train as well: these run in the quick suite."""
+
 STEPS = 4
 
 
@@ -47,8 +50,7 @@ def load(name: str) -> Any:
 @pytest.mark.parametrize(
     "name",
     [
-        # Its notebook runs the same in the quick suite.
-        pytest.param(name, marks=[pytest.mark.slow] if name == "equivariance" else [])
+        pytest.param(name, marks=[pytest.mark.slow] if name in IN_NOTEBOOKS else [])
         for name in PICTURES
     ],
 )

@@ -23,11 +23,7 @@ SCRIPTS = sorted(
     for path in (ROOT / "examples").glob("*.py")
     if path.stem != "train_then_hardware"  # has a test of its own
 )
-NOTEBOOKS = sorted(
-    path
-    for path in (ROOT / "examples").glob("*.ipynb")
-    if path.stem != "train_then_hardware"  # runs in Jupyter
-)
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 SHORT = {*PICTURES, "hybrid_classifier"}
 
@@ -137,12 +133,10 @@ def test_notebook(
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside Jupyter's client
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # its sockets
-@in_short_and_whole
-def test_notebook_in_jupyter(whole: bool, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_notebook_in_jupyter(tmp_path: Path) -> None:
+    """Whole; without Jupyter it runs above, in short too."""
     notebook = nbformat.read(ROOT / "examples" / "train_then_hardware.ipynb", 4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and not whole:
-            cell.source = shortened(cell.source)
     client = NotebookClient(
         notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
     )

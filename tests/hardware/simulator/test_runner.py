@@ -9,6 +9,7 @@ from pytest_mock import MockerFixture
 from torch import Tensor
 
 from qml_qdl.circuits import (
+    AngleEncoding,
     Circuit,
     Expectation,
     IQPEncoding,
@@ -104,8 +105,8 @@ def test_gradcheck() -> None:
 def test_equal_circuits_are_traced_once(mocker: MockerFixture) -> None:
     """A model of another seed has nothing to trace; its numbers are its own."""
     traced = mocker.spy(module, "trace_circuit")
-    for layers, count in ((5, 1), (5, 1), (6, 2)):
-        circuit = StronglyEntangling(2, layers=layers) @ IQPEncoding(2)
+    for scaling, count in ((0.7, 1), (0.7, 1), (0.8, 2)):
+        circuit = StronglyEntangling(2) @ AngleEncoding(2, scaling=scaling)
         inputs, *weights = numbers(circuit, 3, torch.float64)
         weights = [weight + count for weight in weights]
         found = CircuitRunner(circuit)(inputs, weights)
