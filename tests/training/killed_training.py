@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sklearn.metrics
-import sklearn.model_selection
-import sklearn.preprocessing
 import torch
 import torch.utils.tensorboard  # as sklearn: each of the forks would load it
 from lightning.pytorch import Trainer
