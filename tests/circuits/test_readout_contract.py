@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pennylane as qml
@@ -21,6 +21,7 @@ from qml_qdl.circuits import (
     Samples,
     State,
 )
+from qml_qdl.hardware.targets import Target
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.testing import ReadoutContract
 
@@ -135,7 +136,7 @@ class TestOwnAgain(ReadoutContract):
     """The same with other arguments, and run once by the simulator."""
 
     targets = OURS
-    noisy = ()
+    noisy: ClassVar[Sequence[Target]] = ()
     instances = (Mixed(1), MixedOnce(), EntangledOnce())
 
 
