@@ -5,6 +5,7 @@ Run as a script by test_resume.py: the imports are paid once, each training is a
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -179,6 +180,7 @@ def killings(steps: int, mode: str, stops: bool) -> list[list[tuple[str, int]]]:
 
 def main(root: Path, mode: str, kind: str = "classifier") -> None:
     torch.set_num_threads(1)
+    gc.freeze()  # or each fork copies the memory in which it looks for garbage
     plans: dict[str, tuple[int | None, int | None]] = {
         "epoch-end": (None, None),
         "every-2-steps": (2, None),
