@@ -93,6 +93,7 @@ def test_hybrid_classifier_in_short(capsys: pytest.CaptureFixture[str]) -> None:
     assert "50 images, 200 shots: " in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("without_pictures")
 @in_short_and_whole
 def test_train_then_hardware_reaches_a_machine(
     whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
