@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
+# What is compiled once is kept: tests rewrite their asserts, and start processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-slow bench bench-peers bench-pennylane-qiskit lint types constraints clean
 

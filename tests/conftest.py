@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,12 @@ if importlib.util.find_spec("qml_qdl.circuits") is None:
         "(make test does, or: pip install -c constraints.txt -e '.[dev]')",
         returncode=2,
     )
+
+
+def pytest_collection_finish() -> None:
+    """A million objects, the tests and what they import, are no garbage to look for."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

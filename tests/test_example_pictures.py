@@ -32,7 +32,10 @@ PICTURES = {
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
-STEPS = 10
+IN_NOTEBOOKS = {"qcnn", "equivariance", "boltzmann", "vae"}
+"""Those whose notebooks train as well: these run in the quick suite."""
+
+STEPS = 4
 
 
 def load(name: str) -> Any:
@@ -44,7 +47,13 @@ def load(name: str) -> Any:
     return module
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in IN_NOTEBOOKS else [])
+        for name in PICTURES
+    ],
+)
 def test_short(name: str, tmp_path: Path) -> None:
     losses = load(name).main(tmp_path, steps=STEPS)
     assert losses

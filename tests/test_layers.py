@@ -246,19 +246,38 @@ def test_seeded_violation_is_reported(module: str, source: str, text: str) -> No
     assert text in found
 
 
+JOBS = """
+import importlib, pathlib
+import qml_qdl.hardware.jobs as jobs
+for path in pathlib.Path(jobs.__path__[0]).glob("[a-z]*.py"):
+    importlib.import_module(f"{jobs.__name__}.{path.stem}")
+"""
+AER = """
+import pennylane as qml
+from qml_qdl.hardware import make_device
+@qml.set_shots(10)
+@qml.qnode(make_device("aer", range(2)))
+def circuit():
+    qml.X(1)
+    return qml.sample()
+assert circuit()[:, 1].all()
+"""
 LOADED = [
-    ("qml_qdl", {"qiskit", "lightning", "sklearn", "torch", "pennylane"}),
-    ("qml_qdl.circuits", {"qiskit", "lightning", "sklearn", "torch"}),
-    ("qml_qdl.nn", {"qiskit", "lightning", "sklearn"}),
-    ("qml_qdl.models", {"qiskit", "lightning", "sklearn"}),
+    ("import qml_qdl", {"qiskit", "lightning", "sklearn", "torch", "pennylane"}),
+    ("import qml_qdl.circuits", {"qiskit", "lightning", "sklearn", "torch"}),
+    (JOBS, {"qiskit", "qiskit_aer", "qiskit_ibm_runtime", "lightning", "sklearn"}),
+    ("import qml_qdl.nn", {"qiskit", "lightning", "sklearn"}),
+    ("import qml_qdl.models", {"qiskit", "lightning", "sklearn"}),
+    (AER, {"qiskit_ibm_runtime"}),
 ]
+"""What is run, and what has not been loaded then."""
 
 
-def test_import_loads_nothing_heavy() -> None:
-    """In one process, one room after the other: each loads those before it."""
+def test_nothing_heavy_is_loaded_before_it_is_used() -> None:
+    """In one process, one after the other: each loads those before it."""
     lines = ["import sys"]
-    for module, names in LOADED:
+    for program, names in LOADED:
         loaded = f"{{m.split('.')[0] for m in sys.modules}} & {names!r}"
-        lines += [f"import {module}", f"assert not {loaded}, {module!r}"]
+        lines += [program, f"assert not {loaded}, {program!r}"]
     code = "\n".join(lines)
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)

@@ -148,7 +148,9 @@ class HardwareEfficient(Processing):
     def process(self, weights: Any) -> None:
         """Queues the layers."""
         for layer in range(self.layers):
-            angles = (weights[..., layer, k] for k in range(self.weight_shape[1]))
+            # Two steps: the first is taken once for all angles of the layer.
+            row = weights[..., layer, :]
+            angles = (row[..., k] for k in range(self.weight_shape[1]))
             for name in self.rotations:
                 for wire in self.wires:
                     if name == "Rot":
@@ -226,7 +228,9 @@ class IsingLayers(Processing):
     def process(self, weights: Any) -> None:
         """Queues the layers."""
         for layer in range(self.layers):
-            angles = (weights[..., layer, k] for k in range(self.weight_shape[1]))
+            # Two steps: the first is taken once for all angles of the layer.
+            row = weights[..., layer, :]
+            angles = (row[..., k] for k in range(self.weight_shape[1]))
             for i, j in self.pairs:
                 qml.IsingZZ(next(angles), wires=[self.wires[i], self.wires[j]])
             for axis in (self.field, self.mixer):

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits import Circuit
+from qml_qdl.circuits.purity import exact_key
+from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.simulator.compiler import compile_structure
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
@@ -20,6 +22,8 @@ from qml_qdl.hardware.simulator.readout import Expectations, compile_expectation
 from qml_qdl.hardware.simulator.tensor_options import TensorOptions
 from qml_qdl.hardware.simulator.tracing import TracedCircuit, trace_circuit
 from qml_qdl.hardware.structure import Plan
+
+_TRACED = LruCache[Hashable, TracedCircuit](16)
 
 
 class CircuitRunner:
@@ -80,7 +84,7 @@ class CircuitRunner:
             with made_to_last():
                 most = rows_at_once(len(self._circuit.wires), *key, self._memory)
                 new = torch.empty(0, dtype=like.dtype, device=like.device)
-                traced = trace_circuit(self._circuit, new)
+                traced = _traced(self._circuit, new)
                 # Expectation values of Pauli words times numbers, and nothing else.
                 words = map(is_fixed_pauli_expectation, traced.plan.measurements)
                 self._traced[key] = traced, most, all(words)
@@ -116,6 +120,16 @@ class CircuitRunner:
             with made_to_last():
                 self._readings[key] = compile_now()
         return self._readings[key]
+
+
+def _traced(circuit: Circuit, like: Tensor) -> TracedCircuit:
+    """The traced circuit; copies, and models of other seeds, have it from the first."""
+    key = exact_key(circuit)
+    # A dispatch mode, as that of fake tensors, may make tensors that end with it.
+    if key is None or torch._C._len_torch_dispatch_stack():
+        return trace_circuit(circuit, like)
+    known = key, like.dtype, like.device
+    return _TRACED.find(known) or _TRACED.keep(known, trace_circuit(circuit, like))
 
 
 def _compile_words(plan: Plan, options: TensorOptions) -> Expectations:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pennylane as qml
 import pytest
 import torch
 from torch import Tensor
@@ -155,18 +156,14 @@ class DeviceContract(Contract):
     )
     def test_device_suite(self, name: str, shots: str, tmp_path: Path) -> None:
         """All pass but those that devices of its abilities skip."""
-        # The command starts a bare pytest: the environment's programs come first.
-        programs = Path(sys.executable).parent
-        environment = {
-            **os.environ,
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            "PYTEST_ADDOPTS": "-p no:cacheprovider",
-        }
-        command = ["pl-device-test", "--device", name, "--shots", shots, *self.options]
+        # What the command starts, which loads PennyLane once more to do so.
+        tests = Path(qml.__file__).parent / "devices" / "tests"
+        command = [sys.executable, "-m", "pytest", str(tests), "-p", "no:cacheprovider"]
+        told = [f"--device={name}", f"--shots={shots}", "--no-flaky-report"]
         done = subprocess.run(
-            command,
+            [*command, *told, *self.options],
             cwd=tmp_path,
-            env=environment,
+            env={**os.environ, "PYTEST_ADDOPTS": ""},
             capture_output=True,
             text=True,
             timeout=900,

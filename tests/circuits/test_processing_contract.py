@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -33,6 +34,19 @@ from qml_qdl.circuits.symmetry.named_groups import symmetric_group, translations
 from qml_qdl.testing import ProcessingContract
 
 LABELS = ["c", "a", "b"]
+
+
+def of_a_table(kind: type[Processing], numbers: range, quick: set[int]) -> list[Any]:
+    """Circuits of one class: all have tests of their gates, and some run quickly."""
+    return [
+        pytest.param(
+            kind(number),
+            id=f"{kind.__name__[:3].lower()}-{number}",
+            marks=[] if number in quick else [pytest.mark.slow],
+        )
+        for number in numbers
+    ]
+
 
 PROCESSINGS = [
     pytest.param(StronglyEntangling(3, layers=2), id="strongly"),
@@ -82,11 +96,11 @@ PROCESSINGS = [
     pytest.param(TTN(["d", *LABELS], BasicEntangler(2, 2)), id="ttn-labels"),
     pytest.param(MERA(4, SimplifiedTwoDesign(2)), id="mera"),
     pytest.param(MERA(2), id="mera-two-wires"),
-    *(pytest.param(SimCircuit(k), id=f"sim-{k}") for k in range(1, 20)),
+    *of_a_table(SimCircuit, range(1, 20), {1, 5, 8, 10, 13, 15, 19}),
     pytest.param(SimCircuit(5, LABELS, layers=2), id="sim-5-labels"),
     pytest.param(SimCircuit(13, 5), id="sim-13-five-wires"),
     pytest.param(SimCircuit(10, 2, layers=2), id="sim-10-two-wires"),
-    *(pytest.param(HurCircuit(k), id=f"hur-{k}") for k in range(1, 10)),
+    *of_a_table(HurCircuit, range(1, 10), {1, 5, 9}),
     pytest.param(HurCircuit(3, ["b", "a"]), id="hur-3-labels"),
     pytest.param(Rotations(3), id="rotations"),
     pytest.param(Rotations(LABELS, rotation="RZ"), id="rotations-labels"),

@@ -18,7 +18,7 @@ from qml_qdl.circuits import (
     Readout,
     share,
 )
-from qml_qdl.circuits.purity import is_pure
+from qml_qdl.circuits.purity import exact_key, is_pure
 
 
 @frozen(repr=False)
@@ -75,3 +75,36 @@ class OwnReadout(Readout):
 )
 def test_is_pure(part: Any, expected: bool) -> None:
     assert is_pure(part) is expected
+
+
+def test_keys_are_equal_where_all_that_counts_is() -> None:
+    def circuit(scaling: float = 1.0, word: str = "ZZ", name: str = "w") -> Circuit:
+        blocks = share(name, BasicEntangler(2)) @ AngleEncoding(2, scaling=scaling)
+        return blocks.with_readout(Expectation([word, "XI"]))
+
+    assert exact_key(circuit()) == exact_key(circuit())
+    others = [
+        circuit(2.0),
+        circuit(word="ZI"),
+        circuit(name="v"),
+        Circuit([Adjoint(BasicEntangler(2))]),
+        AngleEncoding(2),
+        AngleEncoding(["0", "1"]),
+    ]
+    keys = [exact_key(part) for part in (circuit(), *others)]
+    assert None not in keys
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Own(),
+        Promised() @ AngleEncoding(2),
+        AngleEncoding(2).with_readout(OwnReadout()),
+        Expectation([qml.Z(0)]),
+    ],
+    ids=str,
+)
+def test_what_may_change_has_no_key(part: Any) -> None:
+    assert exact_key(part) is None

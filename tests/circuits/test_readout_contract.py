@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pennylane as qml
@@ -21,6 +21,7 @@ from qml_qdl.circuits import (
     Samples,
     State,
 )
+from qml_qdl.hardware.targets import Target
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.testing import ReadoutContract
 
@@ -124,21 +125,37 @@ class SignedShots(Readout):
 
 
 class TestOwn(ReadoutContract):
-    instances = (
-        Mixed(),
-        Mixed(1),
-        MixedOnce(),
-        Entangled(),
-        EntangledOnce(),
-        Density(),
-        SignedShots(),
-    )
+    instances = (Mixed(), Entangled(), Density(), SignedShots())
+
+
+OURS = ("qdl.simulator", "aer")
+OTHERS = ("default.qubit", "lightning.qubit")
+
+
+class TestOwnAgain(ReadoutContract):
+    """The same with other arguments, and run once by the simulator."""
+
+    targets = OURS
+    noisy: ClassVar[Sequence[Target]] = ()
+    instances = (Mixed(1), MixedOnce(), EntangledOnce())
+
+
+@pytest.mark.slow
+class TestOwnAgainElsewhere(TestOwnAgain):
+    targets = OTHERS
+    noisy = ReadoutContract.noisy
 
 
 class TestNamedWires(ReadoutContract):
     wires = ("b", "a", "c")
+    targets = OURS
     noisy = ()
     instances = (Probabilities(["c", "a"]), Mixed(), Entangled(), State())
+
+
+@pytest.mark.slow
+class TestNamedWiresElsewhere(TestNamedWires):
+    targets = OTHERS
 
 
 @frozen

@@ -90,8 +90,6 @@ PARTS = [
 
 
 QUICK = [
-    ("classical-quantum-classical", False),
-    ("classical-classical-quantum", False),
     ("quantum-quantum-quantum", False),
     ("quantum-quantum-quantum", True),
 ]

@@ -277,7 +277,7 @@ FAULTS: dict[str, tuple[list[str], dict[str, int], type[Exception] | None]] = {
 }
 
 
-@pytest.mark.parametrize("lag", [0.0, 45.0, 90.0])
+@pytest.mark.parametrize("lag", [0.0, pytest.param(45.0, marks=pytest.mark.slow), 90.0])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_training_pays_each_step_once_whatever_fails(
     vendor: Vendor, tmp_path: Path, fault: str, lag: float

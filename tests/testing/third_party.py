@@ -36,7 +36,8 @@ def run(folder: Path, name: str, module: str) -> Recorder:
     """Runs a test module in a pytest of its own, in this process."""
     path, recorder = folder / f"{name}.py", Recorder()
     path.write_text(module)
-    # A second pytest leaves capturing, and the cache, to the first.
-    options = ["--capture=no", "-p", "no:cacheprovider", "-W", "error", "-q"]
+    # A second pytest leaves capturing, the cache and garbage to the first.
+    left = ["--capture=no", "-p", "no:cacheprovider", "-p", "no:unraisableexception"]
+    options = [*left, "-W", "error", "-q"]
     pytest.main([str(path), f"--rootdir={folder}", *options], [recorder])
     return recorder

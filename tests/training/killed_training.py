@@ -5,6 +5,7 @@ Run as a script by test_resume.py: the imports are paid once, each training is a
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.utils.tensorboard  # as sklearn: each of the forks would load it
 from lightning.pytorch import Trainer
 
 from qml_qdl.data import Dataset, Split, split
@@ -162,11 +164,11 @@ def scenario(
     return content
 
 
-def killings(steps: int, mode: str) -> list[list[tuple[str, int]]]:
+def killings(steps: int, mode: str, stops: bool) -> list[list[tuple[str, int]]]:
     """Where to die: before a step, a checkpoint, or a file taking its place."""
     several = [("step", steps // 2), ("replace", 2), ("step", 2)]
     if mode == "brief":
-        return [several, [("replace", 5)]]
+        return [several] if stops else [[("replace", 5)]]
     if mode == "few":
         single = [("step", steps // 2 + 1), ("save", 3), ("replace", 4), ("replace", 5)]
         return [several, *([kill] for kill in single)]
@@ -178,6 +180,7 @@ def killings(steps: int, mode: str) -> list[list[tuple[str, int]]]:
 
 def main(root: Path, mode: str, kind: str = "classifier") -> None:
     torch.set_num_threads(1)
+    gc.freeze()  # or each fork copies the memory in which it looks for garbage
     plans: dict[str, tuple[int | None, int | None]] = {
         "epoch-end": (None, None),
         "every-2-steps": (2, None),
@@ -202,7 +205,7 @@ def main(root: Path, mode: str, kind: str = "classifier") -> None:
         whole = scenario(root / f"{name}-whole", options, [], kind)
         # Of a game: of both players.
         steps = whole["step"]
-        for index, kill in enumerate(killings(steps, mode)):
+        for index, kill in enumerate(killings(steps, mode, patience is not None)):
             result = scenario(root / f"{name}-{index}", options, kill, kind)
             checked += 1
             differing += [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -117,9 +118,9 @@ def test_a_training_with_shots_goes_on_bit_for_bit(
         layers = torch.nn.Linear(4, 2), layer, torch.nn.Linear(2, 3)
         return torch.nn.Sequential(*layers)
 
-    every = options(2, checkpoint_every=1)
+    every = attrs.evolve(options(2, checkpoint_every=1), batch_size=4)
     parts = (iris.train, iris.validation, iris.test)
-    train, validation, test = (part.take(slice(0, 32)) for part in parts)
+    train, validation, test = (part.take(slice(0, 8)) for part in parts)
     few = Split(train, validation, test)
     networks = [model() for _ in range(3)]
     whole = fit(networks[0], few, every, folder=tmp_path / "whole")

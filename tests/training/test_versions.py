@@ -71,6 +71,7 @@ def write(folder: Path, options: dict[str, Any]) -> None:
     (folder / "config.json").write_text(json.dumps(content))
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_of_version_0_1(tmp_path: Path) -> None:
     training = TrainingOptions(epochs=1, optimizer="sgd", accelerator="cpu")
     options = RunOptions(

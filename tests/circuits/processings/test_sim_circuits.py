@@ -118,7 +118,7 @@ def test_entangling_capability(
     circuit = SimCircuit(number)
     rng = np.random.default_rng(number)
     values = []
-    for _ in range(20):
+    for _ in range(8):
         weights = rng.uniform(0, 2 * np.pi, circuit.weight_shape)
         values.append(
             meyer_wallach(execute(circuit.with_readout(State()), None, weights))

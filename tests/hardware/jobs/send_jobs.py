@@ -21,10 +21,21 @@ from qml_qdl.hardware.jobs.records import ExecutionRecord, JobKey
 from qml_qdl.hardware.jobs.submission import Submission, Submitter
 from qml_qdl.hardware.jobs.waiting import Pace
 from tests.hardware.jobs.service import Fate, FolderClient
-from tests.hardware.jobs.tapes import TapeClient
-from tests.hardware.qiskit.service import FakeClient
 
-KINDS: dict[str, type[FolderClient]] = {"qiskit": FakeClient, "tapes": TapeClient}
+
+def _qiskit() -> type[FolderClient]:
+    from tests.hardware.qiskit.service import FakeClient  # loads Qiskit
+
+    return FakeClient
+
+
+def _tapes() -> type[FolderClient]:
+    from tests.hardware.jobs.tapes import TapeClient
+
+    return TapeClient
+
+
+KINDS = {"qiskit": _qiskit, "tapes": _tapes}
 POINTS = ("before POST", "after POST", "before GET status", "before GET results")
 
 
@@ -39,7 +50,7 @@ class SlowFate(Fate):
 
 def send(kind: str, folder: Path, fate: Fate) -> str:
     """Sends what every process of this test sends, and returns a digest of results."""
-    client = KINDS[kind](folder / "service", fate=fate, queue=1)
+    client = KINDS[kind]()(folder / "service", fate=fate, queue=1)
     pace = Pace(first=0.05, longest=0.1, grace=0.3)
     request = JobRequest("sample", (client.pub(),), 10, {}, 60)
     call = ExecutionRecord(

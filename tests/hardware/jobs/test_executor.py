@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -269,15 +267,3 @@ def test_a_client_is_found_by_the_name_of_its_service(
     assert not has_client("ibm")
     with pytest.raises(TargetError, match=r"'ibm:\.\.\.', got 'tapes:local'"):
         open_client("tapes:local")
-
-
-def test_jobs_load_no_vendor() -> None:
-    code = """
-import importlib, pathlib, sys
-import qml_qdl.hardware.jobs as jobs
-for path in pathlib.Path(jobs.__path__[0]).glob("[a-z]*.py"):
-    importlib.import_module(f"{jobs.__name__}.{path.stem}")
-heavy = [name for name in sys.modules if name.startswith("qiskit")]
-assert not heavy, heavy
-"""
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)

@@ -28,7 +28,7 @@ Ends = tuple[str, dict[str, tuple[Path, list[int]]]]
 
 
 @pytest.fixture(
-    scope="module", params=["qiskit", pytest.param("tapes", marks=pytest.mark.slow)]
+    scope="module", params=["tapes", pytest.param("qiskit", marks=pytest.mark.slow)]
 )
 def ends(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -62,6 +62,6 @@ def test_whoever_is_killed_one_job_is_paid(name: str, ends: Ends) -> None:
         assert codes == [KILLED]
     digest = send(kind, folder, Fate())  # the same program, run again
     assert {path.read_text() for path in folder.glob("*.digest")} <= {digest}
-    assert len(KINDS[kind](folder / "service").jobs()) == 1
+    assert len(KINDS[kind]()(folder / "service").jobs()) == 1
     (job,) = Journal(folder / "jobs.sqlite").jobs()
     assert job.state == "done"

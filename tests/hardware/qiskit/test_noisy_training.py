@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling, reupload
 from qml_qdl.nn import QuantumLayer
 
-STEPS = 20
+STEPS = 12
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import multiprocessing
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -258,18 +257,6 @@ def test_without_a_level_gates_are_only_translated() -> None:
     isa = get(TranspilationCache(simulator, optimization_level=None), layered())
     assert set(isa.circuit.count_ops()) <= set(simulator.target.operation_names)
     assert isa.circuit.layout is None
-
-
-def test_aer_alone_does_not_load_ibms_client() -> None:
-    program = """
-import sys
-from qml_qdl.hardware.qiskit.backends import make_executor
-from tests.hardware.qiskit.pubs_for_tests import layered, pub_of
-make_executor("aer").sample([pub_of(layered(measure=True))], 10)
-assert not [name for name in sys.modules if name.startswith("qiskit_ibm_runtime")]
-"""
-    root = Path(__file__).parents[3]
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=root, timeout=120)
 
 
 def test_the_cache_folder_is_the_environments(

@@ -71,11 +71,17 @@ def circuit(readout: str) -> Callable[..., Any]:
     return function
 
 
-@pytest.mark.parametrize("rows", [None, 1, 3, 20])
-@pytest.mark.parametrize("single", [False, True], ids=["double", "single"])
+@pytest.mark.parametrize(
+    ("rows", "single"),
+    [
+        *((rows, False) for rows in (None, 1, 3, 20)),
+        (20, True),
+        *(pytest.param(n, True, marks=pytest.mark.slow) for n in (None, 1, 3)),
+    ],
+)
 @pytest.mark.parametrize("readout", READOUTS)
 def test_readout_is_default_qubits(
-    readout: str, single: bool, rows: int | None, agree: Callable[..., Any]
+    readout: str, rows: int | None, single: bool, agree: Callable[..., Any]
 ) -> None:
     rng = np.random.default_rng(1)
     numbers = [np.asarray(rng.normal(size=rows)), rng.normal(size=(2, WIRES, 3))]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import pennylane as qml
 import pytest
 import torch
+from pytest_mock import MockerFixture
 from torch import Tensor
 
 from qml_qdl.circuits import (
+    AngleEncoding,
     Circuit,
+    Expectation,
     IQPEncoding,
     StronglyEntangling,
 )
+from qml_qdl.hardware.simulator import runner as module
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 from tests.hardware.simulator.traced import CIRCUITS, numbers
 
@@ -96,3 +100,27 @@ def test_gradcheck() -> None:
 
     assert torch.autograd.gradcheck(run, leaves)
     assert torch.autograd.gradgradcheck(run, leaves)
+
+
+def test_equal_circuits_are_traced_once(mocker: MockerFixture) -> None:
+    """A model of another seed has nothing to trace; its numbers are its own."""
+    traced = mocker.spy(module, "trace_circuit")
+    for scaling, count in ((0.7, 1), (0.7, 1), (0.8, 2)):
+        circuit = StronglyEntangling(2) @ AngleEncoding(2, scaling=scaling)
+        inputs, *weights = numbers(circuit, 3, torch.float64)
+        weights = [weight + count for weight in weights]
+        found = CircuitRunner(circuit)(inputs, weights)
+        torch.testing.assert_close(found, reference(circuit, inputs, weights))
+        assert traced.call_count == count
+    CircuitRunner(circuit)(inputs.float(), [weight.float() for weight in weights])
+    assert traced.call_count == 3
+
+
+def test_circuits_that_may_change_are_traced_again(mocker: MockerFixture) -> None:
+    traced = mocker.spy(module, "trace_circuit")
+    readout = Expectation([qml.Z(0) @ qml.X(1)])
+    circuit = (StronglyEntangling(2) @ IQPEncoding(2)).with_readout(readout)
+    for _ in range(2):
+        inputs, *weights = numbers(circuit, 3, torch.float64)
+        CircuitRunner(circuit)(inputs, weights)
+    assert traced.call_count == 2
