@@ -1,9 +1,7 @@
-"""Files of a user's own: .npz arrays or a CSV table."""
+"""Files of a user's own: .npz arrays."""
 
 from __future__ import annotations
 
-import csv
-import math
 import zipfile
 from numbers import Real
 from pathlib import Path
@@ -17,7 +15,6 @@ from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 
 _PAIRS = (("x", "y"), ("inputs", "labels"))
-_LABEL_COLUMNS = ("label", "target")
 
 
 @validate_call
@@ -43,7 +40,7 @@ def read_npz(path: str | Path) -> Dataset:
         ... # doctest: +SKIP
         >>> read_npz("mine.npz")  # doctest: +SKIP
     """
-    path = _existing(path)
+    path = existing(path)
     try:
         with path.open("rb") as file:
             archive = np.load(file, allow_pickle=False)
@@ -69,11 +66,17 @@ def read_npz(path: str | Path) -> Dataset:
             f"{path}: expected one label per row in {pair[1]!r}, got shape "
             f"{labels.shape}"
         )
-    return _labelled(as_pixels(str(path), inputs), labels.tolist(), path.stem)
+    return labelled(as_pixels(str(path), inputs), labels.tolist(), path.stem)
 
 
-def _labelled(inputs: npt.NDArray[Any], labels: list[Any], name: str) -> Dataset:
-    """Numbers of which one is not whole are fitted; all else are classes."""
+def labelled(inputs: npt.NDArray[Any], labels: list[Any], name: str) -> Dataset:
+    """A data set: numbers of which one is not whole are fitted, all else are classes.
+
+    Args:
+        inputs: What `Dataset` takes.
+        labels: One per row.
+        name: What the data are called.
+    """
     numbers = all(isinstance(label, Real) and label == label for label in labels)
     if numbers and any(label % 1 != 0 for label in labels):
         return Dataset(inputs, np.array(labels, dtype=np.float64), name=name)
@@ -107,129 +110,15 @@ def as_pixels(source: str, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs
 
 
-@validate_call
-def read_csv(path: str | Path, *, label_column: str | None = None) -> Dataset:
-    """Reads a table of numbers with one column of labels.
-
-    Words and whole numbers are classes, numbers of which one is not whole are fitted.
-    Whole numbers are fitted after `Dataset.as_numbers`.
+def existing(path: str | Path) -> Path:
+    """Returns the path of a file that is there.
 
     Args:
-        path: A CSV file (UTF-8, comma) whose first line names the columns.
-        label_column: The column of labels; None takes "label" or "target" if there
-            is one, else the last column.
-
-    Returns:
-        The data set, named after the file.
+        path: The path.
 
     Raises:
-        DataError: The file is missing, a line has too few or too many cells, a cell
-            is no finite number, a label is missing; the message gives line and
-            column.
-
-    Example:
-        >>> read_csv("mine.csv").as_numbers()  # doctest: +SKIP
+        DataError: There is none.
     """
-    path = _existing(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            lines = [(reader.line_num, cells) for cells in reader if cells]
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise DataError(
-            f"{path}: expected a CSV file in UTF-8, got one that cannot be read "
-            f"({error})"
-        ) from error
-    if len(header) < 2 or len(set(header)) != len(header):
-        raise DataError(
-            f"{path}: expected a first line with two or more different column names, "
-            f"got {header}"
-        )
-    if not lines:
-        raise DataError(f"{path}: expected rows below the column names, got none")
-    label_index = _label_index(path, header, label_column)
-    labels: list[tuple[int, str]] = []
-    rows: list[list[float]] = []
-    for line, cells in lines:
-        if len(cells) != len(header):
-            raise DataError(
-                f"{path}: line {line}: expected {len(header)} cells as in the first "
-                f"line, got {len(cells)}"
-            )
-        label = cells[label_index].strip()
-        if label.lower() in ("", "nan", "na", "null", "none", "?"):
-            raise DataError(
-                f"{path}: line {line}, column {header[label_index]!r}: expected a "
-                f"label, got {label!r}; fill it in or leave out the line"
-            )
-        labels.append((line, label))
-        rows.append(
-            [
-                _number(path, line, header[index], cell)
-                for index, cell in enumerate(cells)
-                if index != label_index
-            ]
-        )
-    return _labelled(
-        np.array(rows),
-        _numbers_if_all(path, header[label_index], labels),
-        path.stem,
-    )
-
-
-def _label_index(path: Path, header: list[str], label_column: str | None) -> int:
-    if label_column is not None:
-        if label_column not in header:
-            raise DataError(
-                f"label_column: expected a column of {path}, got {label_column!r}; "
-                f"the columns are {header}"
-            )
-        return header.index(label_column)
-    named = [index for index, name in enumerate(header) if name in _LABEL_COLUMNS]
-    if len(named) > 1:
-        raise DataError(
-            f"{path}: expected one column named 'label' or 'target', got both; choose "
-            "with label_column"
-        )
-    return named[0] if named else len(header) - 1
-
-
-def _number(path: Path, line: int, column: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not abs(value) <= float(np.finfo(np.float32).max):
-        raise DataError(
-            f"{path}: line {line}, column {column!r}: expected a finite number, got "
-            f"{cell!r}; fill it in or leave out the line"
-        )
-    return value
-
-
-def _numbers_if_all(
-    path: Path, column: str, labels: list[tuple[int, str]]
-) -> list[Any]:
-    """Reads labels, each with its line, as numbers where all are: 10 after 9."""
-    try:
-        for _, label in labels:
-            float(label)
-    except ValueError:
-        return [label for _, label in labels]
-    return [_whole_number(path, line, column, label) for line, label in labels]
-
-
-def _whole_number(path: Path, line: int, column: str, cell: str) -> int | float:
-    """Reads a number; a whole one with all its digits, which may be an identity."""
-    number = _number(path, line, column, cell)
-    try:
-        return int(cell)
-    except ValueError:
-        return number
-
-
-def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: expected a file, got none there; check the path")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
-from qml_qdl.data.files import read_csv, read_npz
+from qml_qdl.data.files import read_npz
 from qml_qdl.data.synthetic import bars_and_stripes
+from qml_qdl.data.tables import Header, MissingCells, is_table, read_csv
 
 _COPIES = 200
 _DRAWS = 50_000
@@ -160,20 +162,29 @@ def load(
     source: str | Path,
     *,
     label_column: str | None = None,
+    header: Header = "auto",
+    drop: str | Sequence[str] = (),
+    categorical: str | Sequence[str] = (),
+    missing: MissingCells = "error",
     data_home: str | Path | None = None,
 ) -> Dataset:
-    """Loads a data set by name, or from a .npz or .csv file.
+    """Loads a data set by name, or from a .npz file or a table.
 
     Args:
         source: One of `names()` ("-" and "_" mean the same), or the path of a file.
-        label_column: The column of labels in a CSV file; see `read_csv`.
+        label_column: The column of labels in a table (.csv, .tsv, .txt, each also
+            with .gz); see `read_csv`, also for the next four.
+        header: Whether the first line of a table names its columns.
+        drop: Columns of a table to leave out.
+        categorical: Columns of a table whose numbers are names of categories.
+        missing: What is done about empty cells of a table.
         data_home: Where downloads are kept, `~/scikit_learn_data` if None.
 
     Returns:
         The data set.
 
     Raises:
-        ArgumentError: `label_column` is given without a CSV file.
+        ArgumentError: An option of tables is given without one.
         DataError: The name is unknown, or the data cannot be read or learnt from.
 
     Example:
@@ -184,15 +195,23 @@ def load(
     """
     path = Path(source)
     suffix = path.suffix.lower()
-    if label_column is not None and suffix != ".csv":
-        raise ArgumentError(
-            f"label_column: expected only with a CSV file, got {label_column!r} with "
-            f"{str(source)!r}; leave it out"
-        )
+    options: dict[str, Any] = {
+        "label_column": label_column,
+        "header": header,
+        "drop": drop,
+        "categorical": categorical,
+        "missing": missing,
+    }
+    for name, value in options.items():
+        if value not in (None, "auto", "error") and value != () and not is_table(path):
+            raise ArgumentError(
+                f"{name}: expected only with a CSV file, got {value!r} with "
+                f"{str(source)!r}; leave it out"
+            )
     if suffix == ".npz":
         return read_npz(path)
-    if suffix == ".csv":
-        return read_csv(path, label_column=label_column)
+    if is_table(path):
+        return read_csv(path, **options)
     loader = _LOADERS.get(canonical_name(source))
     if loader is None:
         raise DataError(
@@ -212,6 +231,6 @@ def canonical_name(source: str | Path) -> str:
         A name that means the same from any working directory.
     """
     path = Path(source)
-    if path.suffix.lower() in (".npz", ".csv"):
+    if path.suffix.lower() == ".npz" or is_table(path):
         return str(path.resolve())
     return str(source).lower().replace("-", "_")

@@ -17,6 +17,7 @@ from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.splitting import Split, split
+from qml_qdl.data.tables import is_table
 from qml_qdl.data.torch_dataset import from_torch
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.training.options import (
@@ -38,6 +39,8 @@ from qml_qdl.training.specs import (
     import_class,
     import_object,
 )
+
+_OF_TABLES = ("label_column", "header", "drop", "categorical", "missing")
 
 
 def load_data(options: DataOptions) -> Dataset:
@@ -64,8 +67,8 @@ def load_data(options: DataOptions) -> Dataset:
     else:
         dataset = named.load(
             source.class_path,
-            label_column=options.label_column,
             data_home=options.data_home,
+            **{name: getattr(options, name) for name in _OF_TABLES},
         )
     return dataset.of_classes(options.labels) if options.labels else dataset
 
@@ -88,14 +91,14 @@ def resolved_data(options: DataOptions) -> DataOptions:
 
 
 def _is_file_or_name(source: str) -> bool:
-    ending = source.lower().endswith((".csv", ".npz"))
+    ending = source.lower().endswith(".npz") or is_table(source)
     return ending or named.canonical_name(source) in named.names()
 
 
 def _own_data(source: Spec, options: DataOptions) -> Dataset:
     """A class of torch's data sets, or a function that is annotated to return ours."""
-    for name in ("label_column", "data_home"):
-        if getattr(options, name) is not None:
+    for name in (*_OF_TABLES, "data_home"):
+        if getattr(options, name) != getattr(DataOptions(), name):
             raise ArgumentError(
                 f"{name}: data of one's own have no such option, got "
                 f"{getattr(options, name)!r}; leave it out"

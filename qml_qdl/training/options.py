@@ -19,6 +19,8 @@ from qml_qdl.training.registry import MODELS, candidates, heeded, option_names
 from qml_qdl.training.specs import Spec, did_you_mean, is_config
 
 Accelerator: TypeAlias = Literal["auto", "cpu", "gpu"]
+Header: TypeAlias = Literal["auto", "yes", "no"]
+Missing: TypeAlias = Literal["error", "mean", "median", "most_frequent", "drop"]
 Precision: TypeAlias = Literal["32-true", "64-true", "bf16-mixed"]
 
 _Check = Callable[[Any, "Attribute[Any]", Any], None]
@@ -236,6 +238,14 @@ class DataOptions:
         labels: Keeps rows of this class only, by name; several for more classes. A
             generative model may learn a single one.
         label_column: Column of labels in a CSV file.
+        header: Whether the first line of a CSV file names the columns; auto takes it
+            for a row if it holds numbers where the lines below do, and calls the
+            columns 1, 2, ….
+        drop: Column of a CSV file to leave out, such as an identity; several for more.
+        categorical: Column of a CSV file whose numbers are names of categories;
+            several for more. Columns of words always are.
+        missing: What is done about empty cells of a CSV file: error; drop leaves out
+            their rows; mean, median or most_frequent puts that of the training part.
         data_home: Folder of downloaded data.
         limit: Trains on this many rows only, each class keeping its share.
         test_fraction: Share of all rows kept for the test, between 0 and 1.
@@ -260,6 +270,20 @@ class DataOptions:
         validator=_or_none(_text),
         metadata={"shown": "label or target, else the last"},
     )
+    header: Header = field(default="auto", validator=_choice(get_args(Header)))
+    drop: tuple[str, ...] = field(
+        default=(),
+        converter=_as_names,
+        validator=_all(_is_a(str, "names of columns")),
+        metadata={"shown": "none"},
+    )
+    categorical: tuple[str, ...] = field(
+        default=(),
+        converter=_as_names,
+        validator=_all(_is_a(str, "names of columns")),
+        metadata={"shown": "columns of words"},
+    )
+    missing: Missing = field(default="error", validator=_choice(get_args(Missing)))
     data_home: str | None = field(
         default=None,
         validator=_or_none(_text),
