@@ -16,6 +16,7 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
+from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.data.splitting import Split, split
 from qml_qdl.data.tables import is_table
 from qml_qdl.data.torch_dataset import from_torch
@@ -141,12 +142,18 @@ class Task:
     split: Split
 
     @classmethod
-    def of(cls, options: RunOptions, dataset: Dataset) -> Task:
+    def of(
+        cls,
+        options: RunOptions,
+        dataset: Dataset,
+        preprocessing: Preprocessing | None = None,
+    ) -> Task:
         """Finds recipe and model, and splits the data.
 
         Args:
             options: What is asked.
             dataset: What `load_data` returned.
+            preprocessing: What was fitted when the run began; None fits it.
 
         Raises:
             ArgumentError: A name is unknown, an option is not heeded, or the model
@@ -180,6 +187,7 @@ class Task:
             seed=options.data.split_seed,
             limit=options.data.limit,
             standardise=recipe.standardise,
+            preprocessing=preprocessing,
         )
         return cls(options, recipe, model_class, recipe.prepare(parts, name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from attrs import evolve
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.circuits.validation import validate_call
+from qml_qdl.data import named
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training import plots
@@ -26,6 +28,8 @@ from qml_qdl.training.options import RunOptions, check_heeded
 from qml_qdl.training.report import Report, make_report
 from qml_qdl.training.run import ModelKind, Run
 from qml_qdl.training.trainer import check_accelerator, check_logger, given_callbacks
+
+_logger = logging.getLogger(__name__)
 
 Tell = Callable[[str], object]
 
@@ -71,7 +75,28 @@ def begin(
     given_callbacks(training)
     check_logger(training)
     kinds = task.kinds(model)
-    return Run.create(task.options, dataset, kinds=kinds, runs_dir=runs_dir, name=name)
+    run = Run.create(
+        *(task.options, dataset),
+        kinds=kinds,
+        split=task.split,
+        runs_dir=runs_dir,
+        name=name,
+    )
+    _tell_shared_rows(task)
+    return run
+
+
+def _tell_shared_rows(task: Task) -> None:
+    """Warns of test rows that a model can know by heart, in data of one's own."""
+    if task.options.data.source.class_path in named.names():
+        return  # some are made of patterns that come again
+    shared = task.split.shared_rows()
+    if shared:
+        _logger.warning(
+            "%s: %s of %s test rows stand in the training part, too, so that a model "
+            "can know them by heart; leave out what is there twice",
+            *(task.split.test.name, f"{shared:,}", f"{len(task.split.test):,}"),
+        )
 
 
 @validate_call

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +15,8 @@ import attrs
 from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
 from qml_qdl.circuits.validation import check_choice, validate_call
 from qml_qdl.data.dataset import Dataset
+from qml_qdl.data.preprocessing import Preprocessing
+from qml_qdl.data.splitting import Split
 from qml_qdl.hardware.files import remove_remains, write_atomically
 from qml_qdl.training.building import Task, load_data
 from qml_qdl.training.checkpoints import (
@@ -34,6 +39,7 @@ from qml_qdl.training.versions import (
 )
 
 CONFIG = "config.json"
+PREPROCESSING = "preprocessing.json"
 _YAML = "config.yaml"
 _RESULT = "result.json"
 
@@ -68,17 +74,20 @@ class Run:
         dataset: Dataset,
         *,
         kinds: tuple[ModelKind, ...] = ("quantum", "twin"),
+        split: Split | None = None,
         runs_dir: str | Path = "runs",
         name: str | None = None,
     ) -> Run:
         """Creates the folder of a new run, with `config.json` and `config.yaml`.
 
-        The second one holds the options alone, for `qml-qdl train --config`.
+        The second one holds the options alone, for `qml-qdl train --config`. What was
+        fitted to preprocess rows goes to `preprocessing.json`.
 
         Args:
             options: What is asked.
             dataset: The data that the options name.
             kinds: Which models are trained; see `Task.kinds`.
+            split: Its parts, if they are known.
             runs_dir: The folder of all runs.
             name: The new folder's name; None makes one of data and time.
 
@@ -114,8 +123,14 @@ class Run:
                 for package in ("qml-qdl", "pennylane", "torch", "lightning")
             },
         }
+        fitted = None if split is None else split.preprocessing
+        if split is not None:
+            config["shared_rows"] = split.shared_rows()
         try:
             write_json(folder / CONFIG, config, sealed=True, replace=False)
+            if fitted is not None:
+                path = folder / PREPROCESSING
+                write_json(path, fitted.as_config(), sealed=True)
             text = write_config(options).encode()
             write_atomically(folder / _YAML, lambda file: file.write(text))
         except FileExistsError as error:  # by another process, meanwhile
@@ -190,7 +205,8 @@ class Run:
             DataError: It cannot be read.
             RunError: It is not the one that the run began with.
         """
-        dataset = load_data(self.options.data)
+        with _told_before():
+            dataset = load_data(self.options.data)
         if dataset.fingerprint() != self.fingerprint:
             raise RunError(
                 f"{self.options.data.source}: the data have changed since the run "
@@ -205,7 +221,25 @@ class Run:
             DataError: The data cannot be read.
             RunError: They are not those that the run began with.
         """
-        return Task.of(self.options, self.load_data())
+        return Task.of(self.options, self.load_data(), self.preprocessing())
+
+    def preprocessing(self) -> Preprocessing | None:
+        """What was fitted when the run began; None for runs of earlier versions.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        path = self.folder / PREPROCESSING
+        if not path.exists():
+            return None
+        advice = "restore it from a copy, or delete it to have it fitted again"
+        content = read_json(path, advice)
+        try:
+            return Preprocessing.from_config(content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{path}: the file is damaged ({error}); {advice}"
+            ) from error
 
     def fit_folder(self, kind: ModelKind, seed: int) -> Path:
         """Returns the folder of one training."""
@@ -291,6 +325,18 @@ class Run:
                 "first"
             )
         return max(done, key=lambda seed: done[seed].merit)
+
+
+@contextmanager
+def _told_before() -> Iterator[None]:
+    """What is to be said of data was said when the run began."""
+    logger = logging.getLogger("qml_qdl.data")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _taken(folder: Path) -> RunError:
