@@ -65,6 +65,8 @@ def load_data(options: DataOptions) -> Dataset:
         dataset = named.load(
             source.class_path,
             label_column=options.label_column,
+            image_size=options.image_size,
+            color_mode=options.color_mode,
             data_home=options.data_home,
         )
     return dataset.of_classes(options.labels) if options.labels else dataset
@@ -88,13 +90,12 @@ def resolved_data(options: DataOptions) -> DataOptions:
 
 
 def _is_file_or_name(source: str) -> bool:
-    ending = source.lower().endswith((".csv", ".npz"))
-    return ending or named.canonical_name(source) in named.names()
+    return named.is_path(source) or named.canonical_name(source) in named.names()
 
 
 def _own_data(source: Spec, options: DataOptions) -> Dataset:
     """A class of torch's data sets, or a function that is annotated to return ours."""
-    for name in ("label_column", "data_home"):
+    for name in ("label_column", "image_size", "color_mode", "data_home"):
         if getattr(options, name) is not None:
             raise ArgumentError(
                 f"{name}: data of one's own have no such option, got "
