@@ -3,6 +3,7 @@
 from qml_qdl.data.bits import all_bits, bit_index, frequencies
 from qml_qdl.data.dataset import Dataset, encode_labels, stratified_rows
 from qml_qdl.data.files import read_npz
+from qml_qdl.data.images import read_image_folder
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.named import load, names
 from qml_qdl.data.splitting import Split, split
@@ -24,6 +25,7 @@ __all__ = [
     "load",
     "names",
     "read_csv",
+    "read_image_folder",
     "read_npz",
     "split",
     "stratified_rows",

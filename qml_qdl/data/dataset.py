@@ -379,7 +379,7 @@ def encode_labels(labels: Iterable[Any]) -> tuple[Integers, tuple[str, ...]]:
     ]
     for row, value in enumerate(values):
         if isinstance(value, bytes):
-            value = values[row] = value.decode()
+            value = values[row] = _decoded(row, value)
         if isinstance(value, str):
             value = values[row] = value.strip()
         if value is None or value == "" or value != value:
@@ -389,7 +389,14 @@ def encode_labels(labels: Iterable[Any]) -> tuple[Integers, tuple[str, ...]]:
             )
     for row, value in enumerate(values):
         # Whatever its type: int() would cut off what is behind the point.
-        if not isinstance(value, str) and value % 1 != 0:
+        try:
+            whole = isinstance(value, str) or value % 1 == 0
+        except TypeError as error:
+            raise DataError(
+                f"labels: expected class names or whole numbers, got {value!r} in row "
+                f"{row}; turn each into a word or a number"
+            ) from error
+        if not whole:
             raise DataError(
                 f"labels: expected class names or whole numbers, got {value!r} in row "
                 f"{row}; numbers to fit are no classes: give them to Dataset as they "
@@ -402,6 +409,16 @@ def encode_labels(labels: Iterable[Any]) -> tuple[Integers, tuple[str, ...]]:
     codes = {name: code for code, name in enumerate(names)}
     indices = np.array([codes[value] for value in classes], dtype=np.int64)
     return indices, tuple(str(name) for name in names)
+
+
+def _decoded(row: int, label: bytes) -> str:
+    try:
+        return label.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"labels: expected words in UTF-8, got {label!r} in row {row}; decode them "
+            "first, with label.decode('latin-1'), say"
+        ) from error
 
 
 def strata(dataset: Dataset) -> Integers:

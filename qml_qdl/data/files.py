@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import lzma
+import math
+import struct
+import tokenize
 import zipfile
+import zlib
+from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
-from qml_qdl.circuits.errors import DataError
+from qml_qdl.circuits.errors import DataError, MemoryBoundError, QdlError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 
 _PAIRS = (("x", "y"), ("inputs", "labels"))
+_SHARE_OF_FREE = 4
+_SHOWN = 8
+_READ_HEADER = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+# What an archive raises that is damaged, encrypted (RuntimeError) or compressed in a
+# way that is not known here.
+_UNREADABLE = (
+    *(ValueError, OSError, EOFError, RuntimeError, MemoryError, struct.error),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError),
+)
 
 
 @validate_call
@@ -32,8 +51,9 @@ def read_npz(path: str | Path) -> Dataset:
         The data set, named after the file.
 
     Raises:
-        DataError: The file is missing or damaged, holds other arrays, or values
-            that cannot be learnt from.
+        DataError: The file is missing, damaged or encrypted, holds other arrays, or
+            values that cannot be learnt from.
+        MemoryBoundError: The arrays are too large for the memory.
 
     Example:
         >>> np.savez("mine.npz", x=np.zeros((9, 8, 8), np.uint8), y=labels)
@@ -41,32 +61,114 @@ def read_npz(path: str | Path) -> Dataset:
         >>> read_npz("mine.npz")  # doctest: +SKIP
     """
     path = existing(path)
+    inputs, labels = _arrays(path, _PAIRS)
+    if labels.ndim != 1:
+        raise DataError(
+            f"{path}: expected one label per row in 'y' or 'labels', got shape "
+            f"{labels.shape}"
+        )
+    return labelled(as_pixels(str(path), inputs), labels.tolist(), path.stem)
+
+
+def read_inputs(path: str | Path) -> npt.NDArray[Any]:
+    """Reads the array `x` (or `inputs`) of an .npz file, with labels beside it or not.
+
+    Args:
+        path: The file, as of `read_npz`.
+
+    Returns:
+        A table, or images (rows, channels, height, width).
+
+    Raises:
+        DataError: As `read_npz` says.
+        MemoryBoundError: The array is too large for the memory.
+    """
+    path = existing(path)
+    (inputs,) = _arrays(path, [names[:1] for names in _PAIRS])
+    return as_pixels(str(path), inputs)
+
+
+def _arrays(path: Path, wanted: Sequence[tuple[str, ...]]) -> list[npt.NDArray[Any]]:
+    """The arrays of an archive, by the first names of which it has all."""
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: expected an .npz archive, got a single array")
-            names = set(archive.files)
-            pair = next((pair for pair in _PAIRS if names.issuperset(pair)), None)
-            if pair is None:
+        with zipfile.ZipFile(path) as archive:
+            members = {
+                each.filename.removesuffix(".npy"): each
+                for each in archive.infolist()
+                if each.filename.endswith(".npy")
+            }
+            names = next((each for each in wanted if members.keys() >= {*each}), None)
+            if names is None:
+                first, other = (" and ".join(map(repr, each)) for each in wanted)
+                save = ", ".join(f"{name}=…" for name in wanted[0])
                 raise DataError(
-                    f"{path}: expected arrays 'x' and 'y' (or 'inputs' and 'labels'), "
-                    f"got {sorted(names)}; save with numpy.savez(path, x=…, y=…)"
+                    f"{path}: expected arrays {first} (or {other}), got "
+                    f"{_few(sorted(members))}; save with numpy.savez(path, {save})"
                 )
-            inputs, labels = archive[pair[0]], archive[pair[1]]
-    except DataError:
+            return [_member(path, archive, members[each]) for each in names]
+    except QdlError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise DataError(
             f"{path}: expected an .npz file of plain arrays, got one that cannot be "
             f"read ({error}); pickled objects are refused, save plain arrays"
         ) from error
-    if labels.ndim != 1:
-        raise DataError(
-            f"{path}: expected one label per row in {pair[1]!r}, got shape "
-            f"{labels.shape}"
+
+
+def _member(
+    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo
+) -> npt.NDArray[Any]:
+    """Reads an array of an archive, after what it says of its size has been checked."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = _READ_HEADER.get(version)
+        if read_header is None:
+            raise DataError(
+                f"{path}: expected arrays of numbers or words, got {member.filename!r} "
+                f"in format {version}; save plain arrays"
+            )
+        shape, _, dtype = read_header(file)
+        declared = math.prod(shape) * dtype.itemsize
+        there = member.file_size - file.tell()
+    if not dtype.hasobject:  # those are refused below
+        if min(shape, default=0) < 0 or declared != there:
+            raise DataError(
+                f"{path}: expected {there:,} bytes of {member.filename!r}, got a "
+                f"header that declares shape {shape} of {dtype}; the file is damaged: "
+                "save it anew"
+            )
+        check_memory(f"{path}: {member.filename!r}", shape, dtype)
+    with archive.open(member) as file:
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def check_memory(source: str, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+    """Refuses data that are too many for the memory, before they are there.
+
+    Args:
+        source: What an error calls them.
+        shape: The shape of the array.
+        dtype: What it is made of.
+
+    Raises:
+        MemoryBoundError: They need more than a quarter of the free memory: a data set
+            is copied when it is checked, and when it is split.
+    """
+    needed = math.prod(shape) * max(dtype.itemsize, np.dtype(np.float32).itemsize)
+    free = psutil.virtual_memory().available
+    if needed > free // _SHARE_OF_FREE:
+        raise MemoryBoundError(
+            f"{source}: data of shape {tuple(shape)} need {needed:,} bytes, but "
+            f"{free // _SHARE_OF_FREE:,} may be used of {free:,} that are free; use "
+            "fewer or smaller rows"
         )
-    return labelled(as_pixels(str(path), inputs), labels.tolist(), path.stem)
+
+
+def _few(names: list[str]) -> str:
+    """Names for a message: an archive may hold any number."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{names[:_SHOWN]}{more}"
 
 
 def labelled(inputs: npt.NDArray[Any], labels: list[Any], name: str) -> Dataset:

@@ -1,4 +1,4 @@
-"""Data sets by name: those scikit-learn ships or OpenML keeps, made ones, files."""
+"""Data sets by name: scikit-learn's, OpenML's, made ones, files and folders."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 from qml_qdl.data.files import read_npz
+from qml_qdl.data.images import ColorMode, read_image_folder
 from qml_qdl.data.synthetic import bars_and_stripes
 from qml_qdl.data.tables import Header, MissingCells, is_table, read_csv
 
@@ -166,26 +167,36 @@ def load(
     drop: str | Sequence[str] = (),
     categorical: str | Sequence[str] = (),
     missing: MissingCells = "error",
+    image_size: int | Sequence[int] | None = None,
+    color_mode: ColorMode | None = None,
     data_home: str | Path | None = None,
 ) -> Dataset:
-    """Loads a data set by name, or from a .npz file or a table.
+    """Loads a data set by name, from a .npz file, a table, or a folder of images.
 
     Args:
-        source: One of `names()` ("-" and "_" mean the same), or the path of a file.
+        source: One of `names()` ("-" and "_" mean the same), or the path of a file,
+            whose own name says what it is, even where it is a link; or that of a folder
+            with one folder of images for each class. A name comes first: write
+            "./digits" for a folder that is called like one.
         label_column: The column of labels in a table (.csv, .tsv, .txt, each also
             with .gz); see `read_csv`, also for the next four.
         header: Whether the first line of a table names its columns.
         drop: Columns of a table to leave out.
         categorical: Columns of a table whose numbers are names of categories.
         missing: What is done about empty cells of a table.
+        image_size: What the images of a folder are resized to; see
+            `read_image_folder`.
+        color_mode: "grayscale" or "rgb" for the images of a folder.
         data_home: Where downloads are kept, `~/scikit_learn_data` if None.
 
     Returns:
         The data set.
 
     Raises:
-        ArgumentError: An option of tables is given without one.
+        ArgumentError: An option of tables is given without one, or one of folders of
+            images without one.
         DataError: The name is unknown, or the data cannot be read or learnt from.
+        MemoryBoundError: The data are too many for the memory.
 
     Example:
         >>> load("digits")
@@ -195,6 +206,8 @@ def load(
     """
     path = Path(source)
     suffix = path.suffix.lower()
+    folder = is_path(source) and path.is_dir()
+    table = is_table(path) and not folder
     options: dict[str, Any] = {
         "label_column": label_column,
         "header": header,
@@ -202,27 +215,49 @@ def load(
         "categorical": categorical,
         "missing": missing,
     }
-    for name, value in options.items():
-        if value not in (None, "auto", "error") and value != () and not is_table(path):
+    for name, value, what, fits in (
+        *((name, value, "CSV file", table) for name, value in options.items()),
+        ("image_size", image_size, "folder of images", folder),
+        ("color_mode", color_mode, "folder of images", folder),
+    ):
+        given = value not in (None, "auto", "error", (), [])
+        if given and not fits:
             raise ArgumentError(
-                f"{name}: expected only with a CSV file, got {value!r} with "
+                f"{name}: expected only with a {what}, got {value!r} with "
                 f"{str(source)!r}; leave it out"
             )
+    if folder:
+        return read_image_folder(path, size=image_size, color_mode=color_mode)
     if suffix == ".npz":
         return read_npz(path)
-    if is_table(path):
+    if table:
         return read_csv(path, **options)
     loader = _LOADERS.get(canonical_name(source))
     if loader is None:
         raise DataError(
             f"source: expected one of the data sets {', '.join(names())}, or the path "
-            f"of a .npz or .csv file, got {str(source)!r}"
+            "of a .npz or .csv file or of a folder of images that is there, got "
+            f"{str(source)!r}"
         )
     return loader(None if data_home is None else Path(data_home))
 
 
+def is_path(source: str | Path) -> bool:
+    """Whether `load` takes a source for a file or a folder rather than a name.
+
+    Args:
+        source: What `load` takes.
+    """
+    path = Path(source)
+    if path.suffix.lower() == ".npz" or is_table(path):
+        return True
+    return path.is_dir() and _spelling(source) not in _LOADERS
+
+
 def canonical_name(source: str | Path) -> str:
-    """Returns the one spelling of a name, or the absolute path of a file.
+    """Returns the one spelling of a name, or the absolute path of a file or folder.
+
+    A link stays one: what it points to may have another name, as in caches of data.
 
     Args:
         source: What `load` takes.
@@ -230,7 +265,11 @@ def canonical_name(source: str | Path) -> str:
     Returns:
         A name that means the same from any working directory.
     """
-    path = Path(source)
-    if path.suffix.lower() == ".npz" or is_table(path):
-        return str(path.resolve())
+    if is_path(source):
+        path = Path(source)
+        return str(path.parent.resolve() / path.name)
+    return _spelling(source)
+
+
+def _spelling(source: str | Path) -> str:
     return str(source).lower().replace("-", "_")

@@ -61,12 +61,16 @@ class Preprocessing:
             DataError: A column has no value in the training part.
         """
         columns = _seen(train)
-        fills = tuple(
-            _fill(values, column, seen)
-            for values, column, seen in zip(
-                train.inputs.T, train.columns, columns, strict=True
+        fills = (
+            tuple(
+                _fill(values, column, seen)
+                for values, column, seen in zip(
+                    train.inputs.T, train.columns, columns, strict=True
+                )
             )
-        ) if columns else ()
+            if columns
+            else ()
+        )
         fitted = cls(train.input_shape, train.class_names, columns, fills)
         scales: dict[str, Any] = {}
         if standardise and not train.is_image:
@@ -141,8 +145,7 @@ class Preprocessing:
             Column(name)
             for column in self.columns
             for name in (
-                [f"{column.name}={word}" for word in column.categories]
-                or [column.name]
+                [f"{column.name}={word}" for word in column.categories] or [column.name]
             )
         )
 

@@ -17,7 +17,12 @@ import numpy as np
 from attrs import field, frozen
 
 from qml_qdl.circuits.errors import ArgumentTypeError, DataError
-from qml_qdl.circuits.validation import as_items, check_choice, check_type, validate_call
+from qml_qdl.circuits.validation import (
+    as_items,
+    check_choice,
+    check_type,
+    validate_call,
+)
 from qml_qdl.data.dataset import Column, Dataset, Missing, encode_labels
 from qml_qdl.data.files import existing, labelled
 
@@ -239,8 +244,8 @@ def _read(path: Path, header: Header) -> _Table:
     for line, cells in lines:
         if len(cells) != width:
             raise DataError(
-                f"{path}: line {line}: expected {width} cells as in the first line, got "
-                f"{len(cells)}"
+                f"{path}: line {line}: expected {width} cells as in the first line, "
+                f"got {len(cells)}"
             )
     frame = DataFrame(
         [cells for _, cells in lines], index=[line for line, _ in lines], dtype=object
@@ -278,7 +283,9 @@ def _separator(text: str) -> str:
     most, found = 1, ","
     for separator in ("\t", ";", ","):
         try:
-            widths = [len(cells) for _, cells in islice(_records(text, separator), _SNIFFED)]
+            widths = [
+                len(cells) for _, cells in islice(_records(text, separator), _SNIFFED)
+            ]
         except csv.Error:
             continue
         if widths and widths[0] > 1 and len(set(widths)) == 1:
@@ -326,7 +333,9 @@ def _of_frame(frame: Any) -> DataFrame:
     columns = []
     for number, name in enumerate(frame.columns):
         values = frame.iloc[:, number]
-        words = types.is_string_dtype(values.dtype) or types.is_object_dtype(values.dtype)
+        words = types.is_string_dtype(values.dtype) or types.is_object_dtype(
+            values.dtype
+        )
         number_like = types.is_numeric_dtype(values.dtype) and not (
             types.is_complex_dtype(values.dtype)
         )
@@ -414,7 +423,10 @@ def _dataset(
 
 
 def _joined(
-    inputs: Sequence[tuple[Any, Column]], labels: Any, classes: tuple[str, ...], name: str
+    inputs: Sequence[tuple[Any, Column]],
+    labels: Any,
+    classes: tuple[str, ...],
+    name: str,
 ) -> Dataset:
     matrix = np.stack([values for values, _ in inputs], axis=1)
     return Dataset(matrix, labels, classes, name, [column for _, column in inputs])
@@ -430,7 +442,10 @@ def _names(argument: str, names: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_known(
-    table: _Table, argument: str, names: Sequence[str], known: Sequence[str] | None = None
+    table: _Table,
+    argument: str,
+    names: Sequence[str],
+    known: Sequence[str] | None = None,
 ) -> None:
     known = list(table.frame) if known is None else known
     for name in names:

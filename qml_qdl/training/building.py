@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 import torch
 from attrs import evolve, frozen
 from lightning.pytorch import seed_everything
@@ -18,7 +19,6 @@ from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.data.splitting import Split, split
-from qml_qdl.data.tables import is_table
 from qml_qdl.data.torch_dataset import from_torch
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.training.options import (
@@ -68,6 +68,8 @@ def load_data(options: DataOptions) -> Dataset:
     else:
         dataset = named.load(
             source.class_path,
+            image_size=options.image_size,
+            color_mode=options.color_mode,
             data_home=options.data_home,
             **{name: getattr(options, name) for name in _OF_TABLES},
         )
@@ -92,13 +94,12 @@ def resolved_data(options: DataOptions) -> DataOptions:
 
 
 def _is_file_or_name(source: str) -> bool:
-    ending = source.lower().endswith(".npz") or is_table(source)
-    return ending or named.canonical_name(source) in named.names()
+    return named.is_path(source) or named.canonical_name(source) in named.names()
 
 
 def _own_data(source: Spec, options: DataOptions) -> Dataset:
     """A class of torch's data sets, or a function that is annotated to return ours."""
-    for name in (*_OF_TABLES, "data_home"):
+    for name in (*_OF_TABLES, "image_size", "color_mode", "data_home"):
         if getattr(options, name) != getattr(DataOptions(), name):
             raise ArgumentError(
                 f"{name}: data of one's own have no such option, got "
@@ -170,8 +171,7 @@ class Task:
         if known is not None:
             _check_readable(spec.class_path, known.reads, dataset, fitting)
         recipe.check_training(options.training, name)
-        path = spec.class_path if known is None else known.class_path
-        model_class: type[nn.Module] = import_class("model", path, nn.Module)
+        model_class = _model_class(name)
         defaults = _defaults(name, model_class)
         arguments = {
             key: value
@@ -190,6 +190,35 @@ class Task:
             preprocessing=preprocessing,
         )
         return cls(options, recipe, model_class, recipe.prepare(parts, name))
+
+    @classmethod
+    def without_data(
+        cls, options: RunOptions, preprocessing: Preprocessing
+    ) -> Task | None:
+        """Finds recipe and model of a run whose data need not be there.
+
+        Args:
+            options: The run's, with the model's name and all of its arguments.
+            preprocessing: What was fitted when it began.
+
+        Returns:
+            A task whose parts are a single row of zeros; None if the model may take
+            more from the data than their shape and classes.
+        """
+        zeros = np.zeros((1, *preprocessing.input_shape))
+        names = preprocessing.class_names
+        row = Dataset(
+            zeros, np.zeros(1, np.int64), names, "zeros", preprocessing.columns
+        )
+        recipe = _recipe_of(options, row)
+        model_class: type[nn.Module] = _model_class(options.model.class_path)
+        own = options.model.class_path not in MODELS and hasattr(
+            model_class, "from_data"
+        )
+        if own:
+            return None
+        row = preprocessing.apply(row)
+        return cls(options, recipe, model_class, Split(row, row, row, preprocessing))
 
     @property
     def title(self) -> str | None:
@@ -265,6 +294,13 @@ def _recipe_of(options: RunOptions, dataset: Dataset) -> type[Recipe]:
             f"{did_you_mean(spec.class_path, RECIPES)}"
         )
     return import_class("recipe", path, Recipe)  # type: ignore[type-abstract]
+
+
+def _model_class(name: str) -> type[nn.Module]:
+    known = MODELS.get(name)
+    path = name if known is None else known.class_path
+    found: type[nn.Module] = import_class("model", path, nn.Module)
+    return found
 
 
 def _check_readable(model: str, reads: str, dataset: Dataset, fitting: str) -> None:

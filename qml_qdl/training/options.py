@@ -19,6 +19,7 @@ from qml_qdl.training.registry import MODELS, candidates, heeded, option_names
 from qml_qdl.training.specs import Spec, did_you_mean, is_config
 
 Accelerator: TypeAlias = Literal["auto", "cpu", "gpu"]
+ColorMode: TypeAlias = Literal["grayscale", "rgb"]
 Header: TypeAlias = Literal["auto", "yes", "no"]
 Missing: TypeAlias = Literal["error", "mean", "median", "most_frequent", "drop"]
 Precision: TypeAlias = Literal["32-true", "64-true", "bf16-mixed"]
@@ -233,11 +234,16 @@ class DataOptions:
         source: digits, iris, wine, breast_cancer, two_moons, bars_and_stripes,
             log_normal or diabetes (nothing is downloaded); mnist or fashion_mnist
             (downloaded once from openml.org); the path of an .npz file with arrays x
-            and y, or of a CSV file; or one's own by import path: a class of torch's
+            and y, of a CSV file, or of a folder with one folder of images for each
+            class; or one's own by import path: a class of torch's
             data sets, or a function annotated to return a Dataset of qml_qdl.data.
         labels: Keeps rows of this class only, by name; several for more classes. A
             generative model may learn a single one.
         label_column: Column of labels in a CSV file.
+        image_size: Resizes the images of a folder to so many pixels in height and
+            width.
+        color_mode: Takes the images of a folder with one channel (grayscale) or three
+            (rgb).
         header: Whether the first line of a CSV file names the columns; auto takes it
             for a row if it holds numbers where the lines below do, and calls the
             columns 1, 2, ….
@@ -269,6 +275,16 @@ class DataOptions:
         default=None,
         validator=_or_none(_text),
         metadata={"shown": "label or target, else the last"},
+    )
+    image_size: int | None = field(
+        default=None,
+        validator=WholeNumber(optional=True),
+        metadata={"shown": "as the images are, which have to be of one size"},
+    )
+    color_mode: ColorMode | None = field(
+        default=None,
+        validator=_or_none(_choice(get_args(ColorMode))),
+        metadata={"shown": "as the images are, which have to be alike"},
     )
     header: Header = field(default="auto", validator=_choice(get_args(Header)))
     drop: tuple[str, ...] = field(

@@ -9,21 +9,22 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from lightning.pytorch import seed_everything
 
-from qml_qdl.circuits.errors import ArgumentError, DataError, RunError, TargetError
+from qml_qdl.circuits.errors import ArgumentError, DataError, TargetError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.dataset import Dataset, as_array
-from qml_qdl.data.files import as_pixels
+from qml_qdl.data.files import as_pixels, read_inputs
+from qml_qdl.data.images import image_files, is_image_file, read_images
 from qml_qdl.data.preprocessing import Preprocessing
-from qml_qdl.data.tables import is_table, read_rows
+from qml_qdl.data.tables import read_rows
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.hardware.jobs.client import has_client
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.training.building import Task
 from qml_qdl.training.checkpoints import load_best
-from qml_qdl.training.recipes.supervised import Supervised, refuse_generative
+from qml_qdl.training.recipes.supervised import supervised_recipe
 from qml_qdl.training.remote import move
 from qml_qdl.training.run import ModelKind, Run
 
@@ -145,20 +146,22 @@ def predict_rows(
             f"target: new rows are predicted on simulators, got the machine {target!r};"
             " use 'aer:...' with its noise, or evaluate the run there"
         )
-    task = _task(run)
+    fitted = run.preprocessing()
+    task = None if fitted is None else Task.without_data(run.options, fitted)
+    task = run.task() if task is None else task
+    recipe = supervised_recipe(run, task)
     fitted = task.split.preprocessing
-    assert issubclass(task.recipe, Supervised)
-    assert fitted is not None
+    assert fitted is not None  # as `split` makes it
     given = fitted.apply(_read(rows, run, fitted))
     model = task.build(kind, seed)
     load_best(model, run.fit_folder(kind, seed))
     seed_everything(sample_seed, verbose=False)  # shots follow the global generator
     move(model, target, shots, mitigation=Mitigation.of(mitigation))
     start = time.perf_counter()
-    outputs = task.recipe.outputs(model, given, batch_size=batch_size)
+    outputs = recipe.outputs(model, given, batch_size=batch_size)
     seconds = time.perf_counter() - start
-    decided = task.recipe.decide(outputs).numpy()
-    chances = task.recipe.probabilities(outputs)
+    decided = recipe.decide(outputs).numpy()
+    chances = recipe.probabilities(outputs)
     names = np.array(fitted.class_names, dtype=object)
     found = Predictions(
         values=names[decided] if len(names) else fitted.labels_of(decided),
@@ -189,13 +192,32 @@ def _writable(out: str | Path, rows: Any) -> Path:
     return path
 
 
-def _task(run: Run) -> Task:
-    """The run's models; its data are read only where they are needed."""
-    fitted = run.preprocessing()
-    task = None if fitted is None else Task.without_data(run.options, fitted)
-    task = run.task() if task is None else task
-    refuse_generative(run, task)
-    return task
+def _as_dataset(rows: Any, run: Run, fitted: Preprocessing) -> Dataset:
+    """Raw rows of any source, with zeros for labels."""
+    data, name = run.options.data, "rows"
+    if isinstance(rows, Dataset):
+        return rows
+    columns = fitted.columns
+    if isinstance(rows, str | Path):
+        path, name = Path(rows), str(rows)
+        if path.is_dir() or is_image_file(path):
+            files = image_files(path)
+            size, mode = data.image_size, data.color_mode
+            inputs: Any = read_images(files, size=size, color_mode=mode)
+        elif path.suffix.lower() == ".npz":
+            inputs = read_inputs(path)
+        else:
+            return read_rows(path, columns, data.header)
+    elif hasattr(rows, "columns"):
+        return read_rows(rows, columns)
+    else:
+        inputs = as_pixels(name, as_array(name, rows))
+    if any(column.categories for column in columns):
+        raise DataError(
+            f"{name}: the run has columns of words, got numbers alone; give a table "
+            "(.csv) or a pandas frame"
+        )
+    return Dataset(inputs, np.zeros(len(inputs)), (), name, columns)
 
 
 def _read(rows: Any, run: Run, fitted: Preprocessing) -> Dataset:

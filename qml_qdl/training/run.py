@@ -307,6 +307,35 @@ class Run:
             ) from error
         return Fit(**content)
 
+    def finished(
+        self, kind: ModelKind | None, seed: int | None, argument: str = "seed"
+    ) -> tuple[ModelKind, int, Fit]:
+        """Finds a finished training.
+
+        Args:
+            kind: Which model; None for the one that was asked for.
+            seed: Which training; None takes the best on the validation part.
+            argument: What the caller calls the seed, for messages.
+
+        Returns:
+            The model's kind, its seed, and what it reached.
+
+        Raises:
+            ArgumentError: There is no such model or seed.
+            RunError: The training has not finished.
+        """
+        kind = self.kinds[0] if kind is None else kind
+        check_choice("kind", kind, self.kinds)
+        seed = self.best_seed(kind) if seed is None else seed
+        check_choice(argument, seed, self.options.all_seeds)
+        trained = self.read_fit(kind, seed)
+        if trained is None:
+            raise RunError(
+                f"run: the {kind} training with seed {seed} of {self.folder} has not "
+                "finished; resume it first"
+            )
+        return kind, seed, trained
+
     def best_seed(self, kind: ModelKind | None = None) -> int:
         """Returns the seed that is best on the validation part, the first of equals.
 
