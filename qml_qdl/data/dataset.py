@@ -249,6 +249,11 @@ class Dataset:
         return len(self.class_names)
 
     @property
+    def are_numbers(self) -> bool:
+        """Whether the names of all classes are whole numbers, which could be fitted."""
+        return self.has_classes and all(map(_WHOLE.fullmatch, self.class_names))
+
+    @property
     def is_raw(self) -> bool:
         """Whether words or empty cells are left, of which `split` makes numbers."""
         return any(column.is_raw for column in self.columns)

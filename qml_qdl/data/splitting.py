@@ -158,14 +158,16 @@ def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
     rows = len(dataset)
     smaller = min(int(np.ceil(fraction * rows)), int(rows - np.ceil(fraction * rows)))
     if counts[present].min() < 2 or smaller < len(present):
-        each = of_least = ""
+        each = of_least = hint = ""
         if dataset.has_classes:
             least = int(present[counts[present].argmin()])
             each = " of each class"
             of_least = f", {counts[least]} of class {dataset.class_names[least]!r}"
+            if dataset.are_numbers:
+                hint = ", or fit labels as numbers with recipe='regression'"
         raise DataError(
             f"dataset: expected enough rows{each} for training, validation and test, "
-            f"got {rows} rows to cut{of_least}; add rows or change the fractions"
+            f"got {rows} rows to cut{of_least}; add rows or change the fractions{hint}"
         )
     kept, cut = train_test_split(
         np.arange(rows),

@@ -170,7 +170,7 @@ def read_rows(
 
     Args:
         source: The path of a file, or a pandas frame.
-        columns: What the columns hold.
+        columns: What the columns hold; none if all are numbers without names.
         header: Whether the first line of a file names the columns.
 
     Returns:
@@ -183,8 +183,15 @@ def read_rows(
         table = _read(existing(source), header)
     else:
         table = _Table("frame", "row", _of_frame(source))
+    # Data of plain numbers had no names.
+    columns = columns or [Column(name) for name in table.frame]
     names = [column.name for column in columns]
-    _check_known(table, "columns", names)
+    lacking = [name for name in names if name not in table.frame]
+    if lacking:
+        raise DataError(
+            f"{table.source}: expected the columns of training, got none called "
+            f"{', '.join(map(repr, lacking))}; the columns are {list(table.frame)}"
+        )
     left = [name for name in table.frame if name not in names]
     if left:
         _logger.info("%s: not read: %s", table.source, ", ".join(map(repr, left)))
@@ -492,10 +499,10 @@ def _encode(
         ways = "" if known else f", or choose one of missing={_WAYS}"
         raise table.error(name, gaps, "a value", f"the cell is empty: fill it in{ways}")
     given = cells[~gaps]
-    numbers, truths = _are_numbers(given), given.str.lower().isin(list(_TRUTH))
+    numbers = _are_numbers(given)
     if not words and numbers.all():
         return _floats(table, name, cells.mask(gaps)), Column(name, missing=missing)
-    if not words and truths.all():
+    if not words and given.str.lower().isin(list(_TRUTH)).all():
         values = cells.str.lower().map(_TRUTH).to_numpy(float)
         return values, Column(name, missing=missing)
     if not words:
@@ -508,13 +515,13 @@ def _encode(
         if grouped.any():
             repair = f"write numbers like 1234.5{force}"
             raise table.error(name, grouped, "a number or a word", repair)
-    codes, uniques = given.map(_category).factorize()
+    codes, uniques = given.factorize()
     if len(uniques) > MOST_CATEGORIES and not known:
         raise DataError(
             f"{table.source}: column {name!r}: expected {MOST_CATEGORIES:,} different "
             f"words at most, got {len(uniques):,}; leave it out with drop={name!r}"
         )
-    order, categories = encode_labels(uniques)
+    order, categories = encode_labels(map(_category, uniques))
     values = np.full(len(cells), np.nan)
     values[~gaps.to_numpy()] = order[codes]
     return values, Column(name, categories, missing)

@@ -13,6 +13,7 @@ from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data import named
+from qml_qdl.data.dataset import Dataset
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training import plots
@@ -30,6 +31,9 @@ from qml_qdl.training.run import ModelKind, Run
 from qml_qdl.training.trainer import check_accelerator, check_logger, given_callbacks
 
 _logger = logging.getLogger(__name__)
+
+MOST_CLASSES = 20
+"""More classes that are whole numbers may be meant as numbers to fit."""
 
 Tell = Callable[[str], object]
 
@@ -82,20 +86,23 @@ def begin(
         runs_dir=runs_dir,
         name=name,
     )
-    _tell_shared_rows(task)
+    if options.data.source.class_path not in named.names():
+        _warn_of_data(task.split.test, run.shared_rows)
     return run
 
 
-def _tell_shared_rows(task: Task) -> None:
-    """Warns of test rows that a model can know by heart, in data of one's own."""
-    if task.options.data.source.class_path in named.names():
-        return  # some are made of patterns that come again
-    shared = task.split.shared_rows()
+def _warn_of_data(test: Dataset, shared: int | None) -> None:
+    """Warns of what may be wrong with data of one's own."""
     if shared:
         _logger.warning(
             "%s: %s of %s test rows stand in the training part, too, so that a model "
             "can know them by heart; leave out what is there twice",
-            *(task.split.test.name, f"{shared:,}", f"{len(task.split.test):,}"),
+            *(test.name, f"{shared:,}", f"{len(test):,}"),
+        )
+    if test.are_numbers and test.num_classes > MOST_CLASSES:
+        _logger.warning(
+            "%s: each of %s whole numbers is a class; recipe='regression' fits numbers",
+            *(test.name, f"{test.num_classes:,}"),
         )
 
 

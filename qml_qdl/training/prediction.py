@@ -41,6 +41,7 @@ class Predictions:
         values: The name of a class, or a number in the unit of the data, of each row.
         probabilities: Those of the classes (rows, classes), None of numbers.
         class_names: The classes, in the order of the probabilities.
+        files: The images' files, None of all else.
         kind: "quantum", "twin" or "classical".
         seed: Which of the run's trainings.
         target: Where the circuits ran; None for where they were trained.
@@ -52,6 +53,7 @@ class Predictions:
     values: npt.NDArray[Any] = field(repr=False)
     probabilities: npt.NDArray[np.float32] | None = field(repr=False)
     class_names: tuple[str, ...]
+    files: tuple[str, ...] | None = field(repr=False)
     kind: ModelKind
     seed: int
     target: str | None
@@ -70,7 +72,8 @@ class Predictions:
         """
         from pandas import DataFrame
 
-        frame = DataFrame({"prediction": self.values})
+        files = {} if self.files is None else {"file": self.files}
+        frame = DataFrame({**files, "prediction": self.values})
         if self.probabilities is not None:
             for name, column in zip(
                 self.class_names, self.probabilities.T, strict=True
@@ -152,7 +155,8 @@ def predict_rows(
     recipe = supervised_recipe(run, task)
     fitted = task.split.preprocessing
     assert fitted is not None  # as `split` makes it
-    given = fitted.apply(_read(rows, run, fitted))
+    files = _images(rows)
+    given = fitted.apply(_read(rows, files, run, fitted))
     model = task.build(kind, seed)
     load_best(model, run.fit_folder(kind, seed))
     seed_everything(sample_seed, verbose=False)  # shots follow the global generator
@@ -167,6 +171,7 @@ def predict_rows(
         values=names[decided] if len(names) else fitted.labels_of(decided),
         probabilities=None if chances is None else chances.numpy(),
         class_names=fitted.class_names,
+        files=None if files is None else tuple(map(str, files)),
         kind=kind,
         seed=seed,
         target=target,
@@ -192,24 +197,30 @@ def _writable(out: str | Path, rows: Any) -> Path:
     return path
 
 
-def _as_dataset(rows: Any, run: Run, fitted: Preprocessing) -> Dataset:
+def _images(rows: Any) -> list[Path] | None:
+    """The files of images; None of all else."""
+    if not isinstance(rows, str | Path):
+        return None
+    path = Path(rows)
+    return image_files(path) if path.is_dir() or is_image_file(path) else None
+
+
+def _as_dataset(
+    rows: Any, files: list[Path] | None, run: Run, fitted: Preprocessing
+) -> Dataset:
     """Raw rows of any source, with zeros for labels."""
     data, name = run.options.data, "rows"
-    if isinstance(rows, Dataset):
-        return rows
     columns = fitted.columns
-    if isinstance(rows, str | Path):
+    if isinstance(rows, str | Path) and files is None:
         path, name = Path(rows), str(rows)
-        if path.is_dir() or is_image_file(path):
-            files = image_files(path)
-            size, mode = data.image_size, data.color_mode
-            inputs: Any = read_images(files, size=size, color_mode=mode)
-        elif path.suffix.lower() == ".npz":
-            inputs = read_inputs(path)
-        else:
+        if path.suffix.lower() != ".npz":
             return read_rows(path, columns, data.header)
+        inputs: Any = read_inputs(path)
     elif hasattr(rows, "columns"):
         return read_rows(rows, columns)
+    elif files is not None:
+        size, mode = data.image_size, data.color_mode
+        inputs = read_images(files, size=size, color_mode=mode)
     else:
         inputs = as_pixels(name, as_array(name, rows))
     if any(column.categories for column in columns):
@@ -220,15 +231,17 @@ def _as_dataset(rows: Any, run: Run, fitted: Preprocessing) -> Dataset:
     return Dataset(inputs, np.zeros(len(inputs)), (), name, columns)
 
 
-def _read(rows: Any, run: Run, fitted: Preprocessing) -> Dataset:
+def _read(
+    rows: Any, files: list[Path] | None, run: Run, fitted: Preprocessing
+) -> Dataset:
     """New rows as the data of training were before they were preprocessed."""
-    dataset = _as_dataset(rows, run, fitted)
+    dataset = _as_dataset(rows, files, run, fitted)
     if dataset.input_shape != fitted.input_shape:
         raise DataError(
             f"rows: expected rows of shape {fitted.input_shape} as in training, got "
             f"{dataset.input_shape}"
         )
-    for given, column in zip(dataset.columns, fitted.columns, strict=True):
+    for given, column in zip(dataset.columns, fitted.columns, strict=False):
         unknown = [x for x in given.categories if x not in column.categories]
         if unknown:
             _logger.warning(

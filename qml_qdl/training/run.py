@@ -36,6 +36,7 @@ from qml_qdl.training.versions import (
     upgraded_kinds,
     upgraded_options,
     upgraded_paths,
+    upgraded_tables,
 )
 
 CONFIG = "config.json"
@@ -60,12 +61,15 @@ class Run:
         options: What was asked.
         fingerprint: Digest of the data set that is trained on.
         kinds: Which models are trained, the one that was asked for first.
+        shared_rows: How many test rows stand in the training part, too; None where it
+            was not counted.
     """
 
     folder: Path
     options: RunOptions
     fingerprint: str
     kinds: tuple[ModelKind, ...] = ("quantum", "twin")
+    shared_rows: int | None = None
 
     @classmethod
     def create(
@@ -111,7 +115,8 @@ class Run:
         remove_remains(folder)
         if any(folder.iterdir()):
             raise _taken(folder)
-        run = cls(folder, options, dataset.fingerprint(), kinds)
+        shared = None if split is None else split.shared_rows()
+        run = cls(folder, options, dataset.fingerprint(), kinds, shared)
         config = {
             "format": FORMAT,
             "options": options.as_config(),
@@ -124,8 +129,8 @@ class Run:
             },
         }
         fitted = None if split is None else split.preprocessing
-        if split is not None:
-            config["shared_rows"] = split.shared_rows()
+        if shared is not None:
+            config["shared_rows"] = shared
         try:
             write_json(folder / CONFIG, config, sealed=True, replace=False)
             if fitted is not None:
@@ -178,6 +183,7 @@ class Run:
         try:
             values = upgraded_paths(config["options"])
             values = upgraded_options(values) if written == 1 else values
+            values = upgraded_tables(values)
             if not isinstance(values, dict):
                 raise ArgumentError(f"options: expected a dictionary, got {values!r}")
             refuse_within(folder, values)  # before anything could be imported
@@ -187,7 +193,9 @@ class Run:
                 if written == 1
                 else tuple(map(str, config["kinds"]))
             )
-            found = cls(folder, options, str(config["data_fingerprint"]), kinds)
+            fingerprint = str(config["data_fingerprint"])
+            shared = config.get("shared_rows")
+            found = cls(folder, options, fingerprint, kinds, shared)
         except KeyError as error:
             raise RunError(
                 f"{path}: expected an entry {error}, got none; the file is damaged"

@@ -5,17 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.circuits.errors import DataError
 from qml_qdl.data import load, read_csv, read_npz
-
-
-def csv_file(folder: Path, text: str) -> Path:
-    path = folder / "mine.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def test_npz_of_byte_images(tmp_path: Path) -> None:
@@ -108,127 +100,6 @@ def test_a_missing_file_is_named(read: object, tmp_path: Path) -> None:
         read(tmp_path / "not-there.csv")  # type: ignore[operator]
 
 
-@pytest.mark.parametrize(
-    ("header", "chosen", "inputs"),
-    [
-        pytest.param("a,b,c", None, [1, 2], id="last"),
-        pytest.param("a,label,c", None, [1, 3], id="label"),
-        pytest.param("target,b,c", None, [2, 3], id="target"),
-        pytest.param("a,b,label", "a", [2, 3], id="by-name"),
-    ],
-)
-def test_csv_finds_the_labels(
-    tmp_path: Path, header: str, chosen: str | None, inputs: list[float]
-) -> None:
-    path = csv_file(tmp_path, f"{header}\n1,2,3\n\n4,5,6\n")
-    data = load(path, label_column=chosen)
-    assert data.inputs[0].tolist() == inputs
-    assert data.labels.tolist() == [0, 1]
-
-
-def test_csv_of_a_spreadsheet(tmp_path: Path) -> None:
-    path = csv_file(
-        tmp_path, '\ufeffsize,"kind, exactly"\r\n 1e-3 ,"a ""b"""\r\n-2,c\r\n'
-    )
-    data = read_csv(path)
-    assert data.inputs.ravel().tolist() == [np.float32(1e-3), -2]
-    assert data.class_names == ('a "b"', "c")
-
-
-def test_csv_sorts_numbers_as_numbers(tmp_path: Path) -> None:
-    data = read_csv(csv_file(tmp_path, "x,y\n1,10\n2,9\n3,10\n"))
-    assert data.class_names == ("9", "10")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        pytest.param(
-            "x,y\n1,a\nnan,b\n",
-            "line 3, column 'x': expected a finite number, got 'nan'",
-            id="nan",
-        ),
-        pytest.param(
-            "x,y\n1,a\n,b\n",
-            "line 3, column 'x': expected a finite number, got ''",
-            id="blank",
-        ),
-        pytest.param("x,z,y\n1,2,a\n1,inf,b\n", "line 3, column 'z'", id="infinite"),
-        pytest.param("x,y\n1,a\n1e99,b\n", "got '1e99'", id="too-large"),
-        pytest.param("x,y\n1,a\nred,b\n", "got 'red'", id="word"),
-        pytest.param(
-            "x,y\n1,a\n2,\n", "line 3, column 'y': expected a label, got ''", id="label"
-        ),
-        pytest.param(
-            "x,y\n1,a\n2,NaN\n", "expected a label, got 'NaN'", id="nan-label"
-        ),
-        pytest.param(
-            "x,y\n1,a\n2,b,3\n", "line 3: expected 2 cells .* got 3", id="ragged"
-        ),
-        pytest.param(
-            "x,y\n1,0.5\n\n2,-inf\n",
-            "line 4, column 'y': expected a finite number, got '-inf'",
-            id="infinite-label",
-        ),
-        pytest.param("x,y\n1,0.5\n2,-nan\n", "line 3, column 'y'", id="minus-nan"),
-        pytest.param("x,y\n1,1e300\n2,1\n", "line 2, column 'y'", id="large-label"),
-        pytest.param("x,y\n", "expected rows below", id="no-rows"),
-        pytest.param("", "two or more different column names", id="empty"),
-        pytest.param("x,x\n1,2\n", "different column names", id="twice"),
-        pytest.param("x\n1\n2\n", "two or more", id="one-column"),
-        pytest.param("label,target\n1,2\n", "got both", id="both"),
-        pytest.param('x,y\n1,"a\n', "cannot be read", id="quote"),
-    ],
-)
-def test_bad_csv_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        read_csv(csv_file(tmp_path, text))
-
-
-def test_csv_in_another_alphabet_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "latin.csv").write_bytes("größe,y\n1,a\n".encode("latin-1"))
-    with pytest.raises(DataError, match="expected a CSV file in UTF-8"):
-        read_csv(tmp_path / "latin.csv")
-
-
-def test_an_unknown_label_column_is_named(tmp_path: Path) -> None:
-    path = csv_file(tmp_path, "x,y\n1,a\n")
-    with pytest.raises(DataError, match=r"got 'z'; the columns are \['x', 'y'\]"):
-        load(path, label_column="z")
-
-
-def test_a_label_column_needs_a_csv_file() -> None:
-    with pytest.raises(ArgumentError, match="only with a CSV file, got 'y'"):
-        load("iris", label_column="y")
-
-
-@settings(
-    max_examples=80,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(text=st.text(alphabet='x,y\n1.e"-n∞\0 \r', max_size=60))
-def test_any_text_is_read_or_refused(tmp_path: Path, text: str) -> None:
-    path = csv_file(tmp_path, f"x,y\n{text}")
-    try:
-        data = read_csv(path)
-    except DataError:
-        return
-    assert np.isfinite(data.inputs).all()
-
-
-def test_one_class_is_enough(tmp_path: Path) -> None:
-    data = read_csv(csv_file(tmp_path, "x,y\n1,a\n2,a\n"))
-    assert data.class_names == ("a",)
-
-
-def test_csv_of_numbers_that_are_not_all_whole(tmp_path: Path) -> None:
-    data = read_csv(csv_file(tmp_path, "x,y\n1,0.5\n2, -3 \n3,1e2\n4,0.5\n"))
-    assert not data.has_classes
-    assert data.labels.tolist() == [0.5, -3, 100, 0.5]
-    assert data.name == "mine"
-
-
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_npz_of_numbers_that_are_not_all_whole(tmp_path: Path, dtype: type) -> None:
     labels: Any = np.array([0.5, -3, 100], dtype=dtype)
@@ -237,27 +108,3 @@ def test_npz_of_numbers_that_are_not_all_whole(tmp_path: Path, dtype: type) -> N
     assert not data.has_classes
     assert data.labels.tolist() == [0.5, -3, 100]
     assert data.input_shape == (1, 2, 2)
-
-
-@pytest.mark.parametrize("labels", [["1.0", "3.0", "1e0"], ["1", "3", "1"]])
-def test_whole_numbers_are_classes_and_become_numbers(
-    tmp_path: Path, labels: list[str]
-) -> None:
-    text = "".join(f"0,{label}\n" for label in labels)
-    np.savez(tmp_path / "mine.npz", x=np.zeros((3, 1)), y=[float(x) for x in labels])
-    files = [csv_file(tmp_path, f"x,y\n{text}"), tmp_path / "mine.npz"]
-    for data in map(load, files):
-        assert data.class_names == ("1", "3")
-        assert data.as_numbers().labels.tolist() == [1, 3, 1]
-
-
-def test_words_among_numbers_make_classes(tmp_path: Path) -> None:
-    data = read_csv(csv_file(tmp_path, "x,y\n1,0.5\n2,inf\n3,many\n"))
-    assert data.class_names == ("0.5", "inf", "many")
-
-
-def test_csv_tells_long_whole_numbers_apart(tmp_path: Path) -> None:
-    # As floats both would be 2 ** 53.
-    text = f"x,y\n1,{2**53 + 1}\n2,{2**53}\n"
-    data = read_csv(csv_file(tmp_path, text))
-    assert data.class_names == (str(2**53), str(2**53 + 1))
