@@ -241,7 +241,9 @@ def _in_color(
 ) -> Image.Image:
     if image.mode.startswith("I;16"):
         if color_mode == "rgb":  # Pillow has no colours of 16 bits
-            return Image.fromarray(np.asarray(image) // 257).convert("RGB")
+            return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert(
+                "RGB"
+            )
         return Image.fromarray(np.asarray(image) / np.float32(65535))
     if image.mode in ("I", "F"):
         raise DataError(
