@@ -179,7 +179,7 @@ def _with_notes(message: str, error: BaseException) -> str:
 
 
 _ARGUMENT = re.compile(
-    r"\b(again|batch_size|limit|max_qpu_seconds|shots)=(…|[\d.]*\d|True)(?!\w)"
+    r"\b(again|batch_size|color_mode|image_size|limit|max_qpu_seconds|shots)=(…|[\d.]*\d|True)(?!\w)"
 )
 """Options by the names that the library's messages give them."""
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from qml_qdl.circuits.errors import DataError, MemoryBoundError, QdlError
 from qml_qdl.data import load, read_image_folder, read_npz
+from qml_qdl.data.images import ColorMode
 
 Pixels = np.ndarray[Any, np.dtype[Any]]
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
@@ -100,7 +101,7 @@ def test_kinds_of_images(
 ) -> None:
     image(tmp_path / "photos" / "some" / name, pixels, mode)
     (found,) = read_image_folder(tmp_path / "photos").inputs
-    wanted = np.broadcast_to(expected, (3, 4) + np.shape(expected)[2:])
+    wanted = np.broadcast_to(expected, (3, 4, *np.shape(expected)[2:]))
     wanted = np.moveaxis(np.atleast_3d(wanted), -1, 0)
     assert found.shape[0] == (pixels.ndim == 3) * 2 + 1
     assert found == pytest.approx(np.broadcast_to(wanted, found.shape), abs=1e-6)
@@ -116,13 +117,14 @@ def test_a_palette_of_colours(tmp_path: Path) -> None:
 def test_one_size_and_colour_for_all(animals: Path) -> None:
     image(animals / "dog" / "3.png", np.full((6, 8, 3), 51, np.uint8))
     image(animals / "dog" / "4.png", np.full((5, 2), 13107, np.uint16))
-    for mode, channels in (("grayscale", 1), ("rgb", 3)):
-        data = read_image_folder(animals, size=(2, 5), color_mode=mode)  # type: ignore[arg-type]
+    modes: dict[ColorMode, int] = {"grayscale": 1, "rgb": 3}
+    for mode, channels in modes.items():
+        data = read_image_folder(animals, image_size=(2, 5), color_mode=mode)
         assert data.input_shape == (channels, 2, 5)
         assert data.inputs[3:] == pytest.approx(0.2)
-        assert load(animals, image_size=2, color_mode=mode).input_shape[1:] == (2, 2)  # type: ignore[arg-type]
+        assert load(animals, image_size=2, color_mode=mode).input_shape[1:] == (2, 2)
     by_hand = Image.fromarray(GREY).resize((5, 2), Image.Resampling.BILINEAR)
-    grey = read_image_folder(animals, size=(2, 5), color_mode="grayscale")
+    grey = read_image_folder(animals, image_size=(2, 5), color_mode="grayscale")
     assert np.array_equal(grey.inputs[1, 0], np.asarray(by_hand) / np.float32(255))
 
 
@@ -190,12 +192,12 @@ def bare(folder: Path) -> None:
         ),
         pytest.param(
             lambda folder: image(folder / "dog" / "3.png", GREY.T.copy()),
-            r"3\.png: expected 3 × 4 pixels as .*cat/1\.png has, got 4 × 3; choose",
+            r"3\.png: expected 3 × 4 pixels as .*1\.png has, got 4 × 3; choose image_size=…",
             id="sizes",
         ),
         pytest.param(
             lambda folder: image(folder / "dog" / "3.png", COLOURS),
-            r"that is grey as .*cat/1\.png is, got one that is RGB; choose color_mode",
+            r"that is grey as .*1\.png is, got one that is RGB; choose color_mode=…",
             id="colours",
         ),
         pytest.param(
@@ -252,10 +254,10 @@ def test_more_than_the_memory_is_refused(
     with pytest.raises(MemoryBoundError, match=r"\(3, 3, 3, 4\) need 432 bytes, but"):
         read_image_folder(animals, color_mode="rgb")
     with pytest.raises(MemoryBoundError, match="need 12,000,000,000,000 bytes"):
-        read_image_folder(animals, size=10**6)
+        read_image_folder(animals, image_size=10**6)
 
 
 @pytest.mark.parametrize("size", [0, -1, (2,), (2, 3, 4), (2, 0), (2, 1.5), []])
 def test_bad_sizes_are_refused(animals: Path, size: Any) -> None:
-    with pytest.raises(QdlError, match="^size: expected"):
-        read_image_folder(animals, size=size)
+    with pytest.raises(QdlError, match=r"^image_size: expected"):
+        read_image_folder(animals, image_size=size)
