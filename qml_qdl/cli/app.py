@@ -181,8 +181,8 @@ def _with_notes(message: str, error: BaseException) -> str:
 
 
 _ARGUMENT = re.compile(
-    r"\b(again|batch_size|categorical|color_mode|drop|header|limit|max_qpu_seconds|"
-    r"missing|recipe|shots)=(…|[\d.]*\d|True|'[^']*')(?!\w)"
+    r"\b(again|batch_size|categorical|color_mode|drop|header|image_size|limit|"
+    r"max_qpu_seconds|missing|recipe|shots)=(…|[\d.]*\d|True|'[^']*')(?!\w)"
 )
 """Options by the names that the library's messages give them."""
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import lzma
 import math
-import struct
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
@@ -28,12 +24,6 @@ _READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-# What an archive raises that is damaged, encrypted (RuntimeError) or compressed in a
-# way that is not known here.
-_UNREADABLE = (
-    *(ValueError, OSError, EOFError, RuntimeError, MemoryError, struct.error),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError),
-)
 
 
 @validate_call
@@ -108,7 +98,7 @@ def _arrays(path: Path, wanted: Sequence[tuple[str, ...]]) -> list[npt.NDArray[A
             return [_member(path, archive, members[each]) for each in names]
     except QdlError:
         raise
-    except _UNREADABLE as error:
+    except Exception as error:  # of a damaged file, each part has errors of its own
         raise DataError(
             f"{path}: expected an .npz file of plain arrays, got one that cannot be "
             f"read ({error}); pickled objects are refused, save plain arrays"

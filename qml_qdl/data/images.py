@@ -35,7 +35,7 @@ _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 def read_image_folder(
     path: str | Path,
     *,
-    size: int | Sequence[int] | None = None,
+    image_size: int | Sequence[int] | None = None,
     color_mode: ColorMode | None = None,
 ) -> Dataset:
     """Reads images from a folder that has one folder for each class.
@@ -48,8 +48,8 @@ def read_image_folder(
         path: The folder. Its folders are the classes and hold the images (BMP, GIF,
             JPEG, PNG, PPM, TIFF or WebP, 8 or 16 bits a channel); files that are no
             images by their ending are left out with a warning.
-        size: What images are resized to, (height, width), or one number for both; None
-            if all are of one size.
+        image_size: What images are resized to, (height, width), or one number for both;
+            None if all are of one size.
         color_mode: "grayscale" for one channel, "rgb" for three; None as the files are,
             if all are alike.
 
@@ -64,7 +64,7 @@ def read_image_folder(
         MemoryBoundError: The images are too many for the memory.
 
     Example:
-        >>> read_image_folder("photos", size=28)  # doctest: +SKIP
+        >>> read_image_folder("photos", image_size=28)  # doctest: +SKIP
         Dataset('photos', 120 rows of shape (3, 28, 28), 2 classes)
     """
     folder = Path(path)
@@ -111,7 +111,7 @@ def read_image_folder(
             len(left_out),
             left_out[0],
         )
-    pixels = read_images(images, size=size, color_mode=color_mode)
+    pixels = read_images(images, image_size=image_size, color_mode=color_mode)
     name = os.path.basename(os.path.abspath(folder))
     return Dataset(pixels, labels, [each.name for each in classes], name)
 
@@ -151,14 +151,14 @@ def image_files(path: str | Path) -> list[Path]:
 def read_images(
     files: Sequence[Path],
     *,
-    size: int | Sequence[int] | None = None,
+    image_size: int | Sequence[int] | None = None,
     color_mode: ColorMode | None = None,
 ) -> Floats:
     """Reads images.
 
     Args:
         files: Where they are, one or more.
-        size: As `read_image_folder` says.
+        image_size: As `read_image_folder` says.
         color_mode: As `read_image_folder` says.
 
     Returns:
@@ -168,7 +168,7 @@ def read_images(
         DataError: As `read_image_folder` says.
         MemoryBoundError: They are too many for the memory.
     """
-    shape = None if size is None else _height_and_width(size)
+    shape = None if image_size is None else _height_and_width(image_size)
     pixels: Floats | None = None
     first, first_mode = files[0], ""
     for row, file in enumerate(files):
@@ -182,13 +182,13 @@ def read_images(
         if mode != first_mode:
             raise DataError(
                 f"{file}: expected an image that is {first_mode} as {first} is, got "
-                f"one that is {mode}; choose color_mode='grayscale' or 'rgb' for all"
+                f"one that is {mode}; choose color_mode=… for all: grayscale or rgb"
             )
         if wanted != pixels.shape[2:]:
             height, width = pixels.shape[2:]
             raise DataError(
                 f"{file}: expected {height} × {width} pixels as {first} has, got "
-                f"{image.height} × {image.width}; choose one size= for all"
+                f"{image.height} × {image.width}; choose image_size=… for all"
             )
         if image.size != wanted[::-1]:
             image = image.resize(wanted[::-1], Image.Resampling.BILINEAR)
@@ -215,14 +215,16 @@ def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
     return [each for each in found if not each.is_dir()], folders
 
 
-def _height_and_width(size: int | Sequence[int]) -> tuple[int, int]:
-    given = as_items(size) if not isinstance(size, int) else (size, size)
+def _height_and_width(image_size: int | Sequence[int]) -> tuple[int, int]:
+    single = isinstance(image_size, int)
+    given = (image_size, image_size) if single else as_items(image_size)
     if given is None or len(given) != 2:
         raise DataError(
-            f"size: expected (height, width), or one number for both, got {size!r}"
+            "image_size: expected (height, width), or one number for both, got "
+            f"{image_size!r}"
         )
     for each in given:
-        check_count("size", each)
+        check_count("image_size", each)
     return int(given[0]), int(given[1])
 
 
@@ -264,7 +266,9 @@ def _in_color(
 ) -> Image.Image:
     if image.mode.startswith("I;16"):
         if color_mode == "rgb":  # Pillow has no colours of 16 bits
-            return Image.fromarray(np.asarray(image) // 257).convert("RGB")
+            return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert(
+                "RGB"
+            )
         return Image.fromarray(np.asarray(image) / np.float32(65535))
     if image.mode in ("I", "F"):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Data sets by name: scikit-learn's, OpenML's, made ones, files and folders."""
+"""Data sets by name: of scikit-learn and OpenML, made ones, files and folders."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def load(
                 f"{str(source)!r}; leave it out"
             )
     if folder:
-        return read_image_folder(path, size=image_size, color_mode=color_mode)
+        return read_image_folder(path, image_size=image_size, color_mode=color_mode)
     if suffix == ".npz":
         return read_npz(path)
     if table:

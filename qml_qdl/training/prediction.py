@@ -220,7 +220,7 @@ def _as_dataset(
         return read_rows(rows, columns)
     elif files is not None:
         size, mode = data.image_size, data.color_mode
-        inputs = read_images(files, size=size, color_mode=mode)
+        inputs = read_images(files, image_size=size, color_mode=mode)
     else:
         inputs = as_pixels(name, as_array(name, rows))
     if any(column.categories for column in columns):

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pennylane as qml
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from qml_qdl import circuits as c
@@ -93,6 +94,15 @@ def csv() -> Path:
 def npz() -> Path:
     path = folder() / "arrays.npz"
     np.savez(path, x=rows(12, 3).numpy(), y=np.arange(12) % 2)
+    return path
+
+
+@cache
+def photos() -> Path:
+    path = folder() / "photos"
+    for each in ("cat", "dog"):
+        (path / each).mkdir(parents=True)
+        Image.new("L", (4, 4), 51).save(path / each / "1.png")
     return path
 
 
@@ -857,9 +867,18 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "data.load.csv": lambda: call(
             data.load, source=str(csv()), label_column="label"
         ),
+        "data.load.images": lambda: call(
+            data.load, source=str(photos()), image_size=8, color_mode="rgb"
+        ),
         "data.names": lambda: call(data.names),
         "data.read_csv": lambda: call(
             data.read_csv, path=str(csv()), label_column="label"
+        ),
+        "data.read_image_folder": lambda: call(
+            data.read_image_folder,
+            path=photos(),
+            image_size=(2, 2),
+            color_mode="grayscale",
         ),
         "data.read_npz": lambda: call(data.read_npz, path=str(npz())),
         "data.split": lambda: call(data.split, dataset=table(), limit=10),

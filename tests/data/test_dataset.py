@@ -138,6 +138,9 @@ def test_labels_become_codes(
         pytest.param(np.array([2, 1.5], np.longdouble), "in row 1; numbers", id="long"),
         pytest.param(torch.tensor([2, 1.5]), "in row 1; numbers", id="tensor"),
         pytest.param([Fraction(3, 2)], "in row 0; numbers", id="fraction"),
+        pytest.param([b"a", b"\xff"], r"UTF-8, got b'\\xff' in row 1", id="latin"),
+        pytest.param([1, (1, 2)], r"got \(1, 2\) in row 1; turn each", id="pair"),
+        pytest.param([1j], "got 1j in row 0; turn each into a word", id="complex"),
     ],
 )
 def test_missing_labels_are_refused(labels: Iterable[object], message: str) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
-from qml_qdl.circuits.errors import DataError
+from qml_qdl.circuits.errors import DataError, MemoryBoundError
 from qml_qdl.data import load, read_csv, read_npz
 
 
@@ -90,8 +93,103 @@ def test_damaged_npz_is_refused(tmp_path: Path) -> None:
 def test_a_single_npy_array_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros(3))
     (tmp_path / "x.npy").rename(tmp_path / "x.npz")
-    with pytest.raises(DataError, match="got a single array"):
+    with pytest.raises(DataError, match="not a zip file"):
         read_npz(tmp_path / "x.npz")
+
+
+def npy(array: Any, shape: tuple[int, ...] | None = None) -> bytes:
+    """An array as in a file, whose header may declare another shape."""
+    file = io.BytesIO()
+    kind = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(file, {**kind, "shape": shape or array.shape})
+    return file.getvalue() + array.tobytes()
+
+
+def archive(path: Path, x: bytes, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """An archive with a right array y, and what is given for x."""
+    with zipfile.ZipFile(path, "w", method) as file:
+        file.writestr("x.npy", x)
+        file.writestr("y.npy", npy(np.array([0, 1])))
+    return path
+
+
+@pytest.mark.parametrize("shape", [(10**12, 3), (2**62, 4), (2, 4), (-2, -3), (1, 3)])
+def test_a_header_that_declares_another_size(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    """Nothing is allocated for what is only claimed."""
+    path = archive(tmp_path / "bomb.npz", npy(np.zeros((2, 3)), shape))
+    with pytest.raises(DataError, match=r"expected 48 bytes of 'x\.npy', got a header"):
+        read_npz(path)
+
+
+def test_more_than_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Memory:
+        available = 4 * 48
+
+    monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    path = archive(tmp_path / "bomb.npz", npy(np.zeros((2, 3))))
+    assert len(read_npz(path)) == 2
+    monkeypatch.setattr(Memory, "available", 4 * 48 - 1)
+    with pytest.raises(MemoryBoundError, match=r"\(2, 3\) need 48 bytes, but 47 may"):
+        read_npz(path)
+    bytes_alone = npy(np.zeros((2, 12), np.uint8))  # which become float32
+    with pytest.raises(MemoryBoundError, match="need 96 bytes"):
+        read_npz(archive(path, bytes_alone))
+
+
+@pytest.mark.parametrize(
+    ("places", "value", "message"),
+    [((6, 8), 1, "encrypted"), ((8, 10), 99, "compression method is not supported")],
+)
+def test_archives_of_other_kinds_are_refused(
+    tmp_path: Path, places: tuple[int, int], value: int, message: str
+) -> None:
+    path = archive(tmp_path / "mine.npz", npy(np.zeros((2, 3))))
+    content = bytearray(path.read_bytes())
+    content[places[0]] = value
+    content[content.index(b"PK\x01\x02") + places[1]] = value
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_npz(path)
+
+
+def test_the_names_of_many_arrays_are_not_all_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "many.npz", **{f"a{k:03}": [k] for k in range(40)})  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"'a007'\] and 32 more; save with"):
+        read_npz(tmp_path / "many.npz")
+
+
+@pytest.mark.filterwarnings("ignore:Reading `.npy`:UserWarning")
+@pytest.mark.parametrize(
+    "method",
+    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
+)
+def test_any_damaged_archive_is_read_or_refused(tmp_path: Path, method: int) -> None:
+    path = archive(tmp_path / "mine.npz", npy(np.zeros((2, 3))), method)
+    assert len(read_npz(path)) == 2
+    whole = path.read_bytes()
+    generator, refused = np.random.default_rng(0), 0
+    for place in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(generator.integers(8))
+        path.write_bytes(damaged)
+        try:
+            read_npz(path)
+        except (DataError, MemoryBoundError):
+            refused += 1
+    assert refused > len(whole) / 6
+
+
+def test_words_as_bytes_are_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, x=[[1.0], [2.0]], y=np.array(["café".encode(), b"tea"]))
+    assert read_npz(path).class_names == ("café", "tea")
+    np.savez(path, x=[[1.0], [2.0]], y=np.array(["café".encode("latin-1"), b"tea"]))
+    with pytest.raises(DataError, match="expected words in UTF-8, got b'caf"):
+        read_npz(path)
 
 
 @pytest.mark.parametrize("read", [read_npz, read_csv])
