@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -14,31 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from qml_qdl.circuits.errors import DataError
 from qml_qdl.data import Dataset, ResumableLoader, Split, from_pandas, load, split
 from qml_qdl.data.preprocessing import Preprocessing
-
-
-def table(rows: int = 80) -> pd.DataFrame:
-    generator = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "size": generator.normal(3, 2, rows),
-            "count": generator.integers(0, 5, rows).astype(float),
-            "colour": generator.choice(["red", "green", "blue"], rows).astype(object),
-            "label": generator.choice(["a", "b"], rows),
-        }
-    )
-    for name in ("size", "count", "colour"):
-        frame.loc[generator.choice(rows, 8, replace=False), name] = None
-    return frame
-
-
-def frames_of(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each part, found by their numbers."""
-    numbered = frame[["label"]].assign(number=np.arange(len(frame)) / 1024)
-    parts = split(from_pandas(numbered[["number", "label"]]), standardise=False)
-    return {
-        name: frame.iloc[(getattr(parts, name).inputs[:, 0] * 1024).astype(int)]
-        for name in ("train", "validation", "test")
-    }
+from tests.data.frames import frames_of, table
 
 
 @pytest.mark.parametrize("missing", ["mean", "median", "most_frequent"])
