@@ -144,6 +144,16 @@ class Column:
         return bool(self.categories) or self.missing != "error"
 
 
+def _as_columns(columns: Iterable[Column]) -> tuple[Column, ...]:
+    given = as_items(columns)
+    if given is None or not all(isinstance(each, Column) for each in given):
+        raise ArgumentTypeError(
+            f"columns: expected a Column for each column, got {columns!r}; leave it "
+            "out for plain numbers"
+        )
+    return given
+
+
 @validate_call
 @frozen(eq=False)
 class Dataset:
@@ -178,7 +188,7 @@ class Dataset:
     labels: Labels = field(converter=_as_labels)
     class_names: tuple[str, ...] = field(default=(), converter=_as_names)
     name: str = field(default="data", validator=checked(check_text))
-    columns: tuple[Column, ...] = field(default=(), converter=tuple, repr=False)
+    columns: tuple[Column, ...] = field(default=(), converter=_as_columns, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if self.columns and len(self.columns) != self.inputs.shape[1]:

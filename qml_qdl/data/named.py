@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
-from qml_qdl.circuits.validation import validate_call
+from qml_qdl.circuits.validation import as_items, validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 from qml_qdl.data.files import read_npz
 from qml_qdl.data.images import ColorMode, read_image_folder
 from qml_qdl.data.synthetic import bars_and_stripes
 from qml_qdl.data.tables import Header, MissingCells, is_table, read_csv
 
+_DEFAULTS = {"header": "auto", "missing": "error"}
 _COPIES = 200
 _DRAWS = 50_000
 _FASHION_CLASSES = (
@@ -220,8 +221,12 @@ def load(
         ("image_size", image_size, "folder of images", folder),
         ("color_mode", color_mode, "folder of images", folder),
     ):
-        given = value not in (None, "auto", "error", (), [])
-        if given and not fits:
+        # By its type first, since == of an array is no truth value.
+        default = isinstance(value, str) and value == _DEFAULTS.get(name)
+        left_out = value is None or default
+        if name in ("drop", "categorical"):
+            left_out = as_items(value) == ()
+        if not left_out and not fits:
             raise ArgumentError(
                 f"{name}: expected only with a {what}, got {value!r} with "
                 f"{str(source)!r}; leave it out"

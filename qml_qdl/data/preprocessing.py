@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,10 @@ Doubles = npt.NDArray[np.float64]
 
 def _as_doubles(values: Any) -> Doubles | None:
     return None if values is None else np.asarray(values, dtype=np.float64)
+
+
+def _as_tuple(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(values)
 
 
 @frozen(eq=False)
@@ -40,10 +44,10 @@ class Preprocessing:
         label_deviation: What they are divided by, None likewise.
     """
 
-    input_shape: tuple[int, ...] = field(converter=tuple)
-    class_names: tuple[str, ...] = field(default=(), converter=tuple)
-    columns: tuple[Column, ...] = field(default=(), converter=tuple)
-    fills: tuple[float | str | None, ...] = field(default=(), converter=tuple)
+    input_shape: tuple[int, ...] = field(converter=_as_tuple)
+    class_names: tuple[str, ...] = field(default=(), converter=_as_tuple)
+    columns: tuple[Column, ...] = field(default=(), converter=_as_tuple)
+    fills: tuple[float | str | None, ...] = field(default=(), converter=_as_tuple)
     mean: Doubles | None = field(default=None, converter=_as_doubles, repr=False)
     deviation: Doubles | None = field(default=None, converter=_as_doubles, repr=False)
     label_mean: float | None = field(default=None, repr=False)
@@ -123,7 +127,7 @@ class Preprocessing:
         """Rows without empty cells and words, before they are scaled."""
         if not any(column.is_raw for column in self.columns):
             return dataset.inputs
-        parts = zip(
+        parts: Any = zip(
             dataset.inputs.T, dataset.columns, self.columns, self.fills, strict=True
         )
         blocks = []

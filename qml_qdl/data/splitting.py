@@ -145,7 +145,8 @@ def split(
     fitted = preprocessing
     if fitted is None:
         fitted = Preprocessing.fit(train, standardise=standardise)
-    return Split(*map(fitted.apply, (train, validation, test)), preprocessing=fitted)
+    train, validation, test = map(fitted.apply, (train, validation, test))
+    return Split(train, validation, test, fitted)
 
 
 def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 import pennylane as qml
 import torch
 from PIL import Image
@@ -857,6 +858,12 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "data.bars_and_stripes": lambda: call(data.bars_and_stripes, height=2, width=2),
         "data.encode_labels": lambda: call(data.encode_labels, labels=["a", "b"]),
+        "data.from_pandas": lambda: call(
+            data.from_pandas,
+            frame=pd.DataFrame({"a": [1.0, 2.0], "label": ["x", "y"]}),
+            drop=[],
+            missing="mean",
+        ),
         "data.from_torch": lambda: call(
             data.from_torch,
             dataset=torch.utils.data.TensorDataset(
@@ -865,14 +872,20 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "data.load": lambda: call(data.load, source="iris"),
         "data.load.csv": lambda: call(
-            data.load, source=str(csv()), label_column="label"
+            data.load,
+            source=str(csv()),
+            label_column="label",
+            header="auto",
+            drop=["b"],
+            categorical=["a"],
+            missing="drop",
         ),
         "data.load.images": lambda: call(
             data.load, source=str(photos()), image_size=8, color_mode="rgb"
         ),
         "data.names": lambda: call(data.names),
         "data.read_csv": lambda: call(
-            data.read_csv, path=str(csv()), label_column="label"
+            data.read_csv, path=str(csv()), label_column="label", drop="a"
         ),
         "data.read_image_folder": lambda: call(
             data.read_image_folder,
@@ -960,6 +973,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             t.fit, model=linear(), split=parts(), options=OPTIONS
         ),
         "training.predict": lambda: call(t.predict, model=linear(), dataset=table()),
+        "training.predict_rows": lambda: call(
+            t.predict_rows, run=run(), rows=rows(3, 2).numpy()
+        ),
         "training.sample": lambda: call(t.sample, run=bars_run(), count=4),
         "training.train": lambda: call(
             t.train,

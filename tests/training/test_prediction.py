@@ -83,7 +83,7 @@ def test_a_file_is_read_as_in_training(mixed: Run, tmp_path: Path) -> None:
     # In another order, with other columns, with and without labels.
     mixed_up = TEST.assign(more=1.5)[["more", "colour", "size", "label", "count"]]
     mixed_up.to_csv(tmp_path / "new.csv", index=False)
-    found = predict_rows(mixed, tmp_path / "new.csv", out=tmp_path / "out.csv")
+    found: Any = predict_rows(mixed, tmp_path / "new.csv", out=tmp_path / "out.csv")
     np.testing.assert_array_equal(found.probabilities, expected.probabilities)
     written = pd.read_csv(tmp_path / "out.csv")
     assert list(written) == ["prediction", "probability of a", "probability of b"]
@@ -95,7 +95,7 @@ def test_a_file_is_read_as_in_training(mixed: Run, tmp_path: Path) -> None:
 
 def test_rows_do_not_depend_on_each_other(mixed: Run) -> None:
     together = predict_rows(mixed, TEST, kind="twin")
-    alone = predict_rows(mixed, TEST.iloc[:1], kind="twin", batch_size=1)
+    alone: Any = predict_rows(mixed, TEST.iloc[:1], kind="twin", batch_size=1)
     np.testing.assert_allclose(
         alone.probabilities, np.asarray(together.probabilities)[:1], rtol=1e-5
     )
@@ -213,8 +213,7 @@ def test_numbers_are_in_the_unit_of_the_data(tmp_path: Path) -> None:
         tmp_path, data, model=Spec("torch.nn.Linear"), recipe=Spec("regression")
     )
     split = run.task().split
-    assert split.preprocessing is not None
-    fitted = split.preprocessing
+    fitted: Any = split.preprocessing
     raw = split.test.inputs * fitted.deviation + fitted.mean
     found = predict_rows(run, pd.DataFrame(raw, columns=["x"]))
     assert found.probabilities is None
