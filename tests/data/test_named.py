@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
@@ -149,7 +150,7 @@ def test_options_of_images_need_a_folder(option: dict[str, object]) -> None:
         load("iris", **option)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["cifar", "digits.txt"])
+@pytest.mark.parametrize("name", ["cifar", "digits.dat"])
 def test_unknown_names_are_refused(name: str) -> None:
     with pytest.raises(DataError, match=f"digits, iris, .* got '{name}'"):
         load(name)
@@ -213,3 +214,16 @@ def test_diabetes_is_in_the_units_of_the_patients() -> None:
     inputs = np.column_stack([data.inputs, np.ones(442)]).astype(np.float64)
     rest = np.linalg.lstsq(inputs, data.labels.astype(np.float64))[1][0]
     assert 1 - rest / (442 * data.labels.var()) == pytest.approx(0.5177, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"header": "no"}, {"drop": ["id"]}, {"categorical": "a"}, {"missing": "mean"}],
+    ids=str,
+)
+def test_options_of_tables_need_one(options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(ArgumentError, match=f"{name}: expected only with a CSV file"):
+        load("iris", **options)
+    plain = {"header": "auto", "drop": (), "categorical": [], "missing": "error"}
+    assert len(load("iris", **{name: plain[name]})) == 150
