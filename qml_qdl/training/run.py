@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -114,15 +115,20 @@ class Run:
                 for package in ("qml-qdl", "pennylane", "torch", "lightning")
             },
         }
+        text = write_config(options).encode()
+        begun = False
         try:
             write_json(folder / CONFIG, config, sealed=True, replace=False)
-            text = write_config(options).encode()
+            begun = True
             write_atomically(folder / _YAML, lambda file: file.write(text))
         except FileExistsError as error:  # by another process, meanwhile
             raise _taken(folder) from error
         except BaseException:
+            if begun:
+                (folder / CONFIG).unlink()
             if made:
-                folder.rmdir()
+                with contextlib.suppress(OSError):  # of another process by now
+                    folder.rmdir()
             raise
         return run
 
