@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
@@ -131,18 +131,24 @@ class Run:
         fitted = None if split is None else split.preprocessing
         if shared is not None:
             config["shared_rows"] = shared
+        text = write_config(options).encode()
+        begun = False
         try:
             write_json(folder / CONFIG, config, sealed=True, replace=False)
+            begun = True
             if fitted is not None:
                 path = folder / PREPROCESSING
                 write_json(path, fitted.as_config(), sealed=True)
-            text = write_config(options).encode()
             write_atomically(folder / _YAML, lambda file: file.write(text))
         except FileExistsError as error:  # by another process, meanwhile
             raise _taken(folder) from error
         except BaseException:
+            if begun:
+                (folder / CONFIG).unlink()
+                (folder / PREPROCESSING).unlink(missing_ok=True)
             if made:
-                folder.rmdir()
+                with contextlib.suppress(OSError):  # of another process by now
+                    folder.rmdir()
             raise
         return run
 
@@ -364,7 +370,7 @@ class Run:
         return max(done, key=lambda seed: done[seed].merit)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _told_before() -> Iterator[None]:
     """What is to be said of data was said when the run began."""
     logger = logging.getLogger("qml_qdl.data")

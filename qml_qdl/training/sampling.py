@@ -14,7 +14,7 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, RunError
 from qml_qdl.circuits.validation import check_count, validate_call
-from qml_qdl.hardware.files import write_atomically
+from qml_qdl.hardware.files import made_in_memory, write_atomically
 from qml_qdl.nn.jobs import begin_step, record_jobs
 from qml_qdl.training.checkpoints import load_best
 from qml_qdl.training.plots import plot_samples, save_figure
@@ -172,6 +172,7 @@ def write_samples(path: Path, samples: Tensor) -> None:
         samples: (count, …).
     """
     numbers = samples.numpy()
-    write_atomically(path, lambda file: np.savez_compressed(file, samples=numbers))
+    write = made_in_memory(lambda file: np.savez_compressed(file, samples=numbers))
+    write_atomically(path, write)
     figure = plot_samples(samples[:MOST_PLOTTED] if samples.ndim == 4 else samples)
     save_figure(figure, path.with_suffix(".png"))

@@ -102,7 +102,7 @@ def npy(array: Any, shape: tuple[int, ...] | None = None) -> bytes:
     file = io.BytesIO()
     kind = np.lib.format.header_data_from_array_1_0(array)
     np.lib.format.write_array_header_1_0(file, {**kind, "shape": shape or array.shape})
-    return file.getvalue() + array.tobytes()
+    return file.getvalue() + bytes(array.tobytes())
 
 
 def archive(path: Path, x: bytes, method: int = zipfile.ZIP_DEFLATED) -> Path:

@@ -63,7 +63,7 @@ def test_folders_and_files_may_be_links_to_what_has_no_ending(animals: Path) -> 
     link.symlink_to(linked)
     data = load(link)
     assert (data.name, data.labels.tolist()) == ("link", [0, 1, 1])
-    assert data.inputs[1, 0, 0].tolist() == [0, *np.float32([20, 40, 60]) / 255]
+    assert np.array_equal(data.inputs[1, 0], GREY / np.float32(255))
 
 
 def test_what_is_no_image_is_left_out_and_said(
@@ -192,7 +192,7 @@ def bare(folder: Path) -> None:
         ),
         pytest.param(
             lambda folder: image(folder / "dog" / "3.png", GREY.T.copy()),
-            r"3\.png: expected 3 × 4 pixels as .*1\.png has, got 4 × 3; choose image_size=…",
+            r"3\.png: expected 3 × 4 pixels as .*1\.png has, got 4 × 3; choose image_size",
             id="sizes",
         ),
         pytest.param(

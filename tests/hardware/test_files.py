@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import stat
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+import torch
 
-from qml_qdl.hardware.files import remove_remains, write_atomically
+from qml_qdl.hardware.files import made_in_memory, remove_remains, write_atomically
 
 # Python ≥ 3.12 warns of threads that other tests have started.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -98,6 +100,23 @@ def test_a_failed_write_leaves_the_old_file(
         write_atomically(path, fail)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_torch_tells_a_full_disk_as_an_os_error() -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object, /) -> int:
+            raise OSError(errno.ENOSPC, "No space")
+
+    def save(file: BinaryIO) -> None:
+        torch.save({"weights": torch.zeros(3)}, file)
+
+    with pytest.raises(OSError, match="No space"):
+        made_in_memory(save)(Full())
+    with pytest.raises(RuntimeError):
+        save(Full())
+    file = io.BytesIO()
+    made_in_memory(save)(file)
+    assert torch.load(io.BytesIO(file.getvalue()))["weights"].tolist() == [0, 0, 0]
 
 
 def test_the_next_write_removes_what_a_killed_one_left(tmp_path: Path) -> None:

@@ -96,11 +96,18 @@ def test_results_survive(run: Run) -> None:
     assert (back.validation_accuracy, back.seconds) == (0.8, 1.5)
 
 
+@pytest.mark.parametrize("files", [0, 1])
 def test_a_full_disk_leaves_no_half_made_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int
 ) -> None:
+    sync, synced = os.fsync, 0
+
     def full(handle: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        nonlocal synced
+        synced += 1
+        if synced > 2 * files:  # the file, and its folder
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)

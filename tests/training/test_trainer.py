@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.data import Split, load, split
@@ -94,6 +97,23 @@ def test_the_trainer_keeps_quiet(
     fit(linear(), iris, options(1))
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("lightning.pytorch").level == level
+
+
+def test_the_thread_of_the_log_says_nothing_of_a_full_disk(
+    iris: Split,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def full(self: object, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(RecordWriter, "write", full)
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+    with pytest.raises(OSError, match="No space left"):
+        fit(linear(), iris, options(2), folder=tmp_path)
+    assert threading.excepthook is threading.__excepthook__
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_progress_bar_is_shown_when_asked(
