@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.data import Split, load, split
@@ -108,7 +107,8 @@ def test_the_thread_of_the_log_says_nothing_of_a_full_disk(
     def full(self: object, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(RecordWriter, "write", full)
+    writer = "tensorboard.summary.writer.record_writer.RecordWriter"
+    monkeypatch.setattr(f"{writer}.write", full)
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
     with pytest.raises(OSError, match="No space left"):
         fit(linear(), iris, options(2), folder=tmp_path)
