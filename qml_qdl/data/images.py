@@ -7,13 +7,18 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from qml_qdl.circuits.errors import DataError
-from qml_qdl.circuits.validation import as_items, check_count, validate_call
+from qml_qdl.circuits.validation import (
+    as_items,
+    check_choice,
+    check_count,
+    validate_call,
+)
 from qml_qdl.data.dataset import Dataset, Floats
 from qml_qdl.data.files import check_memory, existing
 
@@ -168,6 +173,8 @@ def read_images(
         DataError: As `read_image_folder` says.
         MemoryBoundError: They are too many for the memory.
     """
+    if color_mode is not None:
+        check_choice("color_mode", color_mode, get_args(ColorMode))
     shape = None if image_size is None else _height_and_width(image_size)
     pixels: Floats | None = None
     first, first_mode = files[0], ""
