@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
+import psutil
 from attrs import field, frozen
 
-from qml_qdl.circuits.errors import ArgumentTypeError, DataError
+from qml_qdl.circuits.errors import ArgumentTypeError, DataError, MemoryBoundError
 from qml_qdl.circuits.validation import (
     as_items,
     check_choice,
@@ -55,6 +56,8 @@ _TRUTH = {"false": 0.0, "true": 1.0}
 _IDENTITY = re.compile(r"(?:.*[ _.-])?(?:id|index|uuid|guid)|unnamed: 0", re.IGNORECASE)
 _WAYS = "'drop', 'mean', 'median' or 'most_frequent'"
 _SNIFFED = 20
+_BYTES_PER_CHARACTER = 16
+"""What a table takes while it is read, and more."""
 
 
 @validate_call
@@ -83,7 +86,8 @@ def read_csv(
             it holds numbers where the lines below do. Without names columns are called
             "1", "2", ….
         drop: Columns to leave out, such as an identity.
-        categorical: Columns whose numbers are names of categories, such as post codes.
+        categorical: Columns whose numbers are names of categories, such as post codes;
+            of labels, of classes, such as 1.5 and 2.
         missing: What is done about empty cells (also NA, NaN, null, None, n/a and "?"):
             "error", "drop" leaves out their rows, "mean", "median" and "most_frequent"
             have `split` put that of the training part; in columns of words always the
@@ -97,13 +101,14 @@ def read_csv(
         DataError: The file is missing, a line has too few or too many cells, a cell
             is empty or no finite number, a label is missing; the message gives line
             and column.
+        MemoryBoundError: The file is too large for the memory.
 
     Example:
         >>> read_csv("mine.csv", drop="id", missing="median")  # doctest: +SKIP
     """
     path = existing(path)
     table = _read(path, header)
-    name = path.name[: path.name.index(_suffix(path))] if _suffix(path) else path.stem
+    name = path.name[: len(path.name) - len(_suffix(path))]
     return _dataset(table, label_column, drop, categorical, missing, name or path.name)
 
 
@@ -180,7 +185,7 @@ def read_rows(
         DataError: A column is missing, or holds what it did not.
     """
     if isinstance(source, str | Path):
-        table = _read(existing(source), header)
+        table = _read(existing(source), header, least=1)
     else:
         table = _Table("frame", "row", _of_frame(source))
     # Data of plain numbers had no names.
@@ -227,14 +232,20 @@ def _suffix(path: str | Path) -> str:
     return next((each for each in SUFFIXES[::-1] if name.endswith(each)), "")
 
 
-def _read(path: Path, header: Header) -> _Table:
+def _read(path: Path, header: Header, least: int = 2) -> _Table:
     from pandas import DataFrame
 
     check_choice("header", header, get_args(Header))
+    most = psutil.virtual_memory().available // _BYTES_PER_CHARACTER
     opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-            text = file.read()
+            text = file.read(most + 1)
+        if len(text) > most:  # also of a small file that unpacks to a large one
+            raise MemoryBoundError(
+                f"{path}: expected {most:,} characters at most, which is what the free "
+                "memory holds, got more; use fewer rows"
+            )
         separator = _separator(text)
         lines = [*_records(text, separator)]
     except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
@@ -243,9 +254,9 @@ def _read(path: Path, header: Header) -> _Table:
             f"({error})"
         ) from error
     width = len(lines[0][1]) if lines else 0
-    if width < 2:
+    if width < least:
         raise DataError(
-            f"{path}: expected a first line with two or more cells, separated by "
+            f"{path}: expected a first line with {least} cells or more, separated by "
             f"commas, semicolons or tabs, got {lines[0][1] if lines else []}"
         )
     for line, cells in lines:
@@ -417,7 +428,7 @@ def _dataset(
         raise DataError(
             f"{table.source}: expected two columns or more, got {list(frame)}"
         )
-    _check_known(table, "categorical", categorical, features)
+    _check_known(table, "categorical", categorical)
     kept: Missing = "error" if missing == "drop" else missing
     inputs = [
         _encode(table, each, each in categorical, kept, known=False)
@@ -425,7 +436,11 @@ def _dataset(
     ]
     for values, column in inputs:
         _warn_of_identity(table.source, values, column)
-    labels = labelled(np.zeros((len(table.frame), 1)), _labels(table, label), name)
+    labels = labelled(
+        np.zeros((len(table.frame), 1)),
+        _labels(table, label, label in categorical),
+        name,
+    )
     return _joined(inputs, labels.labels, labels.class_names, name)
 
 
@@ -448,18 +463,12 @@ def _names(argument: str, names: str | Sequence[str]) -> tuple[str, ...]:
     return given
 
 
-def _check_known(
-    table: _Table,
-    argument: str,
-    names: Sequence[str],
-    known: Sequence[str] | None = None,
-) -> None:
-    known = list(table.frame) if known is None else known
+def _check_known(table: _Table, argument: str, names: Sequence[str]) -> None:
     for name in names:
-        if name not in known:
+        if name not in table.frame:
             raise DataError(
                 f"{argument}: expected a column of {table.source}, got {name!r}; the "
-                f"columns are {list(known)}"
+                f"columns are {list(table.frame)}"
             )
 
 
@@ -546,13 +555,15 @@ def _category(cell: str) -> str:
     return cell
 
 
-def _labels(table: _Table, name: str) -> list[Any]:
-    """Labels, as numbers where all are: 10 after 9."""
+def _labels(table: _Table, name: str, words: bool) -> list[Any]:
+    """Labels, as numbers where all are: 10 after 9, unless they are to be words."""
     cells = table.frame[name]
     gaps = _gaps(cells)
     if gaps.any():
         repair = "fill it in, or leave out such rows with missing='drop'"
         raise table.error(name, gaps, "a label", repair)
+    if words:
+        return [_category(cell) for cell in cells]
     if not _are_numbers(cells).all():
         return list(cells)
     floats = _floats(table, name, cells)

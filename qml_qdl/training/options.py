@@ -248,8 +248,8 @@ class DataOptions:
             for a row if it holds numbers where the lines below do, and calls the
             columns 1, 2, ….
         drop: Column of a CSV file to leave out, such as an identity; several for more.
-        categorical: Column of a CSV file whose numbers are names of categories;
-            several for more. Columns of words always are.
+        categorical: Column of a CSV file whose numbers are names of categories, or of
+            classes; several for more. Columns of words always are.
         missing: What is done about empty cells of a CSV file: error; drop leaves out
             their rows; mean, median or most_frequent puts that of the training part.
         data_home: Folder of downloaded data.

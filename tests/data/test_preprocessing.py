@@ -57,6 +57,13 @@ def test_nothing_is_learnt_from_rows_of_other_parts() -> None:
     np.testing.assert_allclose(after.test.inputs[:, 1], 0, atol=1e-6)
 
 
+def test_words_that_other_rows_have_not_are_zeros() -> None:
+    data = fitted(split(from_pandas(table(), missing="mean")))
+    for word, expected in (("violet", [0, 0, 0]), ("red", [0, 0, 1])):
+        rows = data.apply(from_pandas(table(8).assign(colour=word), missing="mean"))
+        assert (rows.inputs[:, 2:] == expected).all()
+
+
 def test_words_and_gaps_are_not_scaled_without_standardisation() -> None:
     parts = split(from_pandas(table(), missing="most_frequent"), standardise=False)
     assert parts.mean is None

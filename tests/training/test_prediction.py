@@ -215,7 +215,8 @@ def test_numbers_are_in_the_unit_of_the_data(tmp_path: Path) -> None:
     split = run.task().split
     fitted: Any = split.preprocessing
     raw = split.test.inputs * fitted.deviation + fitted.mean
-    found = predict_rows(run, pd.DataFrame(raw, columns=["x"]))
+    pd.DataFrame(raw, columns=["x"]).to_csv(tmp_path / "new.csv", index=False)
+    found = predict_rows(run, tmp_path / "new.csv")
     assert found.probabilities is None
     np.testing.assert_allclose(
         found.values, fitted.labels_of(told(run, "classical")), rtol=1e-5
