@@ -225,5 +225,10 @@ def test_options_of_tables_need_one(options: dict[str, Any]) -> None:
     (name,) = options
     with pytest.raises(ArgumentError, match=f"{name}: expected only with a CSV file"):
         load("iris", **options)
-    plain = {"header": "auto", "drop": (), "categorical": [], "missing": "error"}
+    plain: dict[str, Any] = {
+        "header": "auto",
+        "drop": (),
+        "categorical": [],
+        "missing": "error",
+    }
     assert len(load("iris", **{name: plain[name]})) == 150

@@ -110,6 +110,7 @@ def test_models_are_built_without_their_data(tmp_path: Path) -> None:
 def test_options_of_tables_are_told_of_data_that_are_none() -> None:
     for name, value in (("drop", "id"), ("header", "no"), ("missing", "mean")):
         for source in ("iris", "torch.utils.data.TensorDataset"):
-            options = DataOptions(source=source, **{name: value})
+            asked: dict[str, Any] = {"source": source, name: value}
+            options = DataOptions(**asked)
             with pytest.raises(ArgumentError, match=f"{name}: "):
                 load_data(options)
