@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import io
 import os
 import re
 import stat
@@ -71,6 +72,26 @@ def write_atomically(
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def made_in_memory(write: Callable[[Any], object]) -> Callable[[Any], object]:
+    """For `write_atomically`: what torch or NumPy write to memory first.
+
+    They would tell a full disk in ways of their own, not as an OSError.
+
+    Args:
+        write: Called with a binary file to write to.
+
+    Returns:
+        Writes the same at once.
+    """
+
+    def written(file: Any) -> None:
+        content = io.BytesIO()
+        write(content)
+        file.write(content.getbuffer())
+
+    return written
 
 
 def remove_remains(folder: Path, name: str | None = None) -> None:

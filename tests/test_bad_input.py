@@ -45,6 +45,7 @@ NO_CALLS = {
         "Fit",
         "Generative",
         "Line",
+        "Predictions",
         "Recipe",
         "Report",
         "Run",

@@ -56,7 +56,7 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.training",
     },
 }
-LAZY = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime", "sklearn", "matplotlib"}
+LAZY = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime", "sklearn", "matplotlib", "pandas"}
 QISKIT = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime"}
 QISKIT_ROOM = "qml_qdl.hardware.qiskit"
 TRAINER = {"lightning", "pytorch_lightning"}

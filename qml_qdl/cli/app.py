@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
+from qml_qdl.cli.predict import predict
 from qml_qdl.cli.sample import sample
 from qml_qdl.cli.signals import Interrupted, heeding_signals
 from qml_qdl.cli.train import train_command
@@ -65,6 +66,7 @@ def _program(train: Callable[..., None]) -> typer.Typer:
             sample,
             "qml-qdl sample my-run -n 64 --target aer:fake_torino --shots 4096",
         ),
+        (predict, "qml-qdl predict my-run new.csv --out predicted.csv"),
         (estimate, "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"),
     ):
         app.command(command.__name__, epilog=f"Example: {example}")(command)
@@ -72,7 +74,7 @@ def _program(train: Callable[..., None]) -> typer.Typer:
     return app
 
 
-_COMMANDS = ("train", "evaluate", "sample", "estimate", "jobs")
+_COMMANDS = ("train", "evaluate", "sample", "predict", "estimate", "jobs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -179,7 +181,8 @@ def _with_notes(message: str, error: BaseException) -> str:
 
 
 _ARGUMENT = re.compile(
-    r"\b(again|batch_size|limit|max_qpu_seconds|shots)=(…|[\d.]*\d|True)(?!\w)"
+    r"\b(again|batch_size|categorical|color_mode|drop|header|image_size|limit|"
+    r"max_qpu_seconds|missing|recipe|shots)=(…|[\d.]*\d|True|'[^']*')(?!\w)"
 )
 """Options by the names that the library's messages give them."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qml_qdl.cli.options import (
     AccountOption,
     BatchSizeOption,
+    ClassifierOption,
     LimitOption,
     MaxQpuSecondsOption,
     MitigationOption,
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 SampleSeedOption = Annotated[
     int,
     typer.Option(help="Fixes which rows --limit takes, and simulated shots.", min=0),
-]
-ClassifierOption = Annotated[
-    Literal["auto", "quantum", "twin", "classical"],
-    typer.Option(
-        help="The quantum model, or its classical twin; auto is the run's own model."
-    ),
 ]
 DetachOption = Annotated[
     bool,

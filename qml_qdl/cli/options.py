@@ -36,6 +36,12 @@ TrainingSeedOption = Annotated[
         show_default="the best on the validation part",
     ),
 ]
+ClassifierOption = Annotated[
+    Literal["auto", "quantum", "twin", "classical"],
+    typer.Option(
+        help="The quantum model, or its classical twin; auto is the run's own model."
+    ),
+]
 LimitOption = Annotated[
     int | None,
     typer.Option(
@@ -46,9 +52,7 @@ LimitOption = Annotated[
 ]
 BatchSizeOption = Annotated[
     int,
-    typer.Option(
-        help="Test rows per call of the model, so per job on a machine.", min=1
-    ),
+    typer.Option(help="Rows per call of the model, so per job on a machine.", min=1),
 ]
 ResilienceLevelOption = Annotated[
     int | None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +21,15 @@ from qml_qdl.circuits.validation import (
     validate_call,
 )
 
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 Labels = npt.NDArray[Any]
 """Class indices (int64), or numbers to fit (float32)."""
+
+Missing: TypeAlias = Literal["error", "mean", "median", "most_frequent"]
+"""What is done about an empty cell of a table."""
 
 
 def as_array(name: str, values: Any) -> npt.NDArray[Any]:
@@ -45,7 +51,7 @@ def as_array(name: str, values: Any) -> npt.NDArray[Any]:
         ) from error
 
 
-def _as_inputs(inputs: Any) -> Floats:
+def _as_inputs(inputs: Any) -> npt.NDArray[Any]:
     array = as_array("inputs", inputs)
     if array.dtype.kind not in "iufb":
         raise DataError(
@@ -57,11 +63,13 @@ def _as_inputs(inputs: Any) -> Floats:
             "inputs: expected (rows, features) or (rows, channels, height, width), "
             f"nothing empty, got shape {array.shape}"
         )
-    return _as_floats("inputs", array)
+    return array
 
 
-def _as_floats(name: str, array: npt.NDArray[Any]) -> Floats:
+def _as_floats(name: str, array: npt.NDArray[Any], gaps: Any = False) -> Floats:
+    """Finite float32 numbers, but for NaN where gaps may be."""
     bad = ~(np.abs(array) <= np.finfo(np.float32).max)
+    bad &= ~(np.isnan(array) & gaps)
     if bad.any():
         where = tuple(int(index) for index in np.argwhere(bad)[0])
         raise DataError(
@@ -112,6 +120,40 @@ def _as_names(names: Sequence[Any]) -> tuple[str, ...]:
     return tuple(map(str, given))
 
 
+@frozen
+class Column:
+    """What a column of a table holds before `split` makes numbers for a model of it.
+
+    Args:
+        name: What it is called.
+        categories: The words that its numbers 0, 1, … stand for; none if they are
+            numbers. A split gives each word of the training part a column of zeros and
+            ones (one-hot).
+        missing: What a split puts where a cell is empty (NaN): the training part's
+            "mean", "median" or "most_frequent" value, of words always the most
+            frequent; "error" has no such cells.
+    """
+
+    name: str
+    categories: tuple[str, ...] = ()
+    missing: Missing = "error"
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether a model cannot read it as it is."""
+        return bool(self.categories) or self.missing != "error"
+
+
+def _as_columns(columns: Iterable[Column]) -> tuple[Column, ...]:
+    given = as_items(columns)
+    if given is None or not all(isinstance(each, Column) for each in given):
+        raise ArgumentTypeError(
+            f"columns: expected a Column for each column, got {columns!r}; leave it "
+            "out for plain numbers"
+        )
+    return given
+
+
 @validate_call
 @frozen(eq=False)
 class Dataset:
@@ -125,6 +167,8 @@ class Dataset:
         class_names: A name for each class, a classifier needs two; none if the labels
             are numbers to fit (regression).
         name: What the data are called in reports.
+        columns: What the columns of a table hold, as `read_csv` and `from_pandas` say
+            it; none for images, and for tables of plain numbers.
 
     Raises:
         DataError: A value is NaN or infinite, a pixel is outside [0, 1], lengths
@@ -144,8 +188,17 @@ class Dataset:
     labels: Labels = field(converter=_as_labels)
     class_names: tuple[str, ...] = field(default=(), converter=_as_names)
     name: str = field(default="data", validator=checked(check_text))
+    columns: tuple[Column, ...] = field(default=(), converter=_as_columns, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        if self.columns and len(self.columns) != self.inputs.shape[1]:
+            raise DataError(
+                f"columns: expected one for each of {self.inputs.shape[1]} columns of "
+                f"the inputs, got {len(self.columns)}"
+            )
+        gaps = [column.missing != "error" for column in self.columns] or False
+        inputs = _as_floats("inputs", self.inputs, gaps)
+        object.__setattr__(self, "inputs", inputs)
         as_kept = _as_codes if self.has_classes else _as_numbers
         object.__setattr__(self, "labels", as_kept(self.labels))
         if len(self.inputs) != len(self.labels):
@@ -204,6 +257,16 @@ class Dataset:
     def num_classes(self) -> int:
         """How many classes there are, 0 if the labels are numbers to fit."""
         return len(self.class_names)
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether the names of all classes are whole numbers, which could be fitted."""
+        return self.has_classes and all(map(_WHOLE.fullmatch, self.class_names))
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether words or empty cells are left, of which `split` makes numbers."""
+        return any(column.is_raw for column in self.columns)
 
     def take(self, rows: slice | Sequence[int] | Integers) -> Dataset:
         """Returns the data set of some rows, in the order given.
@@ -301,6 +364,8 @@ class Dataset:
         are called; a run keeps it to notice that a file changed in between.
         """
         digest = hashlib.sha256(repr((self.inputs.shape, self.class_names)).encode())
+        if self.is_raw:
+            digest.update(repr(self.columns).encode())
         digest.update(self.inputs.tobytes())
         digest.update(self.labels.tobytes())
         return digest.hexdigest()
@@ -329,7 +394,7 @@ def encode_labels(labels: Iterable[Any]) -> tuple[Integers, tuple[str, ...]]:
     ]
     for row, value in enumerate(values):
         if isinstance(value, bytes):
-            value = values[row] = value.decode()
+            value = values[row] = _decoded(row, value)
         if isinstance(value, str):
             value = values[row] = value.strip()
         if value is None or value == "" or value != value:
@@ -339,20 +404,36 @@ def encode_labels(labels: Iterable[Any]) -> tuple[Integers, tuple[str, ...]]:
             )
     for row, value in enumerate(values):
         # Whatever its type: int() would cut off what is behind the point.
-        if not isinstance(value, str) and value % 1 != 0:
+        try:
+            whole = isinstance(value, str) or value % 1 == 0
+        except TypeError as error:
+            raise DataError(
+                f"labels: expected class names or whole numbers, got {value!r} in row "
+                f"{row}; turn each into a word or a number"
+            ) from error
+        if not whole:
             raise DataError(
                 f"labels: expected class names or whole numbers, got {value!r} in row "
                 f"{row}; numbers to fit are no classes: give them to Dataset as they "
                 "are, without class_names"
             )
-    try:
-        classes: list[Any] = [int(value) for value in values]
-    except ValueError:
-        classes = [str(value) for value in values]
+    # Not whatever int() takes: 1_0 is a word.
+    whole = all(_WHOLE.fullmatch(value) for value in values if isinstance(value, str))
+    classes: list[Any] = [int(value) if whole else str(value) for value in values]
     names = sorted(set(classes))
     codes = {name: code for code, name in enumerate(names)}
     indices = np.array([codes[value] for value in classes], dtype=np.int64)
     return indices, tuple(str(name) for name in names)
+
+
+def _decoded(row: int, label: bytes) -> str:
+    try:
+        return label.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"labels: expected words in UTF-8, got {label!r} in row {row}; decode them "
+            "first, with label.decode('latin-1'), say"
+        ) from error
 
 
 def strata(dataset: Dataset) -> Integers:

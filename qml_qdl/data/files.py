@@ -1,23 +1,29 @@
-"""Files of a user's own: .npz arrays or a CSV table."""
+"""Files of a user's own: .npz arrays."""
 
 from __future__ import annotations
 
-import csv
 import math
 import zipfile
+from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
-from qml_qdl.circuits.errors import DataError
+from qml_qdl.circuits.errors import DataError, MemoryBoundError, QdlError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 
 _PAIRS = (("x", "y"), ("inputs", "labels"))
-_LABEL_COLUMNS = ("label", "target")
+_SHARE_OF_FREE = 4
+_SHOWN = 8
+_READ_HEADER = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 @validate_call
@@ -35,45 +41,134 @@ def read_npz(path: str | Path) -> Dataset:
         The data set, named after the file.
 
     Raises:
-        DataError: The file is missing or damaged, holds other arrays, or values
-            that cannot be learnt from.
+        DataError: The file is missing, damaged or encrypted, holds other arrays, or
+            values that cannot be learnt from.
+        MemoryBoundError: The arrays are too large for the memory.
 
     Example:
         >>> np.savez("mine.npz", x=np.zeros((9, 8, 8), np.uint8), y=labels)
         ... # doctest: +SKIP
         >>> read_npz("mine.npz")  # doctest: +SKIP
     """
-    path = _existing(path)
+    path = existing(path)
+    inputs, labels = _arrays(path, _PAIRS)
+    if labels.ndim != 1:
+        raise DataError(
+            f"{path}: expected one label per row in 'y' or 'labels', got shape "
+            f"{labels.shape}"
+        )
+    return labelled(as_pixels(str(path), inputs), labels.tolist(), path.stem)
+
+
+def read_inputs(path: str | Path) -> npt.NDArray[Any]:
+    """Reads the array `x` (or `inputs`) of an .npz file, with labels beside it or not.
+
+    Args:
+        path: The file, as of `read_npz`.
+
+    Returns:
+        A table, or images (rows, channels, height, width).
+
+    Raises:
+        DataError: As `read_npz` says.
+        MemoryBoundError: The array is too large for the memory.
+    """
+    path = existing(path)
+    (inputs,) = _arrays(path, [names[:1] for names in _PAIRS])
+    return as_pixels(str(path), inputs)
+
+
+def _arrays(path: Path, wanted: Sequence[tuple[str, ...]]) -> list[npt.NDArray[Any]]:
+    """The arrays of an archive, by the first names of which it has all."""
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: expected an .npz archive, got a single array")
-            names = set(archive.files)
-            pair = next((pair for pair in _PAIRS if names.issuperset(pair)), None)
-            if pair is None:
+        with zipfile.ZipFile(path) as archive:
+            members = {
+                each.filename.removesuffix(".npy"): each
+                for each in archive.infolist()
+                if each.filename.endswith(".npy")
+            }
+            names = next((each for each in wanted if members.keys() >= {*each}), None)
+            if names is None:
+                first, other = (" and ".join(map(repr, each)) for each in wanted)
+                save = ", ".join(f"{name}=…" for name in wanted[0])
                 raise DataError(
-                    f"{path}: expected arrays 'x' and 'y' (or 'inputs' and 'labels'), "
-                    f"got {sorted(names)}; save with numpy.savez(path, x=…, y=…)"
+                    f"{path}: expected arrays {first} (or {other}), got "
+                    f"{_few(sorted(members))}; save with numpy.savez(path, {save})"
                 )
-            inputs, labels = archive[pair[0]], archive[pair[1]]
-    except DataError:
+            return [_member(path, archive, members[each]) for each in names]
+    except QdlError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of a damaged file, each part has errors of its own
         raise DataError(
             f"{path}: expected an .npz file of plain arrays, got one that cannot be "
             f"read ({error}); pickled objects are refused, save plain arrays"
         ) from error
-    if labels.ndim != 1:
-        raise DataError(
-            f"{path}: expected one label per row in {pair[1]!r}, got shape "
-            f"{labels.shape}"
+
+
+def _member(
+    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo
+) -> npt.NDArray[Any]:
+    """Reads an array of an archive, after what it says of its size has been checked."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = _READ_HEADER.get(version)
+        if read_header is None:
+            raise DataError(
+                f"{path}: expected arrays of numbers or words, got {member.filename!r} "
+                f"in format {version}; save plain arrays"
+            )
+        shape, _, dtype = read_header(file)
+        declared = math.prod(shape) * dtype.itemsize
+        there = member.file_size - file.tell()
+    if not dtype.hasobject:  # those are refused below
+        if min(shape, default=0) < 0 or declared != there:
+            raise DataError(
+                f"{path}: expected {there:,} bytes of {member.filename!r}, got a "
+                f"header that declares shape {shape} of {dtype}; the file is damaged: "
+                "save it anew"
+            )
+        check_memory(f"{path}: {member.filename!r}", shape, dtype)
+    with archive.open(member) as file:
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def check_memory(source: str, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+    """Refuses data that are too many for the memory, before they are there.
+
+    Args:
+        source: What an error calls them.
+        shape: The shape of the array.
+        dtype: What it is made of.
+
+    Raises:
+        MemoryBoundError: They need more than a quarter of the free memory: a data set
+            is copied when it is checked, and when it is split.
+    """
+    needed = math.prod(shape) * max(dtype.itemsize, np.dtype(np.float32).itemsize)
+    free = psutil.virtual_memory().available
+    if needed > free // _SHARE_OF_FREE:
+        raise MemoryBoundError(
+            f"{source}: data of shape {tuple(shape)} need {needed:,} bytes, but "
+            f"{free // _SHARE_OF_FREE:,} may be used of {free:,} that are free; use "
+            "fewer or smaller rows"
         )
-    return _labelled(as_pixels(str(path), inputs), labels.tolist(), path.stem)
 
 
-def _labelled(inputs: npt.NDArray[Any], labels: list[Any], name: str) -> Dataset:
-    """Numbers of which one is not whole are fitted; all else are classes."""
+def _few(names: list[str]) -> str:
+    """Names for a message: an archive may hold any number."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{names[:_SHOWN]}{more}"
+
+
+def labelled(inputs: npt.NDArray[Any], labels: list[Any], name: str) -> Dataset:
+    """A data set: numbers of which one is not whole are fitted, all else are classes.
+
+    Args:
+        inputs: What `Dataset` takes.
+        labels: One per row.
+        name: What the data are called.
+    """
     numbers = all(isinstance(label, Real) and label == label for label in labels)
     if numbers and any(label % 1 != 0 for label in labels):
         return Dataset(inputs, np.array(labels, dtype=np.float64), name=name)
@@ -107,129 +202,15 @@ def as_pixels(source: str, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return inputs / np.float32(255) if inputs.dtype == np.uint8 else inputs
 
 
-@validate_call
-def read_csv(path: str | Path, *, label_column: str | None = None) -> Dataset:
-    """Reads a table of numbers with one column of labels.
-
-    Words and whole numbers are classes, numbers of which one is not whole are fitted.
-    Whole numbers are fitted after `Dataset.as_numbers`.
+def existing(path: str | Path) -> Path:
+    """Returns the path of a file that is there.
 
     Args:
-        path: A CSV file (UTF-8, comma) whose first line names the columns.
-        label_column: The column of labels; None takes "label" or "target" if there
-            is one, else the last column.
-
-    Returns:
-        The data set, named after the file.
+        path: The path.
 
     Raises:
-        DataError: The file is missing, a line has too few or too many cells, a cell
-            is no finite number, a label is missing; the message gives line and
-            column.
-
-    Example:
-        >>> read_csv("mine.csv").as_numbers()  # doctest: +SKIP
+        DataError: There is none.
     """
-    path = _existing(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            lines = [(reader.line_num, cells) for cells in reader if cells]
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise DataError(
-            f"{path}: expected a CSV file in UTF-8, got one that cannot be read "
-            f"({error})"
-        ) from error
-    if len(header) < 2 or len(set(header)) != len(header):
-        raise DataError(
-            f"{path}: expected a first line with two or more different column names, "
-            f"got {header}"
-        )
-    if not lines:
-        raise DataError(f"{path}: expected rows below the column names, got none")
-    label_index = _label_index(path, header, label_column)
-    labels: list[tuple[int, str]] = []
-    rows: list[list[float]] = []
-    for line, cells in lines:
-        if len(cells) != len(header):
-            raise DataError(
-                f"{path}: line {line}: expected {len(header)} cells as in the first "
-                f"line, got {len(cells)}"
-            )
-        label = cells[label_index].strip()
-        if label.lower() in ("", "nan", "na", "null", "none", "?"):
-            raise DataError(
-                f"{path}: line {line}, column {header[label_index]!r}: expected a "
-                f"label, got {label!r}; fill it in or leave out the line"
-            )
-        labels.append((line, label))
-        rows.append(
-            [
-                _number(path, line, header[index], cell)
-                for index, cell in enumerate(cells)
-                if index != label_index
-            ]
-        )
-    return _labelled(
-        np.array(rows),
-        _numbers_if_all(path, header[label_index], labels),
-        path.stem,
-    )
-
-
-def _label_index(path: Path, header: list[str], label_column: str | None) -> int:
-    if label_column is not None:
-        if label_column not in header:
-            raise DataError(
-                f"label_column: expected a column of {path}, got {label_column!r}; "
-                f"the columns are {header}"
-            )
-        return header.index(label_column)
-    named = [index for index, name in enumerate(header) if name in _LABEL_COLUMNS]
-    if len(named) > 1:
-        raise DataError(
-            f"{path}: expected one column named 'label' or 'target', got both; choose "
-            "with label_column"
-        )
-    return named[0] if named else len(header) - 1
-
-
-def _number(path: Path, line: int, column: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not abs(value) <= float(np.finfo(np.float32).max):
-        raise DataError(
-            f"{path}: line {line}, column {column!r}: expected a finite number, got "
-            f"{cell!r}; fill it in or leave out the line"
-        )
-    return value
-
-
-def _numbers_if_all(
-    path: Path, column: str, labels: list[tuple[int, str]]
-) -> list[Any]:
-    """Reads labels, each with its line, as numbers where all are: 10 after 9."""
-    try:
-        for _, label in labels:
-            float(label)
-    except ValueError:
-        return [label for _, label in labels]
-    return [_whole_number(path, line, column, label) for line, label in labels]
-
-
-def _whole_number(path: Path, line: int, column: str, cell: str) -> int | float:
-    """Reads a number; a whole one with all its digits, which may be an identity."""
-    number = _number(path, line, column, cell)
-    try:
-        return int(cell)
-    except ValueError:
-        return number
-
-
-def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: expected a file, got none there; check the path")

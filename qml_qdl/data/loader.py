@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from qml_qdl.circuits.errors import ArgumentError, RunError
+from qml_qdl.circuits.errors import ArgumentError, DataError, RunError
 from qml_qdl.circuits.validation import MOST_SEED, check_count, validate_call
 from qml_qdl.data.dataset import Dataset
 
@@ -30,6 +30,9 @@ class ResumableLoader:
         shuffle: Whether each epoch has its own order.
         seed: Fixes the orders of all epochs.
 
+    Raises:
+        DataError: There are words or empty cells left, of which a split makes numbers.
+
     Example:
         >>> from qml_qdl.data import ResumableLoader, load
         >>> loader = ResumableLoader(load("iris"), batch_size=64, seed=1)
@@ -47,6 +50,11 @@ class ResumableLoader:
     ) -> None:
         check_count("batch_size", batch_size)
         check_count("seed", seed, 0, MOST_SEED)
+        if dataset.is_raw:
+            raise DataError(
+                f"dataset: expected numbers, got {dataset.name!r} with words or empty "
+                "cells; qml_qdl.data.split makes numbers of them"
+            )
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed

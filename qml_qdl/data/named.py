@@ -1,20 +1,24 @@
-"""Data sets by name: those scikit-learn ships or OpenML keeps, made ones, files."""
+"""Data sets by name: of scikit-learn and OpenML, made ones, files and folders."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
-from qml_qdl.circuits.validation import validate_call
+from qml_qdl.circuits.validation import as_items, validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
-from qml_qdl.data.files import read_csv, read_npz
+from qml_qdl.data.files import read_npz
+from qml_qdl.data.images import ColorMode, read_image_folder
 from qml_qdl.data.synthetic import bars_and_stripes
+from qml_qdl.data.tables import Header, MissingCells, is_table, read_csv
 
+_DEFAULTS = {"header": "auto", "missing": "error"}
 _COPIES = 200
 _DRAWS = 50_000
 _FASHION_CLASSES = (
@@ -160,21 +164,40 @@ def load(
     source: str | Path,
     *,
     label_column: str | None = None,
+    header: Header = "auto",
+    drop: str | Sequence[str] = (),
+    categorical: str | Sequence[str] = (),
+    missing: MissingCells = "error",
+    image_size: int | Sequence[int] | None = None,
+    color_mode: ColorMode | None = None,
     data_home: str | Path | None = None,
 ) -> Dataset:
-    """Loads a data set by name, or from a .npz or .csv file.
+    """Loads a data set by name, from a .npz file, a table, or a folder of images.
 
     Args:
-        source: One of `names()` ("-" and "_" mean the same), or the path of a file.
-        label_column: The column of labels in a CSV file; see `read_csv`.
+        source: One of `names()` ("-" and "_" mean the same), or the path of a file,
+            whose own name says what it is, even where it is a link; or that of a folder
+            with one folder of images for each class. A name comes first: write
+            "./digits" for a folder that is called like one.
+        label_column: The column of labels in a table (.csv, .tsv, .txt, each also
+            with .gz); see `read_csv`, also for the next four.
+        header: Whether the first line of a table names its columns.
+        drop: Columns of a table to leave out.
+        categorical: Columns of a table whose numbers are names of categories.
+        missing: What is done about empty cells of a table.
+        image_size: What the images of a folder are resized to; see
+            `read_image_folder`.
+        color_mode: "grayscale" or "rgb" for the images of a folder.
         data_home: Where downloads are kept, `~/scikit_learn_data` if None.
 
     Returns:
         The data set.
 
     Raises:
-        ArgumentError: `label_column` is given without a CSV file.
+        ArgumentError: An option of tables is given without one, or one of folders of
+            images without one.
         DataError: The name is unknown, or the data cannot be read or learnt from.
+        MemoryBoundError: The data are too many for the memory.
 
     Example:
         >>> load("digits")
@@ -184,26 +207,62 @@ def load(
     """
     path = Path(source)
     suffix = path.suffix.lower()
-    if label_column is not None and suffix != ".csv":
-        raise ArgumentError(
-            f"label_column: expected only with a CSV file, got {label_column!r} with "
-            f"{str(source)!r}; leave it out"
-        )
+    folder = is_path(source) and path.is_dir()
+    table = is_table(path) and not folder
+    options: dict[str, Any] = {
+        "label_column": label_column,
+        "header": header,
+        "drop": drop,
+        "categorical": categorical,
+        "missing": missing,
+    }
+    for name, value, what, fits in (
+        *((name, value, "CSV file", table) for name, value in options.items()),
+        ("image_size", image_size, "folder of images", folder),
+        ("color_mode", color_mode, "folder of images", folder),
+    ):
+        # By its type first, since == of an array is no truth value.
+        default = isinstance(value, str) and value == _DEFAULTS.get(name)
+        left_out = value is None or default
+        if name in ("drop", "categorical"):
+            left_out = as_items(value) == ()
+        if not left_out and not fits:
+            raise ArgumentError(
+                f"{name}: expected only with a {what}, got {value!r} with "
+                f"{str(source)!r}; leave it out"
+            )
+    if folder:
+        return read_image_folder(path, image_size=image_size, color_mode=color_mode)
     if suffix == ".npz":
         return read_npz(path)
-    if suffix == ".csv":
-        return read_csv(path, label_column=label_column)
+    if table:
+        return read_csv(path, **options)
     loader = _LOADERS.get(canonical_name(source))
     if loader is None:
         raise DataError(
             f"source: expected one of the data sets {', '.join(names())}, or the path "
-            f"of a .npz or .csv file, got {str(source)!r}"
+            "of a .npz or .csv file or of a folder of images that is there, got "
+            f"{str(source)!r}"
         )
     return loader(None if data_home is None else Path(data_home))
 
 
+def is_path(source: str | Path) -> bool:
+    """Whether `load` takes a source for a file or a folder rather than a name.
+
+    Args:
+        source: What `load` takes.
+    """
+    path = Path(source)
+    if path.suffix.lower() == ".npz" or is_table(path):
+        return True
+    return path.is_dir() and _spelling(source) not in _LOADERS
+
+
 def canonical_name(source: str | Path) -> str:
-    """Returns the one spelling of a name, or the absolute path of a file.
+    """Returns the one spelling of a name, or the absolute path of a file or folder.
+
+    A link stays one: what it points to may have another name, as in caches of data.
 
     Args:
         source: What `load` takes.
@@ -211,7 +270,11 @@ def canonical_name(source: str | Path) -> str:
     Returns:
         A name that means the same from any working directory.
     """
-    path = Path(source)
-    if path.suffix.lower() in (".npz", ".csv"):
-        return str(path.resolve())
+    if is_path(source):
+        path = Path(source)
+        return str(path.parent.resolve() / path.name)
+    return _spelling(source)
+
+
+def _spelling(source: str | Path) -> str:
     return str(source).lower().replace("-", "_")

@@ -1,21 +1,19 @@
-"""The three parts of a data set, and the scaling fitted on the first alone."""
+"""The three parts of a data set, made ready by what is fitted on the first alone."""
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
 
 import numpy as np
-import numpy.typing as npt
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.dataset import Dataset, Floats, strata, stratified_rows
+from qml_qdl.data.preprocessing import Preprocessing
 
 MOST_SPLIT_SEED = 2**32 - 2
 """The largest seed that scikit-learn takes, and its successor, too."""
-
-Doubles = npt.NDArray[np.float64]
 
 
 @frozen(eq=False)
@@ -23,27 +21,67 @@ class Split:
     """Training, validation and test part, ready for a model.
 
     Tables are standardised with mean and standard deviation of the training part, and
-    so are numbers to fit; images are in [0, 1] already and stay as they are.
+    so are numbers to fit; words of a table are zeros and ones, one column for each of
+    the training part. Images are in [0, 1] already and stay as they are.
 
     Args:
         train: What the weights are fitted on.
         validation: What the best epoch is chosen with.
         test: What is looked at once, at the end.
-        mean: What was subtracted (features,), None for images and unscaled tables.
-        deviation: What was divided by (features,), None likewise.
-        label_mean: What was subtracted from the labels, None for classes and unscaled
-            numbers.
-        label_deviation: What they were divided by, None likewise; a label times this
-            plus `label_mean` is in the unit of the data.
+        preprocessing: What the parts were made with, fitted on the training part; None
+            where that is not known.
     """
 
     train: Dataset
     validation: Dataset
     test: Dataset
-    mean: Floats | None = field(default=None, repr=False)
-    deviation: Floats | None = field(default=None, repr=False)
-    label_mean: float | None = field(default=None, repr=False)
-    label_deviation: float | None = field(default=None, repr=False)
+    preprocessing: Preprocessing | None = field(default=None, repr=False)
+
+    @property
+    def mean(self) -> Floats | None:
+        """What was subtracted (features,), None for images and unscaled tables."""
+        return self._scale("mean")
+
+    @property
+    def deviation(self) -> Floats | None:
+        """What was divided by (features,), None likewise."""
+        return self._scale("deviation")
+
+    def _scale(self, name: str) -> Floats | None:
+        found = getattr(self.preprocessing, name, None)
+        return None if found is None else found.astype(np.float32)
+
+    @property
+    def label_mean(self) -> float | None:
+        """What was subtracted from labels, None for classes and unscaled numbers."""
+        fitted = self.preprocessing
+        return None if fitted is None else fitted.label_mean
+
+    @property
+    def label_deviation(self) -> float | None:
+        """What labels were divided by, None likewise.
+
+        A label times this plus `label_mean` is in the unit of the data.
+        """
+        fitted = self.preprocessing
+        return None if fitted is None else fitted.label_deviation
+
+    def shared_rows(self) -> int:
+        """How many rows of the test part stand in the training part, too.
+
+        Whatever their labels: such rows can be known by heart.
+
+        Example:
+            >>> rows = Dataset([[0.0], [1.0]] * 10, [0, 1] * 10, ["a", "b"])
+            >>> split(rows).shared_rows()
+            6
+        """
+        train = {_digest(row) for row in self.train.inputs}
+        return sum(_digest(row) in train for row in self.test.inputs)
+
+
+def _digest(row: Floats) -> bytes:
+    return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
 
 
 @validate_call
@@ -55,6 +93,7 @@ def split(
     seed: int = 0,
     limit: int | None = None,
     standardise: bool = True,
+    preprocessing: Preprocessing | None = None,
 ) -> Split:
     """Splits a data set into stratified parts and scales them.
 
@@ -69,6 +108,8 @@ def split(
         limit: Trains on this many rows only, sampled stratified; None for all.
         standardise: Whether tables and numbers to fit are scaled; False keeps bits,
             counts and all labels as they are.
+        preprocessing: What was fitted earlier, in place of `standardise`; None fits it
+            on the training part.
 
     Returns:
         The three parts.
@@ -76,7 +117,8 @@ def split(
     Raises:
         ArgumentError: A fraction is outside (0, 1), or the seed out of its range.
         ArgumentTypeError: An argument is of another type.
-        DataError: There are too few rows, or of a class, for each part to have one.
+        DataError: There are too few rows, or of a class, for each part to have one, or
+            a column of a table has no value in the training part.
 
     Example:
         >>> from qml_qdl.data import load, split
@@ -100,32 +142,11 @@ def split(
     train, validation = _parts(rest, validation_fraction, seed + 1)
     if limit is not None:
         train = train.take(stratified_rows(train, limit, seed=seed))
-    scales: dict[str, Any] = {}
-    if standardise and not dataset.is_image:
-        mean, deviation = _scale(train.inputs)
-        train, validation, test = (
-            evolve(part, inputs=(part.inputs - mean) / deviation)
-            for part in (train, validation, test)
-        )
-        scales["mean"] = mean.astype(np.float32)
-        scales["deviation"] = deviation.astype(np.float32)
-    if standardise and not dataset.has_classes:
-        mean, deviation = _scale(train.labels)
-        train, validation, test = (
-            evolve(part, labels=(part.labels - mean) / deviation)
-            for part in (train, validation, test)
-        )
-        scales["label_mean"] = float(mean)
-        scales["label_deviation"] = float(deviation)
-    return Split(train, validation, test, **scales)
-
-
-def _scale(values: npt.NDArray[Any]) -> tuple[Doubles, Doubles]:
-    """Mean and standard deviation over the rows, in double precision."""
-    mean = np.asarray(values.mean(axis=0, dtype=np.float64))
-    deviation = np.asarray(values.std(axis=0, dtype=np.float64))
-    # A constant carries nothing: it becomes zero instead of a division by it.
-    return mean, np.where(deviation == 0, 1.0, deviation)
+    fitted = preprocessing
+    if fitted is None:
+        fitted = Preprocessing.fit(train, standardise=standardise)
+    train, validation, test = map(fitted.apply, (train, validation, test))
+    return Split(train, validation, test, fitted)
 
 
 def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -138,14 +159,16 @@ def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
     rows = len(dataset)
     smaller = min(int(np.ceil(fraction * rows)), int(rows - np.ceil(fraction * rows)))
     if counts[present].min() < 2 or smaller < len(present):
-        each = of_least = ""
+        each = of_least = hint = ""
         if dataset.has_classes:
             least = int(present[counts[present].argmin()])
             each = " of each class"
             of_least = f", {counts[least]} of class {dataset.class_names[least]!r}"
+            if dataset.are_numbers:
+                hint = ", or fit labels as numbers with recipe='regression'"
         raise DataError(
             f"dataset: expected enough rows{each} for training, validation and test, "
-            f"got {rows} rows to cut{of_least}; add rows or change the fractions"
+            f"got {rows} rows to cut{of_least}; add rows or change the fractions{hint}"
         )
     kept, cut = train_test_split(
         np.arange(rows),

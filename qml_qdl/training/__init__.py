@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         TrainingOptions,
         default_training,
     )
+    from qml_qdl.training.prediction import Predictions, predict_rows
     from qml_qdl.training.recipes.adversarial import (
         Adversarial,
         AdversarialDistribution,
@@ -68,6 +69,7 @@ _HOMES = {
     "recipes.generative": ("Generative",),
     "recipes.likelihood": ("ContrastiveDivergence", "EvidenceLowerBound", "Likelihood"),
     "options": ("DataOptions", "RunOptions", "TrainingOptions", "default_training"),
+    "prediction": ("Predictions", "predict_rows"),
     "recipes.recipe": ("Recipe", "count_parameters"),
     "registry": ("MODELS", "RECIPES"),
     "report": ("Line", "Report"),
@@ -94,6 +96,7 @@ __all__ = [
     "Generative",
     "Likelihood",
     "Line",
+    "Predictions",
     "Recipe",
     "Regression",
     "Report",
@@ -113,6 +116,7 @@ __all__ = [
     "evaluate",
     "fit",
     "predict",
+    "predict_rows",
     "sample",
     "train",
 ]

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 import torch
 from attrs import evolve, frozen
 from lightning.pytorch import seed_everything
@@ -16,6 +17,7 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
+from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.data.splitting import Split, split
 from qml_qdl.data.torch_dataset import from_torch
 from qml_qdl.nn import QuantumLayer
@@ -38,6 +40,8 @@ from qml_qdl.training.specs import (
     import_class,
     import_object,
 )
+
+_OF_TABLES = ("label_column", "header", "drop", "categorical", "missing")
 
 
 def load_data(options: DataOptions) -> Dataset:
@@ -64,8 +68,10 @@ def load_data(options: DataOptions) -> Dataset:
     else:
         dataset = named.load(
             source.class_path,
-            label_column=options.label_column,
+            image_size=options.image_size,
+            color_mode=options.color_mode,
             data_home=options.data_home,
+            **{name: getattr(options, name) for name in _OF_TABLES},
         )
     return dataset.of_classes(options.labels) if options.labels else dataset
 
@@ -88,14 +94,13 @@ def resolved_data(options: DataOptions) -> DataOptions:
 
 
 def _is_file_or_name(source: str) -> bool:
-    ending = source.lower().endswith((".csv", ".npz"))
-    return ending or named.canonical_name(source) in named.names()
+    return named.is_path(source) or named.canonical_name(source) in named.names()
 
 
 def _own_data(source: Spec, options: DataOptions) -> Dataset:
     """A class of torch's data sets, or a function that is annotated to return ours."""
-    for name in ("label_column", "data_home"):
-        if getattr(options, name) is not None:
+    for name in (*_OF_TABLES, "image_size", "color_mode", "data_home"):
+        if getattr(options, name) != getattr(DataOptions(), name):
             raise ArgumentError(
                 f"{name}: data of one's own have no such option, got "
                 f"{getattr(options, name)!r}; leave it out"
@@ -138,12 +143,18 @@ class Task:
     split: Split
 
     @classmethod
-    def of(cls, options: RunOptions, dataset: Dataset) -> Task:
+    def of(
+        cls,
+        options: RunOptions,
+        dataset: Dataset,
+        preprocessing: Preprocessing | None = None,
+    ) -> Task:
         """Finds recipe and model, and splits the data.
 
         Args:
             options: What is asked.
             dataset: What `load_data` returned.
+            preprocessing: What was fitted when the run began; None fits it.
 
         Raises:
             ArgumentError: A name is unknown, an option is not heeded, or the model
@@ -160,8 +171,7 @@ class Task:
         if known is not None:
             _check_readable(spec.class_path, known.reads, dataset, fitting)
         recipe.check_training(options.training, name)
-        path = spec.class_path if known is None else known.class_path
-        model_class: type[nn.Module] = import_class("model", path, nn.Module)
+        model_class = _model_class(name)
         defaults = _defaults(name, model_class)
         arguments = {
             key: value
@@ -177,8 +187,38 @@ class Task:
             seed=options.data.split_seed,
             limit=options.data.limit,
             standardise=recipe.standardise,
+            preprocessing=preprocessing,
         )
         return cls(options, recipe, model_class, recipe.prepare(parts, name))
+
+    @classmethod
+    def without_data(
+        cls, options: RunOptions, preprocessing: Preprocessing
+    ) -> Task | None:
+        """Finds recipe and model of a run whose data need not be there.
+
+        Args:
+            options: The run's, with the model's name and all of its arguments.
+            preprocessing: What was fitted when it began.
+
+        Returns:
+            A task whose parts are a single row of zeros; None if the model may take
+            more from the data than their shape and classes.
+        """
+        zeros = np.zeros((1, *preprocessing.input_shape))
+        names = preprocessing.class_names
+        row = Dataset(
+            zeros, np.zeros(1, np.int64), names, "zeros", preprocessing.columns
+        )
+        recipe = _recipe_of(options, row)
+        model_class: type[nn.Module] = _model_class(options.model.class_path)
+        own = options.model.class_path not in MODELS and hasattr(
+            model_class, "from_data"
+        )
+        if own:
+            return None
+        row = preprocessing.apply(row)
+        return cls(options, recipe, model_class, Split(row, row, row, preprocessing))
 
     @property
     def title(self) -> str | None:
@@ -254,6 +294,13 @@ def _recipe_of(options: RunOptions, dataset: Dataset) -> type[Recipe]:
             f"{did_you_mean(spec.class_path, RECIPES)}"
         )
     return import_class("recipe", path, Recipe)  # type: ignore[type-abstract]
+
+
+def _model_class(name: str) -> type[nn.Module]:
+    known = MODELS.get(name)
+    path = name if known is None else known.class_path
+    found: type[nn.Module] = import_class("model", path, nn.Module)
+    return found
 
 
 def _check_readable(model: str, reads: str, dataset: Dataset, fitting: str) -> None:

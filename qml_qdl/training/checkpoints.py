@@ -20,7 +20,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from qml_qdl.circuits.errors import RunError
-from qml_qdl.hardware.files import write_atomically
+from qml_qdl.hardware.files import made_in_memory, write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +170,11 @@ def _best_in(content: dict[str, Any]) -> dict[str, torch.Tensor] | None:
     return next((state["best"] for state in states if "best" in state), None)
 
 
+def _save(content: dict[str, Any], path: Path, keep: Path | None = None) -> None:
+    write = made_in_memory(lambda file: torch.save(content, file))
+    write_atomically(path, write, keep=keep)
+
+
 def restore_best(folder: Path, content: dict[str, Any]) -> bool:
     """Makes the file of the best weights agree with a checkpoint.
 
@@ -200,7 +205,7 @@ def restore_best(folder: Path, content: dict[str, Any]) -> bool:
         if best is None:
             return False
         logger.warning("%s is missing or damaged and was made again from a copy", path)
-    write_atomically(path, lambda file: torch.save({"state_dict": best}, file))
+    _save({"state_dict": best}, path)
     return True
 
 
@@ -266,7 +271,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Writes to a temporary file, then renames it; the last but one is kept."""
         path = Path(path)
         keep = path.with_name(PREVIOUS) if path.name == LAST else None
-        write_atomically(path, lambda file: torch.save(checkpoint, file), keep=keep)
+        _save(checkpoint, path, keep)
 
     def load_checkpoint(
         self,

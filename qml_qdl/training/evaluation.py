@@ -9,7 +9,7 @@ from attrs import asdict, fields, frozen
 from lightning.pytorch import seed_everything
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, JournalError, RunError
-from qml_qdl.circuits.validation import check_choice, check_count, validate_call
+from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.dataset import stratified_rows
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.nn.jobs import remote_executors
@@ -139,23 +139,13 @@ def evaluate(
         TargetError: The target is unknown or cannot run the circuit.
     """
     task_of_run, recipe = supervised_task(run)
-    kind = run.kinds[0] if kind is None else kind
-    check_choice("kind", kind, run.kinds)
     check_count("batch_size", batch_size)
     check_count("sample_seed", sample_seed, 0)
     if task is not None:
         check_count("task", task, 0)
     if isinstance(shots, int):
         check_count("shots", shots)
-    if seed is None:
-        seed = run.best_seed(kind)
-    check_choice("seed", seed, run.options.all_seeds)
-    trained = run.read_fit(kind, seed)
-    if trained is None:
-        raise RunError(
-            f"run: the {kind} training with seed {seed} of {run.folder} has not "
-            "finished; resume it first"
-        )
+    kind, seed, trained = run.finished(kind, seed)
     split = task_of_run.split
     chosen = stratified_rows(split.test, limit or len(split.test), seed=sample_seed)
     test = split.test.take(chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from attrs import evolve
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.circuits.validation import validate_call
+from qml_qdl.data import named
+from qml_qdl.data.dataset import Dataset
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import remote_executors
 from qml_qdl.training import plots
@@ -26,6 +29,11 @@ from qml_qdl.training.options import RunOptions, check_heeded
 from qml_qdl.training.report import Report, make_report
 from qml_qdl.training.run import ModelKind, Run
 from qml_qdl.training.trainer import check_accelerator, check_logger, given_callbacks
+
+_logger = logging.getLogger(__name__)
+
+MOST_CLASSES = 20
+"""More classes that are whole numbers may be meant as numbers to fit."""
 
 Tell = Callable[[str], object]
 
@@ -71,7 +79,31 @@ def begin(
     given_callbacks(training)
     check_logger(training)
     kinds = task.kinds(model)
-    return Run.create(task.options, dataset, kinds=kinds, runs_dir=runs_dir, name=name)
+    run = Run.create(
+        *(task.options, dataset),
+        kinds=kinds,
+        split=task.split,
+        runs_dir=runs_dir,
+        name=name,
+    )
+    if options.data.source.class_path not in named.names():
+        _warn_of_data(task.split.test, run.shared_rows)
+    return run
+
+
+def _warn_of_data(test: Dataset, shared: int | None) -> None:
+    """Warns of what may be wrong with data of one's own."""
+    if shared:
+        _logger.warning(
+            "%s: %s of %s test rows stand in the training part, too, so that a model "
+            "can know them by heart; leave out what is there twice",
+            *(test.name, f"{shared:,}", f"{len(test):,}"),
+        )
+    if test.are_numbers and test.num_classes > MOST_CLASSES:
+        _logger.warning(
+            "%s: each of %s whole numbers is a class; recipe='regression' fits numbers",
+            *(test.name, f"{test.num_classes:,}"),
+        )
 
 
 @validate_call

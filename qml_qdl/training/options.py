@@ -19,6 +19,9 @@ from qml_qdl.training.registry import MODELS, candidates, heeded, option_names
 from qml_qdl.training.specs import Spec, did_you_mean, is_config
 
 Accelerator: TypeAlias = Literal["auto", "cpu", "gpu"]
+ColorMode: TypeAlias = Literal["grayscale", "rgb"]
+Header: TypeAlias = Literal["auto", "yes", "no"]
+Missing: TypeAlias = Literal["error", "mean", "median", "most_frequent", "drop"]
 Precision: TypeAlias = Literal["32-true", "64-true", "bf16-mixed"]
 
 _Check = Callable[[Any, "Attribute[Any]", Any], None]
@@ -231,11 +234,24 @@ class DataOptions:
         source: digits, iris, wine, breast_cancer, two_moons, bars_and_stripes,
             log_normal or diabetes (nothing is downloaded); mnist or fashion_mnist
             (downloaded once from openml.org); the path of an .npz file with arrays x
-            and y, or of a CSV file; or one's own by import path: a class of torch's
+            and y, of a CSV file, or of a folder with one folder of images for each
+            class; or one's own by import path: a class of torch's
             data sets, or a function annotated to return a Dataset of qml_qdl.data.
         labels: Keeps rows of this class only, by name; several for more classes. A
             generative model may learn a single one.
         label_column: Column of labels in a CSV file.
+        image_size: Resizes the images of a folder to so many pixels in height and
+            width.
+        color_mode: Takes the images of a folder with one channel (grayscale) or three
+            (rgb).
+        header: Whether the first line of a CSV file names the columns; auto takes it
+            for a row if it holds numbers where the lines below do, and calls the
+            columns 1, 2, ….
+        drop: Column of a CSV file to leave out, such as an identity; several for more.
+        categorical: Column of a CSV file whose numbers are names of categories, or of
+            classes; several for more. Columns of words always are.
+        missing: What is done about empty cells of a CSV file: error; drop leaves out
+            their rows; mean, median or most_frequent puts that of the training part.
         data_home: Folder of downloaded data.
         limit: Trains on this many rows only, each class keeping its share.
         test_fraction: Share of all rows kept for the test, between 0 and 1.
@@ -260,6 +276,30 @@ class DataOptions:
         validator=_or_none(_text),
         metadata={"shown": "label or target, else the last"},
     )
+    image_size: int | None = field(
+        default=None,
+        validator=WholeNumber(optional=True),
+        metadata={"shown": "as the images are, which have to be of one size"},
+    )
+    color_mode: ColorMode | None = field(
+        default=None,
+        validator=_or_none(_choice(get_args(ColorMode))),
+        metadata={"shown": "as the images are, which have to be alike"},
+    )
+    header: Header = field(default="auto", validator=_choice(get_args(Header)))
+    drop: tuple[str, ...] = field(
+        default=(),
+        converter=_as_names,
+        validator=_all(_is_a(str, "names of columns")),
+        metadata={"shown": "none"},
+    )
+    categorical: tuple[str, ...] = field(
+        default=(),
+        converter=_as_names,
+        validator=_all(_is_a(str, "names of columns")),
+        metadata={"shown": "columns of words"},
+    )
+    missing: Missing = field(default="error", validator=_choice(get_args(Missing)))
     data_home: str | None = field(
         default=None,
         validator=_or_none(_text),

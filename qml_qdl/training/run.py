@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +15,8 @@ import attrs
 from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
 from qml_qdl.circuits.validation import check_choice, validate_call
 from qml_qdl.data.dataset import Dataset
+from qml_qdl.data.preprocessing import Preprocessing
+from qml_qdl.data.splitting import Split
 from qml_qdl.hardware.files import remove_remains, write_atomically
 from qml_qdl.training.building import Task, load_data
 from qml_qdl.training.checkpoints import (
@@ -31,9 +36,11 @@ from qml_qdl.training.versions import (
     upgraded_kinds,
     upgraded_options,
     upgraded_paths,
+    upgraded_tables,
 )
 
 CONFIG = "config.json"
+PREPROCESSING = "preprocessing.json"
 _YAML = "config.yaml"
 _RESULT = "result.json"
 
@@ -54,12 +61,15 @@ class Run:
         options: What was asked.
         fingerprint: Digest of the data set that is trained on.
         kinds: Which models are trained, the one that was asked for first.
+        shared_rows: How many test rows stand in the training part, too; None where it
+            was not counted.
     """
 
     folder: Path
     options: RunOptions
     fingerprint: str
     kinds: tuple[ModelKind, ...] = ("quantum", "twin")
+    shared_rows: int | None = None
 
     @classmethod
     def create(
@@ -68,17 +78,20 @@ class Run:
         dataset: Dataset,
         *,
         kinds: tuple[ModelKind, ...] = ("quantum", "twin"),
+        split: Split | None = None,
         runs_dir: str | Path = "runs",
         name: str | None = None,
     ) -> Run:
         """Creates the folder of a new run, with `config.json` and `config.yaml`.
 
-        The second one holds the options alone, for `qml-qdl train --config`.
+        The second one holds the options alone, for `qml-qdl train --config`. What was
+        fitted to preprocess rows goes to `preprocessing.json`.
 
         Args:
             options: What is asked.
             dataset: The data that the options name.
             kinds: Which models are trained; see `Task.kinds`.
+            split: Its parts, if they are known.
             runs_dir: The folder of all runs.
             name: The new folder's name; None makes one of data and time.
 
@@ -102,7 +115,8 @@ class Run:
         remove_remains(folder)
         if any(folder.iterdir()):
             raise _taken(folder)
-        run = cls(folder, options, dataset.fingerprint(), kinds)
+        shared = None if split is None else split.shared_rows()
+        run = cls(folder, options, dataset.fingerprint(), kinds, shared)
         config = {
             "format": FORMAT,
             "options": options.as_config(),
@@ -114,15 +128,27 @@ class Run:
                 for package in ("qml-qdl", "pennylane", "torch", "lightning")
             },
         }
+        fitted = None if split is None else split.preprocessing
+        if shared is not None:
+            config["shared_rows"] = shared
+        text = write_config(options).encode()
+        begun = False
         try:
             write_json(folder / CONFIG, config, sealed=True, replace=False)
-            text = write_config(options).encode()
+            begun = True
+            if fitted is not None:
+                path = folder / PREPROCESSING
+                write_json(path, fitted.as_config(), sealed=True)
             write_atomically(folder / _YAML, lambda file: file.write(text))
         except FileExistsError as error:  # by another process, meanwhile
             raise _taken(folder) from error
         except BaseException:
+            if begun:
+                (folder / CONFIG).unlink()
+                (folder / PREPROCESSING).unlink(missing_ok=True)
             if made:
-                folder.rmdir()
+                with contextlib.suppress(OSError):  # of another process by now
+                    folder.rmdir()
             raise
         return run
 
@@ -163,6 +189,7 @@ class Run:
         try:
             values = upgraded_paths(config["options"])
             values = upgraded_options(values) if written == 1 else values
+            values = upgraded_tables(values)
             if not isinstance(values, dict):
                 raise ArgumentError(f"options: expected a dictionary, got {values!r}")
             refuse_within(folder, values)  # before anything could be imported
@@ -172,7 +199,9 @@ class Run:
                 if written == 1
                 else tuple(map(str, config["kinds"]))
             )
-            found = cls(folder, options, str(config["data_fingerprint"]), kinds)
+            fingerprint = str(config["data_fingerprint"])
+            shared = config.get("shared_rows")
+            found = cls(folder, options, fingerprint, kinds, shared)
         except KeyError as error:
             raise RunError(
                 f"{path}: expected an entry {error}, got none; the file is damaged"
@@ -190,7 +219,8 @@ class Run:
             DataError: It cannot be read.
             RunError: It is not the one that the run began with.
         """
-        dataset = load_data(self.options.data)
+        with _told_before():
+            dataset = load_data(self.options.data)
         if dataset.fingerprint() != self.fingerprint:
             raise RunError(
                 f"{self.options.data.source}: the data have changed since the run "
@@ -205,7 +235,25 @@ class Run:
             DataError: The data cannot be read.
             RunError: They are not those that the run began with.
         """
-        return Task.of(self.options, self.load_data())
+        return Task.of(self.options, self.load_data(), self.preprocessing())
+
+    def preprocessing(self) -> Preprocessing | None:
+        """What was fitted when the run began; None for runs of earlier versions.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        path = self.folder / PREPROCESSING
+        if not path.exists():
+            return None
+        advice = "restore it from a copy, or delete it to have it fitted again"
+        content = read_json(path, advice)
+        try:
+            return Preprocessing.from_config(content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{path}: the file is damaged ({error}); {advice}"
+            ) from error
 
     def fit_folder(self, kind: ModelKind, seed: int) -> Path:
         """Returns the folder of one training."""
@@ -273,6 +321,35 @@ class Run:
             ) from error
         return Fit(**content)
 
+    def finished(
+        self, kind: ModelKind | None, seed: int | None, argument: str = "seed"
+    ) -> tuple[ModelKind, int, Fit]:
+        """Finds a finished training.
+
+        Args:
+            kind: Which model; None for the one that was asked for.
+            seed: Which training; None takes the best on the validation part.
+            argument: What the caller calls the seed, for messages.
+
+        Returns:
+            The model's kind, its seed, and what it reached.
+
+        Raises:
+            ArgumentError: There is no such model or seed.
+            RunError: The training has not finished.
+        """
+        kind = self.kinds[0] if kind is None else kind
+        check_choice("kind", kind, self.kinds)
+        seed = self.best_seed(kind) if seed is None else seed
+        check_choice(argument, seed, self.options.all_seeds)
+        trained = self.read_fit(kind, seed)
+        if trained is None:
+            raise RunError(
+                f"run: the {kind} training with seed {seed} of {self.folder} has not "
+                "finished; resume it first"
+            )
+        return kind, seed, trained
+
     def best_seed(self, kind: ModelKind | None = None) -> int:
         """Returns the seed that is best on the validation part, the first of equals.
 
@@ -291,6 +368,18 @@ class Run:
                 "first"
             )
         return max(done, key=lambda seed: done[seed].merit)
+
+
+@contextlib.contextmanager
+def _told_before() -> Iterator[None]:
+    """What is to be said of data was said when the run began."""
+    logger = logging.getLogger("qml_qdl.data")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _taken(folder: Path) -> RunError:

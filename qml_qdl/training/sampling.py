@@ -13,8 +13,8 @@ from lightning.pytorch import seed_everything
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, BudgetError, RunError
-from qml_qdl.circuits.validation import check_choice, check_count, validate_call
-from qml_qdl.hardware.files import write_atomically
+from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.hardware.files import made_in_memory, write_atomically
 from qml_qdl.nn.jobs import begin_step, record_jobs
 from qml_qdl.training.checkpoints import load_best
 from qml_qdl.training.plots import plot_samples, save_figure
@@ -117,16 +117,7 @@ def sample(
             f"run: expected the run of a generative model, got {run.folder} of a "
             "classifier; see qml-qdl evaluate"
         )
-    kind = run.kinds[0] if kind is None else kind
-    check_choice("kind", kind, run.kinds)
-    if training_seed is None:
-        training_seed = run.best_seed(kind)
-    check_choice("training_seed", training_seed, run.options.all_seeds)
-    if run.read_fit(kind, training_seed) is None:
-        raise RunError(
-            f"run: the {kind} training with seed {training_seed} of {run.folder} has "
-            "not finished; resume it first"
-        )
+    kind, training_seed, _ = run.finished(kind, training_seed, "training_seed")
     moves = target is not None or shots != "keep" or account is not None
     if kind != "quantum" and moves:
         raise ArgumentError(
@@ -181,6 +172,7 @@ def write_samples(path: Path, samples: Tensor) -> None:
         samples: (count, …).
     """
     numbers = samples.numpy()
-    write_atomically(path, lambda file: np.savez_compressed(file, samples=numbers))
+    write = made_in_memory(lambda file: np.savez_compressed(file, samples=numbers))
+    write_atomically(path, write)
     figure = plot_samples(samples[:MOST_PLOTTED] if samples.ndim == 4 else samples)
     save_figure(figure, path.with_suffix(".png"))

@@ -6,6 +6,7 @@ import errno
 import inspect
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -268,7 +269,18 @@ def _logger(options: TrainingOptions, folder: Path, step: int | None) -> Logger:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Silences the trainer's chatter, and one warning that it cannot help."""
+    """Silences the trainer's chatter, and one warning that it cannot help.
+
+    So does what TensorBoard's thread says of a full disk: the trainer raises it, too.
+    """
+    tell = threading.excepthook
+
+    def heard(failure: threading.ExceptHookArgs) -> None:
+        writing = getattr(failure.thread, "exception", None) is failure.exc_value
+        if not writing or not isinstance(failure.exc_value, OSError):
+            tell(failure)
+
+    threading.excepthook = heard
     loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -279,5 +291,6 @@ def quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
             yield
     finally:
+        threading.excepthook = tell
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

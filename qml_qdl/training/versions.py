@@ -118,6 +118,27 @@ def upgraded_options(values: Any) -> dict[str, Any]:
     }
 
 
+def upgraded_tables(values: Any) -> Any:
+    """Options of a run as tables are read now.
+
+    Up to version 0.2 the first line of a CSV file was names, whatever it held.
+
+    Args:
+        values: The options of a run of format 2.
+
+    Returns:
+        The same; of an earlier version, with the header that it took for granted.
+
+    Example:
+        >>> upgraded_tables({"data": "mine.csv"})
+        {'data': 'mine.csv', 'header': 'yes'}
+    """
+    if not isinstance(values, dict) or "header" in values:
+        return values
+    is_csv = str(values.get("data")).lower().endswith(".csv")
+    return {**values, "header": "yes"} if is_csv else values
+
+
 def _check(name: str, values: Any, known: frozenset[str]) -> None:
     if isinstance(values, dict):
         known -= _LATER - set(values)

@@ -10,8 +10,10 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 import pennylane as qml
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from qml_qdl import circuits as c
@@ -93,6 +95,15 @@ def csv() -> Path:
 def npz() -> Path:
     path = folder() / "arrays.npz"
     np.savez(path, x=rows(12, 3).numpy(), y=np.arange(12) % 2)
+    return path
+
+
+@cache
+def photos() -> Path:
+    path = folder() / "photos"
+    for each in ("cat", "dog"):
+        (path / each).mkdir(parents=True)
+        Image.new("L", (4, 4), 51).save(path / each / "1.png")
     return path
 
 
@@ -847,6 +858,12 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "data.bars_and_stripes": lambda: call(data.bars_and_stripes, height=2, width=2),
         "data.encode_labels": lambda: call(data.encode_labels, labels=["a", "b"]),
+        "data.from_pandas": lambda: call(
+            data.from_pandas,
+            frame=pd.DataFrame({"a": [1.0, 2.0], "label": ["x", "y"]}),
+            drop=[],
+            missing="mean",
+        ),
         "data.from_torch": lambda: call(
             data.from_torch,
             dataset=torch.utils.data.TensorDataset(
@@ -855,11 +872,26 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "data.load": lambda: call(data.load, source="iris"),
         "data.load.csv": lambda: call(
-            data.load, source=str(csv()), label_column="label"
+            data.load,
+            source=str(csv()),
+            label_column="label",
+            header="auto",
+            drop=["b"],
+            categorical=["a"],
+            missing="drop",
+        ),
+        "data.load.images": lambda: call(
+            data.load, source=str(photos()), image_size=8, color_mode="rgb"
         ),
         "data.names": lambda: call(data.names),
         "data.read_csv": lambda: call(
-            data.read_csv, path=str(csv()), label_column="label"
+            data.read_csv, path=str(csv()), label_column="label", drop="a"
+        ),
+        "data.read_image_folder": lambda: call(
+            data.read_image_folder,
+            path=photos(),
+            image_size=(2, 2),
+            color_mode="grayscale",
         ),
         "data.read_npz": lambda: call(data.read_npz, path=str(npz())),
         "data.split": lambda: call(data.split, dataset=table(), limit=10),
@@ -941,6 +973,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             t.fit, model=linear(), split=parts(), options=OPTIONS
         ),
         "training.predict": lambda: call(t.predict, model=linear(), dataset=table()),
+        "training.predict_rows": lambda: call(
+            t.predict_rows, run=run(), rows=rows(3, 2).numpy()
+        ),
         "training.sample": lambda: call(t.sample, run=bars_run(), count=4),
         "training.train": lambda: call(
             t.train,

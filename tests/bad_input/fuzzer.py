@@ -198,6 +198,7 @@ TYPED: Mapping[str, Fits] = {
     "Pixels": _never,
     "Game": _never,
     "Likelihood": _never,
+    "ColorMode": _never,
     "Precision": _never,
     "Accelerator": _never,
 }

@@ -10,9 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from qml_qdl import training
 from qml_qdl.cli import main
@@ -282,6 +284,7 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
     flags = set(inspect.signature(train_command(())[0]).parameters) - {"context"}
     left_out = {"label_column", "resume", "no_twin", "quiet", "config", "print_config"}
     # See the other tests of this file.
+    left_out |= {"image_size", "color_mode"}
     left_out |= {"recipe", "scheduler", "loss", "gradient_clip", "precision"}
     left_out |= {"callbacks", "logger"}
     left_out |= {"hidden", "latent", "quantum_part"}
@@ -346,6 +349,38 @@ def test_a_csv_file_with_its_label_column(
     words = ["--data", "mine.csv", "--label-column", "kind", "--name", "r"]
     assert main(["train", *IRIS, *words, "--no-twin", "--quiet"]) == 0
     assert Run.open("r").options.data.source == Spec(str(tmp_path / "mine.csv"))
+
+
+def test_a_folder_of_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    digits = load("digits").take(slice(40))
+    for row, (pixels, label) in enumerate(
+        zip(digits.inputs, digits.labels % 2, strict=True)
+    ):
+        folder = tmp_path / "blobs" / ("even", "odd")[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        grey = Image.fromarray((pixels[0] * 255).astype(np.uint8))
+        colour = grey.convert("RGB") if row else grey.resize((9, 9))
+        colour.save(folder / f"{row:02}.png")
+    (tmp_path / "mine").symlink_to("blobs")
+    monkeypatch.chdir(tmp_path)
+    words = ["train", *QUICK, "--data", "mine", "--no-twin", "--name", "r"]
+    for option in (["--color-mode", "grayscale"], ["--image-size", "4"]):
+        assert main(words) == 2
+        assert f"choose {option[0]} for all" in capsys.readouterr().err
+        words += option
+    assert main(words) == 0
+    assert Run.open("r").options.data.source == Spec(str(tmp_path / "mine"))
+    assert main(["evaluate", "r"]) == 0
+    capsys.readouterr()
+    broken = tmp_path / "mine" / "odd" / "99.png"
+    broken.write_bytes(b"half an image")
+    for again in (["evaluate", "r"], ["train", "--resume", "r"]):
+        assert main(again) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert f"{broken}: expected an image" in err
 
 
 def test_ctrl_c_tells_how_to_continue(

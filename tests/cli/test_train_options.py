@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from qml_qdl import training
 from qml_qdl.cli import main
@@ -85,3 +86,14 @@ def test_shell_completion_knows_the_options() -> None:
         check=False,
     )
     assert "--epochs" in done.stdout
+
+
+def test_columns_are_named_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--drop", "id", "--drop", "when", "--missing", "mean", "--header", "no"]
+    assert main(["train", "--print-config", "--data", "a.csv", *words]) == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["drop"] == ["id", "when"]
+    assert (config["missing"], config["header"]) == ("mean", "no")
+    assert config["categorical"] == []
+    assert main(["train", "--missing", "zero"]) == 2
+    assert "'most_frequent'" in capsys.readouterr().err

@@ -11,8 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qml_qdl.circuits.errors import ArgumentError, DataError, QdlError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    QdlError,
+)
 from qml_qdl.data import Dataset, encode_labels, stratified_rows
+from qml_qdl.data.dataset import Column
 
 
 def table(rows: int = 6, classes: int = 2) -> Dataset:
@@ -138,6 +144,9 @@ def test_labels_become_codes(
         pytest.param(np.array([2, 1.5], np.longdouble), "in row 1; numbers", id="long"),
         pytest.param(torch.tensor([2, 1.5]), "in row 1; numbers", id="tensor"),
         pytest.param([Fraction(3, 2)], "in row 0; numbers", id="fraction"),
+        pytest.param([b"a", b"\xff"], r"UTF-8, got b'\\xff' in row 1", id="latin"),
+        pytest.param([1, (1, 2)], r"got \(1, 2\) in row 1; turn each", id="pair"),
+        pytest.param([1j], "got 1j in row 0; turn each into a word", id="complex"),
     ],
 )
 def test_missing_labels_are_refused(labels: Iterable[object], message: str) -> None:
@@ -324,3 +333,38 @@ def test_a_data_set_has_a_name_of_text(name: Any) -> None:
 def test_rows_that_are_not_there_cannot_be_taken(rows: Any) -> None:
     with pytest.raises(DataError, match=r"rows|inputs"):
         Dataset([[0.0], [1.0]], [0.5, 1]).take(rows)
+
+
+@pytest.mark.parametrize("word", ["1_0", "\u0661", "1e0", "0x1"])
+def test_only_plain_digits_are_whole_numbers(word: str) -> None:
+    codes, names = encode_labels([word, "9"])
+    assert names == tuple(sorted([word, "9"]))
+    assert codes.tolist() == [names.index(word), names.index("9")]
+
+
+def test_gaps_are_only_where_a_column_fills_them() -> None:
+    gap = [[1.0, np.nan], [2.0, 3.0]]
+    columns = [Column("a"), Column("b", missing="mean")]
+    data = Dataset(gap, [0, 1], "xy", columns=columns)
+    assert data.is_raw
+    assert data.take([1]).columns == tuple(columns)
+    for wrong in ((), columns[::-1]):
+        with pytest.raises(DataError, match=r"got nan at index \[0, 1\]"):
+            Dataset(gap, [0, 1], "xy", columns=wrong)
+    with pytest.raises(DataError, match="columns: expected one for each of 2 columns"):
+        Dataset(gap, [0, 1], "xy", columns=columns[:1])
+    nonsense: Any = ["a", "b"]
+    with pytest.raises(ArgumentTypeError, match="columns: expected a Column for each"):
+        Dataset(gap, [0, 1], "xy", columns=nonsense)
+
+
+def test_what_columns_hold_is_in_the_fingerprint() -> None:
+    rows, labels = [[0.0], [1.0]], [0, 1]
+    plain = Dataset(rows, labels, "xy")
+    named = Dataset(rows, labels, "xy", columns=[Column("a")])
+    words = [
+        Dataset(rows, labels, "xy", columns=[Column("a", categories)])
+        for categories in (("u", "v"), ("u", "w"))
+    ]
+    assert named.fingerprint() == plain.fingerprint()
+    assert len({each.fingerprint() for each in (plain, *words)}) == 3

@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
@@ -113,7 +114,43 @@ def test_the_name_of_a_file_is_its_absolute_path() -> None:
     assert canonical_name("My-File.csv") == str(Path.cwd() / "My-File.csv")
 
 
-@pytest.mark.parametrize("name", ["cifar", "digits.txt"])
+def test_a_link_is_what_its_own_name_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in caches: what it points to is called by a digest, without an ending."""
+    (tmp_path / "blob").write_text("x,y\n1,a\n2,b\n")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "mine.csv").symlink_to(tmp_path / "blob")
+    (tmp_path / "linked").symlink_to("cache")
+    monkeypatch.chdir(tmp_path / "linked")
+    name = canonical_name("mine.csv")
+    assert name == canonical_name("../linked/mine.csv")
+    assert name == str(tmp_path / "cache" / "mine.csv")
+    assert load(name).name == "mine"
+
+
+def test_a_name_comes_before_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("two_moons", "Mine.CSV", "my.photos"):
+        (tmp_path / folder / "some").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert load("two-moons").name == canonical_name("two_moons") == "two_moons"
+    for folder in ("./two_moons", "Mine.CSV", "my.photos"):
+        assert canonical_name(folder) == str(tmp_path / folder)
+        with pytest.raises(DataError, match="images of the class 'some', got none"):
+            load(folder)
+    assert canonical_name(".") == str(tmp_path)
+
+
+@pytest.mark.parametrize("option", [{"image_size": 8}, {"color_mode": "rgb"}])
+def test_options_of_images_need_a_folder(option: dict[str, object]) -> None:
+    (name,) = option
+    with pytest.raises(ArgumentError, match=f"^{name}: expected only with a folder"):
+        load("iris", **option)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["cifar", "digits.dat"])
 def test_unknown_names_are_refused(name: str) -> None:
     with pytest.raises(DataError, match=f"digits, iris, .* got '{name}'"):
         load(name)
@@ -177,3 +214,21 @@ def test_diabetes_is_in_the_units_of_the_patients() -> None:
     inputs = np.column_stack([data.inputs, np.ones(442)]).astype(np.float64)
     rest = np.linalg.lstsq(inputs, data.labels.astype(np.float64))[1][0]
     assert 1 - rest / (442 * data.labels.var()) == pytest.approx(0.5177, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"header": "no"}, {"drop": ["id"]}, {"categorical": "a"}, {"missing": "mean"}],
+    ids=str,
+)
+def test_options_of_tables_need_one(options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(ArgumentError, match=f"{name}: expected only with a CSV file"):
+        load("iris", **options)
+    plain: dict[str, Any] = {
+        "header": "auto",
+        "drop": (),
+        "categorical": [],
+        "missing": "error",
+    }
+    assert len(load("iris", **{name: plain[name]})) == 150

@@ -182,3 +182,20 @@ def test_a_seed_is_one_that_scikit_learn_takes(seed: int) -> None:
     with pytest.raises(QdlError, match="seed: expected a whole number"):
         split(load("iris"), seed="0")  # type: ignore[arg-type]
     assert split(load("iris"), seed=2**32 - 2)
+
+
+def test_rows_of_two_parts_are_counted() -> None:
+    inputs = np.arange(40.0)[:, np.newaxis]
+    labels = np.arange(40) % 2
+    assert split(Dataset(inputs, labels, "ab")).shared_rows() == 0
+    doubled = split(Dataset(np.tile(inputs[:20], (2, 1)), labels, "ab"))
+    known = set(doubled.train.inputs.ravel())
+    expected = sum(value in known for value in doubled.test.inputs.ravel())
+    assert doubled.shared_rows() == expected > 0
+
+
+def test_prices_are_hinted_to_be_numbers() -> None:
+    prices = [str(1000 + k) for k in range(20)]
+    data = Dataset(np.zeros((20, 1)), np.arange(20), prices)
+    with pytest.raises(DataError, match="or fit labels as numbers with recipe='regr"):
+        split(data)

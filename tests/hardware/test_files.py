@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
+import torch
 
-from qml_qdl.hardware.files import remove_remains, write_atomically
+from qml_qdl.hardware.files import made_in_memory, remove_remains, write_atomically
 
 # Python ≥ 3.12 warns of threads that other tests have started.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -98,6 +100,22 @@ def test_a_failed_write_leaves_the_old_file(
         write_atomically(path, fail)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_torch_writes_goes_out_at_once() -> None:
+    """So that nothing of torch stands between a full disk and its error."""
+
+    class Counted(io.BytesIO):
+        writes = 0
+
+        def write(self, data: Any, /) -> int:
+            self.writes += 1
+            return super().write(data)
+
+    file = Counted()
+    made_in_memory(lambda inner: torch.save({"w": torch.zeros(3)}, inner))(file)
+    assert file.writes == 1
+    assert torch.load(io.BytesIO(file.getvalue()))["w"].tolist() == [0, 0, 0]
 
 
 def test_the_next_write_removes_what_a_killed_one_left(tmp_path: Path) -> None:

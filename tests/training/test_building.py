@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from attrs import evolve
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.data import Dataset, load
@@ -89,3 +90,27 @@ def test_data_are_the_same_from_any_folder(
 def test_named_data_take_no_arguments() -> None:
     with pytest.raises(ArgumentError, match=r"data\.init_args: 'iris' takes none, got"):
         load_data(DataOptions(source=Spec("iris", rows=3)))
+
+
+def test_models_are_built_without_their_data(tmp_path: Path) -> None:
+    options = RunOptions(data=DataOptions(source="iris"), model=Spec("dressed"))
+    task = Task.of(options, load("iris"))
+    fitted = task.split.preprocessing
+    assert fitted is not None
+    without = Task.without_data(task.options, fitted)
+    assert without is not None
+    assert len(without.split.train) == 1
+    one, other = (each.build("quantum", 0).state_dict() for each in (task, without))
+    assert all(torch.equal(one[name], other[name]) for name in (*one, *other))
+    # What its own class makes of the data is not known.
+    own = Spec("qml_qdl.models.QCNNClassifier")
+    assert Task.without_data(evolve(task.options, model=own), fitted) is None
+
+
+def test_options_of_tables_are_told_of_data_that_are_none() -> None:
+    for name, value in (("drop", "id"), ("header", "no"), ("missing", "mean")):
+        for source in ("iris", "torch.utils.data.TensorDataset"):
+            asked: dict[str, Any] = {"source": source, name: value}
+            options = DataOptions(**asked)
+            with pytest.raises(ArgumentError, match=f"{name}: "):
+                load_data(options)

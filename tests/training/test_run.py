@@ -10,7 +10,9 @@ import pytest
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.data import load
-from qml_qdl.training import DataOptions, Fit, Run, RunOptions
+from qml_qdl.training import DataOptions, Fit, Run, RunOptions, begin
+from qml_qdl.training.json_files import read_json, write_json
+from qml_qdl.training.run import PREPROCESSING
 
 
 @pytest.fixture
@@ -96,11 +98,18 @@ def test_results_survive(run: Run) -> None:
     assert (back.validation_accuracy, back.seconds) == (0.8, 1.5)
 
 
+@pytest.mark.parametrize("files", [0, 1])
 def test_a_full_disk_leaves_no_half_made_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int
 ) -> None:
+    sync, synced = os.fsync, 0
+
     def full(handle: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        nonlocal synced
+        synced += 1
+        if synced > 2 * files:  # the file, and its folder
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
@@ -158,3 +167,18 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ArgumentError, match="runs_dir: expected text"):
         Run.create(RunOptions(), load("iris"), runs_dir=name, name="x")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_goes_on_with_what_was_fitted_when_it_began(tmp_path: Path) -> None:
+    run = begin(RunOptions(data=DataOptions(source="iris")), runs_dir=tmp_path)
+    assert run.shared_rows == Run.open(run.folder).shared_rows == 0
+    train = run.task().split.train
+    path = run.folder / PREPROCESSING
+    content = read_json(path, "")
+    content["mean"] = [1 + each for each in content["mean"]]
+    write_json(path, content, sealed=True)
+    moved = Run.open(run.folder).task().split.train
+    assert (moved.inputs < train.inputs).all()
+    path.unlink()
+    again = Run.open(run.folder).task().split.train
+    assert again.fingerprint() == train.fingerprint()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +96,24 @@ def test_the_trainer_keeps_quiet(
     fit(linear(), iris, options(1))
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("lightning.pytorch").level == level
+
+
+def test_the_thread_of_the_log_says_nothing_of_a_full_disk(
+    iris: Split,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def full(self: object, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    writer = "tensorboard.summary.writer.record_writer.RecordWriter"
+    monkeypatch.setattr(f"{writer}.write", full)
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+    with pytest.raises(OSError, match="No space left"):
+        fit(linear(), iris, options(2), folder=tmp_path)
+    assert threading.excepthook is threading.__excepthook__
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_progress_bar_is_shown_when_asked(

@@ -173,3 +173,21 @@ def test_damaged_options_are_refused(options: Any, tmp_path: Path) -> None:
     write(tmp_path, options)
     with pytest.raises(RunError, match=r"config\.json: the file is damaged"):
         Run.open(tmp_path)
+
+
+def test_a_first_line_of_numbers_was_names_up_to_version_0_2(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("1,2\n" + "".join(f"{k / 7},{k % 2}\n" for k in range(40)))
+    data = DataOptions(source=str(path), header="yes")
+    run = Run.create(
+        RunOptions(data=data), load(path, header="yes"), runs_dir=tmp_path, name="old"
+    )
+    assert run.options.data.header == "yes"
+    config = json.loads((run.folder / "config.json").read_text())
+    for name in ("header", "drop", "categorical", "missing"):
+        del config["options"][name]
+    del config["seal"]
+    (run.folder / "config.json").write_text(json.dumps(config))
+    assert len(Run.open(run.folder).load_data()) == 40
+    # Now it would be a row.
+    assert len(load(path)) == 41

@@ -207,6 +207,33 @@ class Supervised(Recipe):
         Returns:
             An array (rows,): class indices, or numbers.
         """
+        found = cls.outputs(
+            model, dataset, batch_size=batch_size, step=step, first=first
+        )
+        return as_array(cls.decide(found).numpy())
+
+    @classmethod
+    def outputs(
+        cls,
+        model: nn.Module,
+        dataset: Dataset,
+        *,
+        batch_size: int = 64,
+        step: str | None = None,
+        first: int = 0,
+    ) -> Tensor:
+        """Returns what a model puts out for each row.
+
+        Args:
+            model: Maps inputs (rows, …) to outputs.
+            dataset: The rows.
+            batch_size: Rows per call of the model.
+            step: As of `predict`.
+            first: Number of the first batch in that name.
+
+        Returns:
+            Tensor (rows, …) on the CPU.
+        """
         loader = ResumableLoader(dataset, batch_size=batch_size, shuffle=False)
         weight = next(model.parameters())
         was_training = model.training
@@ -217,9 +244,18 @@ class Supervised(Recipe):
                 if step is not None:
                     begin_step(model, f"{step}-{number}")
                 outputs = model(inputs.to(weight.device, weight.dtype))
-                parts.append(cls.decide(outputs).cpu())
+                parts.append(outputs.cpu())
         model.train(was_training)
-        return as_array(torch.cat(parts).numpy())
+        return torch.cat(parts)
+
+    @classmethod
+    def probabilities(cls, outputs: Tensor) -> Tensor | None:
+        """Probabilities of classes (rows, classes), None where numbers are predicted.
+
+        Args:
+            outputs: What a model put out.
+        """
+        return None
 
     @classmethod
     def interval(
@@ -327,6 +363,11 @@ class Classification(Supervised):
     def decide(cls, outputs: Tensor) -> Tensor:
         """The class of the highest logit."""
         return outputs.argmax(dim=-1)
+
+    @classmethod
+    def probabilities(cls, outputs: Tensor) -> Tensor:
+        """The softmax of the logits."""
+        return outputs.double().softmax(dim=-1)
 
     def shaped(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (rows, classes) and class indices (rows,)."""
@@ -478,13 +519,26 @@ def supervised_task(run: Run) -> tuple[Task, type[Supervised]]:
         RunError: Its model generates samples.
     """
     task = run.task()
+    return task, supervised_recipe(run, task)
+
+
+def supervised_recipe(run: Run, task: Task) -> type[Supervised]:
+    """The recipe of a run whose model predicts.
+
+    Args:
+        run: The run.
+        task: Its task.
+
+    Raises:
+        RunError: Its model generates samples.
+    """
     if not issubclass(task.recipe, Supervised):
         raise RunError(
             f"run: expected the run of a classifier, got {run.folder} of "
             f"{run.options.model.class_path!r}, which generates samples; "
             "see qml-qdl sample"
         )
-    return task, task.recipe
+    return task.recipe
 
 
 def wilson_interval(right: int, rows: int) -> tuple[float, float]:
