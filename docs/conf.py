@@ -17,16 +17,30 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "docs._ext.mathml",
+    "docs._ext.reference",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_ext", "_templates", "templates"]
 
-# Markdown and notebooks. `make docs-full` executes notebooks, all else shows what is stored.
-myst_enable_extensions = ["amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"]
+# Markdown and notebooks, with their stored outputs; `make docs-full` executes them.
+myst_enable_extensions = [
+    "amsmath",
+    "attrs_block",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+]
 myst_heading_anchors = 3
 myst_update_mathjax = False
 nb_execution_mode = "off"
-nitpicky = True
+nitpicky = False
+
+default_role = "code-or-link"
+autodoc_typehints = "signature"
+autodoc_inherit_docstrings = False
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 80
+toc_object_entries_show_parents = "hide"
 
 # Formulas become MathML when the site is built: no script and no font is needed.
 html_math_renderer = "mathml"

@@ -190,7 +190,7 @@ class GaugeLattice:
 
 @frozen(repr=False)
 class LinkEncoding(Encoding):
-    """One Z₂ variable u a wire: RY(π(1 − u)/2), so that u = 1 is |0⟩ and −1 is |1⟩.
+    """One Z₂ variable u a wire: RY(π(1 − u)/2), so that u = 1 is `|0⟩` and −1 is `|1⟩`.
 
     A change of sign of u is X on its wire, also for values in between.
 

@@ -267,7 +267,7 @@ class WireAction:
         """The absolute value of the unitary's trace, which no phase changes.
 
         Returns:
-            |tr U|, the product of a factor for each cycle of the permutation.
+            `|tr U|`, the product of a factor for each cycle of the permutation.
         """
         left, total = set(range(self.num_wires)), 1.0
         while left:
