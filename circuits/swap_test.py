@@ -48,7 +48,7 @@ class SwapTest(Block):
 
     @property
     def num_features(self) -> int:
-        """0: it reads no data."""
+        """0, as it reads no data."""
         return 0
 
     @property
@@ -93,7 +93,7 @@ class Exchange(Block):
 
     @property
     def num_features(self) -> int:
-        """0: it reads no data."""
+        """0, as it reads no data."""
         return 0
 
     @property

@@ -33,9 +33,15 @@ myst_enable_extensions = [
 myst_heading_anchors = 3
 myst_update_mathjax = False
 nb_execution_mode = "off"
-nitpicky = False
 
 default_role = "code-or-link"
+nitpicky = True
+nitpick_ignore_regex = [
+    # What other packages define, and what is no public name of ours, has no page here.
+    ("py:.*", r"(?!qml_qdl)\w+(\.\w+)+"),
+    ("py:class", r"qml_qdl(\.\w+){3,}"),
+    ("py:class", "WiresLike|FeaturesLike|Shots|Figure|Cost"),
+]
 autodoc_typehints = "signature"
 autodoc_inherit_docstrings = False
 python_use_unqualified_type_names = True

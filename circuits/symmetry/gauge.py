@@ -68,7 +68,7 @@ class GaugeLattice:
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
-        """All links, in the order of their wires: site by site, right before down."""
+        """All links in the order of their wires, site by site, right before down."""
         return tuple(
             (row, column, down)
             for row in range(self.rows)
@@ -133,7 +133,7 @@ class GaugeLattice:
 
     @cached_property
     def group(self) -> WireGroup:
-        """All gauge transformations: one generator for each site."""
+        """All gauge transformations, from one generator for each site."""
         return local_flips(self.num_links, self.stars)
 
     @cached_property

@@ -165,7 +165,7 @@ class WireGroup:
 
     @cached_property
     def table(self) -> NDArray[np.int64]:
-        """The multiplication table: `table[g, h]` is the index of gh, h first."""
+        """The multiplication table, where `table[g, h]` is the index of gh, h first."""
         index = {element: i for i, element in enumerate(self.elements)}
         rows = [[index[g @ h] for h in self.elements] for g in self.elements]
         return np.array(rows)

@@ -160,7 +160,7 @@ class Singlets(Block):
 
     @property
     def num_features(self) -> int:
-        """0: nothing is read."""
+        """0, as nothing is read."""
         return 0
 
     @property

@@ -236,7 +236,7 @@ class WireAction:
             features: Array (..., n).
 
         Returns:
-            Array (..., n): the number of wire i is at place `permutation[i]`.
+            Array (..., n), where the number of wire i is at place `permutation[i]`.
 
         Example:
             >>> WireAction([1, 2, 0]).permute(np.array([10, 20, 30])).tolist()
