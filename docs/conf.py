@@ -16,6 +16,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
+    "docs._ext.gallery",
     "docs._ext.mathml",
     "docs._ext.reference",
 ]

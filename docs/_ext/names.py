@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 import inspect
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,23 @@ def packages() -> tuple[Package, ...]:
         if not each.doc:
             raise ExtensionError(f"{each.path}: it has no docstring")
     return tuple(made)
+
+
+def write_changed(
+    folder: Path, files: Mapping[str, bytes], kinds: Collection[str]
+) -> None:
+    """Writes files into a folder; one that stays as it is keeps its time.
+
+    Args:
+        folder: The folder.
+        files: What is in each file, by its path below the folder.
+        kinds: Files that match one of these and are not among the files are deleted.
+    """
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
+    for path in chain.from_iterable(map(folder.rglob, kinds)):
+        if path.relative_to(folder).as_posix() not in files:
+            path.unlink()

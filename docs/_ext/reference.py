@@ -19,7 +19,15 @@ from sphinx.addnodes import pending_xref
 from sphinx.errors import ExtensionError
 
 from docs._ext.command_line import command_line, titled
-from docs._ext.names import ROOT, Package, PublicName, packages, summary, tree_of
+from docs._ext.names import (
+    ROOT,
+    Package,
+    PublicName,
+    packages,
+    summary,
+    tree_of,
+    write_changed,
+)
 
 if TYPE_CHECKING:
     from docutils.parsers.rst.states import Inliner
@@ -101,18 +109,6 @@ def pages() -> Iterator[tuple[str, str]]:
             yield f"{folder}/{files[each.name]}.rst", name_page(each)
 
 
-def write(folder: Path) -> None:
-    """Writes the pages into a folder; those that stay as they are keep their time."""
-    wanted = {folder / path: text for path, text in pages()}
-    for path, text in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
-    for path in folder.rglob("*.rst"):
-        if path not in wanted:
-            path.unlink()
-
-
 @cache
 def _paths() -> dict[str, str]:
     """The full name of every public name, by itself and by its last part if unique."""
@@ -162,7 +158,8 @@ def _check(app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def _write(app: Sphinx) -> None:
-    write(Path(app.srcdir, FOLDER))
+    files = {path: text.encode() for path, text in pages()}
+    write_changed(Path(app.srcdir, FOLDER), files, ["*.rst"])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
