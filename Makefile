@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow bench bench-peers bench-pennylane-qiskit lint types constraints clean
+.PHONY: demo test test-slow bench bench-peers bench-pennylane-qiskit docs lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
@@ -35,6 +35,12 @@ bench-pennylane-qiskit: .venv/installed
 	.venv-pennylane-qiskit/bin/python -m pip install --quiet 'torch==2.13.0' \
 		'pennylane==0.45.1' 'pennylane-qiskit==0.45.0'
 	$(BIN)/python -m tests.benchmarks.qiskit_peer .venv-pennylane-qiskit/bin/python
+
+# Warnings are errors. What has not changed is not read again, unless the last build failed:
+# pages read once do not warn again.
+docs: .venv/installed
+	$(BIN)/python -m sphinx -q -W --keep-going -d docs/_build/doctrees docs docs/_build/html \
+		|| { rm -rf docs/_build/doctrees; exit 1; }
 
 lint: .venv/installed
 	$(BIN)/ruff check
