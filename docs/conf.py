@@ -17,6 +17,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "docs._ext.mathml",
+    "docs.pictures",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_ext", "_templates", "templates"]

@@ -1,4 +1,4 @@
-"""The pictures of the pages, drawn when the site is built: `draw_all(folder)`."""
+"""The pictures of the pages, drawn when the site is built: an extension of Sphinx."""
 
 from __future__ import annotations
 
@@ -249,6 +249,9 @@ def comparison() -> Figure:
     return figure
 
 
+PLACE = Path("_build", "pictures")
+"""Where pages find them, in the folder of the pages."""
+
 PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
     {
         "circuit": circuit,
@@ -275,5 +278,7 @@ def draw_all(folder: Path) -> None:
             plt.close(figure)
 
 
-if __name__ == "__main__":
-    draw_all(Path(__file__).parent / "_build" / "pictures")
+def setup(app: Any) -> dict[str, Any]:
+    """Draws them before Sphinx reads the pages."""
+    app.connect("builder-inited", lambda app: draw_all(Path(app.srcdir) / PLACE))
+    return {"parallel_read_safe": True}
