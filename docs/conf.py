@@ -19,6 +19,7 @@ extensions = [
     "docs._ext.gallery",
     "docs._ext.mathml",
     "docs._ext.reference",
+    "docs.pictures",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_ext", "_templates", "templates"]
@@ -55,6 +56,7 @@ html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
