@@ -104,7 +104,7 @@ def test_blocks_that_do_not_run_are_counted() -> None:
 def test_what_a_block_prints_is_compared() -> None:
     text = "\n```python\nprint(2 + 2)\n```\n\n```text\n5\n```\n"
     (block,) = blocks(text)
-    with pytest.raises(AssertionError, match="page:2: it printed\n +4"):
+    with pytest.raises(AssertionError, match=r"page:2: it printed\n +4"):
         block.run("page", {})
     (marked,) = blocks(text.replace("```python", "% not run: no\n```python"))
     assert marked.why == "no"
