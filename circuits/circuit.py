@@ -170,7 +170,7 @@ class Circuit:
 
     @cached_property
     def wires(self) -> tuple[Hashable, ...]:
-        """The wire labels: sorted if all are numbers, else in order of appearance."""
+        """The wire labels, sorted if all are numbers, else in order of appearance."""
         labels = dict.fromkeys(wire for block in self.blocks for wire in block.wires)
         if all(isinstance(label, int) for label in labels):
             return tuple(sorted(labels))  # type: ignore[type-var]

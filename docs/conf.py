@@ -16,18 +16,39 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
+    "docs._ext.gallery",
     "docs._ext.mathml",
+    "docs._ext.reference",
     "docs.pictures",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_ext", "_templates", "templates"]
 
-# Markdown and notebooks. `make docs-full` executes notebooks, all else shows what is stored.
-myst_enable_extensions = ["amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"]
+# Markdown and notebooks, with their stored outputs; `make docs-full` executes them.
+myst_enable_extensions = [
+    "amsmath",
+    "attrs_block",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+]
 myst_heading_anchors = 3
 myst_update_mathjax = False
 nb_execution_mode = "off"
+
+default_role = "code-or-link"
 nitpicky = True
+nitpick_ignore_regex = [
+    # What other packages define, and what is no public name of ours, has no page here.
+    ("py:.*", r"(?!qml_qdl)\w+(\.\w+)+"),
+    ("py:class", r"qml_qdl(\.\w+){3,}"),
+    ("py:class", "WiresLike|FeaturesLike|Shots|Figure|Cost"),
+]
+autodoc_typehints = "signature"
+autodoc_inherit_docstrings = False
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 80
+toc_object_entries_show_parents = "hide"
 
 # Formulas become MathML when the site is built: no script and no font is needed.
 html_math_renderer = "mathml"
@@ -35,6 +56,7 @@ html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

@@ -30,7 +30,9 @@ def _convert(writer: Any, node: nodes.Element, block: bool) -> str:
         return to_mathml(tex, block)
     except (MathError, IndexError) as error:
         where = f"{node.source}:{node.line}" if node.source else writer.docnames[0]
-        raise ExtensionError(f"{where}: {tex!r} is no TeX known here: {error}") from error
+        raise ExtensionError(
+            f"{where}: {tex!r} is no TeX known here: {error}"
+        ) from error
 
 
 def _inline(writer: Any, node: nodes.math) -> None:

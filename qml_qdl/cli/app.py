@@ -45,7 +45,7 @@ class _Commands(TyperGroup):
             raise _StoppedError(error) from error
 
 
-def _program(train: Callable[..., None]) -> typer.Typer:
+def program_of(train: Callable[..., None]) -> typer.Typer:
     """All commands; that of training is made for what is asked of it."""
     app = typer.Typer(
         cls=_Commands,
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with heeding_signals() as came, _warnings_told(prefix), _own_modules():
             train, words = train_command(given if called == "train" else ())
             words = words if called == "train" else given
-            program = _program(train)
+            program = program_of(train)
             result = program(args=words, prog_name=NAME, standalone_mode=False)
             if came and result == INTERRUPTED:  # while typer read the arguments
                 raise came[0]

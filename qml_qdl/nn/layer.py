@@ -91,7 +91,7 @@ def _uncompiled() -> Any:
 
 
 class QuantumLayer(nn.Module):
-    r"""A parametrised circuit as a layer: (..., num_inputs) → (..., \*output_shape).
+    """A parametrised circuit as a layer: (..., num_inputs) → `(..., *output_shape)`.
 
     Takes a `Circuit`, or any PennyLane QNode: a drop-in for `pennylane.qnn.TorchLayer`
     with the same arguments, weights and `state_dict` keys. Weights are trained, and
@@ -145,7 +145,7 @@ class QuantumLayer(nn.Module):
     Shape:
         - Input: (..., num_inputs), floating; one tensor for each input of a QNode, with
           the same leading dimensions. Angles in radians.
-        - Output: (..., \*output_shape), of the input's dtype and device. NaN in a row
+        - Output: `(..., *output_shape)`, of the input's dtype and device. NaN in a row
           makes that row NaN, also where shots are sampled; where samples are read out,
           which are whole numbers and have no NaN, it is refused.
 
@@ -349,7 +349,7 @@ class QuantumLayer(nn.Module):
                 without inputs takes none.
 
         Returns:
-            (..., *output_shape), of the input's dtype and device.
+            `(..., *output_shape)`, of the input's dtype and device.
 
         Raises:
             ShapeError: The inputs do not fit.

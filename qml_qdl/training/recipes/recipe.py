@@ -139,7 +139,7 @@ class Recipe(LightningModule, ABC):
             row: The numbers of the epoch.
 
         Returns:
-            Numbers that compare: the highest is the best epoch.
+            Numbers that compare; the highest is the best epoch.
         """
         return (-row[cls.monitor],)
 
