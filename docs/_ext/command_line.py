@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 from sphinx.util.rst import escape
 from typer import Context
-from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperOption
 from typer.main import get_command
 
 from qml_qdl.cli.app import NAME, program_of
@@ -19,7 +20,7 @@ def titled(text: str, line: str) -> list[str]:
     return [text, line * len(text), ""]
 
 
-def _options(command: TyperCommand | TyperGroup, context: Context) -> Iterator[str]:
+def _options(command: Any, context: Context) -> Iterator[str]:
     """Arguments, then options under the headings that `--help` has."""
     panel = None
     for each in [*command.params, command.get_help_option(context)]:
@@ -35,36 +36,25 @@ def _options(command: TyperCommand | TyperGroup, context: Context) -> Iterator[s
         yield from (f"   {escape(shown[1])}", "")
 
 
-def _command(command: TyperCommand, context: Context, line: str) -> Iterator[str]:
+def _command(command: Any, context: Context, level: int = 0) -> Iterator[str]:
+    """A command, and the commands below it."""
     path = context.command_path
-    yield from titled(path if context.parent else "Command line", line)
+    yield from titled(path if context.parent else "Command line", "=-~"[level])
     yield from (f".. program:: {path}", "", ".. code-block:: text", "")
     yield from (f"   {path} {' '.join(command.collect_usage_pieces(context))}", "")
     yield from (*escape(textwrap.dedent(command.help or "")).splitlines(), "")
     if command.epilog:
         examples = command.epilog.removeprefix("Example: ").split(", or ")
-        yield from (
-            ".. code-block:: console",
-            "",
-            *(f"   $ {each}" for each in examples),
-        )
-        yield ""
+        yield from (".. code-block:: console", "")
+        yield from (*(f"   $ {example}" for example in examples), "")
     yield from _options(command, context)
+    for name, child in getattr(command, "commands", {}).items():
+        inner = Context(child, info_name=name, parent=context)
+        yield from _command(child, inner, level + 1)
 
 
 def command_line() -> str:
     """All commands with all options, as reStructuredText."""
     train, _ = train_command(())
     program = get_command(program_of(train))
-    assert isinstance(program, TyperGroup)
-    context = Context(program, info_name=NAME)
-    lines = [*_command(program, context, "=")]
-    for name, command in program.commands.items():
-        inner = Context(command, info_name=name, parent=context)
-        lines += _command(command, inner, "-")
-        if isinstance(command, TyperGroup):
-            for part, child in command.commands.items():
-                lines += _command(
-                    child, Context(child, info_name=part, parent=inner), "~"
-                )
-    return "\n".join(lines)
+    return "\n".join(_command(program, Context(program, info_name=NAME)))

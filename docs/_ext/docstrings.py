@@ -16,14 +16,15 @@ from docutils import nodes
 from docutils.frontend import get_default_settings
 from docutils.parsers.rst import Parser
 from docutils.utils import Reporter, new_document
-from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.ext.napoleon import Config
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 from docs._ext.names import PROJECT, SETUPTOOLS
 
 LINKS = (nodes.substitution_reference, nodes.footnote_reference, nodes.reference)
 """What `|x|`, `[1]_` and `x_` become. Docstrings have no such links."""
 
-CONFIG = Config(napoleon_numpy_docstring=False, napoleon_use_ivar=True)
+CONFIG: Any = Config(napoleon_numpy_docstring=False, napoleon_use_ivar=True)
 
 
 def docstrings(node: ast.AST) -> Iterator[tuple[int, str]]:

@@ -21,7 +21,8 @@ def to_mathml(tex: str, block: bool = False) -> str:
     """One formula; lines and columns in a block without an environment are aligned."""
     if block and r"\\" in tex and r"\begin" not in tex:
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    return tex2mathml(tex.strip(), as_block=block)
+    made: str = tex2mathml(tex.strip(), as_block=block)
+    return made
 
 
 def _convert(writer: Any, node: nodes.Element, block: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -26,7 +27,7 @@ def test_every_example_has_a_page_and_a_card() -> None:
         assert f":img-top: thumbnails/{each.name}.png" in text
 
 
-def picture(content: str, *tags: str) -> nbformat.NotebookNode:
+def picture(content: str, *tags: str) -> Any:
     output = new_output("display_data", {"image/png": content})
     return new_code_cell("plot()", outputs=[output], metadata={"tags": [*tags]})
 

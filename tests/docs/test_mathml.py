@@ -15,15 +15,15 @@ from docs._ext.mathml import to_mathml
 @pytest.mark.parametrize(
     ("tex", "shown"),
     [
-        (r"\mathcal{L}", "ℒ"),
-        (r"\langle \psi | \hat{H} | \psi \rangle", "⟨ψ|Hˆ|ψ⟩"),
+        (r"\mathcal{L}", "\u2112"),
+        (r"\langle \psi | \hat{H} | \psi \rangle", "⟨ψ|H\u02c6|ψ⟩"),
         (r"\left\lfloor\frac{n+2p-m}{s}\right\rfloor + 1", "⌊n+2p−ms⌋+1"),
         (r"\sum_{k=0}^{m-1} x_{i-k} w_k", "∑k=0m−1xi−kwk"),
         (r"U^\dagger \otimes V", "U†⊗V"),
         (r"\operatorname{KL}(p \| q)", "KL\u2061(p‖q)"),
         (r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}", "(abcd)"),
         (r"a &= b \\ c &= d", "a=bc=d"),
-        (r"\mathbb{E}_{x\sim p}\,[\text{loss}]", "𝔼x∼p[loss]"),
+        (r"\mathbb{E}_{x\sim p}\,[\text{loss}]", "\U0001d53cx\u223cp[loss]"),
     ],
 )
 def test_formula(tex: str, shown: str) -> None:
