@@ -35,8 +35,11 @@ myst_enable_extensions = [
 myst_heading_anchors = 3
 myst_update_mathjax = False
 nb_execution_mode = "off"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 900
 
-default_role = "code-or-link"
+default_role = "literal"
 nitpicky = True
 nitpick_ignore_regex = [
     # What other packages define, and what is no public name of ours, has no page here.
@@ -57,13 +60,15 @@ html_theme = "pydata_sphinx_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
     "show_prev_next": False,
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "footer_start": ["copyright"],
     "footer_end": [],
 }

@@ -37,13 +37,18 @@ def _options(command: TyperCommand | TyperGroup, context: Context) -> Iterator[s
 
 def _command(command: TyperCommand, context: Context, line: str) -> Iterator[str]:
     path = context.command_path
-    yield from titled(path, line)
+    yield from titled(path if context.parent else "Command line", line)
     yield from (f".. program:: {path}", "", ".. code-block:: text", "")
     yield from (f"   {path} {' '.join(command.collect_usage_pieces(context))}", "")
     yield from (*escape(textwrap.dedent(command.help or "")).splitlines(), "")
     if command.epilog:
-        what, _, example = command.epilog.partition(": ")
-        yield from (f"{what}::", "", f"    {example}", "")
+        examples = command.epilog.removeprefix("Example: ").split(", or ")
+        yield from (
+            ".. code-block:: console",
+            "",
+            *(f"   $ {each}" for each in examples),
+        )
+        yield ""
     yield from _options(command, context)
 
 

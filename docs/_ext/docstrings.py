@@ -14,7 +14,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.frontend import get_default_settings
-from docutils.parsers.rst import Parser, roles
+from docutils.parsers.rst import Parser
 from docutils.utils import Reporter, new_document
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
@@ -41,7 +41,6 @@ def docstrings(node: ast.AST) -> Iterator[tuple[int, str]]:
 def _settings() -> Any:
     settings = get_default_settings(Parser)
     settings.report_level = Reporter.SEVERE_LEVEL + 1
-    roles.register_local_role("", roles.code_role)
     return settings
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from docutils.utils import unescape
 from sphinx.addnodes import pending_xref
 from sphinx.errors import ExtensionError
 
@@ -30,7 +29,6 @@ from docs._ext.names import (
 )
 
 if TYPE_CHECKING:
-    from docutils.parsers.rst.states import Inliner
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
@@ -72,7 +70,7 @@ def package_page(package: Package) -> str:
     """The page of a package: its docstring, and its names with a line each."""
     lines = [*titled(package.name, "="), f".. py:module:: {package.name}", ""]
     lines += [f".. automodule:: {package.module}", "   :no-index:", ""]
-    groups = dict.fromkeys([package.name, *(each.group for each in package.names)])
+    groups = sorted({package.name, *(each.group for each in package.names)})
     for group in groups:
         names = tuple(each for each in package.names if each.group == group)
         if group != package.name:
@@ -119,27 +117,22 @@ def _paths() -> dict[str, str]:
     return paths | {each.name: each.path for each in names if counts[each.name] == 1}
 
 
-def code_role(
-    role: str, rawtext: str, text: str, line: int, inliner: Inliner, *_: Any
-) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-    """Single backquotes: code, that links where it is a public name."""
-    shown = unescape(text)
-    code = nodes.literal(rawtext, shown)
-    path = _paths().get(shown.removesuffix("()"))
-    if path is None:
-        return [code], []
-    env: BuildEnvironment = inliner.document.settings.env
-    link = pending_xref(
-        rawtext,
-        code,
-        refdomain="py",
-        reftype="obj",
-        reftarget=path,
-        refexplicit=True,
-        refwarn=True,
-        refdoc=env.docname,
-    )
-    return [link], []
+def link_names(app: Sphinx, doctree: nodes.document) -> None:
+    """Makes code that is a public name a link to it, on every page."""
+    for code in list(doctree.findall(nodes.literal)):
+        path = _paths().get(code.astext().removesuffix("()"))
+        linked = isinstance(code.parent, nodes.reference | pending_xref | nodes.title)
+        if path is not None and not linked:
+            link = pending_xref(
+                refdomain="py",
+                reftype="obj",
+                reftarget=path,
+                refexplicit=True,
+                refwarn=True,
+                refdoc=app.env.docname,
+            )
+            code.replace_self(link)
+            link += code
 
 
 def check(names: list[str], found: list[str]) -> None:
@@ -166,5 +159,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Writes the pages before Sphinx looks for them."""
     app.connect("builder-inited", _write)
     app.connect("env-check-consistency", _check)
-    app.add_role("code-or-link", code_role)
+    app.connect("doctree-read", link_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
