@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling, reupload
 from qml_qdl.nn import QuantumConv1d
@@ -24,7 +24,7 @@ BLUE, ORANGE, GREEN, GREY = "#3b6fb6", "#d9822b", "#3d8f5f", "#6b7280"
 PALE = {BLUE: "#dbe6f6", ORANGE: "#fbe6cd", GREEN: "#d8eee0", GREY: "#eceef1"}
 
 # The same bytes at every build, and a background of its own: pages may be dark.
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "qml-qdl",
     "savefig.facecolor": "white",
     "font.family": "DejaVu Sans",
@@ -81,6 +81,7 @@ def _cells(axes: Axes, x: float, y: float, values: Any, *colours: str) -> None:
 def circuit() -> Figure:
     """U(x, θ) = W₂ S W₁ S with its parts marked, and where the numbers come from."""
     drawn = reupload(StronglyEntangling(3), AngleEncoding(3), layers=2)
+    figure: Figure
     figure, axes = drawn.draw_mpl(style="black_white")
     axes.set_title("")
     parts = [(0, 0, "S(x)", BLUE), (1, 4, "W(θ₁)", ORANGE)]
@@ -88,7 +89,7 @@ def circuit() -> Figure:
     for first, last, name, colour in parts:
         left, width = first - 0.47, last - first + 0.94
         axes.add_patch(
-            plt.Rectangle((left, -0.6), width, 3.2, color=PALE[colour], zorder=-1)
+            Rectangle((left, -0.6), width, 3.2, color=PALE[colour], zorder=-1)
         )
         middle = (first + last) / 2
         axes.text(middle, -0.85, name, ha="center", color=colour, fontsize=15)
@@ -123,7 +124,8 @@ def convolution() -> Figure:
     _cells(axes, 1.4, 0.45, y, GREEN)
     conv = QuantumConv1d(1, 1, 3, bias=False, encoding="linear", flip=True).double()
     with torch.no_grad():
-        conv.kernels[0].weights_0.copy_(torch.tensor(w).double().arccos())
+        (weights,) = conv.parameters()
+        weights.copy_(torch.tensor(w).double().arccos())
         there = 5 * conv(torch.tensor(x).double()[None] / 5)[0]
     _cells(axes, 6.2, 0.45, there.round(decimals=3).tolist(), GREEN)
     return figure

@@ -69,8 +69,9 @@ def from_notebook(path: Path) -> Example:
     pictures = [each for cell in tagged or cells for each in _pictures(cell)]
     if not pictures:
         raise _fail(path, "a stored picture")
-    if not any("text" in output for output in cells[-1].get("outputs", ())):
-        raise _fail(path, "a last cell that printed a table")
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    if not any("text" in output for output in code[-1].outputs):
+        raise _fail(path, "a last code cell that printed a table")
     intro = rest.strip().split("\n\n")[0]
     return Example(path.stem, path.name, text, title[2:], intro, pictures[-1])
 

@@ -56,7 +56,7 @@ def test_notebook(tags: list[str], content: bytes, tmp_path: Path) -> None:
     [
         ([new_markdown_cell("Title"), picture("YQ=="), TABLE], "a first cell with"),
         ([TITLE, TABLE], "a stored picture"),
-        ([TITLE, picture("YQ==")], "a last cell that printed a table"),
+        ([TITLE, picture("YQ==")], "a last code cell that printed a table"),
     ],
 )
 def test_a_notebook_that_lacks_something_is_refused(
