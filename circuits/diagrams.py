@@ -8,6 +8,8 @@ import numpy as np
 import pennylane as qml
 from attrs import NOTHING, fields
 
+from qml_qdl.circuits.validation import validate_call
+
 
 def compact_repr(value: Any) -> str:
     """Writes an attrs value as the call that makes it, without what is default.
@@ -51,6 +53,7 @@ def draw_text(circuit: Any) -> str:
     return str(text)
 
 
+@validate_call
 def draw_mpl(circuit: Any, **options: Any) -> Any:
     """Draws a circuit with matplotlib.
 
@@ -61,6 +64,8 @@ def draw_mpl(circuit: Any, **options: Any) -> Any:
     Returns:
         The figure and its axes.
     """
+    import matplotlib  # noqa: F401 - PennyLane's own error names no package
+
     tape = _tape_of_gates(circuit)
     return qml.drawer.tape_mpl(tape, wire_order=circuit.wires, **options)
 

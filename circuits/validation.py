@@ -18,7 +18,11 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import pennylane as qml
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    missing_package,
+)
 
 WiresLike: TypeAlias = int | Iterable[Hashable]
 """A number of wires, meaning 0 … n−1, or the wire labels themselves."""
@@ -410,13 +414,16 @@ def validate_call(function: _Function) -> _Function:
 
     Numbers, flags, text, paths, functions and objects are looked at by their type
     alone; tensors must be real. What is annotated otherwise is left to the function.
+    Where the function needs a package that is not installed, the error says how to
+    install it.
 
     Args:
         function: A function; or a class, for its initialiser and all public methods,
             whose `__repr__` then also shows what is half-built.
 
     Returns:
-        The same, checked: it raises `ArgumentTypeError` for a wrong type.
+        The same, checked: it raises `ArgumentTypeError` for a wrong type, and
+        `MissingPackageError` for a package that is missing.
 
     Example:
         >>> @validate_call
@@ -451,7 +458,13 @@ def validate_call(function: _Function) -> _Function:
         for name, value in chain(zip(names, args, strict=False), kwargs.items()):
             if name in checks:
                 checks[name](name, value)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except ModuleNotFoundError as error:
+            missing = missing_package(error)
+            if missing is None:
+                raise
+            raise missing from error
 
     return validated  # type: ignore[return-value]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.targets import Target, available_targets, make_device
@@ -32,6 +33,7 @@ _LAZY = {
 }
 
 
+@validate_call
 def __getattr__(name: str) -> Any:
     """Loads Qiskit when it is first used (PEP 562)."""
     if name not in _LAZY:

@@ -160,6 +160,8 @@ def make_device(
         )
     try:
         device = qml.device(name, **labels)
+    except ModuleNotFoundError:
+        raise  # which says what to install
     except (qml.exceptions.DeviceError, ImportError, TypeError, ValueError) as error:
         raise TargetError(f"target: {target!r} cannot be made here: {error}") from error
     if traits_of(device).samples_anew and not isinstance(device, TapeDevice):

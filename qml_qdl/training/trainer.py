@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,7 @@ def check_logger(options: TrainingOptions) -> None:
 def _logger(options: TrainingOptions, folder: Path, step: int | None) -> Logger:
     given = options.logger
     if given is None:
+        import_module("tensorboard")  # the logger's own error names no package
         # Purging hides what a killed process logged after its last checkpoint.
         return TensorBoardLogger(folder, name=_LOGS, version="", purge_step=step)
     if isinstance(given, Spec):
