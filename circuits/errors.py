@@ -152,7 +152,7 @@ def missing_package(error: ModuleNotFoundError) -> MissingPackageError | None:
 
     Example:
         >>> print(missing_package(ModuleNotFoundError(name="qiskit_aer.noise")))
-        qiskit_aer: the package qiskit-aer is not installed; install it with pip ...
+        qiskit_aer: this package is not installed; install it with pip install 'qis...
     """
     from packaging.requirements import Requirement
 
@@ -168,8 +168,8 @@ def missing_package(error: ModuleNotFoundError) -> MissingPackageError | None:
             extra = next(e for e in extras if asked.marker.evaluate({"extra": e}))
             install = f"qml-qdl[{extra}]"
         return MissingPackageError(
-            f"{module}: the package {wanted} is not installed; install it with pip "
-            f"install '{install}'",
+            f"{module}: this package is not installed; install it with pip install "
+            f"'{install}'",
             name=error.name,
         )
     return None

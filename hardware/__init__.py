@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
+from qml_qdl.hardware.survey import TargetStatus, survey_targets
 from qml_qdl.hardware.targets import Target, available_targets, make_device
 
 if TYPE_CHECKING:
@@ -19,10 +20,12 @@ __all__ = [
     "Mitigation",
     "Target",
     "TargetOptions",
+    "TargetStatus",
     "available_targets",
     "forget_least_busy",
     "from_qiskit",
     "make_device",
+    "survey_targets",
     "to_qiskit",
 ]
 

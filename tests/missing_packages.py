@@ -1,4 +1,4 @@
-"""Says what this library can do where packages are not installed: a JSON object."""
+"""Says, as a JSON object, what comes of calls where packages are not installed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import json
 import sys
 from collections.abc import Callable
 from typing import Any
-
-NEEDED = {"run", "aer", "lightning"}
 
 
 class Hidden:
@@ -33,14 +31,13 @@ class Hidden:
         return getattr(self._finder, name)
 
 
-def outcome(call: Callable[[], Any]) -> str:
+def outcome(call: Callable[[], str | None]) -> str:
     from qml_qdl.circuits import QdlError
 
     try:
-        call()
+        return call() or "works"
     except QdlError as error:
         return f"{type(error).__name__}: {error}"
-    return "works"
 
 
 def layers() -> None:
@@ -56,11 +53,11 @@ def layers() -> None:
     QuanvolutionClassifier((1, 4, 4), 2)(torch.rand(2, 1, 4, 4)).sum().backward()
 
 
-def device(target: str) -> Callable[[], Any]:
-    def make() -> Any:
+def device(target: str) -> Callable[[], None]:
+    def make() -> None:
         from qml_qdl.hardware import make_device
 
-        return make_device(target, [0])
+        make_device(target, [0])
 
     return make
 
@@ -77,21 +74,22 @@ def twin() -> None:
     SpinClassifier(3, 2).classical_twin("e3nn")
 
 
-def from_training(name: str) -> Callable[[], Any]:
-    def get() -> Any:
+def from_training(name: str) -> Callable[[], None]:
+    def get() -> None:
         from qml_qdl import training
 
-        return getattr(training, name)
+        getattr(training, name)
 
     return get
 
 
-def data(source: str, split: bool = False) -> Callable[[], Any]:
-    def get() -> Any:
+def data(source: str, split: bool = False) -> Callable[[], None]:
+    def get() -> None:
         from qml_qdl import data
 
         whole = data.load(source)
-        return data.split(whole) if split else whole
+        if split:
+            data.split(whole)
 
     return get
 
@@ -108,42 +106,45 @@ def pennylane() -> None:
     qml.device("qdl.qiskit", wires=1)
 
 
-def command(*words: str) -> str:
-    from qml_qdl.cli import main
+def command(*words: str) -> Callable[[], str]:
+    def call() -> str:
+        from qml_qdl.cli import main
 
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-        code = main(words)
-    return f"{code}: {said.getvalue().strip()}"
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            code = main(words)
+        return f"{code}: {said.getvalue().strip().split(': ', 1)[1]}" if code else ""
+
+    return call
 
 
-CALLS: dict[str, Callable[[], Any]] = {
+CALLS: dict[str, Callable[[], str | None]] = {
     "layers": layers,
     "default.qubit": device("default.qubit"),
     "options": from_training("RunOptions"),
     "generated data": data("log_normal"),
     "aer": device("aer"),
-    "machine": device("aer:fake_manila"),
-    "ibm": device("ibm:least_busy"),
+    "aer:fake_manila": device("aer:fake_manila"),
+    "ibm:least_busy": device("ibm:least_busy"),
     "qml.device": pennylane,
     "from_qiskit": converter,
     "lightning.qubit": device("lightning.qubit"),
     "digits": data("digits"),
     "split": data("log_normal", split=True),
     "fit": from_training("fit"),
-    "drawing": draws,
+    "draw_mpl": draws,
     "twin": twin,
+    "--version": command("--version"),
+    "train": command("train", "--data", "iris"),
 }
 
 
-def main(packages: list[str]) -> None:
-    """Hides packages, and makes all calls and a few commands."""
-    sys.meta_path[:] = [Hidden(finder, packages) for finder in sys.meta_path]  # type: ignore[misc]
-    results = {name: outcome(call) for name, call in CALLS.items()}
-    results["--version"] = command("--version")
-    results["train"] = command("train", "--data", "iris", "--name", "none")
-    print(json.dumps(results))
+def main(hidden: list[str], names: list[str]) -> None:
+    """Hides packages, and makes calls, all of them where none are named."""
+    finders: Any = sys.meta_path
+    finders[:] = [Hidden(finder, hidden) for finder in finders]
+    print(json.dumps({name: outcome(CALLS[name]) for name in names or CALLS}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1].split(","), sys.argv[2:])

@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from qml_qdl.circuits.errors import MissingPackageError, missing_package
-
-NONE: dict[str, str] = {}
-OPTIONAL = {
+ROOT = Path(__file__).parent.parent
+INSTALL = {
     "qiskit": "qiskit>=2.6",
     "qiskit_aer": "qiskit-aer>=0.18",
     "qiskit_ibm_runtime": "qiskit-ibm-runtime>=0.51",
@@ -28,25 +27,67 @@ OPTIONAL = {
     "rich": "rich>=14",
     "typer": "typer>=0.29",
 }
-QISKIT = dict.fromkeys(("aer", "machine", "ibm", "qml.device"))
+"""Packages that layers have no use for, and what installs them."""
 
-# What is hidden, and what then needs it; all else works.
-CASES: list[tuple[tuple[str, ...], dict[str, str]]] = [
-    (
-        tuple(OPTIONAL),
-        {
-            **dict.fromkeys(QISKIT, "qiskit"),
-            "from_qiskit": "qiskit",
-            "lightning.qubit": "pennylane_lightning",
-            "digits": "sklearn",
-            "split": "sklearn",
-            "fit": "lightning",
-            "drawing": "matplotlib",
-            "twin": "e3nn",
-            "--version": "typer",
-            "train": "typer",
-        },
-    ),
-    (("qiskit_aer", "tensorboard"), {**dict.fromkeys(QISKIT, "qiskit_aer"), "train": "tensorboard"}),
-    (("qiskit_ibm_runtime", "rich"), dict.fromkeys(("machine", "ibm"), "qiskit_ibm_runtime") | {"train": "rich"}),
-]
+NEEDS_QISKIT = ("aer", "aer:fake_manila", "ibm:least_busy", "qml.device")
+COMMANDS = ("--version", "train")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "calls", "needs"),
+    [
+        pytest.param(
+            tuple(INSTALL),
+            (),
+            {
+                **dict.fromkeys((*NEEDS_QISKIT, "from_qiskit"), "qiskit"),
+                "lightning.qubit": "pennylane_lightning",
+                "digits": "sklearn",
+                "split": "sklearn",
+                "fit": "lightning",
+                "draw_mpl": "matplotlib",
+                "twin": "e3nn",
+                **dict.fromkeys(COMMANDS, "typer"),
+            },
+            id="all",
+        ),
+        pytest.param(
+            ("qiskit_ibm_runtime", "tensorboard"),
+            ("aer", "aer:fake_manila", "ibm:least_busy", "--version", "train"),
+            {
+                "aer:fake_manila": "qiskit_ibm_runtime",
+                "ibm:least_busy": "qiskit_ibm_runtime",
+                "train": "tensorboard",
+            },
+            id="ibm",
+        ),
+        pytest.param(
+            ("qiskit_aer",),
+            (*NEEDS_QISKIT, "from_qiskit"),
+            dict.fromkeys(NEEDS_QISKIT, "qiskit_aer"),
+            id="aer",
+        ),
+    ],
+)
+def test_what_needs_a_package_says_how_to_install_it(
+    hidden: Sequence[str],
+    calls: Sequence[str],
+    needs: Mapping[str, str],
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.missing_packages", ",".join(hidden), *calls],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    expected = dict.fromkeys(found, "works")
+    for call, package in needs.items():
+        told = f"{package}: this package is not installed; install it with pip install"
+        start = "2" if call in COMMANDS else "MissingPackageError"
+        expected[call] = f"{start}: {told} '{INSTALL[package]}'"
+    assert found == expected
