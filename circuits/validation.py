@@ -18,11 +18,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import pennylane as qml
 
-from qml_qdl.circuits.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    missing_package,
-)
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.packages import missing_package
 
 WiresLike: TypeAlias = int | Iterable[Hashable]
 """A number of wires, meaning 0 … n−1, or the wire labels themselves."""

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import pennylane as qml
 from attrs import evolve, frozen
+from pennylane.devices import ExecutionConfig
 
 from qml_qdl.circuits import AngleEncoding, Circuit
-from qml_qdl.circuits.errors import QdlError, missing_package
+from qml_qdl.circuits.errors import QdlError
+from qml_qdl.circuits.packages import missing_package
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.device import Traits
 from qml_qdl.hardware.targets import available_targets, make_device
@@ -30,24 +32,19 @@ class TargetStatus:
             the service was not asked.
         note: Why it cannot be used and what to do, or what else there is to know.
         traits: What layers ask of its device; None where it cannot be made.
+        gradients: Its own ways to gradients, besides PennyLane's.
     """
 
     name: str
     usable: bool | None
     note: str = ""
     traits: Traits | None = None
+    gradients: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:
         """Whether it gives exact results, too; machines give shots only."""
         return not self.name.startswith("ibm:")
-
-    @property
-    def gradients(self) -> tuple[str, ...]:
-        """Its own ways to gradients; none where PennyLane's are taken."""
-        if self.traits is None:
-            return ()
-        return ("adjoint",) if self.traits.fast_adjoint else self.traits.gradients
 
 
 @validate_call
@@ -116,7 +113,15 @@ def _tried(name: str, target: str) -> TargetStatus:
     if not math.isclose(result, math.cos(_ANGLE), abs_tol=0.1):
         said = f"it computes nothing: <Z> after RY({_ANGLE}) is {result:g}"
         return TargetStatus(name=name, usable=False, note=said)
-    return TargetStatus(name=name, usable=True, traits=traits_of(device))
+    traits = traits_of(device)
+    exact = tuple(
+        method
+        for method in ("adjoint", "backprop")
+        if device.supports_derivatives(ExecutionConfig(gradient_method=method))
+    )
+    return TargetStatus(
+        name=name, usable=True, traits=traits, gradients=exact + traits.gradients
+    )
 
 
 def _reason(error: Exception, name: str) -> str:
@@ -136,11 +141,13 @@ def _machines(online: bool, account: str | None) -> TargetStatus:
         from qml_qdl.hardware.qiskit.ibm.account import REPAIR, known_accounts
         from qml_qdl.hardware.qiskit.ibm.machines import machine_names
 
+        traits = QiskitDevice.traits
+        asked = TargetStatus(
+            name="ibm", usable=None, traits=traits, gradients=traits.gradients
+        )
         if online:
-            note = f"IBM has {', '.join(machine_names(account)) or 'no machine'}"
-            return TargetStatus(
-                name="ibm", usable=True, note=note, traits=QiskitDevice.traits
-            )
+            there = ", ".join(machine_names(account)) or "no machine"
+            return evolve(asked, usable=True, note=f"IBM has {there}")
         known = [each for each in known_accounts() if account in (None, each)]
     except (QdlError, ModuleNotFoundError) as error:
         return TargetStatus(name="ibm", usable=False, note=_reason(error, "ibm"))
@@ -148,5 +155,4 @@ def _machines(online: bool, account: str | None) -> TargetStatus:
         which = "of IBM's" if account is None else repr(account)
         note = f"Qiskit has saved no account {which}; {REPAIR}"
         return TargetStatus(name="ibm", usable=False, note=note)
-    note = f"IBM was not asked; account: {', '.join(known)}"
-    return TargetStatus(name="ibm", usable=None, note=note, traits=QiskitDevice.traits)
+    return evolve(asked, note=f"IBM was not asked; account: {', '.join(known)}")

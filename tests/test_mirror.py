@@ -64,7 +64,6 @@ ACROSS = {
     "test_layers.py": "imports of all modules",
     "test_layout.py": "folders, packages and versions",
     "test_mirror.py": "this file",
-    "test_missing_packages.py": "packages that are not installed",
     "test_readme.py": "the README",
     "testing": "contracts, which are tests, on what is broken",
     "training/test_adding.py": "a model added as CONTRIBUTING has it",

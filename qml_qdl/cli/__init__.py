@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from qml_qdl.cli.app import main as run
     except ModuleNotFoundError as error:
-        from qml_qdl.circuits.errors import missing_package
+        from qml_qdl.circuits.packages import missing_package
 
         missing = missing_package(error)
         if missing is None:

@@ -114,11 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(prefix, _with_notes(str(error), error), 1)
     except Exception as error:
         # Loading the errors loads PennyLane too, which --help should not wait for.
-        from qml_qdl.circuits.errors import (
-            QdlError,
-            SubmissionUnclear,
-            missing_package,
-        )
+        from qml_qdl.circuits.errors import QdlError, SubmissionUnclear
+        from qml_qdl.circuits.packages import missing_package
 
         if isinstance(error, ModuleNotFoundError):
             error = missing_package(error) or error

@@ -126,7 +126,7 @@ def __getattr__(name: str) -> Any:
         module = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
     except ModuleNotFoundError as error:
         # Loading the errors loads PennyLane too, which the options do not wait for.
-        from qml_qdl.circuits.errors import missing_package
+        from qml_qdl.circuits.packages import missing_package
 
         missing = missing_package(error)
         if missing is None:

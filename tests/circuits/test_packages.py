@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from qml_qdl.circuits.packages import missing_package
+
+ROOT = Path(__file__).parents[2]
 INSTALL = {
     "qiskit": "qiskit>=2.6",
     "qiskit_aer": "qiskit-aer>=0.18",
@@ -76,7 +78,13 @@ def test_what_needs_a_package_says_how_to_install_it(
     tmp_path: Path,
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.missing_packages", ",".join(hidden), *calls],
+        [
+            sys.executable,
+            "-m",
+            "tests.circuits.missing_packages",
+            ",".join(hidden),
+            *calls,
+        ],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         stdout=subprocess.PIPE,
@@ -91,3 +99,12 @@ def test_what_needs_a_package_says_how_to_install_it(
         start = "2" if call in COMMANDS else "MissingPackageError"
         expected[call] = f"{start}: {told} '{INSTALL[package]}'"
     assert found == expected
+
+
+def test_what_is_of_no_package_of_ours_is_left_to_python() -> None:
+    assert missing_package(ModuleNotFoundError(name="stim")) is None
+    assert missing_package(ModuleNotFoundError("no name")) is None
+    told = missing_package(ModuleNotFoundError(name="sklearn.svm"))
+    assert told is not None
+    assert told.name == "sklearn.svm"
+    assert missing_package(told) is None  # it says so already
