@@ -6,6 +6,7 @@ import inspect
 import math
 import typing
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import partial, wraps
 from itertools import chain
 from numbers import Integral, Real
@@ -282,9 +283,26 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     # Not `in` for arrays and tensors, whose == is no truth value.
     if not isinstance(value, str | Integral | None) or value not in known:
         listed = ", ".join(repr(choice) for choice in choices)
+        hint = did_you_mean(value, known) if isinstance(value, str) else ""
         raise ArgumentError(
-            f"{name}: expected one of {listed}, got {_short.repr(value)}"
+            f"{name}: expected one of {listed}, got {_short.repr(value)}{hint}"
         )
+
+
+def did_you_mean(word: object, known: Iterable[object]) -> str:
+    """A hint at the nearest known word, or nothing.
+
+    Args:
+        word: What was given.
+        known: What is known.
+
+    Example:
+        >>> did_you_mean("epoch", ["epochs", "seeds"])
+        "; did you mean 'epochs'?"
+    """
+    names = {str(each).lower(): each for each in known}
+    near = get_close_matches(str(word).lower(), names, 1)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 def check_text(name: str, value: str) -> None:

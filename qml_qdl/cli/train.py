@@ -19,7 +19,7 @@ from qml_qdl.training.options import (
     write_config,
 )
 from qml_qdl.training.registry import MODELS, RECIPES, heeded, option_names
-from qml_qdl.training.specs import Spec, did_you_mean
+from qml_qdl.training.specs import Spec
 
 if TYPE_CHECKING:
     from qml_qdl.training import Run
@@ -199,6 +199,8 @@ def _set(values: dict[str, Any], path: str, text: str) -> None:
     name, *steps = path.split(".")
     defaults = RunOptions().as_config()
     if name not in defaults or not all(steps):
+        from qml_qdl.circuits.validation import did_you_mean
+
         raise typer.BadParameter(
             f"there is no such option{did_you_mean(name, defaults)}",
             param_hint=f"'--{path}'",

@@ -31,6 +31,7 @@ INSTALL = {
 }
 """Packages that layers have no use for, and what installs them."""
 
+WORKER = "tests.circuits.missing_packages"
 NEEDS_QISKIT = ("aer", "aer:fake_manila", "ibm:least_busy", "qml.device")
 COMMANDS = ("--version", "train")
 
@@ -62,12 +63,14 @@ COMMANDS = ("--version", "train")
                 "train": "tensorboard",
             },
             id="ibm",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             ("qiskit_aer",),
             (*NEEDS_QISKIT, "from_qiskit"),
             dict.fromkeys(NEEDS_QISKIT, "qiskit_aer"),
             id="aer",
+            marks=pytest.mark.slow,
         ),
     ],
 )
