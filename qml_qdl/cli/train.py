@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -272,9 +271,8 @@ def _finish(run: Run, quiet: bool) -> None:
     from qml_qdl.training import carry_on
 
     tell = None if quiet else print
-    progress = not quiet and sys.stdout.isatty()
     try:
-        report = carry_on(run, progress=progress, tell=tell)
+        report = carry_on(run, progress=not quiet, tell=tell)
     except (KeyboardInterrupt, OSError) as error:
         error.add_note(f"continue with: qml-qdl train --resume {run.folder}")
         raise
