@@ -51,7 +51,7 @@ def draw_text(circuit: Any) -> str:
     Returns:
         One line a wire; gates without their angles.
     """
-    tape = _tape_of_gates(circuit)
+    tape = tape_of_gates(circuit)
     text = qml.drawer.tape_text(tape, wire_order=circuit.wires, show_matrices=False)
     return str(text)
 
@@ -77,8 +77,16 @@ def draw_mpl(circuit: Any, **options: Any) -> Any:
     return qml.drawer.tape_mpl(tape, wire_order=circuit.wires, **options)
 
 
-def _tape_of_gates(circuit: Any, numbers: Mapping[str, Any] | None = None) -> Any:
-    """The gates with all numbers zero, or those given; templates taken apart."""
+def tape_of_gates(circuit: Any, numbers: Mapping[str, Any] | None = None) -> Any:
+    """The gates of a circuit, templates taken apart.
+
+    Args:
+        circuit: A `Circuit`.
+        numbers: Inputs, by the name "x", and weights; None for zeros.
+
+    Returns:
+        A tape.
+    """
     numbers = numbers or _numbers_of(circuit, np.zeros)
     weights = {name: numbers[name] for name in circuit.weight_shapes}
     tape = qml.tape.make_qscript(circuit)(numbers.get(_X), weights)
@@ -120,7 +128,7 @@ def _labelled(circuit: Any) -> Any:
     """The gates, each with what it takes of x and θ as its label."""
     generator = np.random.default_rng(0)
     numbers = _numbers_of(circuit, lambda shape: generator.uniform(0.2, 0.8, shape))
-    tape = _tape_of_gates(circuit, numbers)
+    tape = tape_of_gates(circuit, numbers)
     places = {
         float(value): (name, place)
         for name, values in numbers.items()
@@ -153,7 +161,7 @@ def _try_changes(
     def changed(name: str, place: Any) -> list[int]:
         values = numbers[name].copy()
         values[place] += 0.1
-        other = _tape_of_gates(circuit, {**numbers, name: values}).operations
+        other = tape_of_gates(circuit, {**numbers, name: values}).operations
         if len(other) != len(tape.operations):
             return []  # other gates for other numbers, of which nothing can be said
         return [at for at in taken if other[at].data != tape.operations[at].data]
