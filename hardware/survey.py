@@ -73,6 +73,7 @@ def survey_targets(
     return tuple(_survey(online, account))
 
 
+@validate_call
 def stored_machines() -> tuple[str, ...]:
     """The machines whose noise is stored, as "aer:NAME" takes them.
 

@@ -13,6 +13,8 @@ OnlineOption = Annotated[
     typer.Option("--online", help="Ask IBM which machines the account may use."),
 ]
 
+_TITLES = {True: "Machines:", None: "Not asked:", False: "Not usable here:"}
+
 
 def targets(online: OnlineOption = False, account: AccountOption = None) -> None:
     """List where circuits can run here, what each target can do, or why it cannot.
@@ -27,33 +29,33 @@ def targets(online: OnlineOption = False, account: AccountOption = None) -> None
     from qml_qdl.hardware.survey import stored_machines, survey_targets
 
     found = survey_targets(online=online, account=account)
+    words = {True: "yes", False: "no"}
     table = Table()
-    for name in ("target", "usable", "results", "states", "batches"):
-        table.add_column(name, no_wrap=name == "target")
-    table.add_column("own gradients")
-    table.add_column("note")
-    words = {True: "yes", False: "no", None: "?"}
-    said = ""
+    for name in ("target", "results", "states", "batches", "own gradients"):
+        table.add_column(name)
+    notes: dict[tuple[bool | None, str], list[str]] = {}
     for one in found:
-        able = ["", "", "", ""]
         if one.traits is not None:
-            able = [
+            table.add_row(
+                one.name,
                 "exact, shots" if one.exact else "shots",
                 words[one.traits.state_vector],
                 words[one.traits.takes_batches],
                 ", ".join(one.gradients),
-            ]
-        table.add_row(
-            one.name,
-            words[one.usable],
-            *able,
-            "as above" if said and one.note == said else one.note,
-        )
-        said = one.note
-    console = Console()
-    console.print(table)
+            )
+        if one.note:
+            notes.setdefault((one.usable, one.note), []).append(one.name)
+    Console().print(table)
+    for usable, title in _TITLES.items():
+        lines = [
+            f"  {', '.join(names)}: {note}"
+            for (status, note), names in notes.items()
+            if status is usable
+        ]
+        if lines:
+            print("\n".join([title, *lines]))
     try:
         stored = (name.removeprefix("fake_") for name in stored_machines())
     except MissingPackageError:
-        return  # which the table says
-    console.print(f"Stored machines, aer:fake_NAME: {', '.join(stored)}")
+        return  # which was told above
+    print(f"Stored machines, aer:fake_NAME: {', '.join(stored)}")

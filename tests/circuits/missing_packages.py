@@ -135,6 +135,7 @@ CALLS: dict[str, Callable[[], str | None]] = {
     "draw_mpl": draws,
     "twin": twin,
     "--version": command("--version"),
+    "targets": command("targets"),
     "train": command("train", "--data", "iris"),
 }
 

@@ -33,7 +33,7 @@ INSTALL = {
 
 WORKER = "tests.circuits.missing_packages"
 NEEDS_QISKIT = ("aer", "aer:fake_manila", "ibm:least_busy", "qml.device")
-COMMANDS = ("--version", "train")
+COMMANDS = ("--version", "targets", "train")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ COMMANDS = ("--version", "train")
         ),
         pytest.param(
             ("qiskit_ibm_runtime", "tensorboard"),
-            ("aer", "aer:fake_manila", "ibm:least_busy", "--version", "train"),
+            ("aer", "aer:fake_manila", "ibm:least_busy", "targets", "train"),
             {
                 "aer:fake_manila": "qiskit_ibm_runtime",
                 "ibm:least_busy": "qiskit_ibm_runtime",

@@ -17,7 +17,12 @@ def test_each_target_is_a_line(
         TargetStatus(name="one", usable=True, traits=Traits(), gradients=("spsa",)),
         TargetStatus(name="two", usable=False, note="pip install two"),
         TargetStatus(name="three", usable=False, note="pip install two"),
-        TargetStatus(name="ibm:x", usable=None, traits=Traits(state_vector=True)),
+        TargetStatus(
+            name="ibm:x",
+            usable=None,
+            note="IBM was not asked",
+            traits=Traits(state_vector=True),
+        ),
     )
 
     def survey(**options: object) -> tuple[TargetStatus, ...]:
@@ -28,15 +33,19 @@ def test_each_target_is_a_line(
     monkeypatch.setattr(
         "qml_qdl.hardware.survey.stored_machines", lambda: ("fake_a", "fake_b")
     )
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["targets", "--online", "--account", "lab"]) == 0
     assert asked == [{"online": True, "account": "lab"}]
-    said = capsys.readouterr().out
-    lines = [line.split("│")[1:-1] for line in said.splitlines() if "│" in line]
-    assert [[cell.strip() for cell in line] for line in lines] == [
-        ["one", "yes", "exact, shots", "no", "yes", "spsa", ""],
-        ["two", "no", "", "", "", "", "pip install two"],
-        ["three", "no", "", "", "", "", "as above"],
-        ["ibm:x", "?", "shots", "yes", "yes", "", ""],
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split("│")[1:-1] for line in lines if "│" in line]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["one", "exact, shots", "no", "yes", "spsa"],
+        ["ibm:x", "shots", "yes", "yes", ""],
     ]
-    assert said.endswith("Stored machines, aer:fake_NAME: a, b\n")
+    assert lines[-5:] == [
+        "Not asked:",
+        "  ibm:x: IBM was not asked",
+        "Not usable here:",
+        "  two, three: pip install two",
+        "Stored machines, aer:fake_NAME: a, b",
+    ]
