@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
+
+import pytest
+import yaml
+from setuptools.command.egg_info import FileList
 
 import qml_qdl
 
@@ -51,19 +57,56 @@ def test_constraints_pin_every_dependency_exactly() -> None:
         pinned[match[1]] = match[2]
     names = {name.lower().replace("_", "-") for name in pinned}
     project = PYPROJECT["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    for requirement in wanted:
+    wanted = [project["dependencies"], *project["optional-dependencies"].values()]
+    for requirement in chain.from_iterable(wanted):
+        if requirement.startswith("qml-qdl["):  # other extras
+            continue
         name = re.split(r"[<>=]", requirement)[0].lower()
         assert name in names, name
     assert "pennylane-qiskit" not in names
     assert pinned["torch"] == "2.13.0"
 
 
+def test_what_is_cited_is_this_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = PYPROJECT["project"]
+    assert cited["cff-version"] == "1.2.0"
+    assert cited["version"] == project["version"]
+    assert cited["license"] == project["license"]
+    assert cited["authors"] == project["authors"]
+    released = f"## [{cited['version']}] - {cited['date-released']}"
+    assert released in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_licence_is_apaches_own_text() -> None:
+    digest = hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest()
+    # Of https://www.apache.org/licenses/LICENSE-2.0.txt
+    assert digest == "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
+
+
+def test_a_source_distribution_holds_what_readme_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    files = FileList()
+    for line in Path("MANIFEST.in").read_text().splitlines():
+        files.process_template_line(line)
+    project = PYPROJECT["project"]
+    packed = {*files.files, project["readme"], *project["license-files"]}
+    readme = (ROOT / "README.md").read_text()
+    links = set(re.findall(r"\]\((?!https?://|#)([^)#]+)\)", readme))
+    named = set(re.findall(r"`(examples/[\w.]+|docs/[\w.]+)`", readme))
+    assert {"docs/feature-maps.png", "CONTRIBUTING.md", "LICENSE"} <= links
+    assert links | named <= packed
+    assert {"CHANGELOG.md", "CITATION.cff", "constraints.txt", "Makefile"} <= packed
+    assert "tests/cli/conftest.py" in packed
+
+
 def test_root_holds_only_what_the_map_names() -> None:
     allowed = {
-        "CHANGELOG.md", "CONTRIBUTING.md", "MANIFEST.in", "Makefile", "README.md",
-        "circuits", "constraints.txt", "docs", "examples", "hardware",
-        "pyproject.toml", "qml_qdl", "tests",
+        "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in",
+        "Makefile", "README.md", "SECURITY.md", "circuits", "constraints.txt", "docs",
+        "examples", "hardware", "pyproject.toml", "qml_qdl", "tests",
     }  # fmt: skip
     made = {"build", "dist", "runs", "lightning_logs", "shared"}
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}

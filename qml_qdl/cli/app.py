@@ -21,6 +21,7 @@ from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
 from qml_qdl.cli.sample import sample
 from qml_qdl.cli.signals import Interrupted, heeding_signals
+from qml_qdl.cli.targets import targets
 from qml_qdl.cli.train import train_command
 
 NAME = "qml-qdl"
@@ -66,13 +67,14 @@ def program_of(train: Callable[..., None]) -> typer.Typer:
             "qml-qdl sample my-run -n 64 --target aer:fake_torino --shots 4096",
         ),
         (estimate, "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"),
+        (targets, "qml-qdl targets --online"),
     ):
         app.command(command.__name__, epilog=f"Example: {example}")(command)
     app.add_typer(jobs_app, name="jobs")
     return app
 
 
-_COMMANDS = ("train", "evaluate", "sample", "estimate", "jobs")
+_COMMANDS = ("train", "evaluate", "sample", "estimate", "jobs", "targets")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,7 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         # Loading the errors loads PennyLane too, which --help should not wait for.
         from qml_qdl.circuits.errors import QdlError, SubmissionUnclear
+        from qml_qdl.circuits.packages import missing_package
 
+        if isinstance(error, ModuleNotFoundError):
+            error = missing_package(error) or error
         if not isinstance(error, QdlError):
             raise
         if isinstance(error, SubmissionUnclear):

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
-from qml_qdl.circuits.validation import validate_call
+from qml_qdl.circuits.validation import did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 from qml_qdl.data.files import read_csv, read_npz
 from qml_qdl.data.synthetic import bars_and_stripes
@@ -198,6 +198,7 @@ def load(
         raise DataError(
             f"source: expected one of the data sets {', '.join(names())}, or the path "
             f"of a .npz or .csv file, got {str(source)!r}"
+            f"{did_you_mean(source, names())}"
         )
     return loader(None if data_home is None else Path(data_home))
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from qml_qdl.circuits import Block, Circuit
-from qml_qdl.circuits.circuit import as_circuit
+from qml_qdl.circuits.circuit import as_circuit, as_whole_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
@@ -191,7 +191,7 @@ class QuantumLayer(nn.Module):
                     "weight_shapes: a Circuit knows its own, "
                     f"{as_circuit(circuit_or_qnode).weight_shapes}; leave it out"
                 )
-            source: Any = as_circuit(circuit_or_qnode)
+            source: Any = as_whole_circuit(circuit_or_qnode)
             shapes = source.weight_shapes
             inputs: tuple[str, ...] = ("inputs",) if source.num_inputs else ()
         elif isinstance(circuit_or_qnode, qml.QNode):

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
+from qml_qdl.circuits import errors
 from tests.hardware.qiskit.loopback.setting import isolate
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,8 +31,8 @@ BLOCK = re.compile(
 )
 """Python, what it prints if the page says so, and why it cannot run here."""
 
-LEFT_OUT = 2
-"""Blocks that are marked as not run: an IBM account, and torch's compiler."""
+LEFT_OUT = 4
+"""Blocks that are marked as not run: three need an IBM account, one torch's compiler."""
 
 
 @attrs.frozen
@@ -108,3 +109,18 @@ def test_what_a_block_prints_is_compared() -> None:
         block.run("page", {})
     (marked,) = blocks(text.replace("```python", "% not run: no\n```python"))
     assert marked.why == "no"
+
+
+def test_every_error_has_a_label_in_the_catalogue() -> None:
+    catalogue = (ROOT / "docs" / "errors.md").read_text()
+    classes = [
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.QdlError)
+    ]
+    missing = [
+        name
+        for name in classes
+        if not re.search(rf"^\(error-{name}\)=\n###? {name}$", catalogue, re.MULTILINE)
+    ]
+    assert classes and missing == []
