@@ -79,13 +79,13 @@ def _cells(axes: Axes, x: float, y: float, values: Any, *colours: str) -> None:
 
 
 def circuit() -> Figure:
-    """U(x, θ) = W₂ S W₁ S with its parts marked, and where the numbers come from."""
+    """U(x, θ) = W₁ S W₀ S with its parts marked, and where the numbers come from."""
     drawn = reupload(StronglyEntangling(3), AngleEncoding(3), layers=2)
     figure: Figure
     figure, axes = drawn.draw_mpl(style="black_white")
     axes.set_title("")
-    parts = [(0, 0, "S(x)", BLUE), (1, 4, "W(θ₁)", ORANGE)]
-    parts += [(5, 5, "S(x)", BLUE), (6, 9, "W(θ₂)", ORANGE), (10, 10, "⟨Z⟩", GREEN)]
+    parts = [(0, 0, "S(x)", BLUE), (1, 4, "W(θ₀)", ORANGE)]
+    parts += [(5, 5, "S(x)", BLUE), (6, 9, "W(θ₁)", ORANGE), (10, 10, "⟨Z⟩", GREEN)]
     for first, last, name, colour in parts:
         left, width = first - 0.47, last - first + 0.94
         axes.add_patch(
