@@ -32,7 +32,7 @@ BLOCK = re.compile(
 """Python, what it prints if the page says so, and why it cannot run here."""
 
 LEFT_OUT = 4
-"""Blocks that are marked as not run: three need an IBM account, one torch's compiler."""
+"""Blocks that are marked as not run: for three an IBM account, for one torch's compiler."""
 
 
 @attrs.frozen
