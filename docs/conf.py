@@ -16,10 +16,10 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
+    "docs._ext.drawings",
     "docs._ext.gallery",
     "docs._ext.mathml",
     "docs._ext.reference",
-    "docs.pictures",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_ext", "_templates", "templates"]

@@ -251,9 +251,6 @@ def comparison() -> Figure:
     return figure
 
 
-PLACE = Path("_build", "pictures")
-"""Where pages find them, in the folder of the pages."""
-
 PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
     {
         "circuit": circuit,
@@ -278,9 +275,3 @@ def draw_all(folder: Path) -> None:
             figure = draw()
             figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
             plt.close(figure)
-
-
-def setup(app: Any) -> dict[str, Any]:
-    """Draws them before Sphinx reads the pages."""
-    app.connect("builder-inited", lambda app: draw_all(Path(app.srcdir) / PLACE))
-    return {"parallel_read_safe": True}

@@ -32,7 +32,7 @@ BLOCK = re.compile(
 """Python, what it prints if the page says so, and why it cannot run here."""
 
 LEFT_OUT = 4
-"""Blocks that are marked as not run: for three an IBM account, for one torch's compiler."""
+"""Blocks that do not run here: three need an IBM account, one torch's compiler."""
 
 
 @attrs.frozen
@@ -123,4 +123,5 @@ def test_every_error_has_a_label_in_the_catalogue() -> None:
         for name in classes
         if not re.search(rf"^\(error-{name}\)=\n###? {name}$", catalogue, re.MULTILINE)
     ]
-    assert classes and missing == []
+    assert classes
+    assert missing == []
