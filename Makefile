@@ -5,7 +5,7 @@ export OMP_NUM_THREADS ?= 1
 # What is compiled once is kept: tests rewrite their asserts, and start processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-slow bench bench-peers bench-pennylane-qiskit lint types constraints clean
+.PHONY: demo test test-slow bench bench-peers bench-pennylane-qiskit docs docs-full lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
@@ -38,9 +38,26 @@ bench-pennylane-qiskit: .venv/installed
 		'pennylane==0.45.1' 'pennylane-qiskit==0.45.0'
 	$(BIN)/python -m tests.benchmarks.qiskit_peer .venv-pennylane-qiskit/bin/python
 
+# The site, in docs/_build/html; where there is Chromium, it is then opened there. Warnings
+# are errors. What has not changed is not read again, unless the last build failed: pages
+# that were read do not warn again.
+SPHINX := $(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+SITE_TEST := $(BIN)/python -m pytest -q -p no:benchmark tests/docs/test_site.py -rs
+
+docs: .venv/installed
+	$(SPHINX) -d docs/_build/doctrees || { rm -rf docs/_build/doctrees; exit 1; }
+	$(SITE_TEST)
+
+# The same with every notebook executed, unless it is as it was when last executed.
+docs-full: .venv/installed
+	$(SPHINX) -d docs/_build/doctrees-full -D nb_execution_mode=cache \
+		|| { rm -rf docs/_build/doctrees-full; exit 1; }
+	$(SITE_TEST)
+
 lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python -m docs._ext.docstrings
 
 types: .venv/installed
 	$(BIN)/mypy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from attrs import Attribute, evolve, field, frozen
 
-from qml_qdl.circuits.diagrams import compact_repr, draw_mpl, draw_text
+from qml_qdl.circuits.diagrams import compact_repr, draw_mpl, draw_text, tape_of_gates
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.readouts import Expectation, Readout
 from qml_qdl.circuits.validation import (
@@ -170,7 +171,7 @@ class Circuit:
 
     @cached_property
     def wires(self) -> tuple[Hashable, ...]:
-        """The wire labels: sorted if all are numbers, else in order of appearance."""
+        """The wire labels, sorted if all are numbers, else in order of appearance."""
         labels = dict.fromkeys(wire for block in self.blocks for wire in block.wires)
         if all(isinstance(label, int) for label in labels):
             return tuple(sorted(labels))  # type: ignore[type-var]
@@ -250,6 +251,24 @@ class Circuit:
     def output_shape(self) -> tuple[int | None, ...]:
         """Shape of one row's result; None stands for the number of shots."""
         return self.readout.output_shape(self.wires)
+
+    @cached_property
+    def unentangled_wires(self) -> tuple[Hashable, ...]:
+        """Wires that only encodings act on and no gate entangles, while others are.
+
+        Example:
+            >>> from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+            >>> (StronglyEntangling(3) @ AngleEncoding(4)).unentangled_wires
+            (3,)
+        """
+        others = (block for block in self.blocks if not block.num_features)
+        processed = {wire for block in others for wire in block.wires}
+        if not processed or processed >= set(self.wires):
+            return ()
+        gates = tape_of_gates(self).operations
+        joined = {wire for gate in gates if len(gate.wires) > 1 for wire in gate.wires}
+        alone = set(self.wires) - processed - joined
+        return tuple(wire for wire in self.wires if joined and wire in alone)
 
     def with_readout(self, readout: Readout) -> Circuit:
         """The same gates with another readout.
@@ -411,3 +430,26 @@ def as_circuit(block: Block | Circuit) -> Circuit:
     raise ArgumentTypeError(
         f"circuit: expected a circuit, an encoding or a processing, got {block!r}"
     )
+
+
+def as_whole_circuit(block: Block | Circuit) -> Circuit:
+    """Takes a block for a circuit, and warns once where its parts differ in width.
+
+    Args:
+        block: A block or a circuit, to which nothing is added any more.
+
+    Returns:
+        The circuit.
+
+    Raises:
+        ArgumentTypeError: It is neither.
+    """
+    circuit = as_circuit(block)
+    alone = circuit.unentangled_wires
+    if alone:
+        warnings.warn(
+            f"circuit: no gate entangles the wires {list(alone)} of {circuit!r} with "
+            "the others; give encoding and processing as many wires",
+            stacklevel=4,
+        )
+    return circuit

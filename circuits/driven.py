@@ -42,7 +42,7 @@ class Driven(Encoding):
 
     Raises:
         ArgumentError: The processing does not take rows of weights,
-            (rows, *weight_shape), as PennyLane's broadcasting has them.
+            `(rows, *weight_shape)`, as PennyLane's broadcasting has them.
         ArgumentTypeError: It is no processing.
 
     Example:

@@ -44,6 +44,10 @@ class RunError(QdlError, RuntimeError):
     """A run folder is missing, damaged or does not fit what is asked of it."""
 
 
+class MissingPackageError(QdlError, ModuleNotFoundError):
+    """A package is needed that is not installed; the message says how to install it."""
+
+
 class SerializationError(QdlError, TypeError):
     """An object cannot be saved whole."""
 

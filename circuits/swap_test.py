@@ -17,7 +17,7 @@ from qml_qdl.circuits.validation import as_wires
 class SwapTest(Block):
     """Controlled swaps of two registers: then ⟨Z⟩ of the ancilla is their fidelity.
 
-    For pure states |⟨a|b⟩|², for mixed ones Tr ρσ (Buhrman et al. 2001,
+    For pure states `|⟨a|b⟩|²`, for mixed ones Tr ρσ (Buhrman et al. 2001,
     arXiv:quant-ph/0102001).
 
     Args:
@@ -48,7 +48,7 @@ class SwapTest(Block):
 
     @property
     def num_features(self) -> int:
-        """0: it reads no data."""
+        """0, as it reads no data."""
         return 0
 
     @property
@@ -93,7 +93,7 @@ class Exchange(Block):
 
     @property
     def num_features(self) -> int:
-        """0: it reads no data."""
+        """0, as it reads no data."""
         return 0
 
     @property

@@ -6,6 +6,7 @@ import inspect
 import math
 import typing
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import partial, wraps
 from itertools import chain
 from numbers import Integral, Real
@@ -19,6 +20,7 @@ import numpy as np
 import pennylane as qml
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.packages import missing_package
 
 WiresLike: TypeAlias = int | Iterable[Hashable]
 """A number of wires, meaning 0 … n−1, or the wire labels themselves."""
@@ -281,9 +283,26 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     # Not `in` for arrays and tensors, whose == is no truth value.
     if not isinstance(value, str | Integral | None) or value not in known:
         listed = ", ".join(repr(choice) for choice in choices)
+        hint = did_you_mean(value, known) if isinstance(value, str) else ""
         raise ArgumentError(
-            f"{name}: expected one of {listed}, got {_short.repr(value)}"
+            f"{name}: expected one of {listed}, got {_short.repr(value)}{hint}"
         )
+
+
+def did_you_mean(word: object, known: Iterable[object]) -> str:
+    """A hint at the nearest known word, or nothing.
+
+    Args:
+        word: What was given.
+        known: What is known.
+
+    Example:
+        >>> did_you_mean("epoch", ["epochs", "seeds"])
+        "; did you mean 'epochs'?"
+    """
+    names = {str(each).lower(): each for each in known}
+    near = get_close_matches(str(word).lower(), names, 1)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 def check_text(name: str, value: str) -> None:
@@ -410,13 +429,16 @@ def validate_call(function: _Function) -> _Function:
 
     Numbers, flags, text, paths, functions and objects are looked at by their type
     alone; tensors must be real. What is annotated otherwise is left to the function.
+    Where the function needs a package that is not installed, the error says how to
+    install it.
 
     Args:
         function: A function; or a class, for its initialiser and all public methods,
             whose `__repr__` then also shows what is half-built.
 
     Returns:
-        The same, checked: it raises `ArgumentTypeError` for a wrong type.
+        The same, checked: it raises `ArgumentTypeError` for a wrong type, and
+        `MissingPackageError` for a package that is missing.
 
     Example:
         >>> @validate_call
@@ -451,7 +473,13 @@ def validate_call(function: _Function) -> _Function:
         for name, value in chain(zip(names, args, strict=False), kwargs.items()):
             if name in checks:
                 checks[name](name, value)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except ModuleNotFoundError as error:
+            missing = missing_package(error)
+            if missing is None:
+                raise
+            raise missing from error
 
     return validated  # type: ignore[return-value]
 

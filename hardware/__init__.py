@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
+from qml_qdl.hardware.survey import TargetStatus, survey_targets
 from qml_qdl.hardware.targets import Target, available_targets, make_device
 
 if TYPE_CHECKING:
@@ -18,10 +20,12 @@ __all__ = [
     "Mitigation",
     "Target",
     "TargetOptions",
+    "TargetStatus",
     "available_targets",
     "forget_least_busy",
     "from_qiskit",
     "make_device",
+    "survey_targets",
     "to_qiskit",
 ]
 
@@ -32,6 +36,7 @@ _LAZY = {
 }
 
 
+@validate_call
 def __getattr__(name: str) -> Any:
     """Loads Qiskit when it is first used (PEP 562)."""
     if name not in _LAZY:

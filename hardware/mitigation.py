@@ -55,7 +55,7 @@ class Mitigation:
         zne_scales: Strengths of the noise, odd numbers; (1,) for none but its own.
         extrapolation: "linear", "exponential" or "richardson".
         folding: "global" folds whole circuits, "gates" only gates on two qubits.
-        calibration_rows: Rows that prepare |0⟩, and as many |1⟩, shared among the bases
+        calibration_rows: Rows that prepare `|0⟩`, and as many `|1⟩`, shared among the bases
             of one execution; each has one of both at least.
 
     Raises:

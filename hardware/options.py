@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from numbers import Integral
 from typing import Any, Self
 
@@ -21,6 +20,7 @@ from qml_qdl.circuits.validation import (
     check_path,
     check_text,
     checked,
+    did_you_mean,
 )
 from qml_qdl.hardware.mitigation import Mitigation
 
@@ -201,10 +201,9 @@ class TargetOptions:
         for name in options:
             if name not in names:
                 listed = [*also, *names]
-                near = get_close_matches(name, listed, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise ArgumentTypeError(
-                    f"{name}: {owner} has no such option, but {', '.join(listed)}{hint}"
+                    f"{name}: {owner} has no such option, but {', '.join(listed)}"
+                    f"{did_you_mean(name, listed)}"
                 )
         return evolve(self, **{k: v for k, v in options.items() if v != "keep"})
 

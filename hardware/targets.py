@@ -12,7 +12,7 @@ from attrs import asdict
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentTypeError, MemoryBoundError, TargetError
 from qml_qdl.circuits.purity import is_pure
-from qml_qdl.circuits.validation import as_items, as_wires, validate_call
+from qml_qdl.circuits.validation import as_items, as_wires, did_you_mean, validate_call
 from qml_qdl.hardware.device import TapeDevice
 from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.hardware.options import TargetOptions
@@ -154,12 +154,15 @@ def make_device(
         given = {each: getattr(told, each) for each in OF_JOBS}
         labels |= {each: value for each, value in given.items() if value is not None}
     if name not in qml.plugin_devices:
+        known = available_targets()
         raise TargetError(
-            f"target: unknown target {target!r}; available here: "
-            f"{', '.join(available_targets())}"
+            f"target: unknown target {target!r}; available here: {', '.join(known)}"
+            f"{did_you_mean(target, known)}"
         )
     try:
         device = qml.device(name, **labels)
+    except ModuleNotFoundError:
+        raise  # which says what to install
     except (qml.exceptions.DeviceError, ImportError, TypeError, ValueError) as error:
         raise TargetError(f"target: {target!r} cannot be made here: {error}") from error
     if traits_of(device).samples_anew and not isinstance(device, TapeDevice):

@@ -33,6 +33,8 @@ NO_CALLS = {
         "ShapeError",
         "TensorNetwork",
     },
+    # A result; and what tries every target and asks services, which takes seconds.
+    "hardware": {"TargetStatus", "survey_targets"},
     "metrics": {"Manifold", "Quality"},
     "models": {"NoiseGenerator"},
     # What the library makes itself and gives back.

@@ -18,7 +18,7 @@ from qml_qdl.circuits.validation import check_count, check_number, checked
 
 @frozen(repr=False)
 class AmplitudeEncoding(Encoding):
-    """The features, divided by their norm, as amplitudes: |x⟩ = Σ xₖ|k⟩ / ‖x‖.
+    """The features, divided by their norm, as amplitudes: `|x⟩ = Σ xₖ|k⟩ / ‖x‖`.
 
     As the first block on a simulator that takes a state and differentiates by
     backpropagation, the amplitudes are loaded as they are, and gradients are exact.
@@ -27,7 +27,7 @@ class AmplitudeEncoding(Encoding):
     depend on the data like those of any other encoding. There gradients are exact but
     for features that belong to an all-zero part of x, where they are zero.
 
-    A zero vector encodes |0…0⟩, with zero gradient.
+    A zero vector encodes `|0…0⟩`, with zero gradient.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.

@@ -126,7 +126,7 @@ class AngleEncoding(Encoding):
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.
         rotation: "X", "Y" or "Z"; Z is preceded by a Hadamard gate, since alone it
-            would do nothing to |0⟩.
+            would do nothing to `|0⟩`.
         features: Which features of x are read; None for the whole x.
         scaling: Factor on the features; `math.pi` maps pixels of 0 … 1 to half turns.
         trainable_scaling: Whether each feature's factor is trained.
@@ -162,7 +162,7 @@ class AngleEncoding(Encoding):
 
 @frozen(repr=False)
 class BasisEncoding(Encoding):
-    """Bits as basis states: |b₁ … bₙ⟩ up to a phase, by RX(πb) on each wire.
+    """Bits as basis states: `|b₁ … bₙ⟩` up to a phase, by RX(πb) on each wire.
 
     Values between 0 and 1 give the rotations in between, so the bits stay data like any
     other and one circuit serves all of them.

@@ -47,17 +47,19 @@ class HurCircuit(Processing):
     They are the filters of a quantum convolutional neural network, see `qcnn`.
     Weights: one vector, in the order of the gates.
 
-    | number | what it is | in the authors' code | angles |
-    |---|---|---|---|
-    | 1 | RY and CNOT, the block of a tree tensor network | U_TTN | 2 |
-    | 2 | circuit 9 of Sim et al. on two wires | U_9 | 2 |
-    | 3 | circuit 15 of Sim et al. cut down to two wires | U_15 | 4 |
-    | 4 | circuit 13 of Sim et al. cut down to two wires | U_13 | 6 |
-    | 5 | circuit 14 of Sim et al. cut down to two wires | U_14 | 6 |
-    | 6 | real gates: a rotation of SO(4) | U_SO4 | 6 |
-    | 7 | circuit 5 of Sim et al. on two wires | U_5 | 10 |
-    | 8 | circuit 6 of Sim et al. on two wires | U_6 | 10 |
-    | 9 | any gate of two wires, SU(4), up to a phase | U_SU4 | 15 |
+    ======  ===============================================  ================  ======
+    number  what it is                                       name in the code  angles
+    ======  ===============================================  ================  ======
+    1       RY and CNOT, the block of a tree tensor network  U_TTN             2
+    2       circuit 9 of Sim et al. on two wires             U_9               2
+    3       circuit 15 of Sim et al. cut down to two wires   U_15              4
+    4       circuit 13 of Sim et al. cut down to two wires   U_13              6
+    5       circuit 14 of Sim et al. cut down to two wires   U_14              6
+    6       real gates: a rotation of SO(4)                  U_SO4             6
+    7       circuit 5 of Sim et al. on two wires             U_5               10
+    8       circuit 6 of Sim et al. on two wires             U_6               10
+    9       any gate of two wires, SU(4), up to a phase      U_SU4             15
+    ======  ===============================================  ================  ======
 
     Gates and their order are those of the authors' published code (takh04/QCNN), which
     has names and no numbers. The numbers go up with the angles, as the paper's do;

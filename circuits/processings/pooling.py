@@ -78,12 +78,12 @@ class QuantumPool(Block):
 
     @property
     def kept(self) -> tuple[Hashable, ...]:
-        """The wires that are left: the first, the third and so on."""
+        """The wires that are left, the first, the third and so on."""
         return self.wires[::2]
 
     @property
     def num_features(self) -> int:
-        """0: pooling reads no data."""
+        """0, as pooling reads no data."""
         return 0
 
     @property

@@ -65,7 +65,7 @@ class Processing(Block):
 
     @property
     def num_features(self) -> int:
-        """0: a processing reads no data."""
+        """0, as a processing reads no data."""
         return 0
 
     def queue(self, inputs: Any, weights: Any) -> None:

@@ -188,11 +188,11 @@ def reverse_mera(
     """A quantum convolutional neural network as a MERA run backwards, for quantum data.
 
     A MERA (Vidal 2008, arXiv:quant-ph/0610099) grows a state from one wire: each step
-    adds wires in |0⟩, joins each to a neighbour by an isometry, and entangles the pairs
-    by disentanglers. Backwards it takes the state apart, and what it traces out is
-    |0⟩ again if the state is of that kind: the network of Cong, Choi and Lukin 2019,
-    arXiv:1810.03787. All disentanglers of a step share their weights, and so do all
-    isometries.
+    adds wires in `|0⟩`, joins each to a neighbour by an isometry, and entangles the
+    pairs by disentanglers. Backwards it takes the state apart, and what it traces out
+    is `|0⟩` again if the state is of that kind: the network of Cong, Choi and Lukin
+    2019, arXiv:1810.03787. All disentanglers of a step share their weights, and so do
+    all isometries.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels; 2 or more.
@@ -200,7 +200,7 @@ def reverse_mera(
             wires.
         isometry: Within each pair, likewise.
         pooling: "trace" as in a MERA, or "zx" or "rot", by which a wire that is not
-            |0⟩ corrects its neighbour.
+            `|0⟩` corrects its neighbour.
         outputs: Pooling goes on as long as so many wires are left.
         measured: Whether wires are measured before they are traced out.
 

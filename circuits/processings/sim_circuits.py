@@ -86,17 +86,19 @@ class SimCircuit(Processing):
     The paper draws them for four wires; here they stand on n wires, with the numbers of
     angles that the paper gives. Weights: one vector, in the order of the gates.
 
-    | circuits | angles in L layers on n wires |
-    |---|---|
-    | 1, 2, 15 | 2nL |
-    | 3, 4, 16, 17 | (3n − 1)L |
-    | 5, 6 | (n² + 3n)L |
-    | 7, 8 | (5n − 1)L |
-    | 9 | nL |
-    | 10 | nL + n |
-    | 11, 12 | (4n − 4)L |
-    | 13, 14 | (3n + n/gcd(n, 3))L |
-    | 18, 19 | 3nL |
+    ============  =============================
+    circuits      angles in L layers on n wires
+    ============  =============================
+    1, 2, 15      2nL
+    3, 4, 16, 17  (3n − 1)L
+    5, 6          (n² + 3n)L
+    7, 8          (5n − 1)L
+    9             nL
+    10            nL + n
+    11, 12        (4n − 4)L
+    13, 14        (3n + n/gcd(n, 3))L
+    18, 19        3nL
+    ============  =============================
 
     Args:
         number: Which circuit, 1 … 19.

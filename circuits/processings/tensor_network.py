@@ -23,7 +23,7 @@ class TensorNetwork(Processing):
     """A small processing placed many times: abstract base of the tensor networks.
 
     PennyLane's template says where; each place has fresh weights. Weights:
-    (places, *weight shape of the small processing).
+    `(places, *weight shape of the small processing)`.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.
@@ -77,7 +77,7 @@ class TensorNetwork(Processing):
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        """(places, *weight shape of the block)."""
+        """`(places, *weight shape of the block)`."""
         return (len(self.places), *self.block.weight_shape)
 
     def process(self, weights: Any) -> None:
@@ -92,8 +92,8 @@ class TensorNetwork(Processing):
 class MPS(TensorNetwork):
     """Blocks down a staircase, like a matrix product state: PennyLane's `MPS`.
 
-    From Huggins et al. 2019, arXiv:1803.11537. Weights: (places, *weight shape of the
-    block).
+    From Huggins et al. 2019, arXiv:1803.11537. Weights: `(places, *weight shape of
+    the block)`.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.
@@ -141,8 +141,8 @@ class MPS(TensorNetwork):
 class TTN(TensorNetwork):
     """Blocks in a binary tree, each level half as many: PennyLane's `TTN`.
 
-    From Huggins et al. 2019, arXiv:1803.11537. Weights: (places, *weight shape of the
-    block), with 2n/k − 1 places.
+    From Huggins et al. 2019, arXiv:1803.11537. Weights: `(places, *weight shape of
+    the block)`, with 2n/k − 1 places.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.
@@ -168,8 +168,8 @@ class TTN(TensorNetwork):
 class MERA(TensorNetwork):
     """A tree whose branches are disentangled first: PennyLane's `MERA`.
 
-    From Vidal 2008, arXiv:quant-ph/0610099. Weights: (places, *weight shape of the
-    block), with 4n/k − 3 places.
+    From Vidal 2008, arXiv:quant-ph/0610099. Weights: `(places, *weight shape of
+    the block)`, with 4n/k − 3 places.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.

@@ -68,7 +68,7 @@ class GaugeLattice:
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
-        """All links, in the order of their wires: site by site, right before down."""
+        """All links in the order of their wires, site by site, right before down."""
         return tuple(
             (row, column, down)
             for row in range(self.rows)
@@ -133,7 +133,7 @@ class GaugeLattice:
 
     @cached_property
     def group(self) -> WireGroup:
-        """All gauge transformations: one generator for each site."""
+        """All gauge transformations, from one generator for each site."""
         return local_flips(self.num_links, self.stars)
 
     @cached_property
@@ -190,7 +190,7 @@ class GaugeLattice:
 
 @frozen(repr=False)
 class LinkEncoding(Encoding):
-    """One Z₂ variable u a wire: RY(π(1 − u)/2), so that u = 1 is |0⟩ and −1 is |1⟩.
+    """One Z₂ variable u a wire: RY(π(1 − u)/2), so that u = 1 is `|0⟩` and −1 is `|1⟩`.
 
     A change of sign of u is X on its wire, also for values in between.
 

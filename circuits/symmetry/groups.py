@@ -165,7 +165,7 @@ class WireGroup:
 
     @cached_property
     def table(self) -> NDArray[np.int64]:
-        """The multiplication table: `table[g, h]` is the index of gh, h first."""
+        """The multiplication table, where `table[g, h]` is the index of gh, h first."""
         index = {element: i for i, element in enumerate(self.elements)}
         rows = [[index[g @ h] for h in self.elements] for g in self.elements]
         return np.array(rows)
@@ -211,7 +211,7 @@ def _check_table(
 def commutant_dimension(group: WireGroup) -> int:
     """How many independent operators commute with all elements of a group.
 
-    It is the mean of |tr U|² over the group. For all permutations of n wires it is
+    It is the mean of `|tr U|²` over the group. For all permutations of n wires it is
     C(n + 3, 3) (Schatzki et al. 2022, arXiv:2210.09974), which grows only like n³.
 
     Args:

@@ -57,7 +57,7 @@ class InnerProductEncoding(Encoding):
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels; one for each point.
-        rotation: "X", "Y" or "Z", the axis of all rotations; Z does nothing to |0⟩.
+        rotation: "X", "Y" or "Z", the axis of all rotations; Z does nothing to `|0⟩`.
         metric: The factor of each coordinate's product in v·w; as many as a point has
             coordinates.
         features: Which features of x are read, all coordinates of one point after the

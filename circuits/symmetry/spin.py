@@ -30,7 +30,7 @@ from qml_qdl.circuits.validation import (
 
 @frozen(repr=False)
 class DirectionEncoding(Encoding):
-    """Points on a sphere: each spin is turned from |0⟩ into its point's direction.
+    """Points on a sphere: each spin is turned from `|0⟩` into its point's direction.
 
     RY(polar angle), then RZ(azimuth). A rotation of the points turns the state by the
     rotation of all spins, up to a phase. That holds for the state only, so that this
@@ -70,7 +70,7 @@ class DirectionEncoding(Encoding):
 
 @frozen(repr=False)
 class RotationEncoding(Encoding):
-    """Points in space: each spin is turned about its point's direction v by |v|.
+    """Points in space: each spin is turned about its point's direction v by `|v|`.
 
     exp(−i v·σ/2), the field of East et al. 2023, arXiv:2309.07250, as five rotations.
     Where the points turn by R, the gate becomes U(R)·S·U(R)†, so that it may stand
@@ -132,7 +132,7 @@ def _polar(features: Any, index: int) -> tuple[Any, Any, Any]:
 
 @frozen(repr=False)
 class Singlets(Block):
-    """Neighbouring wires as singlets (|01⟩ − |10⟩)/√2, which no rotation changes.
+    """Neighbouring wires as singlets `(|01⟩ − |10⟩)/√2`, which no rotation changes.
 
     A fixed block without features or weights: the first of a circuit that goes on with
     `RotationEncoding`.
@@ -160,7 +160,7 @@ class Singlets(Block):
 
     @property
     def num_features(self) -> int:
-        """0: nothing is read."""
+        """0, as nothing is read."""
         return 0
 
     @property

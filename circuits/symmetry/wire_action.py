@@ -236,7 +236,7 @@ class WireAction:
             features: Array (..., n).
 
         Returns:
-            Array (..., n): the number of wire i is at place `permutation[i]`.
+            Array (..., n), where the number of wire i is at place `permutation[i]`.
 
         Example:
             >>> WireAction([1, 2, 0]).permute(np.array([10, 20, 30])).tolist()
@@ -267,7 +267,7 @@ class WireAction:
         """The absolute value of the unitary's trace, which no phase changes.
 
         Returns:
-            |tr U|, the product of a factor for each cycle of the permutation.
+            `|tr U|`, the product of a factor for each cycle of the permutation.
         """
         left, total = set(range(self.num_wires)), 1.0
         while left:

@@ -79,6 +79,8 @@ def parse_backend(name: str) -> BackendName:
         hint = f"; for the machine itself say 'ibm:{name}'"
     elif place == "ibm" and machine.startswith("fake_"):
         hint = f"; stored machines are simulated here: say 'aer:{machine}'"
+    elif place == "aer":
+        hint = f"; did you mean 'aer:fake_{machine}'?"
     raise TargetError(f"backend: expected {FORMS}, got {name!r}{hint}")
 
 

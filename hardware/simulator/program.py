@@ -136,7 +136,7 @@ class Program:
         num_wires: Wires of the circuit, n.
         common_slots: Slots whose angles are common to all rows, in order.
         row_slots: Slots whose angles differ from row to row, in order.
-        preparation: Gate that prepares the first state; None for |0…0⟩.
+        preparation: Gate that prepares the first state; None for `|0…0⟩`.
         initial: (1, 2ⁿ, 1) the state that the fixed gates at the beginning make.
         groups: Cuts the angles that differ from row to row.
         feeds: Make the evolution's parameters.

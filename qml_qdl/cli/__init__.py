@@ -1,5 +1,31 @@
 """The command line `qml-qdl`."""
 
-from qml_qdl.cli.app import main
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: What follows the program's name; None takes the process's own.
+
+    Returns:
+        What `qml_qdl.cli.app.main` returns, and 2 where a package is missing that all
+        commands need.
+    """
+    try:
+        from qml_qdl.cli.app import main as run
+    except ModuleNotFoundError as error:
+        from qml_qdl.circuits.packages import missing_package
+
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        print(f"qml-qdl: {missing}", file=sys.stderr)
+        return 2
+    return run(arguments)

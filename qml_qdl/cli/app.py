@@ -22,6 +22,7 @@ from qml_qdl.cli.jobs import jobs_app
 from qml_qdl.cli.predict import predict
 from qml_qdl.cli.sample import sample
 from qml_qdl.cli.signals import Interrupted, heeding_signals
+from qml_qdl.cli.targets import targets
 from qml_qdl.cli.train import train_command
 
 NAME = "qml-qdl"
@@ -46,7 +47,7 @@ class _Commands(TyperGroup):
             raise _StoppedError(error) from error
 
 
-def _program(train: Callable[..., None]) -> typer.Typer:
+def program_of(train: Callable[..., None]) -> typer.Typer:
     """All commands; that of training is made for what is asked of it."""
     app = typer.Typer(
         cls=_Commands,
@@ -68,13 +69,22 @@ def _program(train: Callable[..., None]) -> typer.Typer:
         ),
         (predict, "qml-qdl predict my-run new.csv --out predicted.csv"),
         (estimate, "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"),
+        (targets, "qml-qdl targets --online"),
     ):
         app.command(command.__name__, epilog=f"Example: {example}")(command)
     app.add_typer(jobs_app, name="jobs")
     return app
 
 
-_COMMANDS = ("train", "evaluate", "sample", "predict", "estimate", "jobs")
+_COMMANDS = (
+    "train",
+    "evaluate",
+    "sample",
+    "predict",
+    "estimate",
+    "jobs",
+    "targets",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with heeding_signals() as came, _warnings_told(prefix), _own_modules():
             train, words = train_command(given if called == "train" else ())
             words = words if called == "train" else given
-            program = _program(train)
+            program = program_of(train)
             result = program(args=words, prog_name=NAME, standalone_mode=False)
             if came and result == INTERRUPTED:  # while typer read the arguments
                 raise came[0]
@@ -115,7 +125,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         # Loading the errors loads PennyLane too, which --help should not wait for.
         from qml_qdl.circuits.errors import QdlError, SubmissionUnclear
+        from qml_qdl.circuits.packages import missing_package
 
+        if isinstance(error, ModuleNotFoundError):
+            error = missing_package(error) or error
         if not isinstance(error, QdlError):
             raise
         if isinstance(error, SubmissionUnclear):

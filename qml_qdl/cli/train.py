@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +18,7 @@ from qml_qdl.training.options import (
     write_config,
 )
 from qml_qdl.training.registry import MODELS, RECIPES, heeded, option_names
-from qml_qdl.training.specs import Spec, did_you_mean
+from qml_qdl.training.specs import Spec
 
 if TYPE_CHECKING:
     from qml_qdl.training import Run
@@ -199,6 +198,8 @@ def _set(values: dict[str, Any], path: str, text: str) -> None:
     name, *steps = path.split(".")
     defaults = RunOptions().as_config()
     if name not in defaults or not all(steps):
+        from qml_qdl.circuits.validation import did_you_mean
+
         raise typer.BadParameter(
             f"there is no such option{did_you_mean(name, defaults)}",
             param_hint=f"'--{path}'",
@@ -270,9 +271,8 @@ def _finish(run: Run, quiet: bool) -> None:
     from qml_qdl.training import carry_on
 
     tell = None if quiet else print
-    progress = not quiet and sys.stdout.isatty()
     try:
-        report = carry_on(run, progress=progress, tell=tell)
+        report = carry_on(run, progress=not quiet, tell=tell)
     except (KeyboardInterrupt, OSError) as error:
         error.add_note(f"continue with: qml-qdl train --resume {run.folder}")
         raise

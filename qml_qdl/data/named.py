@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
-from qml_qdl.circuits.validation import as_items, validate_call
+from qml_qdl.circuits.validation import as_items, did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 from qml_qdl.data.files import read_npz
 from qml_qdl.data.images import ColorMode, read_image_folder
@@ -241,8 +241,8 @@ def load(
     if loader is None:
         raise DataError(
             f"source: expected one of the data sets {', '.join(names())}, or the path "
-            "of a .npz or .csv file or of a folder of images that is there, got "
-            f"{str(source)!r}"
+            f"of a .npz or .csv file or of a folder of images that is there, got "
+            f"{str(source)!r}{did_you_mean(source, names())}"
         )
     return loader(None if data_home is None else Path(data_home))
 

@@ -93,12 +93,12 @@ def mmd_of_samples(
 ) -> Tensor:
     """Unbiased estimate of the squared maximum mean discrepancy from samples.
 
-    The kernel is the mean over widths σ of exp(−|x − y|²/(2σ)), for bits that of `mmd`.
+    The kernel is the mean over widths σ of `exp(−|x − y|²/(2σ))`; for bits see `mmd`.
 
     Args:
         model: Samples, (rows, features), at least 2 rows.
         target: Samples, (other rows, features), at least 2 rows.
-        widths: The widths σ > 0, in the units of |x − y|².
+        widths: The widths σ > 0, in the units of `|x − y|²`.
 
     Returns:
         A scalar, differentiable in the samples; around zero for equal distributions,

@@ -76,7 +76,7 @@ def frechet_distance(
 ) -> float:
     """Fréchet distance of the Gaussians that fit both sets of samples.
 
-    |μ₁ − μ₂|² + Tr(C₁ + C₂ − 2 (C₁C₂)^½) in the space of pixels or of the real data's
+    `|μ₁ − μ₂|² + Tr(C₁ + C₂ − 2 (C₁C₂)^½)` in the space of pixels or of the real data's
     principal components, *not* of a network's features, so values compare only with
     others of this kind (Heusel et al. 2017, arXiv:1706.08500, with other features).
     It rewards collapse on small data: look at `diversity` and `recall` beside it.

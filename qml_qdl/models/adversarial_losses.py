@@ -106,7 +106,7 @@ def gradient_penalty(
 ) -> Tensor:
     """How far the discriminator's slope is from 1, between real and generated samples.
 
-    ⟨(|∇f(x̂)| − 1)²⟩ at random points x̂ on the lines between them (Gulrajani et al.
+    `⟨(|∇f(x̂)| − 1)²⟩` at random points x̂ on the lines between them (Gulrajani et al.
     2017, arXiv:1704.00028). Its gradient is a gradient of a gradient: a quantum
     discriminator needs the simulator, up to 8 wires.
 
@@ -152,7 +152,7 @@ def gradient_penalty(
 
 @validate_call
 def slope_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """How steep the discriminator is at real samples: ⟨|∇f(x)|²⟩ / 2.
+    """How steep the discriminator is at real samples: `⟨|∇f(x)|²⟩ / 2`.
 
     Added to `discriminator_loss` it takes the push from a generator that has reached
     the data, so that the objective ends there instead of circling (R1 of Mescheder et

@@ -24,13 +24,13 @@ from qml_qdl.nn.options import Shots
 
 @validate_call
 class QuantumAutoencoder(nn.Module):
-    """Trains W so that W|x⟩ has its last wires, the trash, in |0⟩.
+    """Trains W so that `W|x⟩` has its last wires, the trash, in `|0⟩`.
 
     Then the other wires, the latent ones, hold the state, and W† brings it back from
     fresh trash (Romero, Olson and Aspuru-Guzik 2017, arXiv:1612.02806).
 
     Args:
-        encoding: The states: S(x)|0⟩.
+        encoding: The states: `S(x)|0⟩`.
         processing: W, on the encoding's wires.
         num_trash: Wires to be freed, the last ones.
         target: Where the circuits run; None means "auto".
@@ -40,7 +40,7 @@ class QuantumAutoencoder(nn.Module):
 
     Shape:
         - Input: (..., num_features) of the encoding.
-        - Output: (...), the probability that the trash is in |0⟩.
+        - Output: (...), the probability that the trash is in `|0⟩`.
 
     Raises:
         ArgumentError: `num_trash` leaves no latent wire, or the wires differ.
@@ -96,7 +96,7 @@ class QuantumAutoencoder(nn.Module):
         return share("W", self.processing) @ self.encoding
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The probability that the trash is in |0⟩.
+        """The probability that the trash is in `|0⟩`.
 
         Args:
             inputs: (..., num_features).
@@ -108,7 +108,7 @@ class QuantumAutoencoder(nn.Module):
         return probabilities[..., 0]
 
     def loss(self, inputs: Tensor) -> Tensor:
-        """One minus the mean probability that the trash is in |0⟩.
+        """One minus the mean probability that the trash is in `|0⟩`.
 
         Args:
             inputs: (rows, num_features).
@@ -131,7 +131,7 @@ class QuantumAutoencoder(nn.Module):
         wires, and W† applied; a swap test compares it with a second copy of the state.
 
         Returns:
-            A circuit whose ancilla, its first wire, gives |0⟩ with probability
+            A circuit whose ancilla, its first wire, gives `|0⟩` with probability
             (1 + F) / 2.
         """
         number = len(self.encoding.wires)

@@ -66,7 +66,7 @@ def chow_liu_circuit(bits: Tensor, layers: int) -> Circuit:
 class BornMachine(nn.Module):
     """A circuit that reads no data, and whose measured bits are the samples.
 
-    p(x) = |⟨x|W(θ)|0⟩|² (Cheng, Chen and Wang 2018, arXiv:1712.04144; Liu and Wang
+    `p(x) = |⟨x|W(θ)|0⟩|²` (Cheng, Chen and Wang 2018, arXiv:1712.04144; Liu and Wang
     2018, arXiv:1804.04168; Benedetti et al. 2019, arXiv:1801.07686). Train it with
     `mmd` or `kl_divergence` on its probabilities; on targets with shots these are
     frequencies, and gradients come by parameter shift.

@@ -98,7 +98,7 @@ class QuantumDiscriminator(nn.Module):
 
 
 def fidelity(first: Tensor, second: Tensor) -> Tensor:
-    """|⟨first|second⟩|² of state vectors: what a swap test estimates.
+    """`|⟨first|second⟩|²` of state vectors: what a swap test estimates.
 
     Args:
         first: (..., 2ⁿ).
@@ -138,7 +138,7 @@ def fidelity(first: Tensor, second: Tensor) -> Tensor:
 
 
 def quantum_wasserstein(generated: Tensor, real: Tensor) -> Tensor:
-    """Quantum Wasserstein semimetric of pure states: (1 − |⟨g|r⟩|²) / 2.
+    """Quantum Wasserstein semimetric of pure states: `(1 − |⟨g|r⟩|²) / 2`.
 
     With the projector onto the antisymmetric space as cost, as Chakrabarti et al. 2019
     (arXiv:1911.00111) take it, the optimal coupling of pure states is their product,

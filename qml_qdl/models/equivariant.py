@@ -146,7 +146,7 @@ class EquivariantClassifier(nn.Module):
         """The same network with a classical group convolution and tanh for the circuit.
 
         Returns:
-            A new, untrained module: group, kernel, stride, channels and all later
+            A new, untrained module with group, kernel, stride, channels and all later
             layers as here, so that only the few weights of the kernel differ in number.
         """
         conv, patches = self.conv, self.conv.patches

@@ -25,8 +25,8 @@ from qml_qdl.nn.options import Shots
 class IQPBornMachine(nn.Module):
     """A Born machine of commuting gates, trained without running its circuit.
 
-    p(x) = |⟨x| Πⱼ exp(−iθⱼXⱼ) |0⟩|² with words Xⱼ of X gates. The expectation value of
-    a word of Z, on the wires a, is the mean over uniform bit strings z of
+    `p(x) = |⟨x| Πⱼ exp(−iθⱼXⱼ) |0⟩|²` with words Xⱼ of X gates. The expectation value
+    of a word of Z, on the wires a, is the mean over uniform bit strings z of
     cos(2 Σⱼ θⱼ (−1)^(gⱼ·z)), where j runs over the words gⱼ that have an odd number of
     wires in common with a; so a few z estimate it, for hundreds of wires (Van den Nest
     2010, arXiv:0911.1624). The maximum mean discrepancy is a mean over such words, so

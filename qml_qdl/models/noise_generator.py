@@ -63,7 +63,7 @@ class NoiseGenerator(nn.Module, ABC):
     # ---- May be defined: this one, for a class or in its constructor. ----
 
     noise: Noise = "normal"
-    """Which noise: "normal" is standard normal, "uniform" is uniform over [0, π/2)."""
+    """Which noise, "normal" (standard) or "uniform" over [0, π/2)."""
 
     def __init__(self, noise_size: int) -> None:
         super().__init__()

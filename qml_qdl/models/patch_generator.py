@@ -227,7 +227,7 @@ class PatchGenerator(NoiseGenerator):
         """A torch generator of the same images from the same noise.
 
         Returns:
-            A new, untrained generator: a linear layer, tanh and one transposed
+            A new, untrained generator, a linear layer, tanh and one transposed
             convolution, with the number of weights nearest to this one's.
         """
         height, width = self.image_shape

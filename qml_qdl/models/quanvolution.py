@@ -103,7 +103,8 @@ class QuanvolutionClassifier(nn.Module):
         """The same network with torch's convolution and tanh for the circuit.
 
         Returns:
-            A new, untrained module: kernel, stride, channels and linear layer as here.
+            A new, untrained module with kernel, stride, channels and linear layer as
+            here.
         """
         conv = self.conv
         height, width = conv.kernel_size

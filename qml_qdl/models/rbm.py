@@ -41,7 +41,7 @@ class RBM(nn.Module):
     r"""A restricted Boltzmann machine: p(v, h) ∝ exp(−E(v, h)).
 
     The energy is E = vᵀWh + a·v + b·h with binary visible units, and
-    E = |v − a|²/2 + vᵀWh + b·h with Gaussian ones; hidden units are binary. Note the
+    `E = |v − a|²/2 + vᵀWh + b·h` with Gaussian ones; hidden units are binary. Note the
     sign: a *negative* weight makes two units like to be on together. (Smolensky 1986;
     Hinton, Neural Computation 14, 1771 (2002); Tieleman, ICML 2008.)
 

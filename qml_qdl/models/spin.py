@@ -138,7 +138,8 @@ class SpinClassifier(nn.Module):
             A new, untrained `InvariantPointNetwork` or `E3nnPointNetwork`.
 
         Raises:
-            ArgumentError: The kind is unknown, or e3nn is not installed.
+            ArgumentError: The kind is unknown.
+            MissingPackageError: e3nn is not installed.
         """
         check_choice("kind", kind, ("invariants", "e3nn"))
         weights = sum(weight.numel() for weight in self.parameters())

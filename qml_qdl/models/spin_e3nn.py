@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ShapeError
 from qml_qdl.circuits.validation import check_count
-
-
-def _o3() -> ModuleType:
-    try:
-        return import_module("e3nn.o3")
-    except ImportError as error:
-        raise ArgumentError(
-            "kind: 'e3nn' needs the package e3nn, which is not installed; install it "
-            "with pip install 'qml-qdl[symmetry]', or use 'invariants'"
-        ) from error
 
 
 class E3nnPointNetwork(nn.Module):
@@ -45,7 +34,8 @@ class E3nnPointNetwork(nn.Module):
         - Output: (rows, num_classes), logits.
 
     Raises:
-        ArgumentError: A number is too small, or e3nn is not installed.
+        ArgumentError: A number is too small.
+        MissingPackageError: e3nn is not installed.
     """
 
     def __init__(self, num_points: int, num_classes: int, width: int = 2) -> None:
@@ -53,7 +43,7 @@ class E3nnPointNetwork(nn.Module):
         check_count("num_points", num_points)
         check_count("num_classes", num_classes)
         check_count("width", width, 2)
-        o3 = _o3()
+        o3 = import_module("e3nn.o3")
         self.num_points = int(num_points)
         points, mixed = f"{num_points}x1o", f"{width}x1o"
         self.mix: Any = o3.Linear(points, mixed)

@@ -154,7 +154,7 @@ class StyleGenerator(NoiseGenerator):
         """A torch generator of the same samples from the same noise.
 
         Returns:
-            A new, untrained generator: a layer of tanh units between two linear maps,
+            A new, untrained generator, a layer of tanh units between two linear maps,
             with the number of weights nearest to this one's.
         """
         weights = sum(weight.numel() for weight in self.parameters())

@@ -59,8 +59,8 @@ class QuantumVAE(nn.Module):
         layers: Strongly entangling layers of each circuit.
         beta: Weight of the KL term, ≥ 0.
         num_classes: Classes of a conditional model, 2 or more; 0 for none.
-        likelihood: "gaussian" with |x̂ − x|² as reconstruction loss, or "bernoulli" for
-            numbers from 0 to 1, with cross-entropy.
+        likelihood: "gaussian" with `|x̂ − x|²` as reconstruction loss, or "bernoulli"
+            for numbers from 0 to 1, with cross-entropy.
         target: Where the circuits run; None means "auto".
         shots: Number of shots; None or "keep" for exact values.
 

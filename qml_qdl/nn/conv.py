@@ -35,7 +35,7 @@ class QuantumConv(QuantumFilters, ABC):
     A patch's pixels are read channel by channel and, within each, in the order in which
     the last direction runs fastest: pixel (c, i, j) of a patch with kh × kw pixels is
     feature c·kh·kw + i·kw + j. By "angle", "reupload" and "linear" feature f turns wire
-    f; by "amplitude" it is the amplitude of |f⟩, the first wire's bit leading. The
+    f; by "amplitude" it is the amplitude of `|f⟩`, the first wire's bit leading. The
     kernel is not flipped, as in torch; with `flip=True` pixels are read from the last
     to the first in each direction, which is the convolution of mathematics.
 
@@ -156,10 +156,10 @@ class QuantumConv(QuantumFilters, ABC):
         """Slides the circuits over the images.
 
         Args:
-            images: (rows, in_channels, *size) or (in_channels, *size), floating.
+            images: `(rows, in_channels, *size)` or `(in_channels, *size)`, floating.
 
         Returns:
-            (rows, out_channels, *output size) or (out_channels, *output size).
+            `(rows, out_channels, *output size)` or `(out_channels, *output size)`.
 
         Raises:
             ShapeError: The images have another shape, or are smaller than a patch or

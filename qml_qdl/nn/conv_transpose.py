@@ -125,7 +125,7 @@ class QuantumConvTranspose2d(QuantumFilters):
 
     @property
     def num_pixels(self) -> int:
-        """Numbers that a circuit reads: one, or all channels of its group."""
+        """Numbers that a circuit reads, one or all channels of its group."""
         return 1 if self.per_channel else self._group_channels
 
     @property

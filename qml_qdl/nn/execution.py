@@ -69,7 +69,7 @@ def mean_errors(values: Tensor, source: Any, shots: int | None) -> Tensor:
     """Standard errors of means over shots, by the means themselves.
 
     Args:
-        values: (..., *output_shape).
+        values: `(..., *output_shape)`.
         source: The `Circuit` they are of, or a QNode.
         shots: Number of shots; None where values are exact.
 
@@ -347,8 +347,8 @@ class Execution:
             weights: The trained tensors by name.
 
         Returns:
-            Zeros (1, *output_shape) whose gradients are zero; None where a circuit can
-            as well be run.
+            Zeros `(1, *output_shape)` whose gradients are zero; None where a circuit
+            can as well be run.
         """
         paid = traits_of(self.qnode.device).costs_jobs
         if not isinstance(self.source, Circuit) or not paid:

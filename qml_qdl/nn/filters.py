@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits import Block, Circuit
-from qml_qdl.circuits.circuit import as_circuit
+from qml_qdl.circuits.circuit import as_whole_circuit
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.nn.default_circuits import kernel_circuits
@@ -141,9 +141,9 @@ class QuantumFilters(nn.Module, ABC):
         self, circuit: Circuit | Block | Sequence[Circuit | Block]
     ) -> list[Circuit]:
         if isinstance(circuit, Sequence) and not isinstance(circuit, str):
-            circuits = [as_circuit(each) for each in circuit]
+            circuits = [as_whole_circuit(each) for each in circuit]
         else:
-            circuits = [as_circuit(circuit)]
+            circuits = [as_whole_circuit(circuit)]
         shapes = [each.output_shape for each in circuits]
         inputs = [each.num_inputs for each in circuits]
         sizes = [shape[0] if len(shape) == 1 else None for shape in shapes]

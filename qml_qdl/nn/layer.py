@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from qml_qdl.circuits import Block, Circuit
-from qml_qdl.circuits.circuit import as_circuit
+from qml_qdl.circuits.circuit import as_circuit, as_whole_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
@@ -91,7 +91,7 @@ def _uncompiled() -> Any:
 
 
 class QuantumLayer(nn.Module):
-    r"""A parametrised circuit as a layer: (..., num_inputs) → (..., \*output_shape).
+    """A parametrised circuit as a layer: (..., num_inputs) → `(..., *output_shape)`.
 
     Takes a `Circuit`, or any PennyLane QNode: a drop-in for `pennylane.qnn.TorchLayer`
     with the same arguments, weights and `state_dict` keys. Weights are trained, and
@@ -145,7 +145,7 @@ class QuantumLayer(nn.Module):
     Shape:
         - Input: (..., num_inputs), floating; one tensor for each input of a QNode, with
           the same leading dimensions. Angles in radians.
-        - Output: (..., \*output_shape), of the input's dtype and device. NaN in a row
+        - Output: `(..., *output_shape)`, of the input's dtype and device. NaN in a row
           makes that row NaN, also where shots are sampled; where samples are read out,
           which are whole numbers and have no NaN, it is refused.
 
@@ -191,7 +191,7 @@ class QuantumLayer(nn.Module):
                     "weight_shapes: a Circuit knows its own, "
                     f"{as_circuit(circuit_or_qnode).weight_shapes}; leave it out"
                 )
-            source: Any = as_circuit(circuit_or_qnode)
+            source: Any = as_whole_circuit(circuit_or_qnode)
             shapes = source.weight_shapes
             inputs: tuple[str, ...] = ("inputs",) if source.num_inputs else ()
         elif isinstance(circuit_or_qnode, qml.QNode):
@@ -349,7 +349,7 @@ class QuantumLayer(nn.Module):
                 without inputs takes none.
 
         Returns:
-            (..., *output_shape), of the input's dtype and device.
+            `(..., *output_shape)`, of the input's dtype and device.
 
         Raises:
             ShapeError: The inputs do not fit.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from functools import wraps
 from numbers import Integral
 from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_count, did_you_mean
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.targets import Target
 
@@ -99,11 +98,9 @@ def hands_on_to(owner: Any) -> Callable[[Constructor], Constructor]:
         def checked(self: Any, *arguments: Any, **options: Any) -> None:
             for name in options:
                 if name not in known.parameters:
-                    close = get_close_matches(name, known.parameters, 1)
-                    hint = f"; did you mean {close[0]!r}?" if close else ""
                     raise ArgumentTypeError(
                         f"{name}: {type(self).__name__} got an unexpected keyword "
-                        f"argument {name!r}{hint}"
+                        f"argument {name!r}{did_you_mean(name, known.parameters)}"
                     )
             init(self, *arguments, **options)
 

@@ -77,7 +77,7 @@ def pad(images: Tensor, sides: Sequence[tuple[int, int]], padding_mode: str) -> 
     """Adds pixels on each side.
 
     Args:
-        images: (rows, channels, *size).
+        images: `(rows, channels, *size)`.
         sides: For each direction the pixels before and behind.
         padding_mode: One of `PADDING_MODES`.
 
@@ -150,7 +150,7 @@ def extract_patches(
     """Cuts images into patches, in any number of directions.
 
     Args:
-        images: (rows, channels, *size), padded.
+        images: `(rows, channels, *size)`, padded.
         kernel: Size of a patch.
         dilation: Pixels from one place of the patch to the next.
         stride: Pixels from one patch to the next.

@@ -58,11 +58,11 @@ class Rows:
         """A result in the dimensions that the inputs had.
 
         Args:
-            result: (rows, *shape), or (*shape,).
+            result: `(rows, *shape)`, or `(*shape,)`.
             example: A tensor whose type and place the result shall have.
 
         Returns:
-            (..., *shape).
+            `(..., *shape)`.
         """
         if not self.leading:
             return like(result, example)
@@ -154,7 +154,7 @@ def with_nan(result: Tensor, lost: Tensor) -> Tensor:
     """Puts NaN into the rows that `without_nan` found.
 
     Args:
-        result: (rows, *output_shape), or (*output_shape,).
+        result: `(rows, *output_shape)`, or `(*output_shape,)`.
         lost: (rows,) or (), of bool.
 
     Returns:
@@ -234,7 +234,7 @@ def as_declared(result: Any, rows: int | None, shape: Sequence[int]) -> Tensor:
         shape: The shape of one row's result.
 
     Returns:
-        The numbers as (rows, *shape), or (*shape,).
+        The numbers as `(rows, *shape)`, or `(*shape,)`.
 
     Raises:
         ArgumentTypeError: There is anything but tensors.

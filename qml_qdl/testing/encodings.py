@@ -38,7 +38,7 @@ class EncodingContract(BlockContract):
     """
 
     def surrounded(self, block: Block) -> Circuit:
-        """Gates before it, since |0⟩ is special, and after it, to see its phases."""
+        """Gates before it, since `|0⟩` is special, and after it, to see its phases."""
         mixing = StronglyEntangling(block.wires)
         circuit = mixing @ block @ mixing
         return circuit.with_readout(Probabilities())

@@ -49,9 +49,9 @@ class LayerCase:
 
 
 class LayerContract(Contract):
-    """What every layer promises that has `QuantumLayer`s inside.
+    """What every layer promises that has a `QuantumLayer` inside.
 
-    `instances` are `LayerCase`s.
+    `instances` are of `LayerCase`.
 
     Example:
         >>> from qml_qdl.circuits import AngleEncoding, StronglyEntangling
@@ -83,7 +83,7 @@ class LayerContract(Contract):
     def test_shapes_and_dtypes(
         self, case: LayerCase, target: str, dtype: torch.dtype
     ) -> None:
-        """(*leading, *output), in the type of the inputs; finite, and not all zero."""
+        """`(*leading, *output)`, of the inputs' type; finite, and not all zero."""
         layer = _make(case, target)
         if not case.inputs:
             layer = layer.to(dtype)

@@ -146,7 +146,7 @@ class DeviceContract(Contract):
     options: ClassVar[Sequence[str]] = ()
     """Further arguments of the command, as ("--device-kwargs", "backend=aer")."""
     most_skips: ClassVar[Mapping[str, int]] = {"None": 52, "20000": 60}
-    """By the shots: how many tests may be skipped; as many as default.qubit skips.
+    """How many tests may be skipped, by the shots; as many as default.qubit skips.
 
     Counted with PennyLane 0.45.
     """

@@ -126,7 +126,16 @@ def __getattr__(name: str) -> Any:
     """Loads what a name stands for when it is first used (PEP 562)."""
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
+    try:
+        module = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
+    except ModuleNotFoundError as error:
+        # Loading the errors loads PennyLane too, which the options do not wait for.
+        from qml_qdl.circuits.packages import missing_package
+
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        raise missing from error
     return getattr(module, name)
 
 

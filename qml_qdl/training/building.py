@@ -14,7 +14,12 @@ from lightning.pytorch import seed_everything
 from torch import nn
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_choice, check_count, validate_call
+from qml_qdl.circuits.validation import (
+    check_choice,
+    check_count,
+    did_you_mean,
+    validate_call,
+)
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.preprocessing import Preprocessing
@@ -36,7 +41,6 @@ from qml_qdl.training.registry import (
 from qml_qdl.training.specs import (
     Spec,
     check_arguments,
-    did_you_mean,
     import_class,
     import_object,
 )

@@ -121,7 +121,7 @@ def train(
         options: What is asked.
         runs_dir: The folder of all runs.
         name: The run's name; None makes one of data and time.
-        progress: Whether a progress bar is shown.
+        progress: Whether a progress bar is shown; lines on stderr in a pipe or a file.
         tell: Called with a line of text after each training.
 
     Returns:
@@ -148,7 +148,7 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
 
     Args:
         run: The run; see `Run.open`.
-        progress: Whether a progress bar is shown.
+        progress: Whether a progress bar is shown; lines on stderr in a pipe or a file.
         tell: Called with a line of text after each training.
 
     Returns:

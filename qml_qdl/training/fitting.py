@@ -93,7 +93,7 @@ def fit(
         folder: Keeps checkpoints, `metrics.csv` and TensorBoard logs; None keeps none.
         resume: Continues a training that the folder holds, exactly where its last
             checkpoint left it; a folder without one begins anew.
-        progress: Whether a progress bar is shown.
+        progress: Whether a progress bar is shown; lines on stderr in a pipe or a file.
         journal: The journal of a target's jobs, where several trainings share one:
             this one is known in it by its folder's name. None for one in the folder.
         callbacks: Callbacks of the Lightning trainer, besides those of the options.

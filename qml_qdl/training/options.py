@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from attrs import Attribute, Factory, asdict, field, fields, frozen
 
 from qml_qdl.training.registry import MODELS, candidates, heeded, option_names
-from qml_qdl.training.specs import Spec, did_you_mean, is_config
+from qml_qdl.training.specs import Spec, is_config
 
 Accelerator: TypeAlias = Literal["auto", "cpu", "gpu"]
 ColorMode: TypeAlias = Literal["grayscale", "rgb"]
@@ -343,6 +343,7 @@ def _check_model(instance: Any, attribute: Attribute[Any], value: Any) -> None:
         if value.is_path:
             return
         from qml_qdl.circuits.errors import ArgumentError
+        from qml_qdl.circuits.validation import did_you_mean
 
         names = ", ".join(repr(name) for name in ("auto", *MODELS))
         raise ArgumentError(
@@ -474,6 +475,8 @@ class RunOptions:
         training = TrainingOptions(**{**defaults, **given})
         rest = group(cls, ("data", "model", "training"))
         if left:
+            from qml_qdl.circuits.validation import did_you_mean
+
             name = next(iter(left))
             keys = (*cls().as_config(), *option_names())
             raise ArgumentError(

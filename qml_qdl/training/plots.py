@@ -157,8 +157,8 @@ def plot_feature_maps(
     columns = 1 + maps.shape[1]
     figure = Figure(figsize=(1.5 * columns, 1.5 * len(chosen)), layout="constrained")
     grid = figure.subplots(len(chosen), columns, squeeze=False)
-    # Symmetric, so that white is zero in every map.
-    most = float(np.abs(maps).max())
+    # Symmetric, so that white is zero in every map, and from −1 to 1 as ⟨Z⟩ is.
+    most = max(1.0, float(np.abs(maps).max()))
     for row, line in enumerate(grid):
         line[0].imshow(chosen.inputs[row].mean(axis=0), cmap="gray", vmin=0, vmax=1)
         line[0].set_ylabel(chosen.class_names[chosen.labels[row]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -174,6 +173,7 @@ def import_object(name: str, path: str) -> Any:
         ArgumentError: There is no such module, or nothing of this name in it.
     """
     from qml_qdl.circuits.errors import ArgumentError
+    from qml_qdl.circuits.validation import did_you_mean
 
     module_name, _, attribute = path.rpartition(".")
     try:
@@ -184,8 +184,7 @@ def import_object(name: str, path: str) -> Any:
             "add its folder to PYTHONPATH"
         ) from error
     if not hasattr(module, attribute):
-        near = difflib.get_close_matches(attribute, dir(module), 1)
-        hint = f"; did you mean {module_name}.{near[0]}?" if near else ""
+        hint = did_you_mean(path, [f"{module_name}.{each}" for each in dir(module)])
         raise ArgumentError(
             f"{name}: expected something that {module_name} has, got {path!r}{hint}"
         )
@@ -250,6 +249,7 @@ def check_arguments(
             type.
     """
     from qml_qdl.circuits.errors import ArgumentError
+    from qml_qdl.circuits.validation import did_you_mean
 
     parameters = inspect.signature(function).parameters
     open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
@@ -408,22 +408,6 @@ def _object(name: str, hint: Any, classes: tuple[type, ...], spec: Spec) -> Any:
     base = next((each for each in fitting if issubclass(found, each)), classes[0])
     built: Any = import_class(name, spec.class_path, base)
     return built(**check_arguments(name, built, spec.init_args))
-
-
-def did_you_mean(word: str, known: Any) -> str:
-    """A hint at the nearest known word, or nothing.
-
-    Args:
-        word: What was given.
-        known: What is known.
-
-    Example:
-        >>> did_you_mean("epoch", ["epochs", "seeds"])
-        "; did you mean 'epochs'?"
-    """
-    names = {str(each).lower(): each for each in known}
-    near = difflib.get_close_matches(word.lower(), names, 1)
-    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 def _title(function: Callable[..., Any]) -> str:

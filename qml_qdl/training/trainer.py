@@ -6,16 +6,24 @@ import errno
 import inspect
 import logging
 import os
+import sys
 import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer, seed_everything
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
-from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
+from lightning.pytorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
@@ -105,7 +113,7 @@ def run_trainer(
         learner: What is trained; its model ends with the weights of the best epoch.
         seed: Seeds the global generators and the order of the rows.
         folder: Where checkpoints and `metrics.csv` go.
-        progress: Whether a progress bar is shown.
+        progress: Whether a progress bar is shown; lines on stderr in a pipe or a file.
         log: Whether TensorBoard logs are kept.
 
     Returns:
@@ -140,7 +148,7 @@ def run_trainer(
                 ExactResume(loader),
                 JobSteps(learner.trained),
                 PlateauSteps(learner),
-                *_callbacks(options, learner.monitor, progress),
+                *_callbacks(options, learner.monitor, learner.columns, progress),
                 *given_callbacks(options),
                 recorder,
             ],
@@ -150,7 +158,7 @@ def run_trainer(
             precision=options.precision,
             log_every_n_steps=1,
             num_sanity_val_steps=0,
-            enable_progress_bar=progress,
+            enable_progress_bar=progress and _shows_bars(),
             enable_model_summary=False,
         )
         try:
@@ -177,14 +185,70 @@ def _steps_in(content: dict[str, Any]) -> int:
 
 
 def _callbacks(
-    options: TrainingOptions, monitor: str, progress: bool
+    options: TrainingOptions, monitor: str, columns: Sequence[str], progress: bool
 ) -> list[Callback]:
     callbacks: list[Callback] = []
     if options.patience is not None:
         callbacks.append(EarlyStopping(monitor, patience=options.patience))
     if progress:
-        callbacks.append(TQDMProgressBar(leave=False))
+        bar = TQDMProgressBar(leave=False)
+        callbacks.append(bar if _shows_bars() else ProgressLines(columns))
     return callbacks
+
+
+def _shows_bars() -> bool:
+    """Whether lines are drawn over: on a terminal, and in a notebook."""
+    return sys.stdout.isatty() or "ipykernel" in sys.modules
+
+
+class ProgressLines(Checkpoint):
+    """A line on stderr every few seconds, where no bar can be drawn.
+
+    It is one of the trainer's checkpoints, though it writes none, because those come
+    when a recipe has told its numbers of the epoch.
+
+    Args:
+        columns: The numbers of an epoch that are told.
+        pause: Seconds between two lines of epochs, at least.
+        longest: Seconds of an epoch after which it is told how far it is.
+    """
+
+    def __init__(
+        self, columns: Sequence[str], pause: float = 2.0, longest: float = 15.0
+    ) -> None:
+        self._columns = columns
+        self._pause = pause
+        self._longest = longest
+        self._started = self._told = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Tells how far a long epoch is."""
+        every = int(trainer.num_training_batches)
+        if batch_idx + 1 < every and self._waited(self._longest):
+            self._tell(trainer, f"step {batch_idx + 1} of {every}")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tells what an epoch has come to."""
+        if self._waited(self._pause):
+            numbers = trainer.callback_metrics
+            told = (f"{name} {float(numbers[name]):.4g}" for name in self._columns)
+            self._tell(trainer, ", ".join(told))
+
+    def _waited(self, seconds: float) -> bool:
+        return time.monotonic() - self._told >= seconds
+
+    def _tell(self, trainer: Trainer, what: str) -> None:
+        self._told = time.monotonic()
+        epoch = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
+        seconds = f"{self._told - self._started:.0f} s"
+        print(f"{epoch}: {what}, {seconds}", file=sys.stderr, flush=True)
 
 
 class PlateauSteps(Callback):
@@ -257,6 +321,7 @@ def check_logger(options: TrainingOptions) -> None:
 def _logger(options: TrainingOptions, folder: Path, step: int | None) -> Logger:
     given = options.logger
     if given is None:
+        import_module("tensorboard")  # the logger's own error names no package
         # Purging hides what a killed process logged after its last checkpoint.
         return TensorBoardLogger(folder, name=_LOGS, version="", purge_step=step)
     if isinstance(given, Spec):

@@ -298,3 +298,21 @@ def test_a_circuit_without_inputs_takes_none(
     assert execute(circuit, None, np.zeros((1, 2))).tolist() == [1, 1]
     with pytest.raises(ShapeError, match="this circuit reads 0 features"):
         circuit(INPUTS, np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("circuit", "alone"),
+    [
+        (StronglyEntangling(3) @ AngleEncoding(4), (3,)),
+        (StronglyEntangling(["b", "c"]) @ AngleEncoding(["a", "b", "c"]), ("a",)),
+        (StronglyEntangling(4) @ AngleEncoding(3), ()),
+        (StronglyEntangling(3) @ AngleEncoding(3), ()),
+        (StronglyEntangling(3) @ IQPEncoding(4), ()),  # which entangles by itself
+        (BasicEntangler(1) @ AngleEncoding(2), ()),  # nothing is entangled
+        (Circuit([AngleEncoding(2)]), ()),
+        (BasicEntangler([2, 3]) @ BasicEntangler(3) @ AngleEncoding(4), ()),
+    ],
+    ids=repr,
+)
+def test_wires_that_nothing_entangles(circuit: Circuit, alone: tuple[Any, ...]) -> None:
+    assert circuit.unentangled_wires == alone

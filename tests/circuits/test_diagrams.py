@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pennylane as qml
 import pytest
 from attrs import field, frozen
 from matplotlib import pyplot as plt
@@ -11,7 +14,10 @@ from qml_qdl.circuits import (
     AngleEncoding,
     BasicEntangler,
     Circuit,
+    QuantumPool,
     StronglyEntangling,
+    ZZFeatureMap,
+    share,
 )
 from qml_qdl.circuits.diagrams import compact_repr, draw_mpl, draw_text
 
@@ -24,7 +30,51 @@ def test_drawing() -> None:
         == ("a: ──RY──RX─╭●─┤  <Z>\nb: ──RY──RX─╰X─┤  <Z>")
     )
     figure, axes = circuit.draw_mpl()
-    assert {text.get_text() for text in axes.texts} >= {"a", "b", "RX", "RY"}
+    assert {text.get_text() for text in axes.texts} >= {"a", "b"}
+    plt.close(figure)
+
+
+class Branching(AngleEncoding):
+    """Other gates for other numbers, which nothing can be said of."""
+
+    def encode(self, features: Any) -> None:
+        qml.RX(2 * features[0], self.wires[0])
+        for _ in range(int(100 * features[0])):
+            qml.X(self.wires[0])
+
+
+@pytest.mark.parametrize(
+    ("circuit", "labels"),
+    [
+        (
+            StronglyEntangling(2) @ AngleEncoding(2),
+            ["RY x₀", "RY x₁", "Rot θ₀[0,0]", "Rot θ₀[0,1]"],
+        ),
+        (
+            share("w", BasicEntangler(2))
+            @ AngleEncoding(2, features=[11, 2], trainable_scaling=True),
+            ["RY x₁₁ s₀[0]", "RY x₂ s₀[1]", "RX w[0,0]", "RX w[0,1]"],
+        ),
+        (
+            BasicEntangler(1) @ ZZFeatureMap(2, repeats=1),
+            ["Rϕ x₀", "Rϕ x₁", "Rϕ x₀,x₁", "RX θ₀[0,0]"],
+        ),
+        (
+            Circuit((AmplitudeEncoding(2), QuantumPool(2))),
+            ["RY x", "RY x", "RY x", "RZ θ₀[0]", "RX θ₀[1]"],
+        ),
+        (
+            Circuit((AngleEncoding(2), QuantumPool(2, "rot", measured=True))),
+            ["RY x₀", "RY x₁", "Rot θ₀"],
+        ),
+        (Circuit((Branching(2),)), []),
+    ],
+    ids=repr,
+)
+def test_gates_say_what_they_take(circuit: Circuit, labels: list[str]) -> None:
+    figure, axes = circuit.draw_mpl()
+    found = [text.get_text().replace("\n", " ") for text in axes.texts]
+    assert [each for each in found if " " in each] == labels
     plt.close(figure)
 
 

@@ -25,6 +25,7 @@ from qml_qdl.circuits.validation import (
     check_count,
     check_path,
     check_text,
+    did_you_mean,
     validate_call,
 )
 
@@ -228,3 +229,12 @@ def test_right_arguments_pass() -> None:
     assert given(tensor=torch.ones(1), seed=np.int64(3)).seed == 3  # type: ignore[arg-type]
     assert given.made(Path("a"), flag=True) == (Path("a"), True)
     assert given(torch.ones(1)).call(lambda n: n, share=2) == 2
+
+
+def test_the_nearest_word_is_told_whatever_its_case() -> None:
+    assert did_you_mean("LIGHTNING.qbit", ["x", "lightning.qubit"]) == (
+        "; did you mean 'lightning.qubit'?"
+    )
+    assert did_you_mean("zzz", ["a"]) == ""
+    with pytest.raises(ArgumentError, match=r"got 'zme'; did you mean 'zne'\?"):
+        check_choice("mitigation", "zme", (None, "readout", "zne"))

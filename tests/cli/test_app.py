@@ -51,6 +51,9 @@ def runs(tmp_path: Path) -> Path:
             id="data",
         ),
         pytest.param(
+            ["train", "--data", "digit"], "did you mean 'digits'?", id="near-data"
+        ),
+        pytest.param(
             ["train", "--data", "no.csv"], "no.csv: expected a file", id="file"
         ),
         pytest.param(

@@ -148,7 +148,7 @@ def test_a_file_of_options_and_flags_that_override_it(
         (["--data", "own_module.evil"], "annotated to return"),
         (["--data", "own_module.Evil"], "expected a subclass of torch.utils.data"),
         (["--recipe", "own_module.Net"], "expected a subclass of qml_qdl.training"),
-        (["--model", "own_module.Nett"], "did you mean own_module.Net?"),
+        (["--model", "own_module.Nett"], "did you mean 'own_module.Net'?"),
         (["--model", "no_module.Net"], "'no_module.Net' cannot be imported"),
         (["--model", "vaee"], "did you mean 'vae'?"),
         (["--model", "own_module.Net", "--model.width", "x"], "expected int, got 'x'"),

@@ -385,3 +385,14 @@ def test_what_is_half_built_can_be_shown() -> None:
         assert "half-built" in repr(layer)
     for value in (Circuit, AngleEncoding, Expectation, Dataset):
         assert repr(value.__new__(value))
+
+
+def test_a_wire_that_nothing_entangles_is_warned_of() -> None:
+    circuit = StronglyEntangling(3) @ AngleEncoding(4)
+    with pytest.warns(UserWarning, match=r"wires \[3\] of StronglyE.*as many") as told:
+        layer = QuantumLayer(circuit)
+    (one,) = told
+    assert one.filename == __file__
+    layer.set_target("default.qubit")  # says it no more
+    with pytest.warns(UserWarning, match=r"wires \[3\]"):
+        QuantumConv2d(1, 4, 2, circuit=circuit)

@@ -15,7 +15,6 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, RunError
 from qml_qdl.training import Spec
 from qml_qdl.training.specs import (
     check_arguments,
-    did_you_mean,
     import_class,
     known_path,
     paths_in,
@@ -165,7 +164,7 @@ def test_classes_by_import_path() -> None:
     assert import_class("loss", "torch.nn.MSELoss", nn.Module) is nn.MSELoss
     with pytest.raises(ArgumentError, match=r"'no\.Where' cannot be imported"):
         import_class("loss", "no.Where", nn.Module)
-    with pytest.raises(ArgumentError, match=r"did you mean torch\.nn\.Linear\?"):
+    with pytest.raises(ArgumentError, match=r"did you mean 'torch\.nn\.Linear'\?"):
         import_class("loss", "torch.nn.Linea", nn.Module)
     path = "qml_qdl.models.noise_generator.NoiseGenerator"
     with pytest.raises(ArgumentError, match="is abstract, without"):
@@ -173,7 +172,6 @@ def test_classes_by_import_path() -> None:
     assert known_path("torch.optim", "adamw") == "torch.optim.AdamW"
     assert known_path("torch.nn", "cross_entropy_loss") == "torch.nn.CrossEntropyLoss"
     assert known_path("torch.optim", "no") is None
-    assert did_you_mean("zzz", ["a"]) == ""
 
 
 def test_a_spec_survives_a_file() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
+import re
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -136,3 +139,22 @@ def test_the_trainer_does_the_training(
     monkeypatch.setattr(Trainer, "fit", seen)
     fit(linear(), iris, options(1))
     assert calls == [True]
+
+
+def test_without_a_terminal_progress_is_told_in_lines(
+    iris: Split, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = itertools.count(0, 3)
+    clock = SimpleNamespace(monotonic=lambda: next(seconds))
+    monkeypatch.setattr("qml_qdl.training.trainer.time", clock)
+    fit(linear(), iris, options(2), progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.replace("\n", "").isprintable()  # nothing is drawn over
+    lines = err.splitlines()
+    assert any(re.match(r"epoch 1 of 2: step \d of 6, \d+ s$", line) for line in lines)
+    numbers = r": train_loss \d[\d.]*, .*val_accuracy 0\.\d+, \d+ s"
+    for epoch in (1, 2):
+        assert any(re.match(f"epoch {epoch} of 2{numbers}$", line) for line in lines)
+    fit(linear(), iris, options(1))
+    assert capsys.readouterr() == ("", "")

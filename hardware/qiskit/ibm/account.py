@@ -160,6 +160,16 @@ def _secrets(service: QiskitRuntimeService | None) -> list[str]:
     return [token for token in tokens if isinstance(token, str) and len(token) > 3]
 
 
+def known_accounts() -> tuple[str, ...]:
+    """The names of all accounts that can be used here, read without a network.
+
+    Returns:
+        "QISKIT_IBM_TOKEN" where the environment has one, and those that Qiskit saved.
+    """
+    given = [name for name in ("QISKIT_IBM_TOKEN",) if os.environ.get(name)]
+    return (*given, *sorted(_saved_accounts()))
+
+
 def _saved_accounts() -> dict[str, dict[str, Any]]:
     try:
         saved: dict[str, dict[str, Any]] = QiskitRuntimeService.saved_accounts()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime import fake_provider
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.circuits.validation import did_you_mean
 
 
 def fake_names() -> dict[str, type[BackendV2]]:
@@ -43,10 +43,8 @@ def make_fake(name: str) -> BackendV2:
     """
     names = fake_names()
     if name not in names:
-        near = difflib.get_close_matches(name, names, 3)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise TargetError(
-            f"backend: unknown stored machine {name!r}{hint} There are: "
-            f"{', '.join(names)}"
+            f"backend: unknown stored machine {name!r}{did_you_mean(name, names)}; "
+            f"there are: {', '.join(names)}"
         )
     return names[name]()

@@ -57,6 +57,27 @@ def service_backend(
     return find_machine(service, account, name, None)
 
 
+def machine_names(
+    account: str | None = None, retry: RetryPolicy | None = None
+) -> tuple[str, ...]:
+    """The machines that an account may use.
+
+    Args:
+        account: The name of an account that Qiskit saved; None for the one in Qiskit's
+            environment variables, or else the default one.
+        retry: How often, and how long, IBM is asked again when it does not answer.
+
+    Returns:
+        Their names, sorted.
+
+    Raises:
+        AccountError: There is no such account, or IBM does not let it in.
+        ServiceError: IBM cannot be reached.
+    """
+    service = open_service(account, retry or RetryPolicy())
+    return tuple(_names(service, account))
+
+
 def find_machine(
     service: RetryingService, account: str | None, name: str, min_num_qubits: int | None
 ) -> Any:
@@ -149,9 +170,13 @@ def _reach(
 def _unknown(
     service: RetryingService, account: str | None, what: str, repair: str = ""
 ) -> TargetError:
-    there = call(service, account, "list the machines", service.backends)
-    names = ", ".join(sorted(backend.name for backend in there)) or "none"
+    names = ", ".join(_names(service, account)) or "none"
     return TargetError(
         f"target: IBM has no machine {what} for this account; there are: {names}"
         f"{repair}"
     )
+
+
+def _names(service: RetryingService, account: str | None) -> list[str]:
+    there = call(service, account, "list the machines", service.backends)
+    return sorted(backend.name for backend in there)

@@ -12,11 +12,11 @@ from qml_qdl.nn.options import check_floating
 
 
 def collective_magnetization(weights: Tensor, num_wires: int) -> Tensor:
-    """⟨ΣZ⟩/n after `permutation_equivariant` circuits on |0…0⟩, exactly.
+    """⟨ΣZ⟩/n after `permutation_equivariant` circuits on `|0…0⟩`, exactly.
 
-    |0…0⟩ is symmetric under permutations, and the circuit keeps it so: n + 1 states of
-    total spin n/2 are enough, and a hundred wires are quick. Batches of weights run at
-    once, and gradients of all orders flow.
+    `|0…0⟩` is symmetric under permutations, and the circuit keeps it so: n + 1 states
+    of total spin n/2 are enough, and a hundred wires are quick. Batches of weights run
+    at once, and gradients of all orders flow.
 
     Args:
         weights: (..., layers, 3), real angles in radians, as those of the circuit.

@@ -44,7 +44,7 @@ def gradient_samples(
     dtype: torch.dtype = torch.float64,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Gradients of W(θ)|0…0⟩ at random θ, every sample a row of one batch.
+    """Gradients of `W(θ)|0…0⟩` at random θ, every sample a row of one batch.
 
     Their variance over the samples tells a barren plateau, where it falls exponentially
     with the number of wires (McClean et al. 2018, arXiv:1803.11173).
@@ -57,7 +57,7 @@ def gradient_samples(
         generator: Random numbers; None for torch's own.
 
     Returns:
-        (samples, *weight_shape).
+        `(samples, *weight_shape)`.
 
     Raises:
         ArgumentError: `samples` is below 1, or the readout does not fit the wires.

@@ -109,7 +109,7 @@ class ImageGroup:
 
     @cached_property
     def table(self) -> Tensor:
-        """(order, order), whole: entry g, h is the number of gh."""
+        """(order, order), whole; entry g, h is the number of gh."""
         numbers = range(self.order)
         return torch.tensor([[self.product(g, h) for h in numbers] for g in numbers])
 

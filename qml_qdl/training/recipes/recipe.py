@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, Metric
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import validate_call
+from qml_qdl.circuits.validation import did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.splitting import Split
@@ -26,7 +26,6 @@ from qml_qdl.training.specs import (
     Spec,
     check_arguments,
     class_names,
-    did_you_mean,
     import_class,
     known_path,
 )
@@ -139,7 +138,7 @@ class Recipe(LightningModule, ABC):
             row: The numbers of the epoch.
 
         Returns:
-            Numbers that compare: the highest is the best epoch.
+            Numbers that compare; the highest is the best epoch.
         """
         return (-row[cls.monitor],)
 

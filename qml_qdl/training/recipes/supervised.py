@@ -205,7 +205,7 @@ class Supervised(Recipe):
             first: Number of the first batch in that name.
 
         Returns:
-            An array (rows,): class indices, or numbers.
+            Class indices or numbers, as an array (rows,).
         """
         found = cls.outputs(
             model, dataset, batch_size=batch_size, step=step, first=first

@@ -44,6 +44,7 @@ def test_names_are_read(name: str, place: str, machine: str | None) -> None:
         ("aer:", "expected 'aer', 'aer:fake_NAME'"),
         ("ibm:", "got 'ibm:'"),
         ("fake_torino:aer", "got 'fake_torino:aer'"),
+        ("aer:torino", "got 'aer:torino'; did you mean 'aer:fake_torino'?"),
         ("qasm_simulator", "or a qiskit BackendV2, got 'qasm_simulator'"),
     ],
 )

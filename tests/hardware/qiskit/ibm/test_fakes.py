@@ -23,7 +23,7 @@ def test_names_are_those_of_the_machines() -> None:
     ("name", "hint"),
     [
         ("fake_manilla", r"did you mean 'fake_manila'"),
-        ("zzz", r"machine 'zzz' There ar"),
+        ("zzz", r"machine 'zzz'; there ar"),
     ],
 )
 def test_unknown_machines_are_told_what_there_is(name: str, hint: str) -> None:

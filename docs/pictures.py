@@ -1,0 +1,277 @@
+"""The pictures of the pages, drawn when the site is built: an extension of Sphinx."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from qml_qdl.circuits import AngleEncoding, StronglyEntangling, reupload
+from qml_qdl.nn import QuantumConv1d
+from qml_qdl.training.statistics import summarise
+
+BLUE, ORANGE, GREEN, GREY = "#3b6fb6", "#d9822b", "#3d8f5f", "#6b7280"
+PALE = {BLUE: "#dbe6f6", ORANGE: "#fbe6cd", GREEN: "#d8eee0", GREY: "#eceef1"}
+
+# The same bytes at every build, and a background of its own: pages may be dark.
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "qml-qdl",
+    "savefig.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+}
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure whose axes count in its inches, from the lower left corner."""
+    figure = plt.figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.axis("off")
+    return figure, axes
+
+
+def _box(
+    axes: Axes,
+    x: float,
+    y: float,
+    text: str,
+    colour: str = GREY,
+    width: float = 1.3,
+    height: float = 0.6,
+) -> None:
+    """A box around its middle."""
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle="round,pad=0,rounding_size=0.08",
+            facecolor=PALE[colour],
+            edgecolor=colour,
+            linewidth=1.2,
+        )
+    )
+    axes.text(x, y, text, ha="center", va="center")
+
+
+def _arrow(axes: Axes, start: Any, end: Any, colour: str = "#333333") -> None:
+    arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.2}
+    axes.annotate("", end, start, arrowprops=arrow)
+
+
+def _cells(axes: Axes, x: float, y: float, values: Any, *colours: str) -> None:
+    """A row of numbers in squares of half an inch; one colour for all, or one each."""
+    every = colours if len(colours) > 1 else colours * len(values)
+    for place, (value, colour) in enumerate(zip(values, every, strict=True)):
+        text = f"{value:g}".replace("-", "−")
+        _box(axes, x + place / 2 + 0.25, y, text, colour, 0.46, 0.46)
+
+
+def circuit() -> Figure:
+    """U(x, θ) = W₁ S W₀ S with its parts marked, and where the numbers come from."""
+    drawn = reupload(StronglyEntangling(3), AngleEncoding(3), layers=2)
+    figure: Figure
+    figure, axes = drawn.draw_mpl(style="black_white")
+    axes.set_title("")
+    parts = [(0, 0, "S(x)", BLUE), (1, 4, "W(θ₀)", ORANGE)]
+    parts += [(5, 5, "S(x)", BLUE), (6, 9, "W(θ₁)", ORANGE), (10, 10, "⟨Z⟩", GREEN)]
+    for first, last, name, colour in parts:
+        left, width = first - 0.47, last - first + 0.94
+        axes.add_patch(
+            Rectangle((left, -0.6), width, 3.2, color=PALE[colour], zorder=-1)
+        )
+        middle = (first + last) / 2
+        axes.text(middle, -0.85, name, ha="center", color=colour, fontsize=15)
+    top, bottom = axes.get_ylim()
+    axes.set_ylim(max(top, bottom), min(top, bottom) - 0.35)
+    return figure
+
+
+def convolution() -> Figure:
+    """One step of a convolution: by a kernel of numbers, and by a circuit."""
+    x, w = [1.0, 2, 3, 4, 5], [1.0, 0, -1]
+    figure, axes = _canvas(9.2, 3.9)
+    y = np.convolve(x, w, "valid")
+    for left, title in ((0.3, "classical"), (5.1, "quantum")):
+        axes.text(left, 3.6, title, fontsize=13, weight="bold")
+        _cells(axes, left + 0.6, 3.05, x, GREY, BLUE, BLUE, BLUE, GREY)
+        axes.text(left + 0.4, 3.05, "x", ha="right", va="center")
+        for place in range(3):
+            middle = left + 1.35 + place / 2
+            _arrow(axes, (middle, 2.78), (middle, 2.28))
+        axes.text(left + 0.4, 0.45, "y", ha="right", va="center")
+        _arrow(axes, (left + 1.85, 1.3), (left + 1.85, 0.75))
+    _cells(axes, 0.9 + 0.5, 2.0, w[::-1], ORANGE)
+    axes.text(0.7, 2.0, "w, flipped", ha="center", va="center", fontsize=9)
+    axes.text(2.15, 1.5, "4·1 + 3·0 + 2·(−1) = 2", ha="center", va="center")
+    for place in range(3):
+        level = 2.05 - place * 0.27
+        axes.plot([5.95, 7.95], [level, level], color="#333333", linewidth=1, zorder=0)
+    _box(axes, 6.5, 1.78, "S(x)", BLUE, 0.7, 0.92)
+    _box(axes, 7.4, 1.78, "W(θ)", ORANGE, 0.7, 0.92)
+    axes.text(8.05, 1.78, "⟨Z⟩", va="center", color=GREEN)
+    _cells(axes, 1.4, 0.45, y, GREEN)
+    conv = QuantumConv1d(1, 1, 3, bias=False, encoding="linear", flip=True).double()
+    with torch.no_grad():
+        (weights,) = conv.parameters()
+        weights.copy_(torch.tensor(w).double().arccos())
+        there = 5 * conv(torch.tensor(x).double()[None] / 5)[0]
+    _cells(axes, 6.2, 0.45, there.round(decimals=3).tolist(), GREEN)
+    return figure
+
+
+def generators() -> Figure:
+    """Four ways to learn to generate samples."""
+    figure, axes = _canvas(9.2, 5.4)
+
+    def chain(y: float, title: str, items: list[tuple[str, str]]) -> list[float]:
+        axes.text(0.25, y + 0.52, title, fontsize=12, weight="bold")
+        places = [0.95 + 1.82 * place for place in range(len(items))]
+        for (text, colour), x in zip(items, places, strict=True):
+            _box(axes, x, y, text, colour, 1.35, 0.56)
+        for start, end in itertools.pairwise(places):
+            _arrow(axes, (start + 0.68, y), (end - 0.68, y))
+        return places
+
+    chain(
+        4.45,
+        "VAE: rebuilt from a code",
+        [
+            ("x", GREY),
+            ("encoder", BLUE),
+            ("μ, σ → z", GREY),
+            ("decoder", ORANGE),
+            ("x̂ ≈ x", GREEN),
+        ],
+    )
+    chain(
+        3.15,
+        "GAN: a game of two",
+        [
+            ("noise z", GREY),
+            ("generator", ORANGE),
+            ("x fake", GREEN),
+            ("discriminator", BLUE),
+            ("real or fake?", GREY),
+        ],
+    )
+    axes.text(4.6, 2.55, "x real", ha="center", color=GREY)
+    _arrow(axes, (4.9, 2.6), (5.95, 2.85))
+    chain(
+        1.75,
+        "Energy model: p(x) ∝ exp(−E(x))",
+        [
+            ("x", GREY),
+            ("E(x; θ)", ORANGE),
+            ("low: likely", GREY),
+            ("Gibbs steps", BLUE),
+            ("samples", GREEN),
+        ],
+    )
+    chain(
+        0.5,
+        "Born machine: p(x) = |⟨x|U(θ)|0⟩|²",
+        [("|0…0⟩", GREY), ("U(θ)", ORANGE), ("measure", BLUE), ("bits x", GREEN)],
+    )
+    return figure
+
+
+def targets() -> Figure:
+    """From tensors to where circuits run, and back."""
+    figure, axes = _canvas(9.2, 3.9)
+    _box(axes, 1.15, 2.75, "x: (rows, features)", BLUE, 1.9)
+    _box(axes, 1.15, 1.35, "θ: weights", ORANGE, 1.9)
+    _box(
+        axes, 3.9, 2.05, "one structure,\na row of angles\nfor each row", GREY, 1.9, 1.0
+    )
+    places = [
+        (3.35, "qdl.simulator", "one batch; adjoint"),
+        (2.5, "lightning.qubit", "row by row; adjoint"),
+        (1.65, "aer, aer:fake_torino", "rows in one call; parameter shift"),
+        (0.8, "ibm:least_busy", "one job; parameter shift, SPSA"),
+    ]
+    for y in (2.75, 1.35):
+        _arrow(axes, (2.12, y), (2.93, 2.05 + (y - 2.05) * 0.35))
+    for y, name, how in places:
+        colour = BLUE if y > 2 else GREEN
+        _box(axes, 6.85, y, f"{name}\n", colour, 2.75, 0.72)
+        axes.text(6.85, y - 0.16, how, ha="center", va="center", fontsize=9)
+        _arrow(axes, (4.88, 2.05 + (y - 2.05) * 0.3), (5.45, y))
+    axes.text(8.38, 2.05, "results\nand\ngradients", va="center", fontsize=10)
+    axes.text(
+        3.9, 0.3, "set_target(model, …): the same weights", ha="center", color=GREY
+    )
+    return figure
+
+
+# Test accuracies of `make demo`: digits, five seeds, 540 test rows.
+DEMO: Mapping[str, tuple[float, ...]] = MappingProxyType(
+    {
+        "quantum": (526 / 540, 528 / 540, 526 / 540, 524 / 540, 518 / 540),
+        "classical twin": (523 / 540, 520 / 540, 514 / 540, 520 / 540, 515 / 540),
+    }
+)
+BASELINES = MappingProxyType(
+    {"logistic regression": 523 / 540, "1-nearest neighbour": 528 / 540}
+)
+
+
+def comparison() -> Figure:
+    """Seeds, mean and sample standard deviation, and the baselines as lines."""
+    figure, axes = plt.subplots(figsize=(7.6, 3.2), layout="constrained")
+    for place, values in enumerate(DEMO.values()):
+        found = summarise(values)
+        colour = (ORANGE, BLUE)[place]
+        axes.plot(values, np.full(len(values), place), "o", color=colour, alpha=0.5)
+        axes.errorbar(
+            found.mean,
+            place - 0.22,
+            xerr=found.deviation,
+            fmt="s",
+            color=colour,
+            capsize=4,
+        )
+    for name, value in BASELINES.items():
+        axes.axvline(value, color=GREY, linestyle="--", linewidth=1)
+        axes.text(value, -0.62, name, ha="center", color=GREY, fontsize=9)
+    axes.set_yticks(range(len(DEMO)), list(DEMO))
+    axes.set(ylim=(1.4, -0.5), xlabel="test accuracy, 540 digits")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
+    {
+        "circuit": circuit,
+        "convolution": convolution,
+        "generators": generators,
+        "targets": targets,
+        "comparison": comparison,
+    }
+)
+"""What is drawn, by the name of its file."""
+
+
+def draw_all(folder: Path) -> None:
+    """Draws every picture that is missing or older than this file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = Path(__file__).stat().st_mtime
+    for name, draw in PICTURES.items():
+        path = folder / f"{name}.svg"
+        if path.exists() and path.stat().st_mtime > source:
+            continue
+        with matplotlib.rc_context(STYLE):
+            figure = draw()
+            figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+            plt.close(figure)
