@@ -36,12 +36,14 @@ _LAZY = {
 }
 
 
-@validate_call
 def __getattr__(name: str) -> Any:
     """Loads Qiskit when it is first used (PEP 562)."""
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    return getattr(_module(_LAZY[name]), name)
+
+
+_module = validate_call(importlib.import_module)  # which says what is not installed
 
 
 def __dir__() -> list[str]:

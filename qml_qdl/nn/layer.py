@@ -154,6 +154,10 @@ class QuantumLayer(nn.Module):
         ArgumentTypeError: An argument has another type.
         TargetError: The target is unknown or cannot run the circuit.
 
+    Warns:
+        UserWarning: Nothing entangles one of the circuit's wires with the others, as
+            where an encoding is wider than the processing after it.
+
     Example:
         >>> import torch
         >>> from qml_qdl.circuits import AngleEncoding, StronglyEntangling

@@ -129,7 +129,7 @@ def plot_predictions(split: Split, predictions: Any, title: str) -> Figure:
 def plot_feature_maps(
     convolution: torch.nn.Module, images: Dataset, rows: int = 5
 ) -> Figure:
-    """Plots a few images and beside each its feature maps.
+    """Plots a few images and beside each its feature maps, without their bias.
 
     Args:
         convolution: Maps (rows, channels, H, W) to (rows, maps, h, w), or one that
@@ -147,7 +147,11 @@ def plot_feature_maps(
     chosen = images.take(first[:rows].astype(np.int64))
     device = next(convolution.parameters()).device
     with torch.no_grad():
-        maps = convolution(torch.tensor(chosen.inputs, device=device)).cpu().numpy()
+        found = convolution(torch.tensor(chosen.inputs, device=device))
+        bias = getattr(convolution, "bias", None)
+        if bias is not None:  # readouts are shown, which ⟨Z⟩ has from −1 to 1
+            found = found - bias.reshape(-1, *(1 for _ in found.shape[2:]))
+    maps = found.cpu().numpy()
     names = [str(number + 1) for number in range(maps.shape[1])]
     if maps.ndim == 5:
         names = [
@@ -157,7 +161,7 @@ def plot_feature_maps(
     columns = 1 + maps.shape[1]
     figure = Figure(figsize=(1.5 * columns, 1.5 * len(chosen)), layout="constrained")
     grid = figure.subplots(len(chosen), columns, squeeze=False)
-    # Symmetric, so that white is zero in every map, and from −1 to 1 as ⟨Z⟩ is.
+    # Symmetric, so that white is zero in every map.
     most = max(1.0, float(np.abs(maps).max()))
     for row, line in enumerate(grid):
         line[0].imshow(chosen.inputs[row].mean(axis=0), cmap="gray", vmin=0, vmax=1)

@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from qml_qdl.data import Dataset, Split, load, split
+from qml_qdl.nn import QuantumConv2d
 from qml_qdl.training import Classification
 from qml_qdl.training.plots import plot_confusion, plot_curves, plot_feature_maps
 
@@ -48,6 +49,14 @@ def test_pictures_are_sampled(tmp_path: Path, digits: Split) -> None:
     torch.manual_seed(0)
     maps = plot_feature_maps(torch.nn.Conv2d(1, 4, 2), digits.test, rows=3)
     assert len(maps.axes) == 3 * 5 + 1
+    quantum = QuantumConv2d(1, 4, 2, stride=2)
+    assert quantum.bias is not None
+    torch.nn.init.constant_(quantum.bias, 0.3)
+    shown = plot_feature_maps(quantum, digits.test, rows=1).axes[1].images[0]
+    assert shown.get_clim() == (-1, 1)
+    image = torch.tensor(digits.test.inputs[digits.test.labels == 0][:1])
+    expected = quantum(image)[0, 0].detach() - 0.3
+    np.testing.assert_allclose(np.asarray(shown.get_array()), expected, atol=1e-6)
     assert plotted(maps, tmp_path / "maps.png") > 5000
 
 
