@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import qml_qdl.circuits as circuits
-    import qml_qdl.circuits.errors as errors
     import qml_qdl.data as data
+    import qml_qdl.errors as errors
     import qml_qdl.hardware as hardware
     import qml_qdl.metrics as metrics
     import qml_qdl.models as models
@@ -41,7 +41,6 @@ __all__ = [
 ]
 
 _ROOMS = {name: f"{__name__}.{name}" for name in __all__[1:]}
-_ROOMS["errors"] = f"{__name__}.circuits.errors"
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 # What each room may import of this library, besides itself.
 ALLOWED: dict[str, set[str]] = {
     "qml_qdl.circuits": set(),
+    "qml_qdl.errors": {"qml_qdl.circuits.errors"},
     "qml_qdl.hardware": {"qml_qdl.circuits"},
     "qml_qdl.nn": {"qml_qdl.circuits", "qml_qdl.hardware"},
     "qml_qdl.data": {"qml_qdl.circuits.errors", "qml_qdl.circuits.validation"},

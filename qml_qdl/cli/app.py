@@ -155,7 +155,7 @@ class _Telling(logging.Handler):
         self._prefix = prefix
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"{self._prefix}: {record.getMessage()}", file=sys.stderr)
+        print(f"{self._prefix}: {_told(record.getMessage())}", file=sys.stderr)
 
 
 @contextmanager
@@ -208,9 +208,13 @@ def _as_flag(found: re.Match[str]) -> str:
 
 
 def _fail(prefix: str, message: str, code: int) -> int:
-    told = _ARGUMENT.sub(_as_flag, " ".join(message.split()))
-    print(f"{prefix}: {told}", file=sys.stderr)
+    print(f"{prefix}: {_told(message)}", file=sys.stderr)
     return code
+
+
+def _told(message: str) -> str:
+    """A message in one line, with flags for the library's arguments."""
+    return _ARGUMENT.sub(_as_flag, " ".join(message.split()))
 
 
 def _print_version(wanted: bool) -> None:

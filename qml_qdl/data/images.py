@@ -167,7 +167,7 @@ def read_images(
         color_mode: As `read_image_folder` says.
 
     Returns:
-        Pixels in [0, 1], (images, channels, height, width).
+        Pixels in [0, 1] of shape (images, channels, height, width).
 
     Raises:
         DataError: As `read_image_folder` says.

@@ -1,0 +1,51 @@
+"""Everything that this library raises on purpose, under the name that users import."""
+
+from __future__ import annotations
+
+from qml_qdl.circuits.errors import (
+    AccountError,
+    ArgumentError,
+    ArgumentTypeError,
+    BudgetError,
+    DataError,
+    Detached,
+    DoubleBackwardError,
+    JobError,
+    JobTimeoutError,
+    JournalError,
+    JournalWriteError,
+    MemoryBoundError,
+    MissingPackageError,
+    QdlError,
+    RunError,
+    SerializationError,
+    ServiceError,
+    ShapeError,
+    SubmissionRefused,
+    SubmissionUnclear,
+    TargetError,
+)
+
+__all__ = [
+    "AccountError",
+    "ArgumentError",
+    "ArgumentTypeError",
+    "BudgetError",
+    "DataError",
+    "Detached",
+    "DoubleBackwardError",
+    "JobError",
+    "JobTimeoutError",
+    "JournalError",
+    "JournalWriteError",
+    "MemoryBoundError",
+    "MissingPackageError",
+    "QdlError",
+    "RunError",
+    "SerializationError",
+    "ServiceError",
+    "ShapeError",
+    "SubmissionRefused",
+    "SubmissionUnclear",
+    "TargetError",
+]
