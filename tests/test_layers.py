@@ -57,7 +57,9 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.training",
     },
 }
-LAZY = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime", "sklearn", "matplotlib", "pandas"}
+LAZY = {
+    "PIL", "matplotlib", "pandas", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "sklearn",
+}  # fmt: skip
 QISKIT = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime"}
 QISKIT_ROOM = "qml_qdl.hardware.qiskit"
 TRAINER = {"lightning", "pytorch_lightning"}

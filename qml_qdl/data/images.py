@@ -7,10 +7,9 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from qml_qdl.circuits.errors import DataError
 from qml_qdl.circuits.validation import (
@@ -21,6 +20,9 @@ from qml_qdl.circuits.validation import (
 )
 from qml_qdl.data.dataset import Dataset, Floats
 from qml_qdl.data.files import check_memory, existing
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ def read_image_folder(
             if all are alike.
 
     Returns:
-        The data set, named after the folder: pixels in [0, 1],
+        The data set, named after the folder, with pixels in [0, 1] of shape
         (rows, channels, height, width).
 
     Raises:
@@ -173,6 +175,8 @@ def read_images(
         DataError: As `read_image_folder` says.
         MemoryBoundError: They are too many for the memory.
     """
+    from PIL import Image
+
     if color_mode is not None:
         check_choice("color_mode", color_mode, get_args(ColorMode))
     shape = None if image_size is None else _height_and_width(image_size)
@@ -237,6 +241,8 @@ def _height_and_width(image_size: int | Sequence[int]) -> tuple[int, int]:
 
 def _decoded(file: Path, color_mode: ColorMode | None) -> Image.Image:
     """An image in one of Pillow's modes L, RGB and, for 16 bits, F in [0, 1]."""
+    from PIL import Image, ImageOps
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -271,6 +277,8 @@ def _decoded(file: Path, color_mode: ColorMode | None) -> Image.Image:
 def _in_color(
     file: Path, image: Image.Image, color_mode: ColorMode | None
 ) -> Image.Image:
+    from PIL import Image
+
     if image.mode.startswith("I;16"):
         if color_mode == "rgb":  # Pillow has no colours of 16 bits
             return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert(

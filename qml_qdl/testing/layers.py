@@ -44,7 +44,7 @@ class LayerCase:
 
     @cached_property
     def is_complex(self) -> bool:
-        """Whether results are amplitudes: these need a state, and have no shots."""
+        """Whether results are amplitudes, which need a state and have no shots."""
         return bool(_make(self)(*_data(self, self.leading[0])).is_complex())
 
 

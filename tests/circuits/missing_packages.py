@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -94,6 +95,21 @@ def data(source: str, split: bool = False) -> Callable[[], None]:
     return get
 
 
+def table() -> None:
+    from qml_qdl import data
+
+    Path("mine.csv").write_text("size,label\n1.5,a\n2.5,b\n")
+    data.load("mine.csv")
+
+
+def images() -> None:
+    from qml_qdl import data
+
+    Path("images/a").mkdir(parents=True)
+    Path("images/a/1.png").touch()
+    data.load("images")
+
+
 def converter() -> None:
     from qml_qdl import hardware
 
@@ -131,6 +147,8 @@ CALLS: dict[str, Callable[[], str | None]] = {
     "lightning.qubit": device("lightning.qubit"),
     "digits": data("digits"),
     "split": data("log_normal", split=True),
+    "table": table,
+    "images": images,
     "fit": from_training("fit"),
     "draw_mpl": draws,
     "twin": twin,

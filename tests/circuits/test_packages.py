@@ -47,6 +47,8 @@ COMMANDS = ("--version", "targets", "train")
                 "lightning.qubit": "pennylane_lightning",
                 "digits": "sklearn",
                 "split": "sklearn",
+                "table": "pandas",
+                "images": "PIL",
                 "fit": "lightning",
                 "draw_mpl": "matplotlib",
                 "twin": "e3nn",
