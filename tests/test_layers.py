@@ -57,10 +57,8 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.training",
     },
 }
-LAZY = {
-    "PIL", "matplotlib", "pandas", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "sklearn",
-}  # fmt: skip
 QISKIT = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime"}
+LAZY = QISKIT | {"PIL", "matplotlib", "pandas", "sklearn"}
 QISKIT_ROOM = "qml_qdl.hardware.qiskit"
 TRAINER = {"lightning", "pytorch_lightning"}
 
