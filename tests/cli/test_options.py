@@ -13,6 +13,7 @@ import pytest
 from qml_qdl.cli import main, options
 from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
+from qml_qdl.cli.predict import predict
 from qml_qdl.cli.sample import sample
 
 Capture = pytest.CaptureFixture[str]
@@ -25,8 +26,12 @@ SHARED = {name: kind for name, kind in vars(options).items() if name[0].isupper(
     [
         (
             evaluate,
-            "Run RunsDir Target Shots TrainingSeed Limit BatchSize "
+            "Run RunsDir Target Shots TrainingSeed Limit BatchSize Classifier "
             "ResilienceLevel Mitigation Account MaxQpuSeconds",
+        ),
+        (
+            predict,
+            "Run RunsDir Target Shots TrainingSeed BatchSize Classifier Mitigation",
         ),
         (
             sample,

@@ -283,8 +283,9 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
     assert main(["train", *words, "--no-twin", "--quiet"]) == 0
     flags = set(inspect.signature(train_command(())[0]).parameters) - {"context"}
     left_out = {"label_column", "resume", "no_twin", "quiet", "config", "print_config"}
-    # See the other tests of this file.
+    # See the other tests of this file, and those of train_options and predict.
     left_out |= {"image_size", "color_mode"}
+    left_out |= {"header", "drop", "categorical", "missing"}
     left_out |= {"recipe", "scheduler", "loss", "gradient_clip", "precision"}
     left_out |= {"callbacks", "logger"}
     left_out |= {"hidden", "latent", "quantum_part"}
