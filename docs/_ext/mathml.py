@@ -6,6 +6,7 @@ docutils does not know fails the build.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
@@ -16,13 +17,16 @@ from sphinx.errors import ExtensionError
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+# Browsers leave no space between log and x; TeX does, but not before a bracket.
+_APPLIED = re.compile(r"<mo>(&ApplyFunction;</mo>)(?!\s*<mo[^>]*>[([{|])")
+
 
 def to_mathml(tex: str, block: bool = False) -> str:
     """One formula; lines and columns in a block without an environment are aligned."""
     if block and r"\\" in tex and r"\begin" not in tex:
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
     made: str = tex2mathml(tex.strip(), as_block=block)
-    return made
+    return _APPLIED.sub(r'<mo rspace="0.167em">\1', made)
 
 
 def _convert(writer: Any, node: nodes.Element, block: bool) -> str:

@@ -33,6 +33,12 @@ def test_formula(tex: str, shown: str) -> None:
     assert found.get("display") == "block"
 
 
+def test_functions_stand_apart_from_what_they_are_of() -> None:
+    assert "rspace" in to_mathml(r"\log D")
+    for tex in (r"\log(x)", r"\log\left(x\right)", r"\log[x]"):
+        assert "rspace" not in to_mathml(tex), tex
+
+
 def build(text: str, folder: Path) -> str:
     (folder / "conf.py").write_text(
         'extensions = ["docs._ext.mathml"]\nhtml_math_renderer = "mathml"\n'
