@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 # Browsers leave no space between log and x; TeX does, but not before a bracket.
-_APPLIED = re.compile(r"<mo>(&ApplyFunction;</mo>)(?!\s*<mo[^>]*>[([{|])")
+_APPLIED = re.compile(r"<mo>(&ApplyFunction;</mo>)(?!\s*(?:<mrow>\s*)*<mo[^>]*>[([{|])")
 
 
 def to_mathml(tex: str, block: bool = False) -> str:
