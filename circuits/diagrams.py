@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -71,8 +72,7 @@ def draw_mpl(circuit: Any, **options: Any) -> Any:
     Returns:
         The figure and its axes.
     """
-    import matplotlib  # noqa: F401 - PennyLane's own error names no package
-
+    import_module("matplotlib")  # PennyLane's own error names no package
     tape = _labelled(circuit)
     return qml.drawer.tape_mpl(tape, wire_order=circuit.wires, **options)
 

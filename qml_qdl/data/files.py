@@ -98,6 +98,11 @@ def _arrays(path: Path, wanted: Sequence[tuple[str, ...]]) -> list[npt.NDArray[A
             return [_member(path, archive, members[each]) for each in names]
     except QdlError:
         raise
+    except MemoryError as error:
+        raise MemoryBoundError(
+            f"{path}: expected arrays that fit into the free memory, got larger ones; "
+            "use fewer or smaller rows"
+        ) from error
     except Exception as error:  # of a damaged file, each part has errors of its own
         raise DataError(
             f"{path}: expected an .npz file of plain arrays, got one that cannot be "

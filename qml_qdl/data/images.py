@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from qml_qdl.circuits.errors import DataError
+from qml_qdl.circuits.errors import DataError, MemoryBoundError
 from qml_qdl.circuits.validation import (
     as_items,
     check_choice,
@@ -253,6 +253,11 @@ def _decoded(file: Path, color_mode: ColorMode | None) -> Image.Image:
         raise DataError(
             f"{file}: expected an image of {Image.MAX_IMAGE_PIXELS:,} pixels at most, "
             f"got a larger one ({error}); make it smaller"
+        ) from error
+    except MemoryError as error:
+        raise MemoryBoundError(
+            f"{file}: expected an image that fits into the free memory, got a larger "
+            "one; make it smaller"
         ) from error
     except Exception as error:  # each of Pillow's decoders has errors of its own
         raise DataError(

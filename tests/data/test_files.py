@@ -206,3 +206,16 @@ def test_npz_of_numbers_that_are_not_all_whole(tmp_path: Path, dtype: type) -> N
     assert not data.has_classes
     assert data.labels.tolist() == [0.5, -3, 100]
     assert data.input_shape == (1, 2, 2)
+
+
+def test_memory_that_ends_on_the_way_is_no_damage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def read(*args: Any, **options: Any) -> Any:
+        raise MemoryError
+
+    path = tmp_path / "mine.npz"
+    np.savez(path, x=np.zeros((2, 1)), y=np.arange(2))
+    monkeypatch.setattr(np.lib.format, "read_array", read)
+    with pytest.raises(MemoryBoundError, match="arrays that fit into the free memory"):
+        read_npz(path)

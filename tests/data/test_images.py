@@ -261,3 +261,16 @@ def test_more_than_the_memory_is_refused(
 def test_bad_sizes_are_refused(animals: Path, size: Any) -> None:
     with pytest.raises(QdlError, match=r"^image_size: expected"):
         read_image_folder(animals, image_size=size)
+
+
+def test_memory_that_ends_on_the_way_is_no_damage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def decode(*args: Any, **options: Any) -> Any:
+        raise MemoryError
+
+    (tmp_path / "a").mkdir()
+    Image.new("L", (2, 2)).save(tmp_path / "a" / "1.png")
+    monkeypatch.setattr(Image, "open", decode)
+    with pytest.raises(MemoryBoundError, match=r"1\.png: expected an image that fits"):
+        read_image_folder(tmp_path)

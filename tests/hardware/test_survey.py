@@ -45,24 +45,24 @@ def test_all_targets_are_tried_and_no_network_is_asked(
     assert machine.note == "IBM was not asked; account: lab"
 
 
-def test_without_an_account_it_is_said_how_to_have_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def only_ibm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No account, and no other target that would run a circuit."""
     isolate(monkeypatch, tmp_path)
     monkeypatch.setattr("qml_qdl.hardware.targets.qml.plugin_devices", {})
     monkeypatch.setattr("qml_qdl.hardware.survey.make_device", refuse)
+
+
+@pytest.mark.usefixtures("only_ibm")
+def test_without_an_account_it_is_said_how_to_have_one() -> None:
     for account, which in ((None, "of IBM's"), ("lab", "'lab'")):
         machine = survey_targets(account=account)[-1]
         assert machine.usable is False
         assert f"saved no account {which}; save a working API" in machine.note
 
 
-def test_ibm_is_asked_where_it_is_wanted(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr("qml_qdl.hardware.targets.qml.plugin_devices", {})
-    monkeypatch.setattr("qml_qdl.hardware.survey.make_device", refuse)
+@pytest.mark.usefixtures("only_ibm")
+def test_ibm_is_asked_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     with LoopbackServer(["manila"], seed=7) as server:
         use(monkeypatch, server)
         machine = survey_targets(online=True)[-1]
