@@ -24,10 +24,11 @@ from pennylane.devices.preprocess import (
 )
 from pennylane.math import Interface
 from pennylane.transforms import defer_measurements
-from pennylane.transforms.core import CompilePipeline
+from pennylane.transforms.core import CompilePipeline, Transform
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.preprocessing import (
+    GradientOfRows,
     plain,
     refuse_nested_rows,
     runnable,
@@ -215,6 +216,9 @@ class TapeDevice(Device):
             if config.interface == Interface.JAX_JIT:
                 # Else PennyLane asks for whole Jacobians inside a jitted function.
                 changes["convert_to_numpy"] = False
+        elif isinstance(config.gradient_method, Transform):
+            own = GradientOfRows(config.gradient_method, self.name)
+            changes = {"gradient_method": own}
         method = config.mcm_config.mcm_method
         if method not in (None, "deferred", "device"):
             raise TargetError(

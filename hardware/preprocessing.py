@@ -9,6 +9,7 @@ from typing import Any
 import pennylane as qml
 import torch
 from pennylane.fourier.mark import MarkedOp
+from pennylane.transforms.core import CompilePipeline, Transform
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
 from qml_qdl.hardware.block_encode import block_encoded
@@ -66,6 +67,98 @@ def plain(tape: Any, trained: bool = False) -> tuple[list[Any], Callable[..., An
         return sums if len(sums) > 1 else sums[0]
 
     return [new], combined
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def one_row_each(tape: Any) -> tuple[list[Any], Callable[..., Any]]:
+    """PennyLane's `broadcast_expand`, right for every gate.
+
+    Args:
+        tape: A tape, possibly with batched parameters.
+
+    Returns:
+        One tape for each row, and the function that puts their results together.
+    """
+    tapes, combine = qml.transforms.broadcast_expand(tape)
+    return [_rebuilt(each) if each.batch_size else each for each in tapes], combine
+
+
+def _rebuilt(tape: Any) -> Any:
+    # Some gates, MultiRZ among them, still believe to be batched, and their rows would
+    # be multiplied.
+    operations = [
+        qml.pytrees.unflatten(*qml.pytrees.flatten(op)) if op.batch_size else op
+        for op in tape.operations
+    ]
+    return tape.copy(operations=operations, trainable_params=tape.trainable_params)
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def _trained_rows_apart(tape: Any) -> tuple[list[Any], Callable[..., Any]]:
+    """A tape for each row, if one of its trained numbers has rows."""
+    trained = range(len(tape.trainable_params))
+    if any(tape.get_operation(index)[0].batch_size for index in trained):
+        tapes, combine = one_row_each(tape)
+        return list(tapes), combine
+    return [tape], _only
+
+
+class GradientOfRows(Transform):  # type: ignore[misc]
+    """A gradient transform of PennyLane's for circuits that it gets wrong or refuses.
+
+    Rows that are trained run apart. Where a postselection divides by the chance of its
+    outcome, so that no shift rule holds, the gradient is refused; circuits themselves
+    run. It is equal to the original, by which PennyLane tells the method's name.
+
+    Args:
+        original: PennyLane's transform.
+        name: The device's name.
+    """
+
+    def __new__(cls, original: Transform, name: str) -> GradientOfRows:
+        """A transform, no decorator that waits for one, as PennyLane's may become."""
+        made: GradientOfRows = object.__new__(cls)
+        return made
+
+    def __init__(self, original: Transform, name: str) -> None:
+        def expand(tape: Any, **options: Any) -> tuple[Any, Callable[..., Any]]:
+            pipeline = CompilePipeline()
+            pipeline.add_transform(_trained_rows_apart)
+            if original.expand_transform is not None:
+                own = qml.transform(original.expand_transform)
+                pipeline.add_transform(own, **options)
+            tapes, combine = pipeline((tape,))
+            return tapes, lambda results: combine(results)[0]
+
+        def gradient(tape: Any, **options: Any) -> Any:
+            if any(map(_selects, tape.operations)):
+                raise TargetError(
+                    f"diff_method: {name} has no {original.__name__!r} after a "
+                    "postselection, whose results are quotients; use diff_method="
+                    "'best' with the device qdl.qiskit, or without shots"
+                )
+            return original.tape_transform(tape, **options)
+
+        super().__init__(
+            gradient,
+            expand_transform=expand,
+            classical_cotransform=original.classical_cotransform,
+            final_transform=original.is_final_transform,
+        )
+        self._original = original
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same method."""
+        return other is self or other is self._original
+
+    def __hash__(self) -> int:
+        """That of the original."""
+        return hash(self._original)
+
+
+def _selects(operation: Any) -> bool:
+    postselect = getattr(operation, "postselect", None)
+    return postselect is not None or isinstance(operation, qml.Projector)
 
 
 @qml.transform  # type: ignore[untyped-decorator]

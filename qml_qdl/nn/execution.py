@@ -23,7 +23,7 @@ from qml_qdl.hardware.device import TapeDevice
 from qml_qdl.hardware.one_run import recorded_alone
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.precision import KeptNumbers
-from qml_qdl.hardware.preprocessing import plain
+from qml_qdl.hardware.preprocessing import one_row_each, plain
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
@@ -33,7 +33,7 @@ from qml_qdl.hardware.traits import seeds_of, traits_of
 from qml_qdl.nn.batching import check_batching
 from qml_qdl.nn.binding import circuit_qnode, moved_qnode
 from qml_qdl.nn.options import LAYER_OPTIONS, Shots, as_shots
-from qml_qdl.nn.qnodes import QNodeReference, function_name, one_row_each
+from qml_qdl.nn.qnodes import QNodeReference, function_name
 from qml_qdl.nn.results import as_declared, as_tensor
 
 

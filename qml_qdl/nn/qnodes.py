@@ -183,30 +183,6 @@ def _as_shape(name: str, shape: int | Iterable[int]) -> tuple[int, ...]:
 
 
 @qml.transform  # type: ignore[untyped-decorator]
-def one_row_each(tape: Any) -> tuple[list[Any], Any]:
-    """PennyLane's `broadcast_expand`, right for every gate.
-
-    Args:
-        tape: A tape, possibly with batched parameters.
-
-    Returns:
-        One tape for each row, and the function that puts their results together.
-    """
-    tapes, combine = qml.transforms.broadcast_expand(tape)
-    return [_rebuilt(each) if each.batch_size else each for each in tapes], combine
-
-
-def _rebuilt(tape: Any) -> Any:
-    # Some gates, MultiRZ among them, still believe to be batched, and their rows would
-    # be multiplied.
-    operations = [
-        qml.pytrees.unflatten(*qml.pytrees.flatten(op)) if op.batch_size else op
-        for op in tape.operations
-    ]
-    return tape.copy(operations=operations)
-
-
-@qml.transform  # type: ignore[untyped-decorator]
 def _defer(tape: Any, wires: Sequence[Hashable]) -> tuple[list[Any], Any]:
     return [deferred(tape, wires)], lambda results: results[0]
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
 from qml_qdl.hardware.preprocessing import (
+    one_row_each,
     plain,
     refuse_nested_rows,
     with_traced_rows,
@@ -221,3 +222,15 @@ def test_rows_of_two_kinds_are_refused() -> None:
     refuse_nested_rows([qml.tape.QuantumScript(gates[:2])])
     with pytest.raises(TargetError, match=r"one kind of rows, got some of \[2, 3\]"):
         refuse_nested_rows([qml.tape.QuantumScript(gates)])
+
+
+def test_rows_apart_are_rows_together() -> None:
+    """Some gates still believe to be batched when PennyLane has taken them apart."""
+    x = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
+    gates = [qml.H(0), qml.MultiRZ(x, [0, 1]), qml.RX(0.3, 0)]
+    tape = qml.tape.QuantumScript(gates, [qml.expval(qml.X(0))])
+    tapes, combine = one_row_each(tape)
+    assert [each.batch_size for each in tapes] == [None] * 3
+    device = qml.device("default.qubit")
+    found = combine(device.execute(tapes))
+    torch.testing.assert_close(torch.as_tensor(found), device.execute(tape))

@@ -26,7 +26,7 @@ from qml_qdl.circuits.errors import (
     TargetError,
 )
 from qml_qdl.nn import QuantumLayer
-from qml_qdl.nn.qnodes import one_row_each, qnode_inputs, weight_shapes_of
+from qml_qdl.nn.qnodes import qnode_inputs, weight_shapes_of
 
 MEASURED = QuantumPool(2, "zx", measured=True) @ AngleEncoding(2)
 READ = MEASURED.with_readout(Probabilities([0]))
@@ -239,15 +239,3 @@ class TestArguments:
             weight_shapes_of(None)
         with pytest.raises(ArgumentTypeError, match="a mapping from names to shapes"):
             weight_shapes_of([("w", 1)])  # type: ignore[arg-type]
-
-
-def test_rows_apart_are_rows_together() -> None:
-    """Some gates still believe to be batched when PennyLane has taken them apart."""
-    x = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
-    gates = [qml.H(0), qml.MultiRZ(x, [0, 1]), qml.RX(0.3, 0)]
-    tape = qml.tape.QuantumScript(gates, [qml.expval(qml.X(0))])
-    tapes, combine = one_row_each(tape)
-    assert [each.batch_size for each in tapes] == [None] * 3
-    device = qml.device("default.qubit")
-    found = combine(device.execute(tapes))
-    torch.testing.assert_close(torch.as_tensor(found), device.execute(tape))
