@@ -23,6 +23,7 @@ from pennylane.devices.preprocess import (
     validate_measurements,
 )
 from pennylane.math import Interface
+from pennylane.ops.qubit.observables import BasisStateProjector
 from pennylane.transforms import defer_measurements
 from pennylane.transforms.core import CompilePipeline, Transform
 
@@ -83,6 +84,8 @@ class Abilities:
             is.
         postselects: Whether it can keep only one outcome of a measurement in the middle
             of a circuit.
+        fills_shots: Whether it samples as many shots as are asked for of what a
+            postselection keeps.
         measures_with_shots: Whether it makes a measurement with shots.
         gradients_with_shots: Whether it computes gradients with shots, too.
         at_once: Whether tapes whose gradients are asked for run in one call; else each
@@ -94,9 +97,15 @@ class Abilities:
     decomposition: Callable[[Any], Sequence[Any]]
     prepares_states: bool
     postselects: bool
+    fills_shots: bool = False
     measures_with_shots: Callable[[Any], bool] = accepted_sample_measurement
     gradients_with_shots: bool
     at_once: bool
+
+    def runs(self, operation: Any) -> bool:
+        """Whether it runs an operation as it is, or keeps an outcome."""
+        kept = self.postselects and isinstance(operation, BasisStateProjector)
+        return kept or self.is_native(operation)
 
 
 @simulator_tracking
@@ -251,18 +260,21 @@ class TapeDevice(Device):
             The transforms; a batch stays one tape.
         """
         able = self.abilities
+        config = execution_config or ExecutionConfig()
+        fills = config.mcm_config.postselect_mode == "fill-shots"
         pipeline = CompilePipeline()
         pipeline.add_transform(
             runnable,
             name=self.name,
             postselects=able.postselects,
+            discards=fills and not able.fills_shots,
             with_shots=able.measures_with_shots,
         )
         pipeline.add_transform(plain)
         pipeline.add_transform(defer_measurements, allow_postselect=able.postselects)
         pipeline.add_transform(
             decompose,
-            stopping_condition=able.is_native,
+            stopping_condition=able.runs,
             skip_initial_state_prep=able.prepares_states,
             decomposer=able.decomposition,
             device_wires=self.wires,
@@ -278,7 +290,7 @@ class TapeDevice(Device):
             sample_measurements=able.measures_with_shots,
             name=self.name,
         )
-        if (execution_config or ExecutionConfig()).interface in _JAX:
+        if config.interface in _JAX:
             pipeline.add_transform(with_traced_rows)
         return pipeline
 

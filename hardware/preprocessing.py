@@ -226,7 +226,11 @@ def refuse_nested_rows(tapes: Sequence[Any]) -> None:
 
 @qml.transform  # type: ignore[untyped-decorator]
 def runnable(
-    tape: Any, name: str, postselects: bool, with_shots: Callable[[Any], bool]
+    tape: Any,
+    name: str,
+    postselects: bool,
+    discards: bool,
+    with_shots: Callable[[Any], bool],
 ) -> tuple[list[Any], Callable[..., Any]]:
     """Refuses what a device has not, and says which one has it.
 
@@ -234,6 +238,7 @@ def runnable(
         tape: A tape.
         name: The device's name.
         postselects: Whether it can keep one outcome of a measurement on the way.
+        discards: Whether it cannot keep as many shots as are asked for, but should.
         with_shots: Whether it makes a measurement with shots.
 
     Returns:
@@ -250,10 +255,18 @@ def runnable(
                 f"circuit: {name} has no channels, got {operation.name}; use "
                 "target='default.mixed', or a noisy machine, target='aer:fake_NAME'"
             )
-        if not postselects and getattr(operation, "postselect", None) is not None:
+        if not _selects(operation):
+            continue
+        if discards and tape.shots:
+            raise TargetError(
+                f"postselect_mode: {name} discards shots, as a machine does, got "
+                "'fill-shots'; use 'hw-like' with more shots, or the device "
+                "qdl.simulator"
+            )
+        if not postselects:
             raise TargetError(
                 f"circuit: {name} keeps all outcomes of a measurement, got "
-                f"postselect={operation.postselect}; use target='qdl.simulator', or "
+                f"{operation}; use target='qdl.simulator', or "
                 "select among samples afterwards"
             )
     for measurement in tape.measurements:

@@ -64,7 +64,7 @@ class QiskitDevice(ExecutorDevice):
         is_native=is_native,
         decomposition=decomposition,
         prepares_states=False,
-        postselects=False,
+        postselects=True,
         measures_with_shots=_measures_with_shots,
         gradients_with_shots=True,
         at_once=True,

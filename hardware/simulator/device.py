@@ -46,6 +46,7 @@ class SimulatorDevice(TapeDevice):
         decomposition=decomposition,
         prepares_states=True,
         postselects=True,
+        fills_shots=True,
         gradients_with_shots=False,
         at_once=False,
     )

@@ -31,10 +31,11 @@ from qml_qdl.hardware.tapes.outcomes import (
     Bits,
     Counts,
     Distributions,
+    Kept,
     Outcomes,
     Reals,
 )
-from qml_qdl.hardware.tapes.readouts import TapeReadout, plain_readings
+from qml_qdl.hardware.tapes.readouts import Selection, TapeReadout, plain_readings
 
 Found: TypeAlias = Mapping[int, Outcomes]
 """What measuring gave in each basis that was measured."""
@@ -66,7 +67,8 @@ def read_columns(
     if readout.sums:
         columns[:, [column for column, _ in readout.sums]] = estimates
     for part in readout.parts:
-        values = part.read(found[part.basis], readings[part.basis])
+        outcomes = readout.selected(found[part.basis])
+        values = part.read(outcomes, readings[part.basis])
         columns[:, part.column : part.column + values.shape[1]] += values
     return columns
 
@@ -93,6 +95,9 @@ def column_errors(
         (rows, width); zero where results are exact, NaN where a single shot tells
         nothing of its error.
     """
+    selection = readout.selection
+    if selection is not None:
+        return _selected_errors(readout, selection, rows, shots, found, readings)
     squares = np.zeros((rows, readout.width))
     if readout.sums:
         squares[:, [column for column, _ in readout.sums]] = estimates**2
@@ -102,6 +107,28 @@ def column_errors(
             variances = part.variances(found[part.basis], readings[part.basis])
             last = part.column + variances.shape[1]
             squares[:, part.column : last] += np.maximum(variances, 0.0) * scale
+    return np.sqrt(squares)
+
+
+def _selected_errors(
+    readout: TapeReadout,
+    selection: Selection,
+    rows: int,
+    shots: int | None,
+    found: Found,
+    readings: Readings,
+) -> Reals:
+    """The standard errors of quotients: those of as many shots as are kept."""
+    squares = np.zeros((rows, len(selection.constants)))
+    for part in readout.parts:
+        targets = selection.targets[part.column : part.column + part.width]
+        if shots is None or not targets:  # a share, by which is only divided
+            continue
+        kept = Kept(found[part.basis], selection.values)
+        variances = part.variances(kept.among_kept, readings[part.basis])
+        counts = shots * kept.shares[:, None] - 1
+        counts[counts < 0.5] = np.nan  # one shot tells nothing of its error
+        squares[:, targets[0] : targets[-1] + 1] += np.maximum(variances, 0.0) / counts
     return np.sqrt(squares)
 
 

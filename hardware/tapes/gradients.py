@@ -196,6 +196,8 @@ def run_tasks(
         columns = tuple(map(torch.from_numpy, sending.forward(False)[0]))
     results = []
     for task, answer, found in zip(tasks, sending.answers, columns, strict=True):
+        if task.readout.selection is not None:
+            found = task.readout.selection.quotients(found)
         result = results_of(task.readout, answer, found, task.bins, task.batched)
         results.append(_tensors(result, task.tensors))
     return results

@@ -102,6 +102,75 @@ class Distributions(Outcomes):
         return Distributions(self.table[rows])
 
 
+@final
+class Kept(Outcomes):
+    """The outcomes that a postselection keeps.
+
+    They are counted among all shots, so that frequencies add up to the share that is
+    kept, and stay linear in the state.
+
+    Args:
+        outcomes: All outcomes.
+        values: What the last bits must be.
+        shares: (rows,) the share that is kept, to count among kept shots only.
+    """
+
+    def __init__(
+        self,
+        outcomes: Outcomes,
+        values: tuple[int, ...],
+        shares: Reals | None = None,
+    ) -> None:
+        self._outcomes, self._values = outcomes, values
+        self._shares = shares
+
+    @property
+    def num_bits(self) -> int:
+        """How many bits were read, those included that must have a value."""
+        return self._outcomes.num_bits
+
+    @property
+    def among_kept(self) -> Kept:
+        """The same, counted among kept shots: NaN where there are none."""
+        return Kept(self._outcomes, self._values, self.shares)
+
+    @property
+    def shares(self) -> Reals:
+        """How much is kept of each row."""
+        return self._outcomes.marginal(self._selecting)[:, outcome_number(self._values)]
+
+    def marginal(self, bits: Sequence[int]) -> Reals:
+        """How often each outcome of some bits occurred; see `Outcomes.marginal`."""
+        every = self._outcomes.marginal([*bits, *self._selecting])
+        kept = every.reshape(len(every), 2 ** len(bits), -1)
+        return self._scaled(kept[:, :, outcome_number(self._values)])
+
+    def mean(self, value: Callable[[Bits], Reals]) -> Reals:
+        """The mean of what kept outcomes are worth; see `Outcomes.mean`."""
+        own = self._selecting
+
+        def worth(bits: Bits) -> Reals:
+            return value(bits) * (bits[:, own] == self._values).all(axis=1)
+
+        return self._scaled(self._outcomes.mean(worth))
+
+    def __getitem__(self, rows: RowIndex) -> Kept:
+        """Those of some rows."""
+        shares = None if self._shares is None else self._shares[rows]
+        return Kept(self._outcomes[rows], self._values, shares)
+
+    @property
+    def _selecting(self) -> list[int]:
+        return list(range(self.num_bits - len(self._values), self.num_bits))
+
+    def _scaled(self, frequencies: Reals) -> Reals:
+        if self._shares is None:
+            return frequencies
+        with np.errstate(invalid="ignore"):
+            scaled: Reals = (frequencies.T / self._shares).T
+        return scaled
+
+
 class Counts(Outcomes, ABC):
     """How often each outcome occurred; the shots themselves only if they are read.
 
@@ -349,6 +418,22 @@ class _Distinct(Counts):
             self.shots,
             lambda: np.concatenate([part.bits for part in every]),
         )
+
+
+def outcome_number(values: Sequence[int]) -> int:
+    """The number of an outcome.
+
+    Args:
+        values: Its bits, the first being the most significant.
+
+    Returns:
+        Its place among all in order.
+
+    Example:
+        >>> outcome_number((1, 0))
+        2
+    """
+    return int("".join(map(str, values)), 2)
 
 
 def counted(bits: Bits) -> NDArray[np.int64]:

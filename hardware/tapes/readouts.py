@@ -14,7 +14,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pennylane as qml
-from attrs import define, field, frozen
+import torch
+from attrs import define, evolve, field, frozen
+from numpy.typing import NDArray
+from torch import Tensor
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.tapes.bases import (
@@ -25,7 +28,7 @@ from qml_qdl.hardware.tapes.bases import (
     setting_of,
     share_bases,
 )
-from qml_qdl.hardware.tapes.outcomes import Bits, Outcomes, Reals
+from qml_qdl.hardware.tapes.outcomes import Bits, Kept, Outcomes, Reals, outcome_number
 
 
 @frozen(eq=False)
@@ -41,6 +44,11 @@ class Contribution(ABC):
 
     column: int
     basis: int
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return 1
 
     @abstractmethod
     def read(self, outcomes: Outcomes, readings: Reals) -> Reals:
@@ -136,6 +144,11 @@ class ProbabilityContribution(Contribution):
 
     bits: tuple[int, ...]
 
+    @property
+    def width(self) -> int:
+        """Number of outcomes."""
+        return int(2 ** len(self.bits))
+
     def read(self, outcomes: Outcomes, readings: Reals) -> Reals:
         """The frequencies."""
         return outcomes.marginal(self.bits)
@@ -174,6 +187,54 @@ class MeasurementResult:
 
 
 @frozen(eq=False)
+class Selection:
+    """What a postselection keeps, and how results follow.
+
+    Frequencies among kept shots are quotients, and so is what is made of them: columns
+    that are linear in the state are read first, and divided afterwards.
+
+    Args:
+        values: What the last wires, which only help, must be.
+        targets: For each column that is divided, which of the quotients' columns it
+            is added to.
+        divisors: The column it is divided by.
+        constants: What the quotients' columns begin with.
+    """
+
+    values: tuple[int, ...]
+    targets: tuple[int, ...]
+    divisors: tuple[int, ...]
+    constants: Reals
+
+    def quotients(self, columns: Tensor) -> Tensor:
+        """Columns of what is kept.
+
+        Args:
+            columns: (..., columns) as they are read.
+
+        Returns:
+            (..., columns): NaN where nothing is kept.
+        """
+        divided = columns[..., : len(self.targets)] / columns[..., list(self.divisors)]
+        begin = torch.from_numpy(self.constants).expand(*columns.shape[:-1], -1)
+        places = torch.tensor(self.targets, dtype=torch.long)
+        return begin.index_add(-1, places, divided)
+
+    def states(self, states: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """States of the other wires, or density matrices, where this is kept."""
+        kept = outcome_number(self.values)
+        for axis in range(1, states.ndim):
+            shape = (*states.shape[:axis], -1, 2 ** len(self.values))
+            whole = states.reshape(*shape, *states.shape[axis + 1 :])
+            states = whole.take(kept, axis + 1)
+        mixed = states.ndim == 3
+        size = np.einsum("rii->r", states) if mixed else np.linalg.norm(states, axis=1)
+        with np.errstate(invalid="ignore"):
+            scaled: NDArray[np.complex128] = (states.T / size).T
+        return scaled
+
+
+@frozen(eq=False)
 class TapeReadout:
     """All that is read of a tape.
 
@@ -185,6 +246,7 @@ class TapeReadout:
         parts: What bases add to columns.
         sums: Columns that an estimator gives, and their observables.
         results: The results in the order of the measurements.
+        selection: What is kept; None for all.
     """
 
     width: int
@@ -194,6 +256,11 @@ class TapeReadout:
     parts: tuple[Contribution, ...]
     sums: tuple[tuple[int, PauliSum], ...]
     results: tuple[MeasurementResult, ...]
+    selection: Selection | None = None
+
+    def selected(self, outcomes: Outcomes) -> Outcomes:
+        """Those of some outcomes that are kept."""
+        return Kept(outcomes, self.selection.values) if self.selection else outcomes
 
     @property
     def observables(self) -> tuple[PauliSum, ...]:
@@ -254,6 +321,7 @@ def plan_readout(
     shots: bool,
     estimator: bool,
     mitigated: bool = False,
+    selected: tuple[int, ...] = (),
 ) -> TapeReadout:
     """Decides how measurements are made.
 
@@ -263,6 +331,8 @@ def plan_readout(
         shots: Whether there are shots.
         estimator: Whether expectation values of Pauli words come from an estimator.
         mitigated: Whether errors of the machine are mitigated in what is measured.
+        selected: What wires after those of the circuit must be: other outcomes do not
+            count.
 
     Returns:
         The readout.
@@ -279,14 +349,39 @@ def plan_readout(
     drafts = _Drafts(num_wires, estimator, only_words, repair)
     for measurement in measurements:
         drafts.results.append(_draft(measurement, drafts, shots))
-    bases, of = share_bases(drafts.settings)
+    helping = dict.fromkeys(range(num_wires, num_wires + len(selected)), "Z")
+    bases, of = share_bases({**setting, **helping} for setting in drafts.settings)
     parts, linear = _parts(drafts, bases, of)
     results = tuple(
         r if r.kind != "sampled" else _placed(r, of[r.basis]) for r in drafts.results
     )
     constants = np.array(drafts.constants, dtype=float)
-    return TapeReadout(
+    readout = TapeReadout(
         len(constants), constants, bases, linear, parts, tuple(drafts.sums), results
+    )
+    return _selecting(readout, selected) if selected else readout
+
+
+def _selecting(readout: TapeReadout, values: tuple[int, ...]) -> TapeReadout:
+    """A readout that keeps some outcomes: a column for each part, then the shares."""
+    targets: list[int] = []
+    divisors: list[int] = []
+    parts: list[Contribution] = []
+    ends = np.cumsum([0, *(part.width for part in readout.parts)])
+    place = {b: int(ends[-1]) + n for n, b in enumerate(sorted(readout.linear_bases))}
+    for part, first in zip(readout.parts, ends, strict=False):
+        parts.append(evolve(part, column=int(first)))
+        targets += range(part.column, part.column + part.width)
+        divisors += [place[part.basis]] * part.width
+    parts += [PauliContribution(at, basis, (((), 1.0),)) for basis, at in place.items()]
+    selection = Selection(values, tuple(targets), tuple(divisors), readout.constants)
+    width = int(ends[-1]) + len(place)
+    return evolve(
+        readout,
+        width=width,
+        constants=np.zeros(width),
+        parts=tuple(parts),
+        selection=selection,
     )
 
 

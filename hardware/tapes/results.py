@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,17 +72,32 @@ def _sampled(
     result: MeasurementResult, answer: Answer, shots: Any, batched: bool
 ) -> Any:
     bits = answer.bits(result.basis)[:, slice(*shots)].astype(np.int64)
-    wires = qml.wires.Wires(answer.readout.bases[result.basis].wires)
+    wires = answer.readout.bases[result.basis].wires
+    selection = answer.readout.selection
+    kept: Iterable[Any] = bits
+    if selection is not None:
+        own = len(wires) - len(selection.values)
+        right = (bits[:, :, own:] == selection.values).all(axis=2)
+        kept = [row[chosen, :own] for row, chosen in zip(bits, right, strict=True)]
+        wires = wires[:own]
     # Counts of a batch of one row would come without the list.
-    rows = [result.measurement.process_samples(row, wires) for row in bits]
+    rows = [_processed(result.measurement, row, qml.wires.Wires(wires)) for row in kept]
     if not batched:
         return rows[0]
     return rows if isinstance(rows[0], dict) else np.stack(rows)
 
 
+def _processed(measurement: Any, samples: Any, wires: Any) -> Any:
+    if not len(samples) and isinstance(measurement, qml.measurements.CountsMP):
+        return {}  # a postselection left no shot, which PennyLane cannot count
+    return measurement.process_samples(samples, wires)
+
+
 def _from_state(result: MeasurementResult, answer: Answer, batched: bool) -> Any:
     states = answer.states
     assert states is not None
+    if answer.readout.selection is not None:
+        states = answer.readout.selection.states(states)
     num_wires = states.shape[1].bit_length() - 1
     shape = (2,) * num_wires * (states.ndim - 1)
     measure = qubit.measure if states.ndim == 2 else qubit_mixed.measure

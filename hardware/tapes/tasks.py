@@ -9,6 +9,7 @@ import numpy as np
 import pennylane as qml
 import torch
 from attrs import evolve, field, frozen
+from pennylane.ops.qubit.observables import BasisStateProjector
 from torch import Tensor
 
 from qml_qdl.circuits.errors import TargetError
@@ -72,8 +73,15 @@ def make_task(
     Raises:
         TargetError: A measurement cannot be made.
     """
-    plan = make_plan(tape, wires)
-    num_wires, shots = plan.structure.num_wires, tape.shots
+    tape, helping, selected = _postselected(tape)
+    plan = make_plan(tape, [*wires, *helping])
+    shots = tape.shots
+    if selected and (mitigated or (estimator and shots)):
+        found = "mitigation" if mitigated else "route='estimator'"
+        raise TargetError(
+            f"circuit: shots are postselected as the sampler gives them, got {found}; "
+            "leave it out, or measure without postselect"
+        )
     if estimator and shots.has_partitioned_shots:
         raise TargetError(
             f"route: 'estimator' takes one number of shots, got {shots.shot_vector}; "
@@ -81,10 +89,11 @@ def make_task(
         )
     readout = plan_readout(
         plan.measurements,
-        num_wires,
+        len(wires),
         shots=bool(shots),
-        estimator=estimator,
+        estimator=estimator and not selected,
         mitigated=mitigated,
+        selected=selected,
     )
     rows = _num_rows(plan)
     angles = np.empty((rows or 1, len(plan.angles)))
@@ -100,6 +109,29 @@ def make_task(
     bins = tuple(shots.bins()) if shots and shots.has_partitioned_shots else None
     structure = evolve(plan.structure, measurements=())
     return TapeTask(structure, angles, readout, rows is not None, slots, tensors, bins)
+
+
+def _postselected(tape: Any) -> tuple[Any, list[Any], tuple[int, ...]]:
+    """A tape whose projections are read at its end.
+
+    Returns:
+        The tape, with a wire of its own for each outcome that is kept, those wires, and
+        the outcomes.
+    """
+    operations: list[Any] = []
+    helping: list[Any] = []
+    selected: list[int] = []
+    for operation in tape.operations:
+        if not isinstance(operation, BasisStateProjector):
+            operations.append(operation)
+            continue
+        for wire, value in zip(operation.wires, operation.data[0], strict=True):
+            helping.append(("postselected", len(helping)))
+            selected.append(int(value))
+            operations.append(qml.CNOT([wire, helping[-1]]))
+    if helping:
+        tape = tape.copy(operations=operations, trainable_params=[])
+    return tape, helping, tuple(selected)
 
 
 def _num_rows(plan: Any) -> int | None:

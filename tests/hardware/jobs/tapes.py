@@ -191,7 +191,7 @@ class TapeDevice(ExecutorDevice):
         is_native=lambda operation: operation.name in {*GATES, "GlobalPhase"},
         decomposition=_decomposition,
         prepares_states=False,
-        postselects=False,
+        postselects=True,
         measures_with_shots=accepted_sample_measurement,
         gradients_with_shots=True,
         at_once=True,
