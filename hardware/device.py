@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
+import pennylane as qml
 from attrs import frozen
 from pennylane.devices import Device
 from pennylane.devices.default_qubit import (
@@ -36,7 +37,7 @@ from qml_qdl.hardware.preprocessing import (
     with_traced_rows,
 )
 from qml_qdl.hardware.seeds import Seeds
-from qml_qdl.hardware.vjp import as_numpy, results_and_products, without_views
+from qml_qdl.hardware.vjp import as_numpy, in_double, results_and_products, without_views
 
 _JAX = (Interface.JAX, Interface.JAX_JIT)
 
@@ -106,6 +107,11 @@ class Abilities:
         """Whether it runs an operation as it is, or keeps an outcome."""
         kept = self.postselects and isinstance(operation, BasisStateProjector)
         return kept or self.is_native(operation)
+
+
+def _counts(circuit: Any) -> bool:
+    kind = qml.measurements.CountsMP
+    return any(isinstance(each, kind) for each in circuit.measurements)
 
 
 @simulator_tracking
@@ -222,6 +228,8 @@ class TapeDevice(Device):
                 "use_device_jacobian_product": not torch_like,
                 "grad_on_execution": False,
             }
+            if config.interface in _JAX and circuit is not None and _counts(circuit):
+                changes["use_device_jacobian_product"] = False  # jax has no dicts
             if config.interface == Interface.JAX_JIT:
                 # Else PennyLane asks for whole Jacobians inside a jitted function.
                 changes["convert_to_numpy"] = False
@@ -303,7 +311,8 @@ class TapeDevice(Device):
 
         Returns:
             One result for each tape: torch tensors where torch's gradients flow
-            through, else NumPy arrays. Nothing else shares their memory.
+            through, else NumPy arrays, in double precision. Nothing else shares their
+            memory.
 
         Raises:
             TargetError: `jax.vmap` is inside `jax.vmap`.
@@ -311,7 +320,7 @@ class TapeDevice(Device):
         config = execution_config or ExecutionConfig()
         if config.interface in _JAX:
             refuse_nested_rows(circuits)
-        results = tuple(self.run_tapes(circuits, config, gradients=False))
+        results = in_double(tuple(self.run_tapes(circuits, config, gradients=False)))
         if config.interface == Interface.TORCH:
             return without_views(results)
         return as_numpy(results)

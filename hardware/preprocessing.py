@@ -96,6 +96,9 @@ def _rebuilt(tape: Any) -> Any:
 @qml.transform  # type: ignore[untyped-decorator]
 def _trained_rows_apart(tape: Any) -> tuple[list[Any], Callable[..., Any]]:
     """A tape for each row, if one of its trained numbers has rows."""
+    kinds = qml.measurements.SampleMP | qml.measurements.CountsMP
+    if any(isinstance(measurement, kinds) for measurement in tape.measurements):
+        return [tape], _only  # no gradient is asked for
     trained = range(len(tape.trainable_params))
     if any(tape.get_operation(index)[0].batch_size for index in trained):
         tapes, combine = one_row_each(tape)

@@ -141,13 +141,22 @@ def as_numpy(results: Any) -> Any:
         results: Tensors, and what is none, in tuples and lists.
 
     Returns:
-        The same with arrays.
+        The same with arrays, or NumPy's numbers for tensors without dimensions.
     """
-    if isinstance(results, Tensor):
-        return results.detach().cpu().numpy()
-    if isinstance(results, tuple | list):
-        return type(results)(as_numpy(result) for result in results)
-    return results
+    return _each(results, lambda tensor: tensor.detach().cpu().numpy()[()])
+
+
+def in_double(results: Any) -> Any:
+    """All tensors in double precision, as default.qubit gives its results.
+
+    Args:
+        results: Tensors, and what is none, in tuples and lists.
+
+    Returns:
+        The same, where tensors in single precision, real or complex, are in double.
+    """
+    twice = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+    return _each(results, lambda own: own.to(twice.get(own.dtype, own.dtype)))
 
 
 def without_views(results: Any) -> Any:
@@ -162,8 +171,13 @@ def without_views(results: Any) -> Any:
     Returns:
         The same, where tensors that were views are copies.
     """
+    return _each(results, lambda own: own.clone() if own._is_view() else own)
+
+
+def _each(results: Any, change: Callable[[Tensor], Any]) -> Any:
+    """What a change makes of each tensor; all else stays."""
     if isinstance(results, Tensor):
-        return results.clone() if results._is_view() else results
+        return change(results)
     if isinstance(results, tuple | list):
-        return type(results)(without_views(result) for result in results)
+        return type(results)(_each(result, change) for result in results)
     return results

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 import torch
+from autograd.tracer import isbox
 
 
 def _single_excitation(operation: Any, sign: int) -> list[Any]:
@@ -71,6 +72,16 @@ def _polished(matrix: Any) -> Any:
     return 1.5 * matrix - 0.5 * matrix @ (adjoint @ matrix)
 
 
+def _exponential_matrix(operation: Any) -> Any:
+    base = operation.base
+    if not isbox(operation.data[0]) or any(map(isbox, base.data)):
+        return _polished(operation.matrix(wire_order=operation.wires))
+    # Autograd's gradient of the matrix exponential is wrong for complex matrices.
+    values, vectors = np.linalg.eigh(qml.matrix(base, wire_order=operation.wires))
+    factors = qml.math.exp(qml.math.expand_dims(operation.coeff, -1) * values)
+    return (vectors * factors[..., None, :]) @ vectors.conj().T
+
+
 def exponential(operation: Any) -> Any:
     """The gate that PennyLane's `exp` and `evolve` are, whatever the numbers.
 
@@ -82,8 +93,7 @@ def exponential(operation: Any) -> Any:
     """
     sentence = operation.base.pauli_rep
     if sentence is None or len(sentence) != 1:
-        matrix = operation.matrix(wire_order=operation.wires)
-        matrix = _polished(matrix)
+        matrix = _exponential_matrix(operation)
         return qml.QubitUnitary(matrix, operation.wires, unitary_check=False)
     ((word, factor),) = sentence.items()
     if isinstance(operation, qml.ops.Evolution):

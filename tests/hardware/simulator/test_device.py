@@ -375,12 +375,12 @@ def test_shots_have_gradients_by_shifts() -> None:
     assert abs(angle.grad.item() + np.sin(0.8)) < 0.03
 
 
-def test_single_precision_stays() -> None:
+def test_results_are_in_double_precision_as_default_qubits() -> None:
     node = qml.QNode(layered, device())
     for value, dtype in ((0.5, torch.float32), (0.5, torch.float64)):
         inputs = torch.full((3,), value, dtype=dtype)
         weights = torch.rand(2, 3, 3, dtype=dtype)
-        assert all(part.dtype == dtype for part in node(inputs, weights))
+        assert all(part.dtype == torch.float64 for part in node(inputs, weights))
 
 
 def test_fixed_angles_have_no_precision() -> None:
