@@ -37,7 +37,12 @@ from qml_qdl.hardware.preprocessing import (
     with_traced_rows,
 )
 from qml_qdl.hardware.seeds import Seeds
-from qml_qdl.hardware.vjp import as_numpy, in_double, results_and_products, without_views
+from qml_qdl.hardware.vjp import (
+    as_numpy,
+    in_double,
+    results_and_products,
+    without_views,
+)
 
 _JAX = (Interface.JAX, Interface.JAX_JIT)
 

@@ -258,6 +258,11 @@ def runnable(
                 f"circuit: {name} has no channels, got {operation.name}; use "
                 "target='default.mixed', or a noisy machine, target='aer:fake_NAME'"
             )
+        if isinstance(operation, qml.pulse.ParametrizedEvolution):
+            raise TargetError(
+                f"circuit: {name} has no pulses, got {operation.name}; use the device "
+                "default.qubit, or gates such as qml.TrotterProduct"
+            )
         if not _selects(operation):
             continue
         if discards and tape.shots:

@@ -218,6 +218,21 @@ def _as_row(result: Any) -> Any:
     return [result] if isinstance(result, dict) else np.asarray(result)[None]
 
 
+def _of_no_shots(measurements: Sequence[Any], wires: int) -> Any:
+    """Results where a postselection left no shot, which PennyLane cannot make."""
+    results: list[Any] = []
+    for measurement in measurements:
+        if isinstance(measurement, qml.measurements.CountsMP):
+            results.append({})
+        elif isinstance(measurement, qml.measurements.SampleMP):
+            nothing = np.zeros((0, wires), dtype=np.int64)
+            every = qml.wires.Wires(range(wires))
+            results.append(measurement.process_samples(nothing, every))
+        else:
+            results.append(np.full(measurement.shape(None, wires), np.nan))
+    return tuple(results) if len(results) > 1 else results[0]
+
+
 def _sampled(
     measurements: Sequence[Any],
     shots: Any,
@@ -232,6 +247,14 @@ def _sampled(
             f"inputs: classical shadows are sampled of one row at a time, got {rows} "
             "rows; use qml.transforms.broadcast_expand(qnode)"
         )
+    if not all(shots):  # a postselection left none: of some bins, or of all
+        bins = [
+            _sampled(measurements, _FlexShots([count]), state, rows, rng)
+            if count
+            else _of_no_shots(measurements, state.shape[1].bit_length() - 1)
+            for count in shots
+        ]
+        return tuple(bins) if shots.has_partitioned_shots else bins[0]
     vectors = state[0].T if state.shape[0] == 1 else state[:, :, 0]
     amplitudes = vectors.detach().cpu().numpy().astype(complex)
     amplitudes /= np.linalg.norm(amplitudes, axis=1, keepdims=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from pennylane import numpy as pnp
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, TargetError
@@ -234,3 +235,78 @@ def test_rows_apart_are_rows_together() -> None:
     device = qml.device("default.qubit")
     found = combine(device.execute(tapes))
     torch.testing.assert_close(torch.as_tensor(found), device.execute(tape))
+
+
+X = [0.3, 0.8, 1.4]
+
+
+def cosines(x: Any, w: Any) -> Any:
+    qml.RY(x, 0)
+    qml.RX(w, 0)
+    return qml.expval(qml.Z(0))
+
+
+@pytest.mark.parametrize("name", ["qdl.simulator", "qdl.qiskit"])
+@pytest.mark.parametrize("interface", ["torch", "autograd"])
+@pytest.mark.parametrize(
+    ("method", "options", "shots"),
+    [
+        ("best", {}, 20_000),
+        ("parameter-shift", {}, None),
+        ("parameter-shift", {}, 20_000),
+        ("hadamard", {"aux_wire": 1}, 20_000),
+        ("finite-diff", {"h": 1e-5}, None),
+        ("finite-diff", {"h": 0.2, "approx_order": 2, "strategy": "center"}, 20_000),
+        ("spsa", {"h": 1e-3}, None),
+    ],
+    ids=str,
+)
+def test_gradients_by_trained_rows(
+    name: str, interface: str, method: str, options: Any, shots: int | None
+) -> None:
+    """Cos x cos w for rows x: PennyLane's ways to gradients refuse them."""
+    node = qml.QNode(
+        cosines,
+        qml.device(name, wires=2, seed=1),
+        diff_method=method,
+        gradient_kwargs=options,
+    )
+    node = qml.set_shots(node, shots)
+    alone = method == "spsa"  # which is exact for one angle
+    if interface == "torch":
+        x = torch.tensor(X, dtype=torch.float64, requires_grad=True)
+        w = torch.tensor(0.4, dtype=torch.float64, requires_grad=not alone)
+        found = torch.autograd.grad(node(x, w).sum(), [x] if alone else [x, w])
+    else:
+        found = qml.grad(lambda x, w: qml.math.sum(node(x, w)), argnums=(0, 1))(
+            pnp.array(X), pnp.array(0.4)
+        )
+    near = 1e-4 if shots is None else 0.12
+    exact = -np.sin(X) * np.cos(0.4), -np.cos(X).sum() * np.sin(0.4)
+    for mine, right in zip(found[: 2 - alone], exact, strict=False):
+        np.testing.assert_allclose(np.asarray(mine), right, rtol=0, atol=near)
+
+
+def test_trained_rows_are_one_circuit_of_rows() -> None:
+    device = qml.device("qdl.qiskit", wires=1)
+    node = qml.QNode(cosines, device, diff_method="parameter-shift")
+    x = torch.tensor(X, dtype=torch.float64, requires_grad=True)
+    with qml.Tracker(device) as tracker:
+        node(x, 0.4).sum().backward()
+    assert tracker.totals["jobs"] == 2
+    assert tracker.totals["pubs"] == 2
+    assert tracker.totals["rows"] == 3 + 2 * 3
+
+
+def test_a_way_to_gradients_keeps_its_name() -> None:
+    node = qml.set_shots(qml.QNode(cosines, qml.device("qdl.simulator")), 10)
+    assert qml.workflow.get_best_diff_method(node)(torch.tensor(X), 0.4) == (
+        "parameter-shift"
+    )
+
+
+def test_counts_of_trained_rows_stay_a_list() -> None:
+    node = qml.QNode(
+        lambda x: qml.RX(x, 0) and qml.counts(), qml.device("qdl.simulator")
+    )
+    assert isinstance(qml.set_shots(node, 5)(torch.tensor(X, requires_grad=True)), list)

@@ -229,12 +229,6 @@ def _noisy() -> Any:
     return qml.expval(qml.Z(0))
 
 
-def _selected() -> Any:
-    qml.Hadamard(0)
-    qml.measure(0, postselect=1)
-    return qml.expval(qml.Z(0))
-
-
 def _shadow() -> Any:
     return qml.classical_shadow([0])
 
@@ -254,7 +248,6 @@ def _shadow() -> Any:
             10,
             "no channels, got AmplitudeDamping; .* target='aer:fake_NAM",
         ),
-        ("aer", _selected, None, "got postselect=1; use target='qdl.simulator'"),
         (
             "aer",
             _shadow,

@@ -436,3 +436,164 @@ class TestOptions:
     def test_are_checked(self, options: Any, error: Any, text: str) -> None:
         with pytest.raises(error, match=text):
             device(wires=1, **options)
+
+
+def selected(x: Any) -> Any:
+    qml.RY(x, 0)
+    qml.CRX(0.8, [0, 1])
+    qml.measure(1, postselect=1)
+    return qml.expval(qml.X(0))
+
+
+class TestPostselection:
+    """Only some shots count, in every measurement, and gradients are of quotients."""
+
+    def node(
+        self, made: Any, read: Any, shots: Any = None, method: str = "best"
+    ) -> Any:
+        def circuit(x: Any) -> Any:
+            prepare(x, LABELS[0])
+            kept = qml.measure(0, postselect=1, reset=True)
+            qml.RY(0.4 * x, 0)
+            qml.cond(kept, qml.CRX)(0.3 * x, [1, 0])
+            qml.measure(2, postselect=0)
+            last = qml.measure(1)
+            qml.cond(last, qml.RX)(1.1 * x, 0)
+            return read(last)
+
+        return qml.set_shots(
+            qml.QNode(circuit, made, diff_method=method, mcm_method="deferred"), shots
+        )
+
+    @pytest.mark.parametrize("name", measurements(LABELS[0]).keys() - {"probabilities"})
+    def test_is_the_simulators(self, name: str) -> None:
+        found = []
+        for made in (qml.device("qdl.simulator"), device()):
+            x = torch.tensor([0.9, 0.3], dtype=torch.float64, requires_grad=True)
+            result = self.node(made, lambda _: chosen([name], LABELS[0])[0])(x)
+            weights = torch.arange(1.0, 1 + result.numel()).reshape(result.shape)
+            (result * weights).sum().backward()
+            found.append((result.detach(), x.grad))
+        torch.testing.assert_close(*found)
+
+    def test_is_the_simulators_for_outcomes_and_states(self) -> None:
+        def read(last: Any) -> Any:
+            return qml.probs(op=[last]), qml.vn_entropy([1]), qml.expval(last)
+
+        found = [
+            self.node(made, read)(0.9)
+            for made in (qml.device("qdl.simulator"), device())
+        ]
+        for theirs, mine in zip(*found, strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-9)
+
+    @pytest.mark.parametrize("executor", [None, StandIn()])
+    def test_with_shots(self, executor: Any) -> None:
+        made = device(seed=1)
+        made.executor = executor or made.executor
+
+        def read(_: Any) -> Any:
+            return qml.expval(qml.X(0) @ qml.Z(1)), qml.probs(wires=[0, 1])
+
+        x = torch.tensor(0.9, dtype=torch.float64, requires_grad=True)
+        found, slopes = [], []
+        for node in (self.node(made, read, 20_000), self.node(device(), read)):
+            values, probabilities = node(x)
+            found.append(torch.cat([values[None], probabilities]).detach())
+            slopes.append(torch.autograd.grad(values + probabilities[1], x)[0])
+        torch.testing.assert_close(*found, rtol=0, atol=0.05)
+        torch.testing.assert_close(*slopes, rtol=0, atol=0.15)
+
+    def test_with_noise(self) -> None:
+        made, found = device(backend="aer:fake_manila", seed=1), []
+        for shots in (None, 20_000):
+            x = torch.tensor(0.9, dtype=torch.float64, requires_grad=True)
+            node = qml.QNode(selected, made, mcm_method="deferred")
+            value = qml.set_shots(node, shots)(x)
+            (slope,) = torch.autograd.grad(value, x)
+            found.append(torch.stack([value.detach(), slope]))
+        torch.testing.assert_close(*found, rtol=0, atol=0.1)
+        node = qml.QNode(selected, device(), mcm_method="deferred")
+        assert abs(node(0.9) - found[0][0]) > 0.005
+
+    def test_samples_are_what_is_left(self) -> None:
+        def read(_: Any) -> Any:
+            return qml.sample(wires=[1, 0]), qml.counts(wires=[2]), qml.expval(qml.Z(0))
+
+        bits, counts, value = self.node(device(seed=1), read, 1000)(0.9)
+        assert bits.shape[1] == 2
+        assert 50 < len(bits) == sum(counts.values()) < 500
+        assert value == pytest.approx(np.mean(1 - 2 * bits[:, 1]))
+        parts = self.node(device(seed=1), read, [600, 400])(0.9)
+        assert [part[1] for part in parts] != [counts, counts]
+        assert sum(len(part[0]) for part in parts) == len(bits)
+
+    @pytest.mark.parametrize("made", ["qdl.simulator", "qdl.qiskit"])
+    def test_nothing_left(self, made: str) -> None:
+        @qml.set_shots(10)
+        @qml.qnode(qml.device(made, wires=2), mcm_method="deferred")
+        def circuit() -> Any:
+            qml.measure(0, postselect=1)
+            return (
+                qml.expval(qml.Z(1)),
+                qml.var(qml.Z(1)),
+                qml.probs(wires=1),
+                qml.sample(wires=1),
+                qml.counts(wires=1),
+            )
+
+        value, variance, probabilities, samples, counts = circuit()
+        assert np.isnan([value, variance, *probabilities]).all()
+        assert samples.shape == (0, 1)
+        assert counts == {}
+
+    def test_errors_are_those_of_shots_that_are_left(self) -> None:
+        made = device(seed=3)
+
+        def read(_: Any) -> Any:
+            return qml.expval(qml.Z(0) + 0.5 * qml.X(1)), qml.probs(wires=[0])
+
+        node = self.node(made, read, 500)
+        tapes, _ = qml.workflow.construct_batch(node, level="device")(0.9)
+        runs = [made.execute_with_errors(tapes) for _ in range(60)]
+        for place in (0, 1):
+            spread = np.std([values[0][place] for values, _ in runs], axis=0)
+            told = np.mean([errors[0][place] for _, errors in runs], axis=0)
+            np.testing.assert_allclose(told, spread, rtol=0.3)
+
+    def test_spsa(self) -> None:
+        found = []
+        for made in (
+            device(gradient="spsa", spsa_step=1e-3),
+            qml.device("qdl.simulator"),
+        ):
+            x = torch.tensor(0.9, dtype=torch.float64, requires_grad=True)
+            node = qml.QNode(selected, made, mcm_method="deferred")
+            found.append(torch.autograd.grad(node(x), x)[0].item())
+        assert found[0] == pytest.approx(found[1], abs=1e-5)
+
+    @pytest.mark.parametrize("made", ["qdl.simulator", "qdl.qiskit"])
+    @pytest.mark.parametrize("method", ["parameter-shift", "finite-diff", "hadamard"])
+    def test_pennylanes_gradients_are_refused(self, made: str, method: str) -> None:
+        """They are silently wrong: no shift rule holds for quotients."""
+        node = self.node(
+            qml.device(made, wires=9), lambda _: qml.expval(qml.Z(0)), method=method
+        )
+        x = torch.tensor(0.9, dtype=torch.float64, requires_grad=True)
+        value = node(x)  # the circuit itself runs
+        with pytest.raises(TargetError, match=r"after a postselection.* diff_method="):
+            value.backward()
+
+    def test_what_cannot_be(self) -> None:
+        def mean(_: Any) -> Any:
+            return qml.expval(qml.Z(0))
+
+        node = self.node(device(), mean, 10)
+        node = node.update(postselect_mode="fill-shots")
+        with pytest.raises(TargetError, match=r"discards shots.*use 'hw-like'"):
+            node(0.3)
+        for options in ({"mitigation": "readout"}, {"route": "estimator"}):
+            made = device(**options)
+            made.executor = StandIn()
+            with pytest.raises(TargetError, match=r"got .*leave it out, or measure"):
+                self.node(made, mean, 10)(0.3)

@@ -383,18 +383,6 @@ def test_results_are_in_double_precision_as_default_qubits() -> None:
         assert all(part.dtype == torch.float64 for part in node(inputs, weights))
 
 
-def test_fixed_angles_have_no_precision() -> None:
-    @qml.qnode(device(wires=1))
-    def node(angle: Any) -> Any:
-        qml.RX(angle, 0)
-        qml.RY(0.3, 0)
-        qml.QubitUnitary(np.eye(2), 0)
-        return qml.state()
-
-    assert node(torch.tensor(0.3)).dtype == torch.complex64
-    assert node(torch.tensor(0.3, dtype=torch.float64)).dtype == torch.complex128
-
-
 def test_snapshots() -> None:
     def circuit(angle: Any) -> Any:
         qml.RX(angle, 0)

@@ -14,6 +14,7 @@ from qml_qdl.hardware.tapes.outcomes import (
     Bits,
     Counts,
     Distributions,
+    Kept,
     counted,
     unpacked,
 )
@@ -179,3 +180,23 @@ def test_counts_and_probabilities_agree() -> None:
     one, other = (x.mean(lambda own: own.sum(axis=1)) for x in (exact, counts))
     np.testing.assert_allclose(one, other)
     np.testing.assert_array_equal(exact[slice(1, 3)].table, exact.table[1:3])
+
+
+@pytest.mark.parametrize("bits", [3, 9])
+@pytest.mark.parametrize(
+    "make", [*MAKES, lambda bits: Distributions(counted(bits) / 50)]
+)
+def test_kept_outcomes(bits: int, make: Any) -> None:
+    """Those whose last two bits are 1 and 0, counted among all or among themselves."""
+    shots = samples(3, 50, bits)
+    kept = Kept(make(shots), (1, 0))
+    right = (shots[:, :, -2:] == (1, 0)).all(axis=2)
+    assert kept.num_bits == bits
+    np.testing.assert_allclose(kept.shares, right.mean(axis=1))
+    first = shots[:, :, 0] * right
+    np.testing.assert_allclose(kept.marginal([0])[:, 1], first.mean(axis=1))
+    values = parity(shots, [0, bits - 1]) * right
+    mean = kept.mean(lambda found: parity(found, [0, bits - 1]))
+    np.testing.assert_allclose(mean, values.mean(axis=1))
+    among = kept.among_kept[np.array([2, 0])].mean(lambda found: found[:, 0])
+    np.testing.assert_allclose(among, (first.sum(1) / right.sum(1))[[2, 0]])
