@@ -106,7 +106,7 @@ def _trained_rows_apart(tape: Any) -> tuple[list[Any], Callable[..., Any]]:
     return [tape], _only
 
 
-class GradientOfRows(Transform):  # type: ignore[misc]
+class GradientOfRows(Transform):
     """A gradient transform of PennyLane's for circuits that it gets wrong or refuses.
 
     Rows that are trained run apart. Where a postselection divides by the chance of its

@@ -137,7 +137,9 @@ class Kept(Outcomes):
     @property
     def shares(self) -> Reals:
         """How much is kept of each row."""
-        return self._outcomes.marginal(self._selecting)[:, outcome_number(self._values)]
+        every = self._outcomes.marginal(self._selecting)
+        shares: Reals = every[:, outcome_number(self._values)]
+        return shares
 
     def marginal(self, bits: Sequence[int]) -> Reals:
         """How often each outcome of some bits occurred; see `Outcomes.marginal`."""

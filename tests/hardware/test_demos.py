@@ -201,9 +201,9 @@ def molecule(make: Make) -> Any:
 
 @demo
 def qaoa(make: Make) -> Any:
-    import networkx as nx
-
-    cost, mixer = qml.qaoa.maxcut(nx.Graph([(0, 1), (1, 2), (0, 2), (2, 3)]))
+    edges = [(0, 1), (1, 2), (0, 2), (2, 3)]
+    cost = qml.dot([0.5] * 4, [qml.Z(a) @ qml.Z(b) for a, b in edges])
+    mixer = qml.qaoa.x_mixer(range(4))
 
     def layer(gamma: Any, alpha: Any) -> None:
         qml.qaoa.cost_layer(gamma, cost)

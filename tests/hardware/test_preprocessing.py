@@ -278,12 +278,13 @@ def test_gradients_by_trained_rows(
         w = torch.tensor(0.4, dtype=torch.float64, requires_grad=not alone)
         found = torch.autograd.grad(node(x, w).sum(), [x] if alone else [x, w])
     else:
-        found = qml.grad(lambda x, w: qml.math.sum(node(x, w)), argnums=(0, 1))(
-            pnp.array(X), pnp.array(0.4)
-        )
+        w = pnp.array(0.4, requires_grad=not alone)
+        slope = qml.grad(lambda x, w: qml.math.sum(node(x, w)))(pnp.array(X), w)
+        found = [slope] if alone else slope
+    assert len(found) == 2 - alone
     near = 1e-4 if shots is None else 0.12
     exact = -np.sin(X) * np.cos(0.4), -np.cos(X).sum() * np.sin(0.4)
-    for mine, right in zip(found[: 2 - alone], exact, strict=False):
+    for mine, right in zip(found, exact, strict=False):
         np.testing.assert_allclose(np.asarray(mine), right, rtol=0, atol=near)
 
 
