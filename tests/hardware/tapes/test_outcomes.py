@@ -198,5 +198,7 @@ def test_kept_outcomes(bits: int, make: Any) -> None:
     values = parity(shots, [0, bits - 1]) * right
     mean = kept.mean(lambda found: parity(found, [0, bits - 1]))
     np.testing.assert_allclose(mean, values.mean(axis=1))
-    among = kept.among_kept[np.array([2, 0])].mean(lambda found: found[:, 0].astype(float))
+    among = kept.among_kept[np.array([2, 0])].mean(
+        lambda found: found[:, 0].astype(float)
+    )
     np.testing.assert_allclose(among, (first.sum(1) / right.sum(1))[[2, 0]])
