@@ -257,7 +257,9 @@ GATES: dict[str, Callable[[], Any]] = {
     ),
     "hamiltonian": lambda: lib.HamiltonianGate(HERMITIAN, 0.3),
     "hamiltonian of a symbol": lambda: lib.HamiltonianGate(HERMITIAN, A),
-    "hamiltonian of two qubits": lambda: lib.HamiltonianGate(ISING.to_matrix(), 2 * A),
+    "hamiltonian of three qubits": lambda: lib.HamiltonianGate(
+        ISING.to_matrix(), 2 * A
+    ),
     "hamiltonian controlled": lambda: lib.HamiltonianGate(HERMITIAN, A).control(
         1, annotated=True
     ),

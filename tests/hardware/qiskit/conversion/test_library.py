@@ -27,8 +27,10 @@ from tests.hardware.qiskit.conversion.library import (
     put,
 )
 
-# The old classes of circuits are deprecated, and their gates beside them are not.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+# The old classes of circuits are deprecated; what scipy says is about Qiskit's ways.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::scipy.sparse.SparseEfficiencyWarning"
+)
 
 INSTANCES = library.instances()
 
@@ -47,7 +49,7 @@ SAMPLE = (
     "fourier checking",
     "grover",
     "hamiltonian controlled",
-    "hamiltonian of two qubits",
+    "hamiltonian of three qubits",
     "isometry",
     "linear function controlled",
     "mcmt controlled",
@@ -118,9 +120,10 @@ def test_instance_is_a_layer(name: str) -> None:
         return
     set_target(layer, "aer:fake_manila")
     noisy = layer().detach()
-    bare = transpile(circuit.assign_parameters(x), basis_gates=["cx", "u"])
-    # Each CNOT of this machine loses about one part in a hundred.
-    lost = 0.06 + 0.04 * bare.num_nonlocal_gates()
+    exported = hardware.to_qiskit(hardware.from_qiskit(circuit, inputs=()))
+    bare = transpile(exported.assign_parameters(x), basis_gates=["cx", "u"])
+    # One of this machine's qubits is misread often; CNOTs lose about one in a hundred.
+    lost = 0.25 + 0.04 * bare.num_nonlocal_gates()
     assert float((noisy - exact.detach()).abs().max()) < lost
 
 
