@@ -1,7 +1,7 @@
 """A circuit written in Qiskit as a torch layer, and back in Qiskit when it is trained.
 
-It tells three kinds of iris apart, with observables of Qiskit's. In the end Qiskit's own
-estimator runs the trained circuit and finds the same.
+It tells three kinds of iris apart, with observables of Qiskit's. In the end Qiskit's
+own estimator runs the trained circuit and finds the same.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def main() -> tuple[float, float]:
     rows = torch.tensor(flowers.test.inputs, dtype=torch.float64)
     with torch.no_grad():
         ours = layer.double()(rows)
-    numbers = [np.concatenate([row, layer.weights_0.detach()]) for row in rows]
+        (weights,) = layer.parameters()
+        numbers = [torch.cat([row, weights]).numpy() for row in rows]
     pub = (exported, [[observable] for observable in OBSERVABLES], numbers)
     theirs = StatevectorEstimator().run([pub]).result()[0].data.evs
     difference = float(np.abs(theirs.T - ours.numpy()).max())
@@ -63,7 +64,9 @@ def main() -> tuple[float, float]:
 
     set_target(model.float(), "aer:fake_manila", shots=1000)
     part = flowers.test.take(range(15))
-    print(f"with noise and shots: {accuracy(predict(model, part), part):.1%} of 15 rows")
+    print(
+        f"with noise and shots: {accuracy(predict(model, part), part):.1%} of 15 rows"
+    )
     return result.test_accuracy, difference
 
 

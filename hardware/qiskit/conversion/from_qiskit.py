@@ -30,20 +30,20 @@ Parameters: TypeAlias = (
 
 @overload
 def from_qiskit(
-    quantum_circuit: QuantumCircuit,
-    inputs: Parameters | None = None,
-    weights: Parameters | None = None,
-    wires: WiresLike | None = None,
-) -> Circuit: ...
-
-
-@overload
-def from_qiskit(
     quantum_circuit: Observable,
     inputs: None = None,
     weights: None = None,
     wires: WiresLike | None = None,
 ) -> Any: ...
+
+
+@overload
+def from_qiskit(
+    quantum_circuit: QuantumCircuit,
+    inputs: Parameters | None = None,
+    weights: Parameters | None = None,
+    wires: WiresLike | None = None,
+) -> Circuit: ...
 
 
 def from_qiskit(

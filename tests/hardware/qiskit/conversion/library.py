@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -473,7 +475,7 @@ def instances() -> dict[str, Callable[[], QuantumCircuit]]:
         return lambda: put(make())
 
     return {
-        **{name: put_among(lambda g=gate: g) for name, gate in _standard_gates()},
+        **{name: put_among(partial(copy, gate)) for name, gate in _standard_gates()},
         **{name: put_among(make) for name, make in GATES.items()},
         **CIRCUITS,
         **OLD,

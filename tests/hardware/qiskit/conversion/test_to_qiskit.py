@@ -342,23 +342,25 @@ AROUND: dict[str, Callable[[Any], Any]] = {
 
 WORD = qml.X(0) @ qml.Z(1)
 
+
+def called(kind: Any, wires: int, count: int) -> tuple[int, Callable[[Any], Any]]:
+    return count, lambda angles: kind(*angles, wires=range(wires))
+
+
 OWN: dict[str, tuple[int, Callable[[Any], Any]]] = {
-    **{
-        name: (count, lambda t, kind=kind, n=wires: kind(*t, wires=range(n)))
-        for name, (kind, wires, count) in {
-            **{k.__name__: (k, 1, 1) for k in (qml.RX, qml.RY, qml.RZ, qml.U1)},
-            "PhaseShift": (qml.PhaseShift, 1, 1),
-            "U2": (qml.U2, 1, 2),
-            "U3": (qml.U3, 1, 3),
-            "Rot": (qml.Rot, 1, 3),
-            "CRot": (qml.CRot, 2, 3),
-            "PSWAP": (qml.PSWAP, 2, 1),
-            "SingleExcitationPlus": (qml.SingleExcitationPlus, 2, 1),
-            "FermionicSWAP": (qml.FermionicSWAP, 2, 1),
-            "IsingXY": (qml.IsingXY, 2, 1),
-            "CPhaseShift01": (qml.CPhaseShift01, 2, 1),
-        }.items()
-    },
+    "RX": called(qml.RX, 1, 1),
+    "RY": called(qml.RY, 1, 1),
+    "PhaseShift": called(qml.PhaseShift, 1, 1),
+    "U1": called(qml.U1, 1, 1),
+    "U2": called(qml.U2, 1, 2),
+    "U3": called(qml.U3, 1, 3),
+    "Rot": called(qml.Rot, 1, 3),
+    "CRot": called(qml.CRot, 2, 3),
+    "PSWAP": called(qml.PSWAP, 2, 1),
+    "SingleExcitationPlus": called(qml.SingleExcitationPlus, 2, 1),
+    "FermionicSWAP": called(qml.FermionicSWAP, 2, 1),
+    "IsingXY": called(qml.IsingXY, 2, 1),
+    "CPhaseShift01": called(qml.CPhaseShift01, 2, 1),
     "PauliRot": (1, lambda t: qml.PauliRot(t[0], "XY", wires=[0, 1])),
     "exp": (1, lambda t: qml.exp(WORD, 1j * t[0])),
     "evolve": (1, lambda t: qml.evolve(WORD, t[0])),
