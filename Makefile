@@ -5,7 +5,8 @@ export OMP_NUM_THREADS ?= 1
 # What is compiled once is kept: tests rewrite their asserts, and start processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-slow bench bench-peers bench-pennylane-qiskit docs docs-full lint types constraints clean
+.PHONY: demo test test-slow bench bench-peers bench-pennylane-qiskit \
+	bench-qiskit-machine-learning docs docs-full lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
@@ -36,7 +37,16 @@ bench-pennylane-qiskit: .venv/installed
 	$(PYTHON) -m venv --clear .venv-pennylane-qiskit
 	.venv-pennylane-qiskit/bin/python -m pip install --quiet 'torch==2.13.0' \
 		'pennylane==0.45.1' 'pennylane-qiskit==0.45.0'
-	$(BIN)/python -m tests.benchmarks.qiskit_peer .venv-pennylane-qiskit/bin/python
+	$(BIN)/python -m tests.benchmarks.qiskit_peer pennylane-qiskit \
+		.venv-pennylane-qiskit/bin/python
+
+# One training step of a circuit of Qiskit's, beside qiskit-machine-learning.
+bench-qiskit-machine-learning: .venv/installed
+	$(PYTHON) -m venv --clear .venv-qiskit-machine-learning
+	.venv-qiskit-machine-learning/bin/python -m pip install --quiet 'torch==2.13.0' \
+		'qiskit==2.6.2' 'qiskit-machine-learning==0.9.1'
+	$(BIN)/python -m tests.benchmarks.qiskit_peer qiskit-machine-learning \
+		.venv-qiskit-machine-learning/bin/python --rows 32
 
 # The site, in docs/_build/html; where there is Chromium, it is then opened there. Warnings
 # are errors. What has not changed is not read again, unless the last build failed: pages

@@ -29,6 +29,7 @@ ACROSS = {
     "docs": "the site",
     "hardware/jobs/test_client_contract.py": "what every job client fulfils",
     "hardware/jobs/test_processes.py": "processes with one journal, killed",
+    "hardware/qiskit/conversion/test_library.py": "all of Qiskit's circuit library",
     "hardware/qiskit/ibm/test_client_contract.py": "what every job client fulfils",
     "hardware/qiskit/test_device_suite.py": "PennyLane's suite for devices",
     "hardware/qiskit/test_faults_end_to_end.py": "programs on a service that fails",

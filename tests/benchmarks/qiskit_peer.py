@@ -1,12 +1,16 @@
-"""A training step with shots: pennylane-qiskit's `qiskit.aer` and ours, turn by turn.
+"""A training step, turn by turn: others for Qiskit's users, and ours.
 
-pennylane-qiskit needs other versions of Qiskit, so each side has an environment and a
-process of its own. `make bench-pennylane-qiskit` makes the other environment. By hand:
+- pennylane-qiskit's `qiskit.aer` with shots, which needs other versions of Qiskit;
+- qiskit-machine-learning's `TorchConnector` of an `EstimatorQNN`, exact, of a circuit
+  of Qiskit's that we take with `from_qiskit`.
+
+Each side has an environment and a process of its own. `make bench-pennylane-qiskit` and
+`make bench-qiskit-machine-learning` make the other environment. By hand:
 
     python -m venv .venv-pennylane-qiskit
     .venv-pennylane-qiskit/bin/python -m pip install torch==2.13.0 pennylane==0.45.1 \
         pennylane-qiskit==0.45.0
-    .venv/bin/python -m tests.benchmarks.qiskit_peer \
+    .venv/bin/python -m tests.benchmarks.qiskit_peer pennylane-qiskit \
         .venv-pennylane-qiskit/bin/python
 
 It prints the seconds of every step, on the clock and of the processor, and the ratios
@@ -16,6 +20,7 @@ of the medians. Where other programs run, only those of the processor mean anyth
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import subprocess
@@ -24,7 +29,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import pennylane as qml
 import torch
 
 WIRES, LAYERS, SHOTS = 4, 2, 1024
@@ -68,8 +72,9 @@ def ours() -> Any:
     return layer
 
 
-def theirs() -> Any:
+def pennylane_qiskits() -> Any:
     """PennyLane's `TorchLayer` on `qiskit.aer`."""
+    import pennylane as qml
 
     def circuit(inputs: Any, weights: Any) -> Any:
         qml.AngleEmbedding(inputs, wires=range(WIRES), rotation="Y")
@@ -84,7 +89,57 @@ def theirs() -> Any:
     return qml.qnn.TorchLayer(qnode, shape, {"weights": weights()})
 
 
-SIDES: dict[str, Callable[[], Any]] = {"ours": ours, "theirs": theirs}
+def qiskit_circuit() -> tuple[Any, Any]:
+    """Qiskit's own: a feature map of x, and a form with trained parameters θ."""
+    from qiskit.circuit.library import real_amplitudes, zz_feature_map
+
+    return zz_feature_map(WIRES, reps=1), real_amplitudes(WIRES, reps=LAYERS)
+
+
+def ours_from_qiskit() -> Any:
+    """`QuantumLayer` of Qiskit's circuit on `qdl.simulator`."""
+    from qml_qdl.hardware import from_qiskit
+    from qml_qdl.nn import QuantumLayer
+
+    encoding, form = qiskit_circuit()
+    layer = QuantumLayer(from_qiskit(encoding.compose(form), inputs="x"))
+    with torch.no_grad():
+        (parameter,) = layer.parameters()
+        parameter.copy_(weights().flatten()[: parameter.numel()])
+    return layer
+
+
+def qiskit_machine_learnings() -> Any:
+    """A `TorchConnector` on `StatevectorEstimator`, with its own gradients."""
+    from qiskit.primitives import StatevectorEstimator
+    from qiskit.quantum_info import SparsePauliOp
+    from qiskit_machine_learning.connectors import TorchConnector
+    from qiskit_machine_learning.neural_networks import EstimatorQNN
+
+    encoding, form = qiskit_circuit()
+    network = EstimatorQNN(
+        circuit=encoding.compose(form),
+        observables=[
+            SparsePauliOp.from_sparse_list([("Z", [qubit], 1.0)], WIRES)
+            for qubit in range(WIRES)
+        ],
+        input_params=encoding.parameters,
+        weight_params=form.parameters,
+        estimator=StatevectorEstimator(),
+        default_precision=0.0,
+    )
+    start = weights().flatten()[: form.num_parameters]
+    return TorchConnector(network, initial_weights=start.numpy())
+
+
+PEERS: dict[str, dict[str, Callable[[], Any]]] = {
+    "pennylane-qiskit": {"ours": ours, "theirs": pennylane_qiskits},
+    "qiskit-machine-learning": {
+        "ours": ours_from_qiskit,
+        "theirs": qiskit_machine_learnings,
+    },
+}
+"""For each peer what makes either side."""
 
 
 Seconds: TypeAlias = tuple[float, float]
@@ -98,10 +153,13 @@ def timed(step: Callable[[], None]) -> Seconds:
     return time.perf_counter() - clock, time.process_time() - processor
 
 
-def elsewhere(python: str, side: str, rows: int, steps: int) -> list[Seconds]:
-    """Seconds of each step, in a process of its own."""
+def elsewhere(
+    peer: str, python: str, side: str, rows: int, steps: int
+) -> tuple[float, list[Seconds]]:
+    """The sum of the results, and seconds of each step, in a process of its own."""
     command = [
-        python, __file__, "--side", side, "--rows", str(rows), "--steps", str(steps)
+        python, __file__, peer,
+        "--side", side, "--rows", str(rows), "--steps", str(steps)
     ]  # fmt: skip
     done = subprocess.run(
         command,
@@ -110,8 +168,8 @@ def elsewhere(python: str, side: str, rows: int, steps: int) -> list[Seconds]:
         check=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    lines = [line.split() for line in done.stdout.splitlines()]
-    return [(float(clock), float(processor)) for clock, processor in lines]
+    (total,), *lines = (line.split() for line in done.stdout.splitlines())
+    return float(total), [(float(clock), float(own)) for clock, own in lines]
 
 
 def show(name: str, seconds: Sequence[Seconds]) -> None:
@@ -120,17 +178,24 @@ def show(name: str, seconds: Sequence[Seconds]) -> None:
     print(f"{name}:", ", ".join(steps), flush=True)
 
 
-def compare(python: str, rows: int, turns: int, steps: int) -> None:
+def compare(peer: str, python: str, rows: int, turns: int, steps: int) -> None:
     """Runs both sides turn by turn; the first of our steps converts and transpiles."""
     mine: list[Seconds] = []
     other: list[Seconds] = []
     for _ in range(turns):
-        first, *later = elsewhere(sys.executable, "ours", rows, 1 + steps)
+        total, (first, *later) = elsewhere(
+            peer, sys.executable, "ours", rows, 1 + steps
+        )
         show("ours, first step", [first])
         show("ours, then", later)
         mine += later
-        other += elsewhere(python, "theirs", rows, 1)
-        show("qiskit.aer", other[-1:])
+        their_total, seconds = elsewhere(peer, python, "theirs", rows, 1)
+        show(peer, seconds)
+        other += seconds
+        # Of shots, a sum of as many means as there are rows and wires.
+        assert math.isclose(total, their_total, abs_tol=0.05 * rows), (
+            f"{peer} has {their_total}, and we {total}"
+        )
     for kind, own, their in zip(
         ("clock", "processor"), zip(*mine, strict=True), zip(*other, strict=True),
         strict=True,
@@ -141,21 +206,27 @@ def compare(python: str, rows: int, turns: int, steps: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("python", nargs="?", help="Python with pennylane-qiskit")
-    parser.add_argument("--side", choices=SIDES, help="time this side only, here")
+    parser.add_argument("peer", choices=PEERS)
+    parser.add_argument("python", nargs="?", help="Python of the peer's environment")
+    parser.add_argument("--side", choices=["ours", "theirs"], help="time only it, here")
     parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--steps", type=int, default=5, help="of ours, in each turn")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.side:
-        step = training(SIDES[options.side](), options.rows)
+        model = PEERS[options.peer][options.side]()
+        with torch.no_grad():
+            print(float(model(inputs(options.rows)).sum()), flush=True)
+        step = training(model, options.rows)
         for _ in range(options.steps):
             print(*timed(step), flush=True)
     elif options.python:
-        compare(options.python, options.rows, options.turns, options.steps)
+        compare(
+            options.peer, options.python, options.rows, options.turns, options.steps
+        )
     else:
-        parser.error("expected the Python of an environment with pennylane-qiskit")
+        parser.error("expected the Python of an environment with the peer")
 
 
 if __name__ == "__main__":

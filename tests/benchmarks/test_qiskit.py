@@ -1,6 +1,6 @@
 """A training step with shots on Aer: its time, its jobs, and what is spent around it.
 
-`qiskit_peer.py` sets it beside pennylane-qiskit's `qiskit.aer`.
+And one of a circuit of Qiskit's. `qiskit_peer.py` sets them beside others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ import pennylane as qml
 import pytest
 
 from qml_qdl.hardware.qiskit.aer import executor
-from tests.benchmarks.qiskit_peer import SHOTS, WIRES, ours, training
+from tests.benchmarks.qiskit_peer import (
+    SHOTS,
+    WIRES,
+    ours,
+    ours_from_qiskit,
+    training,
+)
 
 ROWS = (8, 32)
 CIRCUITS = 49
@@ -72,6 +78,18 @@ def test_training_step(
     benchmark.pedantic(step, rounds=20 if peer == "qml-qdl" else 3, iterations=1)
     if peer == "qml-qdl" and rows == 32:
         assert benchmark.stats.stats.median < LIMIT
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_training_step_of_a_qiskit_circuit(benchmark: Any, rows: int) -> None:
+    benchmark.extra_info.update(
+        workload=f"Qiskit's circuit: {rows:2} rows, {WIRES} wires",
+        peer="qml-qdl",
+        kind="step",
+    )
+    step = training(ours_from_qiskit(), rows)
+    step()
+    benchmark.pedantic(step, rounds=20, iterations=1)
 
 
 @pytest.mark.parametrize("rows", ROWS)

@@ -31,8 +31,9 @@ BLOCK = re.compile(
 )
 """Python, what it prints if the page says so, and why it cannot run here."""
 
-LEFT_OUT = 4
-"""Blocks that do not run here: three need an IBM account, one torch's compiler."""
+LEFT_OUT = 5
+"""Blocks that do not run here: three need an IBM account, one torch's compiler, and one
+qiskit-machine-learning."""
 
 
 @attrs.frozen

@@ -10,8 +10,6 @@ import pennylane as qml
 
 from qml_qdl.hardware.structure import known_name
 
-_AROUND = (qml.ops.op_math.Adjoint, qml.ops.Pow)
-
 _WORDS = {"IsingXX": "XX", "IsingYY": "YY", "IsingZZ": "ZZ"}
 
 
@@ -39,11 +37,6 @@ def controlled(operation: Any, parts: list[Any] | None) -> list[Any] | None:
         inner = [*values, *map(bool, base.control_values)]
         return [qml.ctrl(base.base, [*controls, *base.control_wires], inner)]
     name, wires, data = known_name(base), list(base.wires), base.data
-    # PennyLane would look at the matrix of a controlled U2 or U3, and takes one that is
-    # a row of matrices for a single one.
-    around = isinstance(base, _AROUND) and base.data
-    if parts is None and (around or name in ("U2", "U3")):
-        parts = base.decomposition()
     if parts is not None:
         return [control(part) for part in parts]
     if name in ("RY", "RZ"):
@@ -69,6 +62,10 @@ def controlled(operation: Any, parts: list[Any] | None) -> list[Any] | None:
         return [qml.adjoint(turn), flip(wires[0]), turn]
     if name in ("Identity", "Barrier"):
         return []
+    # PennyLane would look at the matrix, and takes one that is a row of matrices for a
+    # single one.
+    if data and base.has_decomposition:
+        return [control(part) for part in base.decomposition()]
     return None
 
 

@@ -17,6 +17,7 @@ from pennylane.ops.qubit.special_unitary import (
     pauli_basis_matrices,
     pauli_basis_strings,
 )
+from qiskit.circuit import ParameterExpression
 
 from qml_qdl.circuits.encodings.amplitude import AmplitudePreparation, rotation_angles
 from qml_qdl.hardware.qiskit.conversion.controls import controlled
@@ -66,6 +67,10 @@ def _own(operation: Any) -> list[Any] | None:
         return controlled(operation, _own(operation.base))
     if isinstance(operation, qml.ops.op_math.Adjoint):
         return _adjoint(operation.base)
+    if isinstance(operation, qml.ops.op_math.Pow):
+        return _power(operation)
+    if known_name(operation) in ("U2", "U3"):
+        return _u(operation)
     if isinstance(operation, qml.BasisState):
         return _basis_state(operation)
     if isinstance(operation, qml.StatePrep | qml.MottonenStatePreparation):
@@ -82,7 +87,7 @@ def _own(operation: Any) -> list[Any] | None:
         return [_exponential(operation)]
     if known_name(operation) in ("DoubleExcitationPlus", "DoubleExcitationMinus"):
         return TAKEN_APART[operation.name](operation)
-    if not operation.has_decomposition and _is_power_or_block(operation):
+    if isinstance(operation, qml.BlockEncode):
         return _matrix_gates(operation.matrix(), operation.wires)
     return None
 
@@ -184,24 +189,49 @@ def _diagonal(phases: Any, wires: Sequence[Hashable]) -> list[Any]:
 def _exponential(operation: Any) -> Any:
     """exp(cG) of an imaginary c, as one Pauli rotation or a matrix."""
     imaginary = isinstance(operation, qml.ops.Evolution) or not np.any(
-        qml.math.real(qml.math.toarray(operation.coeff))
+        qml.math.toarray(qml.math.real(operation.coeff))
     )
     if not imaginary:
         raise _UNDEFINED
     return exponential(operation)
 
 
-def _is_power_or_block(operation: Any) -> bool:
-    """Whether it is a gate that PennyLane knows only by its matrix."""
-    if isinstance(operation, qml.BlockEncode):
-        return True
-    if not isinstance(operation, qml.ops.Pow):
-        return False
+def _power(operation: Any) -> list[Any] | None:
+    """A power, where PennyLane has none or looks at numbers."""
+    base, exponent = operation.base, operation.z
+    if isinstance(base, qml.ops.Exp):
+        return [base.pow(exponent)]
+    if exponent < 0 and exponent == int(exponent) and _is_gate(base):
+        return [qml.adjoint(base)] * -int(exponent)
+    if operation.has_decomposition or not _is_gate(base):
+        return None
+    if any(map(_is_symbolic, base.data)):
+        raise _UNDEFINED
+    return _matrix_gates(operation.matrix(), operation.wires)
+
+
+def _is_gate(operation: Any) -> bool:
+    """Whether it is no observable, and no gate of qutrits, which have matrices too."""
     while isinstance(operation, qml.ops.op_math.SymbolicOp):
         operation = operation.base
-    # Powers of observables and of gates of qutrits have matrices too.
+    if isinstance(operation, qml.ops.Prod):
+        return all(map(_is_gate, operation.operands))
     return (
         isinstance(operation, qml.operation.Operation)
         and operation.name not in ("Hermitian", "SparseHamiltonian")
         and not type(operation).__module__.startswith("pennylane.ops.qutrit")
     )
+
+
+def _is_symbolic(number: Any) -> bool:
+    is_array = isinstance(number, np.ndarray) and number.dtype.kind == "O"
+    return is_array or isinstance(number, ParameterExpression)
+
+
+def _u(operation: Any) -> list[Any]:
+    """A U2 or U3, whose adjoints and controls PennyLane would see numbers for."""
+    wire = operation.wires
+    # U2 is the U3 whose first angle is π/2.
+    middle, last, first = (pi / 2, *operation.data)[-3:]
+    turns = [qml.RZ(first, wire), qml.RY(middle, wire), qml.RZ(last, wire)]
+    return [*turns, qml.GlobalPhase(-(last + first) / 2)]

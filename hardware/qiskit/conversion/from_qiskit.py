@@ -1,52 +1,25 @@
-"""A Qiskit circuit as a circuit U(x, θ): gates and parameter expressions as values.
-
-A name tells nothing, since anybody's gate may have it. What a gate is, its class says
-if it is one of Qiskit's; all others are what they are defined to be.
-"""
+"""What comes from Qiskit: circuits U(x, θ), and observables to read."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
-import numpy as np
-from attrs import evolve
 from qiskit import QuantumCircuit
-from qiskit.circuit import (
-    AnnotatedOperation,
-    Barrier,
-    ControlledGate,
-    ControlModifier,
-    Gate,
-    InverseModifier,
-    Parameter,
-    ParameterExpression,
-    ParameterVector,
-    ParameterVectorElement,
-    PowerModifier,
-)
-from qiskit.circuit import library as lib
-from qiskit.circuit.exceptions import CircuitError
-from qiskit.quantum_info.operators.predicates import is_unitary_matrix
-from qiskit.synthesis import synth_permutation_basic
+from qiskit.circuit import Parameter, ParameterVector, ParameterVectorElement
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import WiresLike, as_many_wires
-from qml_qdl.hardware.qiskit.conversion.equivalence import (
-    MOST_WIRES,
-    equal_gates,
-    is_matrix_of,
+from qml_qdl.hardware.qiskit.conversion.imported import AngleExpression, ImportedGates
+from qml_qdl.hardware.qiskit.conversion.instructions import (
+    imported_gates,
+    without_resets,
 )
-from qml_qdl.hardware.qiskit.conversion.imported import (
-    FUNCTIONS,
-    OPERATIONS,
-    AngleExpression,
-    ImportedGate,
-    ImportedGates,
+from qml_qdl.hardware.qiskit.conversion.observables import (
+    Observable,
+    as_sum,
+    imported_observable,
 )
 
 Parameters: TypeAlias = (
@@ -55,467 +28,182 @@ Parameters: TypeAlias = (
 """Qiskit parameters or vectors of them, themselves or by name, in order."""
 
 
+@overload
+def from_qiskit(
+    quantum_circuit: Observable,
+    inputs: None = None,
+    weights: None = None,
+    wires: WiresLike | None = None,
+) -> Any: ...
+
+
+@overload
 def from_qiskit(
     quantum_circuit: QuantumCircuit,
-    inputs: Parameters = (),
-    weights: Parameters = (),
+    inputs: Parameters | None = None,
+    weights: Parameters | None = None,
     wires: WiresLike | None = None,
-) -> Circuit:
-    """A Qiskit circuit as a circuit U(x, θ) of this library.
+) -> Circuit: ...
+
+
+def from_qiskit(
+    quantum_circuit: QuantumCircuit | Observable,
+    inputs: Parameters | None = None,
+    weights: Parameters | None = None,
+    wires: WiresLike | None = None,
+) -> Any:
+    """A Qiskit circuit as a circuit U(x, θ), or an observable of Qiskit as PennyLane's.
 
     Every parameter is a number of x or of θ. Angles may be sums, products, powers and
     elementary functions of parameters: they are computed, with gradients, from what the
     circuit is given. Gates that PennyLane does not have come as what Qiskit defines
-    them to be (a `PauliEvolutionGate`, for one, as its product formula).
+    them to be (a `PauliEvolutionGate`, for one, as its product formula). Loops are
+    unrolled, boxes opened, and delays left out. Qubits begin in |0⟩: a reset, or
+    `initialize`, is taken where nothing has acted on its qubits before.
+
+    An observable becomes the operator that `Expectation` reads. Qubit i is wire i:
+    Qiskit's "IZ" is Z on wire 0.
 
     Args:
-        quantum_circuit: Gates only: no measurement, reset or control flow.
+        quantum_circuit: Gates only: no measurement, and nothing that depends on one. Or
+            a `SparsePauliOp`, `SparseObservable` or `Pauli`.
         inputs: The parameters that are x, in order: Qiskit parameters, vectors of them,
-            or the names of either.
-        weights: The parameters that are θ, in order.
+            or the names of either. None for all that are not in `weights`, in the order
+            of `quantum_circuit.parameters`.
+        weights: The parameters that are θ, in order; None for all that are not in
+            `inputs`. One of the two must be given if there are parameters.
         wires: For each qubit its wire label; None for 0 … n−1.
 
     Returns:
         A circuit of one block, which reads ⟨Z⟩ on every wire (`with_readout` changes
-        that). Its weights are one tensor, "weights_0".
+        that). Its weights are one tensor, "weights_0". Of an observable a PennyLane
+        operator.
 
     Raises:
-        ArgumentError: A parameter is named twice, not named, or not in the circuit; or
-            the circuit has something that is no gate.
+        ArgumentError: A parameter is named twice, not named, or not in the circuit; the
+            circuit has something that is no gate; or a coefficient is no real number.
         ArgumentTypeError: An argument is of the wrong type.
 
     Example:
         >>> from qiskit.circuit.library import zz_feature_map, real_amplitudes
+        >>> from qiskit.quantum_info import SparsePauliOp
+        >>> from qml_qdl.circuits import Expectation
         >>> quantum_circuit = zz_feature_map(2, reps=1).compose(
         ...     real_amplitudes(2, reps=1)
         ... )
-        >>> U = from_qiskit(quantum_circuit, inputs="x", weights="θ")
+        >>> U = from_qiskit(quantum_circuit, inputs="x")
         >>> U.num_inputs, U.weight_shapes
         (2, {'weights_0': (4,)})
+        >>> observable = from_qiskit(SparsePauliOp(["IZ", "XX"], [1.0, 0.5]))
+        >>> observable
+        Z(0) + 0.5 * (X(0) @ X(1))
+        >>> U.with_readout(Expectation([observable])).output_shape
+        (1,)
     """
+    if isinstance(quantum_circuit, Observable):
+        return _observable(quantum_circuit, inputs, weights, wires)
     if not isinstance(quantum_circuit, QuantumCircuit):
         raise ArgumentTypeError(
-            f"quantum_circuit: expected a Qiskit QuantumCircuit, got "
-            f"{type(quantum_circuit).__name__}"
+            "quantum_circuit: expected a Qiskit QuantumCircuit, SparsePauliOp, "
+            f"SparseObservable or Pauli, got {type(quantum_circuit).__name__}"
         )
-    count = quantum_circuit.num_qubits
-    if not count:
-        raise ArgumentError("quantum_circuit: expected at least one qubit, got none")
-    labels = as_many_wires(count if wires is None else wires, range(count))
-    features = _chosen("inputs", inputs, quantum_circuit)
-    trained = _chosen("weights", weights, quantum_circuit)
-    sources: dict[Parameter, AngleExpression] = {}
-    for kind, chosen in (("input", features), ("weight", trained)):
-        for place, parameter in enumerate(chosen):
-            if parameter in sources:
-                raise ArgumentError(
-                    f"inputs and weights: the parameter {parameter.name!r} is named "
-                    "twice; name every parameter once"
-                )
-            sources[parameter] = (kind, place)
-    left = [p.name for p in quantum_circuit.parameters if p not in sources]
-    if left:
-        raise ArgumentError(
-            f"inputs and weights: the circuit's parameters {left} are in neither; name "
-            "them there, or give them numbers with quantum_circuit.assign_parameters"
-        )
-    gates = imported_gates(quantum_circuit, tuple(range(count)), sources)
-    block = ImportedGates(labels, tuple(gates), len(features), len(trained))
+    labels = _labels(quantum_circuit, wires)
+    features, trained = _divided(quantum_circuit, inputs, weights)
+    sources: dict[Parameter, AngleExpression] = {
+        parameter: (kind, place)
+        for kind, chosen in (("input", features), ("weight", trained))
+        for place, parameter in enumerate(chosen)
+    }
+    gates = imported_gates(quantum_circuit, tuple(range(len(labels))), sources)
+    block = ImportedGates(
+        labels, tuple(without_resets(gates)), len(features), len(trained)
+    )
     return Circuit((block,))
 
 
+def _observable(
+    observable: Observable, inputs: Any, weights: Any, wires: WiresLike | None
+) -> Any:
+    if inputs is not None or weights is not None:
+        raise ArgumentError(
+            f"inputs and weights: expected none with a {type(observable).__name__}, "
+            f"which is no circuit, got {inputs!r} and {weights!r}; leave them out"
+        )
+    return imported_observable(as_sum(observable), _labels(observable, wires))
+
+
+def _labels(given: Any, wires: WiresLike | None) -> Any:
+    """The wire label of each qubit."""
+    count = given.num_qubits
+    if not count:
+        raise ArgumentError("quantum_circuit: expected at least one qubit, got none")
+    return as_many_wires(count if wires is None else wires, range(count))
+
+
+def _divided(
+    quantum_circuit: QuantumCircuit,
+    inputs: Parameters | None,
+    weights: Parameters | None,
+) -> tuple[Sequence[Parameter], Sequence[Parameter]]:
+    """The parameters that are inputs, and those that are weights, in order."""
+    known = {p.name: p for p in quantum_circuit.parameters}
+    features = _chosen("inputs", inputs, known)
+    trained = _chosen("weights", weights, known)
+    named: set[Parameter] = set()
+    for parameter in (*features, *trained):
+        if parameter in named:
+            raise ArgumentError(
+                f"inputs and weights: the parameter {parameter.name!r} is named "
+                "twice; name every parameter once"
+            )
+        named.add(parameter)
+    left = [p for p in known.values() if p not in named]
+    if (inputs is None) is not (weights is None):
+        return (left, trained) if inputs is None else (features, left)
+    if left:
+        raise ArgumentError(
+            f"inputs and weights: the circuit's parameters {[p.name for p in left]} "
+            "are in neither; name those of one of the two, and all others are the "
+            "other, or give them numbers with quantum_circuit.assign_parameters"
+        )
+    return features, trained
+
+
 def _chosen(
-    argument: str, given: Parameters, quantum_circuit: QuantumCircuit
+    argument: str, given: Parameters | None, known: Mapping[str, Parameter]
 ) -> list[Parameter]:
     """The parameters that an argument means, in order."""
     one = isinstance(given, Parameter | ParameterVector | str)
-    items = [given] if one else given
+    items: Any = () if given is None else [given] if one else given
     if not isinstance(items, Iterable):
         raise ArgumentTypeError(
             f"{argument}: expected Qiskit parameters or their names, got {given!r}"
         )
-    return list(
-        chain.from_iterable(_meant(argument, item, quantum_circuit) for item in items)
-    )
-
-
-def _meant(
-    argument: str, item: Any, quantum_circuit: QuantumCircuit
-) -> Sequence[Parameter]:
-    """The parameters that one item of an argument means."""
-    known = {parameter.name: parameter for parameter in quantum_circuit.parameters}
     vectors = {
         parameter.vector.name: parameter.vector
         for parameter in known.values()
         if isinstance(parameter, ParameterVectorElement)
     }
-    if isinstance(item, ParameterVector) and item == vectors.get(item.name):
-        return list(item)
-    if isinstance(item, Parameter) and item in quantum_circuit.parameters:
-        return [item]
-    if isinstance(item, str) and item in known:
-        return [known[item]]
-    if isinstance(item, str) and item in vectors:
-        return list(vectors[item])
+    return [p for item in items for p in _meant(argument, item, known, vectors)]
+
+
+def _meant(
+    argument: str,
+    item: Any,
+    known: Mapping[str, Parameter],
+    vectors: Mapping[str, ParameterVector],
+) -> Sequence[Parameter]:
+    """The parameters that one item of an argument means."""
     if not isinstance(item, Parameter | ParameterVector | str):
         raise ArgumentTypeError(
             f"{argument}: expected Qiskit parameters or their names, got {item!r}"
         )
     name = item if isinstance(item, str) else item.name
+    if name in known and item in (name, known[name]):
+        return [known[name]]
+    if name in vectors and item in (name, vectors[name]):
+        return list(vectors[name])
     raise ArgumentError(
         f"{argument}: {name!r} is no parameter of the circuit; it has "
         f"{sorted({*known} | {*vectors})}"
     )
-
-
-def imported_gates(
-    quantum_circuit: QuantumCircuit,
-    wires: tuple[int, ...],
-    sources: Mapping[Parameter, AngleExpression],
-) -> list[ImportedGate]:
-    """The gates of a circuit, or of a gate's definition, on some wires.
-
-    Args:
-        quantum_circuit: Gates only.
-        wires: For each qubit the position of its wire.
-        sources: What each parameter is.
-
-    Returns:
-        The gates, the global phase last.
-
-    Raises:
-        ArgumentError: It has something that is no gate, or is not what it says it is,
-            or an angle that cannot be computed.
-    """
-    gates: list[ImportedGate] = []
-    places = {qubit: place for place, qubit in enumerate(quantum_circuit.qubits)}
-    for instruction in quantum_circuit.data:
-        where = tuple(wires[places[qubit]] for qubit in instruction.qubits)
-        gates += _gate(instruction.operation, where, sources)
-    phase = _angle(quantum_circuit.global_phase, sources)
-    return gates + [ImportedGate("global_phase", (), (phase,))] * (phase != 0)
-
-
-def _gate(
-    operation: Any, wires: tuple[int, ...], sources: Mapping[Parameter, AngleExpression]
-) -> list[ImportedGate]:
-    """One of Qiskit's operations: by its class, or what it is defined to be."""
-    if isinstance(operation, AnnotatedOperation):
-        return _annotated(operation, wires, sources)
-    if type(operation) is Barrier:
-        return [ImportedGate("barrier", wires)]
-    known = _known(operation, wires, sources)
-    if known is not None and _is_as_made(operation):
-        return known
-    defined = _defined(operation, wires, sources, known)
-    if known is None:
-        return defined
-    if len(wires) > MOST_WIRES:
-        return known if _is_qiskits(operation) else defined
-    if equal_gates(known, defined):
-        return known
-    if _kind(operation) is ControlledGate:
-        return defined
-    raise ArgumentError(
-        f"quantum_circuit: {operation.name!r} is a {type(operation).__name__}, but its "
-        f"definition is not that of Qiskit's {_kind(operation).__name__}; derive it "
-        "from Gate, or give it the definition of that gate"
-    )
-
-
-def _known(
-    operation: Any, wires: tuple[int, ...], sources: Mapping[Parameter, AngleExpression]
-) -> list[ImportedGate] | None:
-    """What the operation is by its class; None where that is no known one."""
-    if isinstance(operation, lib.IGate):
-        return []
-    if isinstance(operation, lib.PermutationGate):  # has no definition
-        swaps = synth_permutation_basic(operation.pattern)
-        return imported_gates(swaps, wires, sources)
-    if isinstance(operation, lib.UnitaryGate):
-        return [_unitary(operation.params[0], wires)]
-    kind = _kind(operation)
-    if isinstance(operation, ControlledGate) and kind is not lib.CUGate:
-        return _known_controlled(operation, wires, sources)
-    if kind not in _standard():
-        return None
-    name = _standard()[kind]
-    if name in OPERATIONS:
-        angles = _angles(operation.params, sources)
-        if len({isinstance(angle, tuple) for angle in angles}) > 1:
-            return _turns(angles, wires)
-        return [ImportedGate(name, wires, angles)]
-    state = {"ctrl_state": operation.ctrl_state} if kind is lib.CUGate else {}
-    anew = kind(*operation.params, **state)  # whose definition nobody changed
-    return imported_gates(anew.definition, wires, sources)
-
-
-def _turns(
-    angles: tuple[AngleExpression, ...], wires: tuple[int, ...]
-) -> list[ImportedGate]:
-    """A U of numbers and symbols: apart, so that the numbers stay such."""
-    # U2 is the U whose first angle is π/2.
-    middle, last, first = (math.pi / 2, *angles)[-3:]
-    phase = ("Mul", 0.5, ("Add", last, first))
-    return [
-        ImportedGate("rz", wires, (first,)),
-        ImportedGate("ry", wires, (middle,)),
-        ImportedGate("rz", wires, (last,)),
-        ImportedGate("global_phase", (), (phase,)),
-    ]
-
-
-def _known_controlled(
-    operation: ControlledGate,
-    wires: tuple[int, ...],
-    sources: Mapping[Parameter, AngleExpression],
-) -> list[ImportedGate] | None:
-    """What is controlled, with controls; None where it is more than that."""
-    base, count = operation.base_gate, operation.num_ctrl_qubits
-    if base is None or base.num_qubits + count != len(wires):
-        return None  # as with wires for work, or several targets
-    try:
-        gates = _gate(base, wires[count:], sources)
-    except ArgumentError:
-        if _is_qiskits(operation):
-            raise
-        return None  # but perhaps it has a definition of its own
-    return _controlled(gates, wires[:count], operation.ctrl_state)
-
-
-def _defined(
-    operation: Any,
-    wires: tuple[int, ...],
-    sources: Mapping[Parameter, AngleExpression],
-    known: list[ImportedGate] | None,
-) -> list[ImportedGate]:
-    """What the operation is defined to be, by other operations or by its matrix.
-
-    Where neither is, what is known of it, if anything.
-    """
-    try:
-        definition = getattr(operation, "definition", None)
-    except CircuitError as error:  # as for RV, which has one for numbers only
-        raise ArgumentError(f"quantum_circuit: {error}; use other gates") from error
-    has_matrix = len(wires) <= MOST_WIRES and hasattr(operation, "__array__")
-    if definition is not None and not operation.num_clbits:
-        try:
-            gates = imported_gates(definition, wires, sources)
-        except _NoGateError as error:
-            raise _NoGateError(operation.name, error.inner) from error
-    elif known is not None:
-        gates = known
-    elif has_matrix and isinstance(operation, Gate) and not _symbols(operation):
-        return [_checked_unitary(operation, wires)]
-    else:
-        raise _NoGateError(operation.name, operation.name)
-    if has_matrix and not _is_qiskits(operation):
-        _check_matrix(operation, gates, wires, sources)
-    return gates
-
-
-class _NoGateError(ArgumentError):
-    """Something in a circuit is no gate, or made of what is none, such as a reset."""
-
-    def __init__(self, name: str, inner: str) -> None:
-        self.inner = inner
-        made = "is no gate" if name == inner else f"has a {inner!r}, which is no gate"
-        repair = (
-            "measurements at the end) and choose a readout with with_readout"
-            if inner != "reset"
-            else "measurements at the end); qubits begin in |0⟩, and for "
-            "quantum_circuit.initialize there is quantum_circuit.prepare_state"
-        )
-        super().__init__(
-            f"quantum_circuit: {name!r} {made}; only gates can be taken over, so "
-            f"remove it (quantum_circuit.remove_final_measurements does it for {repair}"
-        )
-
-
-def _check_matrix(
-    operation: Any,
-    gates: Sequence[ImportedGate],
-    wires: tuple[int, ...],
-    sources: Mapping[Parameter, AngleExpression],
-) -> None:
-    """Refuses a gate of a user's whose matrix and definition are not the same."""
-
-    def matrix(numbers: Sequence[float]) -> Any:
-        copy, given = operation.to_mutable(), iter(numbers)
-        copy.params = [
-            next(given) if isinstance(number, ParameterExpression) else number
-            for number in operation.params
-        ]
-        return copy.to_matrix()
-
-    angles = _angles(_symbols(operation), sources)
-    if not is_matrix_of(matrix, angles, gates, wires):
-        raise ArgumentError(
-            f"quantum_circuit: the matrix of {operation.name!r}, a "
-            f"{type(operation).__name__}, is not that of its definition; change one "
-            "of them"
-        )
-
-
-def _symbols(operation: Any) -> list[ParameterExpression]:
-    return [p for p in operation.params if isinstance(p, ParameterExpression)]
-
-
-def _checked_unitary(operation: Any, wires: tuple[int, ...]) -> ImportedGate:
-    """A gate that is defined by its matrix only."""
-    matrix, size = np.asarray(operation.to_matrix(), dtype=complex), 2 ** len(wires)
-    if matrix.shape != (size, size) or not is_unitary_matrix(matrix):
-        raise ArgumentError(
-            f"quantum_circuit: {operation.name!r} has no unitary matrix of shape "
-            f"({size}, {size}), got {matrix.shape}; mend its __array__, or give it a "
-            "definition"
-        )
-    return _unitary(matrix, wires)
-
-
-def _unitary(matrix: Any, wires: tuple[int, ...]) -> ImportedGate:
-    # Qiskit's matrices begin with the last qubit.
-    rows = tuple(map(tuple, np.asarray(matrix, dtype=complex).tolist()))
-    return ImportedGate("unitary", wires[::-1], rows)
-
-
-@lru_cache(maxsize=1)
-def _standard() -> dict[type, str]:
-    """The classes of Qiskit's standard gates, with their names."""
-    standard = lib.get_standard_gate_name_mapping().items()
-    return {gate.base_class: name for name, gate in standard if isinstance(gate, Gate)}
-
-
-@lru_cache(maxsize=1)
-def _bases() -> dict[type, type]:
-    """For each of Qiskit's controlled gates what it does when its controls are set."""
-    standard = lib.get_standard_gate_name_mapping().values()
-    return {
-        **{
-            gate.base_class: gate.base_gate.base_class
-            for gate in standard
-            if isinstance(gate, ControlledGate)
-        },
-        lib.C3XGate: lib.XGate,
-        lib.MCXGate: lib.XGate,
-        lib.MCPhaseGate: lib.PhaseGate,
-        lib.MCU1Gate: lib.U1Gate,
-    }
-
-
-def _kind(operation: Any) -> type:
-    """The first of its classes that is Qiskit's."""
-    kinds: tuple[type, ...] = operation.base_class.__mro__
-    return next(kind for kind in kinds if kind.__module__.startswith("qiskit."))
-
-
-def _is_qiskits(operation: Any) -> bool:
-    """Whether its class is one of Qiskit's own, and says what it is."""
-    # Gates without angles are of classes made for their only instances.
-    kind = getattr(operation, "base_class", type(operation))
-    own = bool(kind.__module__.startswith("qiskit."))
-    return own and kind is not ControlledGate  # which is whatever it is made of
-
-
-def _is_as_made(operation: Any) -> bool:
-    """Whether it is one of Qiskit's own gates, which nobody defined anew."""
-    if not _is_qiskits(operation):
-        return False
-    if not operation.mutable:
-        return True
-    if operation._definition is not None:
-        return False
-    if not isinstance(operation, ControlledGate):
-        return True
-    kinds = (_bases().get(kind) for kind in operation.base_class.__mro__)
-    base = next(filter(None, kinds), None)
-    return base is operation.base_gate.base_class and _is_as_made(operation.base_gate)
-
-
-def _annotated(
-    operation: AnnotatedOperation,
-    wires: tuple[int, ...],
-    sources: Mapping[Parameter, AngleExpression],
-) -> list[ImportedGate]:
-    """An operation with modifiers, the last of which is applied last."""
-    controls = sum(getattr(m, "num_ctrl_qubits", 0) for m in operation.modifiers)
-    gates = _gate(operation.base_op, wires[controls:], sources)
-    for modifier in operation.modifiers:
-        if type(modifier) not in (InverseModifier, PowerModifier, ControlModifier):
-            raise ArgumentError(
-                f"quantum_circuit: {operation.base_op.name!r} has the modifier "
-                f"{modifier!r}; expected inverses, powers and controls"
-            )
-        power = getattr(modifier, "power", 1)
-        if power != int(power):
-            raise ArgumentError(
-                f"quantum_circuit: expected a whole power of {operation.base_op.name!r}"
-                f", got {power}; write what it is with other gates"
-            )
-        if isinstance(modifier, InverseModifier) or power < 0:
-            gates = [evolve(gate, adjoint=not gate.adjoint) for gate in gates[::-1]]
-        gates = gates * abs(int(power))
-        if isinstance(modifier, ControlModifier):
-            count = modifier.num_ctrl_qubits
-            chosen = wires[controls - count : controls]
-            gates = _controlled(gates, chosen, modifier.ctrl_state)
-            controls -= count
-    return gates
-
-
-def _controlled(
-    gates: Sequence[ImportedGate], wires: tuple[int, ...], state: int
-) -> list[ImportedGate]:
-    """Gates with more controls; the last bit of the state is the first one's."""
-    bits = tuple(bool(state >> place & 1) for place in range(len(wires)))
-    return [
-        evolve(gate, wires=wires + gate.wires, controls=bits + gate.controls)
-        for gate in gates
-        if gate.name != "barrier"
-    ]
-
-
-def _angles(
-    numbers: Sequence[Any], sources: Mapping[Parameter, AngleExpression]
-) -> tuple[AngleExpression, ...]:
-    return tuple(_angle(number, sources) for number in numbers)
-
-
-def _angle(
-    number: Any, sources: Mapping[Parameter, AngleExpression]
-) -> AngleExpression:
-    """A number or parameter expression as a plain value."""
-    if not isinstance(number, ParameterExpression):
-        return float(number)
-    strange = [p.name for p in number.parameters if p not in sources]
-    if strange:
-        raise ArgumentError(
-            f"quantum_circuit: a gate's definition has the parameters {strange}, which "
-            "are not those of the circuit; give the gate its parameters as params"
-        )
-    if isinstance(number, Parameter):
-        return sources[number]
-    expression = number.sympify()
-    if expression is NotImplemented:  # what Qiskit 2.6 says to a number's power
-        raise ArgumentError(
-            f"quantum_circuit: the angle {number} has a number to the power of a "
-            "parameter; write 2**p as (p * math.log(2)).exp()"
-        )
-    return _expression(expression, {p.name: sources[p] for p in number.parameters})
-
-
-def _expression(node: Any, sources: Mapping[str, AngleExpression]) -> AngleExpression:
-    """A sympy expression as a plain value."""
-    if node.is_Symbol:
-        return sources[node.name]
-    if node.is_number and node.is_real:
-        return float(node)
-    name = type(node).__name__
-    if name == "conjugate":  # of what is real
-        return _expression(node.args[0], sources)
-    if name not in FUNCTIONS:
-        raise ArgumentError(
-            f"quantum_circuit: the angle {node} is made with {name!r}; expected sums, "
-            f"products, powers and {sorted(set(FUNCTIONS) - {'Add', 'Mul', 'Pow'})}"
-        )
-    return (name, *(_expression(argument, sources) for argument in node.args))

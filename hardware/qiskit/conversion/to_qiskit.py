@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from operator import methodcaller
 from typing import Any
 
@@ -64,19 +65,9 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
         name: part.reshape(shape)
         for (name, shape), part in zip(shapes.items(), parts, strict=True)
     }
-    for name in (
-        "arccos",
-        "arcsin",
-        "arctan",
-        "cos",
-        "exp",
-        "log",
-        "sign",
-        "sin",
-        "tan",
-    ):
+    for name, function in _MATHEMATICS.items():
         # PennyLane's mathematics of any array finds Qiskit's of expressions.
-        register_function("qiskit", name, methodcaller(name))
+        register_function("qiskit", name, function)
     try:
         tape = qml.tape.make_qscript(circuit)(x if len(x) else None, named)
         (tape,), _ = decompose(
@@ -86,12 +77,13 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
             decomposer=decomposition,
             name="Qiskit",
         )
-    except TypeError as error:
-        # Python's answer where a symbol has no such function, as for a comparison.
+    except (TypeError, ImportError, qml.exceptions.DeviceError) as error:
+        # What Python, autoray and PennyLane answer where a symbol has no such function,
+        # as for a comparison, or no gates are known that make such a matrix.
         raise ArgumentError(
-            f"circuit: {circuit!r} has angles that Qiskit's parameter expressions "
-            f"cannot hold ({error}); use encodings whose angles are sums and products "
-            "of features"
+            f"circuit: {circuit!r} has angles, or powers or matrices of them, that "
+            "Qiskit's parameter expressions cannot hold; use encodings whose angles "
+            "are sums and products of features, and gates without roots"
         ) from error
     quantum_circuit = QuantumCircuit(len(circuit.wires))
     positions = {wire: place for place, wire in enumerate(circuit.wires)}
@@ -105,6 +97,47 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
                 qubits = [wires[place] for place in places]
                 quantum_circuit.append(gate, qubits or range(len(positions)))
     return quantum_circuit
+
+
+def _part(turn: complex) -> Callable[[ParameterExpression], Any]:
+    """The real or, divided by i, the imaginary part of what is real or imaginary."""
+
+    def part(number: ParameterExpression) -> Any:
+        values = dict.fromkeys(number.parameters, 0.7)
+        value = complex(number.bind(values, allow_unknown_parameters=True))
+        if value.real and value.imag:
+            raise TypeError(f"{number} is complex")
+        return number * turn if (value * turn).real else 0.0
+
+    return part
+
+
+def _modulo(number: ParameterExpression, period: float) -> ParameterExpression:
+    """A saw's teeth, made of what Qiskit has."""
+    turns = math.pi / period * number
+    return period * ((turns - math.pi / 2).tan().arctan() / math.pi + 0.5)
+
+
+_MATHEMATICS: Mapping[str, Callable[..., Any]] = {
+    **{
+        name: methodcaller(name)
+        for name in (
+            "arccos",
+            "arcsin",
+            "arctan",
+            "cos",
+            "exp",
+            "log",
+            "sign",
+            "sin",
+            "tan",
+        )
+    },
+    "imag": _part(-1j),
+    "mod": _modulo,
+    "real": _part(1.0),
+}
+"""Of Qiskit's parameter expressions, by NumPy's names."""
 
 
 def _scalar(number: Any) -> float | ParameterExpression:

@@ -15,8 +15,6 @@ BASES: list[Any] = [
     qml.RY(0.3, "t"),
     qml.RZ(0.3, "t"),
     qml.Rot(0.3, 0.5, -0.7, "t"),
-    qml.U2(0.3, 0.5, "t"),
-    qml.U3(0.3, 0.5, -0.7, "t"),
     qml.PhaseShift(0.3, "t"),
     qml.U1(0.3, "t"),
     qml.PauliRot(0.3, "XYIZ", ["t", "u", "v", "w"]),

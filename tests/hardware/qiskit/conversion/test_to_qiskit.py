@@ -10,13 +10,13 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.circuit import (
     AnnotatedOperation,
     ControlModifier,
-    Gate,
     InverseModifier,
     Parameter,
     ParameterVector,
@@ -34,12 +34,13 @@ from qml_qdl.circuits import (
     Expectation,
     HardwareEfficient,
     IQPEncoding,
+    Processing,
     SimCircuit,
     StronglyEntangling,
     ZZFeatureMap,
     reupload,
 )
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.nn import QuantumLayer
 
 X = ParameterVector("x", 3)
@@ -252,27 +253,6 @@ def test_expressions_are_computed(expression: Callable[[Any, Any], Any]) -> None
         assert float(tape.operations[0].data[0]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_order_is_the_one_given_beyond_ten() -> None:
-    circuit = QuantumCircuit(1)
-    vector = ParameterVector("p", 13)
-    single = [Parameter(f"q{k}") for k in range(12)]
-    for parameter in (*vector, *single):
-        circuit.rx(parameter, 0)
-    x, theta = np.arange(13.0), np.arange(100.0, 112.0)
-    for inputs, weights in [
-        (vector, single),
-        ("p", [parameter.name for parameter in single]),
-        ([*vector], single),
-        (["p[0]", *list(vector)[1:]], single),
-    ]:
-        ours = hardware.from_qiskit(circuit, inputs, weights)
-        tape = qml.tape.make_qscript(ours)(x, theta)
-        assert [gate.data[0] for gate in tape.operations] == [*x, *theta]
-    backwards = hardware.from_qiskit(circuit, "p", single[::-1])
-    tape = qml.tape.make_qscript(backwards)(x, theta)
-    assert [gate.data[0] for gate in tape.operations] == [*x, *theta[::-1]]
-
-
 def test_export_has_x_and_theta_in_order() -> None:
     circuit = StronglyEntangling(2, layers=3) @ AngleEncoding(2)
     exported = hardware.to_qiskit(circuit)
@@ -326,73 +306,106 @@ def test_block_is_a_value() -> None:
     assert "RX" in str(ours)
 
 
-def qubit(build: Callable[[QuantumCircuit], Any]) -> QuantumCircuit:
-    circuit = QuantumCircuit(2, 2)
-    circuit.rx(Parameter("a"), 0)
-    circuit.ry(ParameterVector("v", 2)[1], 0)
-    build(circuit)
-    return circuit
-
-
-def conditional(circuit: QuantumCircuit) -> None:
-    with circuit.if_test((circuit.clbits[0], 1)):
-        circuit.x(0)
-
-
-def fractional(circuit: QuantumCircuit) -> None:
-    circuit.append(AnnotatedOperation(lib.XGate(), PowerModifier(0.5)), [0])
-
-
-@pytest.mark.parametrize(
-    ("build", "inputs", "weights", "message"),
-    [
-        (lambda c: c.x(0), "a", (), r"parameters \['v\[1\]'\] are in neither"),
-        (lambda c: c.x(0), ["a", "a"], "v", "'a' is named twice"),
-        (lambda c: c.x(0), "a", ["v", "a"], "'a' is named twice"),
-        (lambda c: c.x(0), ["a", "b"], "v", r"inputs: 'b' is no .* \['a', 'v'"),
-        (lambda c: c.x(0), "a", Parameter("v"), "weights: 'v' is no parameter"),
-        (lambda c: c.x(0), "a", ParameterVector("v", 3), "weights: 'v' is no"),
-        (lambda c: c.measure(0, 0), "a", "v", "'measure' is no gate.*remove_final"),
-        (lambda c: c.reset(0), "a", "v", "'reset' is no gate"),
-        (conditional, "a", "v", "'if_else' is no gate"),
-        (
-            lambda c: c.initialize([1, 0], 0),
-            "a",
-            "v",
-            "'initialize' has a 'reset', which is no gate.*prepare_state",
-        ),
-        (lambda c: c.append(Gate("mine", 1, []), [0]), "a", "v", "'mine' is no gate"),
-        (lambda c: c.rv(1.0, c.parameters[0], 0.1, 0), "a", "v", "rv gate cannot"),
-        (lambda c: c.rx(2 ** c.parameters[0], 0), "a", "v", r"write 2\*\*p as"),
-        (fractional, "a", "v", "expected a whole power of 'x', got 0.5"),
-    ],
-)
-def test_what_cannot_come_is_refused(
-    build: Callable[[QuantumCircuit], Any], inputs: Any, weights: Any, message: str
-) -> None:
-    with pytest.raises(ArgumentError, match=message):
-        hardware.from_qiskit(qubit(build), inputs, weights)
-
-
-def test_wrong_types_are_refused() -> None:
-    circuit = qubit(lambda c: c.x(0))
-    with pytest.raises(ArgumentTypeError, match="quantum_circuit: expected a Qiskit"):
-        hardware.from_qiskit("circuit")
-    with pytest.raises(ArgumentTypeError, match="inputs: expected Qiskit parameters"):
-        hardware.from_qiskit(circuit, inputs=3)
-    with pytest.raises(ArgumentTypeError, match="weights: expected Qiskit parameters"):
-        hardware.from_qiskit(circuit, weights=[3])
-    with pytest.raises(ArgumentError, match="expected at least one qubit"):
-        hardware.from_qiskit(QuantumCircuit())
-    with pytest.raises(ArgumentError, match="wires: expected 2 wires"):
-        hardware.from_qiskit(circuit, "a", "v", wires=3)
-    with pytest.raises(ArgumentTypeError, match="circuit: expected a Circuit"):
-        hardware.to_qiskit(circuit)
-
-
 def test_what_cannot_go_is_refused() -> None:
     with pytest.raises(ArgumentError, match="parameter expressions cannot hold"):
         hardware.to_qiskit(HardwareEfficient(2) @ AmplitudeEncoding(2))
+
+
+@frozen(repr=False)
+class Own(Processing):
+    """Gates of one's own, of as many weights as they take."""
+
+    wires: tuple[int, ...] = (0, 1, 2, 3)
+    make: Callable[[Any], Any] = lambda weights: None
+    count: int = 1
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return (self.count,)
+
+    def process(self, weights: Any) -> None:
+        self.make(weights)
+
+
+AROUND: dict[str, Callable[[Any], Any]] = {
+    "": lambda gate: gate,
+    "adjoint": qml.adjoint,
+    "adjoint at once": lambda gate: qml.adjoint(gate, lazy=False),
+    "control": lambda gate: qml.ctrl(gate, [2], [0]),
+    "controls": lambda gate: qml.ctrl(gate, [2, 3], [0, 1]),
+    "control of the adjoint": lambda gate: qml.ctrl(qml.adjoint(gate), 3),
+    "adjoint of the control": lambda gate: qml.adjoint(qml.ctrl(gate, 3)),
+    "square": lambda gate: qml.pow(gate, 2),
+    "inverse": lambda gate: qml.pow(gate, -1),
+    "control of a power": lambda gate: qml.ctrl(qml.pow(gate, -2), 3),
+}
+
+WORD = qml.X(0) @ qml.Z(1)
+
+
+def called(kind: Any, wires: int, count: int) -> tuple[int, Callable[[Any], Any]]:
+    return count, lambda angles: kind(*angles, wires=range(wires))
+
+
+OWN: dict[str, tuple[int, Callable[[Any], Any]]] = {
+    "RX": called(qml.RX, 1, 1),
+    "RY": called(qml.RY, 1, 1),
+    "PhaseShift": called(qml.PhaseShift, 1, 1),
+    "U1": called(qml.U1, 1, 1),
+    "U2": called(qml.U2, 1, 2),
+    "U3": called(qml.U3, 1, 3),
+    "Rot": called(qml.Rot, 1, 3),
+    "CRot": called(qml.CRot, 2, 3),
+    "PSWAP": called(qml.PSWAP, 2, 1),
+    "SingleExcitationPlus": called(qml.SingleExcitationPlus, 2, 1),
+    "FermionicSWAP": called(qml.FermionicSWAP, 2, 1),
+    "IsingXY": called(qml.IsingXY, 2, 1),
+    "CPhaseShift01": called(qml.CPhaseShift01, 2, 1),
+    "PauliRot": (1, lambda t: qml.PauliRot(t[0], "XY", wires=[0, 1])),
+    "exp": (1, lambda t: qml.exp(WORD, 1j * t[0])),
+    "evolve": (1, lambda t: qml.evolve(WORD, t[0])),
+    "prod": (2, lambda t: qml.prod(qml.RX(t[0], 0), qml.RY(t[1], 0))),
+    "fixed": (1, lambda t: qml.prod(qml.T(0), qml.SX(0), qml.RZ(t[0], 1))),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("name", OWN)
+def test_gate_of_symbols_goes(name: str, around: str) -> None:
+    count, make = OWN[name]
+    if name in ("exp", "evolve") and around == "square":
+        around = "control of a power"  # PennyLane has no matrix of the other
+    block = Own(make=lambda t: AROUND[around](make(t)), count=count)
+    theta = np.array([0.3, 0.7, -1.1])[:count]
+    reference = our_unitary(Circuit((block,)), weights=theta)
+    found = qiskit_unitary(hardware.to_qiskit(Circuit((block,))), theta=theta)
+    np.testing.assert_allclose(found, reference, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda t: qml.pow(qml.U3(*t, wires=0), 0.5),
+        lambda t: qml.SpecialUnitary(t, wires=0),
+        lambda t: qml.exp(qml.X(0), t[0]),
+        lambda t: qml.exp(qml.X(0), (1 + 1j) * t[0]),
+        lambda t: qml.exp(qml.X(0) + qml.Z(0), 1j * t[0]),
+        lambda t: qml.RX(qml.math.floor(t[0]), 0),
+    ],
+)
+def test_gate_that_no_symbols_can_hold_is_refused(make: Callable[[Any], Any]) -> None:
+    message = "expressions cannot hold; use encodings"
+    with pytest.raises(ArgumentError, match=message) as raised:
+        hardware.to_qiskit(Circuit((Own(make=make, count=3),)))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("angle", [0.3, 7.7, -4.0])
+def test_remainder_is_a_saw(angle: float) -> None:
+    circuit = Circuit((Own(make=lambda t: qml.RX(qml.math.mod(t[0], 2.5), 0)),))
+    exported = hardware.to_qiskit(circuit)
+    (gate,) = exported.assign_parameters([angle]).data
+    assert gate.operation.params == [pytest.approx(angle % 2.5, abs=1e-9)]
 
 
 def test_exports_are_known_before_they_are_loaded() -> None:
