@@ -47,9 +47,10 @@ def circuit_qnode(
         device = make_device(target, circuit.wires, options)
     else:
         # What a new device would have.
-        own = None if isinstance(target, str) else target.options.mitigation
+        given = isinstance(target, qml.devices.Device)
+        own = target.options.mitigation if given else None
         device = device.changed(mitigation=options.mitigation or own)
-        if isinstance(target, str) and diff_method == "best":
+        if not given and diff_method == "best":
             diff_method = traits_of(device).gradients[0]
     device, diff_method = _fitted(device, diff_method, options)
     traits = traits_of(device)

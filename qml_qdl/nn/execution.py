@@ -450,8 +450,10 @@ class Execution:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.target is not None and not isinstance(self.target, str):
+            is_device = isinstance(self.target, qml.devices.Device)
+            kind = "device" if is_device else "backend"
             raise SerializationError(
-                f"target: the device {self.target.name} cannot be saved; either move "
+                f"target: the {kind} {self.target.name} cannot be saved; either move "
                 "the layer to a named target first (set_target), or save its "
                 "state_dict() and build the layer anew"
             )
