@@ -11,12 +11,13 @@ from qml_qdl.circuits.validation import did_you_mean
 Repairs = Mapping[str, str]
 """What to do instead, by keyword."""
 
-_THREADS = (
-    "all rows run at once on the threads that OMP_NUM_THREADS allows; leave it out"
-)
+_THREADS = "all rows run at once on the threads of OMP_NUM_THREADS; leave it out"
 _INDEPENDENT = "shots are independent samples of the exact probabilities; leave it out"
 _ONE_PROCESS = "a run is one process; leave it out"
 _CUTS = "states are not cut; leave it out, or use the device default.tensor"
+_QUBITS = "it has qubits; use the device default.qutrit.mixed"
+_RESOURCES = "use qml.specs, or the device null.qubit"
+_THE_PASSES = "say optimization_level=, initial_layout= or pass_manager="
 _NO_ERRORS = (
     "it has no errors of reading; use backend='aer:fake_NAME' of qdl.qiskit, or"
 )
@@ -48,14 +49,12 @@ COMMON: Repairs = MappingProxyType(
         "local_simplify": _CUTS,
         "worksize_pref": _CUTS,
         "hbar": "it has qubits; use the device default.gaussian",
-        "readout_relaxation_probs": "it has qubits; use the device default.qutrit.mixed",
-        "readout_misclassification_probs": (
-            "it has qubits; use the device default.qutrit.mixed"
-        ),
-        "track_resources": "use qml.specs, or the device null.qubit",
-        "resources_filename": "use qml.specs, or the device null.qubit",
-        "compute_depth": "use qml.specs, or the device null.qubit",
-        "target_device": "use qml.specs, or the device null.qubit",
+        "readout_relaxation_probs": _QUBITS,
+        "readout_misclassification_probs": _QUBITS,
+        "track_resources": _RESOURCES,
+        "resources_filename": _RESOURCES,
+        "compute_depth": _RESOURCES,
+        "target_device": _RESOURCES,
     }
 )
 """What means the same on all our devices."""
@@ -90,13 +89,13 @@ BACKENDS: Repairs = MappingProxyType(
         "default_precision": "shots are those of the QNode or the layer",
         "options": "give its entries by name, such as resilience_level=1",
         "backend_options": "give backend=AerSimulator(...) with them",
-        "transpile_options": "say optimization_level=, initial_layout= or pass_manager=",
+        "transpile_options": _THE_PASSES,
         "compile_backend": "say initial_layout= or pass_manager=",
         "resilience": _ESTIMATOR,
         "execution": _ESTIMATOR,
         "experimental": _ESTIMATOR,
         "environment": "it is left as IBM has it; leave it out",
-        "max_execution_time": "say max_qpu_seconds=, which is checked before a job is sent",
+        "max_execution_time": "say max_qpu_seconds=, checked before a job is sent",
         "simulator": _NOISE,
         "start_session": "say session=True",
         "use_primitives": "IBM's primitives are used in any case; leave it out",

@@ -112,8 +112,9 @@ def make_device(
 
     Returns:
         The device; a device comes back as it is, but for a seed and a mitigation that
-        are asked for. A backend's own options are honoured as they are now. If it keeps a state, its runs wait for each other, as
-        `one_run_at_a_time` has it.
+        are asked for. A backend's own options are honoured as they are now. If the
+        device keeps a state, its runs wait for each other, as `one_run_at_a_time` has
+        it.
 
     Raises:
         ArgumentTypeError: The target is neither a name, a device nor a backend.

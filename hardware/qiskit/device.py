@@ -8,7 +8,6 @@ from typing import Any, ClassVar, final
 import pennylane as qml
 from attrs import fields
 from pennylane.devices.default_qubit import accepted_sample_measurement
-
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 

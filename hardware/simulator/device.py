@@ -16,6 +16,7 @@ from qml_qdl.hardware.device import Abilities, TapeDevice, Traits
 from qml_qdl.hardware.keywords import BACKENDS_ONLY, SIMULATOR, refuse_keyword
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 
@@ -95,6 +96,11 @@ class SimulatorDevice(TapeDevice):
         self._seeds = Seeds(seed)
         self._cache = ProgramCache()
 
+    def check_tape(self, tape: Any) -> None:
+        """Refuses what does not fit into the memory; see `TapeDevice.check_tape`."""
+        dtype = torch.float32 if self.dtype is None else self.dtype
+        rows_at_once(len(tape.wires), dtype, torch.device("cpu"), self.memory)
+
     def run_tapes(
         self, circuits: Sequence[Any], config: ExecutionConfig, *, gradients: bool
     ) -> tuple[Any, ...]:
@@ -123,7 +129,7 @@ def _complex(c_dtype: Any) -> torch.dtype:
             name = repr(c_dtype)
     if name not in _COMPLEX:
         raise ArgumentError(
-            f"c_dtype: expected np.complex64 or np.complex128, got {name}; leave it out "
-            "for the precision of the numbers"
+            f"c_dtype: expected np.complex64 or np.complex128, got {name}; leave it "
+            "out for the precision of the numbers"
         )
     return _COMPLEX[name]

@@ -150,9 +150,9 @@ def _fitted_changes(
     device, method = _fitted(device, method, options)
     if device is not qnode.device:
         changes = {**changes, "device": device}
-    return (
-        changes if method == qnode.diff_method else {**changes, "diff_method": method}
-    )
+    if "diff_method" not in changes and method == qnode.diff_method:
+        return changes
+    return {**changes, "diff_method": method}
 
 
 def _arguments(device: Any, diff_method: Any, options: TargetOptions) -> dict[str, Any]:

@@ -221,8 +221,11 @@ class QuantumLayer(nn.Module):
             max_qpu_seconds=max_qpu_seconds,
             seed=seed,
         )
-        self.execution = Execution(source, inputs, target, shots, diff_method, options)
         self.weight_shapes: dict[str, tuple[int, ...]] = dict(shapes)
+        how = (target, shots, diff_method, options)
+        self.execution = Execution(
+            source, inputs, *how, weight_shapes=self.weight_shapes
+        )
         self._init_method = methods_by_name(init_method, self.weight_shapes)
         if dtype is not None and not dtype.is_floating_point:
             raise ArgumentError(
