@@ -5,9 +5,13 @@ from __future__ import annotations
 import builtins
 import dis
 import functools
+import inspect
+import random
 import types
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 _KNOWN = frozenset(
     (
@@ -41,6 +45,9 @@ _STORES = frozenset(
 )
 _SUBSCRIPTS = frozenset(("DELETE_SUBSCR", "STORE_SUBSCR"))
 _GENERATORS = frozenset(("BitGenerator", "Generator", "Random", "RandomState"))
+_GLOBAL: tuple[Any, ...] = (np.random.mtrand._rand, random.seed.__self__)
+"""The global generators of NumPy and Python."""
+
 _PLAIN = (int, float, complex, str, bytes, tuple, range, type(None))
 _CODE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
@@ -65,7 +72,19 @@ def is_repeatable(function: Any) -> bool:
         >>> is_repeatable(counted), is_repeatable(lambda x: x + 1)
         (False, True)
     """
-    return _repeatable(function, set())
+    seen: set[tuple[int, int]] = set()
+    if callable(function):
+        return _repeatable(function, seen)
+    return all(_repeatable(one, seen) for one in _methods(type(function), function))
+
+
+def _methods(kind: type, owner: Any) -> Iterator[types.MethodType]:
+    """The user's functions in a class, but `__init__` and its like."""
+    for base in kind.__mro__:
+        for name, member in [] if _is_known(base) else vars(base).items():
+            function = getattr(member, "__func__", member)
+            if isinstance(function, types.FunctionType) and not name.startswith("__"):
+                yield types.MethodType(function, owner)
 
 
 def _is_known(value: Any) -> bool:
@@ -73,44 +92,45 @@ def _is_known(value: Any) -> bool:
     return str(module).partition(".")[0] in _KNOWN
 
 
-def _repeatable(value: Any, seen: set[int]) -> bool:
-    if id(value) in seen:
+def _is_global(value: Any) -> bool:
+    return any(value is one for one in _GLOBAL)
+
+
+def _repeatable(value: Any, seen: set[tuple[int, int]]) -> bool:
+    """Whether to load a value, and to call it if it can be called, changes nothing."""
+    owner = None
+    if isinstance(value, types.MethodType):
+        value, owner = value.__func__, value.__self__
+    key = id(value), id(owner)
+    if key in seen or _is_global(value) or _is_global(owner):
         return True
-    seen.add(id(value))
-    kind = type(value)
+    seen.add(key)
     inner: list[Any] = []
     if isinstance(value, functools.partial):
         inner = [value.func, *value.args, *value.keywords.values()]
-    elif isinstance(value, types.MethodType):
-        inner = [value.__func__, value.__self__]
     elif isinstance(value, list | tuple | set | frozenset):
         inner = list(value)
     elif isinstance(value, dict):
         inner = list(value.values())
     elif isinstance(value, types.BuiltinFunctionType):
-        return _is_known(value) and value.__name__ not in _OUTWARD
+        bound = value.__self__
+        if not isinstance(bound, type | types.ModuleType | None):
+            return _is_global(bound)
+        known = _is_known(value) or _is_known(bound)
+        return known and value.__name__ not in _OUTWARD
     elif isinstance(value, types.FunctionType):
         if value.__globals__.get("__name__", "").partition(".")[0] not in _KNOWN:
-            return _Reader(value, seen).reads_only()
+            return _Reader(value, owner, seen).reads_only()
         inner = [getattr(value, "__wrapped__", None)]  # the user's, maybe
-    elif kind.__name__ in _GENERATORS or hasattr(kind, "__next__"):
+    elif isinstance(value, type):
+        inner = [] if _is_known(value) else list(_methods(value, value))
+    elif type(value).__name__ in _GENERATORS or hasattr(type(value), "__next__"):
         return False
-    else:
-        one = value if isinstance(value, type) else kind
-        return _is_known(one) or _class_repeats(one, seen)
+    elif not _is_known(type(value)):
+        called = inspect.getattr_static(type(value), "__call__", None)
+        if isinstance(called, types.FunctionType):
+            inner = [types.MethodType(called, value)]
     return all(_repeatable(each, seen) for each in inner)
-
-
-def _class_repeats(kind: type, seen: set[int]) -> bool:
-    """Whether the functions of a class do, but those that make its objects."""
-    own = [base for base in kind.__mro__ if not _is_known(base)]
-    for name, member in [pair for base in own for pair in vars(base).items()]:
-        if name.startswith("__") and name != "__call__":
-            continue
-        function = getattr(member, "__func__", getattr(member, "fget", member))
-        if isinstance(function, types.FunctionType) and not _repeatable(function, seen):
-            return False
-    return True
 
 
 class _Local:
@@ -118,22 +138,30 @@ class _Local:
 
 
 class _Reader:
-    """Reads the code of a Python function."""
+    """Reads the code of a Python function.
 
-    def __init__(self, function: types.FunctionType, seen: set[int]) -> None:
+    Args:
+        function: The function.
+        owner: The object whose method it is; None for none.
+        seen: What was looked at, by identity.
+    """
+
+    def __init__(
+        self, function: types.FunctionType, owner: Any, seen: set[tuple[int, int]]
+    ) -> None:
         self._function = function
+        self._owner = owner
         self._seen = seen
         cells = function.__closure__ or ()
         self._closure = dict(zip(function.__code__.co_freevars, cells, strict=True))
-        given = [
-            *(function.__defaults__ or ()),
-            *(function.__kwdefaults__ or {}).values(),
-        ]
-        self._given = given
-        # A default that can change is a local variable which outlives the call.
+        keywords = function.__kwdefaults__ or {}
+        self._given = [*(function.__defaults__ or ()), *keywords.values()]
         self._local: Any = _Local()
-        self._lasting = any(not isinstance(each, (*_PLAIN, *_CODE)) for each in given)
-        self._holds = self._lasting
+        # A default that can change is a local variable which outlives the call.
+        self._lasting = not all(
+            isinstance(one, (*_PLAIN, *_CODE)) for one in self._given
+        )
+        self._holds = self._lasting  # something outside that could change
 
     def reads_only(self) -> bool:
         """Whether it only reads what is outside of it."""
@@ -152,20 +180,25 @@ class _Reader:
             if step.opname in _STORES or stores_cell or foreign:
                 return False
             if step.opname.startswith("LOAD_FAST"):
-                value = self._local
+                value = self._argument(code, name)
             elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
                 value = self._found(name)
             elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
                 if self._is_change(before, name):
                     return False
-                if isinstance(before, types.ModuleType):
-                    value = getattr(before, name, None)
+                value = self._attribute(before, name)
             outside = value is not None and value is not self._local
             if outside and not isinstance(value, types.ModuleType):
-                self._holds = self._holds or not isinstance(value, (*_PLAIN, *_CODE))
+                plain = isinstance(value, (*_PLAIN, *_CODE, types.MethodType))
+                self._holds = self._holds or not plain
                 if not _repeatable(value, self._seen):
                     return False
         return not (stored and self._holds)
+
+    def _argument(self, code: types.CodeType, name: str) -> Any:
+        own = self._function.__code__
+        is_owner = self._owner is not None and name == own.co_varnames[0]
+        return self._owner if is_owner and code is own else self._local
 
     def _found(self, name: str) -> Any:
         """What a name stands for outside; a local of the function, else."""
@@ -176,6 +209,18 @@ class _Reader:
                 return self._local
         everywhere = {**vars(builtins), **self._function.__globals__}
         return everywhere.get(name, self._local)
+
+    def _attribute(self, before: Any, name: str) -> Any:
+        """An attribute of a module or of a user's object; None where it is not read."""
+        if isinstance(before, types.ModuleType):
+            return getattr(before, name, None)
+        if before is None or before is self._local or _is_known(type(before)):
+            return None
+        found = inspect.getattr_static(before, name, None)
+        found = getattr(found, "fget", getattr(found, "__func__", found))
+        if isinstance(found, types.FunctionType):
+            return types.MethodType(found, before)
+        return found
 
     def _is_change(self, before: Any, name: str) -> bool:
         """Whether an attribute, of what was loaded before, changes what lasts."""
