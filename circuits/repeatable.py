@@ -45,7 +45,7 @@ _STORES = frozenset(
 )
 _SUBSCRIPTS = frozenset(("DELETE_SUBSCR", "STORE_SUBSCR"))
 _GENERATORS = frozenset(("BitGenerator", "Generator", "Random", "RandomState"))
-_GLOBAL: tuple[Any, ...] = (np.random.mtrand._rand, random.seed.__self__)
+_GLOBAL: tuple[Any, ...] = (np.random.mtrand._rand, random._inst)
 """The global generators of NumPy and Python."""
 
 _PLAIN = (int, float, complex, str, bytes, tuple, range, type(None))

@@ -253,6 +253,9 @@ def _by_name(backend: str, options: TargetOptions) -> Executor:
     return _simulated_machine(service_backend(name.machine, options.account), options)
 
 
+_LONGEST = 80
+
+
 @frozen
 class _Kind:
     """A kind of backends that come as objects.
@@ -309,7 +312,9 @@ def _kind_of(backend: Any) -> _Kind:
     if isinstance(found, _Kind):
         return found
     repair = f"; {found}" if found else ""
-    raise ArgumentTypeError(f"backend: expected {FORMS}, got {backend!r}{repair}")
+    shown = " ".join(repr(backend).split())
+    shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+    raise ArgumentTypeError(f"backend: expected {FORMS}, got {shown}{repair}")
 
 
 def _simulator(method: str | None, noise_model: NoiseModel | None) -> AerSimulator:

@@ -47,10 +47,10 @@ def circuit_qnode(
         device = make_device(target, circuit.wires, options)
     else:
         # What a new device would have.
-        given = isinstance(target, qml.devices.Device)
-        own = target.options.mitigation if given else None
+        given: Any = target if isinstance(target, qml.devices.Device) else None
+        own = given and given.options.mitigation
         device = device.changed(mitigation=options.mitigation or own)
-        if not given and diff_method == "best":
+        if given is None and diff_method == "best":
             diff_method = traits_of(device).gradients[0]
     device, diff_method = _fitted(device, diff_method, options)
     traits = traits_of(device)

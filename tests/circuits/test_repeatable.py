@@ -79,7 +79,7 @@ def _random(x: Any, w: Any) -> Any:
 def _with_inner(x: Any, w: Any) -> Any:
     count = 2
 
-    @qml.for_loop(count)  # type: ignore[untyped-decorator]
+    @qml.for_loop(count)
     def turns(i: Any) -> None:
         qml.RX(w * count, i)
 
