@@ -220,7 +220,9 @@ def _check_gradients(
 def _with_few_trained(tape: Any) -> Any:
     """The tape with one trained parameter of each kind of gate."""
     first: dict[tuple[type, int], int] = {}
-    for number in tape.trainable_params:
+    # As PennyLane's execution does; some of its expansions have all for trained.
+    numbers = tape.get_parameters(trainable_only=False)
+    for number in sorted(qml.math.get_trainable_indices(numbers)):
         entry = tape.par_info[number]
         if entry["op_idx"] < len(tape.operations):
             first.setdefault((type(entry["op"]), entry["p_idx"]), number)

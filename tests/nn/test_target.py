@@ -192,11 +192,8 @@ def test_a_backends_noise_and_seed_are_its_own() -> None:
     layer: Any = QuantumLayer(AngleEncoding(1), target=AerSimulator(noise_model=model))
     torch.testing.assert_close(layer(torch.zeros(1, 1)), -torch.ones(1, 1))
     x = torch.full((1, 1), 1.5)
-    runs = [
-        QuantumLayer(AngleEncoding(1), target=AerSimulator(seed_simulator=s), shots=50)(
-            x
-        )
-        for s in (3, 3, 4)
-    ]
+    simulators = [AerSimulator(seed_simulator=seed) for seed in (3, 3, 4)]
+    circuit = AngleEncoding(1)
+    runs = [QuantumLayer(circuit, target=one, shots=50)(x) for one in simulators]
     assert torch.equal(runs[0], runs[1])
     assert not torch.equal(runs[0], runs[2])

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit.primitives import StatevectorEstimator, StatevectorSampler
+from qiskit.providers import Options
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerProvider, AerSimulator, UnitarySimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError
@@ -52,7 +53,7 @@ def test_names_are_read(name: str, place: str, machine: str | None) -> None:
         ("ibm:", "got 'ibm:'"),
         ("fake_torino:aer", "got 'fake_torino:aer'"),
         ("aer:torino", "got 'aer:torino'; did you mean 'aer:fake_torino'?"),
-        ("qasm_simulator", "or a qiskit BackendV2, got 'qasm_simulator'"),
+        ("qasm_simulator", "BackendV2, got 'qasm_simulator'; for Aer say 'aer'"),
     ],
 )
 def test_other_names_are_refused_with_the_repair(name: str, repair: str) -> None:
@@ -240,7 +241,7 @@ def test_own_options_are_honoured_or_refused() -> None:
     text = "aer_simulator given has the own options shots=5.*say them of the layer"
     with pytest.raises(ArgumentError, match=text):
         make_executor(AerSimulator(shots=5))
-    with pytest.raises(ArgumentError, match="method: expected one of .* got 'superop'"):
+    with pytest.raises(ArgumentError, match=r"method: expected one .* got 'superop'"):
         make_executor(AerSimulator(method="superop"))
     machine = FakeManilaV2()
     machine.set_options(seed_simulator=3)
@@ -257,12 +258,24 @@ def test_a_machines_fractional_gates_are_refused(loopback: LoopbackServer) -> No
         make_executor(backend)
 
 
+class Unseeded(GenericBackendV2):
+    @classmethod
+    def _default_options(cls) -> Options:
+        return Options(shots=1024)
+
+
 def test_a_seed_that_a_backend_does_not_take() -> None:
-    backend = GenericBackendV2(2)
-    del backend.options["seed_simulator"]
+    backend = Unseeded(2)
     make_executor(backend, cache=None)
     with pytest.raises(ArgumentError, match="seed: generic_backend_2q samples shots"):
         make_executor(backend, seed=1, cache=None)
+
+
+def test_a_simulator_of_matrices_is_refused() -> None:
+    with pytest.warns(PendingDeprecationWarning):
+        simulator = UnitarySimulator()
+    with pytest.raises(ArgumentTypeError, match="it samples nothing"):
+        make_executor(simulator)
 
 
 @pytest.mark.parametrize(
@@ -273,10 +286,8 @@ def test_a_seed_that_a_backend_does_not_take() -> None:
         (StatevectorEstimator(), "a primitive runs on a backend of its own"),
         (AerProvider(), r"provider.get_backend\(NAME\)"),
         (NoiseModel(), r"give AerSimulator\(noise_model=...\) of it"),
-        (UnitarySimulator(), "it samples nothing"),
         (AerSimulator().target, "give the backend that it is the target of"),
         (Session(backend=FakeManilaV2()), "give the name of a machine, 'ibm:ibm_NAME'"),
-        ("aer_simulator", "for Aer say 'aer'"),
     ],
     ids=lambda value: getattr(type(value), "__name__", None),
 )
