@@ -155,6 +155,18 @@ class TapeDevice(Device):
         twin._seeds = seeds
         return twin
 
+    def check_tape(self, tape: Any) -> None:
+        """Refuses a tape that cannot run, as far as it is known without running it.
+
+        Args:
+            tape: A tape of native gates.
+
+        Raises:
+            TargetError: It cannot run.
+            MemoryBoundError: Not even one row of it fits into the memory.
+        """
+        return None
+
     @property
     @abstractmethod
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
+from types import MappingProxyType
 from typing import Any, Self
 
 from attrs import evolve, field, fields, frozen
@@ -20,8 +21,8 @@ from qml_qdl.circuits.validation import (
     check_path,
     check_text,
     checked,
-    did_you_mean,
 )
+from qml_qdl.hardware.keywords import Repairs, refuse_keyword
 from qml_qdl.hardware.mitigation import Mitigation
 
 ROUTES = ("sampler", "estimator")
@@ -179,6 +180,7 @@ class TargetOptions:
         owner: str = "a target",
         known: Sequence[str] | None = None,
         also: Sequence[str] = (),
+        repairs: Repairs = MappingProxyType({}),
         /,
         **options: Any,
     ) -> Self:
@@ -188,6 +190,7 @@ class TargetOptions:
             owner: Whose options they are, for the message.
             known: Those it has; None for all.
             also: What else goes by name there, for the message.
+            repairs: What to do instead of other names.
             **options: Values by name; "keep" for the present one.
 
         Returns:
@@ -200,11 +203,7 @@ class TargetOptions:
         names = known or [attribute.name for attribute in fields(type(self))]
         for name in options:
             if name not in names:
-                listed = [*also, *names]
-                raise ArgumentTypeError(
-                    f"{name}: {owner} has no such option, but {', '.join(listed)}"
-                    f"{did_you_mean(name, listed)}"
-                )
+                raise refuse_keyword(name, owner, [*also, *names], repairs)
         return evolve(self, **{k: v for k, v in options.items() if v != "keep"})
 
     def completed(self) -> Self:

@@ -23,7 +23,7 @@ from qml_qdl.hardware.tapes.device import ExecutorDevice
 from qml_qdl.hardware.traits import traits_of
 
 Target: TypeAlias = str | Any
-"""A target's name, or a PennyLane device."""
+"""A target's name, a PennyLane device or a Qiskit backend."""
 
 SIMULATOR = "qdl.simulator"
 """The name of this library's own simulator."""
@@ -103,7 +103,8 @@ def make_device(
             "ibm:ibm_torino", "ibm:least_busy"), that of an installed PennyLane device,
             after a colon also of one of its machines ("service:machine" is the device
             "service" with `backend="service:machine"`, and `account` and
-            `max_qpu_seconds` where they are told), or a device.
+            `max_qpu_seconds` where they are told), a device, or a Qiskit backend:
+            Aer's simulator, a machine of IBM's or any other `BackendV2`.
         wires: Labels of the wires; None lets the device find them in each circuit.
         options: What the target is told. It takes what it has a use for: only Qiskit
             backends mitigate errors, only where IBM is asked there is an account. A
@@ -111,11 +112,12 @@ def make_device(
 
     Returns:
         The device; a device comes back as it is, but for a seed and a mitigation that
-        are asked for. If it keeps a state, its runs wait for each other, as
-        `one_run_at_a_time` has it.
+        are asked for. A backend's own options are honoured as they are now. If the
+        device keeps a state, its runs wait for each other, as `one_run_at_a_time` has
+        it.
 
     Raises:
-        ArgumentTypeError: The target is neither a name nor a device.
+        ArgumentTypeError: The target is neither a name, a device nor a backend.
         ArgumentError: A device was given whose other options do not go with them.
         TargetError: The name is unknown, the device cannot be made, or it lacks wires.
 
@@ -134,18 +136,19 @@ def make_device(
                 "circuit's wires"
             )
         return _as_told(target, told)
-    if not isinstance(target, str):
+    name: Any = target
+    if not isinstance(name, str) and not _is_of_qiskit(name):
         raise ArgumentTypeError(
-            f"target: expected a target's name or a PennyLane device, got {target!r}"
+            "target: expected a target's name, a PennyLane device or a Qiskit backend, "
+            f"got {target!r}"
         )
-    name = target
     if name == "auto":
         name = choose_target(len(wires) if wires is not None else 0)
     labels: dict[str, Any] = {} if wires is None else {"wires": list(wires)}
-    if is_qiskit_name(name):
+    if not isinstance(name, str) or is_qiskit_name(name):
         from qml_qdl.hardware.qiskit.backends import fitted
 
-        # What is wrong with such a name, its own errors say best.
+        # What is wrong with such a name or object, its own errors say best.
         backend = asdict(fitted(told, name), recurse=False)
         return qml.device(QISKIT, backend=name, **labels, **backend)
     name, _, machine = name.partition(":")
@@ -168,6 +171,12 @@ def make_device(
     if traits_of(device).samples_anew and not isinstance(device, TapeDevice):
         feed(device, Seeds(told.seed))
     return _as_told(device, told)
+
+
+def _is_of_qiskit(target: Any) -> bool:
+    """Whether an object, or a class, is made from one of Qiskit's."""
+    kind = target if isinstance(target, type) else type(target)
+    return any(base.__module__.startswith("qiskit") for base in kind.__mro__)
 
 
 def _as_told(device: Any, options: TargetOptions) -> Any:
@@ -194,4 +203,4 @@ def direct_runner(device: Any, circuit: Circuit) -> CircuitRunner | None:
         return None
     if circuit.readout.needs_shots(circuit.wires):
         return None
-    return CircuitRunner(circuit, device.memory)
+    return CircuitRunner(circuit, device.memory, device.dtype)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from attrs import evolve, fields, frozen
@@ -81,6 +83,8 @@ def parse_backend(name: str) -> BackendName:
         hint = f"; stored machines are simulated here: say 'aer:{machine}'"
     elif place == "aer":
         hint = f"; did you mean 'aer:fake_{machine}'?"
+    elif "simulator" in name:
+        hint = "; for Aer say 'aer'"
     raise TargetError(f"backend: expected {FORMS}, got {name!r}{hint}")
 
 
@@ -96,18 +100,21 @@ SETTLED = frozenset({"optimization_level", "initial_layout", "pass_manager"})
 """What all take, but is settled when an executor is made."""
 
 
-def accepted(backend: str) -> frozenset[str]:
+def accepted(backend: Any) -> frozenset[str]:
     """Which of the options that not every backend takes one takes.
 
     Args:
-        backend: The backend's name.
+        backend: The backend's name, or the backend.
 
     Returns:
         Names of fields of `TargetOptions`.
 
     Raises:
+        ArgumentTypeError: It is neither.
         TargetError: It is no name of a backend.
     """
+    if not isinstance(backend, str):
+        return _kind_of(backend).accepts
     name = parse_backend(backend)
     if name.place == "ibm":
         return MACHINE | SETTLED
@@ -115,18 +122,19 @@ def accepted(backend: str) -> frozenset[str]:
     return AER | SETTLED | ({"account"} if calibrated else set())
 
 
-def fitted(options: TargetOptions, backend: str) -> TargetOptions:
+def fitted(options: TargetOptions, backend: Any) -> TargetOptions:
     """The options that a backend has a use for.
 
     Args:
         options: Options that also serve other targets.
-        backend: The backend's name.
+        backend: The backend's name, or the backend.
 
     Returns:
         Those options, all others left open. A level of resilience has IBM's estimator
         give expectation values.
 
     Raises:
+        ArgumentTypeError: It is neither.
         TargetError: It is no name of a backend.
     """
     accepts = accepted(backend)
@@ -175,8 +183,9 @@ def make_executor(
 
     Args:
         backend: "aer", "aer:fake_torino" (or "fake_torino"), "aer:ibm_torino",
-            "ibm:ibm_torino", "ibm:least_busy", or a backend. An executor comes back as
-            it is, but for a seed that is asked for.
+            "ibm:ibm_torino", "ibm:least_busy", or a backend, whose own options are
+            honoured as they are now, or refused. An executor comes back as it is, but
+            for a seed that is asked for.
         options: What it is told; of how it is asked it knows nothing.
         **named: The same by name.
 
@@ -206,9 +215,7 @@ def make_executor(
         return backend if options.seed is None else backend.seeded(Seeds(options.seed))
     if isinstance(backend, str):
         return _by_name(backend, options)
-    if isinstance(backend, BackendV2):
-        return _by_object(backend, options)
-    raise ArgumentTypeError(f"backend: expected {FORMS}, got {backend!r}")
+    return _by_object(backend, options)
 
 
 def _isa(backend: BackendV2, options: TargetOptions) -> TranspilationCache:
@@ -246,20 +253,68 @@ def _by_name(backend: str, options: TargetOptions) -> Executor:
     return _simulated_machine(service_backend(name.machine, options.account), options)
 
 
-def _by_object(backend: BackendV2, options: TargetOptions) -> Executor:
-    home = type(backend).__module__
-    is_machine = home == "qiskit_ibm_runtime.ibm_backend"
-    is_fake = home.startswith("qiskit_ibm_runtime.fake_provider")
-    is_aer = isinstance(backend, AerSimulator)
-    own = MACHINE if is_machine else AER if is_aer or is_fake else frozenset()
-    refuse_others(options, own | SETTLED, backend.name)
-    if is_machine:
-        return _remote(f"ibm:{backend.name}", options, backend)
-    if is_aer:
-        return _on_simulator(backend, options, backend.name)
-    if is_fake:
-        return _simulated_machine(backend, options)
-    return GenericExecutor(backend, _isa(backend, options), seed=options.seed)
+_LONGEST = 80
+
+
+@frozen
+class _Kind:
+    """A kind of backends that come as objects.
+
+    Args:
+        accepts: What they take of the options that not every backend takes.
+        make: Makes the executor.
+        sets: Which of a backend's own options are honoured; None for all but "shots".
+    """
+
+    accepts: frozenset[str]
+    make: Callable[[Any, TargetOptions], Executor]
+    sets: frozenset[str] | None = None
+
+
+def _by_object(backend: Any, options: TargetOptions) -> Executor:
+    kind = _kind_of(backend)
+    refuse_others(options, kind.accepts, backend.name)
+    usual = type(backend)._default_options() or {}
+    own = {k: v for k, v in dict(backend.options).items() if v != usual.get(k)}
+    wrong = own.keys() & {"shots"} if kind.sets is None else own.keys() - kind.sets
+    if wrong:
+        said = ", ".join(f"{name}={own[name]!r}" for name in sorted(wrong))
+        raise ArgumentError(
+            f"backend: the {backend.name} given has the own options {said}, which are "
+            f"not used here; {_INSTEAD.get(min(wrong), _INSTEAD[None])}"
+        )
+    if options.seed is None and own.get("seed_simulator") is not None:
+        options = evolve(options, seed=int(own["seed_simulator"]))
+    return kind.make(backend, options)
+
+
+_INSTEAD: Mapping[str | None, str] = {
+    "shots": "say them of the layer or QNode, shots=1000",
+    "use_fractional_gates": "leave it out: angles are bound when jobs are sent",
+    None: "leave them out; for Aer's options use "
+    "AerSimulator.from_backend(backend, method=...)",
+}
+
+
+def _kind_of(backend: Any) -> _Kind:
+    """How a backend is used, by its class or the nearest one that it is made from.
+
+    Raises:
+        ArgumentTypeError: It is none, as a class, a primitive or a provider.
+    """
+    if isinstance(backend, type):
+        raise ArgumentTypeError(
+            f"backend: expected {FORMS}, got the class {backend.__name__}; make one of "
+            f"it: {backend.__name__}()"
+        )
+    names = (f"{base.__module__}.{base.__qualname__}" for base in type(backend).__mro__)
+    found = next((_KINDS[name] for name in names if name in _KINDS), "")
+    if isinstance(found, _Kind):
+        return found
+    repair = f"; {found}" if found else ""
+    shown = " ".join(repr(backend).split())
+    shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+    raise ArgumentTypeError(f"backend: expected {FORMS}, got {shown}{repair}")
 
 
 def _simulator(method: str | None, noise_model: NoiseModel | None) -> AerSimulator:
@@ -276,8 +331,9 @@ def _on_simulator(
     simulator: AerSimulator, options: TargetOptions, name: str = "aer"
 ) -> AerExecutor:
     method = options.method
-    own = simulator.options.get("method")
-    if method is None and own in METHODS:
+    own = simulator.options.get("method", "automatic")
+    if method is None and own != "automatic":
+        check_choice("method", own, METHODS)
         method = own
     model = options.noise_model or simulator.options.get("noise_model")
     noise: NoiseSource = NoNoise() if model is None else GivenNoise(model)
@@ -313,6 +369,23 @@ def _simulated_machine(machine: BackendV2, options: TargetOptions) -> AerExecuto
     )
 
 
+def _given_simulator(simulator: AerSimulator, options: TargetOptions) -> Executor:
+    return _on_simulator(simulator, options, simulator.name)
+
+
+def _given_machine(machine: Any, options: TargetOptions) -> Executor:
+    return _remote(f"ibm:{machine.name}", options, machine)
+
+
+def _given_backend(backend: BackendV2, options: TargetOptions) -> Executor:
+    if options.seed is not None and not hasattr(backend.options, "seed_simulator"):
+        raise ArgumentError(
+            f"seed: {backend.name} samples shots in its own way, got seed="
+            f"{options.seed}; leave it out"
+        )
+    return GenericExecutor(backend, _isa(backend, options), seed=options.seed)
+
+
 def _remote(name: str, options: TargetOptions, given: Any = None) -> Executor:
     """A machine of IBM's; `given` is the user's object of it."""
     from qml_qdl.hardware.jobs.executor import MAX_QPU_SECONDS, RemoteExecutor
@@ -345,3 +418,46 @@ def _remote(name: str, options: TargetOptions, given: Any = None) -> Executor:
         resilience_level=options.resilience_level or 0,
         options={k: v for k, v in service.items() if v is not None},
     )
+
+
+_IBM = "qiskit_ibm_runtime"
+_PRIMITIVE = (
+    "a primitive runs on a backend of its own and has no gradients: give that backend, "
+    "or 'aer' for one without"
+)
+_PROVIDER = "give one of its backends, such as provider.get_backend(NAME)"
+_SERVICE = "give the name of a machine, 'ibm:ibm_NAME'"
+
+_KINDS: Mapping[str, _Kind | str] = MappingProxyType(
+    {
+        "qiskit.providers.backend.BackendV2": _Kind(SETTLED, _given_backend),
+        "qiskit_aer.backends.aer_simulator.AerSimulator": _Kind(
+            AER | SETTLED, _given_simulator
+        ),
+        f"{_IBM}.fake_provider.fake_backend.FakeBackendV2": _Kind(
+            AER | SETTLED, _simulated_machine, frozenset({"seed_simulator"})
+        ),
+        f"{_IBM}.ibm_backend.IBMBackend": _Kind(
+            MACHINE | SETTLED, _given_machine, frozenset()
+        ),
+        "qiskit.primitives.base.base_sampler.BaseSamplerV2": _PRIMITIVE,
+        "qiskit.primitives.base.base_estimator.BaseEstimatorV2": _PRIMITIVE,
+        "qiskit.transpiler.target.Target": "give the backend that it is the target of",
+        "qiskit_aer.aerprovider.AerProvider": _PROVIDER,
+        "qiskit_aer.backends.unitary_simulator.UnitarySimulator": (
+            "it samples nothing: give AerSimulator()"
+        ),
+        "qiskit_aer.noise.noise_model.NoiseModel": (
+            "give AerSimulator(noise_model=...) of it"
+        ),
+        f"{_IBM}.fake_provider.fake_provider.FakeProviderForBackendV2": _PROVIDER,
+        f"{_IBM}.qiskit_runtime_service.QiskitRuntimeService": _SERVICE,
+        f"{_IBM}.session.Session": (
+            f"{_SERVICE}, and the device's session=True where there is to be one"
+        ),
+    }
+)
+"""Kinds of backends, or what to give instead, by the class that an object is made from.
+
+By names, so that nothing need be imported to look one up.
+"""

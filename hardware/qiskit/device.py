@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, ClassVar, final
 
 import pennylane as qml
+from attrs import fields
 from pennylane.devices.default_qubit import accepted_sample_measurement
+from qiskit.transpiler import generate_preset_pass_manager
+from qiskit_aer import AerSimulator
 
 from qml_qdl.hardware.device import Abilities
+from qml_qdl.hardware.keywords import BACKENDS, Repairs
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.qiskit.backends import make_executor
 from qml_qdl.hardware.qiskit.conversion.structures import decomposition, is_native
@@ -20,6 +25,20 @@ def _measures_with_shots(measurement: Any) -> bool:
     return not isinstance(measurement, shadows) and accepted_sample_measurement(
         measurement
     )
+
+
+def _repairs() -> Repairs:
+    """What to do instead of other keywords, those of Aer and the transpiler, too."""
+    transpiler = inspect.signature(generate_preset_pass_manager).parameters
+    return {
+        **dict.fromkeys(transpiler, "say optimization_level= or pass_manager="),
+        **{name: f"give backend=AerSimulator({name}=...)" for name in _aer_options()},
+        **BACKENDS,
+    }
+
+
+def _aer_options() -> list[str]:
+    return list(dict(AerSimulator._default_options()))
 
 
 @final
@@ -78,7 +97,10 @@ class QiskitDevice(ExecutorDevice):
     def __init__(
         self, wires: Any = None, shots: Any = None, backend: Any = "aer", **options: Any
     ) -> None:
-        told = TargetOptions().changed(self.name, None, ("backend",), **options)
+        known = ("wires", "shots", "backend")
+        wrong = options.keys() - {one.name for one in fields(TargetOptions)}
+        repairs = _repairs() if wrong else BACKENDS
+        told = TargetOptions().changed(self.name, None, known, repairs, **options)
         told = told.completed()
         executor = make_executor(backend, told)
         super().__init__(wires, shots, executor, QiskitCircuits(), told)

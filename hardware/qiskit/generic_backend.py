@@ -49,6 +49,11 @@ class GenericExecutor(Executor):
         """What was done so far."""
         return self.isa.counters
 
+    def check(self, num_wires: int, *, exact: bool) -> None:
+        """Refuses what is too wide, and exact results; see `Executor.check`."""
+        super().check(num_wires, exact=exact)
+        self.isa.check_width(num_wires)
+
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Samples outcomes.
 

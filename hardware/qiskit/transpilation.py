@@ -255,6 +255,22 @@ class TranspilationCache:
             isa = self._kept.keep(digest, self._made(circuit, digest))
         return isa
 
+    def check_width(self, num_wires: int) -> None:
+        """Refuses what is wider than the backend.
+
+        Args:
+            num_wires: Wires of a circuit.
+
+        Raises:
+            TargetError: It is.
+        """
+        size = self.backend.num_qubits
+        if size is not None and num_wires > size:
+            raise TargetError(
+                f"backend: {self.backend.name} has {size} qubits, but the circuit has "
+                f"{num_wires} wires; use a larger backend or fewer wires"
+            )
+
     def _made(self, circuit: QuantumCircuit, digest: str) -> TranspiledCircuit:
         names = tuple(one.name for one in circuit.parameters)
         variant = Variant.noted_in(circuit)
@@ -272,12 +288,8 @@ class TranspilationCache:
         return isa
 
     def _transpile(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        width, size = circuit.num_qubits, self.backend.num_qubits
-        if size is not None and width > size:
-            raise TargetError(
-                f"backend: {self.backend.name} has {size} qubits, but the circuit has "
-                f"{width} wires; use a larger backend or fewer wires"
-            )
+        width = circuit.num_qubits
+        self.check_width(width)
         if self._layout is not None and len(self._layout) != width:
             raise ArgumentError(
                 f"initial_layout: expected one qubit for each of the {width} wires, "

@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
+import torch
+from attrs import fields
 from pennylane.devices.execution_config import ExecutionConfig
 
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import MOST_SEED, check_count
 from qml_qdl.hardware.device import Abilities, TapeDevice, Traits
+from qml_qdl.hardware.keywords import BACKENDS_ONLY, SIMULATOR, refuse_keyword
+from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 
@@ -27,6 +34,13 @@ class SimulatorDevice(TapeDevice):
         shots: As PennyLane devices take them; better set on the QNode.
         seed: Seed of the samples; None has them follow torch's global generator.
         memory: Bytes that may be used; None for a quarter of what is free.
+        c_dtype: Precision of states and results, complex64 or complex128 of NumPy or
+            torch; None for that of the numbers: single where all tensors are.
+        **others: None; other devices' keywords are answered with what is meant here.
+
+    Raises:
+        ArgumentError: `c_dtype` is no complex type.
+        ArgumentTypeError: There is no such keyword, or its type cannot be used.
 
     Example:
         >>> import pennylane as qml
@@ -64,11 +78,29 @@ class SimulatorDevice(TapeDevice):
         shots: Any = None,
         seed: int | np.random.Generator | None = None,
         memory: int | None = None,
+        c_dtype: Any = None,
+        **others: Any,
     ) -> None:
+        for name in others:
+            qiskit = dict.fromkeys(
+                [f.name for f in fields(TargetOptions)], BACKENDS_ONLY
+            )
+            repairs = {**qiskit, **SIMULATOR}
+            raise refuse_keyword(name, self.name, _KNOWN, repairs)
+        if not isinstance(seed, np.random.Generator | None):
+            check_count("seed", seed, 0, MOST_SEED)
+        if memory is not None:
+            check_count("memory", memory, 1)
         super().__init__(wires=wires, shots=shots)
         self.memory = memory
+        self.dtype = None if c_dtype is None else _complex(c_dtype)
         self._seeds = Seeds(seed)
         self._cache = ProgramCache()
+
+    def check_tape(self, tape: Any) -> None:
+        """Refuses what does not fit into the memory; see `TapeDevice.check_tape`."""
+        dtype = torch.float32 if self.dtype is None else self.dtype
+        rows_at_once(len(tape.wires), dtype, torch.device("cpu"), self.memory)
 
     def run_tapes(
         self, circuits: Sequence[Any], config: ExecutionConfig, *, gradients: bool
@@ -78,5 +110,27 @@ class SimulatorDevice(TapeDevice):
         sampled = any(tape.shots for tape in circuits)
         rng = self.seeds.next() if sampled else None
         return tuple(
-            run_tape(tape, self._cache, rng, mode, self.memory) for tape in circuits
+            run_tape(tape, self._cache, rng, mode, self.memory, self.dtype)
+            for tape in circuits
         )
+
+
+_KNOWN = ("wires", "shots", "seed", "memory", "c_dtype")
+_COMPLEX = {"complex64": torch.complex64, "complex128": torch.complex128}
+
+
+def _complex(c_dtype: Any) -> torch.dtype:
+    """A complex type of NumPy or torch as one of torch."""
+    if isinstance(c_dtype, torch.dtype):
+        name = str(c_dtype).removeprefix("torch.")
+    else:
+        try:
+            name = np.dtype(c_dtype).name
+        except TypeError:
+            name = repr(c_dtype)
+    if name not in _COMPLEX:
+        raise ArgumentError(
+            f"c_dtype: expected np.complex64 or np.complex128, got {name}; leave it "
+            "out for the precision of the numbers"
+        )
+    return _COMPLEX[name]

@@ -19,7 +19,7 @@ from qml_qdl.hardware.simulator.observables import (
 )
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
-from qml_qdl.hardware.simulator.tensor_options import TensorOptions
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions, in_precision
 from qml_qdl.hardware.simulator.tracing import TracedCircuit, trace_circuit
 from qml_qdl.hardware.structure import Plan
 
@@ -34,11 +34,18 @@ class CircuitRunner:
             no shots.
         memory: Bytes that may be used; None for a quarter of what is free when a
             precision or a device is first met.
+        precision: Complex type of the states; None for the precision of the numbers.
     """
 
-    def __init__(self, circuit: Circuit, memory: int | None = None) -> None:
+    def __init__(
+        self,
+        circuit: Circuit,
+        memory: int | None = None,
+        precision: torch.dtype | None = None,
+    ) -> None:
         self._circuit = circuit
         self._memory = memory
+        self._precision = precision
         self._traced: dict[
             tuple[torch.dtype, torch.device], tuple[TracedCircuit, int, bool]
         ] = {}
@@ -62,6 +69,9 @@ class CircuitRunner:
         if inputs is not None and not len(inputs):
             one = torch.cat([inputs, inputs.new_zeros(1, inputs.shape[1])])
             return self(one, weights)[:0]
+        if self._precision is not None:
+            weights = [in_precision(weight, self._precision) for weight in weights]
+            inputs = None if inputs is None else in_precision(inputs, self._precision)
         like = inputs if inputs is not None else weights[0]
         with own_precision(like.device):
             traced, most, reads_words = self._trace(like)

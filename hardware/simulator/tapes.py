@@ -20,7 +20,7 @@ from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import squares
-from qml_qdl.hardware.simulator.tensor_options import TensorOptions
+from qml_qdl.hardware.simulator.tensor_options import TensorOptions, in_precision
 from qml_qdl.hardware.structure import Plan, make_plan
 
 Compiled = TypeVar("Compiled")
@@ -58,6 +58,7 @@ def run_tape(
     rng: np.random.Generator | None,
     postselect_mode: str | None = None,
     memory: int | None = None,
+    precision: torch.dtype | None = None,
 ) -> Any:
     """Runs a tape of native gates.
 
@@ -70,6 +71,7 @@ def run_tape(
             postselection rejects, "fill-shots" keeps their number.
         memory: Bytes that may be used; None for a quarter of what is free when a size
             is first met.
+        precision: Complex type of the states; None for the precision of the numbers.
 
     Returns:
         One result, or a tuple for several measurements, as PennyLane devices return
@@ -84,6 +86,9 @@ def run_tape(
     plan = make_plan(tape, range(max(1, len(tape.wires))))
     tensors = [_tensor(angle) for angle in plan.angles]
     dtype, device = _precision(plan.angles, tensors)
+    if precision is not None:
+        dtype = precision.to_real()
+        tensors = [in_precision(tensor, dtype) for tensor in tensors]
     rows = _num_rows(plan, tensors)
     wires = plan.structure.num_wires
     most: int = cache.get(

@@ -71,3 +71,15 @@ class TensorOptions:
         elif values.dtype.kind == "f":
             dtype = self.dtype.to_real()
         return torch.as_tensor(values, dtype=dtype, device=self.device)
+
+
+def in_precision(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """A tensor of angles, or of a state or matrix, in another precision.
+
+    Args:
+        tensor: The tensor; whole numbers stay as they are.
+        dtype: Real or complex type of the precision; None for the tensor's own.
+    """
+    if dtype is None or not (tensor.is_floating_point() or tensor.is_complex()):
+        return tensor
+    return tensor.to(dtype.to_complex() if tensor.is_complex() else dtype.to_real())

@@ -119,6 +119,11 @@ class ExecutorDevice(TapeDevice):
         twin.executor = SilentExecutor(self.executor)
         return twin
 
+    def check_tape(self, tape: Any) -> None:
+        """Refuses what the backend cannot run; see `TapeDevice.check_tape`."""
+        task = self._task(tape)
+        self.executor.check(task.structure.num_wires, exact=not tape.shots)
+
     @contextmanager
     def standing_in(self, executor: Executor) -> Iterator[None]:
         """Within it another executor runs the circuits.

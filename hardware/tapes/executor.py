@@ -203,6 +203,19 @@ class Executor(ABC):
         """What sends its jobs through a journal; None where nothing does."""
         return None
 
+    def check(self, num_wires: int, *, exact: bool) -> None:
+        """Refuses what the backend cannot run, as far as it is known without asking.
+
+        Args:
+            num_wires: Wires of a circuit.
+            exact: Whether exact results are asked for.
+
+        Raises:
+            TargetError: It cannot.
+        """
+        if exact and type(self).probabilities is Executor.probabilities:
+            Executor.probabilities(self, ())
+
     @abstractmethod
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Samples outcomes.

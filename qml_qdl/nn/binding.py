@@ -47,9 +47,10 @@ def circuit_qnode(
         device = make_device(target, circuit.wires, options)
     else:
         # What a new device would have.
-        own = None if isinstance(target, str) else target.options.mitigation
+        given: Any = target if isinstance(target, qml.devices.Device) else None
+        own = given and given.options.mitigation
         device = device.changed(mitigation=options.mitigation or own)
-        if isinstance(target, str) and diff_method == "best":
+        if given is None and diff_method == "best":
             diff_method = traits_of(device).gradients[0]
     device, diff_method = _fitted(device, diff_method, options)
     traits = traits_of(device)
@@ -149,9 +150,9 @@ def _fitted_changes(
     device, method = _fitted(device, method, options)
     if device is not qnode.device:
         changes = {**changes, "device": device}
-    return (
-        changes if method == qnode.diff_method else {**changes, "diff_method": method}
-    )
+    if "diff_method" not in changes and method == qnode.diff_method:
+        return changes
+    return {**changes, "diff_method": method}
 
 
 def _arguments(device: Any, diff_method: Any, options: TargetOptions) -> dict[str, Any]:

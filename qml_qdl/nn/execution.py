@@ -35,6 +35,7 @@ from qml_qdl.nn.binding import circuit_qnode, moved_qnode
 from qml_qdl.nn.options import LAYER_OPTIONS, Shots, as_shots
 from qml_qdl.nn.qnodes import QNodeReference, function_name
 from qml_qdl.nn.results import as_declared, as_tensor
+from qml_qdl.nn.trial import Shapes, refuse_what_fails
 
 
 def device_errors(qnode: Any, arguments: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -123,6 +124,9 @@ class Execution:
         diff_method: PennyLane's name; "best" keeps a QNode's own.
         options: What targets that understand it are told.
         connected: The target's device, where one is connected already.
+        weight_shapes: The shapes of a QNode's trained arguments.
+        seen: The features of inputs that were run, by name, which copies and moved
+            executions share.
 
     Raises:
         TargetError: The target is unknown or cannot run what is asked of it.
@@ -138,9 +142,17 @@ class Execution:
     diff_method: str = field(default="best")
     options: TargetOptions = field(factory=TargetOptions)
     connected: Any = field(default=None, eq=False, repr=False)
+    weight_shapes: Shapes = field(factory=dict, eq=False, repr=False, kw_only=True)
+    seen: dict[str, tuple[int, ...]] = field(
+        factory=dict, eq=False, repr=False, kw_only=True
+    )
 
     def __attrs_post_init__(self) -> None:
         device = self.qnode.device  # a target that cannot serve is refused here
+        if self.qnode is not self.source:
+            inputs = {name: self.seen.get(name, ()) for name in self.input_names}
+            how = (self.diff_method, self.weight_shapes, inputs)
+            refuse_what_fails(self.source, self.qnode, *how)
         seed = self.options.seed
         if seed is not None and self.num_shots and seeds_of(device) is None:
             raise ArgumentError(
@@ -294,6 +306,8 @@ class Execution:
                 else values.expand(rows, *values.shape[1:])
             )
         self._check_batching(inputs, weights, rows)
+        sizes = [tuple(x.shape[-1:]) for x in inputs]
+        self.seen.update(zip(self.input_names, sizes, strict=True))
         device = self.qnode.device
         own = isinstance(device, TapeDevice)  # takes every tape as it is
         qnode = (
@@ -450,8 +464,10 @@ class Execution:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.target is not None and not isinstance(self.target, str):
+            is_device = isinstance(self.target, qml.devices.Device)
+            kind = "device" if is_device else "backend"
             raise SerializationError(
-                f"target: the device {self.target.name} cannot be saved; either move "
+                f"target: the {kind} {self.target.name} cannot be saved; either move "
                 "the layer to a named target first (set_target), or save its "
                 "state_dict() and build the layer anew"
             )
@@ -459,11 +475,12 @@ class Execution:
         if not isinstance(source, Circuit):
             source = QNodeReference.find(source)
         rest = (self.input_names, self.target, self.shots, self.diff_method)
-        return _restored, (source, *rest, self.options, self.position)
+        shapes = self.weight_shapes
+        return _restored, (source, *rest, self.options, self.position, shapes)
 
 
 def _restored(source: Any, *rest: Any) -> Execution:
     if isinstance(source, QNodeReference):
         source = source.load()
-    *arguments, position = rest
-    return Execution(source, *arguments).at(position)
+    *arguments, position, shapes = rest
+    return Execution(source, *arguments, weight_shapes=shapes).at(position)

@@ -41,12 +41,15 @@ def set_target(
 ) -> ModuleT:
     """Runs every quantum layer of a model elsewhere from now on; weights stay.
 
-    Either all layers move or, on an error, none.
+    Either all layers move or, on an error, none. A QNode's function is called with
+    stand-ins to know what the target would have to run, unless its code shows that
+    somebody might notice; nothing runs.
 
     Args:
         model: Any torch module.
         target: A target's name ("auto", "aer", "aer:fake_torino", "ibm:least_busy",
-            "lightning.qubit", ...) or a PennyLane device; None keeps each layer's own.
+            "lightning.qubit", ...), a PennyLane device or a Qiskit backend; None keeps
+            each layer's own.
         shots: Number of shots, None for exact results, "keep" for each layer's own.
         **options: Any of `diff_method`, `spsa_directions`, `fuse_gradient`,
             `resilience_level`, `mitigation`, `account`, `max_qpu_seconds` and `seed`,
@@ -112,8 +115,8 @@ class QuantumLayer(nn.Module):
         init_method: An initialiser by name ("uniform" over [0, 2π), the default,
             "normal", "zeros", "near_identity", "gaussian"); a function of
             `torch.nn.init`; or a mapping from weight names to either or to tensors.
-        target: Where it runs: a target's name or a PennyLane device. None means
-            "auto" for a `Circuit`, and its own device for a QNode.
+        target: Where it runs: a target's name, a PennyLane device or a Qiskit backend.
+            None means "auto" for a `Circuit`, and its own device for a QNode.
         shots: Number of shots; None for exact results; "keep" for a QNode's own, and
             exact results for a `Circuit`.
         diff_method: How gradients are computed, as PennyLane names it ("backprop",
@@ -221,8 +224,11 @@ class QuantumLayer(nn.Module):
             max_qpu_seconds=max_qpu_seconds,
             seed=seed,
         )
-        self.execution = Execution(source, inputs, target, shots, diff_method, options)
         self.weight_shapes: dict[str, tuple[int, ...]] = dict(shapes)
+        how = (target, shots, diff_method, options)
+        self.execution = Execution(
+            source, inputs, *how, weight_shapes=self.weight_shapes
+        )
         self._init_method = methods_by_name(init_method, self.weight_shapes)
         if dtype is not None and not dtype.is_floating_point:
             raise ArgumentError(
@@ -282,7 +288,8 @@ class QuantumLayer(nn.Module):
         """Runs the layer elsewhere from now on; weights stay.
 
         Args:
-            target: A target's name or a PennyLane device; None keeps the present one.
+            target: A target's name, a PennyLane device or a Qiskit backend; None keeps
+                the present one.
             shots: Number of shots, None for exact results, "keep" for the present.
             **options: Any of `diff_method`, `spsa_directions`, `fuse_gradient`,
                 `resilience_level`, `mitigation`, `account`, `max_qpu_seconds` and

@@ -115,7 +115,9 @@ def test_an_unknown_name_lists_the_known(name: str) -> None:
     ids=["none", "number", "list", "function"],
 )
 def test_neither_name_nor_device(target: Any) -> None:
-    with pytest.raises(ArgumentTypeError, match=r"target: expected a target's name or"):
+    with pytest.raises(
+        ArgumentTypeError, match=r"target: expected a target's name, a P"
+    ):
         make_device(target, range(2))
 
 

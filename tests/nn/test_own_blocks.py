@@ -201,8 +201,8 @@ def spied(kind: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_a_promise_lets_the_simulator_run_a_block_once(
     circuit: Circuit, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = spied(OneEach, monkeypatch)
     layer, x = QuantumLayer(circuit), angles(3, 1)
+    seen = spied(OneEach, monkeypatch)
     for _ in range(3):
         torch.testing.assert_close(layer(x), x.cos())
     assert len(seen) == calls

@@ -93,10 +93,9 @@ def test_a_machine_measures() -> None:
 
 @pytest.mark.parametrize("target", ["default.qubit", "lightning.qubit"])
 def test_what_is_measured_is_not_read(target: str) -> None:
-    layer = QuantumLayer(MEASURED, target=target)
     text = "circuit: a wire that is measured on the way is used or read again"
     with pytest.raises(TargetError, match=text):
-        layer(torch.rand(2, 2))
+        QuantumLayer(MEASURED, target=target)
 
 
 U = StronglyEntangling(2) @ AngleEncoding(2)

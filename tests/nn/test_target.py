@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import re
 from typing import Any
 
 import pennylane as qml
 import pytest
 import torch
+from qiskit.providers.basic_provider import BasicSimulator
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, ReadoutError
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from torch import nn
 
 from qml_qdl.circuits import AngleEncoding, Samples, State, StronglyEntangling
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    SerializationError,
+    TargetError,
+)
 from qml_qdl.hardware import available_targets
 from qml_qdl.nn import QuantumConv2d, QuantumLayer, set_target
 
@@ -61,7 +74,11 @@ def test_every_layer_moves_and_keeps_its_weights() -> None:
         ("default.mixed", "keep", r"the state is known only to a state vector"),
         ("lightning.qubit", 10, r"the state is known only to a state vector"),
         ("default.qubit", 0, r"shots: expected at least 1"),
-        (3, "keep", r"target: expected a target's name or a PennyLane device, got 3"),
+        (
+            3,
+            "keep",
+            r"target: expected a target's name, a PennyLane device or .*, got 3",
+        ),
     ],
 )
 def test_all_or_none(target: Any, shots: Any, text: str) -> None:
@@ -129,3 +146,54 @@ def test_samples_stay_where_there_are_shots() -> None:
     assert layer(torch.ones(2, 2)).shape == (2, 5, 2)
     with pytest.raises(TargetError, match=r"samples need a number of shots"):
         set_target(layer, None, None)
+
+
+@pytest.mark.parametrize(
+    ("backend", "shots"),
+    [
+        (AerSimulator(), None),
+        (AerSimulator(method="density_matrix"), 1000),
+        (AerSimulator.from_backend(FakeManilaV2()), 1000),
+        (FakeManilaV2(), 1000),
+        (GenericBackendV2(2, noise_info=False, seed=1), 1000),
+        (BasicSimulator(), 1000),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+@pytest.mark.filterwarnings("ignore")  # Aer wonders at machines without noise
+def test_a_backend_is_a_target(backend: Any, shots: int | None) -> None:
+    torch.manual_seed(1)
+    layer: Any = QuantumLayer(U)
+    x = torch.tensor([[0.3, 0.9]], requires_grad=True)
+    expected = layer(x)
+    (gradient,) = torch.autograd.grad(expected.sum(), x)
+    assert set_target(layer, backend, shots).target is backend
+    far = 1e-6 if shots is None else 0.3
+    torch.testing.assert_close(layer(x), expected, atol=far, rtol=0)
+    found = torch.autograd.grad(layer(x).sum(), x)[0]
+    torch.testing.assert_close(found, gradient, atol=far, rtol=0)
+    twin = copy.deepcopy(layer)
+    assert twin.target is backend
+    # What is told afterwards reaches it, over the same connection.
+    executor = layer.qnode.device.executor
+    set_target(layer, None, 10, diff_method="spsa", spsa_directions=2)
+    device = layer.qnode.device
+    assert device.executor is executor
+    assert (device.options.gradient, device.options.spsa_directions) == ("spsa", 2)
+    text = f"target: the backend {re.escape(backend.name)} cannot be saved; either move"
+    with pytest.raises(SerializationError, match=text):
+        pickle.dumps(layer)
+    pickle.dumps(set_target(layer, "auto", None))
+
+
+def test_a_backends_noise_and_seed_are_its_own() -> None:
+    model = NoiseModel()
+    model.add_all_qubit_readout_error(ReadoutError([[0, 1], [1, 0]]))
+    layer: Any = QuantumLayer(AngleEncoding(1), target=AerSimulator(noise_model=model))
+    torch.testing.assert_close(layer(torch.zeros(1, 1)), -torch.ones(1, 1))
+    x = torch.full((1, 1), 1.5)
+    simulators = [AerSimulator(seed_simulator=seed) for seed in (3, 3, 4)]
+    circuit = AngleEncoding(1)
+    runs = [QuantumLayer(circuit, target=one, shots=50)(x) for one in simulators]
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])

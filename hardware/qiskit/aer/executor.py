@@ -101,6 +101,12 @@ class AerExecutor(Executor):
         """The machine that is simulated."""
         return self._machine
 
+    def check(self, num_wires: int, *, exact: bool) -> None:
+        """Refuses what is too wide, or only sampled; see `Executor.check`."""
+        self.isa.check_width(num_wires)
+        if exact and not self._noise.ideal:
+            self._check_method()
+
     def sample(self, pubs: Sequence[Pub], shots: int) -> list[Counts]:
         """Samples outcomes.
 
@@ -255,12 +261,16 @@ class AerExecutor(Executor):
         """The method for exact results."""
         if noise.model is None:
             return self._method or "statevector"
+        self._check_method()
+        return "density_matrix"
+
+    def _check_method(self) -> None:
+        """Refuses methods that have no exact results where there is noise."""
         if self._method not in (None, "density_matrix"):
             raise TargetError(
                 f"method: {self._method!r} only samples noise, so nothing exact can be "
                 "had; use 'density_matrix', or shots"
             )
-        return "density_matrix"
 
     def _sampling_method(self, compact: CompactCircuit, noise: QubitNoise) -> str:
         if self._method is not None:

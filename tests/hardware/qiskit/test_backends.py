@@ -5,13 +5,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qiskit.primitives import StatevectorEstimator, StatevectorSampler
+from qiskit.providers import Options
 from qiskit.providers.fake_provider import GenericBackendV2
-from qiskit_aer import AerSimulator
+from qiskit_aer import AerProvider, AerSimulator, UnitarySimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError
-from qiskit_ibm_runtime import QiskitRuntimeService
+from qiskit_ibm_runtime import QiskitRuntimeService, Session
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    QdlError,
+    TargetError,
+)
+from qml_qdl.hardware import make_device
 from qml_qdl.hardware.jobs.executor import RemoteExecutor
 from qml_qdl.hardware.qiskit.aer.executor import AerExecutor
 from qml_qdl.hardware.qiskit.backends import BackendName, make_executor, parse_backend
@@ -45,7 +53,7 @@ def test_names_are_read(name: str, place: str, machine: str | None) -> None:
         ("ibm:", "got 'ibm:'"),
         ("fake_torino:aer", "got 'fake_torino:aer'"),
         ("aer:torino", "got 'aer:torino'; did you mean 'aer:fake_torino'?"),
-        ("qasm_simulator", "or a qiskit BackendV2, got 'qasm_simulator'"),
+        ("qasm_simulator", "BackendV2, got 'qasm_simulator'; for Aer say 'aer'"),
     ],
 )
 def test_other_names_are_refused_with_the_repair(name: str, repair: str) -> None:
@@ -224,3 +232,66 @@ def test_an_executor_is_taken_as_it_is() -> None:
     assert make_executor(executor) is executor
     with pytest.raises(ArgumentError, match="method: the executor given has its own"):
         make_executor(executor, method="statevector")
+
+
+def test_own_options_are_honoured_or_refused() -> None:
+    first, again = (make_executor(AerSimulator(seed_simulator=3)) for _ in range(2))
+    assert first.seeds.seed == again.seeds.seed == 3
+    assert make_executor(AerSimulator(seed_simulator=3), seed=4).seeds.seed == 4
+    text = "aer_simulator given has the own options shots=5.*say them of the layer"
+    with pytest.raises(ArgumentError, match=text):
+        make_executor(AerSimulator(shots=5))
+    with pytest.raises(ArgumentError, match=r"method: expected one .* got 'superop'"):
+        make_executor(AerSimulator(method="superop"))
+    machine = FakeManilaV2()
+    machine.set_options(seed_simulator=3)
+    assert make_executor(machine, cache=None).seeds.seed == 3
+    machine.set_options(method="statevector")
+    with pytest.raises(ArgumentError, match=r"use AerSimulator.from_backend\(backend"):
+        make_executor(machine)
+
+
+def test_a_machines_fractional_gates_are_refused(loopback: LoopbackServer) -> None:
+    backend = QiskitRuntimeService().backend("ibm_manila")
+    backend.options.update_options(use_fractional_gates=True)
+    with pytest.raises(ArgumentError, match="own options use_fractional_gates=True"):
+        make_executor(backend)
+
+
+class Unseeded(GenericBackendV2):
+    @classmethod
+    def _default_options(cls) -> Options:
+        return Options(shots=1024)
+
+
+def test_a_seed_that_a_backend_does_not_take() -> None:
+    backend = Unseeded(2)
+    make_executor(backend, cache=None)
+    with pytest.raises(ArgumentError, match="seed: generic_backend_2q samples shots"):
+        make_executor(backend, seed=1, cache=None)
+
+
+def test_a_simulator_of_matrices_is_refused() -> None:
+    with pytest.warns(PendingDeprecationWarning):
+        simulator = UnitarySimulator()
+    with pytest.raises(ArgumentTypeError, match="it samples nothing"):
+        make_executor(simulator)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "repair"),
+    [
+        (AerSimulator, r"got the class AerSimulator; make one of it: AerSimulator\(\)"),
+        (StatevectorSampler(), "a primitive runs on a backend of its own"),
+        (StatevectorEstimator(), "a primitive runs on a backend of its own"),
+        (AerProvider(), r"provider.get_backend\(NAME\)"),
+        (NoiseModel(), r"give AerSimulator\(noise_model=...\) of it"),
+        (AerSimulator().target, "give the backend that it is the target of"),
+        (Session(backend=FakeManilaV2()), "give the name of a machine, 'ibm:ibm_NAME'"),
+    ],
+    ids=lambda value: getattr(type(value), "__name__", None),
+)
+def test_what_is_nearly_a_backend_is_told_what_to_give(wrong: Any, repair: str) -> None:
+    with pytest.raises(QdlError, match=repair) as caught:
+        make_device(wrong, [0])
+    assert "\n" not in str(caught.value)
