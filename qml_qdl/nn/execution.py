@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import count
 from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import pennylane as qml
 import torch
 from attrs import evolve, field, frozen
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import (
@@ -28,7 +32,7 @@ from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.tapes.gradients import refusing
-from qml_qdl.hardware.targets import Target, direct_runner
+from qml_qdl.hardware.targets import SIMULATOR, Target, direct_runner
 from qml_qdl.hardware.traits import seeds_of, traits_of
 from qml_qdl.nn.batching import check_batching
 from qml_qdl.nn.binding import circuit_qnode, moved_qnode
@@ -106,6 +110,11 @@ __all__ = ["Execution", "Shots"]
 _TAKE_BATCHES = ("None", "adjoint", "backprop", "best", "device")
 """The ways to gradients that take batched trainable inputs."""
 
+_NAMED = WeakValueDictionary[str, "Execution"]()
+_NUMBERS = count()
+_PROCESS = uuid4().hex
+"""In names, so that a program that was saved elsewhere never finds another layer."""
+
 
 @frozen(slots=False)
 class Execution:
@@ -138,8 +147,36 @@ class Execution:
     diff_method: str = field(default="best")
     options: TargetOptions = field(factory=TargetOptions)
     connected: Any = field(default=None, eq=False, repr=False)
+    name: str = field(init=False, eq=False, repr=False)
+
+    @name.default
+    def _new_name(self) -> str:
+        return f"{_PROCESS}.{next(_NUMBERS)}"
+
+    @staticmethod
+    def named(name: str) -> Execution:
+        """The execution of a name.
+
+        Args:
+            name: A name, as operators of torch have it.
+
+        Returns:
+            The execution.
+
+        Raises:
+            SerializationError: It is no more, or was of another process.
+        """
+        execution = _NAMED.get(name)
+        if execution is None:
+            raise SerializationError(
+                "qml_qdl::layer: a program runs a quantum layer that does not exist in "
+                "this process, or no longer; trace the model here, or save what "
+                "torch.export.export(model, (x,)) makes, with strict=False"
+            )
+        return execution
 
     def __attrs_post_init__(self) -> None:
+        _NAMED[self.name] = self
         device = self.qnode.device  # a target that cannot serve is refused here
         seed = self.options.seed
         if seed is not None and self.num_shots and seeds_of(device) is None:
@@ -288,11 +325,9 @@ class Execution:
             if rows is None:
                 return values[0]
             # One row stands for all where no gate differs.
-            return (
-                values
-                if len(values) == rows
-                else values.expand(rows, *values.shape[1:])
-            )
+            whole = values.shape[0] == rows
+            return values if whole else values.expand(rows, *values.shape[1:])
+        self._check_tangents([*inputs, *weights.values()])
         self._check_batching(inputs, weights, rows)
         device = self.qnode.device
         own = isinstance(device, TapeDevice)  # takes every tape as it is
@@ -312,6 +347,41 @@ class Execution:
                 self._no_gradient, [result.detach()], [*inputs, *weights.values()]
             )
         return result
+
+    def _check_tangents(self, tensors: Sequence[Tensor]) -> None:
+        """Refuses derivatives forward where they would come as zero, silently."""
+        if forward_ad._current_level < 0 or self._is_plain:
+            return
+        if any(forward_ad.unpack_dual(each).tangent is not None for each in tensors):
+            raise TargetError(
+                f"target: {self._described} has no derivatives forward "
+                "(torch.autograd.forward_ad, torch.func.jvp); use backward(), "
+                "torch.func.jacrev, or target='qdl.simulator' without shots"
+            )
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether all that runs is operations of torch."""
+        qnode = self.qnode
+        exact = self.num_shots is None and qnode.diff_method in _TAKE_BATCHES
+        return exact and qnode.device.name in (SIMULATOR, "default.qubit")
+
+    @property
+    def _described(self) -> str:
+        return f"{self.qnode.device.name} with shots={self.num_shots}"
+
+    def check_export(self) -> None:
+        """Refuses to be exported where the program would be another.
+
+        Raises:
+            TargetError: Results are sampled, or do not come from our simulator.
+        """
+        if self.qnode.device.name != SIMULATOR or not self._is_plain:
+            raise TargetError(
+                "torch.export: a program holds the circuit's exact simulation on "
+                f"{SIMULATOR}, and nothing of {self._described}; call "
+                f"set_target(model, {SIMULATOR!r}, shots=None) first"
+            )
 
     def _no_gradient(self) -> Exception:
         return TargetError(
