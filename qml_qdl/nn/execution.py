@@ -14,7 +14,6 @@ import pennylane as qml
 import torch
 from attrs import evolve, field, frozen
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import (
@@ -23,7 +22,7 @@ from qml_qdl.circuits.errors import (
     SerializationError,
     TargetError,
 )
-from qml_qdl.hardware.device import TapeDevice
+from qml_qdl.hardware.device import TapeDevice, refuse_transforms
 from qml_qdl.hardware.one_run import recorded_alone
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.precision import KeptNumbers
@@ -327,7 +326,6 @@ class Execution:
             # One row stands for all where no gate differs.
             whole = values.shape[0] == rows
             return values if whole else values.expand(rows, *values.shape[1:])
-        self._check_tangents([*inputs, *weights.values()])
         self._check_batching(inputs, weights, rows)
         device = self.qnode.device
         own = isinstance(device, TapeDevice)  # takes every tape as it is
@@ -348,16 +346,18 @@ class Execution:
             )
         return result
 
-    def _check_tangents(self, tensors: Sequence[Tensor]) -> None:
-        """Refuses derivatives forward where they would come as zero, silently."""
-        if forward_ad._current_level < 0 or self._is_plain:
-            return
-        if any(forward_ad.unpack_dual(each).tangent is not None for each in tensors):
-            raise TargetError(
-                f"target: {self._described} has no derivatives forward "
-                "(torch.autograd.forward_ad, torch.func.jvp); use backward(), "
-                "torch.func.jacrev, or target='qdl.simulator' without shots"
-            )
+    def check_transforms(self, tensors: Sequence[Tensor]) -> None:
+        """Refuses transforms of torch where they cannot follow.
+
+        Args:
+            tensors: Inputs and weights.
+
+        Raises:
+            TargetError: One has a tangent or is inside of `torch.func`, and the target
+                runs outside of torch.
+        """
+        if not self._is_plain:
+            refuse_transforms(self._described, tensors)
 
     @property
     def _is_plain(self) -> bool:

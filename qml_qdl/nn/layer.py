@@ -12,7 +12,11 @@ from torch.nn.utils import parametrize
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit, as_whole_circuit
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    SerializationError,
+)
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
@@ -348,6 +352,12 @@ class QuantumLayer(nn.Module):
         if is_traced(inputs or weights.values()):
             return as_operation(self.execution, inputs, weights)
         return run_layer(self.execution, inputs, weights)
+
+    def __prepare_scriptable__(self) -> None:
+        raise SerializationError(
+            "torch.jit.script: it compiles Python, and a circuit is more; use "
+            "torch.jit.trace(model, x), or torch.export.export(model, (x,))"
+        )
 
     def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Runs the circuit, and tells how sure the results are.

@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 from torch._subclasses import FakeTensor
 
-from qml_qdl.circuits.errors import DoubleBackwardError
+from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.simulator.modes import is_transformed, made_to_last
 from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.execution import Execution
@@ -84,6 +84,8 @@ def as_operation(
     return result
 
 
+_NUMBERS = count()
+
 torch.library.define(
     "qml_qdl::layer",
     "(Tensor[] inputs, Tensor[] weights, str names, str execution) -> Tensor",
@@ -98,28 +100,39 @@ def _layer(
     named = _named(names, weights)
     if torch.compiler.is_exporting():
         execution.check_export()
-    if is_transformed() or not torch._C._len_torch_dispatch_stack():
         return run_layer(execution, inputs, named)
+    if not torch._C._len_torch_dispatch_stack():
+        return run_layer(execution, inputs, named)
+    if is_transformed():
+        raise TargetError(
+            "torch.compile: a transform of torch.func around a quantum layer cannot be "
+            "compiled; call it without torch.compile"
+        )
     recording = torch.is_grad_enabled()
     wanted = [recording and each.requires_grad for each in (*inputs, *weights)]
-    result: Tensor = _run(inputs, weights, names, name, wanted)[0]
+    # A compiler takes equal calls for one, and shots differ.
+    call = 0 if execution.num_shots is None else next(_NUMBERS)
+    place = example(inputs, named)
+    result: Tensor = _run(place, inputs, weights, names, name, wanted, call)[0]
     return result
 
 
 @torch.library.custom_op(
     "qml_qdl::run",
     mutates_args=(),
-    schema="(Tensor[] inputs, Tensor[] weights, str names, str execution,"
-    " bool[] wanted) -> (Tensor, Tensor)",
-    # Two runs of the same numbers are two: shots differ.
+    # `place` is one of the tensors: compilers look for the device among those alone.
+    schema="(Tensor place, Tensor[] inputs, Tensor[] weights, str names,"
+    " str execution, bool[] wanted, int call) -> (Tensor, Tensor)",
     tags=(torch.Tag.nondeterministic_seeded,),
 )
 def _run(
+    place: Tensor,
     inputs: Sequence[Tensor],
     weights: Sequence[Tensor],
     names: str,
     name: str,
     wanted: list[bool],
+    call: int,
 ) -> tuple[Tensor, Tensor]:
     with _as_outside(), torch.set_grad_enabled(any(wanted)):
         leaves = [
@@ -135,11 +148,13 @@ def _run(
 
 @_run.register_fake
 def _(
+    place: Tensor,
     inputs: Sequence[Tensor],
     weights: Sequence[Tensor],
     names: str,
     name: str,
     wanted: list[bool],
+    call: int,
 ) -> tuple[Tensor, Tensor]:
     execution = Execution.named(name)
     check_inputs(execution, inputs)
@@ -193,7 +208,7 @@ def _(gradient: Tensor, ticket: Tensor, wanted: Sequence[Tensor]) -> list[Tensor
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    first, others, _, _, wanted = inputs
+    _, first, others, _, _, wanted, _ = inputs
     ctx.wanted, ctx.split = wanted, len(first)
     chosen = zip((*first, *others), wanted, strict=True)
     ctx.save_for_backward(output[1], *(each for each, own in chosen if own))
@@ -203,18 +218,11 @@ def _backward(ctx: Any, gradient: Tensor, _: Any) -> Any:
     ticket, *leaves = ctx.saved_tensors
     found = iter(_run_backward(gradient, ticket, leaves))
     all_of_them = [next(found) if own else None for own in ctx.wanted]
-    return all_of_them[: ctx.split], all_of_them[ctx.split :], None, None, None
-
-
-def _twice(ctx: Any, *gradients: Any) -> Any:
-    raise DoubleBackwardError(
-        "a gradient of a gradient (create_graph=True) is not possible of a compiled "
-        "layer; call the model itself, not torch.compile(model)"
-    )
+    inputs, weights = all_of_them[: ctx.split], all_of_them[ctx.split :]
+    return None, inputs, weights, None, None, None, None
 
 
 _run.register_autograd(_backward, setup_context=_save)
-_run_backward.register_autograd(_twice)
 
 
 def _named(names: str, weights: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -222,7 +230,6 @@ def _named(names: str, weights: Sequence[Tensor]) -> dict[str, Tensor]:
 
 
 _KEPT: dict[int, tuple[Tensor, list[Tensor]]] = {}
-_NUMBERS = count()
 
 
 def _ticket(result: Tensor, leaves: list[Tensor]) -> Tensor:

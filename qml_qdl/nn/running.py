@@ -10,6 +10,7 @@ from torch import Tensor
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ShapeError
+from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.execution import Execution
 from qml_qdl.nn.finite import run_finite
@@ -91,8 +92,11 @@ def run_layer(
         ShapeError: The inputs do not fit.
         ArgumentTypeError: An input is not floating.
         ArgumentError: A row is not finite, and samples are read out.
+        TargetError: A transform of torch cannot go through the target.
     """
     check_inputs(execution, inputs)
+    if is_transformed():
+        execution.check_transforms([*inputs, *weights.values()])
     rows = Rows.of(inputs)
     own = weights_like(weights, rows.inputs)
     result = None
