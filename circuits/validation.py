@@ -451,6 +451,7 @@ def validate_call(function: _Function) -> _Function:
         qml_qdl.circuits.errors.ArgumentTypeError: times: expected a whole number, ...
     """
     if inspect.isclass(function):
+        methods: list[Any] = []
         for name, member in list(vars(function).items()):
             if name in ("__repr__", "extra_repr"):
                 setattr(function, name, _shows_half_built(member))
@@ -459,17 +460,24 @@ def validate_call(function: _Function) -> _Function:
             elif isinstance(member, classmethod):
                 setattr(function, name, classmethod(validate_call(member.__func__)))
             elif inspect.isfunction(member):
-                setattr(function, name, validate_call(member))
+                methods.append(validate_call(member))
+                setattr(function, name, methods[-1])
+        if "__init__" in vars(function):
+            setattr(function, "__init__", _preparing(function.__init__, methods))  # noqa: B010
         return function
     inner: Any = inspect.unwrap(function)
     names = inner.__code__.co_varnames[: inner.__code__.co_argcount]
     checks: dict[str, _Check] | None = None
 
-    @wraps(function)
-    def validated(*args: Any, **kwargs: Any) -> Any:
+    def prepare() -> None:
         nonlocal checks
         if checks is None:  # not before all modules are there
             checks = _checks_of(inner)
+
+    @wraps(function)
+    def validated(*args: Any, **kwargs: Any) -> Any:
+        if checks is None:
+            prepare()
         for name, value in chain(zip(names, args, strict=False), kwargs.items()):
             if name in checks:
                 checks[name](name, value)
@@ -481,7 +489,23 @@ def validate_call(function: _Function) -> _Function:
                 raise
             raise missing from error
 
+    vars(validated)["prepare"] = prepare
     return validated  # type: ignore[return-value]
+
+
+def _preparing(init: Any, methods: Sequence[Any]) -> Any:
+    """A constructor that has the methods' checks made.
+
+    Torch's compiler, which may see the first call of one, cannot look annotations up.
+    """
+
+    @wraps(init)
+    def prepared(*args: Any, **kwargs: Any) -> Any:
+        for method in methods:
+            method.prepare()
+        return init(*args, **kwargs)
+
+    return prepared
 
 
 def _checks_of(function: Any) -> dict[str, _Check]:

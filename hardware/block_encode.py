@@ -19,6 +19,7 @@ class _Root(torch.autograd.Function):
         values, vectors = torch.linalg.eigh(matrix)
         roots = values.clamp(min=0.0).sqrt()
         ctx.save_for_backward(roots, vectors)
+        ctx.save_for_forward(roots, vectors)
         root: Tensor = (vectors * roots) @ vectors.mH
         return root
 
@@ -31,6 +32,10 @@ class _Root(torch.autograd.Function):
         inner = torch.where(sums > 0, inner / torch.where(sums > 0, sums, 1), 0)
         result: Tensor = vectors @ inner @ vectors.mH
         return result
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return _Root.backward(ctx, tangent)  # dR by dM is its own adjoint
 
 
 def _root(matrix: Tensor) -> Tensor:

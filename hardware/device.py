@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import pennylane as qml
+import torch
 from attrs import frozen
 from pennylane.devices import Device
 from pennylane.devices.default_qubit import (
@@ -27,6 +28,8 @@ from pennylane.math import Interface
 from pennylane.ops.qubit.observables import BasisStateProjector
 from pennylane.transforms import defer_measurements
 from pennylane.transforms.core import CompilePipeline, Transform
+from torch import Tensor
+from torch.autograd import forward_ad
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.preprocessing import (
@@ -117,6 +120,33 @@ class Abilities:
 def _counts(circuit: Any) -> bool:
     kind = qml.measurements.CountsMP
     return any(isinstance(each, kind) for each in circuit.measurements)
+
+
+def refuse_transforms(name: str, numbers: Sequence[Any]) -> None:
+    """Refuses what torch cannot follow into a target that runs outside of it.
+
+    Tangents would be lost without a word, and results have no derivative.
+
+    Args:
+        name: What the target is called.
+        numbers: Those that go there.
+
+    Raises:
+        TargetError: One has a tangent, or is inside a transform of `torch.func`.
+    """
+    transformed = torch._C._are_functorch_transforms_active()
+    if not transformed and forward_ad._current_level < 0:
+        return
+    for number in numbers:
+        if isinstance(number, Tensor) and (
+            torch._C._functorch.is_functorch_wrapped_tensor(number)
+            or forward_ad.unpack_dual(number).tangent is not None
+        ):
+            raise TargetError(
+                f"target: {name} runs outside of torch, so that neither transforms of "
+                "torch.func nor derivatives forward (torch.autograd.forward_ad) go "
+                "through it; use backward(), or target='qdl.simulator' without shots"
+            )
 
 
 @simulator_tracking
@@ -332,11 +362,16 @@ class TapeDevice(Device):
             memory.
 
         Raises:
-            TargetError: `jax.vmap` is inside `jax.vmap`.
+            TargetError: `jax.vmap` is inside `jax.vmap`; or a transform of torch cannot
+                go through the device.
         """
         config = execution_config or ExecutionConfig()
         if config.interface in _JAX:
             refuse_nested_rows(circuits)
+        for tape in circuits:
+            if tape.shots or not self.traits.state_vector:
+                name = f"{self.name} with shots={tape.shots.total_shots}"
+                refuse_transforms(name, tape.get_parameters(trainable_only=False))
         results = in_double(tuple(self.run_tapes(circuits, config, gradients=False)))
         if config.interface == Interface.TORCH:
             return without_views(results)

@@ -8,6 +8,8 @@ from threading import RLock
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
+from torch.utils._python_dispatch import _disable_current_modes
 
 _MAKING = RLock()
 
@@ -18,7 +20,8 @@ def made_to_last() -> Iterator[None]:
 
     Tensors made in inference mode cannot be trained with afterwards, and those made
     inside a transform of `torch.func` are dead after it. One thread at a time, since
-    `make_fx` changes torch for all of them.
+    `make_fx` changes torch for all of them. Where a program is traced, what is made is
+    no part of it but one of its constants.
 
     Example:
         >>> import torch
@@ -30,7 +33,10 @@ def made_to_last() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_MAKING)
         stack.enter_context(torch.inference_mode(False))
-        if is_transformed():
+        if torch._C._len_torch_dispatch_stack():
+            stack.enter_context(_disable_current_modes())
+            stack.enter_context(torch._guards.tracing(None))
+        if torch._C._are_functorch_transforms_active():
             from torch._functorch.pyfunctorch import (
                 temporarily_clear_interpreter_stack,
             )
@@ -62,21 +68,26 @@ def own_precision(device: torch.device) -> AbstractContextManager[object]:
 
 
 def is_transformed(gradient: Tensor | None = None) -> bool:
-    """Whether a transform of `torch.func`, or many gradients at once, are under way.
+    """Whether what runs has to be plain operations only, not our adjoint method.
 
-    They go through plain operations only, not through our adjoint method.
+    So do transforms of `torch.func`, tangents (`torch.autograd.forward_ad`), many
+    gradients at once, and programs that are exported.
 
     Args:
         gradient: On the way back, the one that came: with `is_grads_batched=True` it
             stands for many.
 
     Returns:
-        Whether any is.
+        Whether any is under way.
 
     Example:
         >>> is_transformed()
         False
     """
     functorch = torch._C._functorch
-    many = gradient is not None and functorch.is_legacy_batchedtensor(gradient)
-    return many or bool(torch._C._are_functorch_transforms_active())
+    return (
+        bool(torch._C._are_functorch_transforms_active())
+        or forward_ad._current_level >= 0
+        or torch.compiler.is_exporting()
+        or (gradient is not None and functorch.is_legacy_batchedtensor(gradient))
+    )

@@ -102,7 +102,7 @@ class Reader:
         """(R, …) as PennyLane wants it: (rows, …), or (…)."""
         if self.rows is None:
             return value[0]
-        if len(value) == self.rows:
+        if value.shape[0] == self.rows:
             return value
         return value.expand(self.rows, *value.shape[1:])
 

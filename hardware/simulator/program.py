@@ -11,6 +11,7 @@ from attrs import field, frozen
 from torch import Tensor
 
 from qml_qdl.hardware.simulator.evolution import MOST_CHECKPOINTS, Evolution
+from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.states import as_layout, outer_product, phases_of
 from qml_qdl.hardware.simulator.tensor_options import TensorOptions
 from qml_qdl.hardware.structure import Gate
@@ -116,11 +117,11 @@ class SharedPhases:
             rows: (slots, rows) real.
 
         Returns:
-            (steps, 1, 2ⁿ, rows); empty where they would be large.
+            (steps, 1, 2ⁿ, rows); empty where they would be large, or need tangents.
         """
         steps, wires, slots = self.singles.shape
         count = rows.shape[1]
-        if 2**wires * steps * count > MOST_NUMBERS:
+        if is_transformed() or 2**wires * steps * count > MOST_NUMBERS:
             return rows.new_empty(0)
         turns = phases_of(self.singles.reshape(-1, slots) @ rows.detach())
         turns = turns.reshape(steps, wires, count).transpose(0, 1).flatten(1)
@@ -180,9 +181,7 @@ class Program:
             parameters.append(self._matrix(run, parameters))
         if self.shared is not None:
             parameters.append(self.shared(angles.rows))
-        numbers = 2**self.num_wires * (angles.num_rows or 1)
-        steps = len(self.evolution.steps)
-        most = steps if numbers * steps <= MOST_NUMBERS else MOST_CHECKPOINTS
+        most = self._most_checkpoints(angles.num_rows or 1)
         if self.last is None:
             return self.evolution(state, parameters, self.unitary, most)
         # Checkpointing one state costs less than undoing the largest product; without
@@ -190,6 +189,13 @@ class Program:
         matrix = self._matrix(self.last, parameters).squeeze(0)
         state = self.evolution(state, parameters, self.unitary, most).squeeze(0)
         return (matrix @ state).unsqueeze(0)
+
+    def _most_checkpoints(self, rows: int) -> int:
+        steps = len(self.evolution.steps)
+        if is_transformed():  # none, and the number of rows may be open
+            return MOST_CHECKPOINTS
+        small = 2**self.num_wires * rows * steps <= MOST_NUMBERS
+        return steps if small else MOST_CHECKPOINTS
 
     def _matrix(self, run: Evolution, parameters: Sequence[Tensor]) -> Tensor:
         """(1, 2ⁿ, 2ⁿ) what a run does."""

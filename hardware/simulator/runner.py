@@ -19,7 +19,11 @@ from qml_qdl.hardware.simulator.observables import (
 )
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
-from qml_qdl.hardware.simulator.tensor_options import TensorOptions, in_precision
+from qml_qdl.hardware.simulator.tensor_options import (
+    MANY_ROWS,
+    TensorOptions,
+    in_precision,
+)
 from qml_qdl.hardware.simulator.tracing import TracedCircuit, trace_circuit
 from qml_qdl.hardware.structure import Plan
 
@@ -66,7 +70,8 @@ class CircuitRunner:
         Raises:
             MemoryBoundError: Not even one row fits into the memory.
         """
-        if inputs is not None and not len(inputs):
+        exported = torch.compiler.is_exporting()  # for any number of rows
+        if inputs is not None and not exported and not inputs.shape[0]:
             one = torch.cat([inputs, inputs.new_zeros(1, inputs.shape[1])])
             return self(one, weights)[:0]
         if self._precision is not None:
@@ -76,17 +81,20 @@ class CircuitRunner:
         with own_precision(like.device):
             traced, most, reads_words = self._trace(like)
             angles = traced.angles(inputs, weights)
-            rows = angles.num_rows
+            rows = MANY_ROWS if exported else angles.num_rows
             if rows is None or rows <= most:
-                return self._run(traced, angles, like, reads_words)
-            parts = in_chunks(
-                lambda first, last: self._run(
-                    traced, angles.part(first, last), like, reads_words
-                ),
-                rows,
-                most,
-            )
-            return torch.cat(parts)
+                return self._run(traced, angles, self._options(like, rows), reads_words)
+
+            def run(first: int, last: int) -> Tensor:
+                options = self._options(like, last - first)
+                part = angles.part(first, last)
+                return self._run(traced, part, options, reads_words)
+
+            return torch.cat(in_chunks(run, rows, most))
+
+    def _options(self, like: Tensor, rows: int | None) -> TensorOptions:
+        wires = len(self._circuit.wires)
+        return TensorOptions.of(like.dtype, like.device, rows, wires)
 
     def _trace(self, like: Tensor) -> tuple[TracedCircuit, int, bool]:
         key = (like.dtype, like.device)
@@ -101,12 +109,13 @@ class CircuitRunner:
         return self._traced[key]
 
     def _run(
-        self, traced: TracedCircuit, angles: Angles, like: Tensor, reads_words: bool
+        self,
+        traced: TracedCircuit,
+        angles: Angles,
+        options: TensorOptions,
+        reads_words: bool,
     ) -> Tensor:
         plan, rows = traced.plan, angles.num_rows
-        options = TensorOptions.of(
-            like.dtype, like.device, rows, len(self._circuit.wires)
-        )
         if options not in self._programs:
             with made_to_last():
                 self._programs[options] = compile_structure(
@@ -120,7 +129,7 @@ class CircuitRunner:
             return expectations(state).T
         reader = Reader(state, 1 if rows is None else rows, options, self._compiled)
         results = reader.read_all(plan.measurements)
-        flat = [result.reshape(len(result), -1) for result in results]
+        flat = [r.flatten(1) if r.ndim > 1 else r[:, None] for r in results]
         return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
 
     def _compiled(

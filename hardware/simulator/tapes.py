@@ -20,7 +20,11 @@ from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import squares
-from qml_qdl.hardware.simulator.tensor_options import TensorOptions, in_precision
+from qml_qdl.hardware.simulator.tensor_options import (
+    MANY_ROWS,
+    TensorOptions,
+    in_precision,
+)
 from qml_qdl.hardware.structure import Plan, make_plan
 
 Compiled = TypeVar("Compiled")
@@ -101,7 +105,10 @@ def run_tape(
 
     def run_here(first: int, last: int) -> Any:
         part = None if rows is None else last - first
-        options = TensorOptions.of(dtype, device, part, wires)
+        # An exported program runs any number of rows.
+        open_rows = rows is not None and torch.compiler.is_exporting()
+        count = MANY_ROWS if open_rows else part
+        options = TensorOptions.of(dtype, device, count, wires)
         program: Program = cache.get(
             (plan.structure, plan.batched, options),
             lambda: compile_structure(plan.structure, plan.batched, options),
@@ -122,7 +129,7 @@ def run_tape(
         results = Reader(state, part, options, cache.get).read_all(plan.measurements)
         return results[0] if len(results) == 1 else tuple(results)
 
-    if rows is None or rows <= most:
+    if rows is None or torch.compiler.is_exporting() or rows <= most:
         return run(0, rows or 0)
     return _joined(in_chunks(run, rows, most))
 

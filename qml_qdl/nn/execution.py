@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import count
 from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import pennylane as qml
 import torch
@@ -19,7 +22,7 @@ from qml_qdl.circuits.errors import (
     SerializationError,
     TargetError,
 )
-from qml_qdl.hardware.device import TapeDevice
+from qml_qdl.hardware.device import TapeDevice, refuse_transforms
 from qml_qdl.hardware.one_run import recorded_alone
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.precision import KeptNumbers
@@ -28,7 +31,7 @@ from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.tapes.gradients import refusing
-from qml_qdl.hardware.targets import Target, direct_runner
+from qml_qdl.hardware.targets import SIMULATOR, Target, direct_runner
 from qml_qdl.hardware.traits import seeds_of, traits_of
 from qml_qdl.nn.batching import check_batching
 from qml_qdl.nn.binding import circuit_qnode, moved_qnode
@@ -107,6 +110,11 @@ __all__ = ["Execution", "Shots"]
 _TAKE_BATCHES = ("None", "adjoint", "backprop", "best", "device")
 """The ways to gradients that take batched trainable inputs."""
 
+_NAMED = WeakValueDictionary[str, "Execution"]()
+_NUMBERS = count()
+_PROCESS = uuid4().hex
+"""In names, so that a program that was saved elsewhere never finds another layer."""
+
 
 @frozen(slots=False)
 class Execution:
@@ -146,8 +154,36 @@ class Execution:
     seen: dict[str, tuple[int, ...]] = field(
         factory=dict, eq=False, repr=False, kw_only=True
     )
+    name: str = field(init=False, eq=False, repr=False)
+
+    @name.default
+    def _new_name(self) -> str:
+        return f"{_PROCESS}.{next(_NUMBERS)}"
+
+    @staticmethod
+    def named(name: str) -> Execution:
+        """The execution of a name.
+
+        Args:
+            name: A name, as operators of torch have it.
+
+        Returns:
+            The execution.
+
+        Raises:
+            SerializationError: It is no more, or was of another process.
+        """
+        execution = _NAMED.get(name)
+        if execution is None:
+            raise SerializationError(
+                "qml_qdl::layer: a program runs a quantum layer that does not exist in "
+                "this process, or no longer; trace the model here, or save what "
+                "torch.export.export(model, (x,)) makes, with strict=False"
+            )
+        return execution
 
     def __attrs_post_init__(self) -> None:
+        _NAMED[self.name] = self
         device = self.qnode.device  # a target that cannot serve is refused here
         if self.qnode is not self.source:
             inputs = {name: self.seen.get(name, ()) for name in self.input_names}
@@ -300,11 +336,8 @@ class Execution:
             if rows is None:
                 return values[0]
             # One row stands for all where no gate differs.
-            return (
-                values
-                if len(values) == rows
-                else values.expand(rows, *values.shape[1:])
-            )
+            whole = values.shape[0] == rows
+            return values if whole else values.expand(rows, *values.shape[1:])
         self._check_batching(inputs, weights, rows)
         sizes = [tuple(x.shape[-1:]) for x in inputs]
         self.seen.update(zip(self.input_names, sizes, strict=True))
@@ -326,6 +359,43 @@ class Execution:
                 self._no_gradient, [result.detach()], [*inputs, *weights.values()]
             )
         return result
+
+    def check_transforms(self, tensors: Sequence[Tensor]) -> None:
+        """Refuses transforms of torch where they cannot follow.
+
+        Args:
+            tensors: Inputs and weights.
+
+        Raises:
+            TargetError: One has a tangent or is inside of `torch.func`, and the target
+                runs outside of torch.
+        """
+        if not self._is_plain:
+            refuse_transforms(self._described, tensors)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether all that runs is operations of torch."""
+        qnode = self.qnode
+        exact = self.num_shots is None and qnode.diff_method in _TAKE_BATCHES
+        return exact and qnode.device.name in (SIMULATOR, "default.qubit")
+
+    @property
+    def _described(self) -> str:
+        return f"{self.qnode.device.name} with shots={self.num_shots}"
+
+    def check_export(self) -> None:
+        """Refuses to be exported where the program would be another.
+
+        Raises:
+            TargetError: Results are sampled, or do not come from our simulator.
+        """
+        if self.qnode.device.name != SIMULATOR or not self._is_plain:
+            raise TargetError(
+                "torch.export: a program holds the circuit's exact simulation on "
+                f"{SIMULATOR}, and nothing of {self._described}; call "
+                f"set_target(model, {SIMULATOR!r}, shots=None) first"
+            )
 
     def _no_gradient(self) -> Exception:
         return TargetError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, TypeVar
 
 import pennylane as qml
@@ -13,7 +12,11 @@ from torch.nn.utils import parametrize
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit, as_whole_circuit
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    SerializationError,
+)
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
@@ -22,15 +25,11 @@ from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.execution import Execution
 from qml_qdl.nn.finite import run_finite
 from qml_qdl.nn.initialization import Init, initial_values, methods_by_name
-from qml_qdl.nn.options import Shots, check_floating
+from qml_qdl.nn.operators import as_operation, is_traced
+from qml_qdl.nn.options import Shots
 from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
-from qml_qdl.nn.results import (
-    Rows,
-    at_least_single,
-    refuse_nan,
-    with_nan,
-    without_nan,
-)
+from qml_qdl.nn.results import Rows, with_nan, without_nan
+from qml_qdl.nn.running import check_inputs, example, run_layer, weights_like
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -82,15 +81,6 @@ def set_target(
     for layer, execution in zip(layers, moved, strict=True):
         layer.execution = execution
     return model
-
-
-@cache
-def _uncompiled() -> Any:
-    """`QuantumLayer._forward` for `torch.compile`, which leaves it as it is.
-
-    The simulator compiles circuits itself; torch would trace it gate by gate.
-    """
-    return torch.compiler.disable(QuantumLayer._forward)
 
 
 class QuantumLayer(nn.Module):
@@ -347,10 +337,7 @@ class QuantumLayer(nn.Module):
         return {name: getattr(self, name) for name in self.weight_shapes}
 
     def _weights_like(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        weights = self._weights()
-        if not inputs:
-            return {k: at_least_single(w) for k, w in weights.items()}
-        return {k: w.to(at_least_single(inputs[0])) for k, w in weights.items()}
+        return weights_like(self._weights(), inputs)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Runs the circuit on every row of the inputs.
@@ -367,24 +354,17 @@ class QuantumLayer(nn.Module):
             ArgumentTypeError: An input is not floating.
             ArgumentError: A row is not finite, and samples are read out.
         """
-        if torch.compiler.is_compiling():
-            result: Tensor = _uncompiled()(self, inputs)
-            return result
-        return self._forward(inputs)
+        weights = self._weights()
+        # Another thread may move the layer: its execution is read once.
+        if is_traced(inputs or weights.values()):
+            return as_operation(self.execution, inputs, weights)
+        return run_layer(self.execution, inputs, weights)
 
-    def _forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        self._check(inputs)
-        rows = Rows.of(inputs)
-        weights = self._weights_like(rows.inputs)
-        execution = self.execution  # another thread may move the layer
-        result = None
-        if rows.are_none:
-            result = execution.of_no_rows(rows.inputs, weights)
-        if result is None and execution.takes_nan:
-            result = execution(rows.inputs, weights, rows.count)
-        elif result is None:
-            result = _run_clean(execution, rows, weights)
-        return rows.restored(result, self._example(inputs))
+    def __prepare_scriptable__(self) -> None:
+        raise SerializationError(
+            "torch.jit.script: it compiles Python, and a circuit is more; use "
+            "torch.jit.trace(model, x), or torch.export.export(model, (x,))"
+        )
 
     def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Runs the circuit, and tells how sure the results are.
@@ -420,40 +400,14 @@ class QuantumLayer(nn.Module):
             values, errors = run_finite(execution, run, clean, weights, lost)[:2]
         else:
             values, errors = run(clean, weights, rows.count)
-        example = self._example(inputs)
+        like = example(inputs, self._weights())
         return (
-            rows.restored(with_nan(values, lost), example),
-            rows.restored(with_nan(errors, lost), example),
+            rows.restored(with_nan(values, lost), like),
+            rows.restored(with_nan(errors, lost), like),
         )
 
-    def _example(self, inputs: Sequence[Tensor]) -> Tensor:
-        """A tensor whose type and place the result shall have."""
-        if inputs:
-            return inputs[0]
-        return [*self._weights().values(), torch.empty(0)][0]
-
     def _check(self, inputs: Sequence[Any]) -> None:
-        names = self.execution.input_names
-        if len(inputs) != len(names):
-            raise ShapeError(
-                f"inputs: this layer takes {len(names)} tensors {list(names)}, got "
-                f"{len(inputs)}"
-            )
-        for name, x in zip(names, inputs, strict=True):
-            check_floating(name, x)
-            if x.shape[:-1] != inputs[0].shape[:-1] or not x.ndim:
-                shapes = [tuple(t.shape) for t in inputs]
-                raise ShapeError(
-                    f"{name}: expected shape (..., features) with the same leading "
-                    f"dimensions for every input, got {shapes}"
-                )
-        source = self.execution.source
-        size = source.num_inputs if isinstance(source, Circuit) else None
-        if inputs and size is not None and inputs[0].shape[-1] != size:
-            raise ShapeError(
-                f"inputs: expected shape (..., {size}), got "
-                f"{tuple(inputs[0].shape)}; the circuit reads {size} features"
-            )
+        check_inputs(self.execution, inputs)
 
     def extra_repr(self) -> str:
         """What `print(layer)` shows: shapes, target and shots."""
@@ -489,23 +443,3 @@ def _find_position(
     position = state.pop(prefix + _POSITION, None)
     if position is not None and layer.execution.position is not None:
         layer.execution.at(int(position))
-
-
-def _run_clean(
-    execution: Execution, rows: Rows, weights: Mapping[str, Tensor]
-) -> Tensor:
-    """Runs what is finite, and puts NaN into the other rows."""
-    inputs, weights, lost = without_nan(rows.inputs, weights)
-    if execution.is_whole:
-        refuse_nan(lost)  # before a machine is paid for it
-
-    def run(
-        inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
-    ) -> tuple[Tensor, ...]:
-        return (execution(inputs, weights, rows),)
-
-    if traits_of(execution.qnode.device).costs_jobs:
-        result = run_finite(execution, run, inputs, weights, lost)[0]
-    else:
-        result = execution(inputs, weights, rows.count)
-    return with_nan(result, lost)

@@ -43,7 +43,7 @@ class Rows:
         wide = [at_least_single(x) for x in inputs]
         if not leading:
             return cls(wide, None, leading)
-        count = leading.numel()
+        count = math.prod(leading)
         flat = [x.reshape(count, x.shape[-1]) for x in wide]
         if count == 0:
             flat = [torch.cat([x, neutral_rows(x, 1)]) for x in flat]
