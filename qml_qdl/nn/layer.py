@@ -9,11 +9,15 @@ from typing import Any, TypeVar
 import pennylane as qml
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit, as_whole_circuit
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    MissingAttributeError,
+    ShapeError,
+)
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
@@ -31,6 +35,7 @@ from qml_qdl.nn.results import (
     with_nan,
     without_nan,
 )
+from qml_qdl.nn.torchlayer_drop_in import TorchLayerDropIn
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -90,7 +95,7 @@ def _uncompiled() -> Any:
     return torch.compiler.disable(QuantumLayer._forward)
 
 
-class QuantumLayer(nn.Module):
+class QuantumLayer(TorchLayerDropIn):
     """A parametrised circuit as a layer: (..., num_inputs) → `(..., *output_shape)`.
 
     Takes a `Circuit`, or any PennyLane QNode: a drop-in for `pennylane.qnn.TorchLayer`
@@ -141,10 +146,12 @@ class QuantumLayer(nn.Module):
         device: Where the weights are, a torch device.
         dtype: Floating type of the weights; None for that of a tensor given as
             `init_method`, else torch's default.
+        qnode: The QNode, under the name that `TorchLayer` has for the first argument.
 
     Shape:
         - Input: (..., num_inputs), floating; one tensor for each input of a QNode, with
-          the same leading dimensions. Angles in radians.
+          the same leading dimensions, also of whole numbers, which it gets as they are.
+          Angles in radians.
         - Output: `(..., *output_shape)`, of the input's dtype and device. NaN in a row
           makes that row NaN, also where shots are sampled; where samples are read out,
           which are whole numbers and have no NaN, it is refused.
@@ -170,7 +177,7 @@ class QuantumLayer(nn.Module):
     @validate_call
     def __init__(
         self,
-        circuit_or_qnode: Circuit | Block | Any,
+        circuit_or_qnode: Circuit | Block | Any = None,
         weight_shapes: Mapping[str, int | Iterable[int]] | None = None,
         init_method: Init | Mapping[str, Init] | None = None,
         *,
@@ -187,8 +194,16 @@ class QuantumLayer(nn.Module):
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        qnode: Any = None,
     ) -> None:
-        super().__init__()
+        nn.Module.__init__(self)  # TorchLayer's own is another
+        if qnode is not None:
+            if circuit_or_qnode is not None:
+                raise ArgumentError(
+                    "qnode: it is another name of circuit_or_qnode, expected one of "
+                    f"them, got {circuit_or_qnode!r} and {qnode!r}; leave one out"
+                )
+            circuit_or_qnode = qnode
         if isinstance(circuit_or_qnode, Circuit | Block):
             if weight_shapes is not None:
                 raise ArgumentError(
@@ -202,11 +217,12 @@ class QuantumLayer(nn.Module):
             source = circuit_or_qnode
             if source.interface not in ("auto", "torch"):
                 raise ArgumentError(
-                    "circuit_or_qnode: expected a QNode with interface 'auto' or "
-                    f"'torch', got {source.interface!r}"
+                    "circuit_or_qnode: Invalid interface: expected a QNode with "
+                    f"interface 'auto' or 'torch', got {source.interface!r}; make it "
+                    "with interface='torch'"
                 )
             shapes = weight_shapes_of(weight_shapes)
-            inputs = qnode_inputs(source, tuple(shapes))
+            inputs = qnode_inputs(source, tuple(shapes), self._input_arg)
         else:
             raise ArgumentTypeError(
                 "circuit_or_qnode: expected a Circuit or a PennyLane QNode, got "
@@ -234,9 +250,9 @@ class QuantumLayer(nn.Module):
                     f"weight_shapes: {name!r} is an attribute every layer has; give "
                     "the weight another name"
                 )
-            given = getattr(self._init_method[name], "dtype", None)
-            if given is not None and not given.is_floating_point:
-                given = None
+            method = self._init_method[name]
+            floating = isinstance(method, Tensor) and method.is_floating_point()
+            given = method.dtype if floating else None
             values = torch.empty(shape, device=device, dtype=dtype or given)
             self.register_parameter(name, nn.Parameter(values))
         self.reset_parameters(generator)
@@ -249,27 +265,21 @@ class QuantumLayer(nn.Module):
         """The circuit the layer was made from.
 
         Raises:
-            ArgumentTypeError: It was made from a QNode.
+            MissingAttributeError: It was made from a QNode.
         """
         if isinstance(self.execution.source, Circuit):
             return self.execution.source
-        raise ArgumentTypeError(
+        raise MissingAttributeError(
             "circuit: this layer was made from a QNode; use layer.qnode"
         )
 
     @property
-    def qnode(self) -> Any:
-        """The PennyLane QNode the layer stands for, on its present target.
+    def shots(self) -> int | tuple[int, ...] | None:
+        """The number of shots; None where results are exact.
 
-        Call it with `layer.arguments(inputs)`; every PennyLane transform serves on it:
-        `qml.draw(layer.qnode)(**layer.arguments(x))`.
+        Several numbers where the QNode has a vector of them.
         """
-        return self.execution.qnode
-
-    @property
-    def shots(self) -> int | None:
-        """The number of shots; None where results are exact."""
-        return self.execution.num_shots
+        return self.execution.shot_vector or self.execution.num_shots
 
     @property
     def target(self) -> Target | None:
@@ -317,21 +327,19 @@ class QuantumLayer(nn.Module):
             values = initial_values(
                 name, weight, self._init_method[name], circuit, generator
             )
-            with torch.no_grad():
-                if parametrize.is_parametrized(self, name):
-                    setattr(self, name, values.to(weight))
-                else:
-                    weight.copy_(values)
+            self.write_weight(name, values)
 
-    def arguments(self, *inputs: Tensor) -> dict[str, Any]:
+    def arguments(self, *inputs: Tensor, **named: Tensor) -> dict[str, Any]:
         """The keyword arguments with which the layer calls its QNode.
 
         Args:
             *inputs: One tensor for each input, (features,) or (rows, features).
+            **named: Or by the names that the QNode gives them.
 
         Returns:
             Arguments for `layer.qnode(**arguments)`.
         """
+        inputs = self._in_order(inputs, named)
         self._check(inputs)
         return self.execution.arguments(inputs, self._weights_like(inputs))
 
@@ -341,16 +349,21 @@ class QuantumLayer(nn.Module):
 
     def _weights_like(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         weights = self._weights()
-        if not inputs:
-            return {k: at_least_single(w) for k, w in weights.items()}
-        return {k: w.to(at_least_single(inputs[0])) for k, w in weights.items()}
+        for x in inputs:
+            if x.is_floating_point():
+                example = at_least_single(x)
+                return {k: w.to(example) for k, w in weights.items()}
+        place = inputs[0].device if inputs else None
+        return {k: at_least_single(w).to(place) for k, w in weights.items()}
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
         """Runs the circuit on every row of the inputs.
 
         Args:
             *inputs: (..., num_inputs), one tensor for each input of a QNode; a circuit
                 without inputs takes none.
+            **named: Or by the names that the QNode gives them; a circuit's are
+                "inputs".
 
         Returns:
             `(..., *output_shape)`, of the input's dtype and device.
@@ -360,6 +373,8 @@ class QuantumLayer(nn.Module):
             ArgumentTypeError: An input is not floating.
             ArgumentError: A row is not finite, and samples are read out.
         """
+        if named:
+            inputs = self._in_order(inputs, named)
         if torch.compiler.is_compiling():
             result: Tensor = _uncompiled()(self, inputs)
             return result
@@ -377,13 +392,14 @@ class QuantumLayer(nn.Module):
             result = execution(rows.inputs, weights, rows.count)
         elif result is None:
             result = _run_clean(execution, rows, weights)
-        return rows.restored(result, self._example(inputs))
+        return execution.laid_out(rows.restored(result, self._example(inputs)))
 
-    def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def with_errors(self, *inputs: Tensor, **named: Tensor) -> tuple[Tensor, Tensor]:
         """Runs the circuit, and tells how sure the results are.
 
         Args:
             *inputs: As `forward` takes them.
+            **named: Likewise.
 
         Returns:
             Values as `forward` gives them, but without gradients, and their standard
@@ -403,6 +419,7 @@ class QuantumLayer(nn.Module):
             >>> values.shape, bool(errors[0] == 0), bool(0.08 < errors[1] < 0.11)
             (torch.Size([2]), True, True)
         """
+        inputs = self._in_order(inputs, named)
         self._check(inputs)
         rows = Rows.of(inputs)
         weights = self._weights_like(rows.inputs)
@@ -421,27 +438,29 @@ class QuantumLayer(nn.Module):
 
     def _example(self, inputs: Sequence[Tensor]) -> Tensor:
         """A tensor whose type and place the result shall have."""
-        if inputs:
-            return inputs[0]
+        for x in inputs:
+            if x.is_floating_point():
+                return x
         return [*self._weights().values(), torch.empty(0)][0]
 
     def _check(self, inputs: Sequence[Any]) -> None:
         names = self.execution.input_names
+        source = self.execution.source
+        size = source.num_inputs if isinstance(source, Circuit) else None
         if len(inputs) != len(names):
+            repair = "" if size is not None else "; give what is trained a weight shape"
             raise ShapeError(
                 f"inputs: this layer takes {len(names)} tensors {list(names)}, got "
-                f"{len(inputs)}"
+                f"{len(inputs)}{repair}"
             )
         for name, x in zip(names, inputs, strict=True):
-            check_floating(name, x)
+            check_floating(name, x, or_whole=size is None)
             if x.shape[:-1] != inputs[0].shape[:-1] or not x.ndim:
                 shapes = [tuple(t.shape) for t in inputs]
                 raise ShapeError(
                     f"{name}: expected shape (..., features) with the same leading "
                     f"dimensions for every input, got {shapes}"
                 )
-        source = self.execution.source
-        size = source.num_inputs if isinstance(source, Circuit) else None
         if inputs and size is not None and inputs[0].shape[-1] != size:
             raise ShapeError(
                 f"inputs: expected shape (..., {size}), got "
@@ -478,7 +497,12 @@ def _keep_position(layer: Any, state: dict[str, Any], prefix: str, _: Any) -> No
 def _find_position(
     layer: Any, state: dict[str, Any], prefix: str, *_: Any, **__: Any
 ) -> None:
-    """Takes it out again, also where the layer has no seed (any more)."""
+    """Takes it out again, also where the layer has no seed (any more).
+
+    What was assigned over a weight gives way to what is loaded.
+    """
+    for name in layer.weight_shapes:
+        layer.uncover(name)
     position = state.pop(prefix + _POSITION, None)
     if position is not None and layer.execution.position is not None:
         layer.execution.at(int(position))
