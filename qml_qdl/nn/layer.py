@@ -117,6 +117,7 @@ class QuantumLayer(TorchLayerDropIn):
         init_method: An initialiser by name ("uniform" over [0, 2π), the default,
             "normal", "zeros", "near_identity", "gaussian"); a function of
             `torch.nn.init`; or a mapping from weight names to either or to tensors.
+        qnode: The QNode, under the name that `TorchLayer` has for the first argument.
         target: Where it runs: a target's name or a PennyLane device. None means
             "auto" for a `Circuit`, and its own device for a QNode.
         shots: Number of shots; None for exact results; "keep" for a QNode's own, and
@@ -146,7 +147,6 @@ class QuantumLayer(TorchLayerDropIn):
         device: Where the weights are, a torch device.
         dtype: Floating type of the weights; None for that of a tensor given as
             `init_method`, else torch's default.
-        qnode: The QNode, under the name that `TorchLayer` has for the first argument.
 
     Shape:
         - Input: (..., num_inputs), floating; one tensor for each input of a QNode, with
@@ -180,6 +180,7 @@ class QuantumLayer(TorchLayerDropIn):
         circuit_or_qnode: Circuit | Block | Any = None,
         weight_shapes: Mapping[str, int | Iterable[int]] | None = None,
         init_method: Init | Mapping[str, Init] | None = None,
+        qnode: Any = None,  # not keyword-only: those are options of convolutions too
         *,
         target: Target | None = None,
         shots: Shots = "keep",
@@ -194,7 +195,6 @@ class QuantumLayer(TorchLayerDropIn):
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
-        qnode: Any = None,
     ) -> None:
         nn.Module.__init__(self)  # TorchLayer's own is another
         if qnode is not None:
@@ -251,8 +251,9 @@ class QuantumLayer(TorchLayerDropIn):
                     "the weight another name"
                 )
             method = self._init_method[name]
-            floating = isinstance(method, Tensor) and method.is_floating_point()
-            given = method.dtype if floating else None
+            given = None
+            if isinstance(method, Tensor) and method.is_floating_point():
+                given = method.dtype
             values = torch.empty(shape, device=device, dtype=dtype or given)
             self.register_parameter(name, nn.Parameter(values))
         self.reset_parameters(generator)

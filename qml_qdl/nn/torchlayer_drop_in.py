@@ -54,21 +54,25 @@ class TorchLayerDropIn(TorchLayer, nn.Module):
         """What is neither in the layer nor in its class, from the QNode."""
         try:
             return nn.Module.__getattr__(self, name)
-        except AttributeError as error:
-            missing = error
+        except AttributeError:
+            if not self._is_elsewhere(name):
+                raise
         own = inspect.getattr_static(type(self), name, None)
         if isinstance(own, property):
             return own.__get__(self)  # it has failed, and says once more why
-        if name in self.__dict__.get("weight_shapes", ()) or name.startswith("__"):
-            raise missing
+        return getattr(self.execution.qnode, name)
+
+    def _is_elsewhere(self, name: str) -> bool:
+        """Whether a property has failed, or the QNode has what the layer has not."""
+        if isinstance(inspect.getattr_static(type(self), name, None), property):
+            return True
         execution = self.__dict__.get("execution")
-        if execution is not None and (
-            name in _READ_BY_PENNYLANE
-            if isinstance(execution.source, Circuit) or name.startswith("_")
-            else hasattr(execution.qnode, name)
-        ):
-            return getattr(execution.qnode, name)
-        raise missing
+        weights = self.__dict__.get("weight_shapes", ())
+        if execution is None or name in weights or name.startswith("__"):
+            return False
+        if isinstance(execution.source, Circuit) or name.startswith("_"):
+            return name in _READ_BY_PENNYLANE
+        return hasattr(execution.qnode, name)
 
     @property
     def qnode(self) -> Any:
