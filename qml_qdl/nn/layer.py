@@ -99,14 +99,26 @@ class QuantumLayer(TorchLayerDropIn):
     """A parametrised circuit as a layer: (..., num_inputs) → `(..., *output_shape)`.
 
     Takes a `Circuit`, or any PennyLane QNode: a drop-in for `pennylane.qnn.TorchLayer`
-    with the same arguments, weights and `state_dict` keys. Weights are trained, and
-    gradients flow to the inputs too, on every target. All rows of a batch run at once
-    where the target can.
+    with the same arguments, weights, seeds and `state_dict` keys. Weights are trained,
+    and gradients flow to the inputs too, on every target. All rows of a batch run at
+    once where the target can.
 
     Options that the present target has no use for are kept for another one.
 
     A QNode's results are laid side by side in the last dimension, also where the QNode
-    returns a tuple, for which `TorchLayer` puts a new dimension first.
+    returns a tuple, for which `TorchLayer` puts a new dimension first. With a vector of
+    shots, `(number of shots, ..., outputs)` comes.
+
+    It is a `TorchLayer` for `isinstance`: `qml.draw(layer)(x)`, `qml.specs(layer)(x)`
+    and the functions of `qml.workflow` take it; a QNode's attributes, such as
+    `layer.device`, are those of the layer, but setting them leaves the QNode alone.
+
+    Of PennyLane's own tests of `TorchLayer` those fail that ask for an argument called
+    "inputs" (`test_no_input`) and a weight shape for all others
+    (`test_weight_shape_unspecified`), where here all others are inputs; that give
+    mocks of another shape as initialisers (`test_callable_init`,
+    `test_fixed_and_callable_init`); that want no shapes in `repr` (`test_str_repr`); or
+    that take torch away (`test_no_torch`).
 
     Args:
         circuit_or_qnode: A `Circuit`, an encoding or a processing; or a QNode.

@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import (
+    ArgumentError,
     ArgumentTypeError,
     MissingEntryError,
     ShapeError,
@@ -128,7 +129,13 @@ class TorchLayerDropIn(TorchLayer, nn.Module):
 
         Raises:
             ArgumentTypeError: It is no text.
+            ArgumentError: No argument can be called so.
         """
+        if not input_name.isidentifier():
+            raise ArgumentError(
+                f"input_name: expected the name of an argument, got {input_name!r}; "
+                "give a name of the QNode's signature"
+            )
         TorchLayerDropIn._input_arg = input_name
 
     def construct(self, args: Sequence[Tensor], kwargs: dict[str, Any]) -> Any:

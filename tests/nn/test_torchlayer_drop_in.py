@@ -416,6 +416,10 @@ class TestInputs:
             assert qml.qnn.TorchLayer._input_arg == "inputs"
         finally:
             QuantumLayer.set_input_argument()
+        with pytest.raises(
+            ArgumentError, match=r"input_name: expected .* got 'x y'; g"
+        ):
+            QuantumLayer.set_input_argument("x y")
         assert layer.input_arg == "x"
         assert of_qnode().input_arg == "inputs"
         assert layer(torch.rand(3, 2)).shape == (3,)
