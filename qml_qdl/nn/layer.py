@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -35,7 +35,7 @@ from qml_qdl.nn.results import (
     with_nan,
     without_nan,
 )
-from qml_qdl.nn.torchlayer_drop_in import TorchLayerDropIn
+from qml_qdl.nn.torchlayer_drop_in import TorchLayerDropIn, WeightsByName
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -285,6 +285,25 @@ class QuantumLayer(TorchLayerDropIn):
         raise MissingAttributeError(
             "circuit: this layer was made from a QNode; use layer.qnode"
         )
+
+    @property
+    def qnode(self) -> Any:
+        """The PennyLane QNode the layer stands for, on its present target.
+
+        Call it with `layer.arguments(inputs)`; every PennyLane transform serves on it.
+        """
+        return self.execution.qnode
+
+    @property
+    def qnode_weights(self) -> MutableMapping[str, Tensor]:
+        """The weights by name, always the present ones.
+
+        A `torch.nn.Parameter` that is assigned becomes the weight. Of any other tensor
+        the values are written into the weight, or, where it needs gradients, it covers
+        the weight, so that gradients flow to what it was made of: until the next
+        assignment, `reset_parameters` or `load_state_dict`.
+        """
+        return WeightsByName.of(self)
 
     @property
     def shots(self) -> int | tuple[int, ...] | None:

@@ -76,29 +76,9 @@ class TorchLayerDropIn(TorchLayer, nn.Module):
         return hasattr(execution.qnode, name)
 
     @property
-    def qnode(self) -> Any:
-        """The PennyLane QNode the layer stands for, on its present target.
-
-        Call it with `layer.arguments(inputs)`; PennyLane's transforms change it as they
-        do any QNode.
-        """
-        return self.execution.qnode
-
-    @property
-    def qnode_weights(self) -> WeightsByName:
-        """The weights by name, always the present ones.
-
-        A `torch.nn.Parameter` that is assigned becomes the weight. Of any other tensor
-        the values are written into the weight, or, where it needs gradients, it covers
-        the weight, so that gradients flow to what it was made of: until the next
-        assignment, `reset_parameters` or `load_state_dict`.
-        """
-        return _VIEWS.setdefault(id(self), WeightsByName(self))
-
-    @property
     def func(self) -> Callable[..., Any]:
         """The quantum function of the QNode, which finds the weights by itself."""
-        function = self.qnode.func
+        function = self.execution.qnode.func
         signature = inspect.signature(function)
 
         @functools.wraps(function)
@@ -148,7 +128,7 @@ class TorchLayerDropIn(TorchLayer, nn.Module):
         Returns:
             A PennyLane tape.
         """
-        return self.qnode.construct((), self.arguments(*args, **kwargs))
+        return self.execution.qnode.construct((), self.arguments(*args, **kwargs))
 
     def arguments(self, *inputs: Tensor, **named: Tensor) -> dict[str, Any]:
         """The keyword arguments with which the layer calls its QNode.
@@ -207,6 +187,15 @@ class WeightsByName(MutableMapping[str, Tensor]):
 
     def __init__(self, layer: TorchLayerDropIn) -> None:
         self._layer = layer
+
+    @classmethod
+    def of(cls, layer: TorchLayerDropIn) -> WeightsByName:
+        """The view of a layer's weights, the same one as long as anybody holds it.
+
+        Args:
+            layer: The layer.
+        """
+        return _VIEWS.setdefault(id(layer), cls(layer))
 
     def __getitem__(self, name: str) -> Tensor:
         """The present weight."""
