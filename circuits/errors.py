@@ -28,6 +28,19 @@ class ArgumentTypeError(QdlError, TypeError):
     """An argument has a type that cannot be used."""
 
 
+class MissingEntryError(ArgumentError, KeyError):
+    """A mapping lacks an entry that is needed, or has none of that name."""
+
+    __str__ = Exception.__str__  # that of KeyError shows quotes and escapes
+
+
+class MissingAttributeError(ArgumentError, ArgumentTypeError, AttributeError):
+    """An object has no such attribute, because of what it was made of.
+
+    `hasattr` says so, and `inspect.getmembers` leaves it out.
+    """
+
+
 class ShapeError(QdlError, ValueError):
     """The shape of inputs or weights does not fit the circuit."""
 

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from qml_qdl.circuits.circuit import Circuit
 from qml_qdl.circuits.composition import reupload
 from qml_qdl.circuits.encodings.encoding import Encoding
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, MissingAttributeError, ShapeError
 from qml_qdl.circuits.readouts import Expectation
 from qml_qdl.circuits.symmetry.equivariant import EquivariantProcessing
 from qml_qdl.circuits.symmetry.groups import WireGroup
@@ -141,10 +141,10 @@ class GaugeLattice:
         """The translations of the torus, by one row and by one column.
 
         Raises:
-            ArgumentError: The edges are not joined.
+            MissingAttributeError: The edges are not joined.
         """
         if not self.periodic:
-            raise ArgumentError(
+            raise MissingAttributeError(
                 "periodic: a lattice with edges has no translations; join them with "
                 "periodic=True, or give every link weights of its own"
             )

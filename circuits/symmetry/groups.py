@@ -12,7 +12,12 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    MissingAttributeError,
+    ShapeError,
+)
 from qml_qdl.circuits.symmetry.wire_action import WireAction
 from qml_qdl.circuits.validation import validate_call
 
@@ -138,7 +143,7 @@ class WireGroup:
         """All elements, the identity first.
 
         Raises:
-            ArgumentError: There are more than `MOST_ELEMENTS`.
+            MissingAttributeError: There are more than `MOST_ELEMENTS`.
         """
         start = WireAction.identity(self.num_wires)
         found = {start: None}
@@ -150,7 +155,7 @@ class WireGroup:
                 if further in found:
                     continue
                 if len(found) == MOST_ELEMENTS:
-                    raise ArgumentError(
+                    raise MissingAttributeError(
                         f"group: it has more than {MOST_ELEMENTS} elements; use what "
                         "needs its generators only"
                     )

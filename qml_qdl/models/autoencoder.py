@@ -168,7 +168,7 @@ class QuantumAutoencoder(nn.Module):
             self.reconstruction_circuit(),
             init_method={"W": self.layer.get_parameter("W").detach()},
             target=self.layer.target,
-            shots=self.layer.shots,
+            shots=self.layer.execution.num_shots,
         )
         accepted: Tensor = layer(inputs)[..., 0]
         return 2 * accepted - 1

@@ -56,7 +56,7 @@ def check_batching(
     for first in (0, 1):
         changed = [x.clone() for x in inputs]
         for x in changed:
-            x[first::2] = 0.97 - 1.3 * x[first::2]
+            x[first::2] = _others(x[first::2])
         after = _numbers(build(changed))
         if len(before) != len(after) or not all(
             _same_in_other_rows(*pair, rows, first)
@@ -66,6 +66,13 @@ def check_batching(
                 f"circuit_or_qnode: {name} takes rows for features where there are "
                 f"{rows} of both; it must treat its inputs as a batch: {repair}"
             )
+
+
+def _others(x: Tensor) -> Tensor:
+    """Numbers each of which differs from what it was."""
+    if x.is_floating_point():
+        return 0.97 - 1.3 * x
+    return ~x if x.dtype == torch.bool else 1 - x
 
 
 def _rows_of(

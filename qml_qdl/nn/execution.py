@@ -37,7 +37,7 @@ from qml_qdl.nn.batching import check_batching
 from qml_qdl.nn.binding import circuit_qnode, moved_qnode
 from qml_qdl.nn.options import LAYER_OPTIONS, Shots, as_shots
 from qml_qdl.nn.qnodes import QNodeReference, function_name
-from qml_qdl.nn.results import as_declared, as_tensor
+from qml_qdl.nn.results import as_declared, as_stack, as_tensor
 from qml_qdl.nn.trial import Shapes, refuse_what_fails
 
 
@@ -232,6 +232,21 @@ class Execution:
         shots: int | None = self.qnode.shots.total_shots
         return shots
 
+    @cached_property
+    def shot_vector(self) -> tuple[int, ...] | None:
+        """The numbers of shots of a QNode that has several; else None."""
+        shots = self.qnode.shots
+        return tuple(shots) if shots.has_partitioned_shots else None
+
+    def laid_out(self, result: Tensor) -> Tensor:
+        """What a layer returns: the numbers of shots come first, where there are some.
+
+        Args:
+            result: `(..., *output_shape)`; with a vector of shots (..., its length,
+                outputs).
+        """
+        return result if self.shot_vector is None else result.movedim(-2, 0)
+
     def moved(
         self,
         target: Target | None,
@@ -408,7 +423,9 @@ class Execution:
     def _shaped(self, result: Any, rows: int | None) -> Tensor:
         """One tensor from what a QNode returned, of the shape that is declared."""
         if not isinstance(self.source, Circuit):
-            return as_tensor(result, rows)
+            if self.shot_vector is None:
+                return as_tensor(result, rows)
+            return as_stack(result, rows)
         return as_declared(result, rows, self._output_shape)
 
     @cached_property

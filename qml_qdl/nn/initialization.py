@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qml_qdl.circuits import Circuit
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    MissingEntryError,
+)
 from qml_qdl.circuits.initializers import initial_angles, initial_weights
 
 Init: TypeAlias = str | Callable[[Tensor], Any] | Tensor
@@ -30,7 +35,8 @@ def methods_by_name(
         The initialisers by name.
 
     Raises:
-        ArgumentError: A mapping lacks a weight, or has one too many.
+        MissingEntryError: A mapping lacks a weight.
+        ArgumentError: It has one too many.
         ArgumentTypeError: It is no initialiser at all.
     """
     known = list(names)
@@ -40,7 +46,8 @@ def methods_by_name(
     else:
         methods = dict(init_method)
     if set(known) != set(methods):
-        raise ArgumentError(
+        lacking = set(known) - set(methods)
+        raise (MissingEntryError if lacking else ArgumentError)(
             f"init_method: expected one entry for each of {known}, got {list(methods)}"
         )
     for method in methods.values():
@@ -76,6 +83,8 @@ def initial_values(
         ArgumentTypeError: A function gives no tensor.
     """
     if isinstance(method, str):
+        if method == "uniform" and circuit is None:
+            return _torchlayers(weight, generator)
         return torch.as_tensor(
             _sampled(name, tuple(weight.shape), method, circuit, generator),
             device="cpu",
@@ -87,6 +96,15 @@ def initial_values(
             f"values of {tuple(values.shape)}"
         )
     return values
+
+
+def _torchlayers(weight: Tensor, generator: torch.Generator | None) -> Tensor:
+    """The values that `TorchLayer` begins with after the same `torch.manual_seed`."""
+    device = "cpu" if generator is None else generator.device
+    # torch.nn.init, and so TorchLayer, has at least one dimension.
+    values = torch.empty(weight.shape or (1,), dtype=weight.dtype, device=device)
+    nn.init.uniform_(values, b=2 * math.pi, generator=generator)
+    return values.reshape(weight.shape)
 
 
 def _filled(name: str, weight: Tensor, method: Callable[[Tensor], Any]) -> Tensor:

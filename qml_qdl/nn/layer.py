@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, TypeVar
 
 import pennylane as qml
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit, as_whole_circuit
 from qml_qdl.circuits.errors import (
     ArgumentError,
     ArgumentTypeError,
+    MissingAttributeError,
     SerializationError,
 )
 from qml_qdl.circuits.validation import validate_call
@@ -30,6 +30,7 @@ from qml_qdl.nn.options import Shots
 from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
 from qml_qdl.nn.results import Rows, with_nan, without_nan
 from qml_qdl.nn.running import check_inputs, example, run_layer, weights_like
+from qml_qdl.nn.torchlayer_drop_in import TorchLayerDropIn, WeightsByName
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -83,18 +84,30 @@ def set_target(
     return model
 
 
-class QuantumLayer(nn.Module):
+class QuantumLayer(TorchLayerDropIn):
     """A parametrised circuit as a layer: (..., num_inputs) → `(..., *output_shape)`.
 
     Takes a `Circuit`, or any PennyLane QNode: a drop-in for `pennylane.qnn.TorchLayer`
-    with the same arguments, weights and `state_dict` keys. Weights are trained, and
-    gradients flow to the inputs too, on every target. All rows of a batch run at once
-    where the target can.
+    with the same arguments, weights, seeds and `state_dict` keys. Weights are trained,
+    and gradients flow to the inputs too, on every target. All rows of a batch run at
+    once where the target can.
 
     Options that the present target has no use for are kept for another one.
 
     A QNode's results are laid side by side in the last dimension, also where the QNode
-    returns a tuple, for which `TorchLayer` puts a new dimension first.
+    returns a tuple, for which `TorchLayer` puts a new dimension first. With a vector of
+    shots, `(number of shots, ..., outputs)` comes.
+
+    It is a `TorchLayer` for `isinstance`: `qml.draw(layer)(x)`, `qml.specs(layer)(x)`
+    and the functions of `qml.workflow` take it; a QNode's attributes, such as
+    `layer.device`, are those of the layer, but setting them leaves the QNode alone.
+
+    Of PennyLane's own tests of `TorchLayer` those fail that ask for an argument called
+    "inputs" (`test_no_input`) and a weight shape for all others
+    (`test_weight_shape_unspecified`), where here all others are inputs; that give
+    mocks of another shape as initialisers (`test_callable_init`,
+    `test_fixed_and_callable_init`); that want no shapes in `repr` (`test_str_repr`); or
+    that take torch away (`test_no_torch`).
 
     Args:
         circuit_or_qnode: A `Circuit`, an encoding or a processing; or a QNode.
@@ -105,6 +118,7 @@ class QuantumLayer(nn.Module):
         init_method: An initialiser by name ("uniform" over [0, 2π), the default,
             "normal", "zeros", "near_identity", "gaussian"); a function of
             `torch.nn.init`; or a mapping from weight names to either or to tensors.
+        qnode: The QNode, under the name that `TorchLayer` has for the first argument.
         target: Where it runs: a target's name, a PennyLane device or a Qiskit backend.
             None means "auto" for a `Circuit`, and its own device for a QNode.
         shots: Number of shots; None for exact results; "keep" for a QNode's own, and
@@ -137,7 +151,8 @@ class QuantumLayer(nn.Module):
 
     Shape:
         - Input: (..., num_inputs), floating; one tensor for each input of a QNode, with
-          the same leading dimensions. Angles in radians.
+          the same leading dimensions, also of whole numbers, which it gets as they are.
+          Angles in radians.
         - Output: `(..., *output_shape)`, of the input's dtype and device. NaN in a row
           makes that row NaN, also where shots are sampled; where samples are read out,
           which are whole numbers and have no NaN, it is refused.
@@ -163,9 +178,10 @@ class QuantumLayer(nn.Module):
     @validate_call
     def __init__(
         self,
-        circuit_or_qnode: Circuit | Block | Any,
+        circuit_or_qnode: Circuit | Block | Any = None,
         weight_shapes: Mapping[str, int | Iterable[int]] | None = None,
         init_method: Init | Mapping[str, Init] | None = None,
+        qnode: Any = None,  # not keyword-only: those are options of convolutions too
         *,
         target: Target | None = None,
         shots: Shots = "keep",
@@ -181,7 +197,14 @@ class QuantumLayer(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
+        nn.Module.__init__(self)  # TorchLayer's own is another
+        if qnode is not None:
+            if circuit_or_qnode is not None:
+                raise ArgumentError(
+                    "qnode: it is another name of circuit_or_qnode, expected one of "
+                    f"them, got {circuit_or_qnode!r} and {qnode!r}; leave one out"
+                )
+            circuit_or_qnode = qnode
         if isinstance(circuit_or_qnode, Circuit | Block):
             if weight_shapes is not None:
                 raise ArgumentError(
@@ -195,11 +218,12 @@ class QuantumLayer(nn.Module):
             source = circuit_or_qnode
             if source.interface not in ("auto", "torch"):
                 raise ArgumentError(
-                    "circuit_or_qnode: expected a QNode with interface 'auto' or "
-                    f"'torch', got {source.interface!r}"
+                    "circuit_or_qnode: Invalid interface: expected a QNode with "
+                    f"interface 'auto' or 'torch', got {source.interface!r}; make it "
+                    "with interface='torch'"
                 )
             shapes = weight_shapes_of(weight_shapes)
-            inputs = qnode_inputs(source, tuple(shapes))
+            inputs = qnode_inputs(source, tuple(shapes), self._input_arg)
         else:
             raise ArgumentTypeError(
                 "circuit_or_qnode: expected a Circuit or a PennyLane QNode, got "
@@ -230,9 +254,10 @@ class QuantumLayer(nn.Module):
                     f"weight_shapes: {name!r} is an attribute every layer has; give "
                     "the weight another name"
                 )
-            given = getattr(self._init_method[name], "dtype", None)
-            if given is not None and not given.is_floating_point:
-                given = None
+            method = self._init_method[name]
+            given = None
+            if isinstance(method, Tensor) and method.is_floating_point():
+                given = method.dtype
             values = torch.empty(shape, device=device, dtype=dtype or given)
             self.register_parameter(name, nn.Parameter(values))
         self.reset_parameters(generator)
@@ -245,11 +270,11 @@ class QuantumLayer(nn.Module):
         """The circuit the layer was made from.
 
         Raises:
-            ArgumentTypeError: It was made from a QNode.
+            MissingAttributeError: It was made from a QNode.
         """
         if isinstance(self.execution.source, Circuit):
             return self.execution.source
-        raise ArgumentTypeError(
+        raise MissingAttributeError(
             "circuit: this layer was made from a QNode; use layer.qnode"
         )
 
@@ -257,15 +282,28 @@ class QuantumLayer(nn.Module):
     def qnode(self) -> Any:
         """The PennyLane QNode the layer stands for, on its present target.
 
-        Call it with `layer.arguments(inputs)`; every PennyLane transform serves on it:
-        `qml.draw(layer.qnode)(**layer.arguments(x))`.
+        Call it with `layer.arguments(inputs)`; every PennyLane transform serves on it.
         """
         return self.execution.qnode
 
     @property
-    def shots(self) -> int | None:
-        """The number of shots; None where results are exact."""
-        return self.execution.num_shots
+    def qnode_weights(self) -> MutableMapping[str, Tensor]:
+        """The weights by name, always the present ones.
+
+        A `torch.nn.Parameter` that is assigned becomes the weight. Of any other tensor
+        the values are written into the weight, or, where it needs gradients, it covers
+        the weight, so that gradients flow to what it was made of: until the next
+        assignment, `reset_parameters` or `load_state_dict`.
+        """
+        return WeightsByName.of(self)
+
+    @property
+    def shots(self) -> int | tuple[int, ...] | None:
+        """The number of shots; None where results are exact.
+
+        Several numbers where the QNode has a vector of them.
+        """
+        return self.execution.shot_vector or self.execution.num_shots
 
     @property
     def target(self) -> Target | None:
@@ -314,21 +352,19 @@ class QuantumLayer(nn.Module):
             values = initial_values(
                 name, weight, self._init_method[name], circuit, generator
             )
-            with torch.no_grad():
-                if parametrize.is_parametrized(self, name):
-                    setattr(self, name, values.to(weight))
-                else:
-                    weight.copy_(values)
+            self.write_weight(name, values)
 
-    def arguments(self, *inputs: Tensor) -> dict[str, Any]:
+    def arguments(self, *inputs: Tensor, **named: Tensor) -> dict[str, Any]:
         """The keyword arguments with which the layer calls its QNode.
 
         Args:
             *inputs: One tensor for each input, (features,) or (rows, features).
+            **named: Or by the names that the QNode gives them.
 
         Returns:
             Arguments for `layer.qnode(**arguments)`.
         """
+        inputs = self._in_order(inputs, named)
         self._check(inputs)
         return self.execution.arguments(inputs, self._weights_like(inputs))
 
@@ -339,12 +375,14 @@ class QuantumLayer(nn.Module):
     def _weights_like(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         return weights_like(self._weights(), inputs)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
         """Runs the circuit on every row of the inputs.
 
         Args:
             *inputs: (..., num_inputs), one tensor for each input of a QNode; a circuit
                 without inputs takes none.
+            **named: Or by the names that the QNode gives them; a circuit's are
+                "inputs".
 
         Returns:
             `(..., *output_shape)`, of the input's dtype and device.
@@ -354,6 +392,8 @@ class QuantumLayer(nn.Module):
             ArgumentTypeError: An input is not floating.
             ArgumentError: A row is not finite, and samples are read out.
         """
+        if named:
+            inputs = self._in_order(inputs, named)
         weights = self._weights()
         # Another thread may move the layer: its execution is read once.
         if is_traced(inputs or weights.values()):
@@ -366,11 +406,12 @@ class QuantumLayer(nn.Module):
             "torch.jit.trace(model, x), or torch.export.export(model, (x,))"
         )
 
-    def with_errors(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def with_errors(self, *inputs: Tensor, **named: Tensor) -> tuple[Tensor, Tensor]:
         """Runs the circuit, and tells how sure the results are.
 
         Args:
             *inputs: As `forward` takes them.
+            **named: Likewise.
 
         Returns:
             Values as `forward` gives them, but without gradients, and their standard
@@ -390,6 +431,7 @@ class QuantumLayer(nn.Module):
             >>> values.shape, bool(errors[0] == 0), bool(0.08 < errors[1] < 0.11)
             (torch.Size([2]), True, True)
         """
+        inputs = self._in_order(inputs, named)
         self._check(inputs)
         rows = Rows.of(inputs)
         weights = self._weights_like(rows.inputs)
@@ -439,7 +481,12 @@ def _keep_position(layer: Any, state: dict[str, Any], prefix: str, _: Any) -> No
 def _find_position(
     layer: Any, state: dict[str, Any], prefix: str, *_: Any, **__: Any
 ) -> None:
-    """Takes it out again, also where the layer has no seed (any more)."""
+    """Takes it out again, also where the layer has no seed (any more).
+
+    What was assigned over a weight gives way to what is loaded.
+    """
+    for name in layer.weight_shapes:
+        layer.uncover(name)
     position = state.pop(prefix + _POSITION, None)
     if position is not None and layer.execution.position is not None:
         layer.execution.at(int(position))

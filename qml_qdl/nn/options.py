@@ -137,17 +137,19 @@ def as_shots(shots: Any) -> Shots:
     return int(shots)
 
 
-def check_floating(name: str, value: Any) -> None:
+def check_floating(name: str, value: Any, *, or_whole: bool = False) -> None:
     """Checks that an input is a tensor of floating-point numbers.
 
     Args:
         name: The argument's name, for the message.
         value: What came.
+        or_whole: Whether whole numbers and truth values will do as well.
 
     Raises:
         ArgumentTypeError: It is something else.
     """
-    if not (isinstance(value, Tensor) and value.is_floating_point()):
+    will_do = isinstance(value, Tensor) and not value.is_complex()
+    if not (will_do and (or_whole or value.is_floating_point())):
         kind, repair = type(value).__name__, "make one with torch.tensor"
         if isinstance(value, Tensor):
             kind, repair = str(value.dtype), "convert it with .float()"

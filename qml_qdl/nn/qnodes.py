@@ -102,7 +102,9 @@ class QNodeReference:
         return found
 
 
-def qnode_inputs(qnode: Any, weight_names: Sequence[str]) -> tuple[str, ...]:
+def qnode_inputs(
+    qnode: Any, weight_names: Sequence[str], input_name: str = "inputs"
+) -> tuple[str, ...]:
     """The arguments of a QNode that carry data: all but the weights.
 
     An argument with a default keeps it, unless it is called "inputs", which is what
@@ -111,19 +113,27 @@ def qnode_inputs(qnode: Any, weight_names: Sequence[str]) -> tuple[str, ...]:
     Args:
         qnode: A PennyLane QNode.
         weight_names: The arguments that are trained.
+        input_name: What is an input with a default, too.
 
     Returns:
         Names in the order of the signature.
 
     Raises:
         ArgumentTypeError: The function takes `*args`.
-        ArgumentError: A weight is no argument of the function.
+        ArgumentError: A weight is no argument of the function, or it is `input_name`.
     """
+    if input_name in weight_names:
+        raise ArgumentError(
+            f"weight_shapes: {input_name} argument should not have its dimension "
+            "specified, got a shape for it; leave it out, or give the weight another "
+            "name"
+        )
     parameters = inspect.signature(qnode.func).parameters.values()
     kinds = {parameter.kind for parameter in parameters}
     if inspect.Parameter.VAR_POSITIONAL in kinds:
         raise ArgumentTypeError(
-            f"circuit_or_qnode: {function_name(qnode)} takes *args; name every argument"
+            "circuit_or_qnode: Cannot have a variable number of positional arguments, "
+            f"but {function_name(qnode)} takes *args; name every argument"
         )
     names = [p.name for p in parameters if p.kind != inspect.Parameter.VAR_KEYWORD]
     unknown = [name for name in weight_names if name not in names]
@@ -137,7 +147,7 @@ def qnode_inputs(qnode: Any, weight_names: Sequence[str]) -> tuple[str, ...]:
         for p in parameters
         if p.kind != inspect.Parameter.VAR_KEYWORD
         and p.name not in weight_names
-        and (p.default is inspect.Parameter.empty or p.name == "inputs")
+        and (p.default is inspect.Parameter.empty or p.name == input_name)
     )
 
 

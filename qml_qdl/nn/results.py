@@ -224,6 +224,31 @@ def as_tensor(result: Any, rows: int | None) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
+def as_stack(results: Sequence[Any], rows: int | None) -> Tensor:
+    """One tensor from what a QNode returned for each of several numbers of shots.
+
+    Args:
+        results: Each as `as_tensor` takes it.
+        rows: Number of rows; None where the inputs have no rows dimension.
+
+    Returns:
+        (rows, numbers of shots, outputs), or without rows.
+
+    Raises:
+        ArgumentTypeError: There is anything but tensors.
+        ShapeError: A tensor has not one entry for each row, or more shots have more
+            outputs.
+    """
+    parts = [as_tensor([result], rows) for result in results]
+    sizes = [part.shape[-1] for part in parts]
+    if len(set(sizes)) > 1:
+        raise ShapeError(
+            "circuit_or_qnode: expected as many results for each number of shots, got "
+            f"{sizes}; return expval or probs, or set equal numbers of shots"
+        )
+    return torch.stack(parts, dim=-2)
+
+
 def as_declared(result: Any, rows: int | None, shape: Sequence[int]) -> Tensor:
     """One tensor from the results of a circuit, of the shape its readout declares.
 

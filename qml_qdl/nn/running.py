@@ -36,21 +36,22 @@ def check_inputs(execution: Execution, inputs: Sequence[Any]) -> None:
         ArgumentTypeError: One is not floating.
     """
     names = execution.input_names
+    source = execution.source
+    size = source.num_inputs if isinstance(source, Circuit) else None
     if len(inputs) != len(names):
+        repair = "" if size is not None else "; give what is trained a weight shape"
         raise ShapeError(
             f"inputs: this layer takes {len(names)} tensors {list(names)}, got "
-            f"{len(inputs)}"
+            f"{len(inputs)}{repair}"
         )
     for name, x in zip(names, inputs, strict=True):
-        check_floating(name, x)
+        check_floating(name, x, or_whole=size is None)
         if x.shape[:-1] != inputs[0].shape[:-1] or not x.ndim:
             shapes = [tuple(t.shape) for t in inputs]
             raise ShapeError(
                 f"{name}: expected shape (..., features) with the same leading "
                 f"dimensions for every input, got {shapes}"
             )
-    source = execution.source
-    size = source.num_inputs if isinstance(source, Circuit) else None
     if inputs and size is not None and inputs[0].shape[-1] != size:
         raise ShapeError(
             f"inputs: expected shape (..., {size}), got "
@@ -70,9 +71,12 @@ def weights_like(
     Returns:
         The weights, in a precision that complex numbers have.
     """
-    if not inputs:
-        return {k: at_least_single(w) for k, w in weights.items()}
-    return {k: w.to(at_least_single(inputs[0])) for k, w in weights.items()}
+    for x in inputs:
+        if x.is_floating_point():
+            like = at_least_single(x)
+            return {k: w.to(like) for k, w in weights.items()}
+    place = inputs[0].device if inputs else None
+    return {k: at_least_single(w).to(place) for k, w in weights.items()}
 
 
 def run_layer(
@@ -106,7 +110,7 @@ def run_layer(
         result = execution(rows.inputs, own, rows.count)
     elif result is None:
         result = _run_clean(execution, rows, own)
-    return rows.restored(result, example(inputs, weights))
+    return execution.laid_out(rows.restored(result, example(inputs, weights)))
 
 
 def example(inputs: Sequence[Tensor], weights: Mapping[str, Tensor]) -> Tensor:
@@ -117,9 +121,10 @@ def example(inputs: Sequence[Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         weights: The trained tensors by name.
 
     Returns:
-        The first input or weight; an empty tensor where there is none.
+        The first floating input, or weight; an empty tensor where there is none.
     """
-    return [*inputs, *weights.values(), torch.empty(0)][0]
+    floating = [x for x in inputs if x.is_floating_point()]
+    return [*floating, *weights.values(), torch.empty(0)][0]
 
 
 def _run_clean(

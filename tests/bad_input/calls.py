@@ -500,6 +500,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "nn.QuantumLayer.reset_parameters": lambda: call(
             layer().reset_parameters, generator=seeded()
         ),
+        "nn.QuantumLayer.set_input_argument": lambda: call(
+            q.QuantumLayer.set_input_argument, input_name="inputs"
+        ),
         "nn.QuantumLayer.set_target": lambda: call(
             layer().set_target, target="default.qubit", shots=10
         ),

@@ -224,6 +224,7 @@ FREE = (
     "weights",
     "method",
     "model",
+    "input_name",
 )
 """Arguments whose text is of the user's own choice."""
 
