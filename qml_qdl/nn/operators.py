@@ -160,11 +160,11 @@ def _(
     check_inputs(execution, inputs)
     named = _named(names, weights)
     one = _of_no_rows(execution, inputs, named)
-    leading, shape = (
-        (inputs[0].shape[:-1], one.shape[1:]) if inputs else ((), one.shape)
-    )
-    like = example(inputs, named)
-    result = like.new_empty((*leading, *shape), dtype=one.dtype)
+    shape = list(one.shape)
+    if inputs:  # numbers of shots stand before the rows
+        place = int(execution.shot_vector is not None)
+        shape[place : place + 1] = inputs[0].shape[:-1]
+    result = example(inputs, named).new_empty(shape, dtype=one.dtype)
     return result, torch.empty(1, dtype=torch.int64)
 
 
@@ -177,13 +177,13 @@ def _of_no_rows(
         device = execution.qnode.device
         if traits_of(device).costs_jobs:
             silent = execution.moved(device.silent(), "keep")
-        dtype = example(inputs, weights).dtype
 
-        def zeros(*shape: int) -> Tensor:
-            return torch.zeros(tuple(map(int, shape)), dtype=dtype)
+        def zeros(*shape: int, like: Tensor) -> Tensor:
+            return torch.zeros(tuple(map(int, shape)), dtype=like.dtype)
 
-        none = [zeros(0, x.shape[-1]) for x in inputs]
-        return run_layer(silent, none, {k: zeros(*w.shape) for k, w in weights.items()})
+        none = [zeros(0, x.shape[-1], like=x) for x in inputs]
+        named = {k: zeros(*w.shape, like=w) for k, w in weights.items()}
+        return run_layer(silent, none, named)
 
 
 @torch.library.custom_op(
