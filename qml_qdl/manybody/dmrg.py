@@ -84,19 +84,16 @@ def dmrg(
     count = operator.num_sites
     if count < 2 or not len(operator.coefficients):
         raise ArgumentError(
-            f"operator: expected at least two sites and one word, got {operator!r}; use "
-            "ground_state"
+            f"operator: expected at least two sites and one word, got {operator!r}; "
+            "use ground_state"
         )
     most = min(bond, 2 ** (count // 2))
     size = 8 if operator.is_real else 16
 
-    def num_bytes(width: int) -> int:
-        """States, blocks on both sides of each bond, vectors of one step."""
-        tensors = 2 * count + 2 * width * count + 4 * (_KRYLOV + 2 * width)
-        return size * most**2 * tensors
-
     def check(width: int) -> int:
-        needed = num_bytes(width)
+        """Bytes of states, blocks on both sides of each bond, vectors of one step."""
+        tensors = 2 * count + 2 * width * count + 4 * (_KRYLOV + 2 * width)
+        needed: int = size * most * most * tensors
         check_memory(
             f"bond: a bond dimension of {most:,} on {count} sites",
             needed,
@@ -121,11 +118,11 @@ def dmrg(
     network = qo.SparseOperatorBuilder(terms, hilbert_space=space).build_mpo()
     needed = check(network.max_bond())
     dtype = "float64" if operator.is_real else "complex128"
-    start = qtn.MPS_rand_state(count, min(8, most), dtype=dtype, seed=seed)
     bonds = [min(8 * 2**k, most) for k in range(sweeps)]
-    solver = qtn.DMRG2(network, bond_dims=bonds, cutoffs=1e-12, p0=start)
     with warnings.catch_warnings():  # of packages that would find faster orders
         warnings.filterwarnings("ignore", "Couldn't find `optuna`", UserWarning)
+        start = qtn.MPS_rand_state(count, min(8, most), dtype=dtype, seed=seed)
+        solver = qtn.DMRG2(network, bond_dims=bonds, cutoffs=1e-12, p0=start)
         converged = solver.solve(tol=tolerance, max_sweeps=sweeps, verbosity=0)
     energy = complex(solver.energy).real
     return MatrixProductState(energy, solver.state.max_bond(), bool(converged), needed)

@@ -37,7 +37,7 @@ class Eigenstates:
     sector: Sector
 
     def amplitudes(self, spins: Tensor, number: int = 0) -> Tensor:
-        """⟨s|ψ⟩ of configurations, normalised over all of them.
+        """`⟨s|ψ⟩` of configurations, normalised over all of them.
 
         Args:
             spins: Rows of ±1, (rows, N), in float32 or float64.
@@ -98,7 +98,9 @@ def ground_state(
     """
     check_count("k", k)
     if isinstance(operator, Operator):
-        operator = SpinOperator.of(operator, sector and sector.num_sites)
+        operator = SpinOperator.of(
+            operator, None if sector is None else sector.num_sites
+        )
     if sector is None:
         operator.check_numbered()
         sector = Sector(operator.num_sites)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-import pennylane as qml
 from pennylane.operation import Operator
 from pennylane.pauli import PauliSentence, PauliWord
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import as_items, check_number, validate_call
 from qml_qdl.manybody.lattices import GRAPH, Edge, Lattice
 
@@ -148,7 +146,7 @@ def transverse_ising(
 
 @validate_call
 def j1_j2(lattice: Lattice, j1: float = 1.0, j2: float = 0.5) -> Operator:
-    """The J₁-J₂ model: J₁ Σ σᵢ·σⱼ over nearest, J₂ Σ σᵢ·σⱼ over next-nearest neighbours.
+    """The J₁-J₂ model: J₁ Σ σᵢ·σⱼ over nearest, J₂ over next-nearest neighbours.
 
     A chain with J₂ = J₁/2 has products of singlets as its ground states, with −3/2 J₁ a
     site (Majumdar and Ghosh 1969).
@@ -170,9 +168,7 @@ def j1_j2(lattice: Lattice, j1: float = 1.0, j2: float = 0.5) -> Operator:
         192
     """
     further = _further(lattice, lattice.neighbours(2), j2)
-    return _operator(
-        lattice, *_exchange(j1, lattice.edges), *_exchange(j2, further)
-    )
+    return _operator(lattice, *_exchange(j1, lattice.edges), *_exchange(j2, further))
 
 
 @validate_call

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -65,7 +65,13 @@ def _as_periodic(periodic: Any) -> tuple[bool, ...]:
 
 def _as_edges(edges: Any) -> tuple[Edge, ...]:
     found: dict[Edge, None] = {}
-    for edge in as_items(edges) or ():
+    # networkx has edges as a mapping to their data.
+    given = as_items(list(edges) if isinstance(edges, Mapping) else edges)
+    if given is None:
+        raise ArgumentTypeError(
+            f"edges: expected pairs of sites such as (0, 1), got {edges!r}"
+        )
+    for edge in given:
         sites = as_items(edge) or ()
         if len(sites) < 2:
             raise ArgumentTypeError(
@@ -81,6 +87,10 @@ def _as_edges(edges: Any) -> tuple[Edge, ...]:
             )
         found[min(first, second), max(first, second)] = None
     return tuple(found)
+
+
+def _as_orders(orders: Any) -> tuple[tuple[Edge, ...], ...]:
+    return tuple(map(_as_edges, as_items(orders) or ()))
 
 
 @validate_call
@@ -114,9 +124,7 @@ class Lattice:
     shape: str
     n_cells: tuple[int, ...] = field(converter=_as_cells)
     periodic: tuple[bool, ...] = field(default=True, converter=_as_periodic)
-    given: tuple[tuple[Edge, ...], ...] = field(
-        default=(), converter=lambda orders: tuple(map(_as_edges, as_items(orders) or ()))
-    )
+    given: tuple[tuple[Edge, ...], ...] = field(default=(), converter=_as_orders)
 
     def __attrs_post_init__(self) -> None:
         check_choice("shape", self.shape, (*SHAPES, GRAPH))
@@ -239,7 +247,9 @@ class Lattice:
         """
         orders = tuple(map(_as_edges, edges))
         if num_sites is None:
-            num_sites = 1 + max((edge[1] for each in orders for edge in each), default=0)
+            num_sites = 1 + max(
+                (edge[1] for each in orders for edge in each), default=0
+            )
         return cls(GRAPH, (num_sites,), False, orders or ((),))
 
     @cached_property
@@ -441,7 +451,7 @@ class Lattice:
         turns = np.array(self._shifts) @ (np.array(numbers) / np.array(self.n_cells))
         values = np.exp(2j * np.pi * turns)
         real = bool((abs(values.imag) < 1e-12).all())
-        return np.round(values.real) if real else values
+        return np.asarray(np.round(values.real) if real else values)
 
     @cached_property
     def point_group(self) -> NDArray[np.int64]:
@@ -489,7 +499,9 @@ class Lattice:
     ) -> NDArray[np.int64] | None:
         """Where a turn about a point takes each site; None if it takes one nowhere."""
         moved = (self._fractional - centre) @ turn + centre
-        wanted = {place: site for site, place in enumerate(self._keys(self._fractional))}
+        wanted = {
+            place: site for site, place in enumerate(self._keys(self._fractional))
+        }
         found = [wanted.get(place, -1) for place in self._keys(moved)]
         whole = sorted(found) == list(range(self.num_sites))
         return np.array(found) if whole else None

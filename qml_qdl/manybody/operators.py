@@ -84,9 +84,10 @@ class SpinOperator:
     A configuration s is a row of eigenvalues ±1 of Z, s = 1 − 2·bit. A word with X or
     Y on the sites m takes s to s with these spins flipped, so that
 
-    ⟨s|H|s′⟩ = Σ over words that flip m of c (−i)^(number of Y) Π s_k over Y and Z,
+    `⟨s|H|s'⟩` = Σ c (−i)^y Π s_k
 
-    where s′ is s flipped on m. Words are kept by what they flip.
+    over the words that flip m, where s' is s flipped on m, y the number of Y in a word,
+    and k runs over its Y and Z. Words are kept by what they flip.
 
     Args:
         wires: The label of each site.
@@ -201,7 +202,9 @@ class SpinOperator:
 
     def _words(self, rows: NDArray[Any]) -> _Words:
         values = self.coefficients[rows]
-        return _Words.of(values.real.copy() if self.is_real else values, self.signs[rows])
+        return _Words.of(
+            values.real.copy() if self.is_real else values, self.signs[rows]
+        )
 
     @cached_property
     def _still(self) -> _Words:
@@ -222,7 +225,7 @@ class SpinOperator:
             yield slice(first, first + size), torch.cat([piece, ones])
 
     def diagonal(self, spins: Tensor) -> Tensor:
-        """⟨s|H|s⟩ of configurations.
+        """`⟨s|H|s⟩` of configurations.
 
         Args:
             spins: Rows of ±1, (rows, N), in float32 or float64.
@@ -248,7 +251,7 @@ class SpinOperator:
         return result
 
     def elements(self, spins: Tensor) -> Tensor:
-        """⟨s|H|s′⟩ between configurations and those that the flips make of them.
+        """`⟨s|H|s'⟩` between configurations and those that the flips make of them.
 
         Args:
             spins: Rows of ±1, (rows, N), in float32 or float64.
@@ -285,7 +288,7 @@ class SpinOperator:
             spins: Rows of ±1, (rows, N), in float32 or float64.
 
         Returns:
-            The flipped configurations (rows, M, N), and ⟨s|H|s′⟩ (rows, M).
+            The flipped configurations (rows, M, N), and `⟨s|H|s'⟩` (rows, M).
 
         Raises:
             ArgumentError: A number is not ±1.
@@ -408,7 +411,9 @@ class SpinOperator:
     def _changed(self, row: NDArray[np.int64]) -> float:
         """By how much a permutation changes a coefficient at most; 0 for rounding."""
         own = self._by_word
-        moved = self._as_dict(self.flipped[:, row], self.signs[:, row], self.coefficients)
+        moved = self._as_dict(
+            self.flipped[:, row], self.signs[:, row], self.coefficients
+        )
         # Words stay as many and differ: if each is found, none is missing.
         changes = (abs(value - own.get(key, 0)) for key, value in moved.items())
         change = max(changes, default=0.0)
@@ -437,9 +442,9 @@ class SpinOperator:
             change = self._changed(row)
             if change:
                 raise ArgumentError(
-                    f"permutations: {row.tolist()} does not commute with the operator, "
-                    f"of which it changes a coefficient by {change:.6g}; use symmetries "
-                    "of its own lattice and couplings"
+                    f"permutations: {row.tolist()} does not commute with the operator: "
+                    f"it changes a coefficient by {change:.6g}; use the symmetries of "
+                    "its own lattice and couplings"
                 )
 
     @cached_property
@@ -515,7 +520,8 @@ class SpinOperator:
             MemoryBoundError: The matrix does not fit into memory.
 
         Example:
-            >>> SpinOperator.of(qml.X(0) @ qml.X(1)).matrix(Sector(2, parity=-1)).toarray()
+            >>> operator = SpinOperator.of(qml.X(0) @ qml.X(1))
+            >>> operator.matrix(Sector(2, parity=-1)).toarray()
             array([[0., 1.],
                    [1., 0.]])
         """
@@ -578,9 +584,11 @@ class SpinOperator:
             masks = (self.signs[rows] * bits).sum(axis=1, dtype=np.uint64)
             odd = np.bitwise_count(states[:, None] & masks) & 1
             factors = self.coefficients[rows]
-            return (1.0 - 2.0 * odd) * (factors.real if self.is_real else factors)
+            known = factors.real if self.is_real else factors
+            return np.asarray((1.0 - 2.0 * odd) * known)
 
-        elements = np.zeros((len(states), len(flips)), self._dtype(sector))
+        dtype = float if self.is_real and sector.is_real else complex
+        elements: NDArray[Any] = np.zeros((len(states), len(flips)), dtype)
         for words in rounds:
             elements[:, : len(words)] += values(words)
         still = np.flatnonzero(~self.flipped.any(axis=1))
@@ -600,6 +608,3 @@ class SpinOperator:
         entries = np.concatenate([diagonal, data])
         at = np.concatenate([own, row]), np.concatenate([own + part.start, column])
         return sp.coo_array((entries, at), shape).tocsr()
-
-    def _dtype(self, sector: Sector) -> type:
-        return float if self.is_real and sector.is_real else complex

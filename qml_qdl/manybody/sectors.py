@@ -214,7 +214,7 @@ class Sector:
                 f"magnetisation: {total} spins ±1 have no sum {number}, so the sector "
                 f"has no states; pass one of {-total}, {2 - total}, … {total}"
             )
-        if None not in (number, self.parity):
+        if number is not None and self.parity is not None:
             down = (total - number) // 2
             if (-1) ** down != self.parity:
                 raise ArgumentError(
@@ -292,7 +292,7 @@ class Sector:
     def num_configurations(self) -> int:
         """How many configurations have these numbers, before they are symmetrised."""
         if self.magnetisation is None:
-            return 2 ** (self.num_sites - (self.parity is not None))
+            return 1 << self.num_sites - (self.parity is not None)
         return math.comb(self.num_sites, (self.num_sites - self.magnetisation) // 2)
 
     @property

@@ -127,5 +127,6 @@ def bethe_energy(num_sites: int) -> float:
         if abs(step).max() < 1e-13 * (1 + abs(roots).max()):
             return float(num_sites - (2 / (roots**2 + 0.25)).sum())
     raise ArgumentError(
-        f"num_sites: Bethe's equations of {num_sites} sites did not converge; take fewer"
+        f"num_sites: Bethe's equations of {num_sites} sites did not converge; take "
+        "fewer"
     )
