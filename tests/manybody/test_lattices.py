@@ -14,12 +14,15 @@ from qml_qdl.manybody.lattices import SHAPES
 DIMENSION = {"chain": 1, "cubic": 3, "bcc": 3, "fcc": 3, "diamond": 3}
 
 CASES = [
-    (shape, cells[: DIMENSION.get(shape, 2)], joined)
+    (shape, cells, joined)
     for shape in SHAPES
-    for cells in ((2, 3, 2), (4, 3, 2))
-    for joined in product((True, False), repeat=DIMENSION.get(shape, 2))
-    if shape not in ("bcc", "fcc") or cells[0] == 2
+    if shape not in DIMENSION
+    for cells in ((2, 3), (4, 3), (1, 2))
+    for joined in product((True, False), repeat=2)
 ]
+CASES += [("chain", (n,), (joined,)) for n in (1, 2, 3, 6) for joined in (True, False)]
+CASES += [(shape, (2, 1, 2), (True, False, False)) for shape in SHAPES[-4:]]
+CASES += [("cubic", (3, 2, 2), (True, True, False))]
 
 
 @pytest.mark.parametrize(("shape", "cells", "joined"), CASES)

@@ -17,7 +17,7 @@ from qml_qdl.manybody import (
 
 @pytest.mark.parametrize("h", [0.0, 0.5, 1.0, 3.0])
 def test_an_ising_ring_in_mean_field(h: float) -> None:
-    """cos²θ of the coupling and sin θ of the field: −J − h²/4J up to h = 2J, then −h."""
+    """−cos²θ − h sin θ a site: lowest at sin θ = h/2, up to h = 2."""
     wanted = -10 * (1 + h**2 / 4 if h <= 2 else h)
     found = mean_field_energy(transverse_ising(Lattice.chain(10), h=h))
     assert found == pytest.approx(wanted, abs=1e-6)
