@@ -6,6 +6,7 @@ same weights anywhere. The rooms load when they are first used:
 - `qml_qdl.circuits`: encodings, processings, their algebra, readouts
 - `qml_qdl.hardware`: where circuits run
 - `qml_qdl.nn`: torch modules
+- `qml_qdl.manybody`: spins on lattices and their ground states
 - `qml_qdl.models`, `qml_qdl.metrics`, `qml_qdl.data`, `qml_qdl.training`: learning
   with them
 - `qml_qdl.errors`: everything this library raises on purpose
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import qml_qdl.data as data
     import qml_qdl.errors as errors
     import qml_qdl.hardware as hardware
+    import qml_qdl.manybody as manybody
     import qml_qdl.metrics as metrics
     import qml_qdl.models as models
     import qml_qdl.nn as nn
@@ -34,6 +36,7 @@ __all__ = [
     "data",
     "errors",
     "hardware",
+    "manybody",
     "metrics",
     "models",
     "nn",

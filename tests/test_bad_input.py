@@ -18,7 +18,16 @@ import pytest
 from tests.bad_input.calls import CALLS
 from tests.bad_input.fuzzer import FAST, Outcome, fuzz
 
-ROOMS = ("circuits", "hardware", "nn", "models", "metrics", "data", "training")
+ROOMS = (
+    "circuits",
+    "hardware",
+    "nn",
+    "models",
+    "manybody",
+    "metrics",
+    "data",
+    "training",
+)
 
 NO_CALLS = {
     # Errors, and what is abstract.
@@ -35,6 +44,8 @@ NO_CALLS = {
     },
     # A result; and what tries every target and asks services, which takes seconds.
     "hardware": {"TargetStatus", "survey_targets"},
+    # Results, and what needs a package that may be missing.
+    "manybody": {"Eigenstates", "MatrixProductState", "SpinOperator", "dmrg"},
     "metrics": {"Manifold", "Quality"},
     "models": {"NoiseGenerator"},
     # What the library makes itself and gives back.

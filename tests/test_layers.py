@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "qml_qdl.hardware": {"qml_qdl.circuits"},
     "qml_qdl.nn": {"qml_qdl.circuits", "qml_qdl.hardware"},
     "qml_qdl.data": {"qml_qdl.circuits.errors", "qml_qdl.circuits.validation"},
+    "qml_qdl.manybody": {"qml_qdl.circuits", "qml_qdl.hardware"},
     "qml_qdl.metrics": {"qml_qdl.circuits", "qml_qdl.data"},
     "qml_qdl.models": {
         "qml_qdl.circuits",
@@ -36,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "qml_qdl.training": {
         "qml_qdl.circuits",
         "qml_qdl.data",
+        "qml_qdl.manybody",
         "qml_qdl.metrics",
         "qml_qdl.hardware",
         "qml_qdl.models",
@@ -50,6 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "qml_qdl.cli": {
         "qml_qdl.circuits",
         "qml_qdl.data",
+        "qml_qdl.manybody",
         "qml_qdl.metrics",
         "qml_qdl.hardware",
         "qml_qdl.models",
@@ -58,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     },
 }
 QISKIT = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime"}
-LAZY = QISKIT | {"PIL", "matplotlib", "pandas", "sklearn"}
+LAZY = QISKIT | {"PIL", "matplotlib", "pandas", "quimb", "sklearn"}
 QISKIT_ROOM = "qml_qdl.hardware.qiskit"
 TRAINER = {"lightning", "pytorch_lightning"}
 
@@ -233,6 +236,8 @@ SEEDED = [
     ("qml_qdl.hardware.x", "import qml_qdl.hardware.qiskit.device", "module loads"),
     ("qml_qdl.nn.x", "from qml_qdl.hardware.qiskit import jobs", "module loads"),
     ("qml_qdl.models.x", "import lightning", "trainer outside"),
+    ("qml_qdl.manybody.x", "import lightning", "trainer outside"),
+    ("qml_qdl.manybody.x", "import qml_qdl.models", "may not import"),
     ("qml_qdl.nn.x", "from qml_qdl.testing import layers", "may not import"),
     ("qml_qdl.nn.x", "def f():\n import pytest", "pytest outside"),
     ("qml_qdl.training.x", "import sklearn.svm", "when the module loads"),
@@ -269,6 +274,7 @@ LOADED = [
     (JOBS, {"qiskit", "qiskit_aer", "qiskit_ibm_runtime", "lightning", "sklearn"}),
     ("import qml_qdl.nn", {"qiskit", "lightning", "sklearn"}),
     ("import qml_qdl.models", {"qiskit", "lightning", "sklearn"}),
+    ("import qml_qdl.manybody", {"qiskit", "lightning", "quimb", "sklearn"}),
     (AER, {"qiskit_ibm_runtime"}),
 ]
 """What is run, and what has not been loaded then."""

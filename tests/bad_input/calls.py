@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from qml_qdl import circuits as c
 from qml_qdl import cli, data, hardware, metrics, models
+from qml_qdl import manybody as m
 from qml_qdl import nn as q
 from qml_qdl import training as t
 from qml_qdl.circuits.symmetry import named_groups as g
@@ -33,6 +34,10 @@ RING = g.translations(3)
 BITS = torch.tensor([[0.0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0]])
 P = torch.tensor([0.1, 0.2, 0.3, 0.4])
 Q = torch.tensor([0.4, 0.3, 0.2, 0.1])
+RING_OF_6 = m.Lattice.chain(6)
+SPIN_RING = m.SpinOperator.of(m.heisenberg(RING_OF_6))
+SECTOR = m.Sector(6, 0)
+SPINS = torch.tensor([[1.0, -1, 1, -1, 1, -1], [1, 1, 1, -1, -1, -1]])
 LOGITS = torch.tensor([0.3, -0.2, 0.5, 0.1])
 
 
@@ -849,6 +854,65 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "metrics.valid_rate": lambda: call(
             metrics.valid_rate, samples=BITS, valid=BITS[:2]
         ),
+        # ---- many bodies ----
+        "manybody.Lattice": lambda: call(m.Lattice, shape="square", n_cells=(2, 3)),
+        "manybody.Lattice.along": lambda: call(RING_OF_6.along, axis=0, steps=2),
+        "manybody.Lattice.chain": lambda: call(m.Lattice.chain, num_sites=4),
+        "manybody.Lattice.characters": lambda: call(RING_OF_6.characters, momentum=1),
+        "manybody.Lattice.from_edges": lambda: call(
+            m.Lattice.from_edges, edges=[(0, 1), (1, 2)], num_sites=3
+        ),
+        "manybody.Lattice.neighbours": lambda: call(RING_OF_6.neighbours, order=2),
+        "manybody.Lattice.square": lambda: call(m.Lattice.square, rows=2, columns=3),
+        "manybody.Lattice.triangular": lambda: call(
+            m.Lattice.triangular, rows=2, columns=3
+        ),
+        "manybody.Sector": lambda: call(m.Sector, num_sites=4, magnetisation=0),
+        "manybody.Sector.index": lambda: call(SECTOR.index, spins=SPINS),
+        "manybody.Sector.numbers": lambda: call(SECTOR.numbers, spins=SPINS),
+        "manybody.Sector.spins": lambda: call(SECTOR.spins, dtype=torch.float32),
+        "manybody.SpinOperator.check_sector": lambda: call(
+            SPIN_RING.check_sector, sector=SECTOR
+        ),
+        "manybody.SpinOperator.check_symmetry": lambda: call(
+            SPIN_RING.check_symmetry, permutations=RING_OF_6.symmetries
+        ),
+        "manybody.SpinOperator.commutes_with": lambda: call(
+            SPIN_RING.commutes_with, permutation=[1, 2, 3, 4, 5, 0]
+        ),
+        "manybody.SpinOperator.connected": lambda: call(
+            SPIN_RING.connected, spins=SPINS
+        ),
+        "manybody.SpinOperator.diagonal": lambda: call(SPIN_RING.diagonal, spins=SPINS),
+        "manybody.SpinOperator.elements": lambda: call(SPIN_RING.elements, spins=SPINS),
+        "manybody.SpinOperator.matrix": lambda: call(SPIN_RING.matrix, sector=SECTOR),
+        "manybody.SpinOperator.of": lambda: call(
+            m.SpinOperator.of, operator=qml.X(0) @ qml.X(1), wires=2
+        ),
+        "manybody.SpinOperator.rotated": lambda: call(
+            SPIN_RING.rotated, sublattice=[1, 3, 5]
+        ),
+        "manybody.annni": lambda: call(m.annni, lattice=RING_OF_6),
+        "manybody.bethe_energy": lambda: call(m.bethe_energy, num_sites=6),
+        "manybody.cluster_ising": lambda: call(m.cluster_ising, lattice=RING_OF_6),
+        "manybody.free_fermion_energy": lambda: call(
+            m.free_fermion_energy, num_sites=6, h=0.5
+        ),
+        "manybody.ground_state": lambda: call(
+            m.ground_state, operator=m.heisenberg(RING_OF_6), sector=SECTOR
+        ),
+        "manybody.Eigenstates.amplitudes": lambda: call(
+            m.ground_state(m.heisenberg(RING_OF_6), SECTOR).amplitudes, spins=SPINS
+        ),
+        "manybody.heisenberg": lambda: call(m.heisenberg, lattice=RING_OF_6),
+        "manybody.j1_j2": lambda: call(m.j1_j2, lattice=RING_OF_6),
+        "manybody.mean_field_energy": lambda: call(
+            m.mean_field_energy, operator=m.heisenberg(RING_OF_6), starts=2
+        ),
+        "manybody.transverse_ising": lambda: call(
+            m.transverse_ising, lattice=RING_OF_6
+        ),
+        "manybody.xxz": lambda: call(m.xxz, lattice=RING_OF_6),
         # ---- data ----
         "data.Dataset": lambda: call(
             data.Dataset, inputs=rows(4, 2), labels=[0, 1, 0, 1], class_names=["a", "b"]

@@ -237,6 +237,9 @@ INTERNAL = ("owner", "known", "also", "training.Spec.from_config.name")
 LARGE = ("PointCloudClassifier", "SpinClassifier", "stein_discrepancy_of_samples")
 """Where right numbers may be so large that their squares are none."""
 
+SIGNED = ("step", "spin_flip", "parity", "magnetisation", "momentum")
+"""Arguments whose whole numbers may be negative."""
+
 SEEDS = ("seed", "first_seed", "split_seed", "seed_transpiler", "sample_seed")
 
 UNTYPED: Mapping[str, str] = {"scaling": "float", "pad_with": "float"}
@@ -297,7 +300,7 @@ class Parameter:
             return self.name in FREE and (not value or _text(value))
         if self.name in SEEDS and _seed(value):
             return True
-        if self.name == "step" and isinstance(value, int):
+        if self.name in SIGNED and isinstance(value, int):
             return True
         return any(TYPED[part](value) for part in self.parts)
 

@@ -1,0 +1,36 @@
+"""Many bodies: spins on lattices, their Hamiltonians, exact energies."""
+
+from qml_qdl.manybody.dmrg import MatrixProductState, dmrg
+from qml_qdl.manybody.exact import Eigenstates, ground_state
+from qml_qdl.manybody.hamiltonians import (
+    annni,
+    cluster_ising,
+    heisenberg,
+    j1_j2,
+    transverse_ising,
+    xxz,
+)
+from qml_qdl.manybody.lattices import Lattice
+from qml_qdl.manybody.mean_field import mean_field_energy
+from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.sectors import Sector
+from qml_qdl.manybody.solvable import bethe_energy, free_fermion_energy
+
+__all__ = [
+    "Eigenstates",
+    "Lattice",
+    "MatrixProductState",
+    "Sector",
+    "SpinOperator",
+    "annni",
+    "bethe_energy",
+    "cluster_ising",
+    "dmrg",
+    "free_fermion_energy",
+    "ground_state",
+    "heisenberg",
+    "j1_j2",
+    "mean_field_energy",
+    "transverse_ising",
+    "xxz",
+]
