@@ -1,0 +1,327 @@
+"""Variational Monte Carlo: local energies, estimates of the energy, and the descent."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError, RunError
+from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.reconfiguration import Descent, StochasticReconfiguration
+from qml_qdl.manybody.samplers import Sampler, Samples
+from qml_qdl.manybody.states import NeuralState
+
+
+@torch.no_grad()
+def local_energies(
+    operator: SpinOperator, state: NeuralState, samples: Samples
+) -> Tensor:
+    """E(s) = Σ ⟨s|H|s'⟩ ψ(s')/ψ(s), whose mean over |ψ|² is the energy.
+
+    Args:
+        operator: H.
+        state: ψ.
+        samples: Configurations of it.
+
+    Returns:
+        (rows,), real where H and ψ are.
+    """
+    spins = samples.spins
+    elements = operator.elements(spins)
+    ratios = state.ratios(spins, operator.flips, elements != 0)
+    return operator.diagonal(spins) + (elements * ratios).sum(1)
+
+
+@frozen
+class Estimate:
+    """An energy, and how far it can be trusted.
+
+    Args:
+        energy: The mean of local energies.
+        error: Its standard error, from the spread of the chains; 0 where every
+            configuration was summed.
+        variance: That of local energies; zero for an eigenstate.
+        num_sites: Spins.
+        num_samples: Configurations.
+        r_hat: How much more chains differ than each of them varies, near 1 where they
+            agree (Gelman and Rubin 1992); NaN without several configurations of
+            several chains.
+        autocorrelation_time: Configurations of a chain that are worth one independent
+            one, less one half; NaN likewise.
+        acceptance: The share of moves that were made, None where nothing moves.
+    """
+
+    energy: float
+    error: float
+    variance: float
+    num_sites: int
+    num_samples: int
+    r_hat: float = math.nan
+    autocorrelation_time: float = math.nan
+    acceptance: float | None = None
+
+    @property
+    def v_score(self) -> float:
+        """N·Var/E², which compares problems (Wu et al., arXiv:2302.04919)."""
+        return self.num_sites * self.variance / self.energy**2 if self.energy else 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"E = {self.energy:.8g} ± {self.error:.1g}, variance {self.variance:.2g}, "
+            f"V-score {self.v_score:.1g}"
+        )
+
+    @classmethod
+    def of(cls, local: Tensor, samples: Samples) -> Estimate:
+        """Estimates an energy from local energies.
+
+        Args:
+            local: (rows,).
+            samples: What they are of.
+        """
+        mean = samples.mean(local)
+        spread = float(samples.mean((local - mean).abs().square()))
+        shared = {
+            "energy": float(mean.real),
+            "variance": spread,
+            "num_sites": samples.spins.shape[1],
+            "num_samples": len(local),
+            "acceptance": samples.acceptance,
+        }
+        if samples.weights is not None:
+            return cls(error=0.0, **shared)
+        values = local.real.reshape(-1, samples.chains)  # (sweeps, chains)
+        sweeps, chains = values.shape
+        if chains < 2:
+            return cls(error=math.nan, **shared)
+        means = values.mean(0)
+        between = float(means.var())
+        error = math.sqrt(between / chains)
+        if sweeps < 2:
+            return cls(error=error, **shared)
+        within = float(values.var(0).mean())
+        if not within:
+            return cls(error=error, r_hat=1.0, autocorrelation_time=0.0, **shared)
+        return cls(
+            error=error,
+            r_hat=math.sqrt((sweeps - 1) / sweeps + between / within),
+            autocorrelation_time=max(0.0, (sweeps * between / within - 1) / 2),
+            **shared,
+        )
+
+
+@frozen
+class Step:
+    """One step of a descent.
+
+    Args:
+        number: Its number, from 0.
+        estimate: The energy before it.
+        length: How far it went, as the descent tells; NaN where it was not made.
+        learning_rate: With which rate.
+        event: What happened, in words; empty where all went well.
+    """
+
+    number: int
+    estimate: Estimate
+    length: float
+    learning_rate: float
+    event: str = ""
+
+
+MOST_REJECTED = 20
+"""After so many failed steps in a row a run has failed."""
+
+
+class VariationalMonteCarlo:
+    """Lowers the energy of a state, and watches over it.
+
+    A step whose numbers are none is not made: parameters go back to those before the
+    last one, and the descent is more careful from then on. Every `window` steps the
+    median of the energies is compared with that of the steps before: where it is worse
+    by more than its spread allows, state and chains go back to where they were then.
+
+    Args:
+        operator: H.
+        state: ψ.
+        sampler: Where its configurations come from.
+        descent: How parameters change; None for `StochasticReconfiguration(state)`.
+        window: Steps of a median.
+
+    Raises:
+        ArgumentError: State and operator have other numbers of sites.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.manybody import (
+        ...     FullSummation, RBMState, SpinOperator, VariationalMonteCarlo, chain, ising
+        ... )
+        >>> operator = SpinOperator.of(ising(chain(4), h=1.0))
+        >>> _ = torch.manual_seed(0)
+        >>> state = RBMState(4, alpha=2, dtype=torch.float64)
+        >>> descent = VariationalMonteCarlo(operator, state, FullSummation.of(4))
+        >>> _ = descent.run(100)
+        >>> round(descent.estimate().energy, 3)
+        -5.226
+    """
+
+    @validate_call
+    def __init__(
+        self,
+        operator: SpinOperator,
+        state: NeuralState,
+        sampler: Sampler,
+        descent: Descent | None = None,
+        *,
+        window: int = 20,
+    ) -> None:
+        check_count("window", window, 2)
+        if operator.num_sites != state.num_sites:
+            raise ArgumentError(
+                f"state: expected {operator.num_sites} sites as the operator has, got "
+                f"{state.num_sites}"
+            )
+        self.operator = operator
+        self.state = state
+        self.sampler = sampler
+        self.descent = descent or StochasticReconfiguration(state)
+        self.window = window
+        self.steps_done = 0
+        self._rejected = 0
+        self._energies: list[float] = []
+        self._before: list[Tensor] | None = None
+        self._kept: dict[str, Any] | None = None
+
+    def step(self) -> Step:
+        """One step: samples, local energies, and a change of the parameters.
+
+        Raises:
+            RunError: The numbers are none from the beginning, or after twenty attempts
+                in a row.
+        """
+        samples = self.sampler.sample(self.state)
+        local = local_energies(self.operator, self.state, samples)
+        rate = self.descent.learning_rate
+        estimate = Estimate.of(local, samples)
+        parameters = [p.detach().clone() for p in self.state.parameters()]
+        length = math.nan
+        if bool(local.isfinite().all()):
+            length = self.descent.update(samples, local)
+        event = ""
+        if math.isfinite(length):
+            self._before, self._rejected = parameters, 0
+            self.descent.cool()
+            event = self._watched(estimate.energy)
+        else:
+            event = self._reject()
+        done = Step(self.steps_done, estimate, length, rate, event)
+        self.steps_done += 1
+        return done
+
+    def _reject(self) -> str:
+        self._rejected += 1
+        if self._before is None or self._rejected > MOST_REJECTED:
+            raise RunError(
+                f"state: local energies or steps are no numbers, {self._rejected} "
+                "times in a row; begin with smaller parameters, or a smaller "
+                "learning_rate"
+            )
+        with torch.no_grad():
+            for parameter, before in zip(
+                self.state.parameters(), self._before, strict=True
+            ):
+                parameter.copy_(before)
+        self.descent.weaken()
+        return "rejected: no numbers; back to the parameters before, with more shift"
+
+    def _watched(self, energy: float) -> str:
+        """Compares medians, and goes back where the energy rose."""
+        self._energies.append(energy)
+        if len(self._energies) < self.window:
+            return ""
+        median = statistics.median(self._energies)
+        spread = 1.25 * statistics.stdev(self._energies) / math.sqrt(self.window)
+        self._energies = []
+        kept = self._kept
+        if kept is not None and median > kept["median"] + 5 * max(
+            kept["spread"], 1e-12 * abs(median)
+        ):
+            self.state.load_state_dict(kept["state"])
+            generator = self.sampler.state_dict().get("generator")
+            self.sampler.load_state_dict({**kept["sampler"], "generator": generator})
+            self.descent.weaken()
+            return (
+                f"rolled back: the median of the energy rose from {kept['median']:.6g} "
+                f"to {median:.6g}"
+            )
+        self._kept = {
+            "median": median,
+            "spread": spread,
+            "state": deepcopy(self.state.state_dict()),
+            "sampler": deepcopy(self.sampler.state_dict()),
+        }
+        return ""
+
+    def run(
+        self, steps: int, tell: Callable[[Step], object] | None = None
+    ) -> list[Step]:
+        """Many steps.
+
+        Args:
+            steps: How many.
+            tell: Is called with each.
+
+        Returns:
+            The steps.
+        """
+        check_count("steps", steps)
+        done = []
+        for _ in range(steps):
+            done.append(self.step())
+            if tell is not None:
+                tell(done[-1])
+        return done
+
+    def estimate(self, sweeps: int | None = None) -> Estimate:
+        """The energy as it is now, from new configurations.
+
+        Args:
+            sweeps: Configurations of each chain; None for the sampler's own number.
+        """
+        samples = self.sampler.sample(self.state, sweeps)
+        return Estimate.of(local_energies(self.operator, self.state, samples), samples)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that has to be kept to go on bit for bit."""
+        return {
+            "state": self.state.state_dict(),
+            "sampler": self.sampler.state_dict(),
+            "descent": self.descent.state_dict(),
+            "steps_done": self.steps_done,
+            "rejected": self._rejected,
+            "energies": [*self._energies],
+            "before": self._before,
+            "kept": self._kept,
+        }
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there.
+
+        Args:
+            kept: What `state_dict` returned.
+        """
+        self.state.load_state_dict(kept["state"])
+        self.sampler.load_state_dict(kept["sampler"])
+        self.descent.load_state_dict(kept["descent"])
+        self.steps_done = kept["steps_done"]
+        self._rejected = kept["rejected"]
+        self._energies = [*kept["energies"]]
+        self._before, self._kept = kept["before"], kept["kept"]

@@ -1,0 +1,257 @@
+"""Samplers of |ψ(s)|²: Markov chains, and the sum over all configurations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.manybody.states import NeuralState
+
+
+@frozen(eq=False)
+class Samples:
+    """Configurations that stand for |ψ(s)|².
+
+    Args:
+        spins: (rows, N); those of one chain are `chains` rows apart.
+        weights: Their probabilities, (rows,), which sum to one; None for equal ones.
+        chains: Chains that are independent of each other.
+        acceptance: The share of moves that were made; None where nothing moves.
+        log_amplitudes: log ψ of each row, where it is known; None else.
+    """
+
+    spins: Tensor
+    weights: Tensor | None = None
+    chains: int = 1
+    acceptance: float | None = None
+    log_amplitudes: Tensor | None = None
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of what was found for each row.
+
+        Args:
+            values: (rows, ...).
+
+        Returns:
+            (...).
+        """
+        if self.weights is None:
+            return values.mean(0)
+        weights = self.weights.to(values.dtype)
+        return (weights @ values.reshape(len(values), -1)).reshape(values.shape[1:])
+
+
+class Sampler(ABC):
+    """What configurations of a state come from."""
+
+    @abstractmethod
+    def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
+        """Configurations of a state.
+
+        Args:
+            state: The state.
+            sweeps: Configurations of each chain; None for the sampler's own number.
+
+        Raises:
+            ArgumentError: The amplitudes vanish everywhere.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that has to be kept to go on bit for bit."""
+        return {}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there.
+
+        Args:
+            kept: What `state_dict` returned.
+        """
+
+
+class FullSummation(Sampler):
+    """Every configuration of a basis with its probability: no noise.
+
+    What remains as an error is the ansatz's own.
+
+    Args:
+        spins: The basis, (states, N).
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.manybody import RBMState
+        >>> spins = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
+        >>> samples = FullSummation(spins).sample(RBMState(2))
+        >>> round(float(samples.weights.sum()), 6)
+        1.0
+    """
+
+    def __init__(self, spins: Tensor) -> None:
+        self.spins = spins
+
+    @torch.no_grad()
+    def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
+        """Every configuration, however many sweeps are asked for."""
+        spins = self.spins.to(state.dtype)
+        log = torch.cat([state(part) for part in spins.split(2**16)])
+        if log.numel() and torch.isneginf(log.real).all():
+            raise _vanishing()
+        return Samples(spins, (2 * log.real).softmax(0), log_amplitudes=log)
+
+
+def _vanishing() -> ArgumentError:
+    return ArgumentError(
+        "state: its amplitudes vanish on every configuration that was tried; begin "
+        "with other parameters"
+    )
+
+
+class Metropolis(Sampler):
+    """Markov chains that all move at once, by the rule of Metropolis and Hastings.
+
+    Args:
+        start: Where the chains begin, (chains, N).
+        moves: Which spins each move turns, (M, N) of bool.
+        conserving: Whether a move is made only where the turned spins sum to zero, so
+            that the magnetisation stays.
+        sweeps: Configurations that `sample` takes of each chain.
+        steps: Moves that are proposed between two of them; None for N.
+        generator: Random numbers; None for a new generator seeded by torch's own.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.manybody import RBMState
+        >>> sampler = Metropolis.exchange(6, [(i, (i + 1) % 6) for i in range(6)])
+        >>> samples = sampler.sample(RBMState(6))
+        >>> bool((samples.spins.sum(1) == 0).all())
+        True
+    """
+
+    @validate_call
+    def __init__(
+        self,
+        start: Tensor,
+        moves: Tensor,
+        *,
+        conserving: bool = False,
+        sweeps: int = 1,
+        steps: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        check_count("sweeps", sweeps)
+        self.spins = start.clone()
+        self.moves = moves
+        self.conserving = conserving
+        self.sweeps = sweeps
+        self.steps = start.shape[1] if steps is None else steps
+        check_count("steps", self.steps)
+        if generator is None:
+            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        self.generator = generator
+
+    @classmethod
+    def flips(
+        cls,
+        num_sites: int,
+        *,
+        chains: int = 1008,
+        generator: torch.Generator | None = None,
+        **options: Any,
+    ) -> Metropolis:
+        """Chains that turn one spin at a time.
+
+        Args:
+            num_sites: The number N of spins.
+            chains: Chains, which begin at random.
+            generator: Random numbers; None for a new generator seeded by torch's own.
+            **options: Further ones of the class.
+        """
+        if generator is None:
+            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        bits = torch.randint(2, (chains, num_sites), generator=generator)
+        start = 1.0 - 2.0 * bits.double()
+        moves = torch.eye(num_sites, dtype=torch.bool)
+        return cls(start, moves, generator=generator, **options)
+
+    @classmethod
+    def exchange(
+        cls,
+        num_sites: int,
+        pairs: Any,
+        *,
+        magnetisation: int = 0,
+        chains: int = 1008,
+        generator: torch.Generator | None = None,
+        **options: Any,
+    ) -> Metropolis:
+        """Chains that exchange two unequal spins at a time.
+
+        Args:
+            num_sites: The number N of spins.
+            pairs: Sites that are exchanged, (M, 2).
+            magnetisation: The sum of all spins, which stays.
+            chains: Chains, which begin at random.
+            generator: Random numbers; None for a new generator seeded by torch's own.
+            **options: Further ones of the class.
+
+        Raises:
+            ArgumentError: So many spins cannot have this sum.
+        """
+        if generator is None:
+            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        if abs(magnetisation) > num_sites or (num_sites - magnetisation) % 2:
+            raise ArgumentError(
+                f"magnetisation: {num_sites} spins ±1 cannot sum to {magnetisation}; "
+                f"expected one of {num_sites}, {num_sites - 2}, …, {-num_sites}"
+            )
+        down = (num_sites - magnetisation) // 2
+        order = torch.rand(chains, num_sites, generator=generator).argsort(1)
+        start = 1.0 - 2.0 * (order < down).double()
+        sites = torch.as_tensor(pairs).reshape(-1, 2)
+        moves = torch.zeros(len(sites), num_sites, dtype=torch.bool)
+        moves.scatter_(1, sites, True)
+        return cls(start, moves, conserving=True, generator=generator, **options)
+
+    @torch.no_grad()
+    def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
+        """The next configurations of all chains."""
+        count = self.sweeps if sweeps is None else sweeps
+        chains = len(self.spins)
+        walkers = state.walkers(self.spins.to(state.dtype), self.moves)
+        # The first two spins of a move say whether they sum to zero.
+        ends = self.moves.to(torch.int8).argsort(dim=1, descending=True, stable=True)[
+            :, :2
+        ]
+        found, made = [], torch.zeros((), dtype=torch.long)
+        for _ in range(count):
+            shape = (self.steps, chains)
+            choices = torch.randint(len(self.moves), shape, generator=self.generator)
+            bounds = torch.rand(
+                shape, generator=self.generator, dtype=torch.float64
+            ).sqrt_()
+            for choice, bound in zip(choices, bounds, strict=True):
+                accepted = walkers.ratios(choice).abs() > bound
+                if self.conserving:
+                    pair = walkers.spins.gather(1, ends[choice])
+                    accepted &= pair[:, 0] != pair[:, 1]
+                rows = accepted.nonzero()[:, 0]
+                walkers.move(rows)
+                made += len(rows)
+            found.append(walkers.spins.clone())
+        self.spins = walkers.spins.to(self.spins.dtype)
+        share = float(made) / (count * self.steps * chains)
+        return Samples(torch.cat(found), chains=chains, acceptance=share)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The chains, and where their random numbers are."""
+        return {"spins": self.spins, "generator": self.generator.get_state()}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.spins = kept["spins"].clone()
+        self.generator.set_state(kept["generator"])
