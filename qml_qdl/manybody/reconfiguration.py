@@ -170,6 +170,8 @@ class StochasticReconfiguration(Descent):
             "tolerance": tolerance,
         }.items():
             check_number(name, value)
+        if momentum:
+            check_number("momentum", momentum, high=1.0)
         check_choice("solver", solver, ("auto", "cholesky", "minsr", "cg"))
         self.shift = shift
         self.shift_decay = shift_decay

@@ -62,10 +62,11 @@ class Sampler(ABC):
             ArgumentError: The amplitudes vanish everywhere.
         """
 
+    @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """All that has to be kept to go on bit for bit."""
-        return {}
 
+    @abstractmethod
     def load_state_dict(self, kept: dict[str, Any]) -> None:
         """Goes on from there.
 
@@ -102,6 +103,13 @@ class FullSummation(Sampler):
         if log.numel() and torch.isneginf(log.real).all():
             raise _vanishing()
         return Samples(spins, (2 * log.real).softmax(0), log_amplitudes=log)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: there is no chance in it."""
+        return {}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there."""
 
 
 def _vanishing() -> ArgumentError:
@@ -244,6 +252,8 @@ class Metropolis(Sampler):
                 made += len(rows)
             found.append(walkers.spins.clone())
         self.spins = walkers.spins.to(self.spins.dtype)
+        if not made and torch.isneginf(state(walkers.spins).real).all():
+            raise _vanishing()
         share = float(made) / (count * self.steps * chains)
         return Samples(torch.cat(found), chains=chains, acceptance=share)
 

@@ -655,7 +655,7 @@ class Symmetrized(NeuralState):
         self,
         state: NeuralState,
         permutations: Tensor | None = None,
-        characters: Tensor | None = None,
+        characters: Any = None,  # complex ones, too
         *,
         spin_flip: int | None = None,
     ) -> None:
