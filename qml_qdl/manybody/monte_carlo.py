@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import asdict, evolve, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
@@ -18,26 +18,6 @@ from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.reconfiguration import Descent, StochasticReconfiguration
 from qml_qdl.manybody.samplers import Sampler, Samples
 from qml_qdl.manybody.states import NeuralState
-
-
-@torch.no_grad()
-def local_energies(
-    operator: SpinOperator, state: NeuralState, samples: Samples
-) -> Tensor:
-    """E(s) = Σ ⟨s|H|s'⟩ ψ(s')/ψ(s), whose mean over |ψ|² is the energy.
-
-    Args:
-        operator: H.
-        state: ψ.
-        samples: Configurations of it.
-
-    Returns:
-        (rows,), real where H and ψ are.
-    """
-    spins = samples.spins
-    elements = operator.elements(spins)
-    ratios = state.ratios(spins, operator.flips, elements != 0)
-    return operator.diagonal(spins) + (elements * ratios).sum(1)
 
 
 @frozen
@@ -141,13 +121,63 @@ MOST_REJECTED = 20
 """After so many failed steps in a row a run has failed."""
 
 
+@frozen(eq=False)
+class _Point:
+    """Where a descent was: what it goes back to.
+
+    Args:
+        energy: The energy there.
+        spread: How far it can be trusted.
+        state: The state's parameters.
+        sampler: The sampler's chains.
+    """
+
+    energy: float
+    spread: float
+    state: dict[str, Any]
+    sampler: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, state: NeuralState, sampler: Sampler, energy: float, spread: float
+    ) -> _Point:
+        """Remembers where a state is.
+
+        Args:
+            state: The state.
+            sampler: Its sampler.
+            energy: Its energy.
+            spread: How far that can be trusted.
+        """
+        return cls(
+            energy,
+            spread,
+            deepcopy(state.state_dict()),
+            deepcopy(sampler.state_dict()),
+        )
+
+    def restore(self, state: NeuralState, sampler: Sampler) -> None:
+        """Goes back there; random numbers go on, not to be the same again.
+
+        Args:
+            state: The state.
+            sampler: Its sampler.
+        """
+        state.load_state_dict(self.state)
+        now = sampler.state_dict()
+        sampler.load_state_dict(
+            {**self.sampler, **{k: v for k, v in now.items() if k == "generator"}}
+        )
+
+
 class VariationalMonteCarlo:
     """Lowers the energy of a state, and watches over it.
 
-    A step whose numbers are none is not made: parameters go back to those before the
-    last one, and the descent is more careful from then on. Every `window` steps the
-    median of the energies is compared with that of the steps before: where it is worse
-    by more than its spread allows, state and chains go back to where they were then.
+    A step that ends in no numbers, or from which the energy rises by more than four
+    standard errors, is taken back: parameters and chains are those before it, and the
+    descent is more careful for a while. Every `window` steps the median of the energies
+    is compared with the one before: where it is worse by more than its spread allows,
+    state and chains go back to where they were then.
 
     Args:
         operator: H.
@@ -162,12 +192,17 @@ class VariationalMonteCarlo:
     Example:
         >>> import torch
         >>> from qml_qdl.manybody import (
-        ...     FullSummation, RBMState, SpinOperator, VariationalMonteCarlo, chain, ising
+        ...     FullSummation,
+        ...     Lattice,
+        ...     RBMState,
+        ...     SpinOperator,
+        ...     VariationalMonteCarlo,
+        ...     transverse_ising,
         ... )
-        >>> operator = SpinOperator.of(ising(chain(4), h=1.0))
+        >>> operator = SpinOperator.of(transverse_ising(Lattice.chain(4)))
         >>> _ = torch.manual_seed(0)
         >>> state = RBMState(4, alpha=2, dtype=torch.float64)
-        >>> descent = VariationalMonteCarlo(operator, state, FullSummation.of(4))
+        >>> descent = VariationalMonteCarlo(operator, state, FullSummation(4))
         >>> _ = descent.run(100)
         >>> round(descent.estimate().energy, 3)
         -5.226
@@ -197,8 +232,8 @@ class VariationalMonteCarlo:
         self.steps_done = 0
         self._rejected = 0
         self._energies: list[float] = []
-        self._before: list[Tensor] | None = None
-        self._kept: dict[str, Any] | None = None
+        self._before: _Point | None = None
+        self._kept: _Point | None = None
 
     def step(self) -> Step:
         """One step: samples, local energies, and a change of the parameters.
@@ -208,66 +243,67 @@ class VariationalMonteCarlo:
                 in a row.
         """
         samples = self.sampler.sample(self.state)
-        local = local_energies(self.operator, self.state, samples)
+        local = self.sampler.local_energies(self.operator, self.state, samples)
         rate = self.descent.learning_rate
         estimate = Estimate.of(local, samples)
-        parameters = [p.detach().clone() for p in self.state.parameters()]
-        length = math.nan
+        here = _Point.of(self.state, self.sampler, estimate.energy, estimate.error)
+        length, fault = math.nan, "local energies are no numbers"
         if bool(local.isfinite().all()):
-            length = self.descent.update(samples, local)
-        event = ""
-        if math.isfinite(length):
-            self._before, self._rejected = parameters, 0
-            self.descent.cool()
-            event = self._watched(estimate.energy)
+            fault = self._rise(here)
+            if not fault:
+                length = self.descent.update(samples, local)
+                fault = "" if math.isfinite(length) else "the step is no number"
+        if fault:
+            event = self._taken_back(fault)
         else:
-            event = self._reject()
+            self._before, self._rejected = here, 0
+            self.descent.cool()
+            event = self._watched(here)
         done = Step(self.steps_done, estimate, length, rate, event)
         self.steps_done += 1
         return done
 
-    def _reject(self) -> str:
+    def _rise(self, here: _Point) -> str:
+        """Says whether the energy rose by the last step."""
+        before = self._before
+        if before is None:
+            return ""
+        noise = math.hypot(here.spread, before.spread) + 1e-9 * abs(before.energy)
+        if not here.energy > before.energy + 4 * noise:
+            return ""
+        return f"the energy rose from {before.energy:.6g} to {here.energy:.6g}"
+
+    def _taken_back(self, fault: str) -> str:
         self._rejected += 1
         if self._before is None or self._rejected > MOST_REJECTED:
             raise RunError(
-                f"state: local energies or steps are no numbers, {self._rejected} "
-                "times in a row; begin with smaller parameters, or a smaller "
-                "learning_rate"
+                f"state: {fault}, {self._rejected} times in a row; begin with smaller "
+                "parameters, or a smaller learning_rate"
             )
-        with torch.no_grad():
-            for parameter, before in zip(
-                self.state.parameters(), self._before, strict=True
-            ):
-                parameter.copy_(before)
+        self._before.restore(self.state, self.sampler)
         self.descent.weaken()
-        return "rejected: no numbers; back to the parameters before, with more shift"
+        return f"taken back: {fault}"
 
-    def _watched(self, energy: float) -> str:
+    def _watched(self, here: _Point) -> str:
         """Compares medians, and goes back where the energy rose."""
-        self._energies.append(energy)
+        self._energies.append(here.energy)
         if len(self._energies) < self.window:
             return ""
         median = statistics.median(self._energies)
         spread = 1.25 * statistics.stdev(self._energies) / math.sqrt(self.window)
         self._energies = []
         kept = self._kept
-        if kept is not None and median > kept["median"] + 5 * max(
-            kept["spread"], 1e-12 * abs(median)
-        ):
-            self.state.load_state_dict(kept["state"])
-            generator = self.sampler.state_dict().get("generator")
-            self.sampler.load_state_dict({**kept["sampler"], "generator": generator})
-            self.descent.weaken()
-            return (
-                f"rolled back: the median of the energy rose from {kept['median']:.6g} "
-                f"to {median:.6g}"
-            )
-        self._kept = {
-            "median": median,
-            "spread": spread,
-            "state": deepcopy(self.state.state_dict()),
-            "sampler": deepcopy(self.sampler.state_dict()),
-        }
+        if kept is not None:
+            noise = max(kept.spread, 1e-9 * abs(median))
+            if median > kept.energy + 5 * noise:
+                kept.restore(self.state, self.sampler)
+                self._before = None
+                self.descent.weaken()
+                return (
+                    f"rolled back: the median of the energy rose from {kept.energy:.6g} "
+                    f"to {median:.6g}"
+                )
+        self._kept = evolve(here, energy=median, spread=spread)
         return ""
 
     def run(
@@ -297,7 +333,9 @@ class VariationalMonteCarlo:
             sweeps: Configurations of each chain; None for the sampler's own number.
         """
         samples = self.sampler.sample(self.state, sweeps)
-        return Estimate.of(local_energies(self.operator, self.state, samples), samples)
+        return Estimate.of(
+            self.sampler.local_energies(self.operator, self.state, samples), samples
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """All that has to be kept to go on bit for bit."""
@@ -308,8 +346,8 @@ class VariationalMonteCarlo:
             "steps_done": self.steps_done,
             "rejected": self._rejected,
             "energies": [*self._energies],
-            "before": self._before,
-            "kept": self._kept,
+            "before": self._before and asdict(self._before),
+            "kept": self._kept and asdict(self._kept),
         }
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
@@ -324,4 +362,5 @@ class VariationalMonteCarlo:
         self.steps_done = kept["steps_done"]
         self._rejected = kept["rejected"]
         self._energies = [*kept["energies"]]
-        self._before, self._kept = kept["before"], kept["kept"]
+        points = [kept[name] and _Point(**kept[name]) for name in ("before", "kept")]
+        self._before, self._kept = points

@@ -103,10 +103,9 @@ class Descent(ABC):
         """What follows a step that was made: the rate falls."""
         self.learning_rate = max(self.min_rate, self.learning_rate * self.rate_decay)
 
+    @abstractmethod
     def weaken(self) -> None:
         """What follows a step that failed: the next ones are more careful."""
-        self.learning_rate /= 2
-        self.min_rate = min(self.min_rate, self.learning_rate)
 
     def state_dict(self) -> dict[str, Any]:
         """All that has to be kept to go on bit for bit."""
@@ -138,7 +137,7 @@ class StochasticReconfiguration(Descent):
         momentum: μ of SPRING (Goldshlager, Abrahamsen and Lin, arXiv:2401.10190): the
             step is sought near μ times the last one. 0 for none.
         max_norm: The largest η√(dᵀSd), by which the state turns; longer steps are
-            shortened to it.
+            shortened to it. After steps that failed it is less for a while.
         tolerance: Of conjugate gradients: the residual's size, relative to F's.
 
     Raises:
@@ -180,6 +179,7 @@ class StochasticReconfiguration(Descent):
         self.momentum = momentum
         self.max_norm = max_norm
         self.tolerance = tolerance
+        self.radius = max_norm
         self._last: Tensor | None = None
 
     def direction(self, directions: Directions) -> Tensor:
@@ -207,7 +207,8 @@ class StochasticReconfiguration(Descent):
         length = self.learning_rate * float((directions.matrix @ step).norm())
         if not math.isfinite(length):
             return math.nan
-        bounded = self.learning_rate * min(1.0, self.max_norm / max(length, 1e-300))
+        bounded = self.learning_rate * min(1.0, self.radius / max(length, 1e-300))
+        self.radius = min(self.radius, max(length, 1e-300))
         self._last = step
         place = 0
         for parameter in self.state.parameters():
@@ -218,24 +219,27 @@ class StochasticReconfiguration(Descent):
         return length
 
     def cool(self) -> None:
-        """The rate falls, and the shift."""
+        """The rate falls, and the shift; the radius of steps grows by half."""
         super().cool()
         self.shift = max(self.min_shift, self.shift * self.shift_decay)
+        self.radius = min(self.max_norm, 1.5 * self.radius)
 
     def weaken(self) -> None:
-        """The rate falls by half, the shift is ten times as large, momentum is lost."""
-        super().weaken()
+        """The shift is ten times as large, steps a quarter; momentum is lost."""
         self.shift *= 10
+        self.radius /= 4
         self._last = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Rate, shift and the last step."""
-        return {**super().state_dict(), "shift": self.shift, "last": self._last}
+        """Rate, shift, radius and the last step."""
+        own = {"shift": self.shift, "radius": self.radius, "last": self._last}
+        return {**super().state_dict(), **own}
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
         """Goes on from there."""
         super().load_state_dict(kept)
-        self.shift, self._last = kept["shift"], kept["last"]
+        self.shift, self.radius = kept["shift"], kept["radius"]
+        self._last = kept["last"]
 
 
 class GradientDescent(Descent):
@@ -280,6 +284,11 @@ class GradientDescent(Descent):
             group["lr"] = self.learning_rate
         self.optimizer.step()
         return length
+
+    def weaken(self) -> None:
+        """The rate is half as large."""
+        self.learning_rate /= 2
+        self.min_rate = min(self.min_rate, self.learning_rate)
 
     def state_dict(self) -> dict[str, Any]:
         """The rate, and what the optimiser keeps."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from attrs import frozen
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count, validate_call
-from qml_qdl.manybody.states import NeuralState
+from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.sectors import Sector
+from qml_qdl.manybody.states import NeuralState, as_real
 
 
 @frozen(eq=False)
@@ -62,6 +65,24 @@ class Sampler(ABC):
             ArgumentError: The amplitudes vanish everywhere.
         """
 
+    @torch.no_grad()
+    def local_energies(
+        self, operator: SpinOperator, state: NeuralState, samples: Samples
+    ) -> Tensor:
+        """E(s) = Σ ⟨s|H|s'⟩ ψ(s')/ψ(s), whose mean over |ψ|² is the energy.
+
+        Args:
+            operator: H.
+            state: ψ.
+            samples: Configurations of it, from this sampler.
+
+        Returns:
+            (rows,), real where H and ψ are.
+        """
+        elements = operator.elements(samples.spins)
+        ratios = state.ratios(samples.spins, operator.flips, elements != 0)
+        return operator.diagonal(samples.spins) + (elements * ratios).sum(1)
+
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """All that has to be kept to go on bit for bit."""
@@ -76,33 +97,62 @@ class Sampler(ABC):
 
 
 class FullSummation(Sampler):
-    """Every configuration of a basis with its probability: no noise.
+    """Every configuration of a sector with its probability: no noise.
 
     What remains as an error is the ansatz's own.
 
     Args:
-        spins: The basis, (states, N).
+        sector: The configurations; or the number of sites, for all of them.
+
+    Raises:
+        ArgumentError: The sector's basis is one of sums over orbits.
+        MemoryBoundError: Its configurations do not fit into memory.
 
     Example:
         >>> import torch
         >>> from qml_qdl.manybody import RBMState
-        >>> spins = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
-        >>> samples = FullSummation(spins).sample(RBMState(2))
-        >>> round(float(samples.weights.sum()), 6)
-        1.0
+        >>> samples = FullSummation(Sector(4, magnetisation=0)).sample(RBMState(4))
+        >>> len(samples.spins), round(float(samples.weights.sum()), 6)
+        (6, 1.0)
     """
 
-    def __init__(self, spins: Tensor) -> None:
-        self.spins = spins
+    @validate_call
+    def __init__(self, sector: Sector | int) -> None:
+        self.sector = sector if isinstance(sector, Sector) else Sector(sector)
+        if self.sector.group:
+            raise ArgumentError(
+                "sector: expected one of configurations, got one of sums over orbits; "
+                "leave spin_flip and permutations away, and symmetrise the state"
+            )
+        self._spins = self.sector.spins()
+        self._matrices = WeakKeyDictionary[SpinOperator, Any]()
 
     @torch.no_grad()
     def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
         """Every configuration, however many sweeps are asked for."""
-        spins = self.spins.to(state.dtype)
+        spins = self._spins.to(state.dtype)
         log = torch.cat([state(part) for part in spins.split(2**16)])
-        if log.numel() and torch.isneginf(log.real).all():
+        if torch.isneginf(log.real).all():
             raise _vanishing()
         return Samples(spins, (2 * log.real).softmax(0), log_amplitudes=log)
+
+    def local_energies(
+        self, operator: SpinOperator, state: NeuralState, samples: Samples
+    ) -> Tensor:
+        """(Hψ)(s)/ψ(s), by H as a sparse matrix; 0 where ψ vanishes."""
+        log = samples.log_amplitudes
+        assert log is not None
+        amplitudes = (log - log.real.max()).exp()
+        if operator not in self._matrices:
+            self._matrices[operator] = operator.matrix(self.sector)
+        matrix = self._matrices[operator]
+        if operator.is_real:  # SciPy would make it complex for complex amplitudes
+            found = torch.from_numpy(matrix @ as_real(amplitudes).cpu().numpy())
+            applied = torch.view_as_complex(found) if log.is_complex() else found
+        else:
+            applied = torch.from_numpy(matrix @ amplitudes.cpu().numpy())
+        local = applied.to(amplitudes.device) / amplitudes
+        return local.where(amplitudes != 0, 0.0)
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: there is no chance in it."""

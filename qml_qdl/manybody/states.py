@@ -20,6 +20,7 @@ from qml_qdl.circuits import State
 from qml_qdl.circuits.circuit import as_whole_circuit
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_count, check_number, validate_call
+from qml_qdl.manybody.sectors import as_permutations
 from qml_qdl.nn import QuantumLayer
 
 NUMBERS_AT_ONCE = 2**22
@@ -213,7 +214,8 @@ class RBMState(NeuralState):
         alpha: Hidden units for each site; with permutations, rows of W.
         permutations: A group, (G, N) of whole numbers: g(j) for each site j; None for
             none.
-        scale: Standard deviation of the initial weights.
+        scale: Standard deviation of the initial parameters; None for one with which
+            log ψ differs little between configurations.
         dtype: Type of the parameters; a complex one gives complex amplitudes, a real
             one positive ones. None for torch's default.
         device: Where the parameters are.
@@ -246,16 +248,17 @@ class RBMState(NeuralState):
         num_sites: int,
         *,
         alpha: int = 1,
-        permutations: Tensor | None = None,
-        scale: float = 0.01,
+        permutations: Any = None,
+        scale: float | None = None,
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(num_sites)
         check_count("alpha", alpha)
-        check_number("scale", scale)
-        group = as_permutations(permutations, num_sites)
+        if scale is not None:
+            check_number("scale", scale)
+        group = _group(permutations, num_sites)
         rows = alpha if permutations is not None else alpha * num_sites
         like = torch.empty(0, dtype=dtype, device=device)
         inverses = group.argsort(dim=1)
@@ -266,6 +269,8 @@ class RBMState(NeuralState):
         self.weight = nn.Parameter(like.new_empty(rows, num_sites))
         self.hidden_bias = nn.Parameter(like.new_empty(rows))
         self.visible_bias = nn.Parameter(like.new_empty(int(orbits.max()) + 1))
+        if scale is None:  # the spread of Σ θ²/2 over all hidden units is then 0.05
+            scale = 0.3 / (rows * len(group) * math.sqrt(num_sites)) ** 0.5
         self.scale = scale
         self.reset_parameters(generator)
 
@@ -288,7 +293,7 @@ class RBMState(NeuralState):
 
     def forward(self, spins: Tensor) -> Tensor:
         """Logarithms of amplitudes, up to a constant."""
-        check_spins(spins, self.num_sites)
+        check_sites(spins, self.num_sites)
         hidden, bias, field = self._untied()
         units = spins.to(hidden) @ hidden + bias
         return spins.to(field) @ field + log_cosh(units).sum(-1)
@@ -481,14 +486,14 @@ class JastrowState(NeuralState):
         self,
         num_sites: int,
         *,
-        permutations: Tensor | None = None,
+        permutations: Any = None,
         scale: float = 0.01,
         dtype: torch.dtype | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(num_sites)
         check_count("num_sites", num_sites, 2)
-        group = as_permutations(permutations, num_sites)
+        group = _group(permutations, num_sites)
         first, second = torch.triu_indices(num_sites, num_sites, 1)
         # Of each pair the smallest one it is mapped to, numbered anew.
         ends = torch.stack([group[:, first], group[:, second]])
@@ -502,7 +507,7 @@ class JastrowState(NeuralState):
 
     def forward(self, spins: Tensor) -> Tensor:
         """Logarithms of amplitudes."""
-        check_spins(spins, self.num_sites)
+        check_sites(spins, self.num_sites)
         spins = spins.to(self.weight)
         # Each pair is there twice, and the diagonal is a constant.
         matrix = self.weight[self.pairs] / 2
@@ -535,7 +540,7 @@ class ModuleState(NeuralState):
 
     def forward(self, spins: Tensor) -> Tensor:
         """Logarithms of amplitudes."""
-        check_spins(spins, self.num_sites)
+        check_sites(spins, self.num_sites)
         found: Tensor = self.module(spins.to(self.dtype))
         rows = len(spins)
         if found.shape == (rows, 2):
@@ -654,13 +659,13 @@ class Symmetrized(NeuralState):
     def __init__(
         self,
         state: NeuralState,
-        permutations: Tensor | None = None,
+        permutations: Any = None,
         characters: Any = None,  # complex ones, too
         *,
         spin_flip: int | None = None,
     ) -> None:
         super().__init__(state.num_sites)
-        group = as_permutations(permutations, state.num_sites)
+        group = _group(permutations, state.num_sites)
         if characters is None:
             characters = torch.ones(len(group), dtype=state.dtype)
         characters = torch.as_tensor(characters)
@@ -690,7 +695,7 @@ class Symmetrized(NeuralState):
 
     def forward(self, spins: Tensor) -> Tensor:
         """Logarithms of amplitudes."""
-        check_spins(spins, self.num_sites)
+        check_sites(spins, self.num_sites)
         count = len(self.permutations)
         turned = spins[:, self.permutations] * self.signs[:, None]
         log = self.state(turned.reshape(-1, self.num_sites)).reshape(-1, count)
@@ -736,7 +741,7 @@ class CircuitState(NeuralState):
 
     def forward(self, spins: Tensor) -> Tensor:
         """Logarithms of amplitudes; −∞ where one vanishes."""
-        check_spins(spins, self.num_sites)
+        check_sites(spins, self.num_sites)
         amplitudes: Tensor = self.layer()
         return amplitudes[self._index(spins)].log()
 
@@ -780,35 +785,14 @@ def log_cosh(x: Tensor) -> Tensor:
     return x + nn.functional.softplus(-2 * x) - math.log(2)
 
 
-def as_permutations(permutations: Tensor | None, num_sites: int) -> Tensor:
-    """Permutations of sites as whole numbers.
-
-    Args:
-        permutations: (G, N); None for the identity alone.
-        num_sites: The number N of sites.
-
-    Raises:
-        ShapeError: They have another shape.
-        ArgumentError: A row is no permutation.
-    """
-    identity = torch.arange(num_sites)
+def _group(permutations: Any, num_sites: int) -> Tensor:
+    """Permutations as a tensor (G, N); the identity alone for None."""
     if permutations is None:
-        return identity[None]
-    given = torch.as_tensor(permutations)
-    if given.ndim != 2 or given.shape[1] != num_sites or not len(given):
-        raise ShapeError(
-            f"permutations: expected shape (elements, {num_sites}), got "
-            f"{tuple(given.shape)}"
-        )
-    if given.is_floating_point() or not (given.sort(dim=1)[0] == identity).all():
-        raise ArgumentError(
-            f"permutations: expected each of 0 … {num_sites - 1} once in every row, "
-            f"got {given.tolist()[:2]}…"
-        )
-    return given.long()
+        return torch.arange(num_sites)[None]
+    return torch.from_numpy(as_permutations(permutations, num_sites))
 
 
-def check_spins(spins: Tensor, num_sites: int) -> None:
+def check_sites(spins: Tensor, num_sites: int) -> None:
     """Refuses what are no configurations.
 
     Args:

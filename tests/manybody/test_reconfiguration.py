@@ -18,7 +18,7 @@ from qml_qdl.manybody import (
 )
 from qml_qdl.manybody.reconfiguration import Directions, Solver
 from qml_qdl.manybody.samplers import Samples
-from tests.manybody.tables import all_spins, table_state
+from tests.manybody.tables import table_state
 
 N = 4
 EXACT = 1e-10
@@ -34,7 +34,7 @@ def hamiltonian(real: bool = False) -> Tensor:
 
 
 def summed(state: Any, matrix: Tensor) -> tuple[Samples, Tensor]:
-    samples = FullSummation(all_spins(N)).sample(state)
+    samples = FullSummation(N).sample(state)
     amplitudes = state(samples.spins).detach().exp().to(matrix.dtype)
     return samples, matrix @ amplitudes / amplitudes
 

@@ -71,7 +71,7 @@ def test_chains_have_the_exact_probabilities(
 
 def test_the_full_sum_has_the_exact_probabilities() -> None:
     state, spins = with_phases(), all_spins(N)
-    samples = FullSummation(spins).sample(state)
+    samples = FullSummation(N).sample(state)
     assert samples.weights is not None
     weights = state(spins).detach().exp().abs().square()
     torch.testing.assert_close(samples.weights, weights / weights.sum())
@@ -116,7 +116,7 @@ def test_single_precision() -> None:
             "magnetisation: 6 spins ±1 cannot sum to 1; expected one of 6, 4, …, -6",
         ),
         (
-            lambda: FullSummation(all_spins(N)).sample(
+            lambda: FullSummation(N).sample(
                 table_state(torch.full((2**N,), -torch.inf))
             ),
             "state: its amplitudes vanish on every configuration",
