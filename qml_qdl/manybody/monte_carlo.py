@@ -230,6 +230,7 @@ class VariationalMonteCarlo:
         self.descent = descent or StochasticReconfiguration(state)
         self.window = window
         self.steps_done = 0
+        self._bound = (1 + 1e-6) * float(abs(operator.coefficients).sum())
         self._rejected = 0
         self._energies: list[float] = []
         self._before: _Point | None = None
@@ -249,7 +250,7 @@ class VariationalMonteCarlo:
         here = _Point.of(self.state, self.sampler, estimate.energy, estimate.error)
         length, fault = math.nan, "local energies are no numbers"
         if bool(local.isfinite().all()):
-            fault = self._rise(here)
+            fault = self._impossible(estimate) or self._rise(here)
             if not fault:
                 length = self.descent.update(samples, local)
                 fault = "" if math.isfinite(length) else "the step is no number"
@@ -262,6 +263,19 @@ class VariationalMonteCarlo:
         done = Step(self.steps_done, estimate, length, rate, event)
         self.steps_done += 1
         return done
+
+    def _impossible(self, estimate: Estimate) -> str:
+        """Says whether chains stand where they should not be.
+
+        Where |ψ|² is nearly nothing local energies are huge. Neither ⟨H⟩ nor the root
+        of its variance can exceed the sum of all coefficients.
+        """
+        if abs(estimate.energy) <= self._bound >= math.sqrt(estimate.variance):
+            return ""
+        return (
+            f"the energy {estimate.energy:.3g}, with variance {estimate.variance:.3g}, "
+            f"is beyond what the operator allows, {self._bound:.3g}"
+        )
 
     def _rise(self, here: _Point) -> str:
         """Says whether the energy rose by the last step."""
