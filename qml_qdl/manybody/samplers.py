@@ -10,11 +10,11 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.sectors import Sector
-from qml_qdl.manybody.states import NeuralState, as_real
+from qml_qdl.manybody.states import AutoregressiveState, NeuralState, as_real
 
 
 @frozen(eq=False)
@@ -169,6 +169,67 @@ def _vanishing() -> ArgumentError:
     )
 
 
+class AutoregressiveSampler(Sampler):
+    """Independent configurations of states that sample themselves.
+
+    Args:
+        rows: Configurations that `sample` takes in each sweep.
+        sweeps: Sweeps it takes.
+        generator: Random numbers; None for a new generator seeded by torch's own.
+
+    Example:
+        >>> from qml_qdl.manybody import AutoregressiveState
+        >>> from qml_qdl.models import AutoregressiveNetwork
+        >>> state = AutoregressiveState(AutoregressiveNetwork(6, num_ones=3))
+        >>> samples = AutoregressiveSampler(100).sample(state)
+        >>> bool((samples.spins.sum(1) == 0).all())
+        True
+    """
+
+    @validate_call
+    def __init__(
+        self,
+        rows: int = 1008,
+        *,
+        sweeps: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        check_count("rows", rows)
+        check_count("sweeps", sweeps)
+        self.rows = rows
+        self.sweeps = sweeps
+        self.generator = _own(generator)
+
+    def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
+        """The next configurations.
+
+        Raises:
+            ArgumentTypeError: The state cannot sample itself.
+        """
+        if not isinstance(state, AutoregressiveState):
+            raise ArgumentTypeError(
+                f"state: expected an AutoregressiveState, got {type(state).__name__}; "
+                "use Metropolis"
+            )
+        count = self.rows * (self.sweeps if sweeps is None else sweeps)
+        return Samples(state.sample(count, self.generator), chains=self.rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where its random numbers are."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.generator.set_state(kept["generator"])
+
+
+def _own(generator: torch.Generator | None) -> torch.Generator:
+    """A generator as it is, or a new one seeded by torch's."""
+    if generator is not None:
+        return generator
+    return torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+
+
 class Metropolis(Sampler):
     """Markov chains that all move at once, by the rule of Metropolis and Hastings.
 
@@ -208,9 +269,7 @@ class Metropolis(Sampler):
         self.sweeps = sweeps
         self.steps = start.shape[1] if steps is None else steps
         check_count("steps", self.steps)
-        if generator is None:
-            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-        self.generator = generator
+        self.generator = _own(generator)
 
     @classmethod
     def flips(
@@ -229,8 +288,7 @@ class Metropolis(Sampler):
             generator: Random numbers; None for a new generator seeded by torch's own.
             **options: Further ones of the class.
         """
-        if generator is None:
-            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        generator = _own(generator)
         bits = torch.randint(2, (chains, num_sites), generator=generator)
         start = 1.0 - 2.0 * bits.double()
         moves = torch.eye(num_sites, dtype=torch.bool)
@@ -260,8 +318,7 @@ class Metropolis(Sampler):
         Raises:
             ArgumentError: So many spins cannot have this sum.
         """
-        if generator is None:
-            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        generator = _own(generator)
         if abs(magnetisation) > num_sites or (num_sites - magnetisation) % 2:
             raise ArgumentError(
                 f"magnetisation: {num_sites} spins ±1 cannot sum to {magnetisation}; "

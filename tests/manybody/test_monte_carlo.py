@@ -77,9 +77,7 @@ def test_an_eigenstate_has_no_variance(operator: SpinOperator) -> None:
 
 @pytest.mark.parametrize("operator", [MARSHALL, ISING, WITH_PHASES], ids=str)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
-def test_two_ways_to_local_energies(
-    operator: SpinOperator, dtype: torch.dtype
-) -> None:
+def test_two_ways_to_local_energies(operator: SpinOperator, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     state = RBMState(operator.num_sites, scale=0.4, dtype=dtype)
     sampler = FullSummation(operator.num_sites)

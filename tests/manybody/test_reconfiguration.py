@@ -130,7 +130,10 @@ def test_long_steps_are_shortened() -> None:
     )
     assert descent.update(samples, local) > 0.01
     moved = torch.cat(
-        [(p.detach() - b).flatten() for p, b in zip(state.parameters(), before, strict=True)]
+        [
+            (p.detach() - b).flatten()
+            for p, b in zip(state.parameters(), before, strict=True)
+        ]
     )
     assert math.isclose(float((directions.matrix @ moved).norm()), 0.01, rel_tol=1e-9)
 

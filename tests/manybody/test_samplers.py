@@ -10,8 +10,16 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.manybody import FullSummation, Metropolis, NeuralState, RBMState
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.manybody import (
+    AutoregressiveSampler,
+    AutoregressiveState,
+    FullSummation,
+    Metropolis,
+    NeuralState,
+    RBMState,
+)
+from qml_qdl.models import AutoregressiveNetwork
 from tests.manybody.tables import all_spins, table_state
 
 N = 6
@@ -67,6 +75,27 @@ def test_chains_have_the_exact_probabilities(
     deviation = ((found - expected)[there] ** 2 / expected[there]).sum()
     assert deviation < chi2.ppf(0.999, int(there.sum()) - 1)
     assert samples.acceptance is not None and 0.05 < samples.acceptance < 1
+
+
+@pytest.mark.parametrize("num_ones", [None, 3])
+def test_networks_sample_their_own_probabilities(num_ones: int | None) -> None:
+    network = AutoregressiveNetwork(
+        N, num_ones=num_ones, generator=seeded(), dtype=torch.float64
+    )
+    state = AutoregressiveState(network)
+    samples = AutoregressiveSampler(4000, generator=seeded()).sample(state)
+    with torch.no_grad():
+        expected = 4000 * state(all_spins(N)).mul(2).exp()
+    there = expected > 0
+    found = counted(samples.spins)
+    assert not found[~there].any()
+    deviation = ((found - expected)[there] ** 2 / expected[there]).sum()
+    assert deviation < chi2.ppf(0.999, int(there.sum()) - 1)
+
+
+def test_only_some_states_sample_themselves() -> None:
+    with pytest.raises(ArgumentTypeError, match="state: expected an Autoregressive"):
+        AutoregressiveSampler().sample(machine())
 
 
 def test_the_full_sum_has_the_exact_probabilities() -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from qml_qdl.models import AutoregressiveNetwork
 from tests.manybody.tables import all_spins, table_state
 from torch import Tensor, nn
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.manybody import (
+    AutoregressiveState,
     CircuitState,
     JastrowState,
     ModuleState,
@@ -52,6 +54,9 @@ STATES: dict[str, Callable[[], NeuralState]] = {
     "product": lambda: Multiplied([rbm(), rbm(torch.complex128), rbm()]),
     "momentum": lambda: Symmetrized(rbm(torch.complex128), RING, PHASES),
     "odd": lambda: Symmetrized(rbm(), RING, spin_flip=-1),
+    "autoregressive": lambda: AutoregressiveState(
+        AutoregressiveNetwork(N, dtype=torch.float64), nn.Linear(N, 1).double()
+    ),
     "circuit": lambda: CircuitState(StronglyEntangling(N), dtype=torch.float64),
 }
 
