@@ -1,4 +1,4 @@
-"""Many bodies: spins on lattices, their Hamiltonians, exact energies."""
+"""Many bodies: spins on lattices, their energies, exact and by neural states."""
 
 from qml_qdl.manybody.dmrg import MatrixProductState, dmrg
 from qml_qdl.manybody.exact import Eigenstates, ground_state
@@ -12,16 +12,60 @@ from qml_qdl.manybody.hamiltonians import (
 )
 from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.mean_field import mean_field_energy
+from qml_qdl.manybody.monte_carlo import Estimate, Step, VariationalMonteCarlo
 from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.reconfiguration import (
+    Descent,
+    GradientDescent,
+    StochasticReconfiguration,
+)
+from qml_qdl.manybody.samplers import (
+    AutoregressiveSampler,
+    FullSummation,
+    Metropolis,
+    Sampler,
+    Samples,
+)
 from qml_qdl.manybody.sectors import Sector
 from qml_qdl.manybody.solvable import bethe_energy, free_fermion_energy
+from qml_qdl.manybody.states import (
+    AutoregressiveState,
+    CircuitState,
+    JastrowState,
+    ModuleState,
+    Multiplied,
+    NeuralState,
+    RBMState,
+    Symmetrized,
+    Walkers,
+)
 
 __all__ = [
+    "AutoregressiveSampler",
+    "AutoregressiveState",
+    "CircuitState",
+    "Descent",
     "Eigenstates",
+    "Estimate",
+    "FullSummation",
+    "GradientDescent",
+    "JastrowState",
     "Lattice",
     "MatrixProductState",
+    "Metropolis",
+    "ModuleState",
+    "Multiplied",
+    "NeuralState",
+    "RBMState",
+    "Sampler",
+    "Samples",
     "Sector",
     "SpinOperator",
+    "Step",
+    "StochasticReconfiguration",
+    "Symmetrized",
+    "VariationalMonteCarlo",
+    "Walkers",
     "annni",
     "bethe_energy",
     "cluster_ising",

@@ -102,6 +102,26 @@ def as_permutations(permutations: Any, num_sites: int) -> NDArray[np.int64]:
     return rows.astype(np.int64)
 
 
+def check_sites(spins: Tensor, num_sites: int) -> None:
+    """Checks the shape of configurations alone, as inside of torch's transforms.
+
+    Args:
+        spins: Rows of ±1, (rows, N).
+        num_sites: Number of sites, N.
+
+    Raises:
+        ShapeError: There are more or fewer columns than sites.
+
+    Example:
+        >>> check_sites(torch.tensor([[1.0, -1.0]]), 2)
+    """
+    if spins.ndim != 2 or spins.shape[1] != num_sites:
+        raise ShapeError(
+            f"spins: expected (rows, {num_sites}), one column for each site, got "
+            f"{tuple(spins.shape)}"
+        )
+
+
 def check_spins(spins: Tensor, num_sites: int) -> None:
     """Checks that a tensor holds configurations of spins.
 

@@ -9,6 +9,7 @@ from qml_qdl.models.adversarial_losses import (
 )
 from qml_qdl.models.annealing import annealed_log_partition
 from qml_qdl.models.autoencoder import QuantumAutoencoder
+from qml_qdl.models.autoregressive import AutoregressiveNetwork
 from qml_qdl.models.born_machine import BornMachine, chow_liu_circuit
 from qml_qdl.models.classical_generators import ClassicalGenerator
 from qml_qdl.models.conv_generator import ConvGenerator
@@ -37,6 +38,7 @@ from qml_qdl.models.vae import QuantumVAE
 __all__ = [
     "EQUILIBRIUM",
     "RBM",
+    "AutoregressiveNetwork",
     "BornMachine",
     "ClassicalGenerator",
     "ConvGenerator",

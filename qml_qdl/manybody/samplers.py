@@ -1,0 +1,374 @@
+"""Samplers of |ψ(s)|²: Markov chains, and the sum over all configurations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.sectors import Sector
+from qml_qdl.manybody.states import AutoregressiveState, NeuralState, as_real
+
+
+@frozen(eq=False)
+class Samples:
+    """Configurations that stand for |ψ(s)|².
+
+    Args:
+        spins: (rows, N); those of one chain are `chains` rows apart.
+        weights: Their probabilities, (rows,), which sum to one; None for equal ones.
+        chains: Chains that are independent of each other.
+        acceptance: The share of moves that were made; None where nothing moves.
+        log_amplitudes: log ψ of each row, where it is known; None else.
+    """
+
+    spins: Tensor
+    weights: Tensor | None = None
+    chains: int = 1
+    acceptance: float | None = None
+    log_amplitudes: Tensor | None = None
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of what was found for each row.
+
+        Args:
+            values: (rows, ...).
+
+        Returns:
+            (...).
+        """
+        if self.weights is None:
+            return values.mean(0)
+        weights = self.weights.to(values.dtype)
+        return (weights @ values.reshape(len(values), -1)).reshape(values.shape[1:])
+
+
+class Sampler(ABC):
+    """What configurations of a state come from."""
+
+    @abstractmethod
+    def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
+        """Configurations of a state.
+
+        Args:
+            state: The state.
+            sweeps: Configurations of each chain; None for the sampler's own number.
+
+        Raises:
+            ArgumentError: The amplitudes vanish everywhere.
+        """
+
+    @torch.no_grad()
+    def local_energies(
+        self, operator: SpinOperator, state: NeuralState, samples: Samples
+    ) -> Tensor:
+        """E(s) = Σ ⟨s|H|s'⟩ ψ(s')/ψ(s), whose mean over |ψ|² is the energy.
+
+        Args:
+            operator: H.
+            state: ψ.
+            samples: Configurations of it, from this sampler.
+
+        Returns:
+            (rows,), real where H and ψ are.
+        """
+        elements = operator.elements(samples.spins)
+        ratios = state.ratios(samples.spins, operator.flips, elements != 0)
+        return operator.diagonal(samples.spins) + (elements * ratios).sum(1)
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """All that has to be kept to go on bit for bit."""
+
+    @abstractmethod
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there.
+
+        Args:
+            kept: What `state_dict` returned.
+        """
+
+
+class FullSummation(Sampler):
+    """Every configuration of a sector with its probability: no noise.
+
+    What remains as an error is the ansatz's own.
+
+    Args:
+        sector: The configurations; or the number of sites, for all of them.
+
+    Raises:
+        ArgumentError: The sector's basis is one of sums over orbits.
+        MemoryBoundError: Its configurations do not fit into memory.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.manybody import RBMState
+        >>> samples = FullSummation(Sector(4, magnetisation=0)).sample(RBMState(4))
+        >>> len(samples.spins), round(float(samples.weights.sum()), 6)
+        (6, 1.0)
+    """
+
+    @validate_call
+    def __init__(self, sector: Sector | int) -> None:
+        self.sector = sector if isinstance(sector, Sector) else Sector(sector)
+        if self.sector.group:
+            raise ArgumentError(
+                "sector: expected one of configurations, got one of sums over orbits; "
+                "leave spin_flip and permutations away, and symmetrise the state"
+            )
+        self._spins = self.sector.spins()
+        self._matrices = WeakKeyDictionary[SpinOperator, Any]()
+
+    @torch.no_grad()
+    def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
+        """Every configuration, however many sweeps are asked for."""
+        spins = self._spins.to(state.dtype)
+        log = torch.cat([state(part) for part in spins.split(2**16)])
+        if torch.isneginf(log.real).all():
+            raise _vanishing()
+        return Samples(spins, (2 * log.real).softmax(0), log_amplitudes=log)
+
+    def local_energies(
+        self, operator: SpinOperator, state: NeuralState, samples: Samples
+    ) -> Tensor:
+        """(Hψ)(s)/ψ(s), by H as a sparse matrix; 0 where ψ vanishes."""
+        log = samples.log_amplitudes
+        assert log is not None
+        amplitudes = (log - log.real.max()).exp()
+        if operator not in self._matrices:
+            self._matrices[operator] = operator.matrix(self.sector)
+        matrix = self._matrices[operator]
+        if operator.is_real:  # SciPy would make it complex for complex amplitudes
+            found = torch.from_numpy(matrix @ as_real(amplitudes).cpu().numpy())
+            applied = torch.view_as_complex(found) if log.is_complex() else found
+        else:
+            applied = torch.from_numpy(matrix @ amplitudes.cpu().numpy())
+        local = applied.to(amplitudes.device) / amplitudes
+        return local.where(amplitudes != 0, 0.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: there is no chance in it."""
+        return {}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there."""
+
+
+def _vanishing() -> ArgumentError:
+    return ArgumentError(
+        "state: its amplitudes vanish on every configuration that was tried; begin "
+        "with other parameters"
+    )
+
+
+class AutoregressiveSampler(Sampler):
+    """Independent configurations of states that sample themselves.
+
+    Args:
+        rows: Configurations that `sample` takes in each sweep.
+        sweeps: Sweeps it takes.
+        generator: Random numbers; None for a new generator seeded by torch's own.
+
+    Example:
+        >>> from qml_qdl.manybody import AutoregressiveState
+        >>> from qml_qdl.models import AutoregressiveNetwork
+        >>> state = AutoregressiveState(AutoregressiveNetwork(6, num_ones=3))
+        >>> samples = AutoregressiveSampler(100).sample(state)
+        >>> bool((samples.spins.sum(1) == 0).all())
+        True
+    """
+
+    @validate_call
+    def __init__(
+        self,
+        rows: int = 1008,
+        *,
+        sweeps: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        check_count("rows", rows)
+        check_count("sweeps", sweeps)
+        self.rows = rows
+        self.sweeps = sweeps
+        self.generator = _own(generator)
+
+    def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
+        """The next configurations.
+
+        Raises:
+            ArgumentTypeError: The state cannot sample itself.
+        """
+        if not isinstance(state, AutoregressiveState):
+            raise ArgumentTypeError(
+                f"state: expected an AutoregressiveState, got {type(state).__name__}; "
+                "use Metropolis"
+            )
+        count = self.rows * (self.sweeps if sweeps is None else sweeps)
+        return Samples(state.sample(count, self.generator), chains=self.rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where its random numbers are."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.generator.set_state(kept["generator"])
+
+
+def _own(generator: torch.Generator | None) -> torch.Generator:
+    """A generator as it is, or a new one seeded by torch's."""
+    if generator is not None:
+        return generator
+    return torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+
+
+class Metropolis(Sampler):
+    """Markov chains that all move at once, by the rule of Metropolis and Hastings.
+
+    Args:
+        start: Where the chains begin, (chains, N).
+        moves: Which spins each move turns, (M, N) of bool.
+        conserving: Whether a move is made only where the turned spins sum to zero, so
+            that the magnetisation stays.
+        sweeps: Configurations that `sample` takes of each chain.
+        steps: Moves that are proposed between two of them; None for N.
+        generator: Random numbers; None for a new generator seeded by torch's own.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.manybody import RBMState
+        >>> sampler = Metropolis.exchange(6, [(i, (i + 1) % 6) for i in range(6)])
+        >>> samples = sampler.sample(RBMState(6))
+        >>> bool((samples.spins.sum(1) == 0).all())
+        True
+    """
+
+    @validate_call
+    def __init__(
+        self,
+        start: Tensor,
+        moves: Tensor,
+        *,
+        conserving: bool = False,
+        sweeps: int = 1,
+        steps: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        check_count("sweeps", sweeps)
+        self.spins = start.clone()
+        self.moves = moves
+        self.conserving = conserving
+        self.sweeps = sweeps
+        self.steps = start.shape[1] if steps is None else steps
+        check_count("steps", self.steps)
+        self.generator = _own(generator)
+
+    @classmethod
+    def flips(
+        cls,
+        num_sites: int,
+        *,
+        chains: int = 1008,
+        generator: torch.Generator | None = None,
+        **options: Any,
+    ) -> Metropolis:
+        """Chains that turn one spin at a time.
+
+        Args:
+            num_sites: The number N of spins.
+            chains: Chains, which begin at random.
+            generator: Random numbers; None for a new generator seeded by torch's own.
+            **options: Further ones of the class.
+        """
+        generator = _own(generator)
+        bits = torch.randint(2, (chains, num_sites), generator=generator)
+        start = 1.0 - 2.0 * bits.double()
+        moves = torch.eye(num_sites, dtype=torch.bool)
+        return cls(start, moves, generator=generator, **options)
+
+    @classmethod
+    def exchange(
+        cls,
+        num_sites: int,
+        pairs: Any,
+        *,
+        magnetisation: int = 0,
+        chains: int = 1008,
+        generator: torch.Generator | None = None,
+        **options: Any,
+    ) -> Metropolis:
+        """Chains that exchange two unequal spins at a time.
+
+        Args:
+            num_sites: The number N of spins.
+            pairs: Sites that are exchanged, (M, 2).
+            magnetisation: The sum of all spins, which stays.
+            chains: Chains, which begin at random.
+            generator: Random numbers; None for a new generator seeded by torch's own.
+            **options: Further ones of the class.
+
+        Raises:
+            ArgumentError: So many spins cannot have this sum.
+        """
+        generator = _own(generator)
+        if abs(magnetisation) > num_sites or (num_sites - magnetisation) % 2:
+            raise ArgumentError(
+                f"magnetisation: {num_sites} spins ±1 cannot sum to {magnetisation}; "
+                f"expected one of {num_sites}, {num_sites - 2}, …, {-num_sites}"
+            )
+        down = (num_sites - magnetisation) // 2
+        order = torch.rand(chains, num_sites, generator=generator).argsort(1)
+        start = 1.0 - 2.0 * (order < down).double()
+        sites = torch.as_tensor(pairs).reshape(-1, 2)
+        moves = torch.zeros(len(sites), num_sites, dtype=torch.bool)
+        moves.scatter_(1, sites, True)
+        return cls(start, moves, conserving=True, generator=generator, **options)
+
+    @torch.no_grad()
+    def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
+        """The next configurations of all chains."""
+        count = self.sweeps if sweeps is None else sweeps
+        chains = len(self.spins)
+        walkers = state.walkers(self.spins.to(state.dtype), self.moves)
+        # The first two spins of a move say whether they sum to zero.
+        ends = self.moves.to(torch.int8).argsort(dim=1, descending=True, stable=True)[
+            :, :2
+        ]
+        found, made = [], torch.zeros((), dtype=torch.long)
+        for _ in range(count):
+            shape = (self.steps, chains)
+            choices = torch.randint(len(self.moves), shape, generator=self.generator)
+            bounds = torch.rand(
+                shape, generator=self.generator, dtype=torch.float64
+            ).sqrt_()
+            for choice, bound in zip(choices, bounds, strict=True):
+                accepted = walkers.ratios(choice).abs() > bound
+                if self.conserving:
+                    pair = walkers.spins.gather(1, ends[choice])
+                    accepted &= pair[:, 0] != pair[:, 1]
+                rows = accepted.nonzero()[:, 0]
+                walkers.move(rows)
+                made += len(rows)
+            found.append(walkers.spins.clone())
+        self.spins = walkers.spins.to(self.spins.dtype)
+        if not made and torch.isneginf(state(walkers.spins).real).all():
+            raise _vanishing()
+        share = float(made) / (count * self.steps * chains)
+        return Samples(torch.cat(found), chains=chains, acceptance=share)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The chains, and where their random numbers are."""
+        return {"spins": self.spins, "generator": self.generator.get_state()}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.spins = kept["spins"].clone()
+        self.generator.set_state(kept["generator"])

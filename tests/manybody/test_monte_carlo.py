@@ -1,0 +1,237 @@
+"""Variational Monte Carlo: exact states, ground states, and runs that go wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError, RunError
+from qml_qdl.manybody import (
+    Descent,
+    Estimate,
+    FullSummation,
+    GradientDescent,
+    Lattice,
+    Metropolis,
+    NeuralState,
+    RBMState,
+    Sampler,
+    Sector,
+    SpinOperator,
+    StochasticReconfiguration,
+    VariationalMonteCarlo,
+    heisenberg,
+    transverse_ising,
+)
+from qml_qdl.manybody.samplers import Samples
+from tests.manybody.tables import all_spins, table_state
+
+RING = Lattice.chain(6)
+MARSHALL = SpinOperator.of(heisenberg(RING)).rotated(RING.sublattice)
+ISING = SpinOperator.of(transverse_ising(RING))
+WITH_PHASES = SpinOperator.of(
+    qml.sum(*(qml.X(i) @ qml.Y((i + 1) % 4) for i in range(4)), qml.Z(0), qml.X(2))
+)
+
+
+def ring_state(dtype: torch.dtype = torch.float64, alpha: int = 2) -> RBMState:
+    torch.manual_seed(0)
+    return RBMState(6, alpha=alpha, permutations=RING.translations, dtype=dtype)
+
+
+def flips(chains: int = 200, **options: Any) -> Metropolis:
+    generator = torch.Generator().manual_seed(1)
+    return Metropolis.flips(6, chains=chains, generator=generator, **options)
+
+
+def lowest(operator: SpinOperator, sector: Sector | None = None) -> tuple[float, Any]:
+    energies, vectors = np.linalg.eigh(operator.matrix(sector).toarray())
+    return float(energies[0]), vectors[:, 0]
+
+
+@pytest.mark.parametrize("operator", [ISING, WITH_PHASES], ids=["real", "complex"])
+def test_an_eigenstate_has_no_variance(operator: SpinOperator) -> None:
+    energy, vector = lowest(operator)
+    log = torch.view_as_real(torch.as_tensor(vector, dtype=torch.complex128).log())
+    state, size = table_state(log), operator.num_sites
+    generator = torch.Generator().manual_seed(1)
+    for sampler in (
+        FullSummation(size),
+        Metropolis.flips(size, chains=50, generator=generator),
+    ):
+        samples = sampler.sample(state)
+        local = sampler.local_energies(operator, state, samples)
+        estimate = Estimate.of(local, samples)
+        assert math.isclose(estimate.energy, energy, rel_tol=1e-10)
+        assert estimate.variance < 1e-20
+        assert estimate.v_score < 1e-20
+        assert estimate.error < 1e-10
+
+
+@pytest.mark.parametrize("operator", [MARSHALL, ISING, WITH_PHASES], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_two_ways_to_local_energies(operator: SpinOperator, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    state = RBMState(operator.num_sites, scale=0.4, dtype=dtype)
+    sampler = FullSummation(operator.num_sites)
+    samples = sampler.sample(state)
+    summed = sampler.local_energies(operator, state, samples)
+    by_ratios = Sampler.local_energies(sampler, operator, state, samples)
+    torch.testing.assert_close(by_ratios, summed.to(by_ratios.dtype))
+
+
+DESCENTS: dict[str, Callable[[NeuralState], Descent]] = {
+    "reconfiguration": StochasticReconfiguration,
+    "minsr": lambda state: StochasticReconfiguration(state, solver="minsr"),
+    "spring": lambda state: StochasticReconfiguration(state, momentum=0.8),
+    "adam": lambda state: GradientDescent(state, learning_rate=0.05),
+}
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_full_sums_find_the_ground_state(name: str) -> None:
+    state, sector = ring_state(), Sector(6, magnetisation=0)
+    descent = VariationalMonteCarlo(
+        MARSHALL, state, FullSummation(sector), DESCENTS[name](state)
+    )
+    descent.run(150)
+    estimate = descent.estimate()
+    energy, _ = lowest(MARSHALL, sector)
+    assert energy <= estimate.energy < energy + 1e-3 * abs(energy)
+    assert estimate.error == 0
+
+
+def test_chains_find_the_ground_state() -> None:
+    state = ring_state()
+    descent = VariationalMonteCarlo(ISING, state, flips())
+    told: list[Any] = []
+    steps = descent.run(100, told.append)
+    assert told == steps
+    assert [s.number for s in steps] == [*range(100)]
+    estimate = descent.estimate(sweeps=20)
+    energy, _ = lowest(ISING)
+    assert abs(estimate.energy - energy) < 5 * estimate.error + 1e-3 * abs(energy)
+    assert estimate.num_samples == 4000
+    assert 0.95 < estimate.r_hat < 1.05
+
+
+def test_errors_are_those_of_repeated_estimates() -> None:
+    """Chains that remember: the error counts them, not their configurations."""
+    torch.manual_seed(0)
+    state = RBMState(6, scale=0.4, dtype=torch.float64)
+    sampler = flips(chains=40, steps=1)
+    descent = VariationalMonteCarlo(ISING, state, sampler)
+    descent.estimate(sweeps=100)
+    estimates = [descent.estimate(sweeps=30) for _ in range(60)]
+    spread = np.std([e.energy for e in estimates], ddof=1)
+    error = np.mean([e.error for e in estimates])
+    assert 0.6 < spread / error < 1.6
+    assert np.mean([e.autocorrelation_time for e in estimates]) > 1
+
+
+def test_estimates_of_few() -> None:
+    local = torch.tensor([1.0, 3.0])
+    one = Estimate.of(local, Samples(all_spins(1)))
+    assert math.isnan(one.error)
+    assert math.isnan(one.r_hat)
+    assert one.energy == 2
+    two = Estimate.of(local, Samples(all_spins(1), chains=2))
+    assert two.error == 1
+    assert two.v_score == 0.25
+    assert str(two) == "E = 2 ± 1, variance 1, V-score 0.2"
+    still = Estimate.of(torch.ones(4), Samples(all_spins(2), chains=2))
+    assert still.r_hat == 1
+    assert still.error == 0
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_what_goes_on_goes_on_bit_for_bit(name: str) -> None:
+    def fresh() -> VariationalMonteCarlo:
+        state = ring_state()
+        return VariationalMonteCarlo(
+            ISING, state, flips(30), DESCENTS[name](state), window=4
+        )
+
+    whole, first, second = fresh(), fresh(), fresh()
+    whole.run(11)
+    first.run(6)
+    second.load_state_dict(deepcopy(first.state_dict()))
+    steps = second.run(5)
+    assert steps[0].number == 6
+    for name_, value in whole.state.state_dict().items():
+        assert torch.equal(second.state.state_dict()[name_], value)
+    assert torch.equal(second.sampler.spins, whole.sampler.spins)
+
+
+class Faulty(StochasticReconfiguration):
+    """Once it throws the parameters far away, or makes them no numbers."""
+
+    at = 3
+    damage = math.nan
+
+    def update(self, samples: Samples, local: Tensor) -> float:
+        length = super().update(samples, local)
+        self.at -= 1
+        if not self.at:
+            with torch.no_grad():
+                for parameter in self.state.parameters():
+                    parameter.add_(self.damage)
+        return length
+
+
+@pytest.mark.parametrize("damage", [math.nan, math.inf, 5.0])
+def test_a_bad_step_is_taken_back(damage: float) -> None:
+    state = ring_state()
+    faulty = Faulty(state)
+    faulty.damage = damage
+    descent = VariationalMonteCarlo(ISING, state, flips(), faulty)
+    steps = descent.run(60)
+    (event,) = [step for step in steps if step.event]
+    assert event.number == 3
+    assert event.event.startswith("taken back: ")
+    energy, _ = lowest(ISING)
+    assert steps[-1].estimate.energy < 0.97 * energy
+
+
+def test_a_slow_rise_is_rolled_back() -> None:
+    """Steps too small to be noticed one by one."""
+
+    class Uphill(StochasticReconfiguration):
+        sign = 1.0
+
+        def update(self, samples: Samples, local: Tensor) -> float:
+            return super().update(samples, local * self.sign)
+
+    state = ring_state()
+    uphill = Uphill(state, learning_rate=0.02)
+    descent = VariationalMonteCarlo(ISING, state, flips(60), uphill, window=10)
+    descent.run(40)
+    uphill.sign = -1.0
+    events = [step.event for step in descent.run(20)]
+    assert any(event.startswith("rolled back: the median") for event in events)
+
+
+def test_no_numbers_from_the_beginning() -> None:
+    state = table_state(torch.full((64,), torch.nan).double())
+    descent = VariationalMonteCarlo(ISING, state, flips(4))
+    with pytest.raises(RunError, match="state: local energies are no numbers, 1 times"):
+        descent.step()
+
+
+def test_bad_input() -> None:
+    with pytest.raises(
+        ArgumentError, match="state: expected 6 sites as the operator has, got 4"
+    ):
+        VariationalMonteCarlo(ISING, RBMState(4), flips())
+    with pytest.raises(ArgumentError, match="window"):
+        VariationalMonteCarlo(ISING, RBMState(6), flips(), window=1)
+    with pytest.raises(ArgumentError, match="sector: expected one of configurations"):
+        FullSummation(Sector(6, spin_flip=1))

@@ -1,0 +1,185 @@
+"""Stochastic reconfiguration against what it stands for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.manybody import (
+    FullSummation,
+    GradientDescent,
+    RBMState,
+    StochasticReconfiguration,
+)
+from qml_qdl.manybody.reconfiguration import Directions, Solver
+from qml_qdl.manybody.samplers import Samples
+from tests.manybody.tables import table_state
+
+N = 4
+EXACT = 1e-10
+
+
+def hamiltonian(real: bool = False) -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    shape = (2**N, 2**N)
+    parts = [torch.randn(shape, generator=generator).double() for _ in range(2)]
+    matrix = torch.complex(parts[0], parts[1] * (not real))
+    matrix = matrix + matrix.mH
+    return matrix.real if real else matrix
+
+
+def summed(state: Any, matrix: Tensor) -> tuple[Samples, Tensor]:
+    samples = FullSummation(N).sample(state)
+    amplitudes = state(samples.spins).detach().exp().to(matrix.dtype)
+    return samples, matrix @ amplitudes / amplitudes
+
+
+def machine(dtype: torch.dtype) -> RBMState:
+    torch.manual_seed(0)
+    return RBMState(N, alpha=2, scale=0.3, dtype=dtype)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+@pytest.mark.parametrize("solver", ["minsr", "cg", "auto"])
+def test_solvers_find_the_same_step(
+    solver: Solver, dtype: torch.dtype, momentum: float
+) -> None:
+    state = machine(dtype)
+    samples, local = summed(state, hamiltonian())
+    directions = Directions.of(state, samples, local)
+    options = {"shift": 1e-3, "momentum": momentum, "tolerance": 1e-13}
+    first, second = (
+        StochasticReconfiguration(state, solver=s, **options)
+        for s in ("cholesky", solver)
+    )
+    for each in (first, second):
+        each._last = torch.ones(directions.matrix.shape[1]).double()
+    torch.testing.assert_close(
+        second.direction(directions),
+        first.direction(directions),
+        rtol=EXACT,
+        atol=EXACT,
+    )
+
+
+def test_momentum_is_that_of_spring() -> None:
+    """d = argmin |Xd − e|² + Λ|d − μd'|²."""
+    state = machine(torch.float64)
+    directions = Directions.of(state, *summed(state, hamiltonian(real=True)))
+    descent = StochasticReconfiguration(state, shift=0.1, momentum=0.7)
+    last = descent._last = torch.randn(directions.matrix.shape[1]).double()
+    step = descent.direction(directions)
+    x, e = directions.matrix, directions.target
+    gradient = x.T @ (x @ step - e) + 0.1 * (step - 0.7 * last)
+    torch.testing.assert_close(gradient, torch.zeros_like(gradient), atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("phases", [False, True])
+def test_on_all_states_a_step_is_imaginary_time(phases: bool) -> None:
+    """With a parameter for each amplitude d log ψ = −η(E(s) − E): ψ follows −ηHψ."""
+    matrix = hamiltonian(real=not phases)
+    shape = (2**N, 2) if phases else (2**N,)
+    state = table_state(torch.randn(shape).double() / 2)
+    rate = 1e-8
+    descent = StochasticReconfiguration(state, learning_rate=rate, shift=1e-11)
+    samples, local = summed(state, matrix)
+    before = state(samples.spins).detach().exp().to(matrix.dtype)
+    descent.update(samples, local)
+    change = state(samples.spins).detach().exp() - before
+    expected = -rate * (matrix @ before - samples.mean(local).real * before)
+    overlap = before.conj() @ (change - expected) / (before.conj() @ before)
+    # Norm and phase of a state are free.
+    torch.testing.assert_close(
+        change - expected, overlap * before, rtol=0, atol=1e-4 * rate
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_gradients_are_those_of_the_energy(dtype: torch.dtype) -> None:
+    state, matrix = machine(dtype), hamiltonian(real=dtype == torch.float64)
+    samples, local = summed(state, matrix)
+    directions = Directions.of(state, samples, local)
+    found = 2 * directions.matrix.T @ directions.target
+    amplitudes = state(samples.spins).exp().to(matrix.dtype)
+    energy = (amplitudes.conj() @ matrix @ amplitudes).real / (
+        amplitudes.conj() @ amplitudes
+    ).real
+    gradients = torch.autograd.grad(energy, [*state.parameters()])
+    flat = [torch.view_as_real(g) if g.is_complex() else g for g in gradients]
+    expected = torch.cat([g.reshape(-1) for g in flat])
+    torch.testing.assert_close(found, expected)
+    descent = GradientDescent(state, torch.optim.SGD(state.parameters()))
+    descent.update(samples, local)
+    for parameter, gradient in zip(state.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_long_steps_are_shortened() -> None:
+    state = machine(torch.float64)
+    before = [p.detach().clone() for p in state.parameters()]
+    samples, local = summed(state, hamiltonian(real=True))
+    directions = Directions.of(state, samples, local)
+    descent = StochasticReconfiguration(
+        state, learning_rate=5.0, shift=1e-3, max_norm=0.01
+    )
+    assert descent.update(samples, local) > 0.01
+    moved = torch.cat(
+        [
+            (p.detach() - b).flatten()
+            for p, b in zip(state.parameters(), before, strict=True)
+        ]
+    )
+    assert math.isclose(float((directions.matrix @ moved).norm()), 0.01, rel_tol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [StochasticReconfiguration, GradientDescent])
+def test_no_numbers_change_nothing(kind: Any) -> None:
+    state = machine(torch.float64)
+    before = [p.detach().clone() for p in state.parameters()]
+    samples, local = summed(state, hamiltonian(real=True))
+    descent = kind(state)
+    assert math.isnan(descent.update(samples, local * torch.nan))
+    for parameter, kept in zip(state.parameters(), before, strict=True):
+        assert torch.equal(parameter, kept)
+    rate = descent.learning_rate
+    descent.weaken()
+    assert descent.learning_rate == rate / 2
+
+
+def test_a_metric_that_is_not_positive_is_no_step() -> None:
+    state = machine(torch.float64)
+    samples, local = summed(state, hamiltonian(real=True))
+    descent = StochasticReconfiguration(state, solver="cholesky")
+    descent.shift = -1.0
+    assert math.isnan(descent.update(samples, local))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+def test_single_precision(dtype: torch.dtype) -> None:
+    state = machine(dtype)
+    samples, local = summed(state, hamiltonian())
+    assert StochasticReconfiguration(state).update(samples, local) > 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"learning_rate": 0.0},
+        {"shift": -1.0},
+        {"shift": math.nan},
+        {"max_norm": 0.0},
+        {"solver": "lu"},
+        {"momentum": 1.0},
+        {"momentum": -0.1},
+    ],
+    ids=str,
+)
+def test_bad_input(options: Any) -> None:
+    with pytest.raises(ArgumentError, match=next(iter(options))):
+        StochasticReconfiguration(machine(torch.float64), **options)

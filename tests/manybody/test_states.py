@@ -1,0 +1,261 @@
+"""Neural states: amplitudes by brute force, short cuts against the long way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.manybody import (
+    AutoregressiveState,
+    CircuitState,
+    JastrowState,
+    ModuleState,
+    Multiplied,
+    NeuralState,
+    RBMState,
+    Symmetrized,
+)
+from qml_qdl.manybody.states import as_real, log_cosh
+from qml_qdl.models import AutoregressiveNetwork
+from tests.manybody.tables import all_spins, table_state
+
+N = 5
+RING = torch.stack([torch.arange(N).roll(-k) for k in range(N)])
+DIHEDRAL = torch.cat([RING, RING.flip(1)])
+PHASES = torch.exp(2j * torch.pi * torch.arange(N).double() / N)
+
+
+def module() -> nn.Module:
+    return nn.Sequential(nn.Linear(N, 4), nn.GELU(), nn.Linear(4, 2)).double()
+
+
+def rbm(dtype: torch.dtype = torch.float64, **options: Any) -> RBMState:
+    return RBMState(N, scale=0.5, dtype=dtype, **options)
+
+
+STATES: dict[str, Callable[[], NeuralState]] = {
+    "rbm": lambda: rbm(alpha=2),
+    "complex rbm": lambda: rbm(torch.complex128),
+    "rbm of a ring": lambda: rbm(alpha=2, permutations=RING),
+    "complex rbm of a ring": lambda: rbm(torch.complex128, permutations=DIHEDRAL),
+    "jastrow": lambda: JastrowState(N, scale=0.5, dtype=torch.float64),
+    "jastrow of a ring": lambda: JastrowState(
+        N, permutations=RING, scale=0.5, dtype=torch.float64
+    ),
+    "module": lambda: ModuleState(module(), N),
+    "product": lambda: Multiplied([rbm(), rbm(torch.complex128), rbm()]),
+    "momentum": lambda: Symmetrized(rbm(torch.complex128), RING, PHASES),
+    "odd": lambda: Symmetrized(rbm(), RING, spin_flip=-1),
+    "autoregressive": lambda: AutoregressiveState(
+        AutoregressiveNetwork(N, dtype=torch.float64), nn.Linear(N, 1).double()
+    ),
+    "circuit": lambda: CircuitState(StronglyEntangling(N), dtype=torch.float64),
+}
+
+
+@pytest.fixture(params=STATES)
+def state(request: pytest.FixtureRequest) -> NeuralState:
+    torch.manual_seed(3)
+    return STATES[request.param]()
+
+
+def some_spins(rows: int = 6) -> Tensor:
+    return 1 - 2 * torch.randint(2, (rows, N)).double()
+
+
+# Torch's forward mode, which a circuit's derivatives take.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_jacobian_is_that_of_finite_differences(state: NeuralState) -> None:
+    spins, step = some_spins(), 1e-6
+    columns = []
+    with torch.no_grad():
+        for parameter in state.parameters():
+            numbers = as_real(parameter).view(-1)
+            for place in range(len(numbers)):
+                ends = []
+                for sign in (1, -2):
+                    numbers[place] += sign * step
+                    ends.append(state(spins))
+                numbers[place] += step
+                columns.append((ends[0] - ends[1]) / (2 * step))
+    expected = torch.stack(columns, 1)
+    if expected.is_complex():  # a jump by 2π between branches is none
+        turns = 2 * torch.pi / (2 * step)
+        expected -= 1j * turns * (expected.imag / turns).round()
+    found = state.jacobian(spins)
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(found, NeuralState.jacobian(state, spins))
+
+
+@pytest.mark.parametrize("turned", [1, 2, 3, N])
+def test_ratios_are_those_of_amplitudes(state: NeuralState, turned: int) -> None:
+    flips = torch.tensor([sum(f) == turned for f in product((0, 1), repeat=N)])
+    flips = ((1 - all_spins(N)) / 2).bool()[flips]
+    spins = some_spins()
+    needed = torch.rand(len(spins), len(flips)) < 0.6
+    turns = 1 - 2 * flips.double()
+    with torch.no_grad():
+        log = state((spins[:, None] * turns).reshape(-1, N)).reshape(needed.shape)
+        expected = (log - state(spins)[:, None]).exp() * needed
+    found = state.ratios(spins, flips, needed)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_walkers_keep_what_a_pass_would_find(state: NeuralState) -> None:
+    moves = ((1 - all_spins(N)) / 2).bool()[[1, 2, 6, 12, 17]]
+    turns = 1 - 2 * moves.double()
+    spins = some_spins()
+    walkers = state.walkers(spins.clone(), moves)
+    for _ in range(12):
+        choice = torch.randint(len(moves), (len(spins),))
+        ratios = walkers.ratios(choice)
+        with torch.no_grad():
+            after = spins * turns[choice]
+            expected = (state(after) - state(spins)).exp()
+        torch.testing.assert_close(ratios, expected, rtol=1e-11, atol=1e-12)
+        rows = torch.randint(2, (len(spins),)).nonzero()[:, 0]
+        walkers.move(rows)
+        spins[rows] = after[rows]
+        assert torch.equal(walkers.spins, spins)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_rbm_is_the_sum_over_hidden_units(dtype: torch.dtype) -> None:
+    state, spins = rbm(dtype), all_spins(N)
+    hidden = all_spins(N).to(dtype)
+    with torch.no_grad():
+        exponent = (
+            (spins.to(dtype) @ state.weight.T) @ hidden.T
+            + (spins.to(dtype) @ state.visible_bias)[:, None]
+            + hidden @ state.hidden_bias
+        )
+        ratio = exponent.exp().sum(1) / state(spins).exp()
+    torch.testing.assert_close(ratio, ratio[0].expand(len(ratio)))
+
+
+@pytest.mark.parametrize("group", [RING, DIHEDRAL], ids=["ring", "dihedral"])
+@pytest.mark.parametrize("name", ["rbm", "jastrow", "module"])
+def test_symmetric_states_are_invariant(name: str, group: Tensor) -> None:
+    torch.manual_seed(0)
+    made = {
+        "rbm": lambda: rbm(alpha=3, permutations=group),
+        "jastrow": lambda: JastrowState(
+            N, permutations=group, scale=1.0, dtype=torch.float64
+        ),
+        "module": lambda: Symmetrized(ModuleState(module(), N), group),
+    }
+    state, spins = made[name](), all_spins(N)
+    for element in group:
+        torch.testing.assert_close(
+            state(spins[:, element]).exp(), state(spins).exp(), rtol=1e-12, atol=1e-12
+        )
+
+
+def test_characters_say_how_a_state_turns() -> None:
+    torch.manual_seed(0)
+    state = Symmetrized(rbm(torch.complex128), RING, PHASES, spin_flip=-1)
+    spins = all_spins(N)
+    amplitudes = state(spins).exp()
+    # (gs)_j = s_{j+1} for the first translation.
+    torch.testing.assert_close(
+        state(spins[:, RING[1]]).exp(), PHASES[1].conj() * amplitudes
+    )
+    torch.testing.assert_close(state(-spins).exp(), -amplitudes)
+
+
+def test_a_circuit_has_the_amplitudes_of_its_layer() -> None:
+    state = CircuitState(StronglyEntangling(3), dtype=torch.float64)
+    torch.testing.assert_close(state(all_spins(3)).exp(), state.layer())
+
+
+def test_a_table_is_a_state() -> None:
+    values = torch.randn(8, 2, dtype=torch.float64)
+    state = table_state(values.clone())
+    expected = torch.complex(values[:, 0], values[:, 1])
+    torch.testing.assert_close(state(all_spins(3)), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+def test_single_precision(dtype: torch.dtype) -> None:
+    state = rbm(dtype, permutations=RING)
+    assert state.dtype == torch.float32
+    spins = some_spins().float()
+    assert state(spins).dtype == dtype
+    assert state.jacobian(spins).dtype == dtype
+
+
+def test_no_rows(state: NeuralState) -> None:
+    none = torch.zeros(0, N, dtype=torch.float64)
+    flips = torch.eye(N, dtype=torch.bool)
+    needed = torch.zeros(0, N, dtype=torch.bool)
+    assert state(none).shape == (0,)
+    assert state.ratios(none, flips, needed).shape == (0, N)
+
+
+def test_log_cosh() -> None:
+    x = torch.tensor([0.0, 1e-9, -3.0, 800.0], dtype=torch.float64)
+    expected = torch.tensor([0.0, 5e-19, 2.309328504577785, 800 - math.log(2)]).double()
+    torch.testing.assert_close(log_cosh(x), expected, rtol=1e-7, atol=1e-16)
+    z = torch.tensor([0.3 + 2j, -4 + 1j, -0.2 - 3j], dtype=torch.complex128)
+    torch.testing.assert_close(log_cosh(z).exp(), torch.cosh(z))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: RBMState(0), ArgumentError, "num_sites"),
+        (lambda: RBMState(4, alpha=0), ArgumentError, "alpha"),
+        (lambda: JastrowState(1), ArgumentError, "num_sites"),
+        (
+            lambda: RBMState(4, permutations=torch.zeros(2, 3).long()),
+            ArgumentError,
+            "permutations: expected each of 0 … 3 once in each row",
+        ),
+        (
+            lambda: RBMState(3, permutations=torch.tensor([[0, 1, 1]])),
+            ArgumentError,
+            "permutations: expected each of 0 … 2 once in each row",
+        ),
+        (
+            lambda: Symmetrized(RBMState(N), RING, torch.ones(2)),
+            ShapeError,
+            "characters: expected one for each of 5 elements",
+        ),
+        (
+            lambda: Symmetrized(RBMState(4), spin_flip=0),
+            ArgumentError,
+            "spin_flip: expected 1, -1 or None for neither, got 0",
+        ),
+        (
+            lambda: Multiplied([RBMState(4), RBMState(3)]),
+            ArgumentError,
+            r"states: expected states of one number of sites, got \[3, 4\]",
+        ),
+        (
+            lambda: CircuitState(StronglyEntangling(2) @ AngleEncoding(2)),
+            ArgumentError,
+            "circuit: expected one without inputs, got 2",
+        ),
+        (
+            lambda: ModuleState(nn.Linear(4, 3), 4)(torch.ones(2, 4)),
+            ShapeError,
+            r"module: expected log ψ as \(2,\)",
+        ),
+        (
+            lambda: RBMState(4)(torch.ones(2, 3)),
+            ShapeError,
+            r"spins: expected \(rows, 4\), one column for each site, got",
+        ),
+    ],
+)
+def test_bad_input(make: Callable[[], Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make()
