@@ -67,34 +67,35 @@ class Estimate:
             samples: What they are of.
         """
         mean = samples.mean(local)
-        spread = float(samples.mean((local - mean).abs().square()))
-        shared = {
-            "energy": float(mean.real),
-            "variance": spread,
-            "num_sites": samples.spins.shape[1],
-            "num_samples": len(local),
-            "acceptance": samples.acceptance,
-        }
-        if samples.weights is not None:
-            return cls(error=0.0, **shared)
-        values = local.real.reshape(-1, samples.chains)  # (sweeps, chains)
-        sweeps, chains = values.shape
-        if chains < 2:
-            return cls(error=math.nan, **shared)
-        means = values.mean(0)
-        between = float(means.var())
-        error = math.sqrt(between / chains)
-        if sweeps < 2:
-            return cls(error=error, **shared)
-        within = float(values.var(0).mean())
-        if not within:
-            return cls(error=error, r_hat=1.0, autocorrelation_time=0.0, **shared)
+        error, r_hat, time = 0.0, math.nan, math.nan
+        if samples.weights is None:
+            error, r_hat, time = _of_chains(local.real.reshape(-1, samples.chains))
         return cls(
+            energy=float(mean.real),
             error=error,
-            r_hat=math.sqrt((sweeps - 1) / sweeps + between / within),
-            autocorrelation_time=max(0.0, (sweeps * between / within - 1) / 2),
-            **shared,
+            variance=float(samples.mean((local - mean).abs().square())),
+            num_sites=samples.spins.shape[1],
+            num_samples=len(local),
+            r_hat=r_hat,
+            autocorrelation_time=time,
+            acceptance=samples.acceptance,
         )
+
+
+def _of_chains(values: Tensor) -> tuple[float, float, float]:
+    """The error of a mean, R̂ and the autocorrelation time, by (sweeps, chains)."""
+    sweeps, chains = values.shape
+    if chains < 2:
+        return math.nan, math.nan, math.nan
+    between = float(values.mean(0).var())
+    error = math.sqrt(between / chains)
+    if sweeps < 2:
+        return error, math.nan, math.nan
+    within = float(values.var(0).mean())
+    if not within:
+        return error, 1.0, 0.0
+    r_hat = math.sqrt((sweeps - 1) / sweeps + between / within)
+    return error, r_hat, max(0.0, (sweeps * between / within - 1) / 2)
 
 
 @frozen

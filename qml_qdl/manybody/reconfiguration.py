@@ -275,7 +275,7 @@ class GradientDescent(Descent):
         log = self.state(samples.spins)
         terms = 2 * (centred.conj() * log).real
         self.optimizer.zero_grad()
-        samples.mean(terms).backward()  # type: ignore[no-untyped-call]
+        samples.mean(terms).backward()
         sizes = [p.grad.norm() for p in self.state.parameters() if p.grad is not None]
         length = float(torch.stack(sizes).norm()) if sizes else 0.0
         if not math.isfinite(length):

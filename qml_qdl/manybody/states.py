@@ -142,7 +142,7 @@ class NeuralState(nn.Module, ABC):
             (rows, M); zero where it is not needed.
         """
         log = self(spins)
-        result = log.new_zeros(needed.shape)
+        result: Tensor = log.new_zeros(needed.shape)
         signs = 1 - 2 * flips.to(spins.dtype)
         rows, kinds = needed.nonzero(as_tuple=True)
         most = max(1, NUMBERS_AT_ONCE // (16 * self.num_sites))
@@ -421,7 +421,8 @@ class _Turns:
         down = (
             spins.gather(1, sites) if rows is None else spins[rows[:, None], sites]
         ) < 0
-        return kinds * 2 ** sites.shape[1] + (down * self._powers).sum(-1)
+        patterns: Tensor = (down * self._powers).sum(-1)
+        return kinds * 2 ** sites.shape[1] + patterns
 
 
 class _RBMWalkers(Walkers):
@@ -578,7 +579,7 @@ class Multiplied(NeuralState):
                 f"states: expected states of one number of sites, got {sizes}"
             )
         super().__init__(sizes[0])
-        self.states = nn.ModuleList(states)
+        self.states: Any = nn.ModuleList(states)  # which has no type of its entries
 
     def forward(self, spins: Tensor) -> Tensor:
         """Logarithms of amplitudes."""
@@ -684,7 +685,7 @@ class Symmetrized(NeuralState):
             group = torch.cat([group, group])
             signs = torch.cat([signs, -signs])
             characters = torch.cat([characters, spin_flip * characters])
-        self.state = state
+        self.state: NeuralState = state
         self.register_buffer("permutations", group, persistent=False)
         self.register_buffer("characters", characters, persistent=False)
         self.register_buffer("signs", signs, persistent=False)
@@ -699,8 +700,10 @@ class Symmetrized(NeuralState):
         check_sites(spins, self.num_sites)
         count = len(self.permutations)
         turned = spins[:, self.permutations] * self.signs[:, None]
-        log = self.state(turned.reshape(-1, self.num_sites)).reshape(-1, count)
+        log: Tensor = self.state(turned.reshape(-1, self.num_sites))
+        log = log.reshape(-1, count)
         largest = log.real.detach().amax(1, keepdim=True)
+        largest = largest.where(largest.isfinite(), 0.0)  # −∞ where all vanish
         terms = (log - largest).exp() * self.characters
         total = terms.sum(1)
         if not total.is_complex():

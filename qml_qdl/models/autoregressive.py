@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear, logsigmoid
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_count, validate_call
-import itertools
 
 
 @validate_call
@@ -150,7 +151,7 @@ class AutoregressiveNetwork(nn.Module):
         """
         check_count("rows", rows, 0)
         like = self.weights[0]
-        bits = like.new_zeros(rows, self.num_bits)
+        bits: Tensor = like.new_zeros(rows, self.num_bits)
         for place in range(self.num_bits):
             chance = self(bits)[:, place].sigmoid()
             if self.num_ones is not None:
