@@ -145,7 +145,7 @@ def test_rbm_is_the_sum_over_hidden_units(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("name", ["rbm", "jastrow", "module"])
 def test_symmetric_states_are_invariant(name: str, group: Tensor) -> None:
     torch.manual_seed(0)
-    made = {
+    made: dict[str, Callable[[], NeuralState]] = {
         "rbm": lambda: rbm(alpha=3, permutations=group),
         "jastrow": lambda: JastrowState(
             N, permutations=group, scale=1.0, dtype=torch.float64
