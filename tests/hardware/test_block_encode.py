@@ -67,7 +67,7 @@ def test_gradients_are_finite_where_singular_values_coincide() -> None:
         with KeptNumbers(double=True):
             return block_encoded(qml.BlockEncode(block, wires=range(2))).matrix()
 
-    assert torch.autograd.gradcheck(encoded, block)
+    assert torch.autograd.gradcheck(encoded, block, check_forward_ad=True)
 
 
 def test_a_block_that_pennylane_has_cut_off_is_refused() -> None:
