@@ -18,6 +18,8 @@ ELSEWHERE = pytest.mark.parametrize(
 )
 
 
+# Tangents compile a script inside of torch, of which torch warns.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 @EXACT
 def test_derivatives_forward(target: str) -> None:
     layer, x = make(U, target=target).double(), rows(3, 2)

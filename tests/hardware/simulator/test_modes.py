@@ -148,6 +148,8 @@ def test_transforms_of_torch_func(rows: int) -> None:
     torch.testing.assert_close(turned, expected.sum((2, 3, 4)))
 
 
+# Tangents compile a script inside of torch, of which torch warns.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 @ROWS
 def test_tangents(rows: int) -> None:
     runner = CircuitRunner(CIRCUIT.with_readout(Probabilities()))
