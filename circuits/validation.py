@@ -467,17 +467,17 @@ def validate_call(function: _Function) -> _Function:
         return function
     inner: Any = inspect.unwrap(function)
     names = inner.__code__.co_varnames[: inner.__code__.co_argcount]
-    checks: dict[str, _Check] | None = None
+    made: dict[str, _Check] | None = None
 
-    def prepare() -> None:
-        nonlocal checks
-        if checks is None:  # not before all modules are there
-            checks = _checks_of(inner)
+    def prepare() -> dict[str, _Check]:
+        nonlocal made
+        if made is None:  # not before all modules are there
+            made = _checks_of(inner)
+        return made
 
     @wraps(function)
     def validated(*args: Any, **kwargs: Any) -> Any:
-        if checks is None:
-            prepare()
+        checks = prepare()
         for name, value in chain(zip(names, args, strict=False), kwargs.items()):
             if name in checks:
                 checks[name](name, value)

@@ -60,6 +60,8 @@ def test_it_is_pennylanes_matrix(shape: tuple[int, int], scale: float) -> None:
     torch.testing.assert_close(matrix, known, atol=1e-7, rtol=0.0)
 
 
+# Tangents compile a script inside of torch, of which torch warns.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 def test_gradients_are_finite_where_singular_values_coincide() -> None:
     block = (0.5 * torch.eye(2, dtype=torch.float64)).requires_grad_()
 
@@ -67,7 +69,7 @@ def test_gradients_are_finite_where_singular_values_coincide() -> None:
         with KeptNumbers(double=True):
             return block_encoded(qml.BlockEncode(block, wires=range(2))).matrix()
 
-    assert torch.autograd.gradcheck(encoded, block)
+    assert torch.autograd.gradcheck(encoded, block, check_forward_ad=True)
 
 
 def test_a_block_that_pennylane_has_cut_off_is_refused() -> None:

@@ -89,9 +89,7 @@ def test_a_trace_knows_where_its_layer_was_moved_no_longer(tmp_path: Path) -> No
 
 
 def test_a_name_of_another_process_is_nobodys() -> None:
-    with pytest.raises(
-        SerializationError, match=r"save what torch.export.export\(model"
-    ):
+    with pytest.raises(SerializationError, match=r"save what torch\.export"):
         torch.ops.qml_qdl.layer([torch.rand(5, 2)], [torch.rand(1, 2, 3)], "w", "a.1")
 
 

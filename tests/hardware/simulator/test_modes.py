@@ -11,6 +11,8 @@ import pennylane as qml
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensorMode
+from torch.autograd import forward_ad
 
 from qml_qdl.circuits import AngleEncoding, Probabilities, StronglyEntangling
 from qml_qdl.hardware.simulator.runner import CircuitRunner
@@ -144,6 +146,33 @@ def test_transforms_of_torch_func(rows: int) -> None:
     torch.testing.assert_close(torch.func.vmap(run)(many), each)
     turned = torch.func.jvp(run, (weights,), (torch.ones_like(weights),))[1]
     torch.testing.assert_close(turned, expected.sum((2, 3, 4)))
+
+
+# Tangents compile a script inside of torch, of which torch warns.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+@ROWS
+def test_tangents(rows: int) -> None:
+    runner = CircuitRunner(CIRCUIT.with_readout(Probabilities()))
+    inputs, weights = numbers(rows)
+
+    def run(weights: Tensor) -> Tensor:
+        return runner(inputs, [weights])
+
+    ones = torch.ones_like(weights)
+    with forward_ad.dual_level():
+        values = run(forward_ad.make_dual(weights, ones))
+        found = forward_ad.unpack_dual(values).tangent
+    expected = torch.autograd.functional.jvp(run, weights, ones)[1]
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_first_run_under_a_dispatch_mode_keeps_nothing_of_it() -> None:
+    runner = CircuitRunner(CIRCUIT)
+    inputs, weights = numbers(3)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert runner(inputs, [weights]).shape == (3, 2)
+    expected = CircuitRunner(CIRCUIT)(inputs, [weights])
+    torch.testing.assert_close(runner(inputs, [weights]), expected)
 
 
 @ROWS
