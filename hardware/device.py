@@ -244,8 +244,8 @@ class TapeDevice(Device):
         method = config.mcm_config.mcm_method
         if method not in (None, "deferred", "device"):
             raise TargetError(
-                f"mcm_method: {self.name} defers measurements, got {str(method)!r}; use "
-                "'deferred', or the device default.qubit"
+                f"mcm_method: {self.name} defers measurements, got {str(method)!r}; "
+                "use 'deferred', or the device default.qubit"
             )
         mcm_config = replace(config.mcm_config, mcm_method="deferred")
         return replace(config, mcm_config=mcm_config, **changes)
