@@ -145,14 +145,16 @@ class Kept(Outcomes):
         """How often each outcome of some bits occurred; see `Outcomes.marginal`."""
         every = self._outcomes.marginal([*bits, *self._selecting])
         kept = every.reshape(len(every), 2 ** len(bits), -1)
-        return self._scaled(kept[:, :, outcome_number(self._values)])
+        chosen: Reals = kept[:, :, outcome_number(self._values)]
+        return self._scaled(chosen)
 
     def mean(self, value: Callable[[Bits], Reals]) -> Reals:
         """The mean of what kept outcomes are worth; see `Outcomes.mean`."""
         own = self._selecting
 
         def worth(bits: Bits) -> Reals:
-            return value(bits) * (bits[:, own] == self._values).all(axis=1)
+            worths: Reals = value(bits) * (bits[:, own] == self._values).all(axis=1)
+            return worths
 
         return self._scaled(self._outcomes.mean(worth))
 

@@ -273,6 +273,7 @@ def test_gradients_by_trained_rows(
     )
     node = qml.set_shots(node, shots)
     alone = method == "spsa"  # which is exact for one angle
+    found: Any
     if interface == "torch":
         x = torch.tensor(X, dtype=torch.float64, requires_grad=True)
         w = torch.tensor(0.4, dtype=torch.float64, requires_grad=not alone)
