@@ -58,7 +58,7 @@ def from_qiskit(
     elementary functions of parameters: they are computed, with gradients, from what the
     circuit is given. Gates that PennyLane does not have come as what Qiskit defines
     them to be (a `PauliEvolutionGate`, for one, as its product formula). Loops are
-    unrolled, boxes opened, and delays left out. Qubits begin in |0⟩: a reset, or
+    unrolled, boxes opened, and delays left out. Qubits begin in `|0⟩`: a reset, or
     `initialize`, is taken where nothing has acted on its qubits before.
 
     An observable becomes the operator that `Expectation` reads. Qubit i is wire i:

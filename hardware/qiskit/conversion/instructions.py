@@ -289,7 +289,7 @@ def _repair(operation: Any) -> str:
 
 
 def without_resets(gates: Sequence[ImportedGate]) -> Iterator[ImportedGate]:
-    """Gates without the resets, which do nothing to qubits that are still in |0⟩.
+    """Gates without the resets, which do nothing to qubits that are still in `|0⟩`.
 
     Args:
         gates: As `imported_gates` makes them.

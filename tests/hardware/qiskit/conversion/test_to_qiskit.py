@@ -373,8 +373,6 @@ OWN: dict[str, tuple[int, Callable[[Any], Any]]] = {
 @pytest.mark.parametrize("name", OWN)
 def test_gate_of_symbols_goes(name: str, around: str) -> None:
     count, make = OWN[name]
-    if name in ("exp", "evolve") and around == "square":
-        around = "control of a power"  # PennyLane has no matrix of the other
     block = Own(make=lambda t: AROUND[around](make(t)), count=count)
     theta = np.array([0.3, 0.7, -1.1])[:count]
     reference = our_unitary(Circuit((block,)), weights=theta)
