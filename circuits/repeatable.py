@@ -66,10 +66,7 @@ def is_repeatable(function: Any) -> bool:
             of that class but `__init__` and its like.
 
     Example:
-        >>> calls = []
-        >>> def counted(x):
-        ...     calls.append(x)
-        >>> is_repeatable(counted), is_repeatable(lambda x: x + 1)
+        >>> is_repeatable(print), is_repeatable(abs)
         (False, True)
     """
     seen: set[tuple[int, int]] = set()

@@ -435,7 +435,9 @@ _KINDS: Mapping[str, _Kind | str] = MappingProxyType(
             AER | SETTLED, _given_simulator
         ),
         f"{_IBM}.fake_provider.fake_backend.FakeBackendV2": _Kind(
-            AER | SETTLED, _simulated_machine, frozenset({"seed_simulator"})
+            # When such a machine runs by itself it sets its noise, which is ours, too.
+            *(AER | SETTLED, _simulated_machine),
+            frozenset({"noise_model", "seed_simulator"}),
         ),
         f"{_IBM}.ibm_backend.IBMBackend": _Kind(
             MACHINE | SETTLED, _given_machine, frozenset()

@@ -243,7 +243,7 @@ class Damped(Processing):
     """A block with a channel, of another package."""
 
     @property
-    def weight_shape(self) -> None:
+    def weight_shape(self) -> Any:
         return None
 
     def process(self, weights: Any) -> None:

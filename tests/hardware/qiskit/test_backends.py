@@ -258,14 +258,9 @@ def test_a_machines_fractional_gates_are_refused(loopback: LoopbackServer) -> No
         make_executor(backend)
 
 
-class Unseeded(GenericBackendV2):
-    @classmethod
-    def _default_options(cls) -> Options:
-        return Options(shots=1024)
-
-
-def test_a_seed_that_a_backend_does_not_take() -> None:
-    backend = Unseeded(2)
+def test_a_seed_that_a_backend_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = GenericBackendV2(2)
+    monkeypatch.setattr(backend, "_options", Options(shots=1024))
     make_executor(backend, cache=None)
     with pytest.raises(ArgumentError, match="seed: generic_backend_2q samples shots"):
         make_executor(backend, seed=1, cache=None)
