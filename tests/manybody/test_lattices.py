@@ -13,7 +13,7 @@ from qml_qdl.manybody.lattices import SHAPES
 
 DIMENSION = {"chain": 1, "cubic": 3, "bcc": 3, "fcc": 3, "diamond": 3}
 
-CASES = [
+CASES: list[tuple[str, tuple[int, ...], tuple[bool, ...]]] = [
     (shape, cells, joined)
     for shape in SHAPES
     if shape not in DIMENSION
