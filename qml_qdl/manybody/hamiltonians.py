@@ -103,7 +103,7 @@ def xxz(lattice: Lattice, coupling: float = 1.0, anisotropy: float = 1.0) -> Ope
     Example:
         >>> from qml_qdl.manybody import Lattice
         >>> print(xxz(Lattice.chain(2), anisotropy=0.5))
-        1.0 * (X(0) @ X(1)) + 1.0 * (Y(0) @ Y(1)) + 0.5 * (Z(0) @ Z(1))
+        X(0) @ X(1) + Y(0) @ Y(1) + 0.5 * (Z(0) @ Z(1))
     """
     check_number("anisotropy", anisotropy, -math.inf, math.inf)
     couplings = (coupling, coupling, coupling * anisotropy)

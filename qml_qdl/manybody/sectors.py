@@ -34,8 +34,8 @@ MOST_SITES = 62
 CHUNK = 2**18
 """Configurations that are looked at together."""
 
-_TABLE = 11
-"""Bits that are permuted at once, by a table."""
+_TABLE = 13
+"""Bits that are permuted at once, by a table that caches hold."""
 
 States: TypeAlias = NDArray[np.uint64]
 
@@ -378,7 +378,7 @@ class Sector:
         """Those that are the smallest of their orbit, and their stabilisers."""
         sums = np.full(len(states), 0 if self.group else 1, complex)
         for number, (_, _, character) in enumerate(self.group):
-            images = self._image(states, number)
+            images = self._image(self._pieces(states), number)
             smallest = images >= states
             states, sums = states[smallest], sums[smallest]
             sums += character * (images[smallest] == states)
@@ -402,13 +402,18 @@ class Sector:
             found.append((np.uint64(2**total - 1 if flip else 0), tables))
         return found
 
-    def _image(self, states: States, number: int) -> States:
+    def _pieces(self, states: States) -> list[NDArray[np.int64]]:
+        """The bits of configurations, by as many as there are in a table."""
+        firsts = range(0, self.num_sites, _TABLE)
+        mask = np.uint64(2**_TABLE - 1)
+        return [(states >> np.uint64(k) & mask).astype(np.int64) for k in firsts]
+
+    def _image(self, pieces: list[NDArray[np.int64]], number: int) -> States:
         """What an element of the group makes of configurations."""
         flipped, tables = self._tables[number]
-        images = np.full_like(states, flipped)
-        for k, table in enumerate(tables):
-            part = states >> np.uint64(k * _TABLE) & np.uint64(2**_TABLE - 1)
-            images ^= table[part]
+        images = (tables[0] ^ flipped).take(pieces[0])
+        for table, piece in zip(tables[1:], pieces[1:], strict=True):
+            images ^= table.take(piece)
         return images
 
     def find(self, states: States) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -421,9 +426,15 @@ class Sector:
             Indices, −1 where the sector has none of it, and the character χ(g) of the
             element that takes the configuration to that of `states`.
         """
-        best, characters = states, np.ones(len(states), complex)
+        best = states
+        characters = np.ones(len(states), complex)
+        trivial = all(character == 1 for _, _, character in self.group)
+        pieces = self._pieces(states) if self.group else []
         for number, (_, _, character) in enumerate(self.group):
-            images = self._image(states, number)
+            images = self._image(pieces, number)
+            if number and trivial:
+                np.minimum(best, images, out=best)
+                continue
             nearer = images < best if number else np.ones(len(states), bool)
             best = np.where(nearer, images, best)
             characters[nearer] = character
