@@ -52,7 +52,7 @@ def is_traced(tensors: Iterable[Any]) -> bool:
     """
     return (
         torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
+        or torch._C._is_tracing()
         or any(isinstance(each, FakeTensor | torch.fx.Proxy) for each in tensors)
     )
 
