@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -140,13 +142,13 @@ def test_positions_are_pennylanes() -> None:
         (lambda: Lattice.square(2, 2).characters(1), "expected 2 whole numbers"),
     ],
 )
-def test_wrong_lattices(make: object, text: str) -> None:
-    assert callable(make)
+def test_wrong_lattices(make: Callable[[], Any], text: str) -> None:
     with pytest.raises(ArgumentError, match=text):
         make()
 
 
 def test_edges_are_pairs_of_whole_numbers() -> None:
-    for edges in ([(0,)], [0], [("a", "b")], [(0.5, 1)], 3, "ab"):
+    wrong: list[Any] = [[(0,)], [0], [("a", "b")], [(0.5, 1)], 3, "ab"]
+    for edges in wrong:
         with pytest.raises(ArgumentTypeError, match="edges: expected"):
-            Lattice.from_edges(edges)  # type: ignore[arg-type]
+            Lattice.from_edges(edges)

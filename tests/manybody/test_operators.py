@@ -155,7 +155,7 @@ def test_nothing_the_identity_and_what_cancels() -> None:
         (lambda: SpinOperator.of(float("nan") * qml.X(0)), "finite coefficients"),
         (lambda: SpinOperator.of(qml.X(3), wires=3), r"acts on \[3\]"),
         (lambda: SpinOperator.of(qml.X(0)).rotated([1]), "different sites below 1"),
-        (lambda: SpinOperator.of(qml.X(0)).rotated(["a"]), "different sites below 1"),  # type: ignore[list-item]
+        (lambda: SpinOperator.of(qml.X(0)).rotated([0, 0]), "different sites below 1"),
     ],
 )
 def test_wrong_operators(make: Callable[[], Any], text: str) -> None:
