@@ -171,7 +171,7 @@ def closures() -> tuple[Callable[..., Any], ...]:
         functools.partial(_own_list, factor=2.0),
         qml.transforms.merge_rotations(_plain),
     ],
-    ids=str,
+    ids=range(8),
 )
 def test_nobody_notices(function: Any) -> None:
     assert is_repeatable(function)
@@ -198,7 +198,7 @@ def test_nobody_notices(function: Any) -> None:
         functools.partial(_plain, w=iter([1])),
         qml.transforms.merge_rotations(_appends),
     ],
-    ids=str,
+    ids=range(18),
 )
 def test_somebody_might(function: Any) -> None:
     assert not is_repeatable(function)

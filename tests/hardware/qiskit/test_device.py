@@ -465,7 +465,9 @@ class TestPostselection:
             qml.QNode(circuit, made, diff_method=method, mcm_method="deferred"), shots
         )
 
-    @pytest.mark.parametrize("name", measurements(LABELS[0]).keys() - {"probabilities"})
+    @pytest.mark.parametrize(
+        "name", sorted(measurements(LABELS[0]).keys() - {"probabilities"})
+    )
     def test_is_the_simulators(self, name: str) -> None:
         found = []
         for made in (qml.device("qdl.simulator"), device()):
