@@ -286,7 +286,6 @@ LIBRARY: dict[str, Callable[[], QuantumCircuit]] = {
     "quantum volume": lambda: lib.quantum_volume(4, seed=1),
     "state": lambda: put(lib.StatePreparation([0.6, 0, 0.48, -0.64])),
     "label": lambda: put(lib.StatePreparation("+-r", inverse=True)),
-    "uniform": lambda: put(lib.UniformSuperpositionGate(5, 3)),
     "qft": lambda: put(lib.QFTGate(3)),
     "diagonal": lambda: put(lib.DiagonalGate([1, 1j, -1, 1])),
     "permutation": lambda: put(lib.PermutationGate([2, 0, 1])),
@@ -302,6 +301,8 @@ LIBRARY: dict[str, Callable[[], QuantumCircuit]] = {
     "random": lambda: lib.random_iqp(3, seed=1),
     "fourier": lambda: lib.fourier_checking([1, -1, -1, 1], [1, 1, -1, -1]),
 }
+if hasattr(lib, "UniformSuperpositionGate"):  # Qiskit 2.4 has none
+    LIBRARY["uniform"] = lambda: put(lib.UniformSuperpositionGate(5, 3))
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -309,7 +310,9 @@ def test_circuit_of_the_library(name: str) -> None:
     check(LIBRARY[name]())
 
 
-@pytest.mark.parametrize("name", ["quantum volume", "state", "uniform", "adder"])
+@pytest.mark.parametrize(
+    "name", sorted(LIBRARY.keys() & {"quantum volume", "state", "uniform", "adder"})
+)
 def test_what_qiskit_wrote_comes_back(name: str) -> None:
     circuit = LIBRARY[name]()
     plain = transpile(circuit, basis_gates=["u3", "rz", "cx"], optimization_level=0)
