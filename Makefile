@@ -5,7 +5,8 @@ export OMP_NUM_THREADS ?= 1
 # What is compiled once is kept: tests rewrite their asserts, and start processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-slow bench bench-peers bench-pennylane-qiskit \
+.PHONY: demo test test-slow test-oldest test-oldest-qiskit test-oldest-torch \
+	test-vendors bench bench-peers bench-pennylane-qiskit \
 	bench-qiskit-machine-learning docs docs-full lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
@@ -18,6 +19,33 @@ test: .venv/installed
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -p no:benchmark -m slow
+
+# The lowest versions that pyproject.toml allows: those of all but torch, then torch's. Old
+# packages use what newer ones call deprecated. The second environment takes 4.6 GB.
+FLOORS := sed -n '/^dependencies/,/^]/s/^ *"\([a-z-]*\)>=\([0-9.]*\).*/\1==\2/p' pyproject.toml
+OLDEST := -m pytest -q -p no:benchmark -W ignore::DeprecationWarning -m "not slow"
+
+test-oldest: test-oldest-qiskit test-oldest-torch
+
+test-oldest-qiskit:
+	$(PYTHON) -m venv --clear .venv-oldest-qiskit
+	$(FLOORS) | grep -v '^torch==' > .venv-oldest-qiskit/floors.txt
+	.venv-oldest-qiskit/bin/python -m pip install --quiet 'torch==2.13.0' \
+		--constraint .venv-oldest-qiskit/floors.txt --editable '.[dev]'
+	.venv-oldest-qiskit/bin/python $(OLDEST) tests/hardware/qiskit tests/hardware/jobs \
+		tests/nn/test_qiskit_targets.py tests/nn/test_circuits_on_targets.py tests/testing
+
+test-oldest-torch:
+	$(PYTHON) -m venv --clear .venv-oldest-torch
+	grep -v '^torch==' constraints.txt > .venv-oldest-torch/pinned.txt
+	.venv-oldest-torch/bin/python -m pip install --quiet \
+		"$$($(FLOORS) | grep '^torch==')" --constraint .venv-oldest-torch/pinned.txt \
+		--editable '.[dev]'
+	.venv-oldest-torch/bin/python $(OLDEST) tests/nn tests/hardware/simulator
+
+# A short contract on machines of other vendors, each in an environment of its own.
+test-vendors: .venv/installed
+	$(BIN)/python -m tests.vendors
 
 # One after the other, one thread; the medians also go to .benchmarks/latest.json.
 bench: .venv/installed

@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.primitives import BackendSamplerV2
 from qiskit.providers import BackendV2
 
+from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.qiskit.aer.sampling import from_dictionaries
 from qml_qdl.hardware.qiskit.transpilation import TranspilationCache
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import Counters, Executor, Pub
-from qml_qdl.hardware.tapes.outcomes import Bits, Counts
+from qml_qdl.hardware.tapes.outcomes import Counts
 
 
 class GenericExecutor(Executor):
     """Runs pubs on a backend that is neither Aer nor a machine of IBM's.
 
-    All pubs of a call go in one call of Qiskit's `BackendSamplerV2`.
+    All rows of a call go in one call of its `run`, or in as few as it allows.
 
     Args:
         backend: The backend.
@@ -63,33 +64,53 @@ class GenericExecutor(Executor):
 
         Returns:
             For each pub how often each outcome occurred.
+
+        Raises:
+            TargetError: The backend returned something else than so many shots.
         """
         self.counters.jobs += 1
         self.counters.pubs += len(pubs)
         self.counters.rows += sum(pub.rows for pub in pubs)
+        rng = self._seeds.next()
         options = {}
-        takes_seed = hasattr(self._backend.options, "seed_simulator")
-        if takes_seed:
-            options["seed_simulator"] = int(self._seeds.next().integers(2**31))
-        sampler = BackendSamplerV2(backend=self._backend, options=options)
-        tasks = []
+        if hasattr(self._backend.options, "seed_simulator"):
+            options["seed_simulator"] = int(rng.integers(2**31))
+        circuits = [circuit for pub in pubs for circuit in self._bound(pub)]
+        most = self._backend.max_circuits or len(circuits)
+        parts = [circuits[i : i + most] for i in range(0, len(circuits), most)]
+        jobs = [self._backend.run(part, shots=shots, **options) for part in parts]
+        found: list[dict[str, int]] = []
+        for part, job in zip(parts, jobs, strict=True):
+            result = job.result()
+            found += [_counted(result, place, shots) for place in range(len(part))]
+        outputs = []
         for pub in pubs:
-            isa = self.isa.get(pub.circuit, pub.digest)
-            columns = [isa.names.index(one.name) for one in isa.circuit.parameters]
-            tasks.append((isa.circuit, pub.angles[:, columns]))
-        results = sampler.run(tasks, shots=shots).result()
-        return [
-            Counts.from_bits(_bits(result.data, task[0], pub.rows, shots))
-            for result, task, pub in zip(results, tasks, pubs, strict=True)
-        ]
+            own, found = found[: pub.rows], found[pub.rows :]
+            bits = pub.circuit.num_clbits
+            outputs.append(from_dictionaries(own, bits, shots, rng))
+        return outputs
+
+    def _bound(self, pub: Pub) -> list[QuantumCircuit]:
+        """A pub's circuit for each of its rows."""
+        isa = self.isa.get(pub.circuit, pub.digest)
+        columns = [isa.names.index(one.name) for one in isa.circuit.parameters]
+        rows = pub.angles[:, columns].tolist()
+        return [isa.circuit.assign_parameters(row) for row in rows]
 
 
-def _bits(data: Any, circuit: QuantumCircuit, rows: int, shots: int) -> Bits:
-    """The bits of all classical registers, in the circuit's order."""
-    bits = np.zeros((rows, shots, circuit.num_clbits), dtype=np.uint8)
-    for register in circuit.cregs:
-        packed = getattr(data, register.name).array  # (rows, shots, bytes), big-endian
-        own = np.unpackbits(packed, axis=-1)[..., ::-1]
-        for place, bit in enumerate(register):
-            bits[..., circuit.find_bit(bit).index] = own[..., place]
-    return bits
+def _counted(result: Any, place: int, shots: int) -> dict[str, int]:
+    """How often each outcome came, by hexadecimal numbers.
+
+    Qiskit's `BackendSamplerV2` reads single shots instead, and takes all for zeros
+    where a vendor's backend returns none.
+
+    Raises:
+        TargetError: The backend returned something else.
+    """
+    counts: dict[str, int] = result.data(place).get("counts", {})
+    if sum(counts.values()) != shots:
+        raise TargetError(
+            f"backend: it returned {sum(counts.values())} of {shots} shots for circuit "
+            f"{place}, as counts; ask its vendor, or use another backend"
+        )
+    return counts

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Pauli, PauliList
 from qiskit_aer import AerSimulator
+from qiskit_aer.jobs import aerjob
 from qiskit_aer.noise import NoiseModel
 
 from qml_qdl.circuits.errors import ArgumentError, MemoryBoundError, TargetError
@@ -122,6 +126,7 @@ class AerRunner:
             own = dict(zip(piece.task.slots, columns, strict=True))
             binds += [own] * piece.circuits
         task = pieces[0].task
+        _give_thread(os.getpid())
         result = self._simulator.run(
             circuits,
             parameter_binds=binds,
@@ -145,6 +150,16 @@ class AerRunner:
             if len(found) < len(piece.rows):
                 found = found * len(piece.rows)
             piece.task.take(piece.rows.start, found)
+
+
+@functools.cache
+def _give_thread(process: int) -> None:
+    """Gives Aer a thread of this process.
+
+    Before 0.18 Aer waits in a forked process for a thread that only its parent has.
+    """
+    if hasattr(aerjob, "DEFAULT_EXECUTOR"):
+        aerjob.DEFAULT_EXECUTOR = ThreadPoolExecutor(1)
 
 
 def _chunks(tasks: Sequence[AerTask]) -> Iterator[list[_Piece]]:

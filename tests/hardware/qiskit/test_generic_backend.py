@@ -106,3 +106,31 @@ def test_nothing_exact_comes_from_it() -> None:
 def test_what_is_aers_is_refused() -> None:
     with pytest.raises(ValueError, match="method: only Aer takes this"):
         make_executor(GenericBackendV2(2), method="statevector")
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_shots_are_counted_not_read_one_by_one(
+    lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = GenericBackendV2(2, noise_info=False, seed=1)
+    run = backend.run
+
+    def without_memory(*args: Any, memory: bool = False, **options: Any) -> Any:
+        job = run(*args, **options)
+        for one in job.result().results:
+            one.data.counts = {key: n - lost for key, n in one.data.counts.items()}
+        return job
+
+    monkeypatch.setattr(backend, "run", without_memory)
+    circuit = QuantumCircuit(2, 2)
+    circuit.x(1)
+    circuit.measure([0, 1], [0, 1])
+    executor, pub = (
+        make_executor(backend, cache=None),
+        pub_of(circuit, np.zeros((1, 0))),
+    )
+    if lost:
+        with pytest.raises(TargetError, match="returned 2 of 3 shots for circuit 0"):
+            executor.sample([pub], 3)
+    else:
+        assert executor.sample([pub], 3)[0].bits[0].tolist() == [[0, 1]] * 3

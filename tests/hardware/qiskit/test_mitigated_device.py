@@ -70,7 +70,7 @@ def errors_of(shots: Any, backend: Any, observables: Any = Z, **options: Any) ->
 def test_exact_errors_are_a_fifth() -> None:
     raw = np.median(errors_of(None, "fake_torino"))
     mitigated = np.median(errors_of(None, "fake_torino", mitigation="readout+zne"))
-    assert raw > 0.02
+    assert raw > 0.015
     assert mitigated < raw / 5
 
 

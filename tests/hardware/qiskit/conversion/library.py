@@ -285,7 +285,6 @@ GATES: dict[str, Callable[[], Any]] = {
     "state of a label": lambda: lib.StatePreparation("+-r", inverse=True),
     "state of a number": lambda: lib.StatePreparation(2, 2),
     "state controlled": lambda: lib.StatePreparation([0.6, 0.8]).control(1),
-    "uniform": lambda: lib.UniformSuperpositionGate(5, 3),
     # basis changes
     "qft": lambda: lib.QFTGate(3),
     "qft inverse": lambda: lib.QFTGate(3).inverse(),
@@ -329,6 +328,8 @@ GATES: dict[str, Callable[[], Any]] = {
     # graphs
     "graph state": lambda: lib.GraphStateGate(GRAPH),
 }
+if hasattr(lib, "UniformSuperpositionGate"):  # Qiskit 2.4 has none
+    GATES["uniform"] = lambda: lib.UniformSuperpositionGate(5, 3)
 """Operations of the library, which are put among gates."""
 
 CIRCUITS: dict[str, Callable[[], QuantumCircuit]] = {
