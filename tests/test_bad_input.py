@@ -44,8 +44,20 @@ NO_CALLS = {
     },
     # A result; and what tries every target and asks services, which takes seconds.
     "hardware": {"TargetStatus", "survey_targets"},
-    # Results, and what needs a package that may be missing.
-    "manybody": {"Eigenstates", "MatrixProductState", "SpinOperator", "dmrg"},
+    # Results, what is abstract, and what needs a package that may be missing.
+    "manybody": {
+        "Descent",
+        "Eigenstates",
+        "Estimate",
+        "MatrixProductState",
+        "NeuralState",
+        "Sampler",
+        "Samples",
+        "SpinOperator",
+        "Step",
+        "Walkers",
+        "dmrg",
+    },
     "metrics": {"Manifold", "Quality"},
     "models": {"NoiseGenerator"},
     # What the library makes itself and gives back.

@@ -31,10 +31,10 @@ class Estimate:
         num_sites: Spins.
         num_samples: Configurations.
         r_hat: How much more chains differ than each of them varies, near 1 where they
-            agree (Gelman and Rubin 1992); NaN without several configurations of
+            agree (Gelman and Rubin 1992); None without several configurations of
             several chains.
         autocorrelation_time: Configurations of a chain that are worth one independent
-            one, less one half; NaN likewise.
+            one, less one half; None likewise.
         acceptance: The share of moves that were made, None where nothing moves.
     """
 
@@ -43,8 +43,8 @@ class Estimate:
     variance: float
     num_sites: int
     num_samples: int
-    r_hat: float = math.nan
-    autocorrelation_time: float = math.nan
+    r_hat: float | None = None
+    autocorrelation_time: float | None = None
     acceptance: float | None = None
 
     @property
@@ -67,7 +67,7 @@ class Estimate:
             samples: What they are of.
         """
         mean = samples.mean(local)
-        error, r_hat, time = 0.0, math.nan, math.nan
+        error, r_hat, time = 0.0, None, None
         if samples.weights is None:
             error, r_hat, time = _of_chains(local.real.reshape(-1, samples.chains))
         return cls(
@@ -82,15 +82,15 @@ class Estimate:
         )
 
 
-def _of_chains(values: Tensor) -> tuple[float, float, float]:
+def _of_chains(values: Tensor) -> tuple[float, float | None, float | None]:
     """The error of a mean, R̂ and the autocorrelation time, by (sweeps, chains)."""
     sweeps, chains = values.shape
     if chains < 2:
-        return math.nan, math.nan, math.nan
+        return math.nan, None, None
     between = float(values.mean(0).var())
     error = math.sqrt(between / chains)
     if sweeps < 2:
-        return error, math.nan, math.nan
+        return error, None, None
     within = float(values.var(0).mean())
     if not within:
         return error, 1.0, 0.0

@@ -272,6 +272,7 @@ class Metropolis(Sampler):
         self.generator = _own(generator)
 
     @classmethod
+    @validate_call
     def flips(
         cls,
         num_sites: int,
@@ -288,6 +289,8 @@ class Metropolis(Sampler):
             generator: Random numbers; None for a new generator seeded by torch's own.
             **options: Further ones of the class.
         """
+        check_count("num_sites", num_sites)
+        check_count("chains", chains)
         generator = _own(generator)
         bits = torch.randint(2, (chains, num_sites), generator=generator)
         start = 1.0 - 2.0 * bits.double()
@@ -295,6 +298,7 @@ class Metropolis(Sampler):
         return cls(start, moves, generator=generator, **options)
 
     @classmethod
+    @validate_call
     def exchange(
         cls,
         num_sites: int,
@@ -318,6 +322,8 @@ class Metropolis(Sampler):
         Raises:
             ArgumentError: So many spins cannot have this sum.
         """
+        check_count("num_sites", num_sites)
+        check_count("chains", chains)
         generator = _own(generator)
         if abs(magnetisation) > num_sites or (num_sites - magnetisation) % 2:
             raise ArgumentError(

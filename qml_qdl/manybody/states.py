@@ -19,7 +19,12 @@ from torch import Tensor, nn
 from qml_qdl.circuits import State
 from qml_qdl.circuits.circuit import as_whole_circuit
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.validation import check_count, check_number, validate_call
+from qml_qdl.circuits.validation import (
+    check_count,
+    check_number,
+    check_type,
+    validate_call,
+)
 from qml_qdl.manybody.sectors import as_permutations, check_sites
 from qml_qdl.models import AutoregressiveNetwork
 from qml_qdl.nn import QuantumLayer
@@ -494,6 +499,7 @@ class JastrowState(NeuralState):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(num_sites)
+        check_number("scale", scale)
         check_count("num_sites", num_sites, 2)
         group = _group(permutations, num_sites)
         first, second = torch.triu_indices(num_sites, num_sites, 1)
@@ -573,6 +579,8 @@ class Multiplied(NeuralState):
 
     @validate_call
     def __init__(self, states: Sequence[NeuralState]) -> None:
+        for state in states:
+            check_type("states", state, NeuralState)
         sizes = sorted({state.num_sites for state in states})
         if len(sizes) != 1:
             raise ArgumentError(

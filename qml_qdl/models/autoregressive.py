@@ -10,6 +10,8 @@ from torch.nn.functional import gelu, linear, logsigmoid
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.data.bits import refuse_no_bits
+from qml_qdl.hardware.simulator.modes import is_transformed
 
 
 @validate_call
@@ -114,12 +116,15 @@ class AutoregressiveNetwork(nn.Module):
             (rows,); −∞ where a string has another number of ones.
 
         Raises:
+            DataError: They are neither zeros nor ones.
             ShapeError: They have another length.
         """
         if bits.ndim != 2 or bits.shape[1] != self.num_bits:
             raise ShapeError(
                 f"bits: expected shape (rows, {self.num_bits}), got {tuple(bits.shape)}"
             )
+        if not is_transformed():  # where numbers cannot be looked at
+            refuse_no_bits("bits", bits)
         bits = bits.to(self.weights[0])
         logits = self(bits)
         terms = logsigmoid(logits * (2 * bits - 1))

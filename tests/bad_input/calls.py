@@ -49,6 +49,12 @@ def call(function: Callable[..., Any], /, **arguments: Any) -> Call:
     return function, arguments
 
 
+def descent() -> m.VariationalMonteCarlo:
+    return m.VariationalMonteCarlo(
+        SPIN_RING, m.RBMState(6), m.FullSummation(m.Sector(6))
+    )
+
+
 @cache
 def table() -> data.Dataset:
     return data.Dataset(
@@ -529,6 +535,18 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             q.set_target, model=nn.Sequential(layer()), target="default.qubit", shots=10
         ),
         # ---- models ----
+        "models.AutoregressiveNetwork": lambda: call(
+            models.AutoregressiveNetwork, num_bits=4, width=2, layers=2, num_ones=2
+        ),
+        "models.AutoregressiveNetwork.log_prob": lambda: call(
+            models.AutoregressiveNetwork(3).log_prob, bits=BITS
+        ),
+        "models.AutoregressiveNetwork.nll_loss": lambda: call(
+            models.AutoregressiveNetwork(3).nll_loss, bits=BITS
+        ),
+        "models.AutoregressiveNetwork.sample": lambda: call(
+            models.AutoregressiveNetwork(3).sample, rows=5
+        ),
         "models.DressedClassifier": lambda: call(
             models.DressedClassifier, num_features=4, num_classes=2, num_wires=2
         ),
@@ -855,6 +873,80 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             metrics.valid_rate, samples=BITS, valid=BITS[:2]
         ),
         # ---- many bodies ----
+        "manybody.AutoregressiveSampler": lambda: call(
+            m.AutoregressiveSampler, rows=5, sweeps=2
+        ),
+        "manybody.AutoregressiveState": lambda: call(
+            m.AutoregressiveState, network=models.AutoregressiveNetwork(4)
+        ),
+        "manybody.CircuitState": lambda: call(
+            m.CircuitState, circuit=c.StronglyEntangling(2)
+        ),
+        "manybody.FullSummation": lambda: call(m.FullSummation, sector=SECTOR),
+        "manybody.GradientDescent": lambda: call(
+            m.GradientDescent,
+            state=m.RBMState(6),
+            learning_rate=0.1,
+            rate_decay=0.9,
+            min_rate=0.01,
+        ),
+        "manybody.JastrowState": lambda: call(
+            m.JastrowState, num_sites=6, permutations=RING_OF_6.translations, scale=0.1
+        ),
+        "manybody.Metropolis": lambda: call(
+            m.Metropolis, start=SPINS, moves=torch.eye(6).bool(), sweeps=2, steps=3
+        ),
+        "manybody.Metropolis.exchange": lambda: call(
+            m.Metropolis.exchange,
+            num_sites=6,
+            pairs=RING_OF_6.edges,
+            magnetisation=0,
+            chains=3,
+        ),
+        "manybody.Metropolis.flips": lambda: call(
+            m.Metropolis.flips, num_sites=6, chains=3
+        ),
+        "manybody.ModuleState": lambda: call(
+            m.ModuleState, module=nn.Linear(6, 1), num_sites=6
+        ),
+        "manybody.Multiplied": lambda: call(
+            m.Multiplied, states=[m.RBMState(6), m.JastrowState(6)]
+        ),
+        "manybody.RBMState": lambda: call(
+            m.RBMState,
+            num_sites=6,
+            alpha=2,
+            permutations=RING_OF_6.translations,
+            scale=0.1,
+        ),
+        "manybody.StochasticReconfiguration": lambda: call(
+            m.StochasticReconfiguration,
+            state=m.RBMState(6),
+            learning_rate=0.1,
+            rate_decay=0.9,
+            min_rate=0.01,
+            shift=0.1,
+            shift_decay=0.9,
+            min_shift=1e-4,
+            solver="cg",
+            momentum=0.5,
+            max_norm=0.2,
+            tolerance=1e-6,
+        ),
+        "manybody.Symmetrized": lambda: call(
+            m.Symmetrized,
+            state=m.RBMState(6),
+            permutations=RING_OF_6.translations,
+            spin_flip=1,
+        ),
+        "manybody.VariationalMonteCarlo": lambda: call(
+            m.VariationalMonteCarlo,
+            operator=SPIN_RING,
+            state=m.RBMState(6),
+            sampler=m.FullSummation(SECTOR),
+            window=5,
+        ),
+        "manybody.VariationalMonteCarlo.run": lambda: call(descent().run, steps=2),
         "manybody.Lattice": lambda: call(m.Lattice, shape="square", n_cells=(2, 3)),
         "manybody.Lattice.along": lambda: call(RING_OF_6.along, axis=0, steps=2),
         "manybody.Lattice.chain": lambda: call(m.Lattice.chain, num_sites=4),

@@ -21,15 +21,15 @@ HOME = ROOT / ".venv-vendors"
 
 
 def fresh(requirements: Sequence[str]) -> Path | None:
-    """The Python of a new environment; None where the requirements do not fit ours."""
+    """The Python of a new environment; None where they do not go with our versions."""
     venv.create(HOME, clear=True, with_pip=True)
     packages = next(HOME.glob("lib/python*/site-packages"))
     own = sysconfig.get_path("purelib")
-    # Packages of this environment are seen, but for those that are newer here.
+    # Packages of this environment are seen there, and this library with them.
     (packages / "below.pth").write_text(f"import site; site.addsitedir({own!r})\n")
     python = HOME / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--editable", str(ROOT)]
-    done = subprocess.run([*install, *requirements])
+    install = [str(python), "-m", "pip", "install", "--quiet", "--constraint"]
+    done = subprocess.run([*install, str(ROOT / "constraints.txt"), *requirements])
     return None if done.returncode else python
 
 
