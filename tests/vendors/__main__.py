@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import venv
 from collections.abc import Sequence
+from importlib.metadata import requires
 from pathlib import Path
 
 from tests.vendors.vendors import VENDORS
@@ -21,15 +22,18 @@ HOME = ROOT / ".venv-vendors"
 
 
 def fresh(requirements: Sequence[str]) -> Path | None:
-    """The Python of a new environment; None where they do not go with our versions."""
+    """The Python of a new environment; None where they do not go with ours."""
     venv.create(HOME, clear=True, with_pip=True)
     packages = next(HOME.glob("lib/python*/site-packages"))
     own = sysconfig.get_path("purelib")
     # Packages of this environment are seen there, and this library with them.
     (packages / "below.pth").write_text(f"import site; site.addsitedir({own!r})\n")
     python = HOME / "bin" / "python"
+    ours = [line for line in requires("qml-qdl") or () if "extra ==" not in line]
+    ranges = HOME / "ranges.txt"
+    ranges.write_text("\n".join(ours))
     install = [str(python), "-m", "pip", "install", "--quiet", "--constraint"]
-    done = subprocess.run([*install, str(ROOT / "constraints.txt"), *requirements])
+    done = subprocess.run([*install, str(ranges), *requirements])
     return None if done.returncode else python
 
 
