@@ -90,6 +90,19 @@ def is_qiskit_name(name: str) -> bool:
     return name == "aer" or name.startswith(_QISKIT_BEGINNINGS)
 
 
+def is_service(target: Any) -> bool:
+    """Whether a target is a name of the form "service:machine".
+
+    Args:
+        target: Anything.
+
+    Example:
+        >>> is_service("ibm:least_busy"), is_service("lightning.qubit")
+        (True, False)
+    """
+    return isinstance(target, str) and ":" in target
+
+
 @validate_call
 def make_device(
     target: Target,

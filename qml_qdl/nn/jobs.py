@@ -81,6 +81,18 @@ def resend_jobs(journal: str | Path) -> int:
     return len(unclear)
 
 
+def sender_of(device: Any) -> RemoteExecutor | None:
+    """What sends a device's jobs.
+
+    Args:
+        device: A PennyLane device.
+
+    Returns:
+        The executor; None for a device that runs here.
+    """
+    return device.executor.sender if traits_of(device).costs_jobs else None
+
+
 def remote_executors(model: nn.Module) -> dict[str, RemoteExecutor]:
     """What sends the jobs of a model.
 
@@ -93,7 +105,7 @@ def remote_executors(model: nn.Module) -> dict[str, RemoteExecutor]:
     """
     found: dict[str, RemoteExecutor] = {}
     for name, device in _devices(model):
-        sender = device.executor.sender if traits_of(device).costs_jobs else None
+        sender = sender_of(device)
         if sender is not None and sender not in found.values():
             found[name] = sender
     return found

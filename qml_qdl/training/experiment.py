@@ -15,7 +15,8 @@ from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.nn import QuantumLayer
-from qml_qdl.nn.jobs import remote_executors
+from qml_qdl.hardware.targets import is_service, make_device
+from qml_qdl.nn.jobs import sender_of
 from qml_qdl.training import plots
 from qml_qdl.training.building import (
     Task,
@@ -66,15 +67,15 @@ def begin(
     # Whatever is wrong with split or model shows before a folder is made.
     task = Task.of(options, dataset)
     check_heeded(options.model, task.options.model.class_path)
-    model = task.build("quantum", options.first_seed)
-    task.recipe.check_model(model)
-    if remote_executors(model):
-        target = task.options.model.init_args.get("target")
+    target = task.options.model.init_args.get("target")
+    if is_service(target) and sender_of(make_device(target, None)) is not None:
         raise TargetError(
             f"target: a run is trained on exact results, which the machine "
             f"{target!r} has not; train on 'auto', then move the run there with "
             "qml-qdl evaluate or qml-qdl sample"
         )
+    model = task.build("quantum", options.first_seed)
+    task.recipe.check_model(model)
     task.learner(model).check_options()
     given_callbacks(training)
     check_logger(training)

@@ -15,14 +15,14 @@ from qml_qdl.circuits.packages import missing_package
 
 ROOT = Path(__file__).parents[2]
 INSTALL = {
-    "qiskit": "qiskit>=2.6",
-    "qiskit_aer": "qiskit-aer>=0.18",
+    "qiskit": "qiskit>=2.4",
+    "qiskit_aer": "qiskit-aer>=0.17.2",
     "qiskit_ibm_runtime": "qiskit-ibm-runtime>=0.51",
     "pennylane_lightning": "pennylane-lightning<0.46,>=0.45",
     "lightning": "lightning>=2.6",
     "e3nn": "qml-qdl[symmetry]",
     "sklearn": "scikit-learn>=1.7",
-    "pandas": "pandas>=2.2",
+    "pandas": "pandas>=2.2.2",
     "matplotlib": "matplotlib>=3.9",
     "tensorboard": "tensorboard>=2.19",
     "PIL": "pillow>=11",

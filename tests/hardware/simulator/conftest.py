@@ -410,10 +410,7 @@ def agree_with_default_qubit(
     reference, own = results
     for one, other in zip(reference, own, strict=True):
         assert one.shape == other.shape
-        if single:
-            assert other.dtype in (torch.float32, torch.complex64)
-        else:
-            assert other.dtype in (torch.float64, torch.complex128)
+        assert other.dtype in (torch.float64, torch.complex128)
         torch.testing.assert_close(
             other.to(one.dtype), one, atol=tolerance, rtol=tolerance
         )

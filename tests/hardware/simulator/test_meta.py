@@ -74,7 +74,7 @@ def test_first_state_runs_without_numbers(rows: int | None) -> None:
         return qml.expval(qml.Z(1)), qml.state()
 
     value, state = node(amplitudes)
-    assert state.dtype == torch.complex64
+    assert state.dtype == torch.complex128
     value.sum().backward()
     assert amplitudes.grad is not None
 
