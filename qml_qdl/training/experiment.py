@@ -14,8 +14,8 @@ from qml_qdl.circuits.errors import TargetError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
-from qml_qdl.nn import QuantumLayer
 from qml_qdl.hardware.targets import is_service, make_device
+from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import sender_of
 from qml_qdl.training import plots
 from qml_qdl.training.building import (
