@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
+from qiskit.result import Counts as ResultCounts
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.qiskit.aer.sampling import from_dictionaries
@@ -102,15 +103,16 @@ def _counted(result: Any, place: int, shots: int) -> dict[str, int]:
     """How often each outcome came, by hexadecimal numbers.
 
     Qiskit's `BackendSamplerV2` reads single shots instead, and takes all for zeros
-    where a vendor's backend returns none.
+    where a vendor's backend returns none. Some write outcomes as bits and not as
+    hexadecimal numbers, which Qiskit's own class of counts tells apart.
 
     Raises:
         TargetError: The backend returned something else.
     """
-    counts: dict[str, int] = result.data(place).get("counts", {})
+    counts = ResultCounts(result.data(place).get("counts", {})).int_outcomes()
     if sum(counts.values()) != shots:
         raise TargetError(
             f"backend: it returned {sum(counts.values())} of {shots} shots for circuit "
             f"{place}, as counts; ask its vendor, or use another backend"
         )
-    return counts
+    return {hex(outcome): number for outcome, number in counts.items()}

@@ -427,7 +427,7 @@ class _Turns:
             spins.gather(1, sites) if rows is None else spins[rows[:, None], sites]
         ) < 0
         patterns: Tensor = (down * self._powers).sum(-1)
-        return kinds * 2 ** sites.shape[1] + patterns
+        return patterns + kinds * int(2 ** sites.shape[1])
 
 
 class _RBMWalkers(Walkers):
@@ -664,6 +664,7 @@ class Symmetrized(NeuralState):
 
     permutations: Tensor
     characters: Tensor
+    signs: Tensor
 
     @validate_call
     def __init__(

@@ -162,8 +162,8 @@ def _(
     one = _of_no_rows(execution, inputs, named)
     shape = list(one.shape)
     if inputs:  # numbers of shots stand before the rows
-        place = int(execution.shot_vector is not None)
-        shape[place : place + 1] = inputs[0].shape[:-1]
+        first = int(execution.shot_vector is not None)
+        shape[first : first + 1] = inputs[0].shape[:-1]
     result = example(inputs, named).new_empty(shape, dtype=one.dtype)
     return result, torch.empty(1, dtype=torch.int64)
 

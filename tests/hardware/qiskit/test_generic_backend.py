@@ -108,23 +108,26 @@ def test_what_is_aers_is_refused() -> None:
         make_executor(GenericBackendV2(2), method="statevector")
 
 
-@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize(("form", "lost"), [("#x", 0), ("03b", 0), ("#x", 1)])
 def test_shots_are_counted_not_read_one_by_one(
-    lost: int, monkeypatch: pytest.MonkeyPatch
+    form: str, lost: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backend = GenericBackendV2(2, noise_info=False, seed=1)
+    backend = GenericBackendV2(3, noise_info=False, seed=1)
     run = backend.run
 
     def without_memory(*args: Any, memory: bool = False, **options: Any) -> Any:
         job = run(*args, **options)
         for one in job.result().results:
-            one.data.counts = {key: n - lost for key, n in one.data.counts.items()}
+            one.data.counts = {
+                format(int(key, 16), form): n - lost
+                for key, n in one.data.counts.items()
+            }
         return job
 
     monkeypatch.setattr(backend, "run", without_memory)
-    circuit = QuantumCircuit(2, 2)
-    circuit.x(1)
-    circuit.measure([0, 1], [0, 1])
+    circuit = QuantumCircuit(3, 3)
+    circuit.x([1, 2])
+    circuit.measure([0, 1, 2], [0, 1, 2])
     executor, pub = (
         make_executor(backend, cache=None),
         pub_of(circuit, np.zeros((1, 0))),
@@ -133,4 +136,4 @@ def test_shots_are_counted_not_read_one_by_one(
         with pytest.raises(TargetError, match="returned 2 of 3 shots for circuit 0"):
             executor.sample([pub], 3)
     else:
-        assert executor.sample([pub], 3)[0].bits[0].tolist() == [[0, 1]] * 3
+        assert executor.sample([pub], 3)[0].bits[0].tolist() == [[0, 1, 1]] * 3
