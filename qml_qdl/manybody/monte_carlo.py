@@ -267,7 +267,7 @@ class VariationalMonteCarlo:
     def _impossible(self, estimate: Estimate) -> str:
         """Says whether chains stand where they should not be.
 
-        Where |ψ|² is nearly nothing local energies are huge. Neither ⟨H⟩ nor the root
+        Where `|ψ|²` is nearly nothing local energies are huge. Neither ⟨H⟩ nor the root
         of its variance can exceed the sum of all coefficients.
         """
         if abs(estimate.energy) <= self._bound >= math.sqrt(estimate.variance):

@@ -1,4 +1,4 @@
-"""Samplers of |ψ(s)|²: Markov chains, and the sum over all configurations."""
+"""Samplers of `|ψ(s)|²`: Markov chains, and the sum over all configurations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from qml_qdl.manybody.states import AutoregressiveState, NeuralState, as_real
 
 @frozen(eq=False)
 class Samples:
-    """Configurations that stand for |ψ(s)|².
+    """Configurations that stand for `|ψ(s)|²`.
 
     Args:
         spins: (rows, N); those of one chain are `chains` rows apart.
@@ -69,7 +69,7 @@ class Sampler(ABC):
     def local_energies(
         self, operator: SpinOperator, state: NeuralState, samples: Samples
     ) -> Tensor:
-        """E(s) = Σ ⟨s|H|s'⟩ ψ(s')/ψ(s), whose mean over |ψ|² is the energy.
+        """E(s) = Σ ⟨s|H|s'⟩ ψ(s')/ψ(s), whose mean over `|ψ|²` is the energy.
 
         Args:
             operator: H.

@@ -1,6 +1,6 @@
 """Neural quantum states: torch modules that give logarithms of amplitudes.
 
-A configuration is a row of N spins s = ±1, the eigenvalues of Z: +1 is |0⟩. A state is
+A configuration is a row of N spins s = ±1, the eigenvalues of Z: +1 is `|0⟩`. A state is
 ψ(s) = exp f(s), where f is real for amplitudes that are all positive, and complex else;
 it need not be normalised.
 """
@@ -527,7 +527,7 @@ class ModuleState(NeuralState):
 
     Args:
         module: Takes (rows, N) spins ±1 to log ψ, (rows,) or (rows, 1), real or
-            complex; or to (rows, 2), log |ψ| and the phase.
+            complex; or to (rows, 2), `log |ψ|` and the phase.
         num_sites: The number N of spins.
 
     Raises:
@@ -774,7 +774,7 @@ class AutoregressiveState(NeuralState):
 class CircuitState(NeuralState):
     """The state of a circuit, so that circuits and networks are one kind of thing.
 
-    Site j is the circuit's wire j, in its order; |0⟩ is the spin +1.
+    Site j is the circuit's wire j, in its order; `|0⟩` is the spin +1.
 
     Args:
         circuit: A `Circuit` without inputs, or one of its processings.
