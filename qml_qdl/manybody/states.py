@@ -1,8 +1,8 @@
 """Neural quantum states: torch modules that give logarithms of amplitudes.
 
-A configuration is a row of N spins s = ±1, the eigenvalues of Z: +1 is `|0⟩`. A state is
-ψ(s) = exp f(s), where f is real for amplitudes that are all positive, and complex else;
-it need not be normalised.
+A configuration is a row of N spins s = ±1, the eigenvalues of Z: +1 is `|0⟩`. A state
+is ψ(s) = exp f(s), where f is real for amplitudes that are all positive, and complex
+else; it need not be normalised.
 """
 
 from __future__ import annotations
