@@ -165,6 +165,9 @@ class TapeDevice(Device):
     traits: ClassVar[Traits] = Traits()
     """What layers ask of it."""
 
+    dtype: Any = None
+    """The complex type of states and results, where it was asked for."""
+
     _seeds = Seeds()
 
     @property
@@ -372,7 +375,9 @@ class TapeDevice(Device):
             if tape.shots or not self.traits.state_vector:
                 name = f"{self.name} with shots={tape.shots.total_shots}"
                 refuse_transforms(name, tape.get_parameters(trainable_only=False))
-        results = in_double(tuple(self.run_tapes(circuits, config, gradients=False)))
+        results = tuple(self.run_tapes(circuits, config, gradients=False))
+        if self.dtype is None:
+            results = in_double(results)
         if config.interface == Interface.TORCH:
             return without_views(results)
         return as_numpy(results)

@@ -163,7 +163,6 @@ def layer_of(name: str, wires: int | None = 2) -> Any:
         ("channel", "qdl.simulator", None, r"has no channels.*use target='default.mix"),
         ("channel", "aer", 10, r"has no channels.*use target='default.mixed'"),
         ("channel", "lightning.qubit", None, r"AmplitudeDamping.*use target='default"),
-        ("postselected", "aer", 10, r"use target='qdl.simulator'"),
         ("postselected", "default.mixed", None, r"use target='qdl.simulator'"),
         ("read_again", "qdl.simulator", None, r"give the device more wires"),
         ("another_wire", "aer", 10, r"give the device more wires"),

@@ -227,10 +227,10 @@ def test_random_circuit(seed: int) -> None:
     [
         lib.quantum_volume(4, seed=1),
         put(lib.StatePreparation([0.6, 0, 0.48, -0.64])),
-        put(lib.DiagonalGate([1, 1j, -1, 1])),
+        put(lib.QFTGate(3)),
         put(lib.HalfAdderGate(2)),
     ],
-    ids=["quantum volume", "state", "diagonal", "adder"],
+    ids=["quantum volume", "state", "qft", "adder"],
 )
 def test_what_qiskit_wrote_comes_back(circuit: QuantumCircuit) -> None:
     bare = transpile(circuit, basis_gates=["u3", "rz", "cx"], optimization_level=0)
