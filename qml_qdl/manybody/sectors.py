@@ -173,9 +173,6 @@ def _as_rows(permutations: Any) -> Any:
     return tuple(map(tuple, rows.tolist()))
 
 
-_or_none = lambda check, *rest: lambda _, a, v: v is None or check(a.name, v, *rest)  # noqa: E731
-
-
 @validate_call
 @frozen(slots=False)
 class Sector:
