@@ -64,7 +64,7 @@ def main() -> None:
             made = (needs, fresh(needs))
         table[name] = outcome(name, made[1])
     for name, said in table.items():
-        print(f"{name:20}{' '.join(VENDORS[name].requirements):45}{said}")
+        print(f"{name:20}{' '.join(VENDORS[name].requirements):63}{said}")
     sys.exit(
         bool({"failed", "does not install beside this library"} & {*table.values()})
     )

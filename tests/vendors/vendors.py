@@ -88,5 +88,7 @@ VENDORS = {
         ("pennylane-cirq==0.44.0", "cirq-core==1.7.0", "cirq-pasqal==1.7.0"),
         lambda: "cirq.simulator",
     ),
-    "qulacs": Vendor(("pennylane-qulacs==0.44.0",), lambda: "qulacs.simulator"),
+    "qulacs": Vendor(
+        ("pennylane-qulacs==0.44.0", "qulacs==0.6.13"), lambda: "qulacs.simulator"
+    ),
 }
