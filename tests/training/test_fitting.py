@@ -7,6 +7,7 @@ import attrs
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling
 from qml_qdl.circuits.errors import RunError
@@ -171,3 +172,15 @@ def test_images_of_any_torch_model() -> None:
     parts = split(Dataset(pixels, labels, "ab"))
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
     assert fit(model, parts, options(20)).test_accuracy > 0.8
+
+
+# Of the way TensorBoard draws graphs.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_logger_draws_the_graph(iris: Split, tmp_path: Path) -> None:
+    model = torch.nn.Sequential(
+        QuantumLayer(StronglyEntangling(4) @ AngleEncoding(4)), torch.nn.Linear(4, 3)
+    )
+    logger = TensorBoardLogger(str(tmp_path), log_graph=True)
+    fit(model, iris, options(1), logger=logger)
+    (events,) = tmp_path.rglob("events*")
+    assert "qml_qdl::layer" in events.read_bytes().decode(errors="ignore")

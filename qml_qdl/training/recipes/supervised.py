@@ -105,6 +105,19 @@ class Supervised(Recipe):
         """Loss and score, of training and validation."""
         return [(f"train_{name}", f"val_{name}") for name in ("loss", cls.score)]
 
+    @property
+    def example_input_array(self) -> Tensor:
+        """Two rows, by which a logger with `log_graph=True` draws the model's graph."""
+        return torch.tensor(self.split.train.inputs[:2], device=self.device)
+
+    @example_input_array.setter
+    def example_input_array(self, example: Tensor) -> None:
+        """Refuses others: they follow from the data."""
+        raise AttributeError(
+            "example_input_array: these are rows of the training data, and cannot be "
+            "set"
+        )
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Returns the model's outputs.
 
