@@ -174,8 +174,8 @@ def test_images_of_any_torch_model() -> None:
     assert fit(model, parts, options(20)).test_accuracy > 0.8
 
 
-# Of the way TensorBoard draws graphs.
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+# Torch and torchmetrics warn of the way TensorBoard draws graphs.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_logger_draws_the_graph(iris: Split, tmp_path: Path) -> None:
     model = torch.nn.Sequential(
         QuantumLayer(StronglyEntangling(4) @ AngleEncoding(4)), torch.nn.Linear(4, 3)
