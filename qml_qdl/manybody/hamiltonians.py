@@ -71,7 +71,7 @@ def heisenberg(lattice: Lattice, coupling: float | Sequence[float] = 1.0) -> Ope
         coupling: J, or three numbers for XX, YY and ZZ.
 
     Returns:
-        The Hamiltonian, in Pauli units: σ·σ = 4 S·S.
+        The Hamiltonian, in Pauli units (σ·σ = 4 S·S).
 
     Raises:
         ArgumentError: There are neither one nor three couplings, or one is not finite.
@@ -157,7 +157,7 @@ def j1_j2(lattice: Lattice, j1: float = 1.0, j2: float = 0.5) -> Operator:
         j2: J₂.
 
     Returns:
-        The Hamiltonian, in Pauli units: σ·σ = 4 S·S.
+        The Hamiltonian, in Pauli units (σ·σ = 4 S·S).
 
     Raises:
         ArgumentError: A number is not finite, or no sites are next-nearest neighbours.

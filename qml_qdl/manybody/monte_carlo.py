@@ -49,7 +49,10 @@ class Estimate:
 
     @property
     def v_score(self) -> float:
-        """N·Var/E², which compares problems (Wu et al., arXiv:2302.04919)."""
+        """N·Var/E², which compares problems.
+
+        Wu et al., arXiv:2302.04919.
+        """
         return self.num_sites * self.variance / self.energy**2 if self.energy else 0.0
 
     def __str__(self) -> str:

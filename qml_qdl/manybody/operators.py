@@ -170,7 +170,7 @@ class SpinOperator:
 
     @property
     def is_real(self) -> bool:
-        """Whether all elements are real: each word has an even number of Y."""
+        """Whether all elements are real, as each word has an even number of Y."""
         return not self.coefficients.imag.any()
 
     def __repr__(self) -> str:

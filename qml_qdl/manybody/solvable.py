@@ -101,7 +101,7 @@ def bethe_energy(num_sites: int) -> float:
         num_sites: Number of sites, N. A ring of two has one bond, as `Lattice` has it.
 
     Returns:
-        The energy, in Pauli units: σ·σ = 4 S·S.
+        The energy, in Pauli units (σ·σ = 4 S·S).
 
     Raises:
         ArgumentError: A ring has at least one site, and not too many.

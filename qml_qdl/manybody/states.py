@@ -106,8 +106,8 @@ class NeuralState(nn.Module, ABC):
             spins: (rows, N).
 
         Returns:
-            (rows, P), real or complex, by real numbers: of a complex parameter the
-            real and the imaginary part are two of them, one after the other.
+            Tensor (rows, P), real or complex, by real numbers; of a complex parameter
+            the real and the imaginary part are two of them, one after the other.
         """
         parameters = {k: p.detach() for k, p in self.named_parameters()}
 
@@ -202,7 +202,7 @@ class RBMState(NeuralState):
     r"""A restricted Boltzmann machine as a wave function.
 
     .. math:: \psi(s) = \sum_{h} e^{s^T W h + a^T s + b^T h}
-              = e^{a^T s} \prod_k 2\cosh(b_k + \textstyle\sum_j W_{kj} s_j)
+              = e^{a^T s} \prod_k 2\cosh(b_k + \sum_j W_{kj} s_j)
 
     with hidden units h = ±1 (Carleo and Troyer, Science 355, 602 (2017),
     arXiv:1606.02318). Note the plus in the exponent; `qml_qdl.models.RBM` has

@@ -355,7 +355,8 @@ def found_late(
     source: Any, target: str, shots: int | None, method: str
 ) -> Iterator[str]:
     """What fails although it was accepted, forwards or on a way back that was named."""
-    layer = layer_of(source, None) if isinstance(source, str) else make(source)
+    named = isinstance(source, str)
+    layer = layer_of(source, None) if named else QuantumLayer(source, shots=10)
     try:
         set_target(layer, target, shots, diff_method=method)
     except QdlError:
