@@ -15,6 +15,7 @@ import pennylane as qml
 import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from packaging.version import Version
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 from torch.utils.tensorboard import SummaryWriter
@@ -152,6 +153,9 @@ def test_no_job_is_paid_for_a_shape(tmp_path: Path, fast_disk: None) -> None:
     assert not client.jobs()
 
 
+@pytest.mark.skipif(
+    Version(torch.__version__) < Version("2.13"), reason="torch 2.11 fixes the number"
+)
 @LAYERS
 def test_export_runs_any_number_of_rows(layer: Callable[[], Any]) -> None:
     fresh, n = model(layer), torch.export.Dim("n")
