@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import qiskit
+from packaging.version import Version
 from qiskit import ClassicalRegister, QuantumCircuit, qasm2, qasm3, transpile
 from qiskit.circuit import (
     AnnotatedOperation,
@@ -371,6 +373,9 @@ def test_what_surrounds_gates_is_opened(build: Any, same: Any) -> None:
     check(plain(2, build), plain(2, same))
 
 
+@pytest.mark.skipif(
+    Version(qiskit.__version__) < Version("2.6"), reason="Qiskit 2.4 has none"
+)
 def test_variable_of_a_loop_that_is_no_parameter() -> None:
     body = QuantumCircuit(1, inputs=[k := expr.Var.new("k", types.Uint(8))])
     body.t(0)
