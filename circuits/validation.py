@@ -460,10 +460,11 @@ def validate_call(function: _Function) -> _Function:
             elif isinstance(member, classmethod):
                 setattr(function, name, classmethod(validate_call(member.__func__)))
             elif inspect.isfunction(member):
-                methods.append(validate_call(member))
-                setattr(function, name, methods[-1])
-        if "__init__" in vars(function):
-            setattr(function, "__init__", _preparing(function.__init__, methods))  # noqa: B010
+                checked_member: Any = validate_call(member)
+                methods.append(checked_member)
+                if name == "__init__":
+                    checked_member = _preparing(checked_member, methods)
+                setattr(function, name, checked_member)
         return function
     inner: Any = inspect.unwrap(function)
     names = inner.__code__.co_varnames[: inner.__code__.co_argcount]

@@ -46,6 +46,8 @@ class TorchLayerDropIn(TorchLayer, nn.Module):
 
     execution: Execution
     weight_shapes: dict[str, tuple[int, ...]]
+    arguments: Callable[..., dict[str, Any]]
+    """A layer's method: the keyword arguments with which it calls its QNode."""
 
     __setattr__ = nn.Module.__setattr__
     __repr__ = nn.Module.__repr__
@@ -129,15 +131,6 @@ class TorchLayerDropIn(TorchLayer, nn.Module):
             A PennyLane tape.
         """
         return self.execution.qnode.construct((), self.arguments(*args, **kwargs))
-
-    def arguments(self, *inputs: Tensor, **named: Tensor) -> dict[str, Any]:
-        """The keyword arguments with which the layer calls its QNode.
-
-        Args:
-            *inputs: One tensor for each input.
-            **named: Or by the names that the QNode gives them.
-        """
-        raise NotImplementedError
 
     def write_weight(self, name: str, values: Tensor) -> None:
         """Writes into a weight, and uncovers it.
