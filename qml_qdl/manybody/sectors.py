@@ -20,6 +20,7 @@ from qml_qdl.circuits.errors import (
     ShapeError,
 )
 from qml_qdl.circuits.validation import (
+    MOST_WIRES,
     check_choice,
     check_count,
     check_type,
@@ -29,7 +30,7 @@ from qml_qdl.circuits.validation import (
 from qml_qdl.hardware.simulator.memory import free_bytes
 
 MOST_SITES = 62
-"""Configurations of no more sites are numbered."""
+"""Configurations of no more sites are numbered; sectors of more can be sampled."""
 
 CHUNK = 2**18
 """Configurations that are looked at together."""
@@ -209,7 +210,7 @@ class Sector:
         2
     """
 
-    num_sites: int = field(validator=checked(check_count, 1, MOST_SITES))
+    num_sites: int = field(validator=checked(check_count, 1, MOST_WIRES))
     magnetisation: int | None = None
     parity: int | None = field(
         default=None, validator=checked(check_choice, (1, -1, None))
@@ -337,8 +338,16 @@ class Sector:
         """How many elements of the group leave each of `states` alone, (states,)."""
         return self._basis[1]
 
+    def _check_numbered(self) -> None:
+        if self.num_sites > MOST_SITES:
+            raise ArgumentError(
+                f"num_sites: expected at most {MOST_SITES}, got {self.num_sites}; the "
+                "configurations of more are not numbered: sample them"
+            )
+
     @cached_property
     def _basis(self) -> tuple[States, NDArray[np.float64]]:
+        self._check_numbered()
         whole = self.magnetisation is not None  # all of them are made at once
         needed = 16 * self.expected_states + 16 * whole * self.num_configurations
         check_memory(
@@ -507,6 +516,7 @@ class Sector:
             array([1], dtype=uint64)
         """
         check_spins(spins, self.num_sites)
+        self._check_numbered()
         bits = (spins < 0).cpu().numpy().astype(np.uint64)
         shifts = np.arange(self.num_sites, dtype=np.uint64)[::-1]
         return np.asarray((bits << shifts).sum(axis=1, dtype=np.uint64))

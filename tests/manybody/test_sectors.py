@@ -86,7 +86,7 @@ def test_spins_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: Sector(63), "at most 62"),
+        (lambda: Sector(63).states, "at most 62"),
         (lambda: Sector(4, 1), "4 spins ±1 have no sum 1, so the sector has no states"),
         (lambda: Sector(4, 6), "no sum 6"),
         (lambda: Sector(4, 0, parity=-1), "the product is 1, got -1"),

@@ -1,0 +1,178 @@
+"""Neural states by name, made as a problem needs them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from qml_qdl.circuits import StronglyEntangling
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import (
+    check_choice,
+    check_count,
+    did_you_mean,
+    validate_call,
+)
+from qml_qdl.manybody.problems import Problem, Symmetry
+from qml_qdl.manybody.states import (
+    AutoregressiveState,
+    CircuitState,
+    JastrowState,
+    Multiplied,
+    NeuralState,
+    RBMState,
+    Symmetrized,
+)
+from qml_qdl.models import AutoregressiveNetwork
+
+Amplitudes = Literal["positive", "complex"]
+
+
+def _rbm(
+    problem: Problem, permutations: Any, dtype: torch.dtype, *, alpha: int = 4
+) -> NeuralState:
+    return RBMState(
+        problem.num_sites, alpha=alpha, permutations=permutations, dtype=dtype
+    )
+
+
+def _jastrow(problem: Problem, permutations: Any, dtype: torch.dtype) -> NeuralState:
+    sites = problem.num_sites
+    state = JastrowState(sites, permutations=permutations, dtype=dtype)
+    if problem.turned_spin_flip != -1:
+        return state
+    # A Jastrow factor is even, so that nothing of it would be left.
+    return Multiplied([state, RBMState(sites, permutations=[range(sites)])])
+
+
+def _autoregressive(
+    problem: Problem,
+    permutations: Any,
+    dtype: torch.dtype,
+    *,
+    width: int = 8,
+    layers: int = 1,
+) -> NeuralState:
+    if problem.momentum is not None or problem.spin_flip is not None:
+        raise ArgumentError(
+            "state: 'autoregressive' samples itself and cannot be symmetrised, but a "
+            "momentum or spin_flip was asked for; use 'rbm'"
+        )
+    sites, total = problem.num_sites, problem.sector.magnetisation
+    ones = None if total is None else (sites - total) // 2
+    network = AutoregressiveNetwork(sites, width=width, layers=layers, num_ones=ones)
+    phase = None
+    if dtype.is_complex:
+        units = width * layers
+        phase = nn.Sequential(
+            nn.Linear(sites, units), nn.GELU(), nn.Linear(units, 1, bias=False)
+        )
+    return AutoregressiveState(network, phase)
+
+
+def _circuit(
+    problem: Problem, permutations: Any, dtype: torch.dtype, *, layers: int = 4
+) -> NeuralState:
+    check_count("layers", layers)
+    return CircuitState(StronglyEntangling(problem.num_sites, layers))
+
+
+def _circuit_rbm(
+    problem: Problem,
+    permutations: Any,
+    dtype: torch.dtype,
+    *,
+    layers: int = 2,
+    alpha: int = 2,
+) -> NeuralState:
+    circuit = _circuit(problem, permutations, dtype, layers=layers)
+    return Multiplied([circuit, _rbm(problem, permutations, dtype, alpha=alpha)])
+
+
+Maker = Callable[..., NeuralState]
+"""Takes a problem, the permutations that leave amplitudes alone (None for none), and
+the type of the parameters; then options by name."""
+
+STATES: Mapping[str, Maker] = {
+    "rbm": _rbm,
+    "jastrow": _jastrow,
+    "autoregressive": _autoregressive,
+    "circuit": _circuit,
+    "circuit_rbm": _circuit_rbm,
+}
+"""The states that have names."""
+
+
+@validate_call
+def neural_state(
+    problem: Problem,
+    *,
+    state: str = "rbm",
+    alpha: int | None = None,
+    symmetry: Symmetry = "all",
+    amplitudes: Amplitudes | None = None,
+    **options: Any,
+) -> NeuralState:
+    """A neural state for a problem, by name.
+
+    Args:
+        problem: What it is the state of.
+        state: Its kind: rbm, jastrow, autoregressive, circuit, or circuit_rbm, the
+            product of both.
+        alpha: Hidden units of an RBM for each site; rows of weights where it is
+            symmetrised. None for the state's own number.
+        symmetry: Under which permutations of sites amplitudes are the same: all of the
+            lattice that the Hamiltonian has, its translations, or none. With a momentum
+            the translations; autoregressive states and circuits have none else.
+        amplitudes: positive or complex; None as the Hamiltonian needs.
+        **options: Further arguments of the state: width and layers of an autoregressive
+            one, layers of a circuit.
+
+    Returns:
+        The state, with torch's default type.
+
+    Raises:
+        ArgumentError: There is no such state or option, or it cannot be symmetrised as
+            the problem asks.
+
+    Example:
+        >>> from qml_qdl.manybody import Problem
+        >>> ring = Problem.named("heisenberg", size=22)
+        >>> state = neural_state(ring, alpha=1, symmetry="translations")
+        >>> sum(each.numel() for each in state.parameters())
+        24
+    """
+    check_choice("state", state, tuple(STATES))
+    check_choice("amplitudes", amplitudes, ("positive", "complex", None))
+    maker = STATES[state]
+    known = list(inspect.signature(maker).parameters)[3:]
+    if alpha is not None:
+        options["alpha"] = alpha
+    for name, value in options.items():
+        if name not in known:
+            raise ArgumentError(
+                f"{name}: the state {state!r} has no such option, got {value!r}"
+                f"{did_you_mean(name, known)}; it takes {', '.join(known) or 'none'}"
+            )
+    rows, characters = problem.symmetry(symmetry)
+    flip = problem.turned_spin_flip
+    projected = bool((characters != 1).any()) or flip is not None
+    signs = bool((characters != 1).any()) or flip == -1
+    if amplitudes is None:
+        positive = problem.turned.is_stoquastic and not signs
+        amplitudes = "positive" if positive else "complex"
+    dtype = torch.get_default_dtype()
+    if amplitudes == "complex":
+        dtype = dtype.to_complex()
+    trivial = projected or len(rows) == 1
+    found = maker(problem, None if trivial else rows, dtype, **options)
+    if not projected:
+        return found
+    kind = dtype.to_complex() if np.iscomplexobj(characters) else dtype.to_real()
+    characters = torch.from_numpy(characters.conj()).to(kind)
+    return Symmetrized(found, rows, characters, spin_flip=flip)
