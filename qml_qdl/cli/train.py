@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -204,7 +204,7 @@ def _set(values: dict[str, Any], path: str, text: str) -> None:
             f"there is no such option{did_you_mean(name, defaults)}",
             param_hint=f"'--{path}'",
         )
-    present = values.get(name) or defaults[name]
+    present = values.get(name) or defaults[name] or _usual(name, values)
     spec = Spec.from_config(name, present)
     place: dict[str, Any] = dict(spec.init_args)
     whole = {"class_path": spec.class_path, "init_args": place}
@@ -218,6 +218,18 @@ def _set(values: dict[str, Any], path: str, text: str) -> None:
         place = place[step]
     place[steps[-1]] = _yaml(path, text)
     values[name] = whole
+
+
+def _usual(name: str, values: Mapping[str, Any]) -> str:
+    """What an option stands for that was not given: of a recipe that of the model."""
+    model = Spec.from_config("model", values.get("model", "auto")).class_path
+    known = MODELS.get(model)
+    if name != "recipe" or known is None or known.recipe is None:
+        raise typer.BadParameter(
+            f"what has these arguments has to be named, too; give --{name}",
+            param_hint=f"'--{name}.…'",
+        )
+    return known.recipe
 
 
 def _given(context: typer.Context) -> dict[str, str]:
@@ -241,9 +253,12 @@ def _refuse_unheeded(context: typer.Context, values: dict[str, Any]) -> None:
     refused: set[str] = set()
     if known is not None or model == "auto":
         refused = set(option_names()) - set(heeded(model))
-    if known is not None and known.recipe is not None and "recipe" not in values:
+    if known is not None and known.recipe is not None:
         base: Any = Recipe
-        refused |= set(import_class("recipe", RECIPES[known.recipe], base).unheeded)
+        given = Spec.from_config("recipe", values.get("recipe", known.recipe))
+        if given.class_path in RECIPES:
+            path = RECIPES[given.class_path]
+            refused |= set(import_class("recipe", path, base).unheeded)
     for name, flag in _given(context).items():
         if name in refused:
             raise ArgumentError(

@@ -168,14 +168,14 @@ def own_parameters(model: str) -> Iterator[inspect.Parameter]:
     from torch import nn
 
     from qml_qdl.training.recipes.recipe import Recipe
-    from qml_qdl.training.specs import import_class
+    from qml_qdl.training.specs import import_maker
 
     taken = {*RunOptions().as_config(), "name", "resume", "quiet", "config"}
     known = MODELS.get(model)
     path = model if known is None else known.class_path
-    found: Any = import_class("model", path, nn.Module)
+    found: Any = import_maker("model", path, nn.Module)
     maker = getattr(found, "from_data", found)
-    texts, follows = arguments_of(maker), Recipe.follows
+    texts, follows = arguments_of(maker), (*Recipe.follows, "problem")
     if maker is not found:
         follows = ("split",)
     for key, each in inspect.signature(maker).parameters.items():

@@ -13,7 +13,9 @@ from qml_qdl.manybody.hamiltonians import (
 from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.mean_field import mean_field_energy
 from qml_qdl.manybody.monte_carlo import Estimate, Step, VariationalMonteCarlo
+from qml_qdl.manybody.named_states import neural_state
 from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.problems import Problem
 from qml_qdl.manybody.reconfiguration import (
     Descent,
     GradientDescent,
@@ -56,6 +58,7 @@ __all__ = [
     "ModuleState",
     "Multiplied",
     "NeuralState",
+    "Problem",
     "RBMState",
     "Sampler",
     "Samples",
@@ -75,6 +78,7 @@ __all__ = [
     "heisenberg",
     "j1_j2",
     "mean_field_energy",
+    "neural_state",
     "transverse_ising",
     "xxz",
 ]

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         AdversarialDistribution,
     )
     from qml_qdl.training.recipes.generative import Generative
+    from qml_qdl.training.recipes.ground_state import GroundState
     from qml_qdl.training.recipes.likelihood import (
         ContrastiveDivergence,
         EvidenceLowerBound,
@@ -67,6 +68,7 @@ _HOMES = {
     "experiment": ("begin", "carry_on", "train"),
     "fitting": ("Fit", "accuracy", "fit", "predict"),
     "recipes.generative": ("Generative",),
+    "recipes.ground_state": ("GroundState",),
     "recipes.likelihood": ("ContrastiveDivergence", "EvidenceLowerBound", "Likelihood"),
     "options": ("DataOptions", "RunOptions", "TrainingOptions", "default_training"),
     "prediction": ("Predictions", "predict_rows"),
@@ -94,6 +96,7 @@ __all__ = [
     "EvidenceLowerBound",
     "Fit",
     "Generative",
+    "GroundState",
     "Likelihood",
     "Line",
     "Predictions",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeAlias, get_type_hints
 
 import numpy as np
 import torch
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen
 from lightning.pytorch import seed_everything
+from pennylane.operation import Operator
 from torch import nn
 
 from qml_qdl.circuits.errors import ArgumentError
@@ -23,8 +25,10 @@ from qml_qdl.circuits.validation import (
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.preprocessing import Preprocessing
-from qml_qdl.data.splitting import Split, split
+from qml_qdl.data.splitting import Split
 from qml_qdl.data.torch_dataset import from_torch
+from qml_qdl.manybody import Problem, SpinOperator
+from qml_qdl.manybody.problems import problem_maker
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.training.options import (
     DataOptions,
@@ -34,6 +38,7 @@ from qml_qdl.training.options import (
 from qml_qdl.training.recipes.recipe import Recipe
 from qml_qdl.training.registry import (
     AUTO,
+    HAMILTONIANS,
     MODELS,
     RECIPES,
     heeded,
@@ -42,28 +47,39 @@ from qml_qdl.training.specs import (
     Spec,
     check_arguments,
     import_class,
-    import_object,
+    import_maker,
 )
 
 _OF_TABLES = ("label_column", "header", "drop", "categorical", "missing")
+_OF_FILES = (*_OF_TABLES, "image_size", "color_mode", "data_home")
+
+Source: TypeAlias = Dataset | Problem
+"""What a run learns from: rows, or a Hamiltonian."""
 
 
-def load_data(options: DataOptions) -> Dataset:
-    """Loads the whole data set that the options name.
+def load_data(options: DataOptions) -> Source:
+    """Loads the whole data set that the options name, or makes the Hamiltonian.
 
     Args:
         options: Which data.
 
     Returns:
-        The data set, before the split; of the classes wanted.
+        The data set, before the split and of the classes wanted; or the problem.
 
     Raises:
-        ArgumentError: An import path names no data set.
+        ArgumentError: An import path names nothing of the kind, or an argument of a
+            Hamiltonian does not fit.
         DataError: The data cannot be read or learnt from.
     """
     source = options.source
+    if source.class_path in HAMILTONIANS:
+        maker = problem_maker(source.class_path)
+        return _problem(maker, source, options)
     if source.is_path and not _is_file_or_name(source.class_path):
-        dataset = _own_data(source, options)
+        own = _own_data(source, options)
+        if isinstance(own, Problem):
+            return own
+        dataset = own
     elif source.init_args:
         raise ArgumentError(
             f"data.init_args: {source.class_path!r} takes none, got "
@@ -90,7 +106,8 @@ def resolved_data(options: DataOptions) -> DataOptions:
         Names in their one spelling, and paths from the root.
     """
     source, home = options.source, options.data_home
-    if not source.is_path or _is_file_or_name(source.class_path):
+    known = not source.is_path or _is_file_or_name(source.class_path)
+    if known and source.class_path not in HAMILTONIANS:
         name = named.canonical_name(source.class_path)
         source = Spec(name, **source.init_args)
     home = None if home is None else str(Path(home).resolve())
@@ -101,32 +118,37 @@ def _is_file_or_name(source: str) -> bool:
     return named.is_path(source) or named.canonical_name(source) in named.names()
 
 
-def _own_data(source: Spec, options: DataOptions) -> Dataset:
-    """A class of torch's data sets, or a function that is annotated to return ours."""
-    for name in (*_OF_TABLES, "image_size", "color_mode", "data_home"):
-        if getattr(options, name) != getattr(DataOptions(), name):
+def _own_data(source: Spec, options: DataOptions) -> Source:
+    """What a class or an annotated function of one's own makes."""
+    _refuse(options, _OF_FILES, "data of one's own have")
+    rows: tuple[type, ...] = (Dataset, torch.utils.data.Dataset)
+    hamiltonians: tuple[type, ...] = (Problem, SpinOperator, Operator)
+    maker = import_maker("data", source.class_path, *rows[1:], *rows[:1], *hamiltonians)
+    returned = maker if inspect.isclass(maker) else get_type_hints(maker)["return"]
+    if issubclass(returned, hamiltonians):
+        return _problem(maker, source, options)
+    made = maker(**check_arguments("data", maker, source.init_args))
+    return made if isinstance(made, Dataset) else from_torch(made, name=maker.__name__)
+
+
+def _problem(
+    maker: Callable[..., Any], source: Spec, options: DataOptions
+) -> Problem:
+    """The problem of a Hamiltonian, which has no rows to choose or divide."""
+    others = (each.name for each in fields(DataOptions) if each.name != "source")
+    _refuse(options, others, "Hamiltonians have")
+    made = maker(**check_arguments("data", maker, source.init_args))
+    return Problem.of(made, maker.__name__)
+
+
+def _refuse(options: DataOptions, names: Iterable[str], whose: str) -> None:
+    """Refuses options that have no meaning for such data."""
+    for name in names:
+        value = getattr(options, name)
+        if value != getattr(DataOptions(), name):
             raise ArgumentError(
-                f"{name}: data of one's own have no such option, got "
-                f"{getattr(options, name)!r}; leave it out"
+                f"{name}: {whose} no such option, got {value!r}; leave it out"
             )
-    path = source.class_path
-    found = import_object("data", path)
-    if inspect.isclass(found):
-        maker: Any = import_class("data", path, torch.utils.data.Dataset)
-        made = maker(**check_arguments("data", maker, source.init_args))
-        return from_torch(made, name=maker.__name__)
-    returned = (
-        get_type_hints(found).get("return") if inspect.isfunction(found) else None
-    )
-    if not inspect.isclass(returned) or not issubclass(
-        returned, Dataset | torch.utils.data.Dataset
-    ):
-        raise ArgumentError(
-            "data: expected a class of torch.utils.data.Dataset, or a function that "
-            f"is annotated to return one or a qml_qdl.data.Dataset, got {path!r}"
-        )
-    made = found(**check_arguments("data", found, source.init_args))
-    return made if isinstance(made, Dataset) else from_torch(made, name=found.__name__)
 
 
 @validate_call
@@ -137,23 +159,26 @@ class Task:
     Args:
         options: What was asked, with the model's name and all of its arguments.
         recipe: How the model learns.
-        model_class: The model's class.
-        split: The data as the recipe sees them.
+        model_class: The model's class, or the function that makes it.
+        split: What is learnt from, as the recipe divides it: the three parts of a data
+            set, or a problem.
+        source: What the data, or the Hamiltonian, are called.
     """
 
     options: RunOptions
     recipe: type[Recipe]
-    model_class: type[nn.Module]
-    split: Split
+    model_class: Callable[..., nn.Module]
+    split: Any
+    source: str = "data"
 
     @classmethod
     def of(
         cls,
         options: RunOptions,
-        dataset: Dataset,
+        dataset: Source,
         preprocessing: Preprocessing | None = None,
     ) -> Task:
-        """Finds recipe and model, and splits the data.
+        """Finds recipe and model, and divides what is learnt from.
 
         Args:
             options: What is asked.
@@ -166,10 +191,11 @@ class Task:
             DataError: The data cannot be learnt from in this way.
         """
         spec = options.model
-        fitting = AUTO["images" if dataset.is_image else "tables"]
+        fitting = AUTO.get(_kind(dataset), "nqs")
         name = fitting if spec.class_path == "auto" else spec.class_path
         known = MODELS.get(name)
         check_heeded(spec)
+        _check_kind(spec.class_path, dataset, fitting)
         recipe = _recipe_of(options, dataset)
         dataset = recipe.read(dataset, name)
         if known is not None:
@@ -184,16 +210,9 @@ class Task:
             if key in heeded(name) or key not in heeded(spec.class_path)
         }
         options = evolve(options, model=Spec(name, **arguments).with_defaults(defaults))
-        parts = split(
-            dataset,
-            test_fraction=options.data.test_fraction,
-            validation_fraction=options.data.validation_fraction,
-            seed=options.data.split_seed,
-            limit=options.data.limit,
-            standardise=recipe.standardise,
-            preprocessing=preprocessing,
-        )
-        return cls(options, recipe, model_class, recipe.prepare(parts, name))
+        parts = recipe.divide(dataset, options.data, preprocessing)
+        prepared = recipe.prepare(parts, name)
+        return cls(options, recipe, model_class, prepared, dataset.name)
 
     @classmethod
     def without_data(
@@ -215,7 +234,7 @@ class Task:
             zeros, np.zeros(1, np.int64), names, "zeros", preprocessing.columns
         )
         recipe = _recipe_of(options, row)
-        model_class: type[nn.Module] = _model_class(options.model.class_path)
+        model_class = _model_class(options.model.class_path)
         own = options.model.class_path not in MODELS and hasattr(
             model_class, "from_data"
         )
@@ -223,6 +242,11 @@ class Task:
             return None
         row = preprocessing.apply(row)
         return cls(options, recipe, model_class, Split(row, row, row, preprocessing))
+
+    @property
+    def rows(self) -> Split | None:
+        """The three parts of a data set; None where no rows are learnt from."""
+        return self.split if isinstance(self.split, Split) else None
 
     @property
     def title(self) -> str | None:
@@ -245,8 +269,12 @@ class Task:
         given = self.options.model.init_args
         check_count("seed", seed, 0)
 
-        def make(**changes: Any) -> nn.Module:
+        def make(
+            other: Callable[..., nn.Module] | None = None, /, **changes: Any
+        ) -> nn.Module:
             seed_everything(seed, verbose=False)
+            if other is not None:
+                return self.recipe.from_data(other, self.split, changes)
             arguments = {**given, **changes}
             return self.recipe.from_data(self.model_class, self.split, arguments)
 
@@ -255,7 +283,7 @@ class Task:
         if kind not in ("quantum", "classical"):
             model = self.recipe.variant(kind, model, seed, make)
         # So that data and weights agree wherever the model runs.
-        return model.double() if self.options.training.precision == "64-true" else model
+        return _doubled(model) if self.options.training.precision == "64-true" else model
 
     def kinds(self, model: nn.Module) -> tuple[str, ...]:
         """Which models are trained, the one that was asked for first.
@@ -265,10 +293,9 @@ class Task:
         """
         others = self.recipe.kinds(model)
         layers = any(isinstance(each, QuantumLayer) for each in model.modules())
-        if not layers and not others:
-            return ("classical",)
         # What has a classical twin is none, whatever runs its circuits.
-        return "quantum", *(others if self.options.twin else ())
+        first = "quantum" if layers or "twin" in others else "classical"
+        return first, *(others if self.options.twin else ())
 
     def learner(self, model: nn.Module) -> Recipe:
         """What trains a model.
@@ -283,13 +310,34 @@ class Task:
         return self.recipe(model, self.split, self.options.training, **extra)
 
 
-def _recipe_of(options: RunOptions, dataset: Dataset) -> type[Recipe]:
+def _doubled(model: nn.Module) -> nn.Module:
+    """A model in double precision, complex weights too."""
+    for each in (*model.parameters(), *model.buffers()):
+        if each.is_complex():
+            each.data = each.data.to(torch.complex128)
+    return model.double()
+
+
+def _kind(source: Source) -> str:
+    """What data of such a kind are called in the registry."""
+    if isinstance(source, Problem):
+        return "Hamiltonians"
+    return "images" if source.is_image else "tables"
+
+
+def _by_data(source: Source) -> str:
+    """How a model learns from such data, where nothing else is said."""
+    if isinstance(source, Problem):
+        return "ground_state"
+    return "classification" if source.has_classes else "regression"
+
+
+def _recipe_of(options: RunOptions, dataset: Source) -> type[Recipe]:
     spec = options.recipe
     known = MODELS.get(options.model.class_path)
     if spec is None:
         given = None if known is None else known.recipe
-        by_data = "classification" if dataset.has_classes else "regression"
-        spec = Spec(given or by_data)
+        spec = Spec(given or _by_data(dataset))
     path = spec.class_path if spec.is_path else RECIPES.get(spec.class_path)
     if path is None:
         raise ArgumentError(
@@ -297,18 +345,43 @@ def _recipe_of(options: RunOptions, dataset: Dataset) -> type[Recipe]:
             f"path of a Recipe, got {spec.class_path!r}"
             f"{did_you_mean(spec.class_path, RECIPES)}"
         )
-    return import_class("recipe", path, Recipe)  # type: ignore[type-abstract]
+    recipe = import_class("recipe", path, Recipe)  # type: ignore[type-abstract]
+    if not isinstance(dataset, recipe.learns_from):
+        raise ArgumentError(
+            f"data: the recipe {recipe.__name__} learns from a "
+            f"{recipe.learns_from.__name__}, got the {type(dataset).__name__} "
+            f"{dataset.name!r}; use other data or another recipe"
+        )
+    return recipe
 
 
-def _model_class(name: str) -> type[nn.Module]:
+def _model_class(name: str) -> Callable[..., nn.Module]:
     known = MODELS.get(name)
     path = name if known is None else known.class_path
-    found: type[nn.Module] = import_class("model", path, nn.Module)
-    return found
+    return import_maker("model", path, nn.Module)
 
 
-def _check_readable(model: str, reads: str, dataset: Dataset, fitting: str) -> None:
-    """Refuses data that a model of the registry cannot read."""
+def _check_kind(model: str, source: Source, fitting: str) -> None:
+    """Refuses rows for models that read Hamiltonians, and the other way round."""
+    known = MODELS.get(model)
+    reads = " and ".join(AUTO) if known is None else known.reads
+    own = known is None and model != "auto"
+    hamiltonian = _kind(source) == "Hamiltonians"
+    if own or hamiltonian == (reads == "Hamiltonians"):
+        return
+    what = "the Hamiltonian" if hamiltonian else "the rows of"
+    names = ", ".join(map(repr, HAMILTONIANS))
+    instead = f"use {fitting!r}" if hamiltonian else f"use data such as {names}"
+    raise ArgumentError(
+        f"model: {model!r} reads {reads}, got {what} {source.name!r}; {instead}, or "
+        "another model"
+    )
+
+
+def _check_readable(model: str, reads: str, dataset: Source, fitting: str) -> None:
+    """Refuses rows that a model of the registry cannot read."""
+    if isinstance(dataset, Problem):
+        return
     fits = True  # bits are made of images, and tables are looked at later
     if reads in ("images", "tables"):
         fits = dataset.is_image == (reads == "images")
@@ -327,7 +400,7 @@ def _check_readable(model: str, reads: str, dataset: Dataset, fitting: str) -> N
         )
 
 
-def _defaults(name: str, model_class: type[nn.Module]) -> dict[str, Any]:
+def _defaults(name: str, model_class: Callable[..., nn.Module]) -> dict[str, Any]:
     """Defaults of plain arguments, which a later version may change."""
     function: Any = getattr(model_class, "from_data", model_class)
     known = MODELS.get(name)

@@ -83,12 +83,12 @@ def begin(
     run = Run.create(
         *(task.options, dataset),
         kinds=kinds,
-        split=task.split,
+        split=task.rows,
         runs_dir=runs_dir,
         name=name,
     )
-    if options.data.source.class_path not in named.names():
-        _warn_of_data(task.split.test, run.shared_rows)
+    if task.rows is not None and options.data.source.class_path not in named.names():
+        _warn_of_data(task.rows.test, run.shared_rows)
     return run
 
 
@@ -193,7 +193,7 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
         for kind, trainings in fits.items()
     }
     report = make_report(
-        recipe.data_title(split.train.name, run.options.data),
+        recipe.data_title(task.source, run.options.data),
         recipe,
         split,
         named,

@@ -16,7 +16,9 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.splitting import Split
+from qml_qdl.manybody import Problem
 from qml_qdl.training.options import TrainingOptions
+from qml_qdl.training.recipes.ground_state import GroundState
 from qml_qdl.training.recipes.recipe import Recipe, count_parameters
 from qml_qdl.training.recipes.supervised import Classification, Regression, Supervised
 from qml_qdl.training.trainer import claim_folder, run_trainer
@@ -30,7 +32,8 @@ class Fit:
         epochs: How many epochs were trained.
         best_epoch: The epoch, from 0, whose weights were kept.
         merit: What trainings of different seeds are chosen by, on the validation part;
-            the highest is the best. Of a classifier it is the accuracy.
+            the highest is the best. Of a classifier it is the accuracy, of a ground
+            state minus the energy.
         measures: Measures of the kept weights on the test part, by name.
         parameters: How many numbers were trained; of a GAN the generator's.
         seconds: Wall-clock seconds of training that led to the last epoch, without
@@ -63,7 +66,7 @@ class Fit:
 @validate_call
 def fit(
     model: nn.Module,
-    split: Split,
+    split: Split | Problem,
     options: TrainingOptions | None = None,
     *,
     recipe: type[Recipe] | Recipe | None = None,
@@ -83,11 +86,13 @@ def fit(
     Args:
         model: Maps inputs (rows, …) to logits (rows, classes) or numbers (rows,), or
             what the recipe says; changed in place.
-        split: The data; see `qml_qdl.data.split`.
+        split: The data; see `qml_qdl.data.split`. Or the problem whose ground state is
+            sought.
         options: How to train; None for the defaults.
         recipe: How the model learns and is judged: a class, or one that was made of
             this model, these data and options, which are given there alone; None for
-            `Classification`, or `Regression` where labels are numbers.
+            `Classification`, `Regression` where labels are numbers, or `GroundState` of
+            a problem.
         seed: Fixes the order of the rows and everything random in the training. The
             global generators are seeded with it; initial weights are the caller's.
         folder: Keeps checkpoints, `metrics.csv` and TensorBoard logs; None keeps none.
@@ -145,7 +150,7 @@ def fit(
         every = (*options.callbacks, *callbacks)
         options = evolve(options, callbacks=every, **changes)
         if recipe is None:
-            recipe = Classification if split.train.has_classes else Regression
+            recipe = _by_data(split)
         recipe.check_training(options, recipe.__name__)
         learner = recipe(model, split, options)
     if folder is None:
@@ -154,6 +159,12 @@ def fit(
     folder = Path(folder)
     claim_folder(folder, learner, resume=resume, journal=journal)
     return _fit(model, learner, seed, folder, progress, True)
+
+
+def _by_data(split: Split | Problem) -> type[Recipe]:
+    if isinstance(split, Problem):
+        return GroundState
+    return Classification if split.train.has_classes else Regression
 
 
 def _fit(
@@ -174,7 +185,7 @@ def _fit(
     return Fit(
         epochs=len(recorder.history),
         best_epoch=int(recorder.best["epoch"]),
-        merit=learner.merit(recorder.best)[0],
+        merit=learner.standing(recorder.best, measures),
         measures=measures,
         parameters=parameters,
         seconds=recorder.seconds,

@@ -29,7 +29,9 @@ from qml_qdl.training.statistics import Summary
 SAMPLES = 1000
 """Samples of a model and of its baselines."""
 
-SHARES = ("accuracy", "precision", "recall", "coverage", "valid")
+SHARES = ("accuracy", "precision", "recall", "coverage", "valid", "acceptance")
+POWERS = ("error bar", "relative error", "variance", "V-score")
+EXACT = ("energy", "fidelity")
 FINE = ("KL", "total variation", "MMD", "relative entropy", "KS")
 
 COMPONENTS = 8
@@ -332,6 +334,8 @@ class ValueYardstick(Yardstick):
 def format_measure(name: str, value: float | Summary) -> str:
     """A measure as text: shares in percent, small distances with more places.
 
+    Energies have six digits, and their errors powers of ten.
+
     Args:
         name: Which measure.
         value: Its value, or mean and deviation of several.
@@ -345,4 +349,8 @@ def format_measure(name: str, value: float | Summary) -> str:
     summary = value if isinstance(value, Summary) else Summary(value, None)
     if name in SHARES:
         return summary.text(percent=True)
+    if name in POWERS:
+        return summary.text(power=True)
+    if name in EXACT:
+        return summary.text(6)
     return summary.text(4 if name in FINE else 2 if abs(summary.mean) >= 1 else 3)

@@ -17,9 +17,9 @@ class ModelEntry:
     names, types and defaults of the options, its docstring their help.
 
     Args:
-        class_path: The import path of its class.
-        reads: Which data it reads: "images", "tables", "any" of the two, "bits", or
-            "whole numbers".
+        class_path: The import path of its class, or of a function that makes it.
+        reads: Which data it reads: "images", "tables", "any" of the two, "bits",
+            "whole numbers", or "Hamiltonians".
         options: The parameters that are options of the command line, too.
         recipe: How it learns, one of `RECIPES`; None for classification or regression,
             as the data are.
@@ -44,6 +44,7 @@ _VALUES = {"epochs": 60, "batch_size": 1024}
 _BORN = {"epochs": 100, "batch_size": 128, "learning_rate": 0.3}
 _RBM = {"epochs": 300, "batch_size": 128, "learning_rate": 0.02}
 _BOUND = {"epochs": 60, "batch_size": 64, "learning_rate": 0.02}
+_DESCENT = {"epochs": 50, "learning_rate": 0.05, "precision": "64-true"}
 
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(
     {
@@ -106,6 +107,14 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             title="VAE, quantum {quantum_part}",
             training=_BOUND,
         ),
+        "nqs": ModelEntry(
+            "qml_qdl.manybody.neural_state",
+            "Hamiltonians",
+            ("state", "alpha", "symmetry", "amplitudes"),
+            recipe="ground_state",
+            title="{state}",
+            training=_DESCENT,
+        ),
     }
 )
 """Models by name."""
@@ -114,6 +123,16 @@ AUTO: Mapping[str, str] = MappingProxyType(
     {"images": "quanvolution", "tables": "dressed"}
 )
 """What "auto" stands for, as the data are."""
+
+HAMILTONIANS = (
+    "heisenberg",
+    "xxz",
+    "transverse_ising",
+    "j1_j2",
+    "cluster_ising",
+    "annni",
+)
+"""The Hamiltonians that are named as data; see `qml_qdl.manybody`."""
 
 RECIPES: Mapping[str, str] = MappingProxyType(
     {
@@ -124,6 +143,7 @@ RECIPES: Mapping[str, str] = MappingProxyType(
         "likelihood": "qml_qdl.training.Likelihood",
         "contrastive_divergence": "qml_qdl.training.ContrastiveDivergence",
         "evidence_lower_bound": "qml_qdl.training.EvidenceLowerBound",
+        "ground_state": "qml_qdl.training.GroundState",
     }
 )
 """How models learn, by name: import paths of the recipes."""

@@ -9,7 +9,6 @@ from typing import Any
 from attrs import asdict, frozen
 from rich.table import Table
 
-from qml_qdl.data.splitting import Split
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.fitting import Fit
@@ -148,7 +147,7 @@ class Report:
 def make_report(
     name: str,
     recipe: type[Recipe],
-    split: Split,
+    split: Any,
     fits: Mapping[str, Sequence[Fit]],
     baselines: Sequence[Baseline],
 ) -> Report:
@@ -157,7 +156,7 @@ def make_report(
     Args:
         name: What the data are called.
         recipe: How the models learnt.
-        split: The data.
+        split: What they learnt from.
         fits: The trainings of each model, one per seed, by its name.
         baselines: What the baselines reached.
 
@@ -165,7 +164,7 @@ def make_report(
         The report.
     """
     seeds = len(next(iter(fits.values())))
-    title = f"{name}: {rows_in_words(split)}; {seeds} seed{'s'[: seeds > 1]}"
+    title = f"{name}: {recipe.amount(split)}; {seeds} seed{'s'[: seeds > 1]}"
     lines = [
         Line(
             name,
@@ -190,12 +189,4 @@ def make_report(
     ]
     return Report(
         title, recipe.measures(split), tuple(lines), recipe.upright, recipe.footnotes
-    )
-
-
-def rows_in_words(split: Any) -> str:
-    """How many rows each part has, in words."""
-    return (
-        f"{len(split.train)} rows to train, {len(split.validation)} to validate, "
-        f"{len(split.test)} to test"
     )

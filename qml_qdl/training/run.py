@@ -14,11 +14,10 @@ import attrs
 
 from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
 from qml_qdl.circuits.validation import check_choice, validate_call
-from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.data.splitting import Split
 from qml_qdl.hardware.files import remove_remains, write_atomically
-from qml_qdl.training.building import Task, load_data
+from qml_qdl.training.building import Source, Task, load_data
 from qml_qdl.training.checkpoints import (
     BEST,
     LostCheckpointError,
@@ -75,7 +74,7 @@ class Run:
     def create(
         cls,
         options: RunOptions,
-        dataset: Dataset,
+        dataset: Source,
         *,
         kinds: tuple[ModelKind, ...] = ("quantum", "twin"),
         split: Split | None = None,
@@ -89,7 +88,7 @@ class Run:
 
         Args:
             options: What is asked.
-            dataset: The data that the options name.
+            dataset: The data, or the problem, that the options name.
             kinds: Which models are trained; see `Task.kinds`.
             split: Its parts, if they are known.
             runs_dir: The folder of all runs.
@@ -212,8 +211,8 @@ class Run:
         check_seal(path, config, advice)
         return found
 
-    def load_data(self) -> Dataset:
-        """Loads the run's data set.
+    def load_data(self) -> Source:
+        """Loads the run's data set, or makes its problem.
 
         Raises:
             DataError: It cannot be read.
@@ -373,13 +372,15 @@ class Run:
 @contextlib.contextmanager
 def _told_before() -> Iterator[None]:
     """What is to be said of data was said when the run began."""
-    logger = logging.getLogger("qml_qdl.data")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    rooms = [logging.getLogger(f"qml_qdl.{room}") for room in ("data", "manybody")]
+    levels = [logger.level for logger in rooms]
+    for logger in rooms:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(rooms, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _taken(folder: Path) -> RunError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -17,13 +17,13 @@ from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.hardware.files import made_in_memory, write_atomically
 from qml_qdl.nn.jobs import begin_step, record_jobs
 from qml_qdl.training.checkpoints import load_best
-from qml_qdl.training.plots import plot_samples, save_figure
-from qml_qdl.training.recipes.generative import LEAST_MEASURED, Generative
+from qml_qdl.training.plots import save_figure
+from qml_qdl.training.recipes.recipe import Sampling
 from qml_qdl.training.remote import move
 from qml_qdl.training.run import ModelKind, Run
 
-MOST_PLOTTED = 100
-"""So many images of all are shown in a picture."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @frozen(eq=False)
@@ -32,15 +32,16 @@ class Sampled:
 
     Args:
         samples: (count, …), shaped like the data; of a table standardised as in
-            training.
-        kind: "quantum", "twin", "plain" or "classical".
+            training; of a neural quantum state the bits (1 − s)/2 of its spins s.
+        kind: "quantum", "twin", "plain", "jastrow" or "classical".
         training_seed: Which of the run's trainings.
         seed: What fixed the sample.
         target: Where the circuits ran; None for where they were trained.
         shots: Shots per circuit; None for exact results; "keep" for those of training.
         measures: How far they are from the test part, by name; empty for fewer than
-            four samples.
-        floor: The same of as many training rows, or of all where there are fewer.
+            four samples. Of a neural quantum state their energy.
+        floor: The same of as many training rows, or of all where there are fewer; or
+            the exact energy.
         path: The file that holds them; None where none was written.
         seconds: Wall-clock seconds of sampling.
     """
@@ -112,7 +113,7 @@ def sample(
         )
     task = run.task()
     recipe = task.recipe
-    if not issubclass(recipe, Generative):
+    if not issubclass(recipe, Sampling):
         raise RunError(
             f"run: expected the run of a generative model, got {run.folder} of a "
             "classifier; see qml-qdl evaluate"
@@ -136,20 +137,14 @@ def sample(
     start = time.perf_counter()
     try:
         generator = torch.Generator().manual_seed(seed)
-        shape = task.split.train.input_shape
-        samples = recipe.sample(model, count, generator, shape).cpu()
+        samples = recipe.drawn(model, count, generator, task.split).cpu()
     except BudgetError as error:
         fitting = int(count * error.share)
         hint = f"; {fitting} samples (-n {fitting}) would pass" if fitting else ""
         raise BudgetError(f"{error}{hint}", error.share) from error
     seconds = time.perf_counter() - start
-    measures: dict[str, float] = {}
-    floor: dict[str, float] = {}
-    if count >= LEAST_MEASURED:
-        yardstick = recipe.yardstick(task.split)
-        measures = yardstick.of_samples(samples)
-        floor = yardstick.of_floor(yardstick.train[:count])
-    write_samples(path, samples)
+    measures, floor = recipe.compared(model, samples, task.split)
+    write_samples(path, samples, recipe.picture(samples, task.split))
     return Sampled(
         samples=samples,
         kind=kind,
@@ -164,15 +159,15 @@ def sample(
     )
 
 
-def write_samples(path: Path, samples: Tensor) -> None:
-    """Writes samples, and a picture of them beside, of images the first hundred.
+def write_samples(path: Path, samples: Tensor, picture: Figure) -> None:
+    """Writes samples, and a picture of them beside.
 
     Args:
         path: A file that ends with `.npz`; it gets the array "samples".
         samples: (count, …).
+        picture: The picture.
     """
     numbers = samples.numpy()
     write = made_in_memory(lambda file: np.savez_compressed(file, samples=numbers))
     write_atomically(path, write)
-    figure = plot_samples(samples[:MOST_PLOTTED] if samples.ndim == 4 else samples)
-    save_figure(figure, path.with_suffix(".png"))
+    save_figure(picture, path.with_suffix(".png"))

@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from types import ModuleType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import (
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from attrs import define, field
 
@@ -220,6 +228,37 @@ def import_class(name: str, path: str, base: type[T]) -> type[T]:
             "them"
         )
     return found
+
+
+def import_maker(name: str, path: str, *kinds: type) -> Callable[..., Any]:
+    """Imports a class of a kind, or a function that is annotated to return one.
+
+    Args:
+        name: What it is for, in messages.
+        path: The import path.
+        *kinds: What is expected: classes of these themselves are taken, too, but for
+            abstract ones.
+
+    Returns:
+        The class or function; nothing is called.
+
+    Raises:
+        ArgumentError: It is not there, or neither of both.
+    """
+    from qml_qdl.circuits.errors import ArgumentError
+
+    found = import_object(name, path)
+    if inspect.isfunction(found):
+        returned = get_type_hints(found).get("return")
+        if inspect.isclass(returned) and issubclass(returned, kinds):
+            return found
+    elif inspect.isclass(found) and issubclass(found, kinds):
+        return import_class(name, path, object)
+    listed = " or ".join(f"{kind.__module__}.{kind.__name__}" for kind in kinds)
+    raise ArgumentError(
+        f"{name}: expected a subclass of {listed}, or a function that is annotated to "
+        f"return one, got {path!r}, which is neither"
+    )
 
 
 def check_arguments(

@@ -23,17 +23,27 @@ class Summary:
     mean: float
     deviation: float | None
 
-    def text(self, places: int = 1, *, percent: bool = False) -> str:
+    def text(
+        self, places: int = 1, *, percent: bool = False, power: bool = False
+    ) -> str:
         """The mean ± the deviation, or the mean alone where there is no deviation.
 
         Args:
             places: Digits after the point, ≥ 0.
             percent: Whether the values are shares from 0 to 1, to be shown in percent.
+            power: Whether they are shown with a power of ten.
 
         Example:
             >>> Summary(0.971, 0.007).text(percent=True), Summary(0.0136, None).text(4)
             ('97.1% ± 0.7', '0.0136')
+            >>> Summary(2.9e-4, 3e-5).text(power=True)
+            '2.9e-04 ± 3.0e-05'
         """
+        if power:
+            few = f"{self.mean:.{places}e}"
+            if self.deviation is None:
+                return few
+            return f"{few} ± {self.deviation:.{places}e}"
         scale, sign = (100, "%") if percent else (1, "")
         text = f"{scale * self.mean:.{places}f}{sign}"
         if self.deviation is None:

@@ -16,7 +16,7 @@ from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.checkpoints import BEST, LAST
 from qml_qdl.training.measures import SAMPLES, Yardstick, rows_of
 from qml_qdl.training.options import DataOptions, TrainingOptions
-from qml_qdl.training.recipes.recipe import Batch, Recipe
+from qml_qdl.training.recipes.recipe import Batch, Sampling
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,11 @@ PLACES = 9
 """Images of a walk from one place of the latent space to another."""
 
 
-class Generative(Recipe):
+MOST_PLOTTED = 100
+"""So many images of all samples are shown in a picture."""
+
+
+class Generative(Sampling):
     """A model that generates samples, in training.
 
     Now and then it generates a few samples of the same noise; they travel in the
@@ -160,6 +164,32 @@ class Generative(Recipe):
         sampler: Any = model
         samples: Tensor = sampler.sample(count, generator=generator)
         return samples.reshape(count, *shape)
+
+    @classmethod
+    def drawn(
+        cls, model: nn.Module, count: int, generator: torch.Generator, split: Split
+    ) -> Tensor:
+        """Samples shaped like the data."""
+        return cls.sample(model, count, generator, split.train.input_shape)
+
+    @classmethod
+    def compared(
+        cls, model: nn.Module, samples: Tensor, split: Split
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """How far samples are from the test part, and how far training rows are."""
+        if len(samples) < LEAST_MEASURED:
+            return {}, {}
+        yardstick = cls.yardstick(split)
+        floor = yardstick.of_floor(yardstick.train[: len(samples)])
+        return yardstick.of_samples(samples), floor
+
+    @classmethod
+    def picture(cls, samples: Tensor, split: Split) -> Figure:
+        """Images, of many the first hundred; of tables histograms."""
+        from qml_qdl.training.plots import plot_samples
+
+        shown = samples[:MOST_PLOTTED] if samples.ndim == 4 else samples
+        return plot_samples(shown)
 
     @classmethod
     def measure(cls, model: nn.Module, split: Split) -> dict[str, float]:

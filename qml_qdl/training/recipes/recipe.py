@@ -18,7 +18,8 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.loader import ResumableLoader
-from qml_qdl.data.splitting import Split
+from qml_qdl.data.preprocessing import Preprocessing
+from qml_qdl.data.splitting import Split, split
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.checkpoints import BEST
 from qml_qdl.training.options import DataOptions, TrainingOptions
@@ -57,7 +58,8 @@ class Recipe(LightningModule, ABC):
     Args:
         model: The model whose weights are kept; in a checkpoint they are called
             "model.…".
-        split: The data, as `prepare` returned them.
+        split: The data, as `prepare` returned them; here and below whatever `divide`
+            makes of what is learnt from.
         options: How it is trained.
     """
 
@@ -82,10 +84,13 @@ class Recipe(LightningModule, ABC):
 
     @classmethod
     @abstractmethod
-    def measures(cls, split: Split) -> tuple[str, ...]:
+    def measures(cls, split: Any) -> tuple[str, ...]:
         """The measures that are columns of the report, in order."""
 
     # ---- What a recipe may define. ----
+
+    learns_from: ClassVar[type] = Dataset
+    """What kind of data it reads."""
 
     follows: ClassVar[tuple[str, ...]] = (
         "input_shape",
@@ -117,11 +122,11 @@ class Recipe(LightningModule, ABC):
     """What the report calls those of `kinds`."""
 
     def __init__(
-        self, model: nn.Module, split: Split, options: TrainingOptions
+        self, model: nn.Module, split: Any, options: TrainingOptions
     ) -> None:
         super().__init__()
         self.model = model
-        self.split = split
+        self.split: Any = split
         self.options = options
         self.plateau: Any = None
 
@@ -143,7 +148,54 @@ class Recipe(LightningModule, ABC):
         return (-row[cls.monitor],)
 
     @classmethod
-    def read(cls, dataset: Dataset, model: str) -> Dataset:
+    def standing(
+        cls, row: Mapping[str, float], measures: Mapping[str, float]
+    ) -> float:
+        """What trainings of different seeds are chosen by.
+
+        Args:
+            row: The numbers of the epoch whose weights were kept.
+            measures: What `assess` found of them.
+
+        Returns:
+            The highest is the best; by default how good the epoch was.
+        """
+        return cls.merit(row)[0]
+
+    @classmethod
+    def divide(
+        cls, dataset: Any, data: DataOptions, preprocessing: Preprocessing | None
+    ) -> Any:
+        """Divides what is learnt from; by default rows into three parts.
+
+        Args:
+            dataset: What `read` returned.
+            data: Which data were asked for.
+            preprocessing: What was fitted when a run began; None fits it.
+
+        Returns:
+            What the recipe is made with.
+        """
+        return split(
+            dataset,
+            test_fraction=data.test_fraction,
+            validation_fraction=data.validation_fraction,
+            seed=data.split_seed,
+            limit=data.limit,
+            standardise=cls.standardise,
+            preprocessing=preprocessing,
+        )
+
+    @classmethod
+    def amount(cls, split: Any) -> str:
+        """What is learnt from, in the words of a report; here rows of each part."""
+        return (
+            f"{len(split.train)} rows to train, {len(split.validation)} to validate, "
+            f"{len(split.test)} to test"
+        )
+
+    @classmethod
+    def read(cls, dataset: Any, model: str) -> Any:
         """The whole data set as the recipe reads it; by default as it is.
 
         Args:
@@ -156,7 +208,7 @@ class Recipe(LightningModule, ABC):
         return dataset
 
     @classmethod
-    def prepare(cls, split: Split, model: str) -> Split:
+    def prepare(cls, split: Any, model: str) -> Any:
         """The data as the model sees them; by default as they are.
 
         Args:
@@ -170,7 +222,10 @@ class Recipe(LightningModule, ABC):
 
     @classmethod
     def from_data(
-        cls, model_class: type[nn.Module], split: Split, init_args: Mapping[str, Any]
+        cls,
+        model_class: Callable[..., nn.Module],
+        split: Any,
+        init_args: Mapping[str, Any],
     ) -> nn.Module:
         """Builds a model; what follows from the data is no argument.
 
@@ -180,7 +235,7 @@ class Recipe(LightningModule, ABC):
         `out_features`.
 
         Args:
-            model_class: The model's class.
+            model_class: The model's class, or a function that makes it.
             split: The data.
             init_args: Further arguments, by name.
 
@@ -197,16 +252,25 @@ class Recipe(LightningModule, ABC):
             arguments = check_arguments("model", own, init_args, skip=skip)
             model: nn.Module = own(split, **arguments)
             return model
-        shape = split.train.input_shape
-        size, outputs = math.prod(shape), split.train.num_classes or 1
-        values = (shape, shape, size, size, outputs, outputs, outputs)
-        follows: dict[str, Any] = dict(zip(cls.follows, values, strict=True))
+        follows = cls.following(split)
         known = inspect.signature(model_class).parameters
         given = {name: value for name, value in follows.items() if name in known}
         arguments = check_arguments(
             "model", model_class, init_args, given=frozenset(given)
         )
         return model_class(**{**given, **arguments})
+
+    @classmethod
+    def following(cls, split: Any) -> dict[str, Any]:
+        """The parameters of `follows` with their values.
+
+        Args:
+            split: The data.
+        """
+        shape = split.train.input_shape
+        size, outputs = math.prod(shape), split.train.num_classes or 1
+        values = (shape, shape, size, size, outputs, outputs, outputs)
+        return dict(zip(cls.follows, values, strict=True))
 
     @classmethod
     def kinds(cls, model: nn.Module) -> tuple[str, ...]:
@@ -230,7 +294,8 @@ class Recipe(LightningModule, ABC):
             kind: One of `kinds`.
             model: The model, just built with this seed.
             seed: Seeds the weights.
-            build: Builds the model anew, with other arguments by name.
+            build: Builds the model anew, with other arguments by name; or what is given
+                to it, with these arguments alone.
         """
         seed_everything(seed, verbose=False)
         maker: Any = model
@@ -280,7 +345,7 @@ class Recipe(LightningModule, ABC):
             self.make_scheduler(optimizer)
 
     @classmethod
-    def baselines(cls, split: Split) -> list[Baseline]:
+    def baselines(cls, split: Any) -> list[Baseline]:
         """What needs no training by gradients, measured on the test part.
 
         Args:
@@ -339,8 +404,8 @@ class Recipe(LightningModule, ABC):
             self.split.train, batch_size=self.options.batch_size, seed=seed
         )
 
-    def validation_loader(self) -> Iterable[Any]:
-        """Batches of the validation after each epoch."""
+    def validation_loader(self) -> Iterable[Any] | None:
+        """Batches of the validation after each epoch; None for none."""
         return ResumableLoader(
             self.split.validation, batch_size=self.options.batch_size, shuffle=False
         )
@@ -422,6 +487,53 @@ class Recipe(LightningModule, ABC):
             return {"optimizer": optimizer}
         entry = {"scheduler": scheduler, "interval": "epoch"}
         return {"optimizer": optimizer, "lr_scheduler": entry}
+
+
+class Sampling(Recipe):
+    """A recipe whose models sample, so that `qml-qdl sample` can have them do so."""
+
+    @classmethod
+    @abstractmethod
+    def drawn(
+        cls, model: nn.Module, count: int, generator: torch.Generator, split: Any
+    ) -> Tensor:
+        """Samples of a trained model.
+
+        Args:
+            model: The model, or one that was trained beside it.
+            count: How many, ≥ 1.
+            generator: Random numbers.
+            split: What was learnt from.
+
+        Returns:
+            (count, …).
+        """
+
+    @classmethod
+    @abstractmethod
+    def compared(
+        cls, model: nn.Module, samples: Tensor, split: Any
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Measures of samples, and what stands beside them.
+
+        Args:
+            model: What they are of.
+            samples: What `drawn` returned.
+            split: What was learnt from.
+
+        Returns:
+            Two dictionaries, by the names of measures; empty where there are too few.
+        """
+
+    @classmethod
+    @abstractmethod
+    def picture(cls, samples: Tensor, split: Any) -> Figure:
+        """A picture of samples.
+
+        Args:
+            samples: What `drawn` returned.
+            split: What was learnt from.
+        """
 
 
 def named_class(name: str, spec: Spec, module: str, base: type[Any]) -> type[Any]:
