@@ -70,6 +70,53 @@ def plot_curves(
     return figure
 
 
+def plot_descent(
+    histories: Mapping[str, Sequence[Sequence[dict[str, float]]]],
+    exact: float | None,
+    lines: Mapping[str, float],
+) -> Figure:
+    """Plots energies over the steps, with their error bars.
+
+    Args:
+        histories: For each kind of state one history per seed, with "step", "energy"
+            and "error".
+        exact: The exact energy; with it relative errors are shown, as powers of ten.
+        lines: Other energies by name, which are drawn across.
+
+    Returns:
+        The figure; means of an epoch, and one standard error above and below.
+    """
+    from matplotlib.figure import Figure
+
+    def shown(energies: Any) -> Any:
+        return energies if exact is None else (energies - exact) / abs(exact)
+
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for place, (kind, seeds) in enumerate(histories.items()):
+        colour = _COLOURS.get(kind, f"C{place + 3}")
+        for number, history in enumerate(seeds):
+            steps, energies, errors = (
+                np.array([row[name] for row in history])
+                for name in ("step", "energy", "error")
+            )
+            label = kind if number == 0 else None
+            marker = "o" if len(steps) == 1 else None
+            axes.plot(steps, shown(energies), color=colour, label=label, marker=marker)
+            ends = shown(energies - errors), shown(energies + errors)
+            axes.fill_between(steps, *ends, color=colour, alpha=0.2, linewidth=0)
+    for place, (name, energy) in enumerate(lines.items()):
+        style = ("--", ":", "-.")[place % 3]
+        axes.axhline(shown(energy), color="grey", linestyle=style, label=name)
+    if exact is not None and exact:
+        axes.set_yscale("log", nonpositive="mask")
+    axes.set_xlabel("step")
+    axes.set_ylabel("energy" if exact is None else "relative error of the energy")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    return figure
+
+
 def plot_confusion(test: Dataset, predictions: Integers, title: str) -> Figure:
     """Plots how often each class was taken for each other.
 

@@ -14,6 +14,7 @@ import pytest
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.cli.train_options import arguments_of
 from qml_qdl.data import Dataset
+from qml_qdl.manybody import Problem, StochasticReconfiguration, problems
 from qml_qdl.training import (
     MODELS,
     RECIPES,
@@ -26,7 +27,7 @@ from qml_qdl.training import (
     begin,
     default_training,
 )
-from qml_qdl.training.registry import option_names
+from qml_qdl.training.registry import HAMILTONIANS, option_names
 from qml_qdl.training.specs import import_object
 
 WINDOW = ["channels", "kernel_size", "stride", "layers", "target"]
@@ -73,15 +74,22 @@ TABLE: dict[str, dict[str, Any]] = {
         "training": {"epochs": 60, "batch_size": 64, "learning_rate": 0.02},
         "kinds": ("quantum", "twin", "plain"),
     },
+    "nqs": {
+        "reads": "Hamiltonians",
+        "options": ["state", "alpha", "symmetry", "amplitudes"],
+        "training": {"epochs": 50, "learning_rate": 0.05, "precision": "64-true"},
+        "kinds": ("classical", "jastrow"),
+    },
 }
 """The table of version 0.1, whose runs and command lines go on working."""
-DATA = {
+DATA: dict[str, Any] = {
     "images": Dataset(np.full((60, 1, 4, 4), 0.5), np.arange(60) % 2, "ab"),
     "tables": Dataset(np.arange(120.0).reshape(60, 2), np.arange(60) % 2, "ab"),
     "whole numbers": Dataset(np.arange(60)[:, None] % 4, np.arange(60) % 2, "ab"),
     "bits": Dataset(np.arange(180).reshape(60, 3) % 2, np.arange(60) % 2, "ab"),
 }
 DATA["any"] = DATA["images"]
+DATA["Hamiltonians"] = Problem.named("heisenberg", size=4)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -106,13 +114,21 @@ def test_the_table_of_models_comes_out_as_it_was(name: str) -> None:
 
 def test_every_name_is_in_the_table() -> None:
     assert list(MODELS) == list(TABLE)
-    assert option_names() == (*WINDOW, "hidden", "latent", "quantum_part")
+    nqs = ("state", "alpha", "symmetry", "amplitudes")
+    assert option_names() == (*WINDOW, "hidden", "latent", "quantum_part", *nqs)
     for path in RECIPES.values():
         assert issubclass(import_object("recipe", path), Recipe)
     training = {each.name for each in attrs.fields(TrainingOptions)}
     for model in MODELS.values():
         assert set(model.training) <= training
         assert model.recipe is None or model.recipe in RECIPES
+
+
+def test_what_the_registry_says_of_ground_states_is_what_their_room_says() -> None:
+    """It is read without that room, which needs torch."""
+    assert HAMILTONIANS == tuple(problems.HAMILTONIANS)
+    descent = inspect.signature(StochasticReconfiguration).parameters
+    assert MODELS["nqs"].training["learning_rate"] == descent["learning_rate"].default
 
 
 def test_the_registry_is_read_without_torch() -> None:

@@ -563,6 +563,31 @@ class GroundState(Sampling):
         return plot_samples(images)
 
     @classmethod
+    def pictures(
+        cls,
+        task: Task,
+        fits: Mapping[str, list[Fit]],
+        model: nn.Module,
+        last: Mapping[str, Any],
+    ) -> dict[str, Figure]:
+        """The descent, beside what is known."""
+        from qml_qdl.training.plots import plot_descent
+
+        problem: Problem = task.split
+        # Without one, or where it is zero, energies themselves are shown.
+        exact = (problem.exact.energy or None) if problem.exact is not None else None
+        histories = {
+            cls.names.get(kind) or task.title or kind: [each.history for each in seeds]
+            for kind, seeds in fits.items()
+        }
+        known = {
+            each.name: each.measures["energy"]
+            for each in cls.baselines(problem)
+            if each.measures["energy"] != exact
+        }
+        return {"descent": plot_descent(histories, exact, known)}
+
+    @classmethod
     def panels(cls) -> list[tuple[str, ...]]:
         """The energy, how far it is from an eigenstate's, and what failed."""
         return [("energy",), ("v_score",), ("failed_steps",)]
