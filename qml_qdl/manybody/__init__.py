@@ -28,17 +28,13 @@ from qml_qdl.manybody.samplers import (
 )
 from qml_qdl.manybody.sectors import Sector
 from qml_qdl.manybody.solvable import bethe_energy, free_fermion_energy
-from qml_qdl.manybody.states import (
-    AutoregressiveState,
-    CircuitState,
-    JastrowState,
-    ModuleState,
-    Multiplied,
-    NeuralState,
-    RBMState,
-    Symmetrized,
-    Walkers,
-)
+from qml_qdl.manybody.states.autoregressive import AutoregressiveState
+from qml_qdl.manybody.states.circuit import CircuitState
+from qml_qdl.manybody.states.combinations import Multiplied, Symmetrized
+from qml_qdl.manybody.states.jastrow import JastrowState
+from qml_qdl.manybody.states.module import ModuleState
+from qml_qdl.manybody.states.rbm import RBMState
+from qml_qdl.manybody.states.state import NeuralState, Walkers
 
 __all__ = [
     "AutoregressiveSampler",

@@ -16,7 +16,7 @@ from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.reconfiguration import Descent, StochasticReconfiguration
 from qml_qdl.manybody.samplers import Sampler, Samples
-from qml_qdl.manybody.states import NeuralState
+from qml_qdl.manybody.states.state import NeuralState
 
 
 @frozen

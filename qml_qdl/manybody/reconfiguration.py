@@ -20,7 +20,7 @@ from torch import Tensor
 
 from qml_qdl.circuits.validation import check_choice, check_number, validate_call
 from qml_qdl.manybody.samplers import Samples
-from qml_qdl.manybody.states import NeuralState, as_real
+from qml_qdl.manybody.states.state import NeuralState, as_real
 
 Solver = Literal["auto", "cholesky", "minsr", "cg"]
 

@@ -14,7 +14,8 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.sectors import Sector
-from qml_qdl.manybody.states import AutoregressiveState, NeuralState, as_real
+from qml_qdl.manybody.states.autoregressive import AutoregressiveState
+from qml_qdl.manybody.states.state import NeuralState, as_real
 
 
 @frozen(eq=False)
