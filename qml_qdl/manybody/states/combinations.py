@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_type, validate_call
-from qml_qdl.manybody.sectors import check_sites
+from qml_qdl.manybody.sectors import check_characters, check_sites, group_table
 from qml_qdl.manybody.states.state import NeuralState, Walkers, as_group
 
 
@@ -92,18 +92,20 @@ def _same(tensors: Iterable[Tensor]) -> list[Tensor]:
 class Symmetrized(NeuralState):
     """A state projected onto one way to behave under a group.
 
-    ψ(s) = Σ_g χ(g) φ(gs), where (gs)_j = s_{g(j)}, and with `spin_flip` also
-    ± the same at −s. For a character χ of the group, ψ(hs) = χ(h)* ψ(s).
+    ψ(s) = Σ_g χ(g)* φ(gs), where (gs)_j = s_{g(j)}, and with `spin_flip` also
+    ± the same at −s. Then ψ(hs) = χ(h) ψ(s), as in a `Sector` of the same characters.
 
     Args:
         state: The state φ; each amplitude takes one pass for each element.
         permutations: A group, (G, N) of whole numbers; None for the identity alone.
-        characters: χ(g) for each element, (G,), real or complex; None for ones.
+        characters: χ(g) for each element, (G,), real or complex, such as
+            `lattice.characters(momentum)`; None for ones.
         spin_flip: 1 for states that stay if all spins are turned, −1 for those that
             change their sign; None for neither.
 
     Raises:
-        ArgumentError: The permutations are none, or `spin_flip` is no sign.
+        ArgumentError: The permutations are no group, the characters none of it, or
+            `spin_flip` is no sign.
         ShapeError: There is not one character for each element.
 
     Example:
@@ -130,14 +132,7 @@ class Symmetrized(NeuralState):
     ) -> None:
         super().__init__(state.num_sites)
         group = as_group(permutations, state.num_sites)
-        if characters is None:
-            characters = torch.ones(len(group), dtype=state.dtype)
-        characters = torch.as_tensor(characters)
-        if characters.shape != (len(group),):
-            raise ShapeError(
-                f"characters: expected one for each of {len(group)} elements, got the "
-                f"shape {tuple(characters.shape)}"
-            )
+        characters = as_characters(characters, group, state.dtype)
         if spin_flip not in (None, 1, -1):
             raise ArgumentError(
                 f"spin_flip: expected 1, -1 or None for neither, got {spin_flip!r}"
@@ -163,12 +158,52 @@ class Symmetrized(NeuralState):
         count = len(self.permutations)
         turned = spins[:, self.permutations] * self.signs[:, None]
         log: Tensor = self.state(turned.reshape(-1, self.num_sites))
-        log = log.reshape(-1, count)
-        largest = log.real.detach().amax(1, keepdim=True)
-        largest = largest.where(largest.isfinite(), 0.0)  # −∞ where all vanish
-        terms = (log - largest).exp() * self.characters
-        total = terms.sum(1)
-        if not total.is_complex():
-            positive = not (self.characters < 0).any()
-            total = total if positive else torch.complex(total, torch.zeros_like(total))
-        return total.log() + largest[:, 0]
+        return projected(log.reshape(-1, count), self.characters)
+
+
+def as_characters(characters: Any, group: Tensor, dtype: torch.dtype) -> Tensor:
+    """Characters of a group as a tensor.
+
+    Args:
+        characters: χ of each element, (G,), real or complex; None for ones.
+        group: The permutations, (G, N).
+        dtype: The real type that they get, or whose complex one.
+
+    Returns:
+        Numbers (G,), real where all of them are.
+
+    Raises:
+        ArgumentError: They are no character of the group.
+        ShapeError: There is not one for each element.
+    """
+    values = torch.ones(len(group)) if characters is None else characters
+    values = torch.as_tensor(values)
+    if values.shape != (len(group),):
+        raise ShapeError(
+            f"characters: expected one for each of {len(group)} elements, got the "
+            f"shape {tuple(values.shape)}"
+        )
+    check_characters(values.cpu().numpy(), group_table(group.numpy()))
+    if values.is_complex() and not values.imag.any():
+        values = values.real
+    return values.to(dtype.to_complex() if values.is_complex() else dtype)
+
+
+def projected(log: Tensor, characters: Tensor) -> Tensor:
+    """The logarithm of Σ_g χ(g)* exp of what is found for each element of a group.
+
+    Args:
+        log: Logarithms, (rows, G).
+        characters: χ(g), (G,).
+
+    Returns:
+        (rows,), real where log is and no character is negative or complex; −∞ where
+        all vanish.
+    """
+    largest = log.real.detach().amax(1, keepdim=True)
+    largest = largest.where(largest.isfinite(), 0.0)  # −∞ where all vanish
+    total = ((log - largest).exp() * characters.conj()).sum(1)
+    if not total.is_complex():
+        positive = not (characters < 0).any()
+        total = total if positive else torch.complex(total, torch.zeros_like(total))
+    return total.log() + largest[:, 0]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.validation import check_count
-from qml_qdl.manybody.sectors import as_permutations
+from qml_qdl.manybody.sectors import as_permutations, group_table
 
 NUMBERS_AT_ONCE = 2**22
 """Numbers that a pass over many configurations makes at once, at most."""
@@ -95,7 +95,8 @@ class NeuralState(nn.Module, ABC):
 
         Returns:
             Tensor (rows, P), real or complex, by real numbers; of a complex parameter
-            the real and the imaginary part are two of them, one after the other.
+            the real and the imaginary part are two of them, one after the other. Zero
+            where the amplitude vanishes, as such configurations have no weight.
         """
         parameters = {k: p.detach() for k, p in self.named_parameters()}
 
@@ -105,11 +106,14 @@ class NeuralState(nn.Module, ABC):
             return of(torch.func.functional_call(self, values, (row[None],))[0])
 
         def rows(of: Callable[[Tensor], Tensor], chunk: Tensor) -> Tensor:
-            gradient = torch.func.grad(part, argnums=1)
-            found = torch.func.vmap(gradient, (None, None, 0))(of, parameters, chunk)
-            return torch.cat(
+            gradient = torch.func.grad_and_value(part, argnums=1)
+            found, value = torch.func.vmap(gradient, (None, None, 0))(
+                of, parameters, chunk
+            )
+            changes = torch.cat(
                 [as_real(g).reshape(len(chunk), -1) for g in found.values()], dim=1
             )
+            return changes.masked_fill_(torch.isneginf(value)[:, None], 0.0)
 
         size = sum(as_real(p).numel() for p in parameters.values())
         with torch.no_grad():
@@ -187,7 +191,17 @@ class _PlainWalkers(Walkers):
 
 
 def as_group(permutations: Any, num_sites: int) -> Tensor:
-    """Permutations as a tensor (G, N); the identity alone for None."""
+    """A group of permutations as a tensor (G, N).
+
+    Args:
+        permutations: All elements, (G, N); None for the identity alone.
+        num_sites: The number N of spins.
+
+    Raises:
+        ArgumentError: They are no permutations, or no group.
+    """
     if permutations is None:
         return torch.arange(num_sites)[None]
-    return torch.from_numpy(as_permutations(permutations, num_sites))
+    group = as_permutations(permutations, num_sites)
+    group_table(group)
+    return torch.from_numpy(group)
