@@ -31,10 +31,13 @@ from qml_qdl.manybody.solvable import bethe_energy, free_fermion_energy
 from qml_qdl.manybody.states.autoregressive import AutoregressiveState
 from qml_qdl.manybody.states.circuit import CircuitState
 from qml_qdl.manybody.states.combinations import Multiplied, Symmetrized
+from qml_qdl.manybody.states.feed_forward import FeedForwardState
+from qml_qdl.manybody.states.group_convolutional import GroupConvolutionalState
 from qml_qdl.manybody.states.jastrow import JastrowState
 from qml_qdl.manybody.states.module import ModuleState
 from qml_qdl.manybody.states.rbm import RBMState
 from qml_qdl.manybody.states.state import NeuralState, Walkers
+from qml_qdl.manybody.states.vision_transformer import VisionTransformerState
 
 __all__ = [
     "AutoregressiveSampler",
@@ -43,8 +46,10 @@ __all__ = [
     "Descent",
     "Eigenstates",
     "Estimate",
+    "FeedForwardState",
     "FullSummation",
     "GradientDescent",
+    "GroupConvolutionalState",
     "JastrowState",
     "Lattice",
     "MatrixProductState",
@@ -61,6 +66,7 @@ __all__ = [
     "StochasticReconfiguration",
     "Symmetrized",
     "VariationalMonteCarlo",
+    "VisionTransformerState",
     "Walkers",
     "annni",
     "bethe_energy",

@@ -25,6 +25,7 @@ class Multiplied(NeuralState):
 
     Example:
         >>> import torch
+        >>> from qml_qdl.manybody import JastrowState, RBMState
         >>> state = Multiplied([RBMState(4), JastrowState(4)])
         >>> state(torch.ones(2, 4)).shape
         torch.Size([2])
@@ -111,6 +112,7 @@ class Symmetrized(NeuralState):
     Example:
         >>> import torch
         >>> ring = torch.stack([torch.arange(4).roll(-k) for k in range(4)])
+        >>> from qml_qdl.manybody import RBMState
         >>> state = Symmetrized(RBMState(4), ring, spin_flip=1)
         >>> spins = torch.tensor([[1.0, -1, -1, 1]])
         >>> bool(torch.isclose(state(spins), state(-spins.roll(1, dims=1))))

@@ -8,7 +8,8 @@ else; it need not be normalised.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -87,6 +88,11 @@ class NeuralState(nn.Module, ABC):
             return parameter.dtype.to_real()
         return torch.get_default_dtype()
 
+    @property
+    def numbers_per_row(self) -> int:
+        """About how many numbers the derivatives of one row take in between."""
+        return max(1, sum(as_real(p).numel() for p in self.parameters()))
+
     def jacobian(self, spins: Tensor) -> Tensor:
         """Derivatives of log ψ by all parameters.
 
@@ -115,11 +121,10 @@ class NeuralState(nn.Module, ABC):
             )
             return changes.masked_fill_(torch.isneginf(value)[:, None], 0.0)
 
-        size = sum(as_real(p).numel() for p in parameters.values())
         with torch.no_grad():
             is_complex = self(spins[:1]).is_complex()
         found = []
-        for chunk in spins.split(max(1, NUMBERS_AT_ONCE // max(size, 1))):
+        for chunk in spins.split(max(1, NUMBERS_AT_ONCE // self.numbers_per_row)):
             gradient = rows(torch.real, chunk) if is_complex else rows(_itself, chunk)
             if is_complex:
                 gradient = torch.complex(gradient, rows(torch.imag, chunk))
@@ -188,6 +193,21 @@ class _PlainWalkers(Walkers):
         log, proposed = self._next
         self._log[rows] = log[rows]
         self.spins[rows] = proposed[rows]
+
+
+@contextmanager
+def seeded(generator: torch.Generator | None) -> Iterator[None]:
+    """Torch's layers made inside take their initial weights from a generator.
+
+    Args:
+        generator: What seeds them; None for torch's own random numbers. Else these are
+            as before when the context ends.
+    """
+    with torch.random.fork_rng([], enabled=generator is not None):
+        if generator is not None:
+            seed = torch.randint(2**62, (), generator=generator)
+            torch.default_generator.manual_seed(int(seed))
+        yield
 
 
 def as_group(permutations: Any, num_sites: int) -> Tensor:
