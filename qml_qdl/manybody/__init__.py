@@ -12,8 +12,14 @@ from qml_qdl.manybody.hamiltonians import (
 )
 from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.mean_field import mean_field_energy
-from qml_qdl.manybody.monte_carlo import Estimate, Step, VariationalMonteCarlo
+from qml_qdl.manybody.monte_carlo import (
+    Estimate,
+    Step,
+    VariationalMonteCarlo,
+    expectation,
+)
 from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.projectors import Projector
 from qml_qdl.manybody.reconfiguration import (
     Descent,
     GradientDescent,
@@ -37,6 +43,7 @@ from qml_qdl.manybody.states.jastrow import JastrowState
 from qml_qdl.manybody.states.module import ModuleState
 from qml_qdl.manybody.states.rbm import RBMState
 from qml_qdl.manybody.states.state import NeuralState, Walkers
+from qml_qdl.manybody.states.vector import VectorState
 from qml_qdl.manybody.states.vision_transformer import VisionTransformerState
 
 __all__ = [
@@ -57,6 +64,7 @@ __all__ = [
     "ModuleState",
     "Multiplied",
     "NeuralState",
+    "Projector",
     "RBMState",
     "Sampler",
     "Samples",
@@ -66,12 +74,14 @@ __all__ = [
     "StochasticReconfiguration",
     "Symmetrized",
     "VariationalMonteCarlo",
+    "VectorState",
     "VisionTransformerState",
     "Walkers",
     "annni",
     "bethe_energy",
     "cluster_ising",
     "dmrg",
+    "expectation",
     "free_fermion_energy",
     "ground_state",
     "heisenberg",

@@ -519,6 +519,31 @@ class Sector:
         places, _ = self.find(self.numbers(spins))
         return torch.from_numpy(places).to(spins.device)
 
+    def amplitudes(self, vector: NDArray[Any], spins: Tensor) -> Tensor:
+        """`⟨s|ψ⟩` of configurations for a vector in this basis.
+
+        Args:
+            vector: Numbers (states,), real or complex.
+            spins: Rows of ±1, (rows, N).
+
+        Returns:
+            Numbers (rows,) in double precision; 0 outside the sector.
+
+        Raises:
+            ArgumentError: A number is not ±1.
+            ArgumentTypeError: The spins are of another type than float32 and float64.
+            ShapeError: There are more or fewer columns than sites.
+
+        Example:
+            >>> singlet = np.array([0.6, -0.8])
+            >>> Sector(2, 0).amplitudes(singlet, torch.tensor([[1.0, -1.0], [1, 1]]))
+            tensor([0.6000, 0.0000], dtype=torch.float64)
+        """
+        places, characters = self.find(self.numbers(spins))
+        weights = np.sqrt(self.stabilisers / max(1, len(self.group)))
+        values = (weights * vector)[places] * characters.conj()
+        return torch.from_numpy(np.where(places >= 0, values, 0)).to(spins.device)
+
     def numbers(self, spins: Tensor) -> States:
         """Configurations as numbers.
 

@@ -11,7 +11,7 @@ from qml_qdl.circuits import State
 from qml_qdl.circuits.circuit import as_whole_circuit
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.manybody.sectors import check_sites
-from qml_qdl.manybody.states.state import NeuralState
+from qml_qdl.manybody.states.state import NeuralState, safe_log
 from qml_qdl.nn import QuantumLayer
 
 
@@ -47,17 +47,22 @@ class CircuitState(NeuralState):
         self.layer = QuantumLayer(whole, **layer_options)
 
     def forward(self, spins: Tensor) -> Tensor:
-        """Logarithms of amplitudes; −∞ where one vanishes."""
+        """Logarithms of amplitudes; −∞, with no derivative, where one vanishes."""
         check_sites(spins, self.num_sites)
         amplitudes: Tensor = self.layer()
-        return amplitudes[self._index(spins)].log()
+        return safe_log(amplitudes[self._index(spins)])
 
     def _index(self, spins: Tensor) -> Tensor:
         places = torch.arange(self.num_sites - 1, -1, -1, device=spins.device)
         return ((spins < 0).long() << places).sum(-1)
 
     def jacobian(self, spins: Tensor) -> Tensor:
-        """Derivatives of log ψ by all parameters, from one derivative of the state."""
+        """Derivatives of log ψ by all parameters, from one derivative of the state.
+
+        Zero where the amplitude vanishes, as such configurations have no weight. A
+        circuit that gives them weight only by their derivative, as one that is a basis
+        state, does not leave its place: begin with other weights.
+        """
         index = self._index(spins)
         parameters = {k: p.detach() for k, p in self.layer.named_parameters()}
 
@@ -68,4 +73,6 @@ class CircuitState(NeuralState):
         found = torch.func.jacfwd(state)(parameters)  # (2ᴺ, 2, ...) each
         parts = [each.flatten(2)[index] for each in found.values()]
         changes = torch.complex(*torch.cat(parts, dim=2).unbind(1))
-        return changes / torch.view_as_complex(state(parameters))[index, None]
+        amplitudes = torch.view_as_complex(state(parameters))[index, None]
+        vanish = amplitudes == 0
+        return (changes / amplitudes.masked_fill(vanish, 1.0)).masked_fill(vanish, 0.0)

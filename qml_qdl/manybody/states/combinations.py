@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_type, validate_call
 from qml_qdl.manybody.sectors import check_characters, check_sites, group_table
-from qml_qdl.manybody.states.state import NeuralState, Walkers, as_group
+from qml_qdl.manybody.states.state import NeuralState, Walkers, as_group, safe_log
 
 
 class Multiplied(NeuralState):
@@ -208,4 +208,4 @@ def projected(log: Tensor, characters: Tensor) -> Tensor:
     if not total.is_complex():
         positive = not (characters < 0).any()
         total = total if positive else torch.complex(total, torch.zeros_like(total))
-    return total.log() + largest[:, 0]
+    return safe_log(total) + largest[:, 0]

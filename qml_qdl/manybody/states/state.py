@@ -210,6 +210,20 @@ def seeded(generator: torch.Generator | None) -> Iterator[None]:
         yield
 
 
+def safe_log(amplitudes: Tensor) -> Tensor:
+    """Logarithms, −∞ where an amplitude vanishes, with a derivative of zero there.
+
+    Args:
+        amplitudes: Any tensor, real or complex.
+
+    Example:
+        >>> safe_log(torch.tensor([1.0, 0.0]))
+        tensor([0., -inf])
+    """
+    vanish = amplitudes == 0
+    return amplitudes.masked_fill(vanish, 1.0).log().masked_fill(vanish, -torch.inf)
+
+
 def as_group(permutations: Any, num_sites: int) -> Tensor:
     """A group of permutations as a tensor (G, N).
 
