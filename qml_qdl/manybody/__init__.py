@@ -12,10 +12,16 @@ from qml_qdl.manybody.hamiltonians import (
 )
 from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.mean_field import mean_field_energy
-from qml_qdl.manybody.monte_carlo import Estimate, Step, VariationalMonteCarlo
+from qml_qdl.manybody.monte_carlo import (
+    Estimate,
+    Step,
+    VariationalMonteCarlo,
+    expectation,
+)
 from qml_qdl.manybody.named_states import neural_state
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.problems import Problem
+from qml_qdl.manybody.projectors import Projector
 from qml_qdl.manybody.reconfiguration import (
     Descent,
     GradientDescent,
@@ -30,17 +36,17 @@ from qml_qdl.manybody.samplers import (
 )
 from qml_qdl.manybody.sectors import Sector
 from qml_qdl.manybody.solvable import bethe_energy, free_fermion_energy
-from qml_qdl.manybody.states import (
-    AutoregressiveState,
-    CircuitState,
-    JastrowState,
-    ModuleState,
-    Multiplied,
-    NeuralState,
-    RBMState,
-    Symmetrized,
-    Walkers,
-)
+from qml_qdl.manybody.states.autoregressive import AutoregressiveState
+from qml_qdl.manybody.states.circuit import CircuitState
+from qml_qdl.manybody.states.combinations import Multiplied, Symmetrized
+from qml_qdl.manybody.states.feed_forward import FeedForwardState
+from qml_qdl.manybody.states.group_convolutional import GroupConvolutionalState
+from qml_qdl.manybody.states.jastrow import JastrowState
+from qml_qdl.manybody.states.module import ModuleState
+from qml_qdl.manybody.states.rbm import RBMState
+from qml_qdl.manybody.states.state import NeuralState, Walkers
+from qml_qdl.manybody.states.vector import VectorState
+from qml_qdl.manybody.states.vision_transformer import VisionTransformerState
 
 __all__ = [
     "AutoregressiveSampler",
@@ -49,8 +55,10 @@ __all__ = [
     "Descent",
     "Eigenstates",
     "Estimate",
+    "FeedForwardState",
     "FullSummation",
     "GradientDescent",
+    "GroupConvolutionalState",
     "JastrowState",
     "Lattice",
     "MatrixProductState",
@@ -59,6 +67,7 @@ __all__ = [
     "Multiplied",
     "NeuralState",
     "Problem",
+    "Projector",
     "RBMState",
     "Sampler",
     "Samples",
@@ -68,11 +77,14 @@ __all__ = [
     "StochasticReconfiguration",
     "Symmetrized",
     "VariationalMonteCarlo",
+    "VectorState",
+    "VisionTransformerState",
     "Walkers",
     "annni",
     "bethe_energy",
     "cluster_ising",
     "dmrg",
+    "expectation",
     "free_fermion_energy",
     "ground_state",
     "heisenberg",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from attrs import frozen
 from numpy.typing import NDArray
 from pennylane.operation import Operator
@@ -53,17 +52,13 @@ class Eigenstates:
 
         Example:
             >>> import pennylane as qml
+            >>> import torch
             >>> state = ground_state(-qml.X(0) - qml.X(1))
             >>> state.amplitudes(torch.tensor([[1.0, -1.0]])).abs()
             tensor([0.5000], dtype=torch.float64)
         """
         check_choice("number", number, range(len(self.energies)))
-        sector = self.sector
-        places, characters = sector.find(sector.numbers(spins))
-        weights = np.sqrt(sector.stabilisers / max(1, len(sector.group)))
-        values = (weights * self.vectors[:, number])[places] * characters.conj()
-        found = np.where(places >= 0, values, 0)
-        return torch.from_numpy(found).to(spins.device)
+        return self.sector.amplitudes(self.vectors[:, number], spins)
 
 
 @validate_call

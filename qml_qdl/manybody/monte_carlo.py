@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -14,9 +14,10 @@ from torch import Tensor
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.projectors import Projector
 from qml_qdl.manybody.reconfiguration import Descent, StochasticReconfiguration
 from qml_qdl.manybody.samplers import Sampler, Samples
-from qml_qdl.manybody.states import NeuralState
+from qml_qdl.manybody.states.state import NeuralState
 
 
 @frozen
@@ -120,6 +121,72 @@ class Step:
     event: str = ""
 
 
+def _check_sites(operator: SpinOperator | Projector, state: NeuralState) -> None:
+    if operator.num_sites != state.num_sites:
+        raise ArgumentError(
+            f"state: expected {operator.num_sites} sites as the operator has, got "
+            f"{state.num_sites}"
+        )
+
+
+def _measured(
+    terms: Iterable[SpinOperator | Projector],
+    state: NeuralState,
+    sampler: Sampler,
+    samples: Samples,
+) -> tuple[Tensor, Estimate]:
+    """Local energies of a sum of operators, and what they estimate."""
+    found, errors = [], [0.0]
+    for term in terms:
+        if isinstance(term, Projector):
+            local, error = term.local_energies(state, samples)
+            errors.append(error)
+        else:
+            local = sampler.local_energies(term, state, samples)
+        found.append(local)
+    total = found[0]
+    for local in found[1:]:
+        total = total + local
+    estimate = Estimate.of(total, samples)
+    return total, evolve(estimate, error=math.hypot(estimate.error, *errors))
+
+
+@validate_call
+def expectation(
+    operator: SpinOperator | Projector,
+    state: NeuralState,
+    sampler: Sampler,
+    *,
+    sweeps: int | None = None,
+) -> Estimate:
+    """The expectation of an operator in a state, with its error.
+
+    Args:
+        operator: The operator; it has to stay where the sampler is, as those do that
+            conserve the magnetisation where chains exchange spins.
+        state: The state.
+        sampler: Where its configurations come from.
+        sweeps: Configurations of each chain; None for the sampler's own number.
+
+    Returns:
+        The estimate, whose `energy` is the expectation.
+
+    Raises:
+        ArgumentError: State and operator have other numbers of sites.
+
+    Example:
+        >>> import pennylane as qml
+        >>> from qml_qdl.manybody import FullSummation, SpinOperator, VectorState
+        >>> bell = VectorState([1, 0, 0, 1], 2)
+        >>> operator = SpinOperator.of(qml.X(0) @ qml.X(1) - qml.Y(0) @ qml.Y(1))
+        >>> print(expectation(operator, bell, FullSummation(2)))
+        E = 2 ± 0, variance 0, V-score 0
+    """
+    _check_sites(operator, state)
+    samples = sampler.sample(state, sweeps)
+    return _measured([operator], state, sampler, samples)[1]
+
+
 MOST_REJECTED = 20
 """After so many failed steps in a row a run has failed."""
 
@@ -183,11 +250,13 @@ class VariationalMonteCarlo:
     state and chains go back to where they were then.
 
     Args:
-        operator: H.
+        operator: H; or a `Projector`, such as one by which a state learns another.
         state: ψ.
         sampler: Where its configurations come from.
         descent: How parameters change; None for `StochasticReconfiguration(state)`.
         window: Steps of a median.
+        penalties: What is added to H, such as projectors onto lower states; of each
+            step's estimate they are a part, of `estimate` they are none.
 
     Raises:
         ArgumentError: State and operator have other numbers of sites.
@@ -214,26 +283,25 @@ class VariationalMonteCarlo:
     @validate_call
     def __init__(
         self,
-        operator: SpinOperator,
+        operator: SpinOperator | Projector,
         state: NeuralState,
         sampler: Sampler,
         descent: Descent | None = None,
         *,
         window: int = 20,
+        penalties: Sequence[Projector] = (),
     ) -> None:
         check_count("window", window, 2)
-        if operator.num_sites != state.num_sites:
-            raise ArgumentError(
-                f"state: expected {operator.num_sites} sites as the operator has, got "
-                f"{state.num_sites}"
-            )
+        for term in (operator, *penalties):
+            _check_sites(term, state)
         self.operator = operator
         self.state = state
         self.sampler = sampler
         self.descent = descent or StochasticReconfiguration(state)
         self.window = window
         self.steps_done = 0
-        self._bound = (1 + 1e-6) * float(abs(operator.coefficients).sum())
+        self._terms: tuple[SpinOperator | Projector, ...] = (operator, *penalties)
+        self._bound = (1 + 1e-6) * sum(term.bound for term in self._terms)
         self._rejected = 0
         self._energies: list[float] = []
         self._before: _Point | None = None
@@ -247,9 +315,8 @@ class VariationalMonteCarlo:
                 in a row.
         """
         samples = self.sampler.sample(self.state)
-        local = self.sampler.local_energies(self.operator, self.state, samples)
+        local, estimate = _measured(self._terms, self.state, self.sampler, samples)
         rate = self.descent.learning_rate
-        estimate = Estimate.of(local, samples)
         here = _Point.of(self.state, self.sampler, estimate.energy, estimate.error)
         length, fault = math.nan, "local energies are no numbers"
         if bool(local.isfinite().all()):
@@ -343,16 +410,27 @@ class VariationalMonteCarlo:
                 tell(done[-1])
         return done
 
-    def estimate(self, sweeps: int | None = None) -> Estimate:
+    @validate_call
+    def estimate(
+        self,
+        sweeps: int | None = None,
+        operator: SpinOperator | Projector | None = None,
+    ) -> Estimate:
         """The energy as it is now, from new configurations.
 
         Args:
             sweeps: Configurations of each chain; None for the sampler's own number.
+            operator: Another operator, whose expectation is found in place of H's.
+
+        Raises:
+            ArgumentError: State and operator have other numbers of sites.
         """
-        samples = self.sampler.sample(self.state, sweeps)
-        return Estimate.of(
-            self.sampler.local_energies(self.operator, self.state, samples), samples
-        )
+        operator = self.operator if operator is None else operator
+        return expectation(operator, self.state, self.sampler, sweeps=sweeps)
+
+    @property
+    def _projectors(self) -> list[Projector]:
+        return [term for term in self._terms if isinstance(term, Projector)]
 
     def state_dict(self) -> dict[str, Any]:
         """All that has to be kept to go on bit for bit."""
@@ -365,6 +443,7 @@ class VariationalMonteCarlo:
             "energies": [*self._energies],
             "before": self._before and asdict(self._before),
             "kept": self._kept and asdict(self._kept),
+            "projectors": [each.state_dict() for each in self._projectors],
         }
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
@@ -379,5 +458,7 @@ class VariationalMonteCarlo:
         self.steps_done = kept["steps_done"]
         self._rejected = kept["rejected"]
         self._energies = [*kept["energies"]]
+        for each, own in zip(self._projectors, kept["projectors"], strict=True):
+            each.load_state_dict(own)
         points = [kept[name] and _Point(**kept[name]) for name in ("before", "kept")]
         self._before, self._kept = points

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -18,16 +17,17 @@ from qml_qdl.circuits.validation import (
     did_you_mean,
     validate_call,
 )
+from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.problems import Problem, Symmetry
-from qml_qdl.manybody.states import (
-    AutoregressiveState,
-    CircuitState,
-    JastrowState,
-    Multiplied,
-    NeuralState,
-    RBMState,
-    Symmetrized,
-)
+from qml_qdl.manybody.states.autoregressive import AutoregressiveState
+from qml_qdl.manybody.states.circuit import CircuitState
+from qml_qdl.manybody.states.combinations import Multiplied, Symmetrized
+from qml_qdl.manybody.states.feed_forward import FeedForwardState
+from qml_qdl.manybody.states.group_convolutional import GroupConvolutionalState
+from qml_qdl.manybody.states.jastrow import JastrowState
+from qml_qdl.manybody.states.rbm import RBMState
+from qml_qdl.manybody.states.state import NeuralState
+from qml_qdl.manybody.states.vision_transformer import VisionTransformerState
 from qml_qdl.models import AutoregressiveNetwork
 
 Amplitudes = Literal["positive", "complex"]
@@ -94,6 +94,71 @@ def _circuit_rbm(
     return Multiplied([circuit, _rbm(problem, permutations, dtype, alpha=alpha)])
 
 
+def _feed_forward(
+    problem: Problem,
+    permutations: Any,
+    dtype: torch.dtype,
+    *,
+    hidden_dims: Sequence[int] | None = None,
+) -> NeuralState:
+    state = FeedForwardState(problem.num_sites, hidden_dims=hidden_dims, dtype=dtype)
+    return state if permutations is None else Symmetrized(state, permutations)
+
+
+def _gcnn(
+    problem: Problem,
+    permutations: Any,
+    dtype: torch.dtype,
+    *,
+    layers: int = 2,
+    features: int = 4,
+) -> NeuralState:
+    return GroupConvolutionalState(
+        _lattice(problem, "gcnn"),
+        layers=layers,
+        features=features,
+        # Without any it is a network whose features have no places.
+        permutations=[range(problem.num_sites)]
+        if permutations is None
+        else permutations,
+        dtype=dtype,
+    )
+
+
+def _vit(
+    problem: Problem,
+    permutations: Any,
+    dtype: torch.dtype,
+    *,
+    patch_size: int | Sequence[int] = 2,
+    layers: int = 2,
+    embed_dim: int = 16,
+    heads: int = 4,
+) -> NeuralState:
+    if (problem.symmetry("translations")[1] != 1).any():
+        raise ArgumentError(
+            f"momentum: 'vit' is the same after any translation by a patch, got "
+            f"{problem.momentum!r}; use 'rbm', 'feed_forward' or 'gcnn'"
+        )
+    return VisionTransformerState(
+        _lattice(problem, "vit"),
+        patch_size=patch_size,
+        layers=layers,
+        embed_dim=embed_dim,
+        heads=heads,
+        dtype=dtype,
+    )
+
+
+def _lattice(problem: Problem, state: str) -> Lattice:
+    if problem.lattice is None:
+        raise ArgumentError(
+            f"state: {state!r} needs the translations of a lattice, which "
+            f"{problem.name!r} has not; use 'rbm' or 'feed_forward'"
+        )
+    return problem.lattice
+
+
 Maker = Callable[..., NeuralState]
 """Takes a problem, the permutations that leave amplitudes alone (None for none), and
 the type of the parameters; then options by name."""
@@ -104,6 +169,9 @@ STATES: Mapping[str, Maker] = {
     "autoregressive": _autoregressive,
     "circuit": _circuit,
     "circuit_rbm": _circuit_rbm,
+    "feed_forward": _feed_forward,
+    "gcnn": _gcnn,
+    "vit": _vit,
 }
 """The states that have names."""
 
@@ -114,7 +182,7 @@ def neural_state(
     *,
     state: str = "rbm",
     alpha: int | None = None,
-    symmetry: Symmetry = "all",
+    symmetry: Symmetry | None = None,
     amplitudes: Amplitudes | None = None,
     **options: Any,
 ) -> NeuralState:
@@ -122,16 +190,20 @@ def neural_state(
 
     Args:
         problem: What it is the state of.
-        state: Its kind: rbm, jastrow, autoregressive, circuit, or circuit_rbm, the
-            product of both.
+        state: Its kind: rbm, jastrow, autoregressive, circuit, circuit_rbm (the product
+            of both), feed_forward, gcnn (group-convolutional) or vit (a transformer).
         alpha: Hidden units of an RBM for each site; rows of weights where it is
             symmetrised. None for the state's own number.
         symmetry: Under which permutations of sites amplitudes are the same: all of the
-            lattice that the Hamiltonian has, its translations, or none. With a momentum
-            the translations; autoregressive states and circuits have none else.
+            lattice that the Hamiltonian has, its translations, or none; None for all
+            where the lowest state is known to have them (see `Problem.symmetry`). With
+            a momentum the translations. Else autoregressive states and circuits have none, and
+            transformers translations by their patches.
         amplitudes: positive or complex; None as the Hamiltonian needs.
         **options: Further arguments of the state: width and layers of an autoregressive
-            one, layers of a circuit.
+            one, layers of a circuit, hidden_dims of a feed-forward one, layers and
+            features of a group-convolutional one, layers, patch_size, embed_dim and
+            heads of a transformer.
 
     Returns:
         The state, with torch's default type.
@@ -173,6 +245,4 @@ def neural_state(
     found = maker(problem, None if trivial else rows, dtype, **options)
     if not projected:
         return found
-    kind = dtype.to_complex() if np.iscomplexobj(characters) else dtype.to_real()
-    characters = torch.from_numpy(characters.conj()).to(kind)
     return Symmetrized(found, rows, characters, spin_flip=flip)

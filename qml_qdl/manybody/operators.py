@@ -169,6 +169,11 @@ class SpinOperator:
         return len(self.wires)
 
     @property
+    def bound(self) -> float:
+        """The sum of all coefficients, which no expectation exceeds."""
+        return float(abs(self.coefficients).sum())
+
+    @property
     def is_real(self) -> bool:
         """Whether all elements are real, as each word has an even number of Y."""
         return not self.coefficients.imag.any()

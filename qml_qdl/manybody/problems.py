@@ -50,7 +50,8 @@ from qml_qdl.manybody.solvable import (
     bethe_energy,
     free_fermion_energy,
 )
-from qml_qdl.manybody.states import AutoregressiveState, NeuralState
+from qml_qdl.manybody.states.autoregressive import AutoregressiveState
+from qml_qdl.manybody.states.state import NeuralState
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Problem:
         magnetisation: The sum of the spins ±1, where it is conserved; None for 0, or 1
             of an odd number of them; "all" for every sum.
         momentum: Whole numbers, one for each direction of the lattice, in units of 2π
-            over its cells; None for states that no lattice symmetry changes.
+            over its cells; None for whichever is lowest.
         spin_flip: The eigenvalue ±1 of Π X; None for whichever is lowest.
         couplings: The arguments with which `name` made H; None where it is one's own,
             of which no solution is known.
@@ -245,13 +246,19 @@ class Problem:
         return (self.magnetisation, self.momentum, self.spin_flip) == (None,) * 3
 
     def symmetry(
-        self, kind: Symmetry = "all"
+        self, kind: Symmetry | None = None
     ) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """The permutations under which the state that is sought keeps its amplitudes.
 
+        Where no element of H off the diagonal is positive, one of the lowest states of
+        each magnetisation has positive amplitudes, and all symmetries of H. Elsewhere
+        nothing is known of it.
+
         Args:
             kind: "all" that commute with H, of the lattice's; its "translations"; or
-                "none". With a momentum always the translations.
+                "none". None for all where the lowest state is positive, or Marshall's
+                signs were asked for though they are an approximation; else for none.
+                With a momentum always the translations.
 
         Returns:
             Permutations (G, N), and χ of each with ψ(gs) = χ(g) ψ(s), in the basis that
@@ -264,7 +271,10 @@ class Problem:
             >>> len(rows), characters.min().item()
             (12, 1.0)
         """
-        check_choice("kind", kind, ("all", "translations", "none"))
+        check_choice("kind", kind, ("all", "translations", "none", None))
+        if kind is None:
+            positive = self.marshall or self.turned.is_stoquastic
+            kind = "all" if positive and self.turned_spin_flip != -1 else "none"
         identity = np.arange(self.num_sites)[None]
         if self.momentum is not None:
             rows = np.array(self.sector.permutations)

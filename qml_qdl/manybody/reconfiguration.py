@@ -20,7 +20,7 @@ from torch import Tensor
 
 from qml_qdl.circuits.validation import check_choice, check_number, validate_call
 from qml_qdl.manybody.samplers import Samples
-from qml_qdl.manybody.states import NeuralState, as_real
+from qml_qdl.manybody.states.state import NeuralState, as_real
 
 Solver = Literal["auto", "cholesky", "minsr", "cg"]
 
@@ -273,6 +273,7 @@ class GradientDescent(Descent):
         """Makes a step; it returns the size of the gradient 2 Re⟨O†(E − ⟨E⟩)⟩."""
         centred = (local - samples.mean(local)).detach()
         log = self.state(samples.spins)
+        log = log.masked_fill(torch.isneginf(log.real), 0.0)  # without weight
         terms = 2 * (centred.conj() * log).real
         self.optimizer.zero_grad()
         samples.mean(terms).backward()

@@ -14,7 +14,8 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.sectors import Sector
-from qml_qdl.manybody.states import AutoregressiveState, NeuralState, as_real
+from qml_qdl.manybody.states.autoregressive import AutoregressiveState
+from qml_qdl.manybody.states.state import NeuralState, as_real
 
 
 @frozen(eq=False)
@@ -48,6 +49,22 @@ class Samples:
             return values.mean(0)
         weights = self.weights.to(values.dtype)
         return (weights @ values.reshape(len(values), -1)).reshape(values.shape[1:])
+
+    def error(self, values: Tensor) -> Tensor:
+        """The standard error of that mean, from the spread of the chains.
+
+        Args:
+            values: (rows, ...); of complex ones the real part counts.
+
+        Returns:
+            (...); zero where every configuration was summed, NaN for one chain alone.
+        """
+        values = values.real if values.is_complex() else values
+        if self.weights is not None:
+            return torch.zeros_like(values[0])
+        chains = values.reshape(-1, self.chains, *values.shape[1:]).mean(0)
+        spread = chains.var(0) if self.chains > 1 else chains[0] * torch.nan
+        return (spread / self.chains).sqrt()
 
 
 class Sampler(ABC):

@@ -103,6 +103,58 @@ def as_permutations(permutations: Any, num_sites: int) -> NDArray[np.int64]:
     return rows.astype(np.int64)
 
 
+def group_table(permutations: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which element of a group the product of two is.
+
+    Args:
+        permutations: All elements, (N_group, N).
+
+    Returns:
+        Indices (N_group, N_group): at [g, h] that of the permutation g[h[j]].
+
+    Raises:
+        ArgumentError: One is there twice, or a product is missing.
+
+    Example:
+        >>> group_table(np.array([[0, 1], [1, 0]])).tolist()
+        [[0, 1], [1, 0]]
+    """
+    rows = np.ascontiguousarray(permutations)
+    index = {row.tobytes(): k for k, row in enumerate(rows)}
+    if len(index) < len(rows):
+        raise ArgumentError(
+            "permutations: expected each once, got some twice; use np.unique(…, axis=0)"
+        )
+    table = [[index.get(each.tobytes(), -1) for each in row[rows]] for row in rows]
+    if min(map(min, table)) < 0:
+        raise ArgumentError(
+            f"permutations: expected a group, but a product of two of {len(rows)} is "
+            "missing; use all elements, such as lattice.symmetries"
+        )
+    return np.array(table)
+
+
+def check_characters(characters: NDArray[Any], table: NDArray[np.int64]) -> None:
+    """Checks that numbers are a one-dimensional character of a group.
+
+    Args:
+        characters: χ of each element, (N_group,).
+        table: What `group_table` has of it.
+
+    Raises:
+        ArgumentError: They are none.
+
+    Example:
+        >>> check_characters(np.array([1, -1]), np.array([[0, 1], [1, 0]]))
+    """
+    products = characters[:, None] * characters
+    if not np.allclose(characters[table], products, atol=1e-6):
+        raise ArgumentError(
+            "characters: expected χ(gh) = χ(g) χ(h) for all permutations, got other "
+            "numbers; lattice.characters(momentum) has those of translations"
+        )
+
+
 def check_sites(spins: Tensor, num_sites: int) -> None:
     """Checks the shape of configurations alone, as inside of torch's transforms.
 
@@ -259,28 +311,7 @@ class Sector:
     def _check_group(self) -> None:
         if self.permutations is None:
             return
-        chars = self._characters
-        index = {row: k for k, row in enumerate(self.permutations)}
-        if len(index) < len(self.permutations):
-            raise ArgumentError(
-                "permutations: expected each once, got some twice; use np.unique(…, "
-                "axis=0)"
-            )
-        rows = np.array(self.permutations)
-        for row, character in zip(rows, chars, strict=True):
-            products = [index.get(each) for each in map(tuple, rows[:, row].tolist())]
-            if None in products:
-                raise ArgumentError(
-                    "permutations: expected a group, but a product of two of "
-                    f"{len(rows)} is missing; use all elements, such as "
-                    "lattice.symmetries"
-                )
-            if not np.allclose(chars[np.array(products)], character * chars, atol=1e-9):
-                raise ArgumentError(
-                    "characters: expected χ(gh) = χ(g) χ(h) for all permutations, got "
-                    "other numbers; lattice.characters(momentum) has those of "
-                    "translations"
-                )
+        check_characters(self._characters, group_table(np.array(self.permutations)))
 
     @property
     def _characters(self) -> NDArray[np.complex128]:
@@ -496,6 +527,31 @@ class Sector:
         """
         places, _ = self.find(self.numbers(spins))
         return torch.from_numpy(places).to(spins.device)
+
+    def amplitudes(self, vector: NDArray[Any], spins: Tensor) -> Tensor:
+        """`⟨s|ψ⟩` of configurations for a vector in this basis.
+
+        Args:
+            vector: Numbers (states,), real or complex.
+            spins: Rows of ±1, (rows, N).
+
+        Returns:
+            Numbers (rows,) in double precision; 0 outside the sector.
+
+        Raises:
+            ArgumentError: A number is not ±1.
+            ArgumentTypeError: The spins are of another type than float32 and float64.
+            ShapeError: There are more or fewer columns than sites.
+
+        Example:
+            >>> singlet = np.array([0.6, -0.8])
+            >>> Sector(2, 0).amplitudes(singlet, torch.tensor([[1.0, -1.0], [1, 1]]))
+            tensor([0.6000, 0.0000], dtype=torch.float64)
+        """
+        places, characters = self.find(self.numbers(spins))
+        weights = np.sqrt(self.stabilisers / max(1, len(self.group)))
+        values = (weights * vector)[places] * characters.conj()
+        return torch.from_numpy(np.where(places >= 0, values, 0)).to(spins.device)
 
     def numbers(self, spins: Tensor) -> States:
         """Configurations as numbers.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -11,8 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits import AngleEncoding, StronglyEntangling
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits import StronglyEntangling
 from qml_qdl.manybody import (
     AutoregressiveState,
     CircuitState,
@@ -23,9 +21,9 @@ from qml_qdl.manybody import (
     RBMState,
     Symmetrized,
 )
-from qml_qdl.manybody.states import as_real, log_cosh
+from qml_qdl.manybody.states.state import as_real
 from qml_qdl.models import AutoregressiveNetwork
-from tests.manybody.tables import all_spins, table_state
+from tests.manybody.tables import all_spins
 
 N = 5
 RING = torch.stack([torch.arange(N).roll(-k) for k in range(N)])
@@ -127,20 +125,6 @@ def test_walkers_keep_what_a_pass_would_find(state: NeuralState) -> None:
         assert torch.equal(walkers.spins, spins)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
-def test_rbm_is_the_sum_over_hidden_units(dtype: torch.dtype) -> None:
-    state, spins = rbm(dtype), all_spins(N)
-    hidden = all_spins(N).to(dtype)
-    with torch.no_grad():
-        exponent = (
-            (spins.to(dtype) @ state.weight.T) @ hidden.T
-            + (spins.to(dtype) @ state.visible_bias)[:, None]
-            + hidden @ state.hidden_bias
-        )
-        ratio = exponent.exp().sum(1) / state(spins).exp()
-    torch.testing.assert_close(ratio, ratio[0].expand(len(ratio)))
-
-
 @pytest.mark.parametrize("group", [RING, DIHEDRAL], ids=["ring", "dihedral"])
 @pytest.mark.parametrize("name", ["rbm", "jastrow", "module"])
 def test_symmetric_states_are_invariant(name: str, group: Tensor) -> None:
@@ -159,103 +143,9 @@ def test_symmetric_states_are_invariant(name: str, group: Tensor) -> None:
         )
 
 
-def test_characters_say_how_a_state_turns() -> None:
-    torch.manual_seed(0)
-    state = Symmetrized(rbm(torch.complex128), RING, PHASES, spin_flip=-1)
-    spins = all_spins(N)
-    amplitudes = state(spins).exp()
-    # (gs)_j = s_{j+1} for the first translation.
-    torch.testing.assert_close(
-        state(spins[:, RING[1]]).exp(), PHASES[1].conj() * amplitudes
-    )
-    torch.testing.assert_close(state(-spins).exp(), -amplitudes)
-
-
-def test_a_circuit_has_the_amplitudes_of_its_layer() -> None:
-    state = CircuitState(StronglyEntangling(3), dtype=torch.float64)
-    torch.testing.assert_close(state(all_spins(3)).exp(), state.layer())
-
-
-def test_a_table_is_a_state() -> None:
-    values = torch.randn(8, 2, dtype=torch.float64)
-    state = table_state(values.clone())
-    expected = torch.complex(values[:, 0], values[:, 1])
-    torch.testing.assert_close(state(all_spins(3)), expected)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
-def test_single_precision(dtype: torch.dtype) -> None:
-    state = rbm(dtype, permutations=RING)
-    assert state.dtype == torch.float32
-    spins = some_spins().float()
-    assert state(spins).dtype == dtype
-    assert state.jacobian(spins).dtype == dtype
-
-
 def test_no_rows(state: NeuralState) -> None:
     none = torch.zeros(0, N, dtype=torch.float64)
     flips = torch.eye(N, dtype=torch.bool)
     needed = torch.zeros(0, N, dtype=torch.bool)
     assert state(none).shape == (0,)
     assert state.ratios(none, flips, needed).shape == (0, N)
-
-
-def test_log_cosh() -> None:
-    x = torch.tensor([0.0, 1e-9, -3.0, 800.0], dtype=torch.float64)
-    expected = torch.tensor([0.0, 5e-19, 2.309328504577785, 800 - math.log(2)]).double()
-    torch.testing.assert_close(log_cosh(x), expected, rtol=1e-7, atol=1e-16)
-    z = torch.tensor([0.3 + 2j, -4 + 1j, -0.2 - 3j], dtype=torch.complex128)
-    torch.testing.assert_close(log_cosh(z).exp(), torch.cosh(z))
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "text"),
-    [
-        (lambda: RBMState(0), ArgumentError, "num_sites"),
-        (lambda: RBMState(4, alpha=0), ArgumentError, "alpha"),
-        (lambda: JastrowState(1), ArgumentError, "num_sites"),
-        (
-            lambda: RBMState(4, permutations=torch.zeros(2, 3).long()),
-            ArgumentError,
-            "permutations: expected each of 0 … 3 once in each row",
-        ),
-        (
-            lambda: RBMState(3, permutations=torch.tensor([[0, 1, 1]])),
-            ArgumentError,
-            "permutations: expected each of 0 … 2 once in each row",
-        ),
-        (
-            lambda: Symmetrized(RBMState(N), RING, torch.ones(2)),
-            ShapeError,
-            "characters: expected one for each of 5 elements",
-        ),
-        (
-            lambda: Symmetrized(RBMState(4), spin_flip=0),
-            ArgumentError,
-            "spin_flip: expected 1, -1 or None for neither, got 0",
-        ),
-        (
-            lambda: Multiplied([RBMState(4), RBMState(3)]),
-            ArgumentError,
-            r"states: expected states of one number of sites, got \[3, 4\]",
-        ),
-        (
-            lambda: CircuitState(StronglyEntangling(2) @ AngleEncoding(2)),
-            ArgumentError,
-            "circuit: expected one without inputs, got 2",
-        ),
-        (
-            lambda: ModuleState(nn.Linear(4, 3), 4)(torch.ones(2, 4)),
-            ShapeError,
-            r"module: expected log ψ as \(2,\)",
-        ),
-        (
-            lambda: RBMState(4)(torch.ones(2, 3)),
-            ShapeError,
-            r"spins: expected \(rows, 4\), one column for each site, got",
-        ),
-    ],
-)
-def test_bad_input(make: Callable[[], Any], error: type[Exception], text: str) -> None:
-    with pytest.raises(error, match=text):
-        make()

@@ -1,0 +1,1 @@
+"""Neural quantum states: torch modules that give logarithms of amplitudes."""

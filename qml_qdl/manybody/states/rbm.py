@@ -1,0 +1,283 @@
+"""The restricted Boltzmann machine as a wave function."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from attrs import field, frozen
+from torch import Tensor, nn
+
+from qml_qdl.circuits.validation import check_count, check_number, validate_call
+from qml_qdl.manybody.sectors import check_sites
+from qml_qdl.manybody.states.log_cosh import log_cosh
+from qml_qdl.manybody.states.state import (
+    NUMBERS_AT_ONCE,
+    NeuralState,
+    Walkers,
+    as_group,
+)
+
+
+class RBMState(NeuralState):
+    r"""A restricted Boltzmann machine as a wave function.
+
+    .. math:: \psi(s) = \sum_{h} e^{s^T W h + a^T s + b^T h}
+              = e^{a^T s} \prod_k 2\cosh(b_k + \sum_j W_{kj} s_j)
+
+    with hidden units h = ±1 (Carleo and Troyer, Science 355, 602 (2017),
+    arXiv:1606.02318). Note the plus in the exponent; `qml_qdl.models.RBM` has
+    p ∝ exp(−E).
+
+    Given a group of permutations, each row of W is used once for each of its elements
+    g, as W_{k, g(j)}, and b and a are shared likewise: ψ(gs) = ψ(s). With one
+    translation for each site this has α(N + 1) + 1 parameters.
+
+    Moves and local energies keep tanh(b + Ws) of each configuration and find ratios
+    from it, without a pass through the machine.
+
+    Args:
+        num_sites: The number N of spins.
+        alpha: Hidden units for each site; with permutations, rows of W.
+        permutations: A group, (G, N) of whole numbers: g(j) for each site j; None for
+            none.
+        scale: Standard deviation of the initial parameters; None for one with which
+            log ψ differs little between configurations.
+        dtype: Type of the parameters; a complex one gives complex amplitudes, a real
+            one positive ones. None for torch's default.
+        device: Where the parameters are.
+        generator: Random numbers for them; None for torch's own.
+
+    Shape:
+        - Input: (rows, num_sites), ±1.
+        - Output: (rows,), log ψ(s) up to a constant.
+
+    Raises:
+        ArgumentError: A number cannot be used, or the permutations are none.
+
+    Example:
+        >>> import torch
+        >>> ring = torch.stack([torch.arange(6).roll(-k) for k in range(6)])
+        >>> state = RBMState(6, permutations=ring)
+        >>> sum(p.numel() for p in state.parameters())
+        8
+        >>> spins = torch.tensor([[1.0, 1, -1, 1, -1, -1]])
+        >>> bool(torch.isclose(state(spins), state(spins.roll(1, dims=1))))
+        True
+    """
+
+    inverses: Tensor
+    orbits: Tensor
+
+    @validate_call
+    def __init__(
+        self,
+        num_sites: int,
+        *,
+        alpha: int = 1,
+        permutations: Any = None,
+        scale: float | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(num_sites)
+        check_count("alpha", alpha)
+        if scale is not None:
+            check_number("scale", scale)
+        group = as_group(permutations, num_sites)
+        rows = alpha if permutations is not None else alpha * num_sites
+        like = torch.empty(0, dtype=dtype, device=device)
+        inverses = group.argsort(dim=1)
+        self.register_buffer("inverses", inverses.to(like.device), persistent=False)
+        # Of each site the smallest one it is mapped to, numbered anew.
+        orbits = group.amin(dim=0).unique(return_inverse=True)[1]
+        self.register_buffer("orbits", orbits.to(like.device), persistent=False)
+        self.weight = nn.Parameter(like.new_empty(rows, num_sites))
+        self.hidden_bias = nn.Parameter(like.new_empty(rows))
+        self.visible_bias = nn.Parameter(like.new_empty(int(orbits.max()) + 1))
+        if scale is None:  # the spread of Σ θ²/2 over all hidden units is then 0.05
+            scale = 0.3 / (rows * len(group) * math.sqrt(num_sites)) ** 0.5
+        self.scale = scale
+        self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Samples small parameters.
+
+        Args:
+            generator: Random numbers; None for torch's own.
+        """
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.normal_(0, self.scale, generator=generator)
+
+    def extra_repr(self) -> str:
+        """The numbers, as `repr` shows them."""
+        return (
+            f"num_sites={self.num_sites}, rows={len(self.weight)}, "
+            f"permutations={len(self.inverses)}"
+        )
+
+    def forward(self, spins: Tensor) -> Tensor:
+        """Logarithms of amplitudes, up to a constant."""
+        check_sites(spins, self.num_sites)
+        hidden, bias, field = self._untied()
+        units = spins.to(hidden) @ hidden + bias
+        return spins.to(field) @ field + log_cosh(units).sum(-1)
+
+    def _untied(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights (N, hidden units), their biases, and those of the sites."""
+        # Σⱼ W[g(j)] s[j] = Σⱼ W[j] s[g⁻¹(j)], for each element g of the group.
+        group = self.inverses.argsort(dim=1)
+        weight = self.weight[:, group]  # (rows, G, N)
+        hidden = weight.reshape(-1, self.num_sites).T
+        bias = self.hidden_bias.repeat_interleave(len(group))
+        return hidden, bias, self.visible_bias[self.orbits]
+
+    @torch.no_grad()
+    def jacobian(self, spins: Tensor) -> Tensor:
+        """Derivatives of log ψ by all parameters, as `NeuralState.jacobian` has them.
+
+        ∂ log ψ/∂W_{kj} = Σ_g tanh(θ_{kg}) s_{g⁻¹(j)}, where θ = b + Ws.
+        """
+        hidden, bias, _ = self._untied()
+        count = len(self.inverses)
+        found = []
+        for chunk in spins.split(max(1, NUMBERS_AT_ONCE // (count * self.num_sites))):
+            chunk = chunk.to(hidden)
+            units = torch.tanh(chunk @ hidden + bias)
+            units = units.reshape(len(chunk), -1, count)
+            turned = chunk[:, self.inverses]  # (rows, G, N)
+            sums = chunk.new_zeros(len(chunk), len(self.visible_bias))
+            sums.index_add_(1, self.orbits, chunk)
+            parts = (units @ turned, units.sum(-1), sums)
+            found.append(torch.cat([part.reshape(len(chunk), -1) for part in parts], 1))
+        result = torch.cat(found)
+        if result.is_complex():
+            result = torch.stack([result, 1j * result], dim=-1).reshape(len(result), -1)
+        return result
+
+    @torch.no_grad()
+    def ratios(self, spins: Tensor, flips: Tensor, needed: Tensor) -> Tensor:
+        """ψ(s')/ψ(s), as `NeuralState.ratios` has them."""
+        table = _Turns.of(self, flips)
+        if table is None:
+            return super().ratios(spins, flips, needed)
+        hidden, bias, _ = self._untied()
+        units = torch.tanh(spins.to(hidden) @ hidden + bias)
+        result = units.new_zeros(needed.shape)
+        rows, kinds = needed.nonzero(as_tuple=True)
+        most = max(1, NUMBERS_AT_ONCE // (16 * units.shape[1]))
+        for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
+            keys = table.keys(spins, kind, row)
+            factors = table.tangents[keys].mul_(units[row]).add_(1)
+            result[row, kind] = factors.prod(-1) * table.factors[keys]
+        return result
+
+    def walkers(self, spins: Tensor, moves: Tensor) -> Walkers:
+        """Configurations that move, and keep tanh(b + Ws)."""
+        table = _Turns.of(self, moves)
+        if table is None:
+            return super().walkers(spins, moves)
+        return _RBMWalkers(self, spins, moves, table)
+
+
+MOST_TURNED = 4
+"""Moves of more spins go through the whole machine."""
+
+
+@frozen
+class _Turns:
+    """What turning some spins does to the hidden units.
+
+    If θ becomes θ + d, then cosh(θ + d)/cosh θ = cosh d (1 + tanh θ tanh d). Here d is
+    −2 Σ W s over the spins that turn, so that it takes one of 2ᵏ values.
+
+    Args:
+        sites: The spins of each kind of turn, (M, k); where there are fewer than k,
+            the site N stands for none.
+        tangents: tanh d, (M·2ᵏ, hidden units).
+        factors: exp(−2 Σ a s) Π cosh d, (M·2ᵏ,).
+    """
+
+    sites: Tensor
+    tangents: Tensor
+    factors: Tensor
+    _powers: Tensor = field(init=False)
+
+    @_powers.default
+    def _make_powers(self) -> Tensor:
+        return 2 ** torch.arange(self.sites.shape[1], device=self.sites.device)
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, state: RBMState, flips: Tensor) -> _Turns | None:
+        """Prepares turns; None where one has too many spins.
+
+        Args:
+            state: The machine.
+            flips: (M, N) of bool.
+        """
+        most = max(1, int(flips.sum(1).max())) if len(flips) else 1
+        if most > MOST_TURNED:
+            return None
+        hidden, _, field = state._untied()
+        # Those that turn come first; behind them stands the site that is none.
+        order = flips.to(torch.int8).argsort(dim=1, descending=True, stable=True)
+        sites = order[:, :most].where(flips.gather(1, order[:, :most]), state.num_sites)
+        hidden = torch.cat([hidden, hidden.new_zeros(1, hidden.shape[1])])
+        field = torch.cat([field, field.new_zeros(1)])
+        patterns = torch.arange(2**most, device=flips.device)
+        bits = patterns[:, None] >> torch.arange(most, device=flips.device) & 1
+        signs = (1 - 2 * bits).to(hidden)
+        turns = -2 * torch.einsum("pk,mkh->mph", signs, hidden[sites])
+        own = -2 * torch.einsum("pk,mk->mp", signs, field[sites])
+        factors = own.exp() * torch.cosh(turns).prod(-1)
+        return cls(sites, torch.tanh(turns).flatten(0, 1), factors.flatten())
+
+    def keys(self, spins: Tensor, kinds: Tensor, rows: Tensor | None = None) -> Tensor:
+        """The rows of the table.
+
+        Args:
+            spins: (rows, N).
+            kinds: The kind of turn, (K,).
+            rows: Of which configuration, (K,); None for each its own.
+        """
+        sites = self.sites[kinds].clamp(max=spins.shape[1] - 1)
+        down = (
+            spins.gather(1, sites) if rows is None else spins[rows[:, None], sites]
+        ) < 0
+        patterns: Tensor = (down * self._powers).sum(-1)
+        return patterns + kinds * int(2 ** sites.shape[1])
+
+
+class _RBMWalkers(Walkers):
+    """Walkers of an RBM, which keep tanh θ.
+
+    After a move tanh(θ + d) = (tanh θ + tanh d)/(1 + tanh θ tanh d).
+    """
+
+    @torch.no_grad()
+    def __init__(
+        self, state: RBMState, spins: Tensor, moves: Tensor, table: _Turns
+    ) -> None:
+        super().__init__(spins, moves)
+        hidden, bias, _ = state._untied()
+        self._units = torch.tanh(spins.to(hidden) @ hidden + bias)
+        self._table = table
+        self._signs = 1 - 2 * moves.to(spins.dtype)
+        self._next: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def ratios(self, choice: Tensor) -> Tensor:
+        keys = self._table.keys(self.spins, choice)
+        tangents = self._table.tangents[keys]
+        factors = (self._units * tangents).add_(1)
+        self._next = choice, tangents, factors
+        return factors.prod(-1).mul_(self._table.factors[keys])
+
+    def move(self, rows: Tensor) -> None:
+        assert self._next is not None
+        choice, tangents, factors = self._next
+        self._units[rows] = (self._units[rows] + tangents[rows]) / factors[rows]
+        self.spins[rows] *= self._signs[choice[rows]]

@@ -1,0 +1,241 @@
+"""The base of neural states: amplitudes, their derivatives, and what moves.
+
+A configuration is a row of N spins s = ±1, the eigenvalues of Z: +1 is `|0⟩`. A state
+is ψ(s) = exp f(s), where f is real for amplitudes that are all positive, and complex
+else; it need not be normalised.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qml_qdl.circuits.validation import check_count
+from qml_qdl.manybody.sectors import as_permutations, group_table
+
+NUMBERS_AT_ONCE = 2**22
+"""Numbers that a pass over many configurations makes at once, at most."""
+
+
+class Walkers(ABC):
+    """Configurations that move, one in each row, and the ratios that decide on it.
+
+    Args:
+        spins: Where they begin, (rows, N); these change.
+        moves: Which spins each move turns, (M, N) of bool.
+    """
+
+    def __init__(self, spins: Tensor, moves: Tensor) -> None:
+        self.spins = spins
+        self.moves = moves
+
+    @abstractmethod
+    def ratios(self, choice: Tensor) -> Tensor:
+        """ψ(s')/ψ(s), where s' is after a move.
+
+        Args:
+            choice: The move of each row, (rows,).
+
+        Returns:
+            (rows,), real or complex.
+        """
+
+    @abstractmethod
+    def move(self, rows: Tensor) -> None:
+        """Makes the moves that `ratios` was last asked of.
+
+        Args:
+            rows: Where, (K,) whole numbers.
+        """
+
+
+class NeuralState(nn.Module, ABC):
+    """A state of N spins as a torch module: (rows, N) → log ψ, (rows,).
+
+    A subclass defines `forward`. What is differentiated and asked for ratios then goes
+    through it; where there is a faster way, a subclass has `jacobian`, `ratios` and
+    `walkers` of its own.
+
+    Args:
+        num_sites: The number N of spins.
+    """
+
+    def __init__(self, num_sites: int) -> None:
+        super().__init__()
+        check_count("num_sites", num_sites)
+        self.num_sites = num_sites
+
+    @abstractmethod
+    def forward(self, spins: Tensor) -> Tensor:
+        """Logarithms of amplitudes.
+
+        Args:
+            spins: (rows, N), ±1.
+
+        Returns:
+            (rows,), real or complex.
+        """
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of the spins it takes."""
+        for parameter in self.parameters():
+            return parameter.dtype.to_real()
+        return torch.get_default_dtype()
+
+    @property
+    def numbers_per_row(self) -> int:
+        """About how many numbers the derivatives of one row take in between."""
+        return max(1, sum(as_real(p).numel() for p in self.parameters()))
+
+    def jacobian(self, spins: Tensor) -> Tensor:
+        """Derivatives of log ψ by all parameters.
+
+        Args:
+            spins: (rows, N).
+
+        Returns:
+            Tensor (rows, P), real or complex, by real numbers; of a complex parameter
+            the real and the imaginary part are two of them, one after the other. Zero
+            where the amplitude vanishes, as such configurations have no weight.
+        """
+        parameters = {k: p.detach() for k, p in self.named_parameters()}
+
+        def part(
+            of: Callable[[Tensor], Tensor], values: dict[str, Tensor], row: Tensor
+        ) -> Tensor:
+            return of(torch.func.functional_call(self, values, (row[None],))[0])
+
+        def rows(of: Callable[[Tensor], Tensor], chunk: Tensor) -> Tensor:
+            gradient = torch.func.grad_and_value(part, argnums=1)
+            found, value = torch.func.vmap(gradient, (None, None, 0))(
+                of, parameters, chunk
+            )
+            changes = torch.cat(
+                [as_real(g).reshape(len(chunk), -1) for g in found.values()], dim=1
+            )
+            return changes.masked_fill_(torch.isneginf(value)[:, None], 0.0)
+
+        with torch.no_grad():
+            is_complex = self(spins[:1]).is_complex()
+        found = []
+        for chunk in spins.split(max(1, NUMBERS_AT_ONCE // self.numbers_per_row)):
+            gradient = rows(torch.real, chunk) if is_complex else rows(_itself, chunk)
+            if is_complex:
+                gradient = torch.complex(gradient, rows(torch.imag, chunk))
+            found.append(gradient)
+        return torch.cat(found)
+
+    @torch.no_grad()
+    def ratios(self, spins: Tensor, flips: Tensor, needed: Tensor) -> Tensor:
+        """ψ(s')/ψ(s) for configurations s' that differ from s in some spins.
+
+        Args:
+            spins: (rows, N).
+            flips: Which spins are turned, (M, N) of bool.
+            needed: Which ratios are needed, (rows, M) of bool.
+
+        Returns:
+            (rows, M); zero where it is not needed.
+        """
+        log = self(spins)
+        result: Tensor = log.new_zeros(needed.shape)
+        signs = 1 - 2 * flips.to(spins.dtype)
+        rows, kinds = needed.nonzero(as_tuple=True)
+        most = max(1, NUMBERS_AT_ONCE // (16 * self.num_sites))
+        for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
+            result[row, kind] = (self(spins[row] * signs[kind]) - log[row]).exp()
+        return result
+
+    def walkers(self, spins: Tensor, moves: Tensor) -> Walkers:
+        """Configurations that move, with what makes their ratios cheap.
+
+        Args:
+            spins: Where they begin, (rows, N); these change.
+            moves: Which spins each move turns, (M, N) of bool.
+        """
+        return _PlainWalkers(self, spins, moves)
+
+
+def _itself(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def as_real(tensor: Tensor) -> Tensor:
+    """A complex tensor as real numbers, in pairs; a real one as it is."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+class _PlainWalkers(Walkers):
+    """Walkers of any state: each step is a pass through it."""
+
+    @torch.no_grad()
+    def __init__(self, state: NeuralState, spins: Tensor, moves: Tensor) -> None:
+        super().__init__(spins, moves)
+        self._state = state
+        self._signs = 1 - 2 * moves.to(spins.dtype)
+        self._log = state(spins)
+        self._next = self._log, spins
+
+    @torch.no_grad()
+    def ratios(self, choice: Tensor) -> Tensor:
+        proposed = self.spins * self._signs[choice]
+        self._next = self._state(proposed), proposed
+        ratios: Tensor = (self._next[0] - self._log).exp()
+        return ratios
+
+    def move(self, rows: Tensor) -> None:
+        log, proposed = self._next
+        self._log[rows] = log[rows]
+        self.spins[rows] = proposed[rows]
+
+
+@contextmanager
+def seeded(generator: torch.Generator | None) -> Iterator[None]:
+    """Torch's layers made inside take their initial weights from a generator.
+
+    Args:
+        generator: What seeds them; None for torch's own random numbers. Else these are
+            as before when the context ends.
+    """
+    with torch.random.fork_rng([], enabled=generator is not None):
+        if generator is not None:
+            seed = torch.randint(2**62, (), generator=generator)
+            torch.default_generator.manual_seed(int(seed))
+        yield
+
+
+def safe_log(amplitudes: Tensor) -> Tensor:
+    """Logarithms, −∞ where an amplitude vanishes, with a derivative of zero there.
+
+    Args:
+        amplitudes: Any tensor, real or complex.
+
+    Example:
+        >>> safe_log(torch.tensor([1.0, 0.0]))
+        tensor([0., -inf])
+    """
+    vanish = amplitudes == 0
+    return amplitudes.masked_fill(vanish, 1.0).log().masked_fill(vanish, -torch.inf)
+
+
+def as_group(permutations: Any, num_sites: int) -> Tensor:
+    """A group of permutations as a tensor (G, N).
+
+    Args:
+        permutations: All elements, (G, N); None for the identity alone.
+        num_sites: The number N of spins.
+
+    Raises:
+        ArgumentError: They are no permutations, or no group.
+    """
+    if permutations is None:
+        return torch.arange(num_sites)[None]
+    group = as_permutations(permutations, num_sites)
+    group_table(group)
+    return torch.from_numpy(group)
