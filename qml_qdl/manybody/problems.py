@@ -42,7 +42,7 @@ from qml_qdl.manybody.samplers import (
     Metropolis,
     Sampler,
 )
-from qml_qdl.manybody.sectors import Sector
+from qml_qdl.manybody.sectors import Sector, check_memory
 from qml_qdl.manybody.solvable import (
     MOST_BETHE,
     MOST_FREE,
@@ -341,6 +341,7 @@ class Problem:
         Raises:
             ArgumentError: There are too many configurations to be summed, or the state
                 cannot sample itself.
+            MemoryBoundError: They do not fit into memory.
 
         Example:
             >>> from qml_qdl.manybody import RBMState
@@ -355,6 +356,13 @@ class Problem:
         chains = samples if chains is None else chains
         check_count("chains", chains)
         sweeps = math.ceil(samples / chains)
+        if kind != "full":
+            check_memory(
+                f"samples: {sweeps * chains:,} configurations of {self.num_sites} spins",
+                # As they are sampled, turned, and looked at.
+                32 * sweeps * chains * self.num_sites,
+                "take fewer",
+            )
         own = isinstance(state, AutoregressiveState)
         if kind == "full":
             self._check_summed()
@@ -454,8 +462,8 @@ class Problem:
 
     @cached_property
     def level(self) -> Eigenstates | None:
-        """The exact states of the lowest level, up to 65,536 states; None beyond."""
-        if self.sector.expected_states > MOST_COMPARED or self.sector.group:
+        """Exact states, the lowest first, up to 65,536 configurations; None beyond."""
+        if self.configurations.num_configurations > MOST_COMPARED:
             return None
         wanted = min(4, self.sector.num_states)
         return ground_state(self.operator, self.sector, wanted)
@@ -468,8 +476,7 @@ class Problem:
             state: A state in the basis that Marshall's signs may have turned.
 
         Returns:
-            0 … 1, by summation over the sector; None where that has too many states, or
-            is symmetrised.
+            0 … 1, by summation over the sector; None where that has too many states.
 
         Example:
             >>> from qml_qdl.manybody import RBMState
@@ -486,9 +493,11 @@ class Problem:
         amplitudes = (log - log.real.max()).exp() * self.signs(spins)
         energies = level.energies
         near = energies - energies[0] < _DEGENERATE * max(1.0, abs(energies[0]))
-        vectors = torch.from_numpy(level.vectors[:, near]).to(amplitudes)
-        overlaps = (vectors.conj().T @ amplitudes).abs().square().sum()
-        return float(overlaps / amplitudes.abs().square().sum())
+        found = 0.0
+        for number in range(int(near.sum())):
+            exact = level.amplitudes(spins, number).to(amplitudes)
+            found += float((exact.conj() @ amplitudes).abs().square())
+        return found / float(amplitudes.abs().square().sum())
 
     def signs(self, spins: Tensor) -> Tensor:
         """Marshall's signs of configurations, (rows,) of ±1; ones where H is as it was.

@@ -80,6 +80,12 @@ def load_data(options: DataOptions) -> Source:
         if isinstance(own, Problem):
             return own
         dataset = own
+    elif source.init_args and not _is_file_or_name(source.class_path):
+        raise ArgumentError(
+            f"data: expected one of {', '.join(map(repr, HAMILTONIANS))} with such "
+            f"arguments, or an import path, got {source.class_path!r}"
+            f"{did_you_mean(source.class_path, HAMILTONIANS)}"
+        )
     elif source.init_args:
         raise ArgumentError(
             f"data.init_args: {source.class_path!r} takes none, got "

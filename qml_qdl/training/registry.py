@@ -110,7 +110,7 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
         "nqs": ModelEntry(
             "qml_qdl.manybody.neural_state",
             "Hamiltonians",
-            ("state", "alpha", "symmetry", "amplitudes"),
+            ("state", "alpha", "layers", "symmetry", "amplitudes"),
             recipe="ground_state",
             title="{state}",
             training=_DESCENT,

@@ -76,7 +76,7 @@ TABLE: dict[str, dict[str, Any]] = {
     },
     "nqs": {
         "reads": "Hamiltonians",
-        "options": ["state", "alpha", "symmetry", "amplitudes"],
+        "options": ["state", "alpha", "layers", "symmetry", "amplitudes"],
         "training": {"epochs": 50, "learning_rate": 0.05, "precision": "64-true"},
         "kinds": ("classical", "jastrow"),
     },

@@ -179,7 +179,7 @@ class _PlainWalkers(Walkers):
         super().__init__(spins, moves)
         self._state = state
         self._signs = 1 - 2 * moves.to(spins.dtype)
-        self._log = state(spins)
+        self._log = state(spins).clone()
         self._next = self._log, spins
 
     @torch.no_grad()
