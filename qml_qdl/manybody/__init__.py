@@ -18,6 +18,16 @@ from qml_qdl.manybody.monte_carlo import (
     VariationalMonteCarlo,
     expectation,
 )
+from qml_qdl.manybody.observables import (
+    Extrapolation,
+    Means,
+    StructureFactor,
+    correlators,
+    fidelity,
+    magnetisation,
+    structure_factor,
+    zero_variance,
+)
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.projectors import Projector
 from qml_qdl.manybody.reconfiguration import (
@@ -53,6 +63,7 @@ __all__ = [
     "Descent",
     "Eigenstates",
     "Estimate",
+    "Extrapolation",
     "FeedForwardState",
     "FullSummation",
     "GradientDescent",
@@ -60,6 +71,7 @@ __all__ = [
     "JastrowState",
     "Lattice",
     "MatrixProductState",
+    "Means",
     "Metropolis",
     "ModuleState",
     "Multiplied",
@@ -72,6 +84,7 @@ __all__ = [
     "SpinOperator",
     "Step",
     "StochasticReconfiguration",
+    "StructureFactor",
     "Symmetrized",
     "VariationalMonteCarlo",
     "VectorState",
@@ -80,13 +93,18 @@ __all__ = [
     "annni",
     "bethe_energy",
     "cluster_ising",
+    "correlators",
     "dmrg",
     "expectation",
+    "fidelity",
     "free_fermion_energy",
     "ground_state",
     "heisenberg",
     "j1_j2",
+    "magnetisation",
     "mean_field_energy",
+    "structure_factor",
     "transverse_ising",
     "xxz",
+    "zero_variance",
 ]
