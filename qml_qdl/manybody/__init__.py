@@ -19,6 +19,16 @@ from qml_qdl.manybody.monte_carlo import (
     expectation,
 )
 from qml_qdl.manybody.named_states import neural_state
+from qml_qdl.manybody.observables import (
+    Extrapolation,
+    Means,
+    StructureFactor,
+    correlators,
+    fidelity,
+    magnetisation,
+    structure_factor,
+    zero_variance,
+)
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.problems import Problem
 from qml_qdl.manybody.projectors import Projector
@@ -55,6 +65,7 @@ __all__ = [
     "Descent",
     "Eigenstates",
     "Estimate",
+    "Extrapolation",
     "FeedForwardState",
     "FullSummation",
     "GradientDescent",
@@ -62,6 +73,7 @@ __all__ = [
     "JastrowState",
     "Lattice",
     "MatrixProductState",
+    "Means",
     "Metropolis",
     "ModuleState",
     "Multiplied",
@@ -75,6 +87,7 @@ __all__ = [
     "SpinOperator",
     "Step",
     "StochasticReconfiguration",
+    "StructureFactor",
     "Symmetrized",
     "VariationalMonteCarlo",
     "VectorState",
@@ -83,14 +96,19 @@ __all__ = [
     "annni",
     "bethe_energy",
     "cluster_ising",
+    "correlators",
     "dmrg",
     "expectation",
+    "fidelity",
     "free_fermion_energy",
     "ground_state",
     "heisenberg",
     "j1_j2",
+    "magnetisation",
     "mean_field_energy",
     "neural_state",
+    "structure_factor",
     "transverse_ising",
     "xxz",
+    "zero_variance",
 ]

@@ -288,6 +288,20 @@ class Lattice:
         return np.asarray(self._fractional @ self._primitive.vectors)
 
     @property
+    def momenta(self) -> NDArray[np.float64]:
+        """Wave vectors of waves that fit the lattice, (cells, d), zero first.
+
+        They are those of `characters`: q·a = 2π k/n for each primitive vector a.
+        """
+        if self.shape == GRAPH:
+            raise ArgumentError(
+                "lattice: one made of edges has no positions, so no wave vectors"
+            )
+        turns = np.indices(self.n_cells).reshape(len(self.n_cells), -1).T
+        inverse = np.linalg.inv(self._primitive.vectors)
+        return np.asarray(2 * np.pi * (turns / np.array(self.n_cells)) @ inverse.T)
+
+    @property
     def edges(self) -> tuple[Edge, ...]:
         """Pairs of nearest neighbours."""
         return self.neighbours(1)

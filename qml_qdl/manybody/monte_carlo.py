@@ -253,7 +253,8 @@ class VariationalMonteCarlo:
         operator: H; or a `Projector`, such as one by which a state learns another.
         state: ψ.
         sampler: Where its configurations come from.
-        descent: How parameters change; None for `StochasticReconfiguration(state)`.
+        descent: How parameters change; None for `StochasticReconfiguration(state)`,
+            with a learning rate of 0.3 where the operator is a projector.
         window: Steps of a median.
         penalties: What is added to H, such as projectors onto lower states; of each
             step's estimate they are a part, of `estimate` they are none.
@@ -297,7 +298,9 @@ class VariationalMonteCarlo:
         self.operator = operator
         self.state = state
         self.sampler = sampler
-        self.descent = descent or StochasticReconfiguration(state)
+        # The eigenvalues of a projector are 0 and 1, whatever the number of sites.
+        rate = {"learning_rate": 0.3} if isinstance(operator, Projector) else {}
+        self.descent = descent or StochasticReconfiguration(state, **rate)
         self.window = window
         self.steps_done = 0
         self._terms: tuple[SpinOperator | Projector, ...] = (operator, *penalties)

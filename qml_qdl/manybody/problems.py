@@ -521,7 +521,9 @@ class Problem:
             as_items(self.momentum) or self.momentum,
             self.spin_flip,
         )
-        return hashlib.sha256(repr((asked, sorted(words, key=repr))).encode()).hexdigest()
+        return hashlib.sha256(
+            repr((asked, sorted(words, key=repr))).encode()
+        ).hexdigest()
 
     def __str__(self) -> str:
         return self.name

@@ -137,9 +137,7 @@ def _own_data(source: Spec, options: DataOptions) -> Source:
     return made if isinstance(made, Dataset) else from_torch(made, name=maker.__name__)
 
 
-def _problem(
-    maker: Callable[..., Any], source: Spec, options: DataOptions
-) -> Problem:
+def _problem(maker: Callable[..., Any], source: Spec, options: DataOptions) -> Problem:
     """The problem of a Hamiltonian, which has no rows to choose or divide."""
     others = (each.name for each in fields(DataOptions) if each.name != "source")
     _refuse(options, others, "Hamiltonians have")
@@ -289,7 +287,9 @@ class Task:
         if kind not in ("quantum", "classical"):
             model = self.recipe.variant(kind, model, seed, make)
         # So that data and weights agree wherever the model runs.
-        return _doubled(model) if self.options.training.precision == "64-true" else model
+        return (
+            _doubled(model) if self.options.training.precision == "64-true" else model
+        )
 
     def kinds(self, model: nn.Module) -> tuple[str, ...]:
         """Which models are trained, the one that was asked for first.

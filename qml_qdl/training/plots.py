@@ -14,6 +14,7 @@ from torch import Tensor
 from qml_qdl.data.dataset import Dataset, Integers
 from qml_qdl.data.splitting import Split
 from qml_qdl.hardware.files import write_atomically
+from qml_qdl.manybody import Estimate, Extrapolation, Lattice, Means, StructureFactor
 from qml_qdl.models import EQUILIBRIUM, RBM
 
 if TYPE_CHECKING:
@@ -357,6 +358,136 @@ def plot_distributions(chances: Mapping[str, Tensor]) -> Figure:
     axes.set_ylabel("probability")
     axes.legend(fontsize="small")
     return figure
+
+
+def plot_correlators(means: Means, lattice: Lattice, site: int = 0) -> Figure:
+    """Plots how the spin of one site is correlated with all others.
+
+    Args:
+        means: Correlators of all pairs, (N, N).
+        lattice: Where the sites are, with positions in one or two dimensions.
+        site: The site.
+
+    Returns:
+        The figure; along a chain with error bars, else as colours.
+    """
+    from matplotlib.figure import Figure
+
+    places, values = _positions(lattice), means.values[site].numpy()
+    label = f"⟨s$_{{{site}}}$ s$_j$⟩"
+    figure = Figure(figsize=(4.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    if places.shape[1] == 1:
+        _with_bars(axes, places[:, 0], values, means.errors[site].numpy())
+        axes.axhline(0, color="grey", linewidth=0.8)
+        axes.set_xlabel("site j")
+        axes.set_ylabel(label)
+    else:
+        for first, second in lattice.edges:
+            ends = places[[first, second]]
+            # A bond across the boundary would go through the whole picture.
+            if np.linalg.norm(ends[0] - ends[1]) < 1.01 * _nearest(places):
+                axes.plot(*ends.T, color="lightgrey", zorder=0)
+        shown = axes.scatter(
+            *places.T, c=values, s=240, cmap="RdBu_r", vmin=-1, vmax=1, edgecolor="grey"
+        )
+        _as_map(figure, axes, shown, label)
+    return figure
+
+
+def plot_structure_factor(found: StructureFactor) -> Figure:
+    """Plots the structure factor over the wave vectors.
+
+    Args:
+        found: The structure factor, in one or two dimensions.
+
+    Returns:
+        The figure; in one dimension with error bars, in two as colours.
+    """
+    from matplotlib.figure import Figure
+
+    momenta, values = found.momenta.numpy() / np.pi, found.values.numpy()
+    figure = Figure(figsize=(4.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    if momenta.shape[1] == 1:
+        _with_bars(axes, momenta[:, 0], values, found.errors.numpy())
+        axes.set_ylabel("S(q)")
+        axes.grid(alpha=0.3)
+    else:
+        shown = axes.scatter(*momenta[:, :2].T, c=values, s=240, vmin=0, cmap="viridis")
+        axes.set_ylabel("q$_y$/π")
+        _as_map(figure, axes, shown, "S(q)")
+    axes.set_xlabel("q/π" if momenta.shape[1] == 1 else "q$_x$/π")
+    return figure
+
+
+def plot_zero_variance(
+    estimates: Sequence[Estimate],
+    extrapolation: Extrapolation,
+    exact: float | None = None,
+) -> Figure:
+    """Plots energy against variance, and the line to zero variance.
+
+    Args:
+        estimates: What was extrapolated.
+        extrapolation: The line.
+        exact: The exact energy, where it is known.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    variances = np.array([each.variance for each in estimates])
+    energies = np.array([each.energy for each in estimates])
+    errors = np.array([each.error for each in estimates])
+    figure = Figure(figsize=(4.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    ends = np.array([0.0, variances.max()])
+    line = extrapolation.energy + extrapolation.slope * ends
+    axes.plot(ends, line, color="grey", linestyle="--", linewidth=1)
+    _with_bars(axes, variances, energies, errors, "states")
+    axes.errorbar(
+        [0.0],
+        [extrapolation.energy],
+        np.nan_to_num([extrapolation.error]),
+        fmt="s",
+        color=_COLOURS["twin"],
+        capsize=3,
+        label="extrapolated",
+    )
+    if exact is not None:
+        axes.axhline(exact, color="black", linestyle=":", label="exact")
+    axes.set_xlabel("variance of the local energies")
+    axes.set_ylabel("energy")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    return figure
+
+
+def _with_bars(
+    axes: Axes, x: Any, y: Any, errors: Any, label: str | None = None
+) -> None:
+    colour = _COLOURS["quantum"]
+    bars = np.nan_to_num(errors)
+    axes.errorbar(x, y, bars, fmt="o", color=colour, capsize=3, label=label)
+
+
+def _as_map(figure: Figure, axes: Axes, shown: Any, label: str) -> None:
+    axes.set_aspect("equal")
+    axes.margins(0.15)
+    figure.colorbar(shown, ax=axes, label=label)
+
+
+def _positions(lattice: Lattice) -> Any:
+    places = lattice.positions
+    if places is None:  # made of edges: along a line
+        return np.arange(lattice.num_sites, dtype=float)[:, None]
+    return places[:, :2]
+
+
+def _nearest(places: Any) -> float:
+    return float(np.linalg.norm(places[1:] - places[0], axis=1).min(initial=1e9))
 
 
 def _curve(

@@ -200,11 +200,15 @@ def projected(log: Tensor, characters: Tensor) -> Tensor:
 
     Returns:
         (rows,), real where log is and no character is negative or complex; −∞ where
-        all vanish.
+        the sum vanishes, but for rounding.
     """
     largest = log.real.detach().amax(1, keepdim=True)
     largest = largest.where(largest.isfinite(), 0.0)  # −∞ where all vanish
-    total = ((log - largest).exp() * characters.conj()).sum(1)
+    terms = (log - largest).exp() * characters.conj()
+    total = terms.sum(1)
+    # What symmetry makes zero is not to be what rounding makes of it.
+    rounding = 2 * torch.finfo(terms.dtype).eps * terms.detach().abs().sum(1)
+    total = total.masked_fill(total.detach().abs() <= rounding, 0.0)
     if not total.is_complex():
         positive = not (characters < 0).any()
         total = total if positive else torch.complex(total, torch.zeros_like(total))

@@ -413,9 +413,7 @@ class GroundState(Sampling):
         return (row["epoch"],)
 
     @classmethod
-    def standing(
-        cls, row: Mapping[str, float], measures: Mapping[str, float]
-    ) -> float:
+    def standing(cls, row: Mapping[str, float], measures: Mapping[str, float]) -> float:
         """Seeds are chosen by what energy they reached, or more by one error bar."""
         return -measures["energy"] - measures["error bar"]
 

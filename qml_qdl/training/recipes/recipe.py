@@ -121,9 +121,7 @@ class Recipe(LightningModule, ABC):
     names: ClassVar[Mapping[str, str]] = {"twin": "classical twin"}
     """What the report calls those of `kinds`."""
 
-    def __init__(
-        self, model: nn.Module, split: Any, options: TrainingOptions
-    ) -> None:
+    def __init__(self, model: nn.Module, split: Any, options: TrainingOptions) -> None:
         super().__init__()
         self.model = model
         self.split: Any = split
@@ -148,9 +146,7 @@ class Recipe(LightningModule, ABC):
         return (-row[cls.monitor],)
 
     @classmethod
-    def standing(
-        cls, row: Mapping[str, float], measures: Mapping[str, float]
-    ) -> float:
+    def standing(cls, row: Mapping[str, float], measures: Mapping[str, float]) -> float:
         """What trainings of different seeds are chosen by.
 
         Args:

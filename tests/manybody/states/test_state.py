@@ -14,18 +14,23 @@ from qml_qdl.circuits import StronglyEntangling
 from qml_qdl.manybody import (
     AutoregressiveState,
     CircuitState,
+    FeedForwardState,
+    GroupConvolutionalState,
     JastrowState,
+    Lattice,
     ModuleState,
     Multiplied,
     NeuralState,
     RBMState,
     Symmetrized,
+    VisionTransformerState,
 )
 from qml_qdl.manybody.states.state import as_real
 from qml_qdl.models import AutoregressiveNetwork
 from tests.manybody.tables import all_spins
 
 N = 5
+CHAIN = Lattice.chain(N)
 RING = torch.stack([torch.arange(N).roll(-k) for k in range(N)])
 DIHEDRAL = torch.cat([RING, RING.flip(1)])
 PHASES = torch.exp(2j * torch.pi * torch.arange(N).double() / N)
@@ -55,6 +60,28 @@ STATES: dict[str, Callable[[], NeuralState]] = {
     "autoregressive": lambda: AutoregressiveState(
         AutoregressiveNetwork(N, dtype=torch.float64), nn.Linear(N, 1).double()
     ),
+    "feed-forward": lambda: FeedForwardState(
+        N, hidden_dims=(4, 3), dtype=torch.complex128
+    ),
+    "group-convolutional": lambda: GroupConvolutionalState(
+        CHAIN, layers=3, features=2, dtype=torch.complex128
+    ),
+    "group-convolutional, momentum": lambda: GroupConvolutionalState(
+        CHAIN,
+        features=2,
+        permutations=CHAIN.translations,
+        characters=CHAIN.characters(1),
+        dtype=torch.float64,
+    ),
+    "vision transformer": lambda: VisionTransformerState(
+        CHAIN,
+        patch_size=1,
+        layers=1,
+        embed_dim=4,
+        heads=2,
+        mlp_dim=3,
+        dtype=torch.complex128,
+    ),
     "circuit": lambda: CircuitState(StronglyEntangling(N), dtype=torch.float64),
 }
 
@@ -66,7 +93,8 @@ def state(request: pytest.FixtureRequest) -> NeuralState:
 
 
 def some_spins(rows: int = 6) -> Tensor:
-    return 1 - 2 * torch.randint(2, (rows, N)).double()
+    # Without the two where amplitudes of a momentum vanish.
+    return all_spins(N)[torch.randint(1, 2**N - 1, (rows,))]
 
 
 # Torch's forward mode, which a circuit's derivatives take.
@@ -119,7 +147,8 @@ def test_walkers_keep_what_a_pass_would_find(state: NeuralState) -> None:
             after = spins * turns[choice]
             expected = (state(after) - state(spins)).exp()
         torch.testing.assert_close(ratios, expected, rtol=1e-11, atol=1e-12)
-        rows = torch.randint(2, (len(spins),)).nonzero()[:, 0]
+        possible = ratios.abs() > 1e-9
+        rows = (torch.randint(2, (len(spins),)) * possible).nonzero()[:, 0]
         walkers.move(rows)
         spins[rows] = after[rows]
         assert torch.equal(walkers.spins, spins)
