@@ -343,14 +343,11 @@ class Metropolis(Sampler):
     def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
         """The next configurations of all chains."""
         count = self.sweeps if sweeps is None else sweeps
-        chains = len(self.spins)
-        walkers = state.walkers(self.spins.to(state.dtype), self.moves)
-        # The first two spins of a move say whether they sum to zero.
-        ends = self.moves.to(torch.int8).argsort(dim=1, descending=True, stable=True)[
-            :, :2
-        ]
-        found, made = [], torch.zeros((), dtype=torch.long)
+        spins, made, found = self.spins.to(state.dtype, copy=True), 0, []
+        chains = len(spins)
         for _ in range(count):
+            # Walkers are made anew for each sweep: what they keep gathers rounding.
+            walkers = state.walkers(spins, self.moves, self.conserving)
             shape = (self.steps, chains)
             choices = torch.randint(len(self.moves), shape, generator=self.generator)
             bounds = torch.rand(
@@ -358,17 +355,15 @@ class Metropolis(Sampler):
             ).sqrt_()
             for choice, bound in zip(choices, bounds, strict=True):
                 accepted = walkers.ratios(choice).abs() > bound
-                if self.conserving:
-                    pair = walkers.spins.gather(1, ends[choice])
-                    accepted &= pair[:, 0] != pair[:, 1]
                 rows = accepted.nonzero()[:, 0]
                 walkers.move(rows)
                 made += len(rows)
-            found.append(walkers.spins.clone())
-        self.spins = walkers.spins.to(self.spins.dtype)
-        if not made and torch.isneginf(state(walkers.spins).real).all():
+            spins = walkers.spins
+            found.append(spins.clone())
+        self.spins = spins.to(self.spins.dtype)
+        if not made and torch.isneginf(state(spins).real).all():
             raise _vanishing()
-        share = float(made) / (count * self.steps * chains)
+        share = made / (count * self.steps * chains)
         return Samples(torch.cat(found), chains=chains, acceptance=share)
 
     def state_dict(self) -> dict[str, Any]:
