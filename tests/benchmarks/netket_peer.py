@@ -122,12 +122,15 @@ SIDES = {
 """Who, with which network."""
 
 
-def serve(run: Callable[[int], object]) -> None:
+def serve(side: str, model: str) -> None:
     """Makes as many steps as each line of input says, and prints their milliseconds."""
+    answers, sys.stdout = sys.stdout, sys.stderr  # NetKet prints what it chose
+    run = SIDES[side, model](model)
     for line in sys.stdin:
         begin = time.process_time()
         run(int(line))
-        print(1e3 * (time.process_time() - begin) / int(line), flush=True)
+        milliseconds = 1e3 * (time.process_time() - begin) / int(line)
+        print(milliseconds, file=answers, flush=True)
 
 
 def started(python: str, side: str, model: str) -> subprocess.Popen[str]:
@@ -187,7 +190,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="of each block")
     options: Any = parser.parse_args()
     if options.side:
-        serve(SIDES[options.side, options.model](options.model))
+        serve(options.side, options.model)
     elif options.python:
         compare(options.python, options.blocks, options.steps)
     else:
