@@ -59,6 +59,7 @@ class Recorder(Checkpoint):
         self.signals = HeldSignals()
         self._best: dict[str, torch.Tensor] | None = None
         self._stopped = False
+        self._told = False
         self._seconds_before = 0.0
         self._started = time.perf_counter()
 
@@ -162,18 +163,26 @@ class Recorder(Checkpoint):
                 raise self._diverged(trainer, f"the weight {weight} is not finite")
         trainer.save_checkpoint(self.folder / name, weights_only=weights_only)
 
-    def _diverged(self, trainer: Trainer, what: str) -> RunError:
+    def _kept(self) -> str:
         last = self.folder / LAST
-        kept = (
-            f"the last good checkpoint is {last}"
-            if last.exists()
-            else "there is no checkpoint yet"
-        )
+        if not last.exists():
+            return "there is no checkpoint yet"
+        return f"the last good checkpoint is {last}"
+
+    def _diverged(self, trainer: Trainer, what: str) -> RunError:
+        self._told = True
         return RunError(
             f"learning_rate: {what} in step {steps_done(trainer) + 1} (epoch "
             f"{trainer.current_epoch + 1}), training has diverged; try a smaller one "
-            f"in a new run; {kept}"
+            f"in a new run; {self._kept()}"
         )
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Says of a training that cannot go on where its last good checkpoint is."""
+        if isinstance(exception, RunError) and not self._told:
+            exception.add_note(self._kept())
 
     def write_metrics(self) -> None:
         """Writes the history as `metrics.csv`."""

@@ -44,7 +44,7 @@ _VALUES = {"epochs": 60, "batch_size": 1024}
 _BORN = {"epochs": 100, "batch_size": 128, "learning_rate": 0.3}
 _RBM = {"epochs": 300, "batch_size": 128, "learning_rate": 0.02}
 _BOUND = {"epochs": 60, "batch_size": 64, "learning_rate": 0.02}
-_DESCENT = {"epochs": 50, "learning_rate": 0.05, "precision": "64-true"}
+_DESCENT = {"epochs": 60, "learning_rate": 0.1, "precision": "64-true"}
 
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(
     {

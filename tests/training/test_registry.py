@@ -19,6 +19,7 @@ from qml_qdl.training import (
     MODELS,
     RECIPES,
     DataOptions,
+    GroundState,
     Recipe,
     RunOptions,
     Spec,
@@ -77,7 +78,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "nqs": {
         "reads": "Hamiltonians",
         "options": ["state", "alpha", "layers", "symmetry", "amplitudes"],
-        "training": {"epochs": 50, "learning_rate": 0.05, "precision": "64-true"},
+        "training": {"epochs": 60, "learning_rate": 0.1, "precision": "64-true"},
         "kinds": ("classical", "jastrow"),
     },
 }
@@ -126,9 +127,13 @@ def test_every_name_is_in_the_table() -> None:
 
 def test_what_the_registry_says_of_ground_states_is_what_their_room_says() -> None:
     """It is read without that room, which needs torch."""
-    assert HAMILTONIANS == tuple(problems.HAMILTONIANS)
+    assert tuple(problems.HAMILTONIANS) == HAMILTONIANS
     descent = inspect.signature(StochasticReconfiguration).parameters
-    assert MODELS["nqs"].training["learning_rate"] == descent["learning_rate"].default
+    recipe = inspect.signature(GroundState).parameters
+    training = MODELS["nqs"].training
+    assert training["learning_rate"] == descent["learning_rate"].default
+    steps = training["epochs"] * recipe["steps"].default
+    assert steps == descent["steps"].default
 
 
 def test_the_registry_is_read_without_torch() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -24,15 +24,22 @@ from qml_qdl.manybody import (
     Samples,
     StochasticReconfiguration,
     VariationalMonteCarlo,
+    correlators,
     mean_field_energy,
     neural_state,
+    structure_factor,
+    zero_variance,
 )
 from qml_qdl.manybody.problems import MOST_COMPARED, SamplerName
 from qml_qdl.manybody.reconfiguration import Solver
 from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.training.baselines import Baseline
-from qml_qdl.training.options import DataOptions, TrainingOptions
+from qml_qdl.training.options import (
+    DataOptions,
+    TrainingOptions,
+    default_training,
+)
 from qml_qdl.training.recipes.recipe import Recipe, Sampling, count_parameters
 
 if TYPE_CHECKING:
@@ -48,6 +55,9 @@ WARM_UP = 100
 
 _AT_ONCE = 16
 """Sweeps whose local energies are found together at the end."""
+
+_SHOWN = 16 * 1008
+"""Configurations whose spins are shown correlated, where they cannot be listed."""
 
 DescentName = Literal["sr", "adam"]
 
@@ -131,7 +141,8 @@ class GroundState(Sampling):
     Args:
         model: A `NeuralState`.
         split: The problem.
-        options: How it is trained; `learning_rate` is the descent's first.
+        options: How it is trained. `learning_rate` is the descent's first, which falls
+            over the epochs; Adam takes its own, unless another than the usual is given.
         sampler: Where configurations come from: metropolis, autoregressive, full for
             the sum over all of them, or auto, which is the second for states that
             sample themselves and else the first.
@@ -250,14 +261,17 @@ class GroundState(Sampling):
 
     def _monte_carlo(self, seed: int) -> VariationalMonteCarlo:
         state: Any = self.model
+        options: dict[str, Any] = dict(self._descent)
+        options["steps"] = self._steps * self.options.epochs
         rate = self.options.learning_rate
+        usual = default_training("nqs").learning_rate  # of the other descent
+        if self._kind == "sr" or rate != usual:
+            options["learning_rate"] = rate
         descent: Descent
         if self._kind == "adam":
-            descent = GradientDescent(state, learning_rate=rate)
+            descent = GradientDescent(state, **options)
         else:
-            descent = StochasticReconfiguration(
-                state, learning_rate=rate, **self._descent
-            )
+            descent = StochasticReconfiguration(state, **options)
         sampler = self._sampler(torch.Generator().manual_seed(seed))
         return VariationalMonteCarlo(self.split.turned, state, sampler, descent)
 
@@ -436,9 +450,12 @@ class GroundState(Sampling):
 
     def assess(self, model: nn.Module) -> tuple[dict[str, float], Any]:
         """Estimates the energy from new chains."""
-        estimate, _ = self._estimated(model)
         problem: Problem = self.split
         state: Any = model
+        estimate, _ = _fresh(
+            *(problem, state, self._sampling["kind"], self._final_samples),
+            chains=self._sampling["chains"] or self._sampling["samples"],
+        )
         found = {
             "energy": estimate.energy,
             "error bar": estimate.error,
@@ -451,39 +468,6 @@ class GroundState(Sampling):
             "acceptance": estimate.acceptance,
         }
         return {k: float(v) for k, v in found.items() if v is not None}, None
-
-    @torch.no_grad()
-    def _estimated(self, model: nn.Module) -> tuple[Estimate, Samples]:
-        """The energy from new chains, and the last of their configurations."""
-        state: Any = model
-        problem: Problem = self.split
-        kind, chains = self._sampling["kind"], self._sampling["chains"]
-        chains = min(chains or self._sampling["samples"], self._final_samples)
-        sampler = problem.sampler(
-            *(state, kind),
-            samples=chains,
-            chains=chains,
-            generator=torch.Generator().manual_seed(0),
-        )
-        if hasattr(sampler, "moves"):
-            sampler.sample(state, WARM_UP)
-        left = math.ceil(self._final_samples / chains)
-        if isinstance(sampler, FullSummation):
-            left = 1
-        local, moved, total = [], 0.0, left
-        while left:
-            count = min(left, _AT_ONCE)
-            samples = sampler.sample(state, count)
-            local.append(sampler.local_energies(problem.turned, state, samples))
-            moved += count * (samples.acceptance or 0.0)
-            left -= count
-        whole = Samples(
-            samples.spins,
-            samples.weights,
-            samples.chains,
-            None if samples.acceptance is None else moved / total,
-        )
-        return Estimate.of(torch.cat(local), whole), samples
 
     @classmethod
     def baselines(cls, split: Problem) -> list[Baseline]:
@@ -568,8 +552,13 @@ class GroundState(Sampling):
         model: nn.Module,
         last: Mapping[str, Any],
     ) -> dict[str, Figure]:
-        """The descent, beside what is known."""
-        from qml_qdl.training.plots import plot_descent
+        """The descent beside what is known, its limit, and how spins are correlated."""
+        from qml_qdl.training.plots import (
+            plot_correlators,
+            plot_descent,
+            plot_structure_factor,
+            plot_zero_variance,
+        )
 
         problem: Problem = task.split
         # Without one, or where it is zero, energies themselves are shown.
@@ -583,12 +572,74 @@ class GroundState(Sampling):
             for each in cls.baselines(problem)
             if each.measures["energy"] != exact
         }
-        return {"descent": plot_descent(histories, exact, known)}
+        figures = {"descent": plot_descent(histories, exact, known)}
+        best = max(next(iter(fits.values())), key=lambda each: each.merit)
+        seen = _estimates(problem, best.history)
+        if seen:
+            figures["zero-variance"] = plot_zero_variance(
+                seen, zero_variance(seen), exact
+            )
+        lattice = problem.lattice
+        positions = None if lattice is None else lattice.positions
+        if lattice is not None and positions is not None and positions.shape[1] < 3:
+            listed = problem.configurations.num_configurations <= MOST_COMPARED
+            state: Any = model
+            kind: SamplerName = "full" if listed else "auto"
+            _, samples = _fresh(problem, state, kind, _SHOWN)
+            figures["correlators"] = plot_correlators(correlators(samples), lattice)
+            figures["structure-factor"] = plot_structure_factor(
+                structure_factor(samples, lattice)
+            )
+        return figures
 
     @classmethod
     def panels(cls) -> list[tuple[str, ...]]:
         """The energy, how far it is from an eigenstate's, and what failed."""
         return [("energy",), ("v_score",), ("failed_steps",)]
+
+
+@torch.no_grad()
+def _fresh(
+    problem: Problem,
+    state: NeuralState,
+    kind: SamplerName,
+    count: int,
+    chains: int = 1008,
+) -> tuple[Estimate, Samples]:
+    """The energy from new chains, and the last of their configurations."""
+    chains = min(chains, count)
+    sampler = problem.sampler(
+        *(state, kind),
+        samples=chains,
+        chains=chains,
+        generator=torch.Generator().manual_seed(0),
+    )
+    if hasattr(sampler, "moves"):
+        sampler.sample(state, WARM_UP)
+    left = 1 if isinstance(sampler, FullSummation) else math.ceil(count / chains)
+    local, moved, total = [], 0.0, left
+    while left:
+        sweeps = min(left, _AT_ONCE)
+        samples = sampler.sample(state, sweeps)
+        local.append(sampler.local_energies(problem.turned, state, samples))
+        moved += sweeps * (samples.acceptance or 0.0)
+        left -= sweeps
+    moves = None if samples.acceptance is None else moved / total
+    whole = Samples(samples.spins, samples.weights, samples.chains, moves)
+    return Estimate.of(torch.cat(local), whole), samples
+
+
+def _estimates(
+    problem: Problem, history: Sequence[Mapping[str, float]]
+) -> list[Estimate]:
+    """Those of the second half of a descent; none where no line can be laid."""
+    found = [
+        Estimate(row["energy"], row["error"], row["variance"], problem.num_sites, 0)
+        for row in history[len(history) // 2 :]
+    ]
+    errors = [each.error > 0 for each in found]
+    several = len({each.variance for each in found}) > 1
+    return found if several and (all(errors) or not any(errors)) else []
 
 
 def _real_parameters(model: nn.Module) -> int:
