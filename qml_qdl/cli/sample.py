@@ -25,10 +25,10 @@ SeedOption = Annotated[
     typer.Option(help="Fixes what is sampled: noise, and simulated shots.", min=0),
 ]
 GeneratorOption = Annotated[
-    Literal["auto", "quantum", "twin", "plain"],
+    Literal["auto", "quantum", "twin", "plain", "jastrow", "classical"],
     typer.Option(
-        help="The quantum model, its classical twin, or the plain VAE; auto is the "
-        "run's own model."
+        help="The quantum model, its classical twin, the plain VAE, or the Jastrow "
+        "state; auto is the run's own model."
     ),
 ]
 OutOption = Annotated[
@@ -58,7 +58,9 @@ def sample(
 
     They are written with a picture; on a machine the same words again pay nothing
     again. How far they are from the test part is printed
-    beside the floor: as many rows of the training part, measured in the same way.
+    beside the floor: as many rows of the training part, measured in the same way. Of a
+    neural quantum state they are configurations as bits, their energy is printed beside
+    the exact one.
     """
     import qml_qdl.training as training
     from qml_qdl.training.measures import format_measure

@@ -236,7 +236,10 @@ class DataOptions:
             (downloaded once from openml.org); the path of an .npz file with arrays x
             and y, of a CSV file, or of a folder with one folder of images for each
             class; or one's own by import path: a class of torch's
-            data sets, or a function annotated to return a Dataset of qml_qdl.data.
+            data sets, or a function annotated to return a Dataset of qml_qdl.data. For
+            nqs a Hamiltonian: heisenberg, xxz, transverse_ising, j1_j2, cluster_ising
+            or annni, with arguments such as --data.size 22, or a function annotated to
+            return an operator of PennyLane.
         labels: Keeps rows of this class only, by name; several for more classes. A
             generative model may learn a single one.
         label_column: Column of labels in a CSV file.

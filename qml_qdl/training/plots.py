@@ -90,7 +90,8 @@ def plot_descent(
     from matplotlib.figure import Figure
 
     def shown(energies: Any) -> Any:
-        return energies if exact is None else (energies - exact) / abs(exact)
+        # Noise may take an energy below the exact one.
+        return energies if exact is None else abs(energies - exact) / abs(exact)
 
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     axes = figure.subplots()
@@ -104,7 +105,9 @@ def plot_descent(
             label = kind if number == 0 else None
             marker = "o" if len(steps) == 1 else None
             axes.plot(steps, shown(energies), color=colour, label=label, marker=marker)
-            ends = shown(energies - errors), shown(energies + errors)
+            values, bars = shown(energies), errors / abs(exact or 1.0)
+            lowest = values - bars if exact is None else 0.1 * values
+            ends = np.maximum(values - bars, lowest), values + bars
             axes.fill_between(steps, *ends, color=colour, alpha=0.2, linewidth=0)
     for place, (name, energy) in enumerate(lines.items()):
         style = ("--", ":", "-.")[place % 3]

@@ -49,6 +49,11 @@ def call(function: Callable[..., Any], /, **arguments: Any) -> Call:
     return function, arguments
 
 
+@cache
+def problem() -> m.Problem:
+    return m.Problem(SPIN_RING, RING_OF_6)
+
+
 def descent() -> m.VariationalMonteCarlo:
     return m.VariationalMonteCarlo(
         SPIN_RING, m.RBMState(6), m.FullSummation(m.Sector(6))
@@ -958,6 +963,28 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "manybody.Lattice.triangular": lambda: call(
             m.Lattice.triangular, rows=2, columns=3
         ),
+        "manybody.Problem": lambda: call(
+            m.Problem,
+            operator=SPIN_RING,
+            lattice=RING_OF_6,
+            marshall=True,
+            magnetisation=0,
+        ),
+        "manybody.Problem.fidelity": lambda: call(
+            problem().fidelity, state=m.RBMState(6)
+        ),
+        "manybody.Problem.of": lambda: call(m.Problem.of, hamiltonian=SPIN_RING),
+        "manybody.Problem.named": lambda: call(
+            m.Problem.named, name="heisenberg", size=6, periodic=False
+        ),
+        "manybody.Problem.sampler": lambda: call(
+            problem().sampler, state=m.RBMState(6), samples=10, chains=5
+        ),
+        "manybody.Problem.signs": lambda: call(problem().signs, spins=SPINS),
+        "manybody.Problem.symmetry": lambda: call(problem().symmetry, kind="all"),
+        "manybody.neural_state": lambda: call(
+            m.neural_state, problem=problem(), state="rbm", alpha=2
+        ),
         "manybody.Sector": lambda: call(m.Sector, num_sites=4, magnetisation=0),
         "manybody.Sector.index": lambda: call(SECTOR.index, spins=SPINS),
         "manybody.Sector.numbers": lambda: call(SECTOR.numbers, spins=SPINS),
@@ -1077,6 +1104,15 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "training.EvidenceLowerBound": lambda: call(
             t.EvidenceLowerBound, model=vae(), split=parts(), options=OPTIONS
+        ),
+        "training.GroundState": lambda: call(
+            t.GroundState,
+            model=m.RBMState(6),
+            split=problem(),
+            options=OPTIONS,
+            samples=20,
+            chains=10,
+            steps=2,
         ),
         "training.Likelihood": lambda: call(
             t.Likelihood, model=born(), split=bits(), options=OPTIONS

@@ -111,6 +111,102 @@ def test_a_function_of_numbers_is_fitted_by_regression(
     assert "R² " in capsys.readouterr().out
 
 
+NQS = [
+    "train", "--model", "nqs", "--seeds", "1", "--epochs", "2", "--quiet",
+    "--recipe.samples", "20", "--recipe.steps", "3", "--recipe.final_samples", "100",
+]  # fmt: skip
+OWN_HAMILTONIAN = """
+from pennylane.operation import Operator
+
+from qml_qdl.manybody import Lattice, heisenberg
+
+
+def ring(sites: int = 4) -> Operator:
+    return heisenberg(Lattice.chain(sites))
+
+
+def skew() -> Operator:
+    return 1j * ring()
+"""
+
+
+def test_a_ground_state_from_words_and_from_a_file(here: Path, capsys: Capture) -> None:
+    words = ["--data", "j1_j2", "--data.lattice", "square", "--data.size", "[2, 3]"]
+    words += ["--data.periodic", "false", "--data.j2", "0.2", "--alpha", "2"]
+    words += ["--symmetry", "none"]
+    assert main([*NQS, *words, "--name", "first"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("j1_j2 (lattice=square, size=[2, 3], periodic=False, j2=0.2)")
+    assert "exact" in out
+    assert err == ""
+    options = Run.open("first").options
+    data = {"lattice": "square", "size": [2, 3], "periodic": False, "j2": 0.2}
+    assert options.data.source == Spec("j1_j2", **data)
+    assert options.recipe is not None
+    assert options.recipe.init_args["samples"] == 20
+    assert options.training.precision == "64-true"
+    again = ["--config", "runs/first/config.yaml", "--name", "again", "--quiet"]
+    assert main(["train", *again]) == 0
+    first, second = (
+        json.loads(
+            (here / "runs" / name / "classical-seed0" / "result.json").read_text()
+        )
+        for name in ("first", "again")
+    )
+    assert first["measures"] == second["measures"]
+    capsys.readouterr()
+    assert main(["sample", "first", "--count", "10", "--model", "jastrow"]) == 0
+    assert capsys.readouterr().out.startswith("10 samples of jastrow, training seed 0")
+    assert np.load(here / "runs" / "first" / "samples.npz")["samples"].shape == (10, 6)
+    assert main(["evaluate", "first"]) == 2
+    assert "which generates samples; see qml-qdl sample" in capsys.readouterr().err
+
+
+def test_a_hamiltonian_and_a_network_of_ones_own(here: Path, capsys: Capture) -> None:
+    (here / "own_ring.py").write_text(OWN_HAMILTONIAN)
+    words = ["--data", "own_ring.ring", "--model", "torch.nn.Linear", "--no-twin"]
+    assert main([*NQS, *words, "--data.sites", "4", "--name", "own"]) == 0
+    assert "ring (sites=4): 4 sites, magnetisation 0" in capsys.readouterr().out
+    assert main([*NQS, "--data", "own_ring.skew"]) == 2
+    assert "expected a Hermitian operator, got 0+1j" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--data heisenberg", "size: expected the number of cells of the chain"),
+        ("--data heisenberg --data.size 5 --data.marshall true", "odd rings"),
+        ("--data heisenberg --data.size 6 --data.magnetisation 1", "no states; pass"),
+        ("--data heisenberg --data.size 6 --data.sizes 3", "did you mean 'size'?"),
+        ("--data heisenberg --data.size 40 --recipe.sampler full", "137,846,528,820"),
+        ("--data transverse_ising --data.size 4 --data.magnetisation 0", "Σ Z; leave"),
+        ("--data heisenberg --data.size 4 --recipe.sample 3", "mean 'samples'?"),
+        ("--data heisenberg --data.size 4 --batch-size 64", "'nqs' has no such option"),
+        ("--data heisenberg --data.size 4 --hidden 3", "'nqs' has no such option"),
+        ("--data heisenberg --data.size 4 --state rbmm", "did you mean 'rbm'?"),
+        ("--data heisenberg --data.size 4 --label 0", "labels: Hamiltonians have no"),
+        ("", "'nqs' reads Hamiltonians, got the rows of 'digits'"),
+    ],
+)
+def test_what_is_wrong_with_a_ground_state_is_one_line(
+    here: Path, capsys: Capture, words: str, message: str
+) -> None:
+    assert main([*NQS, *words.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (here / "runs").exists()
+
+
+def test_help_has_the_options_of_neural_states(capsys: Capture) -> None:
+    assert main(["train", "--model", "nqs", "--help"]) == 0
+    out = capsys.readouterr().out
+    for word in ("--state", "--alpha", "--symmetry", "--amplitudes", "circuit_rbm"):
+        assert word in out
+    assert "heisenberg" in out
+
+
 def test_a_file_of_options_and_flags_that_override_it(
     here: Path, capsys: Capture
 ) -> None:

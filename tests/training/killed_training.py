@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.utils.tensorboard  # as sklearn: each of the forks would load it
+from attrs import evolve
 from lightning.pytorch import Trainer
 
 from qml_qdl.data import Dataset, Split, split
+from qml_qdl.manybody import Problem
 from qml_qdl.training import (
     DataOptions,
     Fit,
@@ -29,6 +31,7 @@ from qml_qdl.training import (
     TrainingOptions,
     fit,
 )
+from qml_qdl.training.recipes.ground_state import DescentSteps
 
 
 def parts() -> Split:
@@ -67,8 +70,18 @@ def train(folder: Path, options: TrainingOptions, resume: bool, kind: str) -> Fi
         noisy = torch.nn.Sequential(Noise(), model())
         return fit(noisy, parts(), options, seed=3, folder=folder, resume=resume)
     spec = Spec(kind, layers=1) if kind == "patch_gan" else Spec(kind)
+    if kind == "nqs":
+        ring = Problem.named("heisenberg", size=6)
+        recipe = Spec("ground_state", samples=20, chains=10, final_samples=100, steps=4)
+        options = evolve(options, batch_size=TrainingOptions().batch_size)
+        asked = RunOptions(model=Spec(kind, alpha=1), recipe=recipe, training=options)
+        return _fitted(Task.of(asked, ring), folder, resume)
     data = DataOptions(validation_fraction=0.2)
     task = Task.of(RunOptions(model=spec, data=data, training=options), images())
+    return _fitted(task, folder, resume)
+
+
+def _fitted(task: Task, folder: Path, resume: bool) -> Fit:
     network = task.build("quantum", 5)
     return fit(
         network,
@@ -118,7 +131,8 @@ def die_at(event: str, count: int) -> None:
         return call
 
     if event == "step":
-        torch.optim.Adam.step = counted(torch.optim.Adam.step)  # type: ignore[method-assign]
+        for each in (torch.optim.Adam, DescentSteps):
+            setattr(each, "step", counted(each.step))  # noqa: B010 - for mypy
     elif event == "replace":
         os.replace = counted(os.replace)
     else:

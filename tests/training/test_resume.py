@@ -30,7 +30,7 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [("classifier", 20), ("patch_gan", 10), ("rbm", 10), ("vae", 10)],
+    [("classifier", 20), ("patch_gan", 10), ("rbm", 10), ("vae", 10), ("nqs", 10)],
 )
 def test_all_models_end_alike(tmp_path: Path, kind: str, count: int) -> None:
     text = run_script(tmp_path, "few", kind)

@@ -238,11 +238,13 @@ class GroundState(Sampling):
         self._final_samples = final_samples
         self._seed = 0
         self.columns = self._told()
-        # Means of the epoch so far, which checkpoints keep: how many steps went well,
-        # the sums of their numbers, and how many were taken back.
-        numbers = torch.zeros(len(self.columns) + 1, dtype=torch.float64)
+        # Of the epoch so far, which checkpoints keep: how many steps went well, and the
+        # sums of their numbers; and how many did not.
+        numbers = torch.zeros(len(self.columns), dtype=torch.float64)
         self.register_buffer("numbers", numbers)
+        self.register_buffer("failed", torch.zeros((), dtype=torch.float64))
         self.numbers: Tensor
+        self.failed: Tensor
 
     def _told(self) -> tuple[str, ...]:
         """The numbers of an epoch, as the sampler has them."""
@@ -389,13 +391,12 @@ class GroundState(Sampling):
         done = optimizer.step()
         if done.event:
             logger.warning("step %s: %s", done.number + 1, done.event)
-        if self.numbers[0] < 0:  # what the last epoch came to stays until now
-            self.numbers.zero_()
-        if done.event:
-            self.numbers[-1] += 1
+            self.failed += 1
         estimate = done.estimate
         if not math.isfinite(done.length):
             return
+        if self.numbers[0] < 0:  # what the last epoch came to stays until now
+            self.numbers.zero_()
         found = {
             "energy": estimate.energy,
             "error": estimate.error**2,
@@ -418,8 +419,9 @@ class GroundState(Sampling):
             if name == "error":  # steps are independent of each other, about
                 value = (value / count).sqrt()
             self.log(name, value, prog_bar=name in ("energy", "error", "v_score"))
-        self.log(self.columns[-1], self.numbers[-1].clone())
+        self.log(self.columns[-1], self.failed.clone())
         self.numbers[0] = -count
+        self.failed.zero_()
 
     @classmethod
     def merit(cls, row: Mapping[str, float]) -> tuple[float, ...]:

@@ -1,0 +1,102 @@
+"""States by name, each as a problem needs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.manybody import Problem, VariationalMonteCarlo, neural_state
+from qml_qdl.manybody.named_states import STATES
+
+# Of forward derivatives, which torch's own code prepares with it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
+RING: dict[str, Any] = {"size": 6}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_each_state_fits_its_problem(name: str) -> None:
+    torch.manual_seed(0)
+    problem = Problem.named("heisenberg", **RING)
+    state = neural_state(problem, state=name).double()
+    sampler = problem.sampler(state, "full")
+    descent = VariationalMonteCarlo(problem.turned, state, sampler)
+    first = descent.step().estimate.energy
+    descent.run(3)
+    assert problem.exact is not None
+    assert problem.exact.energy <= descent.estimate().energy < first
+    spins = problem.configurations.spins()
+    with torch.no_grad():
+        log = state(spins)
+        assert log.is_complex() == ("circuit" in name)
+        if name in ("autoregressive", "circuit", "circuit_rbm"):
+            return  # what gives them no symmetry
+        for row in problem.symmetry()[0][:4]:
+            if name != "vit" or (row[1] - row[0]) % 6 == 1 and row[0] % 2 == 0:
+                assert torch.allclose(state(spins[:, row]), log, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted({*STATES} - {"autoregressive", "vit"}))
+@pytest.mark.parametrize("asked", [{"momentum": 1}, {"spin_flip": 1}])
+def test_each_state_is_projected_onto_the_sector(
+    name: str, asked: dict[str, int]
+) -> None:
+    torch.manual_seed(0)
+    problem = Problem.named("heisenberg", **RING, **asked)
+    assert problem.turned_spin_flip in (None, -1)
+    state = neural_state(problem, state=name)
+    spins = problem.configurations.spins(torch.float32)
+    with torch.no_grad():
+        log = state(spins)
+        size = log.real.max()
+        rows, characters = problem.symmetry()
+        for row, character in zip(rows[:3], characters, strict=False):
+            moved = (state(spins[:, row]) - size).exp()
+            expected = complex(character) * (log - size).exp()
+            assert torch.allclose(moved.to(expected), expected, atol=1e-4)
+        if problem.spin_flip:
+            flipped = (state(-spins) - size).exp()
+            assert torch.allclose(flipped, -(log - size).exp(), atol=1e-4)
+
+
+def test_amplitudes_are_positive_where_that_is_known() -> None:
+    def types(**asked: Any) -> set[bool]:
+        problem = Problem.named(asked.pop("name", "heisenberg"), **RING, **asked)
+        return {p.is_complex() for p in neural_state(problem).parameters()}
+
+    assert types() == types(magnetisation=2) == types(momentum=3) == {False}
+    assert types(momentum=1) == types(spin_flip=1) == types(name="j1_j2") == {True}
+    problem = Problem.named("heisenberg", **RING)
+    complex_one = neural_state(problem, amplitudes="complex", symmetry="none", alpha=1)
+    assert next(complex_one.parameters()).is_complex()
+    assert next(complex_one.parameters()).shape == (6, 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "text"),
+    [
+        ({"state": "rbmm"}, {}, r"did you mean 'rbm'\?"),
+        ({"state": "jastrow", "alpha": 2}, {}, "the state 'jastrow' has no such"),
+        ({"state": "gcnn", "feature": 2}, {}, r"did you mean 'features'\?"),
+        ({"amplitudes": "real"}, {}, "amplitudes: expected one of 'positive'"),
+        ({"symmetry": "some"}, {}, "kind: expected one of 'all'"),
+        ({"state": "autoregressive"}, {"momentum": 1}, "cannot be symmetrised"),
+        ({"state": "vit"}, {"momentum": 1}, "momentum: 'vit' is the same after any"),
+        ({"state": "circuit", "layers": 0}, {}, "layers: expected at least 1"),
+    ],
+)
+def test_what_does_not_fit_is_told(
+    options: dict[str, Any], asked: dict[str, Any], text: str
+) -> None:
+    problem = Problem.named("heisenberg", **RING, **asked)
+    with pytest.raises(ArgumentError, match=text):
+        neural_state(problem, **options)
+
+
+def test_networks_on_a_lattice_need_one() -> None:
+    problem = Problem.of(Problem.named("heisenberg", **RING).operator)
+    with pytest.raises(ArgumentError, match="'gcnn' needs the translations of a"):
+        neural_state(problem, state="gcnn")
