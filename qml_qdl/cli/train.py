@@ -17,7 +17,13 @@ from qml_qdl.training.options import (
     read_yaml,
     write_config,
 )
-from qml_qdl.training.registry import MODELS, RECIPES, heeded, option_names
+from qml_qdl.training.registry import (
+    HAMILTONIANS,
+    MODELS,
+    RECIPES,
+    heeded,
+    option_names,
+)
 from qml_qdl.training.specs import Spec
 
 if TYPE_CHECKING:
@@ -223,7 +229,8 @@ def _set(values: dict[str, Any], path: str, text: str) -> None:
 def _usual(name: str, values: Mapping[str, Any]) -> str:
     """What an option stands for that was not given: of a recipe that of the model."""
     model = Spec.from_config("model", values.get("model", "auto")).class_path
-    known = MODELS.get(model)
+    data = Spec.from_config("data", values.get("data", "digits")).class_path
+    known = MODELS.get("nqs" if data in HAMILTONIANS else model)
     if name != "recipe" or known is None or known.recipe is None:
         raise typer.BadParameter(
             f"what has these arguments has to be named, too; give --{name}",

@@ -199,8 +199,8 @@ def neural_state(
         symmetry: Under which permutations of sites amplitudes are the same: all of the
             lattice that the Hamiltonian has, its translations, or none; None for all
             where the lowest state is known to have them (see `Problem.symmetry`). With
-            a momentum the translations. Else autoregressive states and circuits have none, and
-            transformers translations by their patches.
+            a momentum the translations. Else autoregressive states and circuits have
+            none, and transformers translations by their patches.
         amplitudes: positive or complex; None as the Hamiltonian needs.
         **options: Further arguments of the state: width of an autoregressive one,
             hidden_dims of a feed-forward one, features of a group-convolutional one,

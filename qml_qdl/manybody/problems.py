@@ -296,7 +296,7 @@ class Problem:
         rest = set(range(self.num_sites)) - own
         if any(each not in (own, rest) for each in moved):
             raise ArgumentError(
-                f"momentum: with Marshall's signs translations have to take sublattices "
+                "momentum: with Marshall's signs translations have to take sublattices "
                 f"to sublattices, got {self.momentum!r}; use marshall=False"
             )
         total = self.sector.magnetisation or 0
@@ -358,7 +358,8 @@ class Problem:
         sweeps = math.ceil(samples / chains)
         if kind != "full":
             check_memory(
-                f"samples: {sweeps * chains:,} configurations of {self.num_sites} spins",
+                f"samples: {sweeps * chains:,} configurations of {self.num_sites} "
+                "spins",
                 # As they are sampled, turned, and looked at.
                 32 * sweeps * chains * self.num_sites,
                 "take fewer",

@@ -165,6 +165,9 @@ def test_a_ground_state_from_words_and_from_a_file(here: Path, capsys: Capture) 
 def test_a_hamiltonian_and_a_network_of_ones_own(here: Path, capsys: Capture) -> None:
     (here / "own_ring.py").write_text(OWN_HAMILTONIAN)
     words = ["--data", "own_ring.ring", "--model", "torch.nn.Linear", "--no-twin"]
+    assert main([*NQS, *words]) == 2
+    assert "has to be named, too; give --recipe" in capsys.readouterr().err
+    words += ["--recipe", "ground_state"]
     assert main([*NQS, *words, "--data.sites", "4", "--name", "own"]) == 0
     assert "ring (sites=4): 4 sites, magnetisation 0" in capsys.readouterr().out
     assert main([*NQS, "--data", "own_ring.skew"]) == 2

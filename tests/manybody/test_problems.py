@@ -1,4 +1,4 @@
-"""Problems: signs, sectors and symmetries of what is sought, and what is known of it."""
+"""Problems: signs, sectors and symmetries of a state, and what is known of it."""
 
 from __future__ import annotations
 

