@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.validation import as_items, check_type, validate_call
+from qml_qdl.circuits.validation import as_items, check_count, check_type, validate_call
 from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.monte_carlo import Estimate, expectation
 from qml_qdl.manybody.projectors import Projector
@@ -101,6 +101,7 @@ def magnetisation(samples: Samples, sublattice: Sequence[int] | None = None) -> 
 
     Raises:
         ArgumentError: There is no such site.
+        ArgumentTypeError: A site is no whole number.
 
     Example:
         >>> from qml_qdl.manybody import FullSummation, VectorState
@@ -110,10 +111,7 @@ def magnetisation(samples: Samples, sublattice: Sequence[int] | None = None) -> 
     """
     signs = torch.ones_like(samples.spins[0])
     for site in as_items(sublattice) or ():
-        if site not in range(len(signs)):
-            raise ArgumentError(
-                f"sublattice: expected sites below {len(signs)}, got {site!r}"
-            )
+        check_count("sublattice", site, 0, len(signs) - 1)
         signs[site] = -1
 
     def moments(spins: Tensor) -> Tensor:

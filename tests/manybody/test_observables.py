@@ -176,7 +176,7 @@ def test_a_line_that_does_not_fit_has_a_larger_error() -> None:
         (
             lambda: magnetisation(exact(), [6]),
             ArgumentError,
-            "sublattice: expected sites below 6, got 6",
+            "sublattice: expected at most 5, got 6",
         ),
         (
             lambda: structure_factor(exact(), Lattice.from_edges([(0, 1)])),
