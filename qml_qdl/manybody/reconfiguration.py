@@ -15,77 +15,287 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.circuits.validation import check_choice, check_number, validate_call
+from qml_qdl.circuits.validation import check_choice, check_count, check_number, validate_call
 from qml_qdl.manybody.samplers import Samples
-from qml_qdl.manybody.states.state import NeuralState, as_real
+from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState, as_real
 
 Solver = Literal["auto", "cholesky", "minsr", "cg"]
 
 
-@frozen(eq=False)
-class Directions:
+class Directions(ABC):
     """How a state changes with its parameters, and how it should change.
 
+    X, (R, P), are the centred derivatives times the roots of the weights.
+
     Args:
-        matrix: X, (R, P): centred derivatives, times the roots of the weights.
         target: e, (R,): centred local energies, likewise.
     """
 
-    matrix: Tensor
-    target: Tensor
+    def __init__(self, target: Tensor) -> None:
+        self.target = target
+
+    @abstractmethod
+    def forward(self, vector: Tensor) -> Tensor:
+        """X v, (R,), of v, (P,)."""
+
+    @abstractmethod
+    def backward(self, vector: Tensor) -> Tensor:
+        """Xᵀ u, (P,), of u, (R,)."""
+
+    @abstractmethod
+    def solve(self, target: Tensor, shift: float) -> Tensor:
+        """(XᵀX + shift)⁻¹ Xᵀ e, (P,), of e, (R,); NaN where that fails."""
+
+
+class DenseDirections(Directions):
+    """X as a matrix.
+
+    Args:
+        matrix: X, (R, P).
+        target: e, (R,).
+        solver: "cholesky", "minsr", or "auto" for the smaller of both.
+    """
+
+    def __init__(self, matrix: Tensor, target: Tensor, solver: Solver = "auto") -> None:
+        super().__init__(target)
+        self.matrix = matrix
+        if solver == "auto":
+            rows, columns = matrix.shape
+            solver = "cholesky" if columns <= rows else "minsr"
+        self.solver = solver
 
     @classmethod
-    def of(cls, state: NeuralState, samples: Samples, local: Tensor) -> Directions:
+    def of(
+        cls,
+        state: NeuralState,
+        samples: Samples,
+        local: Tensor,
+        solver: Solver = "auto",
+    ) -> DenseDirections:
         """Finds both from samples.
 
         Args:
             state: The state.
             samples: Configurations of it.
             local: Their local energies, (rows,).
+            solver: How systems are solved.
         """
         jacobian = state.jacobian(samples.spins)
-        matrix, target = jacobian - samples.mean(jacobian), local - samples.mean(local)
-        if samples.weights is None:
-            matrix, target = (each / math.sqrt(len(local)) for each in (matrix, target))
-        else:
-            roots = samples.weights.sqrt()
-            matrix, target = matrix * roots[:, None], target * roots
+        centred = jacobian - samples.mean(jacobian)
+        roots = _roots(samples)
+        matrix = (centred * roots.to(centred.real)[:, None]).to(
+            torch.complex128 if centred.is_complex() else torch.float64
+        )
         if matrix.is_complex():
             matrix = torch.cat([matrix.real, matrix.imag])
-            imaginary = target.imag if target.is_complex() else target * 0
-            target = torch.cat([target.real, imaginary])
-        elif target.is_complex():
-            target = target.real
-        return cls(matrix.double(), target.double())
+        return cls(matrix, _target(samples, local, jacobian.is_complex()), solver)
+
+    def forward(self, vector: Tensor) -> Tensor:
+        """X v, (R,), of v, (P,)."""
+        return self.matrix @ vector
+
+    def backward(self, vector: Tensor) -> Tensor:
+        """Xᵀ u, (P,), of u, (R,)."""
+        return self.matrix.T @ vector
+
+    def solve(self, target: Tensor, shift: float) -> Tensor:
+        """(XᵀX + shift)⁻¹ Xᵀ e, (P,), of e, (R,); NaN where that fails."""
+        if self.solver == "cholesky":
+            factor, failed = _factor(self.matrix, shift)
+            right = self.backward(target)[:, None]
+            found = torch.cholesky_solve(right, factor)[:, 0]
+        else:
+            factor, failed = _factor(self.matrix.T, shift)
+            found = self.backward(torch.cholesky_solve(target[:, None], factor)[:, 0])
+        return found.fill_(math.nan) if failed else found
+
+
+class ImplicitDirections(Directions):
+    """X that is only applied, by products of Jacobians with vectors.
+
+    Memory grows with parameters and with rows, not with their product.
+
+    Args:
+        state: The state.
+        samples: Configurations of it.
+        local: Their local energies, (rows,).
+        tolerance: Of the solution's residual, relative to the right side's size. Below
+            the rounding of the state's own type none is reached.
+    """
+
+    def __init__(
+        self, state: NeuralState, samples: Samples, local: Tensor, tolerance: float
+    ) -> None:
+        with torch.no_grad():
+            self._is_complex = state(samples.spins[:1]).is_complex()
+        super().__init__(_target(samples, local, self._is_complex))
+        self._state = state
+        self._samples = samples
+        self._roots = _roots(samples)[:, None]
+        self._tolerance = max(tolerance, 10 * torch.finfo(state.dtype).eps)
+        self._parameters = {
+            name: as_real(each.detach()) for name, each in state.named_parameters()
+        }
+        of_each = {k: p.is_complex() for k, p in state.named_parameters()}
+        self._complex = {name for name, found in of_each.items() if found}
+        width = samples.spins.shape[1] + sum(p.numel() for p in state.parameters())
+        self._rows = max(64, NUMBERS_AT_ONCE // (4 * width))
+
+    def _log(self, spins: Tensor) -> Callable[[dict[str, Tensor]], Tensor]:
+        """Real parameters → log ψ, (rows, 1 or 2)."""
+
+        def log(values: dict[str, Tensor]) -> Tensor:
+            own = {
+                k: torch.view_as_complex(v) if k in self._complex else v
+                for k, v in values.items()
+            }
+            found: Tensor = torch.func.functional_call(self._state, own, (spins,))
+            return torch.view_as_real(found) if self._is_complex else found[:, None]
+
+        return log
+
+    def forward(self, vector: Tensor) -> Tensor:
+        """X v, (R,), of v, (P,)."""
+        place, tangents = 0, {}
+        for name, each in self._parameters.items():
+            part = vector[place : place + each.numel()]
+            tangents[name] = part.reshape(each.shape).to(each)
+            place += each.numel()
+        parts = []
+        for spins in self._samples.spins.split(self._rows):
+            # J v is the derivative of Jᵀ u by u; so it needs no derivatives forward,
+            # which not every module has.
+            log, pull = torch.func.vjp(self._log(spins), self._parameters)
+            _, push = torch.func.vjp(lambda u, pull=pull: pull(u)[0], log)
+            parts.append(push(tangents)[0])
+        found = torch.cat(parts).double()
+        return ((found - self._samples.mean(found)) * self._roots).T.reshape(-1)
+
+    def backward(self, vector: Tensor) -> Tensor:
+        """Xᵀ u, (P,), of u, (R,)."""
+        weighted = vector.reshape(-1, len(self._roots)).T * self._roots
+        # What is taken from X as its mean goes back to all rows by their weights.
+        weighted = weighted - self._roots.square() * weighted.sum(0)
+        result = 0.0
+        rows = zip(
+            self._samples.spins.split(self._rows),
+            weighted.split(self._rows),
+            strict=True,
+        )
+        for spins, part in rows:
+            value, pull = torch.func.vjp(self._log(spins), self._parameters)
+            (found,) = pull(part.to(value))
+            result = result + torch.cat([g.reshape(-1) for g in found.values()])
+        return torch.as_tensor(result).double()
+
+    def solve(self, target: Tensor, shift: float) -> Tensor:
+        """(XᵀX + shift)⁻¹ Xᵀ e, (P,), of e, (R,); NaN where that fails."""
+        return conjugate_gradients(
+            lambda v: self.backward(self.forward(v)) + shift * v,
+            self.backward(target),
+            self._tolerance,
+        )
+
+
+def _roots(samples: Samples) -> Tensor:
+    """Roots of the weights, (rows,)."""
+    if samples.weights is not None:
+        return samples.weights.double().sqrt()
+    rows = len(samples.spins)
+    return torch.full(
+        (rows,), rows**-0.5, dtype=torch.float64, device=samples.spins.device
+    )
+
+
+def _target(samples: Samples, local: Tensor, is_complex: bool) -> Tensor:
+    """Centred local energies times the roots of the weights, as X has its rows."""
+    centred = local - samples.mean(local)
+    parts = [centred.real]
+    if is_complex:
+        parts.append(centred.imag if centred.is_complex() else 0 * centred)
+    return torch.cat([part.double() * _roots(samples) for part in parts])
+
+
+_BLOCK = 128
+"""Columns of a symmetric matrix that are made together."""
+
+
+def _factor(matrix: Tensor, shift: float) -> tuple[Tensor, bool]:
+    """Cholesky's factor of MᵀM + shift, and whether there is none."""
+    size = matrix.shape[1]
+    gram = matrix.new_zeros(size, size)
+    for k in range(0, size, _BLOCK):  # the lower triangle is all that is read
+        block = slice(k, k + _BLOCK)
+        gram[k:, block] = matrix[:, k:].T @ matrix[:, block]
+    gram.diagonal().add_(shift)
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    return factor, bool(failed)
+
+
+def conjugate_gradients(
+    apply: Callable[[Tensor], Tensor], right: Tensor, tolerance: float
+) -> Tensor:
+    """Solves A x = b for a positive A that is only applied.
+
+    Args:
+        apply: v ↦ A v.
+        right: b, (P,).
+        tolerance: Of the residual's size, relative to b's.
+
+    Returns:
+        x, (P,); NaN where ten steps for each entry do not reach the tolerance.
+    """
+    found = torch.zeros_like(right)
+    residual = right.clone()
+    direction = residual.clone()
+    size = residual @ residual
+    bound = tolerance**2 * size
+    for _ in range(10 * len(right)):
+        if not size > bound:
+            break
+        applied = apply(direction)
+        length = size / (direction @ applied)
+        found += length * direction
+        residual -= length * applied
+        before, size = size, residual @ residual
+        direction = residual + size / before * direction
+    return found if size <= bound else found.fill_(math.nan)
 
 
 class Descent(ABC):
     """What changes a state's parameters so that its energy falls.
 
+    The rate falls over a run, by the same factor at each of its steps, and stays then.
+    After a step that failed all steps are more careful for a while.
+
     Args:
         state: What is optimised.
         learning_rate: The first learning rate.
-        rate_decay: What it is multiplied by at each step.
-        min_rate: Where it stays.
+        final_rate: The last one, or the first one if that is less.
+        steps: Steps of the run.
     """
 
     def __init__(
         self,
         state: NeuralState,
         learning_rate: float,
-        rate_decay: float,
-        min_rate: float,
+        final_rate: float,
+        steps: int,
     ) -> None:
         check_number("learning_rate", learning_rate)
-        check_number("rate_decay", rate_decay)
-        check_number("min_rate", min_rate)
+        check_number("final_rate", final_rate)
+        check_count("steps", steps)
         self.state = state
+        self.steps = steps
+        self.steps_done = 0
+        self._rates = learning_rate, min(final_rate, learning_rate)
         self.learning_rate = learning_rate
-        self.rate_decay = rate_decay
-        self.min_rate = min(min_rate, learning_rate)
+
+    def _fallen(self, first: float, last: float) -> float:
+        """Between the first and the last value, as far as the run has come."""
+        return first * (last / first) ** min(1.0, self.steps_done / self.steps)
 
     @abstractmethod
     def update(self, samples: Samples, local: Tensor) -> float:
@@ -101,7 +311,8 @@ class Descent(ABC):
 
     def cool(self) -> None:
         """What follows a step that was made: the rate falls."""
-        self.learning_rate = max(self.min_rate, self.learning_rate * self.rate_decay)
+        self.steps_done += 1
+        self.learning_rate = self._fallen(*self._rates)
 
     @abstractmethod
     def weaken(self) -> None:
@@ -109,7 +320,7 @@ class Descent(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """All that has to be kept to go on bit for bit."""
-        return {"learning_rate": self.learning_rate, "min_rate": self.min_rate}
+        return {"learning_rate": self.learning_rate, "steps_done": self.steps_done}
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
         """Goes on from there.
@@ -117,23 +328,28 @@ class Descent(ABC):
         Args:
             kept: What `state_dict` returned.
         """
-        self.learning_rate, self.min_rate = kept["learning_rate"], kept["min_rate"]
+        self.learning_rate = kept["learning_rate"]
+        self.steps_done = kept["steps_done"]
 
 
 class StochasticReconfiguration(Descent):
     """Steps of stochastic reconfiguration, with a bound, a shift and a momentum.
 
+    Rate and shift fall over a run of `steps` by the same factor at each step, so that
+    short and long runs begin and end alike.
+
     Args:
         state: What is optimised.
         learning_rate: The first η: parameters change by −ηd.
-        rate_decay: What η is multiplied by at each step.
-        min_rate: Where η stays.
+        final_rate: The last η, or the first if that is less.
         shift: The first Λ, a number that is added to S's diagonal.
-        shift_decay: What it is multiplied by at each step.
-        min_shift: Where it stays.
+        final_shift: The last Λ, or the first if that is less. After a step that failed
+            Λ is ten times as large, and falls back within some ten steps.
+        steps: Steps of the run; later ones have the last rate and shift.
         solver: "cholesky" in the space of parameters; "minsr" in that of samples
             (Chen and Heyl, arXiv:2302.01941), which is the same step; "cg", conjugate
-            gradients, which never form S; "auto" takes the smaller of the first two.
+            gradients with products of Jacobians and vectors, whose memory does not grow
+            with parameters times samples; "auto" takes the smaller of the first two.
         momentum: μ of SPRING (Goldshlager, Abrahamsen and Lin, arXiv:2401.10190): the
             step is sought near μ times the last one. 0 for none.
         max_norm: The largest η√(dᵀSd), by which the state turns; longer steps are
@@ -149,22 +365,20 @@ class StochasticReconfiguration(Descent):
         self,
         state: NeuralState,
         *,
-        learning_rate: float = 0.05,
-        rate_decay: float = 1.0,
-        min_rate: float = 1e-3,
+        learning_rate: float = 0.1,
+        final_rate: float = 0.02,
         shift: float = 0.1,
-        shift_decay: float = 0.98,
-        min_shift: float = 1e-4,
+        final_shift: float = 1e-4,
+        steps: int = 600,
         solver: Solver = "auto",
         momentum: float = 0.0,
         max_norm: float = 0.3,
         tolerance: float = 1e-8,
     ) -> None:
-        super().__init__(state, learning_rate, rate_decay, min_rate)
+        super().__init__(state, learning_rate, final_rate, steps)
         for name, value in {
             "shift": shift,
-            "shift_decay": shift_decay,
-            "min_shift": min_shift,
+            "final_shift": final_shift,
             "max_norm": max_norm,
             "tolerance": tolerance,
         }.items():
@@ -172,15 +386,26 @@ class StochasticReconfiguration(Descent):
         if momentum:
             check_number("momentum", momentum, high=1.0)
         check_choice("solver", solver, ("auto", "cholesky", "minsr", "cg"))
+        self._shifts = shift, min(final_shift, shift)
         self.shift = shift
-        self.shift_decay = shift_decay
-        self.min_shift = min_shift
         self.solver = solver
         self.momentum = momentum
         self.max_norm = max_norm
         self.tolerance = tolerance
         self.radius = max_norm
+        self.caution = 1.0
         self._last: Tensor | None = None
+
+    def directions(self, samples: Samples, local: Tensor) -> Directions:
+        """X and e, as the solver needs them.
+
+        Args:
+            samples: Configurations of the state.
+            local: Their local energies, (rows,).
+        """
+        if self.solver == "cg":
+            return ImplicitDirections(self.state, samples, local, self.tolerance)
+        return DenseDirections.of(self.state, samples, local, self.solver)
 
     def direction(self, directions: Directions) -> Tensor:
         """Solves (S + Λ) d = F, or with momentum (S + Λ) d = F + Λμd'.
@@ -191,21 +416,19 @@ class StochasticReconfiguration(Descent):
         Returns:
             d, (P,).
         """
-        matrix, target = directions.matrix, directions.target
         if self._last is None or not self.momentum:
-            return _solved(matrix, target, self.shift, self.solver, self.tolerance)
+            return directions.solve(directions.target, self.shift)
         last = self.momentum * self._last
-        rest = target - matrix @ last
-        found = _solved(matrix, rest, self.shift, self.solver, self.tolerance)
-        return last + found
+        rest = directions.target - directions.forward(last)
+        return last + directions.solve(rest, self.shift)
 
     @torch.no_grad()
     def update(self, samples: Samples, local: Tensor) -> float:
         """Makes a step; it returns η√(dᵀSd) before that was bounded."""
-        directions = Directions.of(self.state, samples, local)
+        directions = self.directions(samples, local)
         step = self.direction(directions)
-        length = self.learning_rate * float((directions.matrix @ step).norm())
-        if not math.isfinite(length):
+        length = self.learning_rate * float(directions.forward(step).norm())
+        if not (math.isfinite(length) and bool(step.isfinite().all())):
             return math.nan
         bounded = self.learning_rate * min(1.0, self.radius / max(length, 1e-300))
         self.radius = min(self.radius, max(length, 1e-300))
@@ -221,25 +444,32 @@ class StochasticReconfiguration(Descent):
     def cool(self) -> None:
         """The rate falls, and the shift; the radius of steps grows by half."""
         super().cool()
-        self.shift = max(self.min_shift, self.shift * self.shift_decay)
+        self.caution = max(1.0, 0.8 * self.caution)
+        self.shift = self.caution * self._fallen(*self._shifts)
         self.radius = min(self.max_norm, 1.5 * self.radius)
 
     def weaken(self) -> None:
         """The shift is ten times as large, steps a quarter; momentum is lost."""
+        self.caution *= 10
         self.shift *= 10
         self.radius /= 4
         self._last = None
 
     def state_dict(self) -> dict[str, Any]:
         """Rate, shift, radius and the last step."""
-        own = {"shift": self.shift, "radius": self.radius, "last": self._last}
+        own = {
+            "shift": self.shift,
+            "radius": self.radius,
+            "caution": self.caution,
+            "last": self._last,
+        }
         return {**super().state_dict(), **own}
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
         """Goes on from there."""
         super().load_state_dict(kept)
         self.shift, self.radius = kept["shift"], kept["radius"]
-        self._last = kept["last"]
+        self.caution, self._last = kept["caution"], kept["last"]
 
 
 class GradientDescent(Descent):
@@ -249,8 +479,8 @@ class GradientDescent(Descent):
         optimizer: Of the state's parameters; None for Adam.
         state: What is optimised.
         learning_rate: The first learning rate.
-        rate_decay: What it is multiplied by at each step.
-        min_rate: Where it stays.
+        final_rate: The last one, or the first one if that is less.
+        steps: Steps of the run, over which it falls; later ones have the last rate.
 
     Raises:
         ArgumentError: A number cannot be used.
@@ -263,10 +493,10 @@ class GradientDescent(Descent):
         optimizer: torch.optim.Optimizer | None = None,
         *,
         learning_rate: float = 0.01,
-        rate_decay: float = 1.0,
-        min_rate: float = 1e-4,
+        final_rate: float = 0.001,
+        steps: int = 600,
     ) -> None:
-        super().__init__(state, learning_rate, rate_decay, min_rate)
+        super().__init__(state, learning_rate, final_rate, steps)
         self.optimizer = optimizer or torch.optim.Adam(state.parameters())
 
     def update(self, samples: Samples, local: Tensor) -> float:
@@ -288,69 +518,17 @@ class GradientDescent(Descent):
 
     def weaken(self) -> None:
         """The rate is half as large."""
+        first, last = self._rates
+        self._rates = first / 2, last / 2
         self.learning_rate /= 2
-        self.min_rate = min(self.min_rate, self.learning_rate)
 
     def state_dict(self) -> dict[str, Any]:
-        """The rate, and what the optimiser keeps."""
-        return {**super().state_dict(), "optimizer": self.optimizer.state_dict()}
+        """The rates, and what the optimiser keeps."""
+        own = {"rates": self._rates, "optimizer": self.optimizer.state_dict()}
+        return {**super().state_dict(), **own}
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
         """Goes on from there."""
         super().load_state_dict(kept)
+        self._rates = kept["rates"]
         self.optimizer.load_state_dict(kept["optimizer"])
-
-
-def _solved(
-    matrix: Tensor, target: Tensor, shift: float, solver: str, tolerance: float
-) -> Tensor:
-    """(XᵀX + shift)⁻¹ Xᵀe."""
-    rows, columns = matrix.shape
-    if solver == "auto":
-        solver = "cholesky" if columns <= rows else "minsr"
-    if solver == "cg":
-        return conjugate_gradients(
-            lambda v: matrix.T @ (matrix @ v) + shift * v, matrix.T @ target, tolerance
-        )
-    if solver == "cholesky":
-        metric = matrix.T @ matrix
-        metric.diagonal().add_(shift)
-        factor, failed = torch.linalg.cholesky_ex(metric)
-        right = (matrix.T @ target)[:, None]
-        found = torch.cholesky_solve(right, factor)[:, 0]
-    else:
-        kernel = matrix @ matrix.T
-        kernel.diagonal().add_(shift)
-        factor, failed = torch.linalg.cholesky_ex(kernel)
-        found = matrix.T @ torch.cholesky_solve(target[:, None], factor)[:, 0]
-    return found.fill_(math.nan) if failed else found
-
-
-def conjugate_gradients(
-    apply: Callable[[Tensor], Tensor], right: Tensor, tolerance: float
-) -> Tensor:
-    """Solves A x = b for a positive A that is only applied.
-
-    Args:
-        apply: v ↦ A v.
-        right: b, (P,).
-        tolerance: Of the residual's size, relative to b's.
-
-    Returns:
-        x, (P,).
-    """
-    found = torch.zeros_like(right)
-    residual = right.clone()
-    direction = residual.clone()
-    size = residual @ residual
-    bound = tolerance**2 * size
-    for _ in range(10 * len(right)):
-        if not size > bound:
-            break
-        applied = apply(direction)
-        length = size / (direction @ applied)
-        found += length * direction
-        residual -= length * applied
-        before, size = size, residual @ residual
-        direction = residual + size / before * direction
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from attrs import frozen
@@ -116,42 +116,73 @@ class Sampler(ABC):
 class FullSummation(Sampler):
     """Every configuration of a sector with its probability: no noise.
 
-    What remains as an error is the ansatz's own.
+    What remains as an error is the ansatz's own. A sector with `spin_flip` or
+    `permutations` has one configuration for each of its orbits, with the probability of
+    the whole orbit: many times fewer, for a state that has these symmetries itself.
 
     Args:
         sector: The configurations; or the number of sites, for all of them.
 
     Raises:
-        ArgumentError: The sector's basis is one of sums over orbits.
         MemoryBoundError: Its configurations do not fit into memory.
 
     Example:
         >>> import torch
-        >>> from qml_qdl.manybody import RBMState
+        >>> from qml_qdl.manybody import Lattice, RBMState
         >>> samples = FullSummation(Sector(4, magnetisation=0)).sample(RBMState(4))
         >>> len(samples.spins), round(float(samples.weights.sum()), 6)
         (6, 1.0)
+        >>> ring = Lattice.chain(4).translations
+        >>> orbits = FullSummation(Sector(4, magnetisation=0, permutations=ring))
+        >>> len(orbits.sample(RBMState(4, permutations=ring)).spins)
+        2
     """
 
     @validate_call
     def __init__(self, sector: Sector | int) -> None:
         self.sector = sector if isinstance(sector, Sector) else Sector(sector)
-        if self.sector.group:
-            raise ArgumentError(
-                "sector: expected one of configurations, got one of sums over orbits; "
-                "leave spin_flip and permutations away, and symmetrise the state"
-            )
         self._spins = self.sector.spins()
         self._matrices = WeakKeyDictionary[SpinOperator, Any]()
+        # By these amplitudes become those of normalised sums over orbits.
+        self._roots = torch.from_numpy(self.sector.multiplicities).double().sqrt()
+        self._checked = WeakSet[NeuralState]()
 
     @torch.no_grad()
     def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
-        """Every configuration, however many sweeps are asked for."""
+        """Every configuration, however many sweeps are asked for.
+
+        Raises:
+            ArgumentError: The amplitudes vanish everywhere, or the state has not the
+                symmetries of the sector.
+        """
         spins = self._spins.to(state.dtype)
         log = torch.cat([state(part) for part in spins.split(2**16)])
         if torch.isneginf(log.real).all():
             raise _vanishing()
-        return Samples(spins, (2 * log.real).softmax(0), log_amplitudes=log)
+        if self.sector.group and state not in self._checked:
+            self._check_symmetry(state, spins[:: max(1, len(spins) // 8)])
+            self._checked.add(state)
+        weights = (2 * (log.real + self._roots.log().to(log.real))).softmax(0)
+        return Samples(spins, weights, log_amplitudes=log)
+
+    def _check_symmetry(self, state: NeuralState, spins: Tensor) -> None:
+        log = state(spins)
+        largest = log.real.max()
+        tolerance = 1e3 * torch.finfo(log.dtype).eps
+        for row, flipped, character in self.sector.group:
+            images = spins[:, torch.from_numpy(row)] * (-1 if flipped else 1)
+            moved = (state(images) - largest).exp()
+            kept = (log - largest).exp() * (
+                character if log.is_complex() else character.real
+            )
+            change = float((moved - kept).abs().max())
+            if not change <= tolerance:
+                raise ArgumentError(
+                    f"state: expected ψ(g s) = χ(g) ψ(s) for the group of the sector, "
+                    f"got amplitudes that differ by {change:.2g} of the largest; "
+                    "symmetrise the state, or leave spin_flip and permutations of the "
+                    "sector away"
+                )
 
     def local_energies(
         self, operator: SpinOperator, state: NeuralState, samples: Samples
@@ -159,11 +190,12 @@ class FullSummation(Sampler):
         """(Hψ)(s)/ψ(s), by H as a sparse matrix; 0 where ψ vanishes."""
         log = samples.log_amplitudes
         assert log is not None
-        amplitudes = (log - log.real.max()).exp()
+        amplitudes = (log - log.real.max()).exp() * self._roots.to(log.real)
         if operator not in self._matrices:
             self._matrices[operator] = operator.matrix(self.sector)
         matrix = self._matrices[operator]
-        if operator.is_real:  # SciPy would make it complex for complex amplitudes
+        if operator.is_real and self.sector.is_real:
+            # SciPy would make it complex for complex amplitudes.
             found = torch.from_numpy(matrix @ as_real(amplitudes).cpu().numpy())
             applied = torch.view_as_complex(found) if log.is_complex() else found
         else:
@@ -359,14 +391,11 @@ class Metropolis(Sampler):
     def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
         """The next configurations of all chains."""
         count = self.sweeps if sweeps is None else sweeps
-        chains = len(self.spins)
-        walkers = state.walkers(self.spins.to(state.dtype), self.moves)
-        # The first two spins of a move say whether they sum to zero.
-        ends = self.moves.to(torch.int8).argsort(dim=1, descending=True, stable=True)[
-            :, :2
-        ]
-        found, made = [], torch.zeros((), dtype=torch.long)
+        spins, made, found = self.spins.to(state.dtype, copy=True), 0, []
+        chains = len(spins)
         for _ in range(count):
+            # Walkers are made anew for each sweep: what they keep gathers rounding.
+            walkers = state.walkers(spins, self.moves, self.conserving)
             shape = (self.steps, chains)
             choices = torch.randint(len(self.moves), shape, generator=self.generator)
             bounds = torch.rand(
@@ -374,17 +403,15 @@ class Metropolis(Sampler):
             ).sqrt_()
             for choice, bound in zip(choices, bounds, strict=True):
                 accepted = walkers.ratios(choice).abs() > bound
-                if self.conserving:
-                    pair = walkers.spins.gather(1, ends[choice])
-                    accepted &= pair[:, 0] != pair[:, 1]
                 rows = accepted.nonzero()[:, 0]
                 walkers.move(rows)
                 made += len(rows)
-            found.append(walkers.spins.clone())
-        self.spins = walkers.spins.to(self.spins.dtype)
-        if not made and torch.isneginf(state(walkers.spins).real).all():
+            spins = walkers.spins
+            found.append(spins.clone())
+        self.spins = spins.to(self.spins.dtype)
+        if not made and torch.isneginf(state(spins).real).all():
             raise _vanishing()
-        share = float(made) / (count * self.steps * chains)
+        share = made / (count * self.steps * chains)
         return Samples(torch.cat(found), chains=chains, acceptance=share)
 
     def state_dict(self) -> dict[str, Any]:

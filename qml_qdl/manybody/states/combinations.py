@@ -56,19 +56,25 @@ class Multiplied(NeuralState):
         found = [state.ratios(spins, flips, needed) for state in self.states]
         return torch.stack(_same(found)).prod(0)
 
-    def walkers(self, spins: Tensor, moves: Tensor) -> Walkers:
+    def walkers(
+        self, spins: Tensor, moves: Tensor, conserving: bool = False
+    ) -> Walkers:
         """Walkers of each state, which go together."""
-        own = [state.walkers(spins.clone(), moves) for state in self.states]
-        return _JoinedWalkers(own, spins, moves)
+        own = [state.walkers(spins.clone(), moves, conserving) for state in self.states]
+        return _JoinedWalkers(own, spins, moves, conserving)
 
 
 class _JoinedWalkers(Walkers):
     """Walkers of states that are multiplied."""
 
     def __init__(
-        self, walkers: Sequence[Walkers], spins: Tensor, moves: Tensor
+        self,
+        walkers: Sequence[Walkers],
+        spins: Tensor,
+        moves: Tensor,
+        conserving: bool,
     ) -> None:
-        super().__init__(spins, moves)
+        super().__init__(spins, moves, conserving)
         self._walkers = walkers
 
     def ratios(self, choice: Tensor) -> Tensor:

@@ -142,17 +142,19 @@ class RBMState(NeuralState):
         ∂ log ψ/∂W_{kj} = Σ_g tanh(θ_{kg}) s_{g⁻¹(j)}, where θ = b + Ws.
         """
         hidden, bias, _ = self._untied()
-        count = len(self.inverses)
+        count, size = len(self.inverses), self.num_sites
         found = []
-        for chunk in spins.split(max(1, NUMBERS_AT_ONCE // (count * self.num_sites))):
-            chunk = chunk.to(hidden)
-            units = torch.tanh(chunk @ hidden + bias)
-            units = units.reshape(len(chunk), -1, count)
-            turned = chunk[:, self.inverses]  # (rows, G, N)
-            sums = chunk.new_zeros(len(chunk), len(self.visible_bias))
-            sums.index_add_(1, self.orbits, chunk)
-            parts = (units @ turned, units.sum(-1), sums)
-            found.append(torch.cat([part.reshape(len(chunk), -1) for part in parts], 1))
+        # Rows stand last: then turning a configuration moves whole rows of memory.
+        for chunk in spins.split(max(64, _CACHED // (len(self.weight) * size))):
+            columns = chunk.T.to(hidden)  # (N, rows)
+            units = torch.addmm(bias[:, None], hidden.T, columns).tanh_()
+            units = units.reshape(len(self.weight), count, len(chunk))
+            weights = columns.new_zeros(len(units), size, len(chunk))
+            for each, inverse in enumerate(self.inverses):
+                weights.addcmul_(units[:, each, None], columns[inverse])
+            sums = columns.new_zeros(len(self.visible_bias), len(chunk))
+            sums.index_add_(0, self.orbits, columns)
+            found.append(torch.cat([weights.flatten(0, 1), units.sum(1), sums]).T)
         result = torch.cat(found)
         if result.is_complex():
             result = torch.stack([result, 1j * result], dim=-1).reshape(len(result), -1)
@@ -166,25 +168,35 @@ class RBMState(NeuralState):
             return super().ratios(spins, flips, needed)
         hidden, bias, _ = self._untied()
         units = torch.tanh(spins.to(hidden) @ hidden + bias)
+        flat, size = spins.to(hidden.real).reshape(-1), self.num_sites
+        one = units.new_ones(())
         result = units.new_zeros(needed.shape)
         rows, kinds = needed.nonzero(as_tuple=True)
-        most = max(1, NUMBERS_AT_ONCE // (16 * units.shape[1]))
+        most = max(64, _CACHED // units.shape[1])
         for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
-            keys = table.keys(spins, kind, row)
-            factors = table.tangents[keys].mul_(units[row]).add_(1)
-            result[row, kind] = factors.prod(-1) * table.factors[keys]
+            places = table.sites.index_select(0, kind).add_(row[:, None] * size)
+            keys = table.keys(flat.take(places), kind)
+            factors = torch.addcmul(
+                one, units.index_select(0, row), table.tangents.index_select(0, keys)
+            )
+            result[row, kind] = factors.prod(-1).mul_(table.factors[keys])
         return result
 
-    def walkers(self, spins: Tensor, moves: Tensor) -> Walkers:
+    def walkers(
+        self, spins: Tensor, moves: Tensor, conserving: bool = False
+    ) -> Walkers:
         """Configurations that move, and keep tanh(b + Ws)."""
-        table = _Turns.of(self, moves)
+        table = _Turns.of(self, moves, conserving)
         if table is None:
-            return super().walkers(spins, moves)
-        return _RBMWalkers(self, spins, moves, table)
+            return super().walkers(spins, moves, conserving)
+        return _RBMWalkers(self, spins, moves, conserving, table)
 
 
 MOST_TURNED = 4
 """Moves of more spins go through the whole machine."""
+
+_CACHED = 2**15
+"""Numbers that are worked on together: more would leave the caches."""
 
 
 @frozen
@@ -196,60 +208,68 @@ class _Turns:
 
     Args:
         sites: The spins of each kind of turn, (M, k); where there are fewer than k,
-            the site N stands for none.
+            any others, which do nothing.
         tangents: tanh d, (M·2ᵏ, hidden units).
-        factors: exp(−2 Σ a s) Π cosh d, (M·2ᵏ,).
+        factors: exp(−2 Σ a s) Π cosh d, (M·2ᵏ,); 0 where a turn is not made.
+        places: Numbers by which spins tell which of 2ᵏ values it is, (k,).
     """
 
     sites: Tensor
     tangents: Tensor
     factors: Tensor
-    _powers: Tensor = field(init=False)
-
-    @_powers.default
-    def _make_powers(self) -> Tensor:
-        return 2 ** torch.arange(self.sites.shape[1], device=self.sites.device)
-
+    places: Tensor
     @classmethod
     @torch.no_grad()
-    def of(cls, state: RBMState, flips: Tensor) -> _Turns | None:
-        """Prepares turns; None where one has too many spins.
+    def of(
+        cls, state: RBMState, flips: Tensor, conserving: bool = False
+    ) -> _Turns | None:
+        """Prepares turns; None where they are better found by the whole machine.
+
+        That is where one has too many spins, or changes hidden units by so much that
+        half of the digits are lost: 1 + tanh θ tanh d is small then.
 
         Args:
             state: The machine.
             flips: (M, N) of bool.
+            conserving: Whether turns that change the sum of the spins have the ratio 0.
         """
         most = max(1, int(flips.sum(1).max())) if len(flips) else 1
         if most > MOST_TURNED:
             return None
         hidden, _, field = state._untied()
-        # Those that turn come first; behind them stands the site that is none.
+        # Those that turn come first; what stands behind them has the weight 0.
         order = flips.to(torch.int8).argsort(dim=1, descending=True, stable=True)
-        sites = order[:, :most].where(flips.gather(1, order[:, :most]), state.num_sites)
-        hidden = torch.cat([hidden, hidden.new_zeros(1, hidden.shape[1])])
-        field = torch.cat([field, field.new_zeros(1)])
+        sites = order[:, :most]
+        turned = flips.gather(1, sites).to(hidden)
         patterns = torch.arange(2**most, device=flips.device)
         bits = patterns[:, None] >> torch.arange(most, device=flips.device) & 1
         signs = (1 - 2 * bits).to(hidden)
-        turns = -2 * torch.einsum("pk,mkh->mph", signs, hidden[sites])
-        own = -2 * torch.einsum("pk,mk->mp", signs, field[sites])
+        turns = -2 * signs @ (turned[:, :, None] * hidden[sites])
+        own = -2 * (turned * field[sites]) @ signs.T
         factors = own.exp() * torch.cosh(turns).prod(-1)
-        return cls(sites, torch.tanh(turns).flatten(0, 1), factors.flatten())
+        digits = -math.log(torch.finfo(hidden.dtype).eps)
+        if turns.real.abs().max() > digits / 4 or not factors.isfinite().all():
+            return None
+        if conserving:
+            factors[turned.real @ signs.real.T != 0] = 0
+        places = -(2.0 ** torch.arange(most)) / 2
+        return cls(
+            sites,
+            torch.tanh(turns).flatten(0, 1),
+            factors.flatten(),
+            places.to(hidden.real),
+        )
 
-    def keys(self, spins: Tensor, kinds: Tensor, rows: Tensor | None = None) -> Tensor:
+    def keys(self, turned: Tensor, kinds: Tensor) -> Tensor:
         """The rows of the table.
 
         Args:
-            spins: (rows, N).
+            turned: The spins that turn, (K, k).
             kinds: The kind of turn, (K,).
-            rows: Of which configuration, (K,); None for each its own.
         """
-        sites = self.sites[kinds].clamp(max=spins.shape[1] - 1)
-        down = (
-            spins.gather(1, sites) if rows is None else spins[rows[:, None], sites]
-        ) < 0
-        patterns: Tensor = (down * self._powers).sum(-1)
-        return patterns + kinds * int(2 ** sites.shape[1])
+        # The first value is that of spins up.
+        patterns = torch.addmv(-self.places.sum(), turned, self.places).long()
+        return patterns.add_(kinds, alpha=2 ** len(self.places))
 
 
 class _RBMWalkers(Walkers):
@@ -260,24 +280,40 @@ class _RBMWalkers(Walkers):
 
     @torch.no_grad()
     def __init__(
-        self, state: RBMState, spins: Tensor, moves: Tensor, table: _Turns
+        self,
+        state: RBMState,
+        spins: Tensor,
+        moves: Tensor,
+        conserving: bool,
+        table: _Turns,
     ) -> None:
-        super().__init__(spins, moves)
+        super().__init__(spins, moves, conserving)
         hidden, bias, _ = state._untied()
         self._units = torch.tanh(spins.to(hidden) @ hidden + bias)
         self._table = table
-        self._signs = 1 - 2 * moves.to(spins.dtype)
-        self._next: tuple[Tensor, Tensor, Tensor] | None = None
+        self._flat = spins.view(-1)
+        self._first = torch.arange(0, spins.numel(), spins.shape[1])[:, None]
+        self._one = hidden.new_ones(())
+        # Spins of a move that do not turn are multiplied by 1.
+        self._signs = 1 - 2 * moves.gather(1, table.sites).to(spins.dtype)
+        self._next: tuple[Tensor, ...] | None = None
 
     def ratios(self, choice: Tensor) -> Tensor:
-        keys = self._table.keys(self.spins, choice)
-        tangents = self._table.tangents[keys]
-        factors = (self._units * tangents).add_(1)
-        self._next = choice, tangents, factors
-        return factors.prod(-1).mul_(self._table.factors[keys])
+        table = self._table
+        places = table.sites.index_select(0, choice).add_(self._first)
+        turned = self._flat.take(places)
+        keys = table.keys(turned, choice)
+        tangents = table.tangents.index_select(0, keys)
+        factors = torch.addcmul(self._one, self._units, tangents)
+        self._next = tangents, factors, places, turned, choice
+        return factors.prod(-1).mul_(table.factors.index_select(0, keys))
 
     def move(self, rows: Tensor) -> None:
         assert self._next is not None
-        choice, tangents, factors = self._next
-        self._units[rows] = (self._units[rows] + tangents[rows]) / factors[rows]
-        self.spins[rows] *= self._signs[choice[rows]]
+        tangents, factors, places, turned, choice = (
+            each.index_select(0, rows) for each in self._next
+        )
+        units = self._units.index_select(0, rows).add_(tangents).div_(factors)
+        self._units.index_copy_(0, rows, units)
+        turned.mul_(self._signs.index_select(0, choice))
+        self._flat.put_(places, turned)

@@ -28,11 +28,13 @@ class Walkers(ABC):
     Args:
         spins: Where they begin, (rows, N); these change.
         moves: Which spins each move turns, (M, N) of bool.
+        conserving: Whether the ratio of a move that changes the sum of the spins is 0.
     """
 
-    def __init__(self, spins: Tensor, moves: Tensor) -> None:
+    def __init__(self, spins: Tensor, moves: Tensor, conserving: bool = False) -> None:
         self.spins = spins
         self.moves = moves
+        self.conserving = conserving
 
     @abstractmethod
     def ratios(self, choice: Tensor) -> Tensor:
@@ -152,14 +154,18 @@ class NeuralState(nn.Module, ABC):
             result[row, kind] = (self(spins[row] * signs[kind]) - log[row]).exp()
         return result
 
-    def walkers(self, spins: Tensor, moves: Tensor) -> Walkers:
+    def walkers(
+        self, spins: Tensor, moves: Tensor, conserving: bool = False
+    ) -> Walkers:
         """Configurations that move, with what makes their ratios cheap.
 
         Args:
             spins: Where they begin, (rows, N); these change.
             moves: Which spins each move turns, (M, N) of bool.
+            conserving: Whether the ratio of a move that changes the sum of the spins
+                is 0.
         """
-        return _PlainWalkers(self, spins, moves)
+        return _PlainWalkers(self, spins, moves, conserving)
 
 
 def _itself(tensor: Tensor) -> Tensor:
@@ -175,24 +181,32 @@ class _PlainWalkers(Walkers):
     """Walkers of any state: each step is a pass through it."""
 
     @torch.no_grad()
-    def __init__(self, state: NeuralState, spins: Tensor, moves: Tensor) -> None:
-        super().__init__(spins, moves)
+    def __init__(
+        self, state: NeuralState, spins: Tensor, moves: Tensor, conserving: bool
+    ) -> None:
+        super().__init__(spins, moves, conserving)
         self._state = state
         self._signs = 1 - 2 * moves.to(spins.dtype)
         self._log = state(spins)
-        self._next = self._log, spins
+        self._next = self._log, self._log.new_zeros(0, dtype=torch.long)
 
     @torch.no_grad()
     def ratios(self, choice: Tensor) -> Tensor:
-        proposed = self.spins * self._signs[choice]
-        self._next = self._state(proposed), proposed
-        ratios: Tensor = (self._next[0] - self._log).exp()
-        return ratios
+        proposed = self.spins * self._signs.index_select(0, choice)
+        if not self.conserving:
+            log = self._state(proposed)
+        else:  # others are not asked of the state
+            rows = (proposed.sum(1) == self.spins.sum(1)).nonzero()[:, 0]
+            log = torch.full_like(self._log, -torch.inf)
+            if len(rows):
+                log[rows] = self._state(proposed.index_select(0, rows))
+        self._next = log, choice
+        return (log - self._log).exp()
 
     def move(self, rows: Tensor) -> None:
-        log, proposed = self._next
+        log, choice = self._next
         self._log[rows] = log[rows]
-        self.spins[rows] = proposed[rows]
+        self.spins[rows] *= self._signs[choice[rows]]
 
 
 @contextmanager
