@@ -17,6 +17,7 @@ from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.monte_carlo import Estimate, expectation
 from qml_qdl.manybody.projectors import Projector
 from qml_qdl.manybody.samplers import FullSummation, Sampler, Samples
+from qml_qdl.manybody.sectors import Sector
 from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState
 
 
@@ -48,6 +49,8 @@ class Means:
             >>> Means.of(samples, lambda spins: spins.sum(1).abs()).values.item()
             2.0
         """
+        if samples.sector is not None:
+            function = _over_orbits(function, samples.sector)
         if samples.weights is not None:
             size = max(1, NUMBERS_AT_ONCE // samples.spins.shape[1] ** 2)
             parts = [
@@ -64,6 +67,25 @@ class Means:
             chains = chains + function(spins)
         chains = chains / len(sweeps)
         return cls(chains.mean(0), evolve(samples, spins=sweeps[0]).error(chains))
+
+
+def _over_orbits(
+    function: Callable[[Tensor], Tensor], sector: Sector
+) -> Callable[[Tensor], Tensor]:
+    """A function's mean over the images of configurations under a sector's group."""
+    images = [
+        (torch.from_numpy(row), -1 if flipped else 1)
+        for row, flipped, _ in sector.group
+    ]
+
+    def mean(spins: Tensor) -> Tensor:
+        (row, sign), *others = images
+        total = function(sign * spins[:, row])
+        for row, sign in others:
+            total = total + function(sign * spins[:, row])
+        return total / len(images)
+
+    return mean
 
 
 @validate_call

@@ -17,7 +17,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits.validation import check_choice, check_count, check_number, validate_call
+from qml_qdl.circuits.validation import (
+    check_choice,
+    check_count,
+    check_number,
+    validate_call,
+)
 from qml_qdl.manybody.samplers import Samples
 from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState, as_real
 

@@ -85,6 +85,26 @@ def test_configurations_without_amplitude_have_no_part() -> None:
     assert fidelity(states[0], orthogonal, sampler).energy == 0
 
 
+def test_fidelities_by_orbits_are_those_of_all() -> None:
+    states = [
+        RBMState(
+            N,
+            permutations=RING.translations,
+            scale=0.3,
+            dtype=torch.complex128,
+            generator=seeded(seed),
+        )
+        for seed in (1, 2)
+    ]
+    orbits = FullSummation(Sector(N, 0, permutations=RING.translations))
+    found, expected = (
+        fidelity(*states, each).energy for each in (orbits, FullSummation(SECTOR))
+    )
+    assert found == pytest.approx(expected)
+    with pytest.raises(ArgumentError, match="sampler: expected sums over orbits for"):
+        fidelity(*states, orbits, FullSummation(SECTOR))
+
+
 def test_excited_states_lie_above_one_another() -> None:
     """The last two have one energy."""
     exact = ground_state(OPERATOR, SECTOR, k=4).energies
