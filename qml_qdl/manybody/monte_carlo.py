@@ -303,7 +303,9 @@ class VariationalMonteCarlo:
         self.state = state
         self.sampler = sampler
         # The eigenvalues of a projector are 0 and 1, whatever the number of sites.
-        rate = {"learning_rate": 0.3} if isinstance(operator, Projector) else {}
+        rate: dict[str, Any] = {}
+        if isinstance(operator, Projector):
+            rate = {"learning_rate": 0.3}
         self.descent = descent or StochasticReconfiguration(state, **rate)
         self.window = window
         self.steps_done = 0

@@ -52,7 +52,8 @@ def machine(seed: int = 2) -> RBMState:
 
 def of_sector(state: NeuralState) -> Tensor:
     with torch.no_grad():
-        return state(SECTOR.spins()).exp()
+        amplitudes: Tensor = state(SECTOR.spins()).exp()
+        return amplitudes
 
 
 def test_local_energies_are_those_of_its_matrix() -> None:
@@ -169,7 +170,7 @@ def test_a_network_learns_from_samples(
         Projector.infidelity(target, chains(5)),
         state,
         chains(6),
-        descent and descent(state, learning_rate=0.05),
+        descent(state, learning_rate=0.05) if descent else None,
     )
     before = fidelity(state, target, FullSummation(SECTOR)).energy
     fit.run(60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,10 +83,11 @@ def test_confusion_of_classes_that_are_never_seen(tmp_path: Path) -> None:
 def test_correlators_are_plotted_where_the_sites_are(lattice: m.Lattice) -> None:
     samples = m.FullSummation(6).sample(m.RBMState(6, scale=0.5, dtype=torch.float64))
     means = m.correlators(samples)
-    axes = plot_correlators(means, lattice, site=2).axes[0]
+    axes: Any = plot_correlators(means, lattice, site=2).axes[0]
     expected = means.values[2].detach().numpy()
     if lattice.shape == "square":
         shown = axes.collections[-1]
+        assert lattice.positions is not None
         np.testing.assert_allclose(shown.get_offsets(), lattice.positions)
         np.testing.assert_allclose(np.asarray(shown.get_array()), expected)
         assert len(axes.lines) == 7  # without bonds across the boundary
@@ -97,7 +99,7 @@ def test_correlators_are_plotted_where_the_sites_are(lattice: m.Lattice) -> None
 def test_structure_factors_are_plotted_over_momenta(lattice: m.Lattice) -> None:
     samples = m.FullSummation(6).sample(m.RBMState(6, scale=0.5, dtype=torch.float64))
     found = m.structure_factor(samples, lattice)
-    axes = plot_structure_factor(found).axes[0]
+    axes: Any = plot_structure_factor(found).axes[0]
     if len(lattice.n_cells) == 1:
         np.testing.assert_allclose(axes.lines[0].get_ydata(), found.values)
     else:
@@ -108,7 +110,7 @@ def test_structure_factors_are_plotted_over_momenta(lattice: m.Lattice) -> None:
 
 def test_a_line_leads_to_zero_variance() -> None:
     seen = [m.Estimate(-2 + v, 0.1, v, 4, 100) for v in (0.5, 1.0)]
-    axes = plot_zero_variance(seen, m.zero_variance(seen), exact=-2.0).axes[0]
+    axes: Any = plot_zero_variance(seen, m.zero_variance(seen), exact=-2.0).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [-2, -1])
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["exact", "states", "extrapolated"]
