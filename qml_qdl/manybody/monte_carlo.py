@@ -12,7 +12,7 @@ from attrs import asdict, evolve, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
-from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.circuits.validation import check_count, check_type, validate_call
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.projectors import Projector
 from qml_qdl.manybody.reconfiguration import Descent, StochasticReconfiguration
@@ -183,6 +183,8 @@ def expectation(
         E = 2 ± 0, variance 0, V-score 0
     """
     _check_sites(operator, state)
+    if sweeps is not None:
+        check_count("sweeps", sweeps)
     samples = sampler.sample(state, sweeps)
     return _measured([operator], state, sampler, samples)[1]
 
@@ -293,13 +295,17 @@ class VariationalMonteCarlo:
         penalties: Sequence[Projector] = (),
     ) -> None:
         check_count("window", window, 2)
+        for penalty in penalties:
+            check_type("penalties", penalty, Projector)
         for term in (operator, *penalties):
             _check_sites(term, state)
         self.operator = operator
         self.state = state
         self.sampler = sampler
         # The eigenvalues of a projector are 0 and 1, whatever the number of sites.
-        rate = {"learning_rate": 0.3} if isinstance(operator, Projector) else {}
+        rate: dict[str, Any] = {}
+        if isinstance(operator, Projector):
+            rate = {"learning_rate": 0.3}
         self.descent = descent or StochasticReconfiguration(state, **rate)
         self.window = window
         self.steps_done = 0

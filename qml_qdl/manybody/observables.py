@@ -12,11 +12,12 @@ from attrs import evolve, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.validation import as_items, check_type, validate_call
+from qml_qdl.circuits.validation import as_items, check_count, check_type, validate_call
 from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.monte_carlo import Estimate, expectation
 from qml_qdl.manybody.projectors import Projector
 from qml_qdl.manybody.samplers import FullSummation, Sampler, Samples
+from qml_qdl.manybody.sectors import Sector
 from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState
 
 
@@ -48,6 +49,8 @@ class Means:
             >>> Means.of(samples, lambda spins: spins.sum(1).abs()).values.item()
             2.0
         """
+        if samples.sector is not None:
+            function = _over_orbits(function, samples.sector)
         if samples.weights is not None:
             size = max(1, NUMBERS_AT_ONCE // samples.spins.shape[1] ** 2)
             parts = [
@@ -64,6 +67,25 @@ class Means:
             chains = chains + function(spins)
         chains = chains / len(sweeps)
         return cls(chains.mean(0), evolve(samples, spins=sweeps[0]).error(chains))
+
+
+def _over_orbits(
+    function: Callable[[Tensor], Tensor], sector: Sector
+) -> Callable[[Tensor], Tensor]:
+    """A function's mean over the images of configurations under a sector's group."""
+    images = [
+        (torch.from_numpy(row), -1 if flipped else 1)
+        for row, flipped, _ in sector.group
+    ]
+
+    def mean(spins: Tensor) -> Tensor:
+        (row, sign), *others = images
+        total = function(sign * spins[:, row])
+        for row, sign in others:
+            total = total + function(sign * spins[:, row])
+        return total / len(images)
+
+    return mean
 
 
 @validate_call
@@ -101,6 +123,7 @@ def magnetisation(samples: Samples, sublattice: Sequence[int] | None = None) -> 
 
     Raises:
         ArgumentError: There is no such site.
+        ArgumentTypeError: A site is no whole number.
 
     Example:
         >>> from qml_qdl.manybody import FullSummation, VectorState
@@ -110,10 +133,7 @@ def magnetisation(samples: Samples, sublattice: Sequence[int] | None = None) -> 
     """
     signs = torch.ones_like(samples.spins[0])
     for site in as_items(sublattice) or ():
-        if site not in range(len(signs)):
-            raise ArgumentError(
-                f"sublattice: expected sites below {len(signs)}, got {site!r}"
-            )
+        check_count("sublattice", site, 0, len(signs) - 1)
         signs[site] = -1
 
     def moments(spins: Tensor) -> Tensor:

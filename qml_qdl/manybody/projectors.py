@@ -9,6 +9,7 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import (
     check_count,
     check_number,
@@ -106,8 +107,17 @@ class Projector:
         Returns:
             The local energies (rows,), and the error that their mean has from samples
             of φ, beside that from samples of ψ.
+
+        Raises:
+            ArgumentError: One of the samples stands for orbits of another sector.
         """
         others = self.sampler.sample(self.target)
+        if samples.sector != others.sector:
+            raise ArgumentError(
+                "sampler: expected sums over orbits for both states or none, as "
+                f"overlaps differ within orbits, got {samples.sector} and "
+                f"{others.sector}; give both samplers the same sector"
+            )
         here, there = (
             (each.spins.to(state.dtype), each.spins.to(self.target.dtype))
             for each in (samples, others)

@@ -17,9 +17,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits.validation import check_choice, check_count, check_number, validate_call
+from qml_qdl.circuits.validation import (
+    check_choice,
+    check_count,
+    check_number,
+    validate_call,
+)
 from qml_qdl.manybody.samplers import Samples
-from qml_qdl.manybody.states.state import NeuralState, as_real
+from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState, as_real
 
 Solver = Literal["auto", "cholesky", "minsr", "cg"]
 
@@ -163,12 +168,14 @@ class ImplicitDirections(Directions):
             part = vector[place : place + each.numel()]
             tangents[name] = part.reshape(each.shape).to(each)
             place += each.numel()
-        found = torch.cat(
-            [
-                torch.func.jvp(self._log(spins), (self._parameters,), (tangents,))[1]
-                for spins in self._samples.spins.split(self._rows)
-            ]
-        ).double()
+        parts = []
+        for spins in self._samples.spins.split(self._rows):
+            # J v is the derivative of Jᵀ u by u; so it needs no derivatives forward,
+            # which not every module has.
+            log, pull = torch.func.vjp(self._log(spins), self._parameters)
+            _, push = torch.func.vjp(lambda u, pull=pull: pull(u)[0], log)
+            parts.append(push(tangents)[0])
+        found = torch.cat(parts).double()
         return ((found - self._samples.mean(found)) * self._roots).T.reshape(-1)
 
     def backward(self, vector: Tensor) -> Tensor:

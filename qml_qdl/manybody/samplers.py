@@ -28,6 +28,8 @@ class Samples:
         chains: Chains that are independent of each other.
         acceptance: The share of moves that were made; None where nothing moves.
         log_amplitudes: log ψ of each row, where it is known; None else.
+        sector: Where each row stands for its orbit in this sector; None else. Means of
+            what differs within an orbit are found by `Means.of`.
     """
 
     spins: Tensor
@@ -35,6 +37,7 @@ class Samples:
     chains: int = 1
     acceptance: float | None = None
     log_amplitudes: Tensor | None = None
+    sector: Sector | None = None
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean of what was found for each row.
@@ -163,7 +166,8 @@ class FullSummation(Sampler):
             self._check_symmetry(state, spins[:: max(1, len(spins) // 8)])
             self._checked.add(state)
         weights = (2 * (log.real + self._roots.log().to(log.real))).softmax(0)
-        return Samples(spins, weights, log_amplitudes=log)
+        orbits = self.sector if self.sector.group else None
+        return Samples(spins, weights, log_amplitudes=log, sector=orbits)
 
     def _check_symmetry(self, state: NeuralState, spins: Tensor) -> None:
         log = state(spins)

@@ -392,7 +392,14 @@ def plot_correlators(means: Means, lattice: Lattice, site: int = 0) -> Figure:
             if np.linalg.norm(ends[0] - ends[1]) < 1.01 * _nearest(places):
                 axes.plot(*ends.T, color="lightgrey", zorder=0)
         shown = axes.scatter(
-            *places.T, c=values, s=240, cmap="RdBu_r", vmin=-1, vmax=1, edgecolor="grey"
+            places[:, 0],
+            places[:, 1],
+            c=values,
+            s=240,
+            cmap="RdBu_r",
+            vmin=-1,
+            vmax=1,
+            edgecolor="grey",
         )
         _as_map(figure, axes, shown, label)
     return figure
@@ -417,7 +424,9 @@ def plot_structure_factor(found: StructureFactor) -> Figure:
         axes.set_ylabel("S(q)")
         axes.grid(alpha=0.3)
     else:
-        shown = axes.scatter(*momenta[:, :2].T, c=values, s=240, vmin=0, cmap="viridis")
+        shown = axes.scatter(
+            momenta[:, 0], momenta[:, 1], c=values, s=240, vmin=0, cmap="viridis"
+        )
         axes.set_ylabel("q$_y$/π")
         _as_map(figure, axes, shown, "S(q)")
     axes.set_xlabel("q/π" if momenta.shape[1] == 1 else "q$_x$/π")

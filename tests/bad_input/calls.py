@@ -38,6 +38,7 @@ RING_OF_6 = m.Lattice.chain(6)
 SPIN_RING = m.SpinOperator.of(m.heisenberg(RING_OF_6))
 SECTOR = m.Sector(6, 0)
 SPINS = torch.tensor([[1.0, -1, 1, -1, 1, -1], [1, 1, 1, -1, -1, -1]])
+SAMPLES = m.Samples(SPINS, chains=2)
 LOGITS = torch.tensor([0.3, -0.2, 0.5, 0.1])
 
 
@@ -887,6 +888,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "manybody.CircuitState": lambda: call(
             m.CircuitState, circuit=c.StronglyEntangling(2)
         ),
+        "manybody.FeedForwardState": lambda: call(
+            m.FeedForwardState, num_sites=6, hidden_dims=(4,)
+        ),
         "manybody.FullSummation": lambda: call(m.FullSummation, sector=SECTOR),
         "manybody.GradientDescent": lambda: call(
             m.GradientDescent,
@@ -894,6 +898,14 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             learning_rate=0.1,
             final_rate=0.01,
             steps=10,
+        ),
+        "manybody.GroupConvolutionalState": lambda: call(
+            m.GroupConvolutionalState,
+            lattice=RING_OF_6,
+            layers=1,
+            features=2,
+            permutations=RING_OF_6.translations,
+            characters=RING_OF_6.characters(3),
         ),
         "manybody.JastrowState": lambda: call(
             m.JastrowState, num_sites=6, permutations=RING_OF_6.translations, scale=0.1
@@ -916,6 +928,22 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "manybody.Multiplied": lambda: call(
             m.Multiplied, states=[m.RBMState(6), m.JastrowState(6)]
+        ),
+        "manybody.Means.of": lambda: call(
+            m.Means.of, samples=SAMPLES, function=torch.abs
+        ),
+        "manybody.Projector": lambda: call(
+            m.Projector,
+            target=m.RBMState(6),
+            sampler=m.FullSummation(SECTOR),
+            weight=2.0,
+            offset=1.0,
+            burn_in=1,
+        ),
+        "manybody.Projector.infidelity": lambda: call(
+            m.Projector.infidelity,
+            target=m.RBMState(6),
+            sampler=m.FullSummation(SECTOR),
         ),
         "manybody.RBMState": lambda: call(
             m.RBMState,
@@ -950,7 +978,22 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             sampler=m.FullSummation(SECTOR),
             window=5,
         ),
+        "manybody.VariationalMonteCarlo.estimate": lambda: call(
+            descent().estimate, operator=SPIN_RING
+        ),
         "manybody.VariationalMonteCarlo.run": lambda: call(descent().run, steps=2),
+        "manybody.VectorState": lambda: call(
+            m.VectorState, vector=[0.0, 0.6, 0.8, 0.0], sector=2
+        ),
+        "manybody.VisionTransformerState": lambda: call(
+            m.VisionTransformerState,
+            lattice=RING_OF_6,
+            patch_size=3,
+            layers=1,
+            embed_dim=4,
+            heads=2,
+            mlp_dim=3,
+        ),
         "manybody.Lattice": lambda: call(m.Lattice, shape="square", n_cells=(2, 3)),
         "manybody.Lattice.along": lambda: call(RING_OF_6.along, axis=0, steps=2),
         "manybody.Lattice.chain": lambda: call(m.Lattice.chain, num_sites=4),
@@ -989,6 +1032,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "manybody.Sector.index": lambda: call(SECTOR.index, spins=SPINS),
         "manybody.Sector.numbers": lambda: call(SECTOR.numbers, spins=SPINS),
         "manybody.Sector.spins": lambda: call(SECTOR.spins, dtype=torch.float32),
+        "manybody.Sector.amplitudes": lambda: call(
+            SECTOR.amplitudes, vector=np.ones(20), spins=SPINS
+        ),
         "manybody.SpinOperator.check_sector": lambda: call(
             SPIN_RING.check_sector, sector=SECTOR
         ),
@@ -1013,6 +1059,19 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "manybody.annni": lambda: call(m.annni, lattice=RING_OF_6),
         "manybody.bethe_energy": lambda: call(m.bethe_energy, num_sites=6),
         "manybody.cluster_ising": lambda: call(m.cluster_ising, lattice=RING_OF_6),
+        "manybody.correlators": lambda: call(m.correlators, samples=SAMPLES),
+        "manybody.expectation": lambda: call(
+            m.expectation,
+            operator=SPIN_RING,
+            state=m.RBMState(6),
+            sampler=m.FullSummation(SECTOR),
+        ),
+        "manybody.fidelity": lambda: call(
+            m.fidelity,
+            state=m.RBMState(6),
+            target=m.RBMState(6),
+            sampler=m.FullSummation(SECTOR),
+        ),
         "manybody.free_fermion_energy": lambda: call(
             m.free_fermion_energy, num_sites=6, h=0.5
         ),
@@ -1024,13 +1083,23 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "manybody.heisenberg": lambda: call(m.heisenberg, lattice=RING_OF_6),
         "manybody.j1_j2": lambda: call(m.j1_j2, lattice=RING_OF_6),
+        "manybody.magnetisation": lambda: call(
+            m.magnetisation, samples=SAMPLES, sublattice=[1, 3, 5]
+        ),
         "manybody.mean_field_energy": lambda: call(
             m.mean_field_energy, operator=m.heisenberg(RING_OF_6), starts=2
+        ),
+        "manybody.structure_factor": lambda: call(
+            m.structure_factor, samples=SAMPLES, lattice=RING_OF_6, momenta=[[0.5]]
         ),
         "manybody.transverse_ising": lambda: call(
             m.transverse_ising, lattice=RING_OF_6
         ),
         "manybody.xxz": lambda: call(m.xxz, lattice=RING_OF_6),
+        "manybody.zero_variance": lambda: call(
+            m.zero_variance,
+            estimates=[m.Estimate(-e, 0.1, 1 / e, 4, 9) for e in (1, 2, 3)],
+        ),
         # ---- data ----
         "data.Dataset": lambda: call(
             data.Dataset, inputs=rows(4, 2), labels=[0, 1, 0, 1], class_names=["a", "b"]

@@ -109,6 +109,21 @@ def test_the_structure_factor_is_the_transform_of_the_correlators() -> None:
     assert float(found.values.sum()) == pytest.approx(6)
 
 
+def test_sums_over_orbits_are_those_over_all() -> None:
+    orbits = Sector(6, 0, spin_flip=1, permutations=RING.symmetries)
+    state = RBMState(
+        6, alpha=1, permutations=RING.symmetries, scale=0.3, dtype=torch.float64
+    )
+    with torch.no_grad():  # without biases nothing changes when all spins turn
+        state.hidden_bias.zero_()
+        state.visible_bias.zero_()
+    samples = [FullSummation(each).sample(state) for each in (orbits, SECTOR)]
+    assert len(samples[0].spins) < len(samples[1].spins)
+    for observable in OBSERVABLES.values():
+        found, expected = (observable(each).values for each in samples)
+        torch.testing.assert_close(found, expected)
+
+
 def test_moments_of_the_magnetisation() -> None:
     state = VectorState([3, 0, 0, 4], 2)
     found = magnetisation(FullSummation(2).sample(state)).values
@@ -176,7 +191,7 @@ def test_a_line_that_does_not_fit_has_a_larger_error() -> None:
         (
             lambda: magnetisation(exact(), [6]),
             ArgumentError,
-            "sublattice: expected sites below 6, got 6",
+            "sublattice: expected at most 5, got 6",
         ),
         (
             lambda: structure_factor(exact(), Lattice.from_edges([(0, 1)])),

@@ -52,7 +52,8 @@ def machine(seed: int = 2) -> RBMState:
 
 def of_sector(state: NeuralState) -> Tensor:
     with torch.no_grad():
-        return state(SECTOR.spins()).exp()
+        amplitudes: Tensor = state(SECTOR.spins()).exp()
+        return amplitudes
 
 
 def test_local_energies_are_those_of_its_matrix() -> None:
@@ -83,6 +84,26 @@ def test_configurations_without_amplitude_have_no_part() -> None:
     assert math.isclose(fidelity(states[0], states[1], sampler).energy, 0.1)
     orthogonal = VectorState([0, 0, 0, 1], 2)
     assert fidelity(states[0], orthogonal, sampler).energy == 0
+
+
+def test_fidelities_by_orbits_are_those_of_all() -> None:
+    states = [
+        RBMState(
+            N,
+            permutations=RING.translations,
+            scale=0.3,
+            dtype=torch.complex128,
+            generator=seeded(seed),
+        )
+        for seed in (1, 2)
+    ]
+    orbits = FullSummation(Sector(N, 0, permutations=RING.translations))
+    found, expected = (
+        fidelity(*states, each).energy for each in (orbits, FullSummation(SECTOR))
+    )
+    assert found == pytest.approx(expected)
+    with pytest.raises(ArgumentError, match="sampler: expected sums over orbits for"):
+        fidelity(*states, orbits, FullSummation(SECTOR))
 
 
 def test_excited_states_lie_above_one_another() -> None:
@@ -149,7 +170,7 @@ def test_a_network_learns_from_samples(
         Projector.infidelity(target, chains(5)),
         state,
         chains(6),
-        descent and descent(state, learning_rate=0.05),
+        descent(state, learning_rate=0.05) if descent else None,
     )
     before = fidelity(state, target, FullSummation(SECTOR)).energy
     fit.run(60)

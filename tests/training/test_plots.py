@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
 
+from qml_qdl import manybody as m
 from qml_qdl.data import Dataset, Split, load, split
 from qml_qdl.nn import QuantumConv2d
 from qml_qdl.training import Classification
-from qml_qdl.training.plots import plot_confusion, plot_curves, plot_feature_maps
+from qml_qdl.training.plots import (
+    plot_confusion,
+    plot_correlators,
+    plot_curves,
+    plot_feature_maps,
+    plot_structure_factor,
+    plot_zero_variance,
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +73,44 @@ def test_confusion_of_classes_that_are_never_seen(tmp_path: Path) -> None:
     data = Dataset([[0.0], [1.0]], [0, 0], ["a long name", "b", "c"])
     figure = plot_confusion(data, np.array([1, 0]), "two of three")
     assert plotted(figure, tmp_path / "confusion.png") > 1000
+
+
+@pytest.mark.parametrize(
+    "lattice",
+    [m.Lattice.chain(6), m.Lattice.square(2, 3), m.Lattice.from_edges([(0, 5)])],
+    ids=lambda lattice: lattice.shape,
+)
+def test_correlators_are_plotted_where_the_sites_are(lattice: m.Lattice) -> None:
+    samples = m.FullSummation(6).sample(m.RBMState(6, scale=0.5, dtype=torch.float64))
+    means = m.correlators(samples)
+    axes: Any = plot_correlators(means, lattice, site=2).axes[0]
+    expected = means.values[2].detach().numpy()
+    if lattice.shape == "square":
+        shown = axes.collections[-1]
+        assert lattice.positions is not None
+        np.testing.assert_allclose(shown.get_offsets(), lattice.positions)
+        np.testing.assert_allclose(np.asarray(shown.get_array()), expected)
+        assert len(axes.lines) == 7  # without bonds across the boundary
+    else:
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), expected)
+
+
+@pytest.mark.parametrize("lattice", [m.Lattice.chain(6), m.Lattice.triangular(2, 3)])
+def test_structure_factors_are_plotted_over_momenta(lattice: m.Lattice) -> None:
+    samples = m.FullSummation(6).sample(m.RBMState(6, scale=0.5, dtype=torch.float64))
+    found = m.structure_factor(samples, lattice)
+    axes: Any = plot_structure_factor(found).axes[0]
+    if len(lattice.n_cells) == 1:
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), found.values)
+    else:
+        places = np.asarray(axes.collections[0].get_offsets())
+        np.testing.assert_allclose(places * np.pi, found.momenta)
+        assert np.array_equal(axes.collections[0].get_array(), found.values)
+
+
+def test_a_line_leads_to_zero_variance() -> None:
+    seen = [m.Estimate(-2 + v, 0.1, v, 4, 100) for v in (0.5, 1.0)]
+    axes: Any = plot_zero_variance(seen, m.zero_variance(seen), exact=-2.0).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [-2, -1])
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["exact", "states", "extrapolated"]

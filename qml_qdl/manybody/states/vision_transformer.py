@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -157,7 +158,8 @@ class _Block(nn.Module):
 def _sizes(lattice: Lattice, patch_size: int | Sequence[int]) -> tuple[int, ...]:
     """Cells of a patch in each direction."""
     given = as_items(patch_size)
-    sizes = (patch_size,) * len(lattice.n_cells) if given is None else given
+    sizes: tuple[Any, ...] = (patch_size,) * len(lattice.n_cells)
+    sizes = sizes if given is None else given
     for size in sizes:
         check_count("patch_size", size)
     counts = lattice.n_cells

@@ -82,10 +82,11 @@ def test_the_momentum_is_that_of_a_sector() -> None:
 
 
 def test_what_symmetry_forbids_vanishes() -> None:
-    state = Symmetrized(RBMState(N, scale=0.5, dtype=torch.float64), RING, PHASES)
+    machine = RBMState(N, scale=0.5, dtype=torch.float64)
+    state = Symmetrized(machine, RING, PHASES)
     up = torch.ones(1, N, dtype=torch.float64)
     assert torch.isneginf(state(up).real)
     assert not state.jacobian(up).any()
     log = state(torch.cat([up, all_spins(N)[1:2]]))
-    (gradient,) = torch.autograd.grad(log[1].real, [state.state.weight])
+    (gradient,) = torch.autograd.grad(log[1].real, [machine.weight])
     assert gradient.isfinite().all()
