@@ -188,8 +188,8 @@ class GroundState(Sampling):
         "configurations unless final_samples says otherwise), its error bar from their",
         "spread (0 where all configurations were summed). Mean ± standard deviation",
         "over seeds. Relative errors are against the exact energy of the sector.",
-        "V-score: sites · variance / energy². The Jastrow state, and the RBM of as many",
-        "parameters beside a circuit, are trained in the same way; mean field is the",
+        "V-score: sites · variance / energy². The Jastrow state, and the RBM of as",
+        "many parameters beside a circuit, are trained in the same way; mean field is the",
         "best product state. Seconds: wall-clock time of one training that led to its",
         "last epoch, without work lost to an interruption.",
     )
