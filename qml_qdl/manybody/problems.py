@@ -416,10 +416,10 @@ class Problem:
         if self.sector.expected_states > MOST_SUMMED:
             return None
         try:
-            found = ground_state(self.operator, self.sector)
+            states = ground_state(self.operator, self.sector)
         except MemoryBoundError:
             return None
-        return Exact(float(found.energies[0]), "diagonalisation")
+        return Exact(float(states.energies[0]), "diagonalisation")
 
     def _coupling(self, name: str) -> Any:
         """An argument that made H, or its default."""

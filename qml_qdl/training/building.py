@@ -57,14 +57,14 @@ Source: TypeAlias = Dataset | Problem
 """What a run learns from: rows, or a Hamiltonian."""
 
 
-def load_data(options: DataOptions) -> Source:
+def load_data(options: DataOptions) -> Any:
     """Loads the whole data set that the options name, or makes the Hamiltonian.
 
     Args:
         options: Which data.
 
     Returns:
-        The data set, before the split and of the classes wanted; or the problem.
+        The `Dataset`, before the split and of the classes wanted; or the `Problem`.
 
     Raises:
         ArgumentError: An import path names nothing of the kind, or an argument of a

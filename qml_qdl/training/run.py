@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -211,8 +211,11 @@ class Run:
         check_seal(path, config, advice)
         return found
 
-    def load_data(self) -> Source:
+    def load_data(self) -> Any:
         """Loads the run's data set, or makes its problem.
+
+        Returns:
+            A `Dataset`, or a `Problem` of `qml_qdl.manybody`.
 
         Raises:
             DataError: It cannot be read.

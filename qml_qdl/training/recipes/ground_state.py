@@ -189,9 +189,9 @@ class GroundState(Sampling):
         "spread (0 where all configurations were summed). Mean ± standard deviation",
         "over seeds. Relative errors are against the exact energy of the sector.",
         "V-score: sites · variance / energy². The Jastrow state, and the RBM of as",
-        "many parameters beside a circuit, are trained in the same way; mean field is the",
-        "best product state. Seconds: wall-clock time of one training that led to its",
-        "last epoch, without work lost to an interruption.",
+        "many parameters beside a circuit, are trained in the same way; mean field is",
+        "the best product state. Seconds: wall-clock time of one training that led to",
+        "its last epoch, without work lost to an interruption.",
     )
 
     def __init__(
@@ -482,8 +482,8 @@ class GroundState(Sampling):
             kept = {k: v for k, v in measures.items() if v is not None}
             found.append(Baseline("mean field", kept, 2 * split.num_sites))
         if split.exact is not None:
-            measures = {"energy": split.exact.energy}
-            found.append(Baseline(f"exact ({split.exact.method})", measures))
+            known = {"energy": split.exact.energy}
+            found.append(Baseline(f"exact ({split.exact.method})", known))
         return found
 
     @classmethod
