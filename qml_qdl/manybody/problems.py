@@ -101,7 +101,7 @@ class Problem:
         >>> problem = Problem(SpinOperator.of(heisenberg(ring)), ring)
         >>> problem.marshall, problem.sector.magnetisation
         (True, 0)
-        >>> print(problem.exact.energy.round(6), problem.exact.method)
+        >>> print(round(problem.exact.energy, 6), problem.exact.method)
         -14.604374 diagonalisation
     """
 
@@ -471,7 +471,7 @@ class Problem:
 
     @torch.no_grad()
     def fidelity(self, state: NeuralState) -> float | None:
-        """How much of a state is in the lowest level, Σ |⟨φ|ψ⟩|² / ⟨ψ|ψ⟩.
+        """How much of a state is in the lowest level, `Σ |⟨φ|ψ⟩|² / ⟨ψ|ψ⟩`.
 
         Args:
             state: A state in the basis that Marshall's signs may have turned.

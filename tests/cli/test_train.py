@@ -388,6 +388,7 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
     left_out |= {"recipe", "scheduler", "loss", "gradient_clip", "precision"}
     left_out |= {"callbacks", "logger"}
     left_out |= {"hidden", "latent", "quantum_part"}
+    left_out |= {"state", "alpha", "symmetry", "amplitudes"}
     assert {n.replace("-", "_") for n in given} == flags - left_out
     expected = RunOptions(
         data=DataOptions(
