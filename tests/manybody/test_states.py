@@ -104,7 +104,7 @@ def test_chains_and_sums_give_the_same_energy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("solver", ["minsr", "cholesky"])
+@pytest.mark.parametrize("solver", ["minsr", "cholesky", "cg"])
 def test_networks_find_ground_states_with_their_signs(
     name: str, solver: Solver
 ) -> None:
