@@ -17,7 +17,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from qml_qdl.circuits.validation import check_choice, check_count, check_number, validate_call
+from qml_qdl.circuits.validation import (
+    check_choice,
+    check_count,
+    check_number,
+    validate_call,
+)
 from qml_qdl.manybody.samplers import Samples
 from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState, as_real
 
@@ -366,8 +371,8 @@ class StochasticReconfiguration(Descent):
         state: NeuralState,
         *,
         learning_rate: float = 0.1,
-        final_rate: float = 0.02,
-        shift: float = 0.1,
+        final_rate: float = 0.03,
+        shift: float = 0.01,
         final_shift: float = 1e-4,
         steps: int = 600,
         solver: Solver = "auto",

@@ -15,8 +15,8 @@ from qml_qdl.manybody import (
     GradientDescent,
     RBMState,
     StochasticReconfiguration,
+    reconfiguration,
 )
-from qml_qdl.manybody import reconfiguration
 from qml_qdl.manybody.reconfiguration import (
     DenseDirections,
     Solver,

@@ -6,14 +6,13 @@ import math
 from typing import Any
 
 import torch
-from attrs import field, frozen
+from attrs import frozen
 from torch import Tensor, nn
 
 from qml_qdl.circuits.validation import check_count, check_number, validate_call
 from qml_qdl.manybody.sectors import check_sites
 from qml_qdl.manybody.states.log_cosh import log_cosh
 from qml_qdl.manybody.states.state import (
-    NUMBERS_AT_ONCE,
     NeuralState,
     Walkers,
     as_group,
@@ -218,6 +217,7 @@ class _Turns:
     tangents: Tensor
     factors: Tensor
     places: Tensor
+
     @classmethod
     @torch.no_grad()
     def of(
