@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from qml_qdl.training.recipes.generative import Generative
     from qml_qdl.training.recipes.likelihood import (
         ContrastiveDivergence,
+        DensityEstimation,
         EvidenceLowerBound,
         Likelihood,
     )
@@ -67,7 +68,12 @@ _HOMES = {
     "experiment": ("begin", "carry_on", "train"),
     "fitting": ("Fit", "accuracy", "fit", "predict"),
     "recipes.generative": ("Generative",),
-    "recipes.likelihood": ("ContrastiveDivergence", "EvidenceLowerBound", "Likelihood"),
+    "recipes.likelihood": (
+        "ContrastiveDivergence",
+        "DensityEstimation",
+        "EvidenceLowerBound",
+        "Likelihood",
+    ),
     "options": ("DataOptions", "RunOptions", "TrainingOptions", "default_training"),
     "prediction": ("Predictions", "predict_rows"),
     "recipes.recipe": ("Recipe", "count_parameters"),
@@ -89,6 +95,7 @@ __all__ = [
     "Classification",
     "ContrastiveDivergence",
     "DataOptions",
+    "DensityEstimation",
     "Estimate",
     "Evaluation",
     "EvidenceLowerBound",

@@ -43,6 +43,8 @@ _TABLES = {"epochs": 200, "batch_size": 32}
 _VALUES = {"epochs": 60, "batch_size": 1024}
 _BORN = {"epochs": 100, "batch_size": 128, "learning_rate": 0.3}
 _RBM = {"epochs": 300, "batch_size": 128, "learning_rate": 0.02}
+_LISTED = {"epochs": 100, "batch_size": 64}
+_DENSITY = {"epochs": 60, "batch_size": 32}
 _BOUND = {"epochs": 60, "batch_size": 64, "learning_rate": 0.02}
 
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(
@@ -106,6 +108,22 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             title="VAE, quantum {quantum_part}",
             training=_BOUND,
         ),
+        "autoregressive": ModelEntry(
+            "qml_qdl.models.AutoregressiveNetwork",
+            "bits",
+            ("layers", "width"),
+            recipe="likelihood",
+            title="autoregressive network",
+            training=_LISTED,
+        ),
+        "flow": ModelEntry(
+            "qml_qdl.models.NormalizingFlow",
+            "tables",
+            ("layers", "hidden", "transform"),
+            recipe="density",
+            title="normalising flow",
+            training=_DENSITY,
+        ),
     }
 )
 """Models by name."""
@@ -122,6 +140,7 @@ RECIPES: Mapping[str, str] = MappingProxyType(
         "adversarial": "qml_qdl.training.Adversarial",
         "adversarial_distribution": "qml_qdl.training.AdversarialDistribution",
         "likelihood": "qml_qdl.training.Likelihood",
+        "density": "qml_qdl.training.DensityEstimation",
         "contrastive_divergence": "qml_qdl.training.ContrastiveDivergence",
         "evidence_lower_bound": "qml_qdl.training.EvidenceLowerBound",
     }
