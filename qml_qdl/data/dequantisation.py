@@ -8,10 +8,12 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.circuits.errors import DataError
+from qml_qdl.circuits.errors import DataError, ShapeError
+from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data.dataset import Dataset
 
 
+@validate_call
 @frozen(eq=False)
 class Dequantiser:
     """Uniform noise on each column, as wide as its values are told apart.
@@ -28,6 +30,14 @@ class Dequantiser:
         widths: How wide the noise of each column is, (features,).
         levels: Of a column whose gap is the wider one all its values, sorted; None of
             others.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.data import Dataset
+        >>> counts = Dataset([[0.0], [2.0], [4.0]] * 9, [0, 1, 2] * 9, "abc")
+        >>> made = Dequantiser.fit(counts)
+        >>> made.widths.tolist(), made.rounded(torch.tensor([[1.8], [9.0]])).tolist()
+        ([2.0], [[2.0], [4.0]])
     """
 
     widths: Tensor
@@ -70,7 +80,11 @@ class Dequantiser:
         Args:
             rows: (rows, features).
             generator: Random numbers; None for torch's own.
+
+        Raises:
+            ShapeError: They have other columns.
         """
+        self._check(rows)
         noise = torch.rand(
             rows.shape, generator=generator, dtype=rows.dtype, device=rows.device
         )
@@ -81,7 +95,11 @@ class Dequantiser:
 
         Args:
             rows: (rows, features), with noise or sampled from a density of such.
+
+        Raises:
+            ShapeError: They have other columns.
         """
+        self._check(rows)
         columns = []
         for column, levels in zip(rows.T, self.levels, strict=True):
             if levels is not None:
@@ -90,3 +108,10 @@ class Dequantiser:
                 column = levels.to(column)[nearest]
             columns.append(column)
         return torch.stack(columns, 1)
+
+    def _check(self, rows: Tensor) -> None:
+        if rows.shape[1:] != self.widths.shape:
+            raise ShapeError(
+                f"rows: expected the shape (rows, {len(self.widths)}), got "
+                f"{tuple(rows.shape)}"
+            )

@@ -21,10 +21,10 @@ class NormalizingFlow(nn.Module):
 
     `p(x) = N(f(x); 0, 1) |det ∂f/∂x|`, which is normalised. Each layer moves a column
     as the columns before it say, in an order that turns around from layer to layer:
-    by shift and scale, which is the masked autoregressive flow (Papamakarios et al. 2017,
-    arXiv:1705.07057), or by a monotonic spline of eight pieces from −5 to 5 (Durkan et
-    al. 2019, arXiv:1906.04032). The networks are those of zuko (2022): install it with
-    `pip install 'qml-qdl[flow]'`.
+    by shift and scale, which is the masked autoregressive flow (Papamakarios et al.
+    2017, arXiv:1705.07057), or by a monotonic spline of eight pieces from −5 to 5
+    (Durkan et al. 2019, arXiv:1906.04032). The networks are those of the package zuko:
+    `pip install 'qml-qdl[flow]'`. Their weights begin with torch's own random numbers.
 
     Args:
         num_features: Numbers in a row, ≥ 1; standardise them.

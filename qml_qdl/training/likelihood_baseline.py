@@ -47,7 +47,14 @@ def fit_likelihood(task: Task, folder: Path, *, progress: bool) -> list[Baseline
     seed = task.options.first_seed
     own, given = default_training(name), task.options.training
     epochs = min(own.epochs, given.epochs)
-    training = evolve(given, epochs=epochs, learning_rate=own.learning_rate)
+    training = evolve(
+        own,
+        epochs=epochs,
+        batch_size=given.batch_size,
+        precision=given.precision,
+        patience=given.patience,
+        accelerator=given.accelerator,
+    )
     rival = Task(
         evolve(task.options, model=Spec(name), recipe=None, training=training),
         import_class("recipe", RECIPES[known.recipe or ""], Recipe),  # type: ignore[type-abstract]

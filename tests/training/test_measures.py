@@ -75,8 +75,8 @@ def test_bits_beside_their_baselines(patterns: Split) -> None:
     assert uniform.measures["valid"] == pytest.approx(14 / 512)
     assert uniform.measures["KL"] == pytest.approx(math.log(512 / 14), abs=1e-4)
     exact = yardstick.of_probabilities(yardstick.seen)
-    assert [exact[name] for name in yardstick.names[:3]] == pytest.approx(
-        [0, 0, 0], abs=1e-6
+    assert [exact[name] for name in yardstick.names[:4]] == pytest.approx(
+        [0, 0, 0, 0], abs=1e-6
     )
     sampled = yardstick.of_samples(rows_of(patterns.test))
     assert sampled["total variation"] == 0
@@ -143,6 +143,8 @@ def test_tables_have_the_statistic_of_kolmogorov_and_smirnov() -> None:
     assert baselines[0].measures["KS"] < baselines[1].measures["KS"] < 0.5
     away = yardstick.of_samples(yardstick.test + 100)
     assert away["KS"] == 1
+    assert away["JS"] == pytest.approx(math.log(2))
+    assert baselines[0].measures["JS"] < baselines[1].measures["JS"] < 0.5
     assert away["Fréchet"] == pytest.approx(20_000, rel=1e-3)
 
 
@@ -170,7 +172,7 @@ def test_values_beside_their_baselines() -> None:
     assert floor.measures["KS"] < normal.measures["KS"] < uniform.measures["KS"]
     assert uniform.measures["mean"] == 3.5
     again = yardstick.of_samples(yardstick.test)
-    assert again["KS"] == again["total variation"] == 0
+    assert again["KS"] == again["total variation"] == again["JS"] == 0
 
 
 def test_twins_have_as_many_weights() -> None:

@@ -259,6 +259,7 @@ class DensityEstimation(Fitted):
 
     columns: ClassVar[tuple[str, ...]] = ("train_nll", "val_nll")
     monitor: ClassVar[str] = "val_nll"
+    unheeded: ClassVar[tuple[str, ...]] = ("loss",)
 
     def __init__(
         self, model: nn.Module, split: Split, options: TrainingOptions

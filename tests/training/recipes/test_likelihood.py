@@ -44,8 +44,12 @@ def task(kind: str, **changes: Any) -> Task:
         data=DataOptions(validation_fraction=0.2),
         training=attrs.evolve(QUICK, **changes),
     )
-    numbers = load("log_normal").take(slice(0, 400))
-    return Task.of(options, numbers if kind == "distribution_gan" else images())
+    if kind == "distribution_gan":
+        return Task.of(options, load("log_normal").take(slice(0, 400)))
+    if kind == "flow":
+        table = images().inputs.reshape(100, 8)[:, :2]
+        return Task.of(options, Dataset(table, np.arange(100) % 2, "ab"))
+    return Task.of(options, images())
 
 
 def train(kind: str, folder: Path, seed: int = 5, **changes: Any) -> Fit:
@@ -76,7 +80,7 @@ def interrupting(count: int, error: BaseException | None = None) -> Any:
     return call
 
 
-@pytest.mark.parametrize("kind", ["patch_gan", "vae"])
+@pytest.mark.parametrize("kind", ["patch_gan", "vae", "flow"])
 def test_an_interrupted_training_ends_as_if_it_had_not_been(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +118,8 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
         ("distribution_gan", ["loss_d", "loss_g", "d_real", "d_generated", "val_kl"]),
         ("rbm", ["train_loss", "val_nll"]),
         ("born_machine", ["train_nll", "val_mmd", "val_kl"]),
+        ("autoregressive", ["train_nll", "val_mmd", "val_kl"]),
+        ("flow", ["train_nll", "val_nll"]),
     ],
 )
 def test_each_kind_writes_its_own_numbers(
