@@ -43,7 +43,7 @@ _TABLES = {"epochs": 200, "batch_size": 32}
 _VALUES = {"epochs": 60, "batch_size": 1024}
 _BORN = {"epochs": 100, "batch_size": 128, "learning_rate": 0.3}
 _RBM = {"epochs": 300, "batch_size": 128, "learning_rate": 0.02}
-_LISTED = {"epochs": 100, "batch_size": 64}
+_BITS = {"epochs": 100, "batch_size": 64, "learning_rate": 0.005}
 _DENSITY = {"epochs": 60, "batch_size": 32}
 _BOUND = {"epochs": 60, "batch_size": 64, "learning_rate": 0.02}
 
@@ -114,7 +114,7 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             ("layers", "width"),
             recipe="likelihood",
             title="autoregressive network",
-            training=_LISTED,
+            training=_BITS,
         ),
         "flow": ModelEntry(
             "qml_qdl.models.NormalizingFlow",

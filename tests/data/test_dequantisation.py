@@ -61,7 +61,7 @@ def test_rounding_takes_the_noise_of_levels_away() -> None:
 def test_what_has_no_density_is_refused() -> None:
     constant = np.column_stack([COLUMNS["word"], np.full(ROWS, 7.0)])
     parts = split(Dataset(constant, np.arange(ROWS) % 2, "ab"))
-    with pytest.raises(DataError, match="column 2: .* got 0 in every row .* leave it"):
+    with pytest.raises(DataError, match=r"column 2: .* got 0 in every row .* leave it"):
         Dequantiser.fit(parts.train)
     with pytest.raises(DataError, match=r"learnt of tables, got 'digits'"):
         Dequantiser.fit(load("digits"))

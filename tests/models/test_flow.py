@@ -16,7 +16,6 @@ from qml_qdl.circuits.errors import ArgumentError, MissingPackageError, ShapeErr
 from qml_qdl.data import Dataset, split
 from qml_qdl.models import NormalizingFlow
 
-
 Transform = Literal["spline", "affine"]
 
 
@@ -36,7 +35,7 @@ def test_the_density_integrates_to_one(transform: Transform) -> None:
     line = torch.linspace(-12, 12, 481, dtype=torch.float64)
     rows = torch.cartesian_prod(line, line)
     chances = flow(transform).log_prob(rows).exp().detach()
-    assert float(chances.sum()) * 0.05**2 == pytest.approx(1, abs=1e-3)
+    assert float(chances.sum()) * 0.05**2 == pytest.approx(1, abs=3e-3)
 
 
 @pytest.mark.parametrize("transform", ["spline", "affine"])
@@ -75,7 +74,7 @@ def test_samples_have_the_values_of_the_data() -> None:
 
 
 def test_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ArgumentError, match="layers: expected a whole number ≥ 1"):
+    with pytest.raises(ArgumentError, match="layers: expected at least 1"):
         NormalizingFlow(2, layers=0)
     with pytest.raises(ShapeError, match=r"rows: expected the shape \(rows, 2\), got"):
         flow("affine").log_prob(torch.zeros(3, 4))

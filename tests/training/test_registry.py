@@ -76,7 +76,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "autoregressive": {
         "reads": "bits",
         "options": ["layers", "width"],
-        "training": {"epochs": 100, "batch_size": 64},
+        "training": {"epochs": 100, "batch_size": 64, "learning_rate": 0.005},
         "kinds": ("classical",),
     },
     "flow": {
@@ -195,7 +195,7 @@ def test_a_run_takes_the_training_that_suits_its_model() -> None:
         ),
         (
             RunOptions(model=Spec("born_machine")),
-            "a wire for each bit, up to 12, got 64; use smaller images, rbm or autoregressive",
+            "up to 12, got 64; use smaller images, rbm or autoregressive",
         ),
         (
             RunOptions(data=DataOptions(source="iris"), model=Spec("autoregressive")),
@@ -203,7 +203,7 @@ def test_a_run_takes_the_training_that_suits_its_model() -> None:
         ),
         (
             RunOptions(model=Spec("autoregressive", width=0)),
-            "width: expected a whole number ≥ 1, got 0",
+            "width: expected at least 1, got 0",
         ),
         (
             RunOptions(model=Spec("flow")),
