@@ -15,6 +15,7 @@ from qml_qdl.models.classical_generators import DistributionTable, ListedRBM
 from qml_qdl.training.measures import (
     SAMPLES,
     BitYardstick,
+    DensityYardstick,
     ManyBitsYardstick,
     RealYardstick,
     ValueYardstick,
@@ -158,6 +159,22 @@ def test_many_bits_have_a_likelihood() -> None:
     assert uniform.measures["NLL"] == pytest.approx(16 * math.log(2))
     assert uniform.measures["NLL"] < independent.measures["NLL"] < 12
     assert tree.measures["NLL"] > independent.measures["NLL"]
+
+
+def test_densities_beside_gaussians() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(2000, 2)) @ np.array([[1, 0.9], [0, 0.4]])
+    yardstick = DensityYardstick(split(Dataset(rows, np.arange(2000) % 2, "ab")))
+    floor, whole, alone, mean = yardstick.baselines()
+    assert "NLL" not in floor.measures
+    assert "NLL" not in mean.measures
+    # Standardised, two normal columns of this correlation.
+    correlation = 0.9 / math.hypot(0.9, 0.4)
+    entropy = 1 + math.log(2 * math.pi)
+    assert alone.measures["NLL"] == pytest.approx(entropy, abs=0.1)
+    gain = math.log(1 - correlation**2) / 2
+    assert whole.measures["NLL"] == pytest.approx(entropy + gain, abs=0.1)
+    assert yardstick.names[0] == "NLL"
 
 
 def test_values_beside_their_baselines() -> None:
