@@ -316,15 +316,11 @@ class AdversarialDistribution(AdversarialRecipe):
     def rival_split(cls, split: Split) -> Split:
         """Numbers as their bits, the highest leading."""
         bits = all_bits(value_bits(split)).numpy()
-        parts = {
-            name: evolve(part, inputs=bits[part.inputs[:, 0].astype(int)], columns=())
-            for name, part in (
-                ("train", split.train),
-                ("validation", split.validation),
-                ("test", split.test),
-            )
-        }
-        return evolve(split, **parts)
+        train, validation, test = (
+            evolve(part, inputs=bits[part.inputs[:, 0].astype(int)], columns=())
+            for part in (split.train, split.validation, split.test)
+        )
+        return evolve(split, train=train, validation=validation, test=test)
 
     def share(self) -> float:
         """The mean since half of the steps."""

@@ -216,8 +216,8 @@ class Likelihood(_OfBits):
         log_prob = log_prob_of(self.model)
         if log_prob is not None:
             return -log_prob(rows).mean()
-        seen = frequencies(rows)
-        return -(seen * self.model().clamp_min(LEAST_PROBABILITY).log()).sum()
+        seen, chances = frequencies(rows), listed(self.model, self.bits)
+        return -(seen * chances.clamp_min(LEAST_PROBABILITY).log()).sum()
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Returns the mean negative log-likelihood of a batch."""
