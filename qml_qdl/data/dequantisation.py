@@ -10,6 +10,7 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import DataError, ShapeError
 from qml_qdl.circuits.validation import validate_call
+from qml_qdl.data.bits import as_floats
 from qml_qdl.data.dataset import Dataset
 
 
@@ -85,6 +86,7 @@ class Dequantiser:
             ShapeError: They have other columns.
         """
         self._check(rows)
+        rows = as_floats(rows)
         noise = torch.rand(
             rows.shape, generator=generator, dtype=rows.dtype, device=rows.device
         )
@@ -100,6 +102,7 @@ class Dequantiser:
             ShapeError: They have other columns.
         """
         self._check(rows)
+        rows = as_floats(rows)
         columns = []
         for column, levels in zip(rows.T, self.levels, strict=True):
             if levels is not None:

@@ -7,10 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ShapeError
+from qml_qdl.circuits.errors import DataError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.data.dequantisation import Dequantiser
 from qml_qdl.data.splitting import Split
+from qml_qdl.hardware.simulator.modes import is_transformed
 
 TRANSFORMS = ("spline", "affine")
 
@@ -114,7 +115,18 @@ class NormalizingFlow(nn.Module):
         return f"{self.num_features}"
 
     def forward(self, rows: Tensor) -> Tensor:
-        """The noise that rows come from."""
+        """The noise that rows come from.
+
+        Args:
+            rows: (rows, num_features).
+
+        Returns:
+            (rows, num_features).
+
+        Raises:
+            DataError: A number is not finite, or too large to be squared.
+            ShapeError: They have another width.
+        """
         noise: Tensor = self.flow().transform(self._checked(rows))
         return noise
 
@@ -128,6 +140,7 @@ class NormalizingFlow(nn.Module):
             (rows,), in nats.
 
         Raises:
+            DataError: A number is not finite, or too large to be squared.
             ShapeError: They have another width.
         """
         density: Tensor = self.flow().log_prob(self._checked(rows))
@@ -139,7 +152,16 @@ class NormalizingFlow(nn.Module):
                 f"rows: expected the shape (rows, {self.num_features}), got "
                 f"{tuple(rows.shape)}"
             )
-        return rows.to(next(self.parameters()))
+        rows = rows.to(next(self.parameters()))
+        if not is_transformed():  # where numbers cannot be looked at
+            # Beyond it squares, which the density has, cannot be counted.
+            most = torch.finfo(rows.dtype).max ** 0.5 / 1e3
+            if not bool((rows.abs() <= most).all()):
+                raise DataError(
+                    f"rows: expected finite numbers up to {most:.0e}, got "
+                    f"{float(rows.detach().abs().max()):.3g}; standardise them"
+                )
+        return rows
 
     @torch.no_grad()
     def sample(self, rows: int, generator: torch.Generator | None = None) -> Tensor:

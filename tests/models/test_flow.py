@@ -12,7 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from qml_qdl.circuits.errors import ArgumentError, MissingPackageError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    DataError,
+    MissingPackageError,
+    ShapeError,
+)
 from qml_qdl.data import Dataset, split
 from qml_qdl.models import NormalizingFlow
 
@@ -78,6 +83,9 @@ def test_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
         NormalizingFlow(2, layers=0)
     with pytest.raises(ShapeError, match=r"rows: expected the shape \(rows, 2\), got"):
         flow("affine").log_prob(torch.zeros(3, 4))
+    for wrong in (math.nan, math.inf, 1e300):
+        with pytest.raises(DataError, match="rows: expected finite numbers up to 1e"):
+            flow("affine").log_prob(torch.full((1, 2), wrong))
     monkeypatch.setitem(sys.modules, "zuko.flows", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'qml-qdl\[flow\]'"):
         NormalizingFlow(2)
