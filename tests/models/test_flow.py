@@ -85,7 +85,7 @@ def test_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
         flow("affine").log_prob(torch.zeros(3, 4))
     for wrong in (math.nan, math.inf, 1e300):
         with pytest.raises(DataError, match="rows: expected finite numbers up to 1e"):
-            flow("affine").log_prob(torch.full((1, 2), wrong))
+            flow("affine").log_prob(torch.full((1, 2), wrong, dtype=torch.float64))
     monkeypatch.setitem(sys.modules, "zuko.flows", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'qml-qdl\[flow\]'"):
         NormalizingFlow(2)
