@@ -99,14 +99,14 @@ def descend(
     exact: float,
     descent: Descent | None = None,
 ) -> list[float]:
-    """Lowers the energy, prints where it ends, and returns it before each step."""
+    """Lowers the energy, prints where it ends, and returns all energies on the way."""
     lowering = VariationalMonteCarlo(operator, state, sampler, descent)
     history = lowering.run(steps)
     sampled = isinstance(sampler, Metropolis)
     estimate = lowering.estimate(sweeps=20 if sampled else None)
     size = sum((1 + each.is_complex()) * each.numel() for each in state.parameters())
     tell(name, size, estimate.energy, exact, estimate)
-    return [step.estimate.energy for step in history]
+    return [*(step.estimate.energy for step in history), estimate.energy]
 
 
 def tell(
@@ -202,12 +202,12 @@ def plot_correlations(sampled: Tensor, exact: Tensor) -> Figure:
     """Correlations over the square, and network against exact, site by site."""
     figure = Figure(figsize=(7.2, 3.0), layout="constrained")
     left, right = figure.subplots(1, 2)
-    image = left.imshow(sampled.reshape(4, 4), cmap="RdBu_r", vmin=-1, vmax=1)
+    image = left.imshow(sampled.reshape(4, 4).numpy(), cmap="RdBu_r", vmin=-1, vmax=1)
     figure.colorbar(image, ax=left, label="⟨s₀ s⟩")
-    left.set_title("4 × 4 from one corner, network")
+    left.set_title("network, from one corner")
     left.set_xticks(range(4))
     left.set_yticks(range(4))
-    right.plot(exact[1:], sampled[1:], "o", label="one site each")
+    right.plot(exact[1:].numpy(), sampled[1:].numpy(), "o", label="one site each")
     ends = [float(exact[1:].min()), float(exact[1:].max())]
     right.plot(ends, ends, color="grey", label="equal")
     right.set_xlabel("exact")
