@@ -10,13 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pennylane as qml
 import torch
-from attrs import frozen
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from qml_qdl.circuits import Processing
+from qml_qdl.circuits import HamiltonianVariational, Singlets
 from qml_qdl.manybody import (
     CircuitState,
     Descent,
@@ -39,54 +37,17 @@ from qml_qdl.manybody import (
 )
 
 
-@frozen
-class ExchangeLayers(Processing):
-    """Singlets on the bonds of one colour, then exp(−iθ σ·σ) on all, colour by colour.
-
-    No gate singles out a direction, so the state stays a singlet at any angles (a
-    Hamiltonian variational ansatz: Ho and Hsieh 2019, arXiv:1803.00026).
-    """
-
-    pure = True
-    colours: tuple[tuple[tuple[int, int], ...], ...] = ()
-    layers: int = 1
-
-    @property
-    def weight_shape(self) -> tuple[int, ...]:
-        return self.layers, len(self.colours)
-
-    def process(self, weights: Any) -> None:
-        for first, second in self.colours[0]:
-            qml.X(first)
-            qml.Hadamard(first)
-            qml.X(second)
-            qml.CNOT([first, second])
-        for layer in range(self.layers):
-            # The singlets are eigenstates of the first colour, which comes last.
-            for colour in reversed(range(len(self.colours))):
-                for bond in self.colours[colour]:
-                    for gate in (qml.IsingXX, qml.IsingYY, qml.IsingZZ):
-                        gate(weights[..., layer, colour], wires=bond)
-
-
-def coloured(lattice: Lattice) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """The bonds in groups of which none has a site twice."""
-    colours: list[list[tuple[int, int]]] = []
-    for bond in lattice.edges:
-        free = (c for c in colours if not any({*bond} & {*other} for other in c))
-        group = next(free, None)
-        if group is None:
-            colours.append(group := [])
-        group.append(bond)
-    return tuple(map(tuple, colours))
-
-
 def circuit(lattice: Lattice, layers: int) -> NeuralState:
-    blocks = ExchangeLayers(lattice.num_sites, coloured(lattice), layers)
-    state = CircuitState(blocks, dtype=torch.float64)
+    """Singlets on every second bond, then evolutions under parts of the Hamiltonian.
+
+    No gate singles out a direction, so the state stays a singlet at any angles.
+    """
+    sites = lattice.num_sites
+    evolution = HamiltonianVariational(sites, heisenberg(lattice), layers=layers)
+    state = CircuitState(evolution @ Singlets(sites), dtype=torch.float64)
     with torch.no_grad():
         for weight in state.parameters():
-            weight.uniform_(0.0, 0.5)
+            weight.uniform_(0.0, 0.25)
     return state
 
 
