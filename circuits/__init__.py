@@ -21,6 +21,7 @@ from qml_qdl.circuits.errors import (
     ShapeError,
 )
 from qml_qdl.circuits.initializers import INITIALIZERS, initial_weights
+from qml_qdl.circuits.processings.hamiltonian_variational import HamiltonianVariational
 from qml_qdl.circuits.processings.hardware_efficient import (
     HardwareEfficient,
     IsingLayers,
@@ -93,6 +94,7 @@ __all__ = [
     "Expectation",
     "GaugeLattice",
     "HamiltonianEncoding",
+    "HamiltonianVariational",
     "HardwareEfficient",
     "HeisenbergExchange",
     "HurCircuit",

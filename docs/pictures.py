@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
 from qml_qdl.circuits import AngleEncoding, StronglyEntangling, reupload
 from qml_qdl.nn import QuantumConv1d
@@ -251,12 +251,47 @@ def comparison() -> Figure:
     return figure
 
 
+def neural_state() -> Figure:
+    """A restricted Boltzmann machine, and the loop of variational Monte Carlo."""
+    figure, axes = _canvas(9.2, 3.4)
+    spins, units = [0.6 + 0.8 * k for k in range(5)], [1.0 + 0.8 * k for k in range(4)]
+    for spin, unit in itertools.product(spins, units):
+        axes.plot([spin, unit], [0.75, 2.35], color=GREY, linewidth=0.6, zorder=0)
+    values = (1, -1, 1, 1, -1)
+    for name, places, height, colour in (
+        ("s", spins, 0.75, BLUE),
+        ("h", units, 2.35, ORANGE),
+    ):
+        for number, place in enumerate(places):
+            disc = Circle(
+                (place, height), 0.24, facecolor=PALE[colour], edgecolor=colour
+            )
+            axes.add_patch(disc)
+            text = f"${name}_{number}$"
+            axes.text(place, height, text, ha="center", va="center")
+    for place, value in zip(spins, values, strict=True):
+        axes.text(place, 0.28, f"{value:+d}".replace("-", "−"), ha="center")
+    axes.text(3.9, 1.55, "W", ha="center", color=GREY, fontsize=13)
+    axes.text(2.2, 2.95, "Ψ(s) = Σ exp(sᵀWh + aᵀs + bᵀh) over all h", ha="center")
+    corners = [(6.0, 2.35), (8.2, 2.35), (8.2, 0.75), (6.0, 0.75)]
+    texts = ["samples of |Ψ|²", "local energies\nE(s)", "(S + λ) d = F", "θ − η d"]
+    colours = (BLUE, GREEN, ORANGE, GREY)
+    for (x, y), text, colour in zip(corners, texts, colours, strict=True):
+        _box(axes, x, y, text, colour, 1.5, 0.7)
+    _arrow(axes, (6.75, 2.35), (7.45, 2.35))
+    _arrow(axes, (8.2, 2.0), (8.2, 1.1))
+    _arrow(axes, (7.45, 0.75), (6.75, 0.75))
+    _arrow(axes, (6.0, 1.1), (6.0, 2.0))
+    return figure
+
+
 PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
     {
         "circuit": circuit,
         "convolution": convolution,
         "generators": generators,
         "targets": targets,
+        "neural-state": neural_state,
         "comparison": comparison,
     }
 )

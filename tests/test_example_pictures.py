@@ -29,10 +29,11 @@ PICTURES = {
     ),
     "gan_digits": ("zeros.png", "game.png", "machine.png"),
     "gan_distribution": ("distribution.png",),
+    "ground_state": ("ground-state.png", "ground-state-square.png"),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
-IN_NOTEBOOKS = {"qcnn", "equivariance", "boltzmann", "vae"}
+IN_NOTEBOOKS = {"qcnn", "equivariance", "boltzmann", "vae", "ground_state"}
 """Those whose notebooks train as well: these run in the quick suite."""
 
 STEPS = 4
@@ -47,6 +48,7 @@ def load(name: str) -> Any:
     return module
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # jacfwd
 @pytest.mark.parametrize(
     "name",
     [

@@ -69,6 +69,7 @@ def run(script: Path, folder: Path, whole: bool = True) -> str:
     return output.getvalue()
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # jacfwd
 @pytest.mark.parametrize(
     "script",
     [
@@ -110,6 +111,7 @@ def test_train_then_hardware_reaches_a_machine(
 
 
 @pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # tensors sampled
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # jacfwd
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @in_short_and_whole
 def test_notebook(

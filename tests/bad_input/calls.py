@@ -304,6 +304,11 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.HamiltonianEncoding.on": lambda: call(
             c.HamiltonianEncoding(2).on, wires=[2, 3]
         ),
+        "circuits.HamiltonianVariational": lambda: call(
+            c.HamiltonianVariational,
+            wires=2,
+            hamiltonian=qml.X(0) + qml.Z(0) @ qml.Z(1),
+        ),
         "circuits.HardwareEfficient": lambda: call(c.HardwareEfficient, wires=3),
         "circuits.HeisenbergExchange": lambda: call(c.HeisenbergExchange, wires=3),
         "circuits.HurCircuit": lambda: call(c.HurCircuit, number=5),

@@ -18,6 +18,7 @@ from qml_qdl.circuits import (
     Circuit,
     ConvolutionLayer,
     EquivariantProcessing,
+    HamiltonianVariational,
     HardwareEfficient,
     HeisenbergExchange,
     HurCircuit,
@@ -124,6 +125,16 @@ SHARING = [
     ),
     pytest.param(HeisenbergExchange(3, layers=2), id="exchange"),
     pytest.param(HeisenbergExchange(LABELS, pattern="linear"), id="exchange-labels"),
+    pytest.param(
+        HamiltonianVariational(3, qml.X(0) + qml.X(2) + 0.5 * qml.Z(0) @ qml.Y(1)),
+        id="variational",
+    ),
+    pytest.param(
+        HamiltonianVariational(
+            LABELS, qml.Z("a") @ qml.Z("b") - qml.X("c") @ qml.X("a"), layers=2
+        ),
+        id="variational-labels",
+    ),
 ]
 """Their gates share weights."""
 
