@@ -147,7 +147,7 @@ def test_circuit_and_network_are_one_state() -> None:
     for state in (circuit(), factor(), Multiplied([circuit(), factor()])):
         descent = StochasticReconfiguration(state, learning_rate=0.1)
         run = VariationalMonteCarlo(operator, state, FullSummation(6), descent)
-        run.run(40)
+        run.run(30)
         energies.append(run.estimate().energy)
     exact = ground_state(operator).energies[0]
     assert exact < energies[2] < min(energies[:2]) - 0.1 * abs(exact)

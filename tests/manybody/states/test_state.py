@@ -152,7 +152,7 @@ def test_walkers_keep_what_a_pass_would_find(
         if conserving:
             expected *= after.sum(1) == spins.sum(1)
         torch.testing.assert_close(ratios, expected, rtol=1e-11, atol=1e-12)
-        possible = expected.abs() > 1e-9
+        possible = ratios.abs() > 1e-9
         rows = (torch.randint(2, (len(spins),)) * possible).nonzero()[:, 0]
         walkers.move(rows)
         spins[rows] = after[rows]
