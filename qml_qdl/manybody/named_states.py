@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal
 
+import pennylane as qml
 import torch
-from torch import nn
+from attrs import field, frozen
+from pennylane.operation import Operator
+from torch import Tensor, nn
 
-from qml_qdl.circuits import StronglyEntangling
+from qml_qdl.circuits import (
+    Block,
+    Circuit,
+    HamiltonianVariational,
+    Singlets,
+    StronglyEntangling,
+)
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import (
+    as_wires,
     check_choice,
-    check_count,
     did_you_mean,
     validate_call,
 )
@@ -79,7 +88,76 @@ def _circuit(
     problem: Problem, permutations: Any, dtype: torch.dtype, *, layers: int = 4
 ) -> NeuralState:
     check_count("layers", layers)
-    return CircuitState(StronglyEntangling(problem.num_sites, layers))
+    sites, total = problem.num_sites, problem.sector.magnetisation
+    if problem.momentum is not None or problem.spin_flip is not None:
+        # Evolutions keep the symmetry in which they begin, which may be another one.
+        return CircuitState(StronglyEntangling(sites, layers))
+    hamiltonian = problem.operator.as_pennylane()
+    evolution = HamiltonianVariational(sites, hamiltonian, layers=layers)
+    if len(evolution.parts) == 1:  # which conserves the energy
+        mixer = _mixer(sites, total)
+        evolution = HamiltonianVariational(sites, hamiltonian + mixer, layers=layers)
+    blocks: list[Block] = []
+    if total is None:
+        blocks.append(_Gates(sites, "Hadamard", tuple(range(sites))))
+    else:  # what is left over of pairs points up, or down
+        paired = sites - abs(total)
+        blocks += [Singlets(paired)] if paired else []
+        rest = tuple(range(paired, sites)) if total < 0 else ()
+        blocks.append(_Gates(sites, "PauliX", rest))
+    blocks.append(evolution)
+    if problem.marshall:  # the circuit brings its own signs
+        blocks.append(_Gates(sites, "PauliZ", problem.sublattice or ()))
+    # Short evolutions: with angles from all round most circuits are far from any
+    # ground state, and flat.
+    return CircuitState(Circuit(blocks), init_method=_short)
+
+
+def _mixer(sites: int, total: int | None) -> Operator:
+    """What moves spins: fields, or where the magnetisation is kept exchanges."""
+    if total is None:
+        return qml.sum(*map(qml.X, range(sites)))
+    ends = [(site, site + 1) for site in range(sites - 1)]
+    return qml.sum(
+        *(letter(i) @ letter(j) for i, j in ends for letter in (qml.X, qml.Y)),
+        0 * qml.Z(0),
+    )
+
+
+def _short(weight: Tensor) -> Tensor:
+    return nn.init.uniform_(weight, 0.0, 0.25)
+
+
+@frozen(repr=False)
+class _Gates(Block):
+    """The same gate without an angle on some wires.
+
+    Args:
+        wires: All wires.
+        gate: Its class in PennyLane.
+        places: On which of the wires.
+    """
+
+    pure = True
+
+    wires: tuple[Hashable, ...] = field(converter=as_wires)
+    gate: str
+    places: tuple[int, ...]
+
+    @property
+    def num_features(self) -> int:
+        """0, as it reads no data."""
+        return 0
+
+    @property
+    def weight_shape(self) -> None:
+        """Nothing is trained."""
+        return
+
+    def queue(self, inputs: Any, weights: Any) -> None:
+        """Queues the gates."""
+        for place in self.places:
+            getattr(qml, self.gate)(self.wires[place])
 
 
 def _circuit_rbm(

@@ -168,6 +168,22 @@ class SpinOperator:
         """Number of sites, N."""
         return len(self.wires)
 
+    def as_pennylane(self) -> Operator:
+        """The operator of PennyLane whose elements these are, on wires 0 … N−1.
+
+        Example:
+            >>> import pennylane as qml
+            >>> SpinOperator.of(2 * qml.X(0) @ qml.Y(1)).as_pennylane()
+            2.0 * (X(0) @ Y(1))
+        """
+        letters = np.array([["I", "Z"], ["X", "Y"]])
+        names = letters[self.flipped.astype(int), self.signs.astype(int)]
+        turns = 1j ** (self.flipped & self.signs).sum(axis=1)
+        sentence = qml.pauli.PauliSentence()
+        for row, value in zip(names, (self.coefficients * turns).real, strict=True):
+            sentence[qml.pauli.PauliWord(dict(enumerate(row)))] = float(value)
+        return sentence.operation(wire_order=range(self.num_sites))
+
     @property
     def bound(self) -> float:
         """The sum of all coefficients, which no expectation exceeds."""

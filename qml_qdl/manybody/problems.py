@@ -330,7 +330,8 @@ class Problem:
             state: The state.
             kind: "metropolis", "full" for the sum over all configurations,
                 "autoregressive" for states that sample themselves; "auto" the last for
-                those, else the first.
+                those, the sum for circuits, which find all amplitudes at once, and
+                else the first.
             samples: Configurations of each step; of "full" all of them.
             chains: Independent chains; None for as many as `samples`.
             generator: Random numbers; None for a new generator seeded by torch's own.
@@ -365,7 +366,8 @@ class Problem:
                 "take fewer",
             )
         own = isinstance(state, AutoregressiveState)
-        if kind == "full":
+        few = self.configurations.num_configurations <= MOST_SUMMED
+        if kind == "full" or (kind == "auto" and state.lists_amplitudes and few):
             self._check_summed()
             return FullSummation(self.configurations)
         if kind == "autoregressive" or (kind == "auto" and own):

@@ -8,7 +8,12 @@ import pytest
 import torch
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.manybody import Problem, VariationalMonteCarlo, neural_state
+from qml_qdl.manybody import (
+    FullSummation,
+    Problem,
+    VariationalMonteCarlo,
+    neural_state,
+)
 from qml_qdl.manybody.named_states import STATES
 
 # Of forward derivatives, which torch's own code prepares with it.
@@ -61,6 +66,31 @@ def test_each_state_is_projected_onto_the_sector(
         if problem.spin_flip:
             flipped = (state(-spins) - size).exp()
             assert torch.allclose(flipped, -(log - size).exp(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("heisenberg", {}),
+        ("heisenberg", {"size": 5}),
+        ("xxz", {"magnetisation": 6}),
+        ("xxz", {"magnetisation": -6}),
+        ("transverse_ising", {}),
+        ("cluster_ising", {}),
+    ],
+)
+def test_circuits_come_near_the_ground_state(name: str, asked: dict[str, Any]) -> None:
+    """They begin in the sector, and evolve under more than what begins as it ends."""
+    torch.manual_seed(0)
+    problem = Problem.named(name, **{**RING, **asked})
+    state = neural_state(problem, state="circuit").double()
+    sampler = problem.sampler(state)
+    assert isinstance(sampler, FullSummation)  # as all amplitudes are there anyway
+    descent = VariationalMonteCarlo(problem.turned, state, sampler)
+    descent.run(30)
+    assert problem.exact is not None
+    wanted = pytest.approx(problem.exact.energy, rel=0.02)
+    assert descent.estimate().energy == wanted
 
 
 def test_amplitudes_are_positive_where_that_is_known() -> None:

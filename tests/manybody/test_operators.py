@@ -331,3 +331,10 @@ def test_a_matrix_that_does_not_fit() -> None:
         operator.matrix(Sector(40, 0))
     with pytest.raises(ArgumentError, match="at most 62 sites, got 80"):
         SpinOperator.of(heisenberg(Lattice.chain(80))).matrix()
+
+
+def test_the_operator_of_pennylane_comes_back() -> None:
+    given = 2 * qml.X(0) @ qml.Y(2) - qml.Y(1) @ qml.Y(2) + 0.5 * qml.Z(1) + qml.I(0)
+    found = SpinOperator.of(given, 3).as_pennylane()
+    wanted = qml.matrix(given, wire_order=range(3))
+    np.testing.assert_allclose(qml.matrix(found, wire_order=range(3)), wanted)

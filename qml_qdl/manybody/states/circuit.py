@@ -36,6 +36,8 @@ class CircuitState(NeuralState):
         torch.complex64
     """
 
+    lists_amplitudes = True
+
     def __init__(self, circuit: Any, **layer_options: Any) -> None:
         whole = as_whole_circuit(circuit).with_readout(State())
         if whole.num_inputs:

@@ -42,6 +42,7 @@ class Multiplied(NeuralState):
             )
         super().__init__(sizes[0])
         self.states: Any = nn.ModuleList(states)  # which has no type of its entries
+        self.lists_amplitudes = any(state.lists_amplitudes for state in states)
 
     def forward(self, spins: Tensor) -> Tensor:
         """Logarithms of amplitudes."""
@@ -151,6 +152,7 @@ class Symmetrized(NeuralState):
             signs = torch.cat([signs, -signs])
             characters = torch.cat([characters, spin_flip * characters])
         self.state: NeuralState = state
+        self.lists_amplitudes = state.lists_amplitudes
         self.register_buffer("permutations", group, persistent=False)
         self.register_buffer("characters", characters, persistent=False)
         self.register_buffer("signs", signs, persistent=False)

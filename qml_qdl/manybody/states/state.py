@@ -67,6 +67,9 @@ class NeuralState(nn.Module, ABC):
         num_sites: The number N of spins.
     """
 
+    lists_amplitudes: bool = False
+    """Whether each call finds all amplitudes, so that nothing is gained by sampling."""
+
     def __init__(self, num_sites: int) -> None:
         super().__init__()
         check_count("num_sites", num_sites)

@@ -145,7 +145,7 @@ class GroundState(Sampling):
             over the epochs; Adam takes its own, unless another than the usual is given.
         sampler: Where configurations come from: metropolis, autoregressive, full for
             the sum over all of them, or auto, which is the second for states that
-            sample themselves and else the first.
+            sample themselves, the sum for circuits, and else the first.
         samples: Configurations of each step.
         chains: Independent chains; None for as many as samples.
         descent: sr, stochastic reconfiguration, or adam.
