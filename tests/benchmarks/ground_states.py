@@ -14,6 +14,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -104,13 +105,8 @@ def of_ring(kind: str, size: int, rows: Sequence[Any]) -> list[Task]:
     for alpha, reflected, *rest in rows:
         group = ring.symmetries if reflected else ring.translations
         label = f"RBM α={alpha}{' reflected' * reflected}"
-        found.append(
-            task(
-                label,
-                lambda a=alpha, g=group: machine(ring, g, a, torch.float64),
-                *rest,
-            )
-        )
+        network = partial(machine, ring, group, alpha, torch.float64)
+        found.append(task(label, network, *rest))
     return found
 
 

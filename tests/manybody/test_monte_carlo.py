@@ -30,7 +30,9 @@ from qml_qdl.manybody import (
     StochasticReconfiguration,
     Symmetrized,
     VariationalMonteCarlo,
+    ground_state,
     heisenberg,
+    j1_j2,
     transverse_ising,
 )
 from qml_qdl.manybody.reconfiguration import DenseDirections
@@ -147,6 +149,22 @@ def test_full_sums_find_the_ground_state(name: str) -> None:
     energy, _ = lowest(MARSHALL, sector)
     assert energy <= estimate.energy < energy + 1e-3 * abs(energy)
     assert estimate.error == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("j2", "bound"), [(0.0, 2e-4), (0.5, 3e-3)])
+def test_defaults_find_squares_of_16(j2: float, bound: float) -> None:
+    """With J2, a complex machine of the space group learns signs beside Marshall's."""
+    torch.manual_seed(0)
+    square = Lattice.square(4, 4)
+    operator = SpinOperator.of(j1_j2(square, j2=j2)).rotated(square.sublattice)
+    group, dtype = square.symmetries, torch.complex128 if j2 else torch.float64
+    state = RBMState(16, alpha=4, permutations=group, dtype=dtype)
+    sector = Sector(16, magnetisation=0, permutations=group)
+    descent = VariationalMonteCarlo(operator, state, FullSummation(sector))
+    descent.run(600)
+    (exact,) = ground_state(operator, sector=sector).energies
+    assert 0 <= descent.estimate().energy - exact < bound * abs(exact)
 
 
 def test_chains_find_the_ground_state() -> None:
