@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-slow test-oldest test-oldest-qiskit test-oldest-torch \
 	test-vendors bench bench-peers bench-pennylane-qiskit \
-	bench-qiskit-machine-learning docs docs-full lint types constraints clean
+	bench-qiskit-machine-learning bench-netket docs docs-full lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
@@ -77,6 +77,12 @@ bench-qiskit-machine-learning: .venv/installed
 		'qiskit==2.6.2' 'qiskit-machine-learning==0.9.1'
 	$(BIN)/python -m tests.benchmarks.qiskit_peer qiskit-machine-learning \
 		.venv-qiskit-machine-learning/bin/python --rows 32
+
+# Steps of variational Monte Carlo beside NetKet's; its environment has no torch.
+bench-netket: .venv/installed
+	$(PYTHON) -m venv --clear .venv-netket
+	.venv-netket/bin/python -m pip install --quiet 'netket==3.23'
+	$(BIN)/python -m tests.benchmarks.netket_peer .venv-netket/bin/python
 
 # The site, in docs/_build/html; where there is Chromium, it is then opened there. Warnings
 # are errors. What has not changed is not read again, unless the last build failed: pages

@@ -329,7 +329,11 @@ class VariationalMonteCarlo:
         here = _Point.of(self.state, self.sampler, estimate.energy, estimate.error)
         length, fault = math.nan, "local energies are no numbers"
         if bool(local.isfinite().all()):
-            fault = self._impossible(estimate) or self._rise(here)
+            fault = self._impossible(estimate)
+            # What was taken back is where it was: its energy is measured anew, lest a
+            # value that was too low by chance holds the run for ever.
+            if not fault and not self._rejected:
+                fault = self._rise(here)
             if not fault:
                 length = self.descent.update(samples, local)
                 fault = "" if math.isfinite(length) else "the step is no number"
@@ -390,7 +394,7 @@ class VariationalMonteCarlo:
             noise = max(kept.spread, 1e-9 * abs(median))
             if median > kept.energy + 5 * noise:
                 kept.restore(self.state, self.sampler)
-                self._before = None
+                self._before = self._kept = None
                 self.descent.weaken()
                 return (
                     "rolled back: the median of the energy rose from "

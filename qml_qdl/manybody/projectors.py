@@ -25,7 +25,7 @@ _FINITE = checked(check_number, -math.inf, math.inf)
 @validate_call
 @frozen(eq=False)
 class Projector:
-    """The operator w |φ⟩⟨φ|/⟨φ|φ⟩ + c, for any state φ.
+    """The operator `w |φ⟩⟨φ|/⟨φ|φ⟩ + c`, for any state φ.
 
     Its expectation is w F + c with the fidelity F = |⟨ψ|φ⟩|²/(⟨ψ|ψ⟩⟨φ|φ⟩), of which
     F = ⟨φ/ψ⟩ ⟨ψ/φ⟩, the first mean over `|ψ|²`, the second over `|φ|²`. So its local
@@ -35,6 +35,10 @@ class Projector:
     it makes what lies lowest beside φ the ground state: an excited one (Choo et al.,
     PRL 121, 167204 (2018), arXiv:1807.03325). As its operator, by `infidelity`, it
     makes a state learn φ.
+
+    Excited states have nodes. Chains do not stand where ψ vanishes though Hψ does not,
+    so that a variance from chains comes out too small there, and steps from sums over
+    all configurations go further than steps from chains.
 
     Args:
         target: φ, which stays as it is; `VectorState` makes one of a vector.

@@ -7,8 +7,8 @@ exchange moves, one sweep between samples, dense stochastic reconfiguration:
   the same formula as an arbitrary torch module, which has full passes alone;
 - NetKet's `RBM` of 528 parameters, and a torch network of 529.
 
-Each side has a process of its own, which takes turns with the others. `make bench-netket`
-makes NetKet's environment. By hand:
+Each side has a process of its own, which takes turns with the others.
+`make bench-netket` makes NetKet's environment. By hand:
 
     python -m venv .venv-netket
     .venv-netket/bin/python -m pip install netket==3.23
@@ -88,9 +88,7 @@ def ours(model: str) -> Callable[[int], object]:
 
         def forward(self, spins: torch.Tensor) -> torch.Tensor:
             units = spins @ self.weight[self.shifts] + self.biases[0]
-            # log 2 cosh x without overflow
-            hidden = torch.logaddexp(units, -units).sum(1)
-            return hidden + self.biases[1] * spins.sum(1)
+            return units.cosh().log().sum(1) + self.biases[1] * spins.sum(1)
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -151,7 +149,8 @@ def started(python: str, side: str, model: str) -> subprocess.Popen[str]:
 
 def asked(process: subprocess.Popen[str], steps: int) -> float:
     """Milliseconds a step."""
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(f"{steps}\n")
     process.stdin.flush()
     return float(process.stdout.readline())

@@ -11,6 +11,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from attrs import evolve
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
@@ -27,10 +28,12 @@ from qml_qdl.manybody import (
     Sector,
     SpinOperator,
     StochasticReconfiguration,
+    Symmetrized,
     VariationalMonteCarlo,
     heisenberg,
     transverse_ising,
 )
+from qml_qdl.manybody.reconfiguration import DenseDirections
 from qml_qdl.manybody.samplers import Samples
 from tests.manybody.tables import all_spins, table_state
 
@@ -86,6 +89,43 @@ def test_two_ways_to_local_energies(operator: SpinOperator, dtype: torch.dtype) 
     summed = sampler.local_energies(operator, state, samples)
     by_ratios = Sampler.local_energies(sampler, operator, state, samples)
     torch.testing.assert_close(by_ratios, summed.to(by_ratios.dtype))
+
+
+@pytest.mark.parametrize(("momentum", "flip"), [(0, 1), (3, -1)])
+def test_sums_over_orbits_are_those_over_all(momentum: int, flip: int) -> None:
+    """Energies, gradients and the metric, from one configuration of each orbit."""
+    torch.manual_seed(0)
+    group, characters = RING.translations, RING.characters(momentum).real
+    state = Symmetrized(
+        RBMState(6, scale=0.3, dtype=torch.float64), group, characters, spin_flip=flip
+    )
+    whole = Sector(6, magnetisation=0)
+    orbits = Sector(6, 0, spin_flip=flip, permutations=group, characters=characters)
+    found = []
+    for sector in (whole, orbits):
+        sampler = FullSummation(sector)
+        samples = sampler.sample(state)
+        local = sampler.local_energies(MARSHALL, state, samples)
+        directions = DenseDirections.of(state, samples, local)
+        estimate = Estimate.of(local, samples)
+        found.append(
+            [
+                torch.tensor([estimate.energy, estimate.variance]),
+                directions.backward(directions.target),
+                directions.matrix.T @ directions.matrix,
+            ]
+        )
+    assert orbits.num_states < whole.num_states / 4
+    torch.testing.assert_close(*found)
+
+
+def test_sums_over_orbits_need_a_symmetric_state() -> None:
+    sampler = FullSummation(Sector(6, permutations=RING.translations))
+    sampler.sample(ring_state())
+    with pytest.raises(
+        ArgumentError, match=r"state: expected ψ.* symmetrise the state"
+    ):
+        sampler.sample(RBMState(6, scale=0.3))
 
 
 DESCENTS: dict[str, Callable[[NeuralState], Descent]] = {
@@ -203,6 +243,19 @@ def test_a_bad_step_is_taken_back(damage: float) -> None:
     assert steps[-1].estimate.energy < 0.97 * energy
 
 
+def test_an_energy_too_low_by_chance_does_not_hold_a_run() -> None:
+    """As of chains that have just begun: no later energy would be as low."""
+    descent = VariationalMonteCarlo(ISING, ring_state(), flips(), window=5)
+    descent.run(2)
+    assert descent._before is not None
+    lucky = evolve(descent._before, energy=-20.0, spread=1e-3)
+    descent._before = descent._kept = lucky
+    events = [step.event for step in descent.run(12)]
+    assert events[0].startswith("taken back: the energy rose from -20")
+    assert sum(event.startswith("rolled back") for event in events) == 1
+    assert events[-1] == ""
+
+
 def test_a_slow_rise_is_rolled_back() -> None:
     """Steps too small to be noticed one by one."""
 
@@ -213,7 +266,7 @@ def test_a_slow_rise_is_rolled_back() -> None:
             return super().update(samples, local * self.sign)
 
     state = ring_state()
-    uphill = Uphill(state, learning_rate=0.02)
+    uphill = Uphill(state, learning_rate=0.02, shift=0.1, final_shift=0.03, steps=60)
     descent = VariationalMonteCarlo(ISING, state, flips(60), uphill, window=10)
     descent.run(40)
     uphill.sign = -1.0
@@ -235,5 +288,3 @@ def test_bad_input() -> None:
         VariationalMonteCarlo(ISING, RBMState(4), flips())
     with pytest.raises(ArgumentError, match="window"):
         VariationalMonteCarlo(ISING, RBMState(6), flips(), window=1)
-    with pytest.raises(ArgumentError, match="sector: expected one of configurations"):
-        FullSummation(Sector(6, spin_flip=1))

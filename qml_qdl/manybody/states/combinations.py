@@ -160,6 +160,11 @@ class Symmetrized(NeuralState):
         """The floating type of the spins it takes."""
         return self.state.dtype
 
+    @property
+    def numbers_per_row(self) -> int:
+        """Those of the state for each element of the group."""
+        return self.state.numbers_per_row * len(self.permutations)
+
     def forward(self, spins: Tensor) -> Tensor:
         """Logarithms of amplitudes."""
         check_sites(spins, self.num_sites)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,12 +10,44 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from qml_qdl.circuits.validation import check_count, validate_call
-from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.sectors import check_sites, group_table
 from qml_qdl.manybody.states.combinations import as_characters, projected
 from qml_qdl.manybody.states.feed_forward import as_logarithm
 from qml_qdl.manybody.states.state import NeuralState, as_group, seeded
+
+
+class _GroupConvolution(torch.autograd.Function):
+    """The sum over b and h of weight[a, b, h] features[b, g h].
+
+    Forward and for the features it is one matrix product with the kernel at [g, h] of
+    g⁻¹ h. The derivative by the weight gathers features, so that derivatives of single
+    rows never make a kernel for each of them, nor add into places one by one.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        features: Tensor, weight: Tensor, forwards: Tensor, backwards: Tensor
+    ) -> Tensor:
+        return torch.einsum("abgh,nbh->nag", weight[:, :, backwards], features)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        features, weight, forwards, backwards = ctx.saved_tensors
+        by_features = torch.einsum("abgh,nag->nbh", weight[:, :, backwards], gradient)
+        turned = features.mT[:, forwards]
+        by_weight = torch.einsum("nag,nghb->abh", gradient, turned)
+        return by_features, by_weight, None, None
+
+
+_convolved: Callable[..., Tensor] = _GroupConvolution.apply
 
 
 class GroupConvolutionalState(NeuralState):
@@ -125,12 +158,7 @@ class GroupConvolutionalState(NeuralState):
         found = torch.einsum("agj,nj->nag", kernel, spins)
         found = gelu(found + first[1][:, None])
         for weight, bias in others:
-            if is_transformed():  # a kernel would be there once for each row
-                turned = found[:, :, self.forwards]
-                found = torch.einsum("abh,nbgh->nag", weight, turned)
-            else:
-                kernel = weight[:, :, self.backwards]
-                found = torch.einsum("abgh,nbh->nag", kernel, found)
+            found = _convolved(found, weight, self.forwards, self.backwards)
             found = gelu(found + bias[:, None])
         log = as_logarithm(self.last(found.transpose(1, 2)))
         return projected(log, self.characters)

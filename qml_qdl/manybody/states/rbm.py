@@ -268,7 +268,7 @@ class _Turns:
             kinds: The kind of turn, (K,).
         """
         # The first value is that of spins up.
-        patterns = torch.addmv(-self.places.sum(), turned, self.places).long()
+        patterns = (turned @ self.places - self.places.sum()).long()
         return patterns.add_(kinds, alpha=2 ** len(self.places))
 
 
