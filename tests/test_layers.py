@@ -66,7 +66,7 @@ ALLOWED: dict[str, set[str]] = {
     },
 }
 QISKIT = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime"}
-LAZY = QISKIT | {"PIL", "matplotlib", "pandas", "quimb", "sklearn"}
+LAZY = QISKIT | {"PIL", "matplotlib", "pandas", "quimb", "sklearn", "zuko"}
 QISKIT_ROOM = "qml_qdl.hardware.qiskit"
 TRAINER = {"lightning", "pytorch_lightning"}
 
@@ -278,7 +278,7 @@ LOADED = [
     ("import qml_qdl.circuits", {"qiskit", "lightning", "sklearn", "torch"}),
     (JOBS, {"qiskit", "qiskit_aer", "qiskit_ibm_runtime", "lightning", "sklearn"}),
     ("import qml_qdl.nn", {"qiskit", "lightning", "sklearn"}),
-    ("import qml_qdl.models", {"qiskit", "lightning", "sklearn"}),
+    ("import qml_qdl.models", {"qiskit", "lightning", "sklearn", "zuko"}),
     ("import qml_qdl.manybody", {"qiskit", "lightning", "quimb", "sklearn"}),
     (AER, {"qiskit_ibm_runtime"}),
 ]

@@ -2,6 +2,7 @@
 
 from qml_qdl.data.bits import all_bits, bit_index, frequencies
 from qml_qdl.data.dataset import Dataset, encode_labels, stratified_rows
+from qml_qdl.data.dequantisation import Dequantiser
 from qml_qdl.data.files import read_npz
 from qml_qdl.data.images import read_image_folder
 from qml_qdl.data.loader import ResumableLoader
@@ -13,6 +14,7 @@ from qml_qdl.data.torch_dataset import from_torch
 
 __all__ = [
     "Dataset",
+    "Dequantiser",
     "ResumableLoader",
     "Split",
     "all_bits",

@@ -139,7 +139,9 @@ class Preprocessing:
                 filled = [word == fill for word in column.categories]
                 block[np.isnan(values)] = filled
             else:
-                block = np.where(np.isnan(values), fill, values)[:, np.newaxis]
+                # None, where there is no gap, would make objects of the numbers.
+                gaps = np.nan if fill is None else fill
+                block = np.where(np.isnan(values), gaps, values)[:, np.newaxis]
             blocks.append(block)
         return np.concatenate(blocks, axis=1, dtype=np.float32)
 

@@ -3,6 +3,8 @@
 from qml_qdl.metrics.baselines import trivial_baselines
 from qml_qdl.metrics.chow_liu import chow_liu_tree, mutual_information
 from qml_qdl.metrics.divergences import (
+    jensen_shannon,
+    jensen_shannon_of_samples,
     kl_divergence,
     mmd,
     mmd_of_samples,
@@ -31,6 +33,8 @@ __all__ = [
     "diversity",
     "flip_scores",
     "frechet_distance",
+    "jensen_shannon",
+    "jensen_shannon_of_samples",
     "kl_divergence",
     "kolmogorov_smirnov",
     "manifold",

@@ -23,6 +23,7 @@ from qml_qdl.models.discriminator import (
 from qml_qdl.models.distribution_generator import DistributionGenerator
 from qml_qdl.models.dressed import DressedClassifier
 from qml_qdl.models.equivariant import EquivariantClassifier
+from qml_qdl.models.flow import NormalizingFlow
 from qml_qdl.models.iqp_born_machine import IQPBornMachine
 from qml_qdl.models.noise_generator import NoiseGenerator
 from qml_qdl.models.patch_generator import PatchGenerator
@@ -49,6 +50,7 @@ __all__ = [
     "EquivariantClassifier",
     "IQPBornMachine",
     "NoiseGenerator",
+    "NormalizingFlow",
     "PatchGenerator",
     "PointCloudClassifier",
     "QCNNClassifier",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn.functional import gelu, linear, logsigmoid
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.bits import refuse_no_bits
+from qml_qdl.data.splitting import Split
 from qml_qdl.hardware.simulator.modes import is_transformed
 
 
@@ -19,7 +21,8 @@ class AutoregressiveNetwork(nn.Module):
     r"""A masked network: p(b) = Π p(bᵢ | b₁ … bᵢ₋₁), which is normalised.
 
     Each bit has `width` units in each layer, which see only the bits before it (Germain
-    et al. 2015, arXiv:1502.03509). A sample takes one pass for each bit.
+    et al. 2015, arXiv:1502.03509). A sample costs as much as one pass: the units of a
+    bit are computed once, when the bits before it are there.
 
     Args:
         num_bits: Length n of the strings.
@@ -81,6 +84,22 @@ class AutoregressiveNetwork(nn.Module):
             self.weights.append(nn.Parameter(like.new_empty(mask.shape)))
             self.biases.append(nn.Parameter(like.new_empty(len(mask))))
         self.reset_parameters(generator)
+
+    @classmethod
+    def from_data(
+        cls, split: Split, *, layers: int = 1, width: int = 8
+    ) -> AutoregressiveNetwork:
+        """Builds one for bits, in the order of the columns or of an image's pixels.
+
+        Args:
+            split: The data: bits.
+            layers: Hidden layers.
+            width: Units of each bit in each hidden layer.
+
+        Raises:
+            ArgumentError: A number cannot be used.
+        """
+        return cls(math.prod(split.train.input_shape), width=width, layers=layers)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Samples weights whose units keep their size; biases become zero.
@@ -157,8 +176,19 @@ class AutoregressiveNetwork(nn.Module):
         check_count("rows", rows, 0)
         like = self.weights[0]
         bits: Tensor = like.new_zeros(rows, self.num_bits)
+        sizes = [len(bias) // self.num_bits for bias in self.biases]
+        # What each layer reads: the bits as ±1, then units of the bits so far.
+        seen = [bits.clone(), *(bits.new_empty(rows, len(b)) for b in self.biases)]
         for place in range(self.num_bits):
-            chance = self(bits)[:, place].sigmoid()
+            for layer, (weight, bias) in enumerate(
+                zip(self.weights, self.biases, strict=True)
+            ):
+                mine = slice(place * sizes[layer], (place + 1) * sizes[layer])
+                # No further than the mask would have it.
+                known = place if layer == 0 else (place + 1) * sizes[layer - 1]
+                units = linear(seen[layer][:, :known], weight[mine, :known], bias[mine])
+                seen[layer + 1][:, mine] = gelu(units)
+            chance = units[:, 0].sigmoid()
             if self.num_ones is not None:
                 one, zero = self._certain(bits)
                 chance = chance.masked_fill(one[:, place], 1.0)
@@ -167,6 +197,7 @@ class AutoregressiveNetwork(nn.Module):
                 rows, generator=generator, device=like.device, dtype=like.dtype
             )
             bits[:, place] = (drawn < chance).to(bits)
+            seen[0][:, place] = 2 * bits[:, place] - 1
         return bits
 
     def nll_loss(self, bits: Tensor) -> Tensor:

@@ -142,7 +142,7 @@ class BornMachine(nn.Module):
         if size > MOST_BITS:
             raise ArgumentError(
                 f"model: born_machine has a wire for each bit, up to {MOST_BITS}, got "
-                f"{size}; use smaller images, or rbm"
+                f"{size}; use smaller images, rbm or autoregressive"
             )
         bits = torch.tensor(split.train.inputs).flatten(1)
         circuit = chow_liu_circuit(bits, layers)

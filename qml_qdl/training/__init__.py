@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from qml_qdl.training.recipes.ground_state import GroundState
     from qml_qdl.training.recipes.likelihood import (
         ContrastiveDivergence,
+        DensityEstimation,
         EvidenceLowerBound,
         Likelihood,
     )
@@ -69,7 +70,12 @@ _HOMES = {
     "fitting": ("Fit", "accuracy", "fit", "predict"),
     "recipes.generative": ("Generative",),
     "recipes.ground_state": ("GroundState",),
-    "recipes.likelihood": ("ContrastiveDivergence", "EvidenceLowerBound", "Likelihood"),
+    "recipes.likelihood": (
+        "ContrastiveDivergence",
+        "DensityEstimation",
+        "EvidenceLowerBound",
+        "Likelihood",
+    ),
     "options": ("DataOptions", "RunOptions", "TrainingOptions", "default_training"),
     "prediction": ("Predictions", "predict_rows"),
     "recipes.recipe": ("Recipe", "count_parameters"),
@@ -91,6 +97,7 @@ __all__ = [
     "Classification",
     "ContrastiveDivergence",
     "DataOptions",
+    "DensityEstimation",
     "Estimate",
     "Evaluation",
     "EvidenceLowerBound",

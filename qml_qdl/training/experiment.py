@@ -25,6 +25,7 @@ from qml_qdl.training.building import (
 )
 from qml_qdl.training.checkpoints import LAST, load_best, read_checkpoint
 from qml_qdl.training.fitting import Fit, fit
+from qml_qdl.training.likelihood_baseline import fit_likelihood
 from qml_qdl.training.measures import format_measure
 from qml_qdl.training.options import RunOptions, check_heeded
 from qml_qdl.training.report import Report, make_report
@@ -192,12 +193,13 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
         recipe.names.get(kind) or task.title or kind: trainings
         for kind, trainings in fits.items()
     }
+    baselines = fit_likelihood(task, run.folder, progress=progress)
     report = make_report(
         recipe.data_title(task.source, run.options.data),
         recipe,
         split,
         named,
-        recipe.baselines(split),
+        [*baselines, *recipe.baselines(split)],
     )
     report.write(run.folder)
     plot(run, task, fits)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from attrs import evolve
 from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 from torch.nn.functional import binary_cross_entropy
 
 from qml_qdl.data import all_bits, frequencies
 from qml_qdl.data.dataset import Dataset
+from qml_qdl.data.dequantisation import Dequantiser
 from qml_qdl.data.splitting import Split
 from qml_qdl.metrics import (
     frechet_distance,
+    jensen_shannon,
+    jensen_shannon_of_samples,
     kl_divergence,
     kolmogorov_smirnov,
     mmd,
@@ -32,7 +37,10 @@ SAMPLES = 1000
 SHARES = ("accuracy", "precision", "recall", "coverage", "valid", "acceptance")
 POWERS = ("error bar", "relative error", "variance", "V-score")
 EXACT = ("energy", "fidelity")
-FINE = ("KL", "total variation", "MMD", "relative entropy", "KS")
+FINE = ("KL", "total variation", "MMD", "relative entropy", "KS", "JS")
+
+NOISES = 10
+"""Times that each test row is judged, with other noise."""
 
 COMPONENTS = 8
 """Principal components of a baseline."""
@@ -103,11 +111,15 @@ class RealYardstick(Yardstick):
             "precision",
             "recall",
             "coverage",
-            *(("KS",) if self.is_table else ()),
+            *(("KS", "JS") if self.is_table else ()),
         )
 
     def of_samples(self, samples: Tensor) -> dict[str, float]:
-        """Fréchet distances, diversity and manifold shares; KS of a table.
+        """Fréchet distances, diversity and manifold shares; KS and JS of a table.
+
+        The last two are means over columns. JS is the Jensen-Shannon divergence on ten
+        bins: on the cells of pairs of columns, tables of a hundred rows would differ
+        from each other by chance more than by what they are.
 
         Fréchet distances shrink, and recall and coverage grow, with the number of
         samples: so they are means over groups as large as the training part, which is
@@ -133,10 +145,13 @@ class RealYardstick(Yardstick):
             "coverage": found.coverage,
         }
         if self.is_table:
-            pairs = zip(self.test.T, samples.T, strict=True)
-            measures["KS"] = float(
-                np.mean([kolmogorov_smirnov(a, b) for a, b in pairs])
-            )
+            pairs = list(zip(self.test.T, samples.T, strict=True))
+            ks = [kolmogorov_smirnov(*pair) for pair in pairs]
+            js = [
+                jensen_shannon_of_samples(real[:, None], made[:, None])
+                for real, made in pairs
+            ]
+            measures |= {"KS": float(np.mean(ks)), "JS": float(np.mean(js))}
         return measures
 
     def of_floor(self, rows: Tensor) -> dict[str, float]:
@@ -202,13 +217,56 @@ class ELBOYardstick(RealYardstick):
         return [*baselines, evolve(mean, measures=bound | mean.measures)]
 
 
+class DensityYardstick(RealYardstick):
+    """Measures rows of a table, and their likelihood.
+
+    That is the one of rows with uniform noise as wide as the values of a column are
+    told apart (`Dequantiser`), in nats, as a mean over ten noises. Of two such tables
+    only numbers of the same columns, standardised alike, can be compared.
+    """
+
+    def __init__(self, split: Split) -> None:
+        super().__init__(split)
+        self.names = ("NLL", *self.names)
+        self.dequantiser = Dequantiser.fit(split.train)
+        generator = torch.Generator().manual_seed(0)
+        rows = self.test.repeat(NOISES, 1)
+        self.noisy_test = self.dequantiser.noisy(rows, generator)
+
+    def nll(self, log_prob: Callable[[Tensor], Tensor]) -> float:
+        """The mean negative log-likelihood of the test part.
+
+        Args:
+            log_prob: Maps rows to the logarithms of their densities, (rows,).
+        """
+        return -float(log_prob(self.noisy_test).double().mean())
+
+    def baselines(self) -> list[Baseline]:
+        """The floor, two Gaussians, which have a likelihood, and the mean."""
+        floor, components, alone, mean = super().baselines()
+        rows = self.train.double()
+        noise = self.dequantiser.widths.square() / 12
+        variances = rows.var(0) + noise
+        each = Independent(Normal(rows.mean(0), variances.sqrt()), 1)
+        alone = self._with_nll(alone, each)
+        if rows.shape[1] <= COMPONENTS:  # or it has no density
+            covariance = rows.T.cov().reshape(len(noise), -1) + noise.diag()
+            whole = MultivariateNormal(rows.mean(0), covariance)
+            components = self._with_nll(components, whole)
+        return [floor, components, alone, mean]
+
+    def _with_nll(self, baseline: Baseline, density: Distribution) -> Baseline:
+        nll = self.nll(lambda rows: density.log_prob(rows.double()))
+        return evolve(baseline, measures={"NLL": nll, **baseline.measures})
+
+
 class BitYardstick(Yardstick):
     """Measures distributions of few bits, string by string.
 
     Valid is what occurs anywhere in the data, such as bars and stripes.
     """
 
-    names = ("KL", "total variation", "MMD", "valid")
+    names = ("KL", "total variation", "JS", "MMD", "valid")
 
     def __init__(self, split: Split) -> None:
         super().__init__(split)
@@ -225,6 +283,7 @@ class BitYardstick(Yardstick):
             # Rounding takes a vanishing distance below zero.
             "KL": max(0.0, float(kl_divergence(self.seen, model))),
             "total variation": float(total_variation(self.seen, model)),
+            "JS": float(jensen_shannon(self.seen, model)),
             "MMD": float(mmd(model, self.seen)),
             "valid": float(model[self.valid].sum()),
         }
@@ -281,7 +340,7 @@ class ManyBitsYardstick(RealYardstick):
 class ValueYardstick(Yardstick):
     """Measures distributions of whole numbers 0 … 2ⁿ − 1."""
 
-    names = ("relative entropy", "total variation", "KS", "mean")
+    names = ("relative entropy", "total variation", "JS", "KS", "mean")
 
     def __init__(self, split: Split, values: int) -> None:
         super().__init__(split)
@@ -300,6 +359,7 @@ class ValueYardstick(Yardstick):
         return {
             "relative entropy": max(0.0, float(kl_divergence(self.seen, model))),
             "total variation": float(total_variation(self.seen, model)),
+            "JS": float(jensen_shannon(self.seen, model)),
             "KS": float(gaps.max()),
             "mean": float(model @ numbers),
         }

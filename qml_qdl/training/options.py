@@ -390,7 +390,8 @@ class RunOptions:
         training: How it is fitted; by default as suits the model.
         seeds: How many trainings, each with a seed of its own.
         first_seed: The first seed; others follow it.
-        twin: Whether the classical twin is trained too, and with a vae the plain one.
+        twin: Whether the classical twin is trained too, with a vae the plain one, and
+            beside a generator the flow or the autoregressive network.
 
     Example:
         >>> RunOptions(model=Spec("patch_gan", layers=2)).training.epochs

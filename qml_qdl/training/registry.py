@@ -43,6 +43,8 @@ _TABLES = {"epochs": 200, "batch_size": 32}
 _VALUES = {"epochs": 60, "batch_size": 1024}
 _BORN = {"epochs": 100, "batch_size": 128, "learning_rate": 0.3}
 _RBM = {"epochs": 300, "batch_size": 128, "learning_rate": 0.02}
+_BITS = {"epochs": 100, "batch_size": 64, "learning_rate": 0.005}
+_DENSITY = {"epochs": 60, "batch_size": 32}
 _BOUND = {"epochs": 60, "batch_size": 64, "learning_rate": 0.02}
 _DESCENT = {"epochs": 60, "learning_rate": 0.1, "precision": "64-true"}
 
@@ -107,10 +109,26 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             title="VAE, quantum {quantum_part}",
             training=_BOUND,
         ),
+        "autoregressive": ModelEntry(
+            "qml_qdl.models.AutoregressiveNetwork",
+            "bits",
+            ("layers", "width"),
+            recipe="likelihood",
+            title="autoregressive network",
+            training=_BITS,
+        ),
+        "flow": ModelEntry(
+            "qml_qdl.models.NormalizingFlow",
+            "tables",
+            ("layers", "hidden", "transform"),
+            recipe="density",
+            title="normalising flow",
+            training=_DENSITY,
+        ),
         "nqs": ModelEntry(
             "qml_qdl.manybody.neural_state",
             "Hamiltonians",
-            ("state", "alpha", "layers", "symmetry", "amplitudes"),
+            ("state", "alpha", "layers", "width", "symmetry", "amplitudes"),
             recipe="ground_state",
             title="{state}",
             training=_DESCENT,
@@ -141,6 +159,7 @@ RECIPES: Mapping[str, str] = MappingProxyType(
         "adversarial": "qml_qdl.training.Adversarial",
         "adversarial_distribution": "qml_qdl.training.AdversarialDistribution",
         "likelihood": "qml_qdl.training.Likelihood",
+        "density": "qml_qdl.training.DensityEstimation",
         "contrastive_divergence": "qml_qdl.training.ContrastiveDivergence",
         "evidence_lower_bound": "qml_qdl.training.EvidenceLowerBound",
         "ground_state": "qml_qdl.training.GroundState",

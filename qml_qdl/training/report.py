@@ -158,7 +158,8 @@ def make_report(
         recipe: How the models learnt.
         split: What they learnt from.
         fits: The trainings of each model, one per seed, by its name.
-        baselines: What the baselines reached.
+        baselines: What the baselines reached; those without measures are told below the
+            table alone.
 
     Returns:
         The report.
@@ -186,7 +187,10 @@ def make_report(
             each.note,
         )
         for each in baselines
+        if each.measures
     ]
+    notes = (f"{each.name}: {each.note}" for each in baselines if each.note)
+    footnotes = recipe.footnotes + (tuple(notes) if recipe.upright else ())
     return Report(
-        title, recipe.measures(split), tuple(lines), recipe.upright, recipe.footnotes
+        title, recipe.measures(split), tuple(lines), recipe.upright, footnotes
     )

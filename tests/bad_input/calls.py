@@ -544,6 +544,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "models.AutoregressiveNetwork": lambda: call(
             models.AutoregressiveNetwork, num_bits=4, width=2, layers=2, num_ones=2
         ),
+        "models.AutoregressiveNetwork.from_data": lambda: call(
+            models.AutoregressiveNetwork.from_data, split=bits(), layers=2, width=3
+        ),
         "models.AutoregressiveNetwork.log_prob": lambda: call(
             models.AutoregressiveNetwork(3).log_prob, bits=BITS
         ),
@@ -726,6 +729,21 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "models.NoiseGenerator.forward": lambda: call(style(), noise=rows(3, 2)),
         "models.NoiseGenerator.sample": lambda: call(style().sample, rows=3),
+        "models.NormalizingFlow": lambda: call(
+            models.NormalizingFlow, num_features=2, layers=1, hidden=4
+        ),
+        "models.NormalizingFlow.forward": lambda: call(
+            models.NormalizingFlow(2), rows=rows(3, 2)
+        ),
+        "models.NormalizingFlow.from_data": lambda: call(
+            models.NormalizingFlow.from_data, split=parts(), layers=1, hidden=4
+        ),
+        "models.NormalizingFlow.log_prob": lambda: call(
+            models.NormalizingFlow(2).log_prob, rows=rows(3, 2)
+        ),
+        "models.NormalizingFlow.sample": lambda: call(
+            models.NormalizingFlow(2).sample, rows=5
+        ),
         "models.PatchGenerator": lambda: call(
             models.PatchGenerator, image_shape=(2, 2), patch_shape=(1, 2), layers=1
         ),
@@ -832,6 +850,15 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             discriminator=nn.Linear(2, 1),
             real=rows(3, 2),
             generated=rows(3, 2),
+        ),
+        "metrics.jensen_shannon": lambda: call(
+            metrics.jensen_shannon, first=P, second=Q
+        ),
+        "metrics.jensen_shannon_of_samples": lambda: call(
+            metrics.jensen_shannon_of_samples,
+            real=rows(5, 2),
+            generated=rows(4, 2),
+            bins=3,
         ),
         "metrics.kl_divergence": lambda: call(metrics.kl_divergence, target=P, model=Q),
         "metrics.kolmogorov_smirnov": lambda: call(
@@ -1106,6 +1133,16 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "data.Dataset.of_classes": lambda: call(table().of_classes, names=["no"]),
         "data.Dataset.take": lambda: call(table().take, rows=[0, 1]),
+        "data.Dequantiser": lambda: call(
+            data.Dequantiser, widths=rows(2), levels=(None, None)
+        ),
+        "data.Dequantiser.fit": lambda: call(data.Dequantiser.fit, train=parts().train),
+        "data.Dequantiser.noisy": lambda: call(
+            data.Dequantiser.fit(parts().train).noisy, rows=rows(3, 4)
+        ),
+        "data.Dequantiser.rounded": lambda: call(
+            data.Dequantiser.fit(parts().train).rounded, rows=rows(3, 4)
+        ),
         "data.ResumableLoader": lambda: call(data.ResumableLoader, dataset=table()),
         "data.ResumableLoader.load_state_dict": lambda: call(
             data.ResumableLoader(table()).load_state_dict, state=chained()
@@ -1170,6 +1207,12 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "training.ContrastiveDivergence": lambda: call(
             t.ContrastiveDivergence, model=rbm(), split=bits(), options=OPTIONS
+        ),
+        "training.DensityEstimation": lambda: call(
+            t.DensityEstimation,
+            model=models.NormalizingFlow(4),
+            split=parts(),
+            options=OPTIONS,
         ),
         "training.EvidenceLowerBound": lambda: call(
             t.EvidenceLowerBound, model=vae(), split=parts(), options=OPTIONS

@@ -75,6 +75,12 @@ def twin() -> None:
     SpinClassifier(3, 2).classical_twin("e3nn")
 
 
+def flow() -> None:
+    from qml_qdl.models import NormalizingFlow
+
+    NormalizingFlow(2)
+
+
 def from_training(name: str) -> Callable[[], None]:
     def get() -> None:
         from qml_qdl import training
@@ -152,6 +158,7 @@ CALLS: dict[str, Callable[[], str | None]] = {
     "fit": from_training("fit"),
     "draw_mpl": draws,
     "twin": twin,
+    "flow": flow,
     "--version": command("--version"),
     "targets": command("targets"),
     "train": command("train", "--data", "iris"),

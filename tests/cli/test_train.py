@@ -441,6 +441,52 @@ def test_options_of_generative_models_reach_the_run(
     assert seen[0].data.labels == ("4",)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--model flow --data digits", "'flow' reads tables, got 'digits'"),
+        ("--model flow --data iris --transform cubic", "cubic"),
+        ("--model flow --data iris --hidden 0", "hidden: expected at least 1, got 0"),
+        ("--model flow --data iris --width 3", "width: 'flow' has no such option"),
+        ("--model flow --data iris --loss L1Loss", "loss: 'flow' has no such option"),
+        (
+            "--model flow --data same.csv",
+            "column b: a density needs values that differ",
+        ),
+        ("--model autoregressive --data iris", "'autoregressive' reads bits, got "),
+        ("--model autoregressive --width 0", "width: expected at least 1, got 0"),
+    ],
+)
+def test_what_has_no_likelihood_is_told_in_one_line(
+    words: str, message: str, here: Path, capsys: Capture
+) -> None:
+    rows = "".join(f"{k},7,{'xy'[k % 2]}\n" for k in range(40))
+    (here / "same.csv").write_text(f"a,b,label\n{rows}")
+    assert main(["train", *words.split()]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert not (here / "runs").exists()
+
+
+def test_a_flow_of_words_and_counts_from_file_to_samples(
+    here: Path, capsys: Capture
+) -> None:
+    rows = [f"{k * k % 7},{['red', 'blue'][k % 2]},{k},{k % 2}" for k in range(60)]
+    (here / "mine.csv").write_text("\n".join(["count,colour,size,label", *rows, ""]))
+    words = "--model flow --data mine.csv --epochs 1 --seeds 1 --accelerator cpu"
+    assert main(["train", *words.split(), "--name", "flow", "--quiet"]) == 0
+    first = capsys.readouterr().out
+    assert "normalising" in first
+    assert main(["train", "--resume", "flow", "--quiet"]) == 0
+    assert capsys.readouterr().out == first
+    assert main(["sample", "flow", "-n", "50"]) == 0
+    with np.load(here / "runs" / "flow" / "samples.npz") as file:
+        samples = file["samples"]
+    counts, *colours, _ = samples.T
+    assert len(set(counts.tolist())) <= 4  # squares modulo seven
+    assert set(np.ravel(colours).tolist()) == {0, 1}
+
+
 def test_a_csv_file_with_its_label_column(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

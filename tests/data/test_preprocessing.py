@@ -64,6 +64,13 @@ def test_words_that_other_rows_have_not_are_zeros() -> None:
         assert (rows.inputs[:, 2:] == expected).all()
 
 
+def test_words_beside_numbers_without_gaps() -> None:
+    whole = table().dropna()
+    ours = split(from_pandas(whole)).train.inputs
+    filled = split(from_pandas(whole, missing="mean")).train.inputs
+    np.testing.assert_array_equal(ours, filled)
+
+
 def test_words_and_gaps_are_not_scaled_without_standardisation() -> None:
     parts = split(from_pandas(table(), missing="most_frequent"), standardise=False)
     assert parts.mean is None

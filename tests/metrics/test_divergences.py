@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 from torch import Tensor
 
@@ -20,7 +21,14 @@ from qml_qdl.circuits.errors import (
     ShapeError,
 )
 from qml_qdl.data import all_bits
-from qml_qdl.metrics import kl_divergence, mmd, mmd_of_samples, total_variation
+from qml_qdl.metrics import (
+    jensen_shannon,
+    jensen_shannon_of_samples,
+    kl_divergence,
+    mmd,
+    mmd_of_samples,
+    total_variation,
+)
 
 DOUBLE = torch.float64
 
@@ -78,12 +86,65 @@ def test_total_variation_lies_between_nought_and_one() -> None:
     assert total_variation(unit[0], unit[0]).item() == 0
 
 
+def test_jensen_shannon_is_the_square_of_scipys_distance() -> None:
+    first, second = two()
+    expected = jensenshannon(first.numpy(), second.numpy()) ** 2
+    assert jensen_shannon(first, second).item() == pytest.approx(expected, rel=1e-12)
+    assert jensen_shannon(second, first) == jensen_shannon(first, second)
+    unit = torch.eye(2, dtype=DOUBLE)
+    assert jensen_shannon(unit[0], unit[1]).item() == pytest.approx(math.log(2))
+    assert jensen_shannon(first, first).item() == 0
+    torch.autograd.gradcheck(
+        lambda p: jensen_shannon(p.softmax(0), second),
+        torch.rand(16, dtype=DOUBLE).requires_grad_(),
+    )
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_samples_are_counted_on_the_grid_of_the_real_ones(columns: int) -> None:
+    generator = np.random.default_rng(columns)
+    real = generator.normal(size=(300, columns))
+    made = generator.normal(0.3, 1.5, (400, columns))
+    edges = []
+    for column in real.T:
+        inner = np.linspace(column.min(), column.max(), 5)
+        inner[-1] = np.nextafter(inner[-1], np.inf)  # NumPy's last bin is another
+        edges.append(np.array([-np.inf, *inner, np.inf]))
+    with np.errstate(invalid="ignore"):  # widths of bins without an end
+        counts = [np.histogramdd(rows, edges)[0].ravel() for rows in (real, made)]
+    assert counts[1].sum() == 400
+    expected = jensenshannon(*counts) ** 2
+    rows = torch.tensor(real), torch.tensor(made)
+    found = jensen_shannon_of_samples(*rows, bins=4)
+    assert found == pytest.approx(expected, rel=1e-10)
+    order = torch.arange(columns - 1, -1, -1)
+    turned = jensen_shannon_of_samples(rows[0][:, order], rows[1][:, order], bins=4)
+    assert turned == pytest.approx(found)
+    assert jensen_shannon_of_samples(rows[0], rows[0]) == 0
+
+
+def test_values_that_are_all_the_same_are_in_one_bin() -> None:
+    same = torch.full((5, 1), 3.0)
+    assert jensen_shannon_of_samples(same, same) == 0
+    below = jensen_shannon_of_samples(same, same - 1)
+    assert below == jensen_shannon_of_samples(same, same + 1)
+    assert below == pytest.approx(math.log(2))
+
+
 def test_bad_arguments_are_refused() -> None:
     first, second = two(2)
     with pytest.raises(ShapeError, match="same 2ⁿ bit strings"):
         mmd(first[:3], second[:3])
     with pytest.raises(ShapeError, match="expected the same shape"):
         kl_divergence(first, second[:2])
+    with pytest.raises(ShapeError, match="first, second: expected the same shape"):
+        jensen_shannon(first, second[:2])
+    with pytest.raises(ShapeError, match=r"same 1 to 3 columns.*\[:, :2\]"):
+        jensen_shannon_of_samples(torch.rand(9, 4), torch.rand(9, 4))
+    with pytest.raises(ArgumentError, match="bins: expected at least 1"):
+        jensen_shannon_of_samples(torch.rand(9, 1), torch.rand(9, 1), bins=0)
+    with pytest.raises(DataError, match="generated: expected finite numbers"):
+        jensen_shannon_of_samples(torch.rand(2, 1), torch.tensor([[math.nan]]))
     with pytest.raises(ArgumentError, match="widths: expected one or more positive"):
         mmd(first, second, [])
     with pytest.raises(ShapeError, match="two or more rows of the same features"):

@@ -52,6 +52,34 @@ def test_samples_have_the_probabilities(num_ones: int | None) -> None:
     assert made.sample(0).shape == (0, N)
 
 
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("num_ones", [None, 2])
+def test_a_sample_is_that_of_one_pass_for_each_bit(
+    layers: int, num_ones: int | None
+) -> None:
+    made = network(layers=layers, num_ones=num_ones)
+    sampled = made.sample(50, torch.Generator().manual_seed(2))
+    generator = torch.Generator().manual_seed(2)
+    bits = torch.zeros(50, N, dtype=torch.float64)
+    for place in range(N):
+        one, zero = bits.clone(), bits.clone()
+        one[:, place], zero[:, place] = 1, 0
+        if num_ones is None:
+            chance = made(bits)[:, place].sigmoid()
+        else:  # of all strings that go on like this
+            rest = all_bits(N).double()
+            both = []
+            for begun in (one, zero):
+                same = (rest[None, :, : place + 1] == begun[:, None, : place + 1]).all(
+                    2
+                )
+                both.append((same * made.log_prob(rest).exp()).sum(1))
+            chance = both[0] / (both[0] + both[1])
+        drawn = torch.rand(50, generator=generator, dtype=torch.float64)
+        bits[:, place] = (drawn < chance.detach()).double()
+    assert torch.equal(sampled, bits)
+
+
 def test_it_learns_what_it_sees() -> None:
     made = network()
     data = all_bits(N).double()[[3, 3, 17, 30]]

@@ -23,6 +23,8 @@ KINDS = {
     "born_machine": ["--data", "bars_and_stripes"],
     "rbm": ["--data", "bars_and_stripes"],
     "vae": ["--data", "digits"],
+    "autoregressive": ["--data", "digits"],
+    "flow": ["--data", "iris"],
 }
 
 

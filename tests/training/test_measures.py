@@ -15,6 +15,7 @@ from qml_qdl.models.classical_generators import DistributionTable, ListedRBM
 from qml_qdl.training.measures import (
     SAMPLES,
     BitYardstick,
+    DensityYardstick,
     ManyBitsYardstick,
     RealYardstick,
     ValueYardstick,
@@ -75,8 +76,8 @@ def test_bits_beside_their_baselines(patterns: Split) -> None:
     assert uniform.measures["valid"] == pytest.approx(14 / 512)
     assert uniform.measures["KL"] == pytest.approx(math.log(512 / 14), abs=1e-4)
     exact = yardstick.of_probabilities(yardstick.seen)
-    assert [exact[name] for name in yardstick.names[:3]] == pytest.approx(
-        [0, 0, 0], abs=1e-6
+    assert [exact[name] for name in yardstick.names[:4]] == pytest.approx(
+        [0, 0, 0, 0], abs=1e-6
     )
     sampled = yardstick.of_samples(rows_of(patterns.test))
     assert sampled["total variation"] == 0
@@ -143,6 +144,8 @@ def test_tables_have_the_statistic_of_kolmogorov_and_smirnov() -> None:
     assert baselines[0].measures["KS"] < baselines[1].measures["KS"] < 0.5
     away = yardstick.of_samples(yardstick.test + 100)
     assert away["KS"] == 1
+    assert away["JS"] == pytest.approx(math.log(2))
+    assert baselines[0].measures["JS"] < baselines[1].measures["JS"] < 0.5
     assert away["Fréchet"] == pytest.approx(20_000, rel=1e-3)
 
 
@@ -158,6 +161,22 @@ def test_many_bits_have_a_likelihood() -> None:
     assert tree.measures["NLL"] > independent.measures["NLL"]
 
 
+def test_densities_beside_gaussians() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(2000, 2)) @ np.array([[1, 0.9], [0, 0.4]])
+    yardstick = DensityYardstick(split(Dataset(rows, np.arange(2000) % 2, "ab")))
+    floor, whole, alone, mean = yardstick.baselines()
+    assert "NLL" not in floor.measures
+    assert "NLL" not in mean.measures
+    # Standardised, two normal columns of this correlation.
+    correlation = 0.9 / math.hypot(0.9, 0.4)
+    entropy = 1 + math.log(2 * math.pi)
+    assert alone.measures["NLL"] == pytest.approx(entropy, abs=0.1)
+    gain = math.log(1 - correlation**2) / 2
+    assert whole.measures["NLL"] == pytest.approx(entropy + gain, abs=0.1)
+    assert yardstick.names[0] == "NLL"
+
+
 def test_values_beside_their_baselines() -> None:
     parts = split(load("log_normal"), standardise=False)
     yardstick = ValueYardstick(parts, 8)
@@ -170,7 +189,7 @@ def test_values_beside_their_baselines() -> None:
     assert floor.measures["KS"] < normal.measures["KS"] < uniform.measures["KS"]
     assert uniform.measures["mean"] == 3.5
     again = yardstick.of_samples(yardstick.test)
-    assert again["KS"] == again["total variation"] == 0
+    assert again["KS"] == again["total variation"] == again["JS"] == 0
 
 
 def test_twins_have_as_many_weights() -> None:

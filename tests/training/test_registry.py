@@ -75,9 +75,22 @@ TABLE: dict[str, dict[str, Any]] = {
         "training": {"epochs": 60, "batch_size": 64, "learning_rate": 0.02},
         "kinds": ("quantum", "twin", "plain"),
     },
+    "autoregressive": {
+        "reads": "bits",
+        "options": ["layers", "width"],
+        "training": {"epochs": 100, "batch_size": 64, "learning_rate": 0.005},
+        "kinds": ("classical",),
+    },
+    "flow": {
+        "reads": "tables",
+        "options": ["layers", "hidden", "transform"],
+        "training": {"epochs": 60, "batch_size": 32},
+        "refuses": [],
+        "kinds": ("classical",),
+    },
     "nqs": {
         "reads": "Hamiltonians",
-        "options": ["state", "alpha", "layers", "symmetry", "amplitudes"],
+        "options": ["state", "alpha", "layers", "width", "symmetry", "amplitudes"],
         "training": {"epochs": 60, "learning_rate": 0.1, "precision": "64-true"},
         "kinds": ("classical", "jastrow"),
     },
@@ -115,8 +128,10 @@ def test_the_table_of_models_comes_out_as_it_was(name: str) -> None:
 
 def test_every_name_is_in_the_table() -> None:
     assert list(MODELS) == list(TABLE)
-    nqs = ("state", "alpha", "symmetry", "amplitudes")
-    assert option_names() == (*WINDOW, "hidden", "latent", "quantum_part", *nqs)
+    assert option_names() == (
+        *(*WINDOW, "hidden", "latent", "quantum_part"),
+        *("width", "transform", "state", "alpha", "symmetry", "amplitudes"),
+    )
     for path in RECIPES.values():
         assert issubclass(import_object("recipe", path), Recipe)
     training = {each.name for each in attrs.fields(TrainingOptions)}
@@ -200,7 +215,29 @@ def test_a_run_takes_the_training_that_suits_its_model() -> None:
         ),
         (
             RunOptions(model=Spec("born_machine")),
-            "a wire for each bit, up to 12, got 64; use smaller images, or rbm",
+            "up to 12, got 64; use smaller images, rbm or autoregressive",
+        ),
+        (
+            RunOptions(data=DataOptions(source="iris"), model=Spec("autoregressive")),
+            "'autoregressive' reads bits, got .* in the table 'iris'; make zeros and",
+        ),
+        (
+            RunOptions(model=Spec("autoregressive", width=0)),
+            "width: expected at least 1, got 0",
+        ),
+        (
+            RunOptions(model=Spec("flow")),
+            "'flow' reads tables, got 'digits' .* use other data or another model",
+        ),
+        (
+            RunOptions(
+                data=DataOptions(source="iris"), model=Spec("flow", transform="cubic")
+            ),
+            "transform: expected .*'spline'.* got 'cubic'",
+        ),
+        (
+            RunOptions(data=DataOptions(source="iris"), recipe=Spec("density")),
+            r"DensityEstimation trains models with sample\(rows, generator=…\), got",
         ),
         (
             RunOptions(model=Spec("rbm", hidden=17)),

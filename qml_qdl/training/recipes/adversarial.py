@@ -8,6 +8,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
+from attrs import evolve
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
@@ -20,12 +21,10 @@ from qml_qdl.models import discriminator_loss, generator_loss, slope_penalty
 from qml_qdl.models.distribution_generator import value_bits
 from qml_qdl.training.measures import RealYardstick, ValueYardstick
 from qml_qdl.training.options import TrainingOptions
-from qml_qdl.training.recipes.generative import Generative
+from qml_qdl.training.recipes.generative import JUDGED, Generative, listed
 from qml_qdl.training.recipes.recipe import Batch
 
 BETAS = (0.5, 0.9)
-JUDGED = 500
-"""Samples of the model that are measured after each epoch."""
 
 
 def classical_discriminator(num_features: int, *hidden: int) -> nn.Sequential:
@@ -201,6 +200,7 @@ class Adversarial(AdversarialRecipe):
         "val_frechet",
     )
     monitor: ClassVar[str] = "val_frechet"
+    rival: ClassVar[str | None] = "flow"
 
     penalty: ClassVar[float] = 1.0
     rate: ClassVar[float] = 0.5
@@ -286,6 +286,7 @@ class AdversarialDistribution(AdversarialRecipe):
     penalty: ClassVar[float] = 0.1
     rate: ClassVar[float] = 1.0
     standardise: ClassVar[bool] = False
+    rival: ClassVar[str | None] = "autoregressive"
 
     def __init__(
         self, model: nn.Module, split: Split, options: TrainingOptions
@@ -308,7 +309,18 @@ class AdversarialDistribution(AdversarialRecipe):
     @torch.no_grad()
     def measure(cls, model: nn.Module, split: Split) -> dict[str, float]:
         """Measures the exact probabilities."""
-        return cls.yardstick(split).of_probabilities(model().cpu())
+        chances = listed(model, value_bits(split))
+        return cls.yardstick(split).of_probabilities(chances.cpu())
+
+    @classmethod
+    def rival_split(cls, split: Split) -> Split:
+        """Numbers as their bits, the highest leading."""
+        bits = all_bits(value_bits(split)).numpy()
+        train, validation, test = (
+            evolve(part, inputs=bits[part.inputs[:, 0].astype(int)], columns=())
+            for part in (split.train, split.validation, split.test)
+        )
+        return evolve(split, train=train, validation=validation, test=test)
 
     def share(self) -> float:
         """The mean since half of the steps."""

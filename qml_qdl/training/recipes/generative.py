@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
+from qml_qdl.data import all_bits
 from qml_qdl.data.splitting import Split
 from qml_qdl.nn.jobs import begin_step
 from qml_qdl.training.baselines import Baseline
@@ -34,12 +35,48 @@ GRIDS = 6
 LEAST_MEASURED = 4
 """Fewer samples have no third neighbour."""
 
+JUDGED = 500
+"""Samples of a model that are measured after each epoch."""
+
 PLACES = 9
 """Images of a walk from one place of the latent space to another."""
 
 
 MOST_PLOTTED = 100
 """So many images of all samples are shown in a picture."""
+
+
+def log_prob_of(model: nn.Module) -> Callable[[Tensor], Tensor] | None:
+    """How a model tells the logarithms of probabilities of rows.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Its `log_prob`, or `log_likelihood` as Boltzmann machines call it; None where it
+        has neither.
+    """
+    found = (getattr(model, name, None) for name in ("log_prob", "log_likelihood"))
+    return next(filter(None, found), None)
+
+
+def listed(model: nn.Module, bits: int) -> Tensor:
+    """The exact probabilities of all bit strings.
+
+    Args:
+        model: The model.
+        bits: How many bits a string has.
+
+    Returns:
+        (2ⁿ,), the first bit leading.
+    """
+    log_prob = log_prob_of(model)
+    chances: Tensor = (
+        model()
+        if log_prob is None
+        else log_prob(all_bits(bits).to(next(model.parameters()))).exp()
+    )
+    return chances
 
 
 class Generative(Sampling):
@@ -62,6 +99,11 @@ class Generative(Sampling):
     )
     keeps: ClassVar[tuple[str, ...]] = (BEST, LAST)
     upright: ClassVar[bool] = True
+
+    rival: ClassVar[str | None] = None
+    """The model with an exact likelihood that is trained once beside others, a name of
+    `MODELS`; of tables alone where it reads tables."""
+
     footnotes: ClassVar[tuple[str, ...]] = (
         "Measured against the test part; mean ± standard deviation over seeds (initial",
         "weights, order of the rows and all that is sampled; the split is the same).",
@@ -203,6 +245,15 @@ class Generative(Sampling):
         generator = torch.Generator(device).manual_seed(0)
         samples = cls.sample(model, SAMPLES, generator, split.train.input_shape)
         return cls.yardstick(split).of_samples(samples)
+
+    @classmethod
+    def rival_split(cls, split: Split) -> Split:
+        """The data as the `rival` reads them; by default as they are.
+
+        Args:
+            split: The data.
+        """
+        return split
 
     def assess(self, model: nn.Module) -> tuple[dict[str, float], Any]:
         """Measures samples."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,21 +12,29 @@ from attrs import evolve
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.data import all_bits, frequencies
+from qml_qdl.data import frequencies
 from qml_qdl.data.dataset import Dataset
+from qml_qdl.data.dequantisation import Dequantiser
 from qml_qdl.data.splitting import Split
-from qml_qdl.metrics import kl_divergence, mmd
+from qml_qdl.metrics import kl_divergence, mmd, mmd_of_samples
 from qml_qdl.models import RBM, QuantumVAE
 from qml_qdl.models.born_machine import MOST_BITS
 from qml_qdl.models.classical_generators import ListedRBM
 from qml_qdl.training.measures import (
     BitYardstick,
+    DensityYardstick,
     ELBOYardstick,
     ManyBitsYardstick,
     Yardstick,
 )
 from qml_qdl.training.options import TrainingOptions
-from qml_qdl.training.recipes.generative import PLACES, Generative
+from qml_qdl.training.recipes.generative import (
+    JUDGED,
+    PLACES,
+    Generative,
+    listed,
+    log_prob_of,
+)
 from qml_qdl.training.recipes.recipe import Batch
 
 if TYPE_CHECKING:
@@ -40,6 +47,9 @@ LEAST_PROBABILITY = 1e-9
 """Smaller probabilities count as this, so that their logarithm is finite."""
 
 GIBBS_STEPS = 5
+
+REPEATS = 5
+"""Times that each row of the validation part is judged, with other noise."""
 
 TWIN_RATE = 1 / 6
 """The twin of a Born machine learns at this share of its rate: at the whole one it
@@ -90,6 +100,7 @@ def _scheduled(optimizer: torch.optim.Optimizer, schedule: Any) -> dict[str, Any
 class _OfBits(Fitted):
     """Models of bit strings."""
 
+    rival: ClassVar[str | None] = "autoregressive"
     standardise: ClassVar[bool] = False
 
     @classmethod
@@ -119,16 +130,12 @@ class _OfBits(Fitted):
         """Measures the exact probabilities; of many bits samples and the likelihood."""
         yardstick = cls.yardstick(split)
         if isinstance(yardstick, BitYardstick):
-            return yardstick.of_probabilities(cls.probabilities(model).cpu())
+            return yardstick.of_probabilities(listed(model, yardstick.bits).cpu())
         found = super().measure(model, split)
         test = yardstick.test.flatten(1).to(next(model.parameters()))
-        machine: Any = model
-        return found | {"NLL": float(machine.nll_loss(test))}
-
-    @classmethod
-    @abstractmethod
-    def probabilities(cls, model: nn.Module) -> Tensor:
-        """The exact probabilities of all strings, (2ⁿ,)."""
+        log_prob = log_prob_of(model)
+        assert log_prob is not None  # or it could not have learnt so many bits
+        return found | {"NLL": -float(log_prob(test).mean())}
 
     @classmethod
     def histograms(cls, model: nn.Module, split: Split) -> Figure:
@@ -139,7 +146,7 @@ class _OfBits(Fitted):
         if not isinstance(yardstick, BitYardstick):
             return super().histograms(model, split)
         return plot_distributions(
-            {"real": yardstick.seen, "generated": cls.probabilities(model)}
+            {"real": yardstick.seen, "generated": listed(model, yardstick.bits)}
         )
 
 
@@ -171,11 +178,14 @@ def as_bits(part: Dataset, model: str) -> Dataset:
 class Likelihood(_OfBits):
     """Fits the probabilities of bit strings by their likelihood.
 
-    Where a target has shots, probabilities are frequencies, and those that did not
-    occur count as 10⁻⁹. An epoch is judged by KL(validation part ‖ model).
+    A model with `log_prob(rows)` gives those of the rows of a batch. Another one gives
+    those of all strings, by its `forward`; where a target has shots these are
+    frequencies, and those that did not occur count as 10⁻⁹. An epoch is judged by
+    KL(validation part ‖ model). The MMD of more than twelve bits is that of samples.
 
     Args:
-        model: Its `forward` gives the probabilities of all bit strings.
+        model: Has `log_prob(rows)`, or its `forward` gives the probabilities of all bit
+            strings.
         options: How it is trained.
     """
 
@@ -189,27 +199,122 @@ class Likelihood(_OfBits):
             rate = TWIN_RATE * options.learning_rate
             options = evolve(options, learning_rate=rate)
         super().__init__(model, split, options)
+        self.bits = math.prod(split.train.input_shape)
+        if log_prob_of(model) is None and self.bits > MOST_BITS:
+            raise ArgumentError(
+                f"model: {type(model).__name__} gives the probabilities of all strings "
+                f"of up to {MOST_BITS} bits, got {self.bits}; give it log_prob(rows), "
+                "or use smaller images"
+            )
 
-    @classmethod
-    def probabilities(cls, model: nn.Module) -> Tensor:
-        """What the model's `forward` gives."""
-        chances: Tensor = model()
-        return chances
+    def nll(self, rows: Tensor) -> Tensor:
+        """The mean negative log-likelihood of rows.
+
+        Args:
+            rows: Bits, (rows, n).
+        """
+        log_prob = log_prob_of(self.model)
+        if log_prob is not None:
+            return -log_prob(rows).mean()
+        seen, chances = frequencies(rows), listed(self.model, self.bits)
+        return -(seen * chances.clamp_min(LEAST_PROBABILITY).log()).sum()
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Returns the mean negative log-likelihood of a batch."""
-        seen = frequencies(batch[0].flatten(1))
-        loss = -(seen * self.model().clamp_min(LEAST_PROBABILITY).log()).sum()
+        loss = self.nll(batch[0].flatten(1))
         return self._counted(loss, loss, len(batch[0]))
 
     @torch.no_grad()
     def judge(self, rows: Tensor) -> dict[str, float]:
         """Distances from the validation part's histogram."""
-        seen, model = frequencies(rows.flatten(1)), self.model()
+        rows = rows.flatten(1)
+        if self.bits > MOST_BITS:
+            samples = self.sample(self.model, JUDGED, self.fixed(), (self.bits,))
+            _, counts = rows.unique(dim=0, return_counts=True)
+            shares = counts.to(rows) / len(rows)
+            entropy = -torch.xlogy(shares, shares).sum()
+            return {
+                "val_mmd": float(mmd_of_samples(samples, rows)),
+                "val_kl": float(self.nll(rows) - entropy),
+            }
+        seen, model = frequencies(rows), listed(self.model, self.bits)
         return {
             "val_mmd": float(mmd(model, seen)),
             "val_kl": float(kl_divergence(seen, model.clamp_min(LEAST_PROBABILITY))),
         }
+
+
+class DensityEstimation(Fitted):
+    """Fits a density of tables by its likelihood.
+
+    Rows get fresh uniform noise in each step, as wide as the values of a column are
+    told apart (`Dequantiser`): without it the likelihood of counts, words, rounded
+    numbers or columns that follow from others has no bound. An epoch is judged by the
+    negative log-likelihood of the validation part, with noise that stays the same.
+
+    Args:
+        model: Has `log_prob(rows)` and `sample(rows, generator=…)`.
+        options: How it is trained.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = ("train_nll", "val_nll")
+    monitor: ClassVar[str] = "val_nll"
+    unheeded: ClassVar[tuple[str, ...]] = ("loss",)
+
+    def __init__(
+        self, model: nn.Module, split: Split, options: TrainingOptions
+    ) -> None:
+        super().__init__(model, split, options)
+        self.dequantiser = Dequantiser.fit(split.train)
+
+    @classmethod
+    def check_model(cls, model: nn.Module) -> None:
+        """Densities have to be known.
+
+        Raises:
+            ArgumentError: The model has no `sample` or no `log_prob`.
+        """
+        super().check_model(model)
+        if not hasattr(model, "log_prob"):
+            raise ArgumentError(
+                f"model: {cls.__name__} trains models with log_prob(rows), got "
+                f"{type(model).__name__} without"
+            )
+
+    @classmethod
+    def yardstick(cls, split: Split) -> DensityYardstick:
+        """The likelihood, and measures of samples."""
+        return DensityYardstick(split)
+
+    @classmethod
+    @torch.no_grad()
+    def measure(cls, model: nn.Module, split: Split) -> dict[str, float]:
+        """Measures the likelihood, and samples."""
+        density: Any = model
+        like = next(model.parameters())
+        nll = cls.yardstick(split).nll(lambda rows: density.log_prob(rows.to(like)))
+        return {"NLL": nll, **super().measure(model, split)}
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Returns the mean negative log-likelihood of a batch."""
+        loss = self.nll(self.dequantiser.noisy(batch[0]))
+        return self._counted(loss, loss, len(batch[0]))
+
+    def nll(self, rows: Tensor) -> Tensor:
+        """The mean negative log-likelihood of rows.
+
+        Args:
+            rows: Numbers, (rows, features).
+        """
+        density: Any = self.model
+        loss: Tensor = -density.log_prob(rows).mean()
+        return loss
+
+    @torch.no_grad()
+    def judge(self, rows: Tensor) -> dict[str, float]:
+        """The likelihood of the validation part."""
+        noisy = self.dequantiser.noisy(rows.repeat(REPEATS, 1), self.fixed())
+        return {"val_nll": float(self.nll(noisy))}
 
 
 class ContrastiveDivergence(_OfBits):
@@ -229,14 +334,6 @@ class ContrastiveDivergence(_OfBits):
     unheeded: ClassVar[tuple[str, ...]] = ("loss",)
 
     model: RBM
-
-    @classmethod
-    def probabilities(cls, model: nn.Module) -> Tensor:
-        """Those of the free energy."""
-        machine: Any = model
-        strings = all_bits(machine.num_visible).to(machine.weight)
-        chances: Tensor = machine.log_likelihood(strings).exp()
-        return chances
 
     @classmethod
     def pictures(

@@ -130,7 +130,7 @@ def test_a_machine_without_circuits_has_no_twin(tmp_path: Path) -> None:
     assert run.kinds == ("classical",)
     assert [line.name for line in report.lines][:2] == [
         "RBM",
-        "training histogram (floor)",
+        "autoregressive network",
     ]
     sizes = pictures(run)
     assert set(sizes) == {
@@ -142,7 +142,7 @@ def test_a_machine_without_circuits_has_no_twin(tmp_path: Path) -> None:
     assert min(sizes.values()) > 5000
     sampled = sample(run, 32)
     assert set(sampled.samples.unique().tolist()) <= {0, 1}
-    assert set(sampled.measures) == {"total variation", "MMD", "valid"}
+    assert set(sampled.measures) == {"total variation", "JS", "MMD", "valid"}
     sample(run, 200)
     assert (run.folder / "samples.png").stat().st_size < 200_000
     with pytest.raises(ArgumentError, match="the classical model runs on torch only"):
@@ -189,6 +189,8 @@ def test_a_vae_stands_beside_the_plain_one_and_the_mean_image(
         ("vae", "digits", {"latent-walk", "samples-over-time"}),
         ("vae", "iris", set()),
         ("rbm", "digits", {"receptive-fields", "samples-over-time"}),
+        ("autoregressive", "digits", {"samples-over-time"}),
+        ("flow", "iris", set()),
     ],
 )
 def test_every_kind_runs_from_end_to_end(
@@ -198,7 +200,7 @@ def test_every_kind_runs_from_end_to_end(
     assert isinstance(report, Report)
     first = report.lines[0]
     assert set(first.measures) == set(report.measures)
-    if kind != "rbm":
+    if kind not in ("rbm", "autoregressive", "flow"):
         twin = report.lines[1]
         assert twin.name == "classical twin"
         assert set(twin.measures) == set(report.measures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from qml_qdl.circuits.errors import RunError
-from qml_qdl.data import Dataset, load, split
+from qml_qdl.circuits.errors import ArgumentError, RunError
+from qml_qdl.data import Dataset, Dequantiser, all_bits, load, split
+from qml_qdl.models import AutoregressiveNetwork
+from qml_qdl.models.classical_generators import DistributionTable
 from qml_qdl.training import (
     DataOptions,
+    DensityEstimation,
     Fit,
+    Likelihood,
     RunOptions,
     Spec,
     Task,
@@ -44,8 +49,12 @@ def task(kind: str, **changes: Any) -> Task:
         data=DataOptions(validation_fraction=0.2),
         training=attrs.evolve(QUICK, **changes),
     )
-    numbers = load("log_normal").take(slice(0, 400))
-    return Task.of(options, numbers if kind == "distribution_gan" else images())
+    if kind == "distribution_gan":
+        return Task.of(options, load("log_normal").take(slice(0, 400)))
+    if kind == "flow":
+        table = images().inputs.reshape(100, 8)[:, :2]
+        return Task.of(options, Dataset(table, np.arange(100) % 2, "ab"))
+    return Task.of(options, images())
 
 
 def train(kind: str, folder: Path, seed: int = 5, **changes: Any) -> Fit:
@@ -76,7 +85,7 @@ def interrupting(count: int, error: BaseException | None = None) -> Any:
     return call
 
 
-@pytest.mark.parametrize("kind", ["patch_gan", "vae"])
+@pytest.mark.parametrize("kind", ["patch_gan", "vae", "flow"])
 def test_an_interrupted_training_ends_as_if_it_had_not_been(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +123,8 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
         ("distribution_gan", ["loss_d", "loss_g", "d_real", "d_generated", "val_kl"]),
         ("rbm", ["train_loss", "val_nll"]),
         ("born_machine", ["train_nll", "val_mmd", "val_kl"]),
+        ("autoregressive", ["train_nll", "val_mmd", "val_kl"]),
+        ("flow", ["train_nll", "val_nll"]),
     ],
 )
 def test_each_kind_writes_its_own_numbers(
@@ -235,3 +246,74 @@ def test_weights_that_are_no_numbers_are_not_saved(
     kept = read_checkpoint(tmp_path / "last.ckpt")
     assert kept["global_step"] == 5
     assert all(v.isfinite().all() for v in kept["state_dict"].values())
+
+
+def test_many_bits_need_no_table(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = Dataset(random.integers(0, 2, (80, 16)), np.arange(80) % 2, "ab")
+    options = RunOptions(model=Spec("autoregressive", width=2), training=QUICK)
+    made = Task.of(options, rows)
+    model = made.build("classical", 0)
+    result = fit(model, made.split, recipe=made.learner(model), folder=tmp_path)
+    part = torch.tensor(made.split.validation.inputs)
+    assert isinstance(model, AutoregressiveNetwork)
+    # Every row is another one: their histogram has the entropy ln(rows).
+    expected = float(model.nll_loss(part).detach()) - math.log(len(part))
+    assert result.history[result.best_epoch]["val_kl"] == pytest.approx(expected)
+    test = torch.tensor(made.split.test.inputs)
+    assert result.measures["NLL"] == pytest.approx(float(model.nll_loss(test).detach()))
+    with pytest.raises(ArgumentError, match="up to 12 bits, got 16; give it log_prob"):
+        Likelihood(DistributionTable(torch.arange(4)), made.split, QUICK)
+
+
+def test_few_bits_are_judged_as_those_of_a_born_machine() -> None:
+    made = task("autoregressive")
+    model = made.build("classical", 0)
+    learner = made.learner(model)
+    rows = torch.tensor(made.split.validation.inputs)
+    assert isinstance(model, AutoregressiveNetwork)
+
+    class Listed(torch.nn.Module):
+        def forward(self) -> torch.Tensor:
+            chances: torch.Tensor = log_prob(all_bits(8)).exp()
+            return chances
+
+    log_prob = model.log_prob
+    table = Likelihood(Listed(), made.split, QUICK)
+    assert isinstance(learner, Likelihood)
+    assert learner.judge(rows) == pytest.approx(table.judge(rows), abs=1e-6)
+    losses = [float(each.nll(rows.flatten(1)).detach()) for each in (learner, table)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+class Spikes(torch.nn.Module):
+    """Normal densities around two values, as narrow as one likes."""
+
+    def __init__(self, values: torch.Tensor, width: float) -> None:
+        super().__init__()
+        self.values = values
+        self.width = width
+
+    def log_prob(self, rows: torch.Tensor) -> torch.Tensor:
+        away = (rows - self.values) / self.width
+        each = -away.square() / 2 - math.log(self.width * math.sqrt(2 * math.pi))
+        return each.logsumexp(1) - math.log(2)
+
+
+def test_values_that_repeat_have_a_bounded_likelihood() -> None:
+    """No density is above one over the width of the noise; without noise it is."""
+    word = np.arange(200) % 2.0
+    parts = split(Dataset(word[:, None], word.astype(int), "ab"))
+    rows = torch.tensor(parts.validation.inputs)
+    values = rows.unique()
+    bound = math.log(float(Dequantiser.fit(parts.train).widths))
+    for width in (1, 0.5, 0.1, 1e-2, 1e-4):
+        model = Spikes(values, width)
+        learner = DensityEstimation(model, parts, QUICK)
+        assert learner.judge(rows)["val_nll"] > bound
+    assert float(learner.nll(rows)) < bound - 5
+
+
+def test_a_density_has_log_prob() -> None:
+    with pytest.raises(ArgumentError, match=r"models with log_prob\(rows\), got Distr"):
+        DensityEstimation.check_model(DistributionTable(torch.arange(4)))
