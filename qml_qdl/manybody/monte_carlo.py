@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from typing import Any
 
+import torch
 from attrs import asdict, evolve, frozen
 from torch import Tensor
 
@@ -360,12 +361,16 @@ class VariationalMonteCarlo:
             f"is beyond what the operator allows, {self._bound:.3g}"
         )
 
+    def _rounding(self, energy: float) -> float:
+        """Below this, energies of the state's type do not differ."""
+        return max(1e-9, 10 * torch.finfo(self.state.dtype).eps) * abs(energy)
+
     def _rise(self, here: _Point) -> str:
         """Says whether the energy rose by the last step."""
         before = self._before
         if before is None:
             return ""
-        noise = math.hypot(here.spread, before.spread) + 1e-9 * abs(before.energy)
+        noise = math.hypot(here.spread, before.spread) + self._rounding(before.energy)
         if not here.energy > before.energy + 4 * noise:
             return ""
         return f"the energy rose from {before.energy:.6g} to {here.energy:.6g}"
@@ -391,7 +396,7 @@ class VariationalMonteCarlo:
         self._energies = []
         kept = self._kept
         if kept is not None:
-            noise = max(kept.spread, 1e-9 * abs(median))
+            noise = max(kept.spread, self._rounding(median))
             if median > kept.energy + 5 * noise:
                 kept.restore(self.state, self.sampler)
                 self._before = self._kept = None

@@ -27,7 +27,7 @@ _FINITE = checked(check_number, -math.inf, math.inf)
 class Projector:
     """The operator `w |φ⟩⟨φ|/⟨φ|φ⟩ + c`, for any state φ.
 
-    Its expectation is w F + c with the fidelity F = |⟨ψ|φ⟩|²/(⟨ψ|ψ⟩⟨φ|φ⟩), of which
+    Its expectation is w F + c with the fidelity `F = |⟨ψ|φ⟩|²/(⟨ψ|ψ⟩⟨φ|φ⟩)`, of which
     F = ⟨φ/ψ⟩ ⟨ψ/φ⟩, the first mean over `|ψ|²`, the second over `|φ|²`. So its local
     energies are w (φ/ψ)(s) ⟨ψ/φ⟩ + c, from samples of both states.
 

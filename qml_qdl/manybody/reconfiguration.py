@@ -28,6 +28,8 @@ from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState, as_real
 
 Solver = Literal["auto", "cholesky", "minsr", "cg"]
 
+_vjp: Any = torch.func.vjp  # whose type has an auxiliary result as well
+
 
 class Directions(ABC):
     """How a state changes with its parameters, and how it should change.
@@ -172,8 +174,8 @@ class ImplicitDirections(Directions):
         for spins in self._samples.spins.split(self._rows):
             # J v is the derivative of Jᵀ u by u; so it needs no derivatives forward,
             # which not every module has.
-            log, pull = torch.func.vjp(self._log(spins), self._parameters)
-            _, push = torch.func.vjp(lambda u, pull=pull: pull(u)[0], log)
+            log, pull = _vjp(self._log(spins), self._parameters)
+            _, push = _vjp(lambda u, pull=pull: pull(u)[0], log)
             parts.append(push(tangents)[0])
         found = torch.cat(parts).double()
         return ((found - self._samples.mean(found)) * self._roots).T.reshape(-1)
@@ -183,17 +185,17 @@ class ImplicitDirections(Directions):
         weighted = vector.reshape(-1, len(self._roots)).T * self._roots
         # What is taken from X as its mean goes back to all rows by their weights.
         weighted = weighted - self._roots.square() * weighted.sum(0)
-        result = 0.0
+        parts = []
         rows = zip(
             self._samples.spins.split(self._rows),
             weighted.split(self._rows),
             strict=True,
         )
         for spins, part in rows:
-            value, pull = torch.func.vjp(self._log(spins), self._parameters)
+            value, pull = _vjp(self._log(spins), self._parameters)
             (found,) = pull(part.to(value))
-            result = result + torch.cat([g.reshape(-1) for g in found.values()])
-        return torch.as_tensor(result).double()
+            parts.append(torch.cat([each.reshape(-1) for each in found.values()]))
+        return torch.stack(parts).sum(0).double()
 
     def solve(self, target: Tensor, shift: float) -> Tensor:
         """(XᵀX + shift)⁻¹ Xᵀ e, (P,), of e, (R,); NaN where that fails."""
@@ -300,7 +302,7 @@ class Descent(ABC):
 
     def _fallen(self, first: float, last: float) -> float:
         """Between the first and the last value, as far as the run has come."""
-        return first * (last / first) ** min(1.0, self.steps_done / self.steps)
+        return first * math.pow(last / first, min(1.0, self.steps_done / self.steps))
 
     @abstractmethod
     def update(self, samples: Samples, local: Tensor) -> float:

@@ -133,7 +133,13 @@ def of_square(j2: float) -> list[Task]:
         return JastrowState(16, permutations=group, dtype=torch.float64)
 
     label = f"RBM α=4 of the space group{', complex' if j2 else ''}"
-    sums, chains = lambda: FullSummation(sector), lambda: Metropolis.exchange(16, pairs)
+
+    def sums() -> Sampler:
+        return FullSummation(sector)
+
+    def chains() -> Sampler:
+        return Metropolis.exchange(16, pairs)
+
     tasks: Any = [("Jastrow, sums", jastrow, sums, 200)]
     tasks += [(f"{label}, sums", state, sums, 600)]
     tasks += [(f"{label}, samples", state, chains, 300)]

@@ -69,7 +69,7 @@ def test_solvers_find_the_same_step(
     if not weighted:  # more rows than are taken at once, some of them several times
         rows = torch.arange(100) % 13
         samples, local = Samples(samples.spins[rows]), local[rows]
-    options = {"shift": 1e-3, "momentum": momentum, "tolerance": 1e-13}
+    options: Any = {"shift": 1e-3, "momentum": momentum, "tolerance": 1e-13}
     steps = []
     for each in ("cholesky", solver):
         descent = StochasticReconfiguration(state, solver=each, **options)

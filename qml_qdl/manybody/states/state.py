@@ -201,7 +201,8 @@ class _PlainWalkers(Walkers):
             if len(rows):
                 log[rows] = self._state(proposed.index_select(0, rows))
         self._next = log, choice
-        return (log - self._log).exp()
+        ratios: Tensor = (log - self._log).exp()
+        return ratios
 
     def move(self, rows: Tensor) -> None:
         log, choice = self._next

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -37,6 +38,43 @@ def test_single_precision(dtype: torch.dtype) -> None:
     spins = all_spins(N).float()
     assert state(spins).dtype == dtype
     assert state.jacobian(spins).dtype == dtype
+
+
+def test_units_that_are_saturated_lose_no_digits() -> None:
+    """Where tanh θ is ±1 to all digits, ratios go through the whole machine."""
+    state = RBMState(N, scale=8.0, dtype=torch.float64)
+    moves, spins = torch.eye(N, dtype=torch.bool), all_spins(N)
+    walkers = state.walkers(spins.clone(), moves)
+    choice = torch.arange(len(spins)) % N
+    with torch.no_grad():
+        after = spins * (1 - 2 * moves.double())[choice]
+        expected = state(after) - state(spins)
+    for _ in range(2):
+        torch.testing.assert_close(walkers.ratios(choice).log(), expected)
+        walkers.move(torch.arange(len(spins)))
+        expected = -expected
+    found = state.ratios(spins, moves, torch.ones(len(spins), N, dtype=torch.bool))
+    torch.testing.assert_close(found.gather(1, choice[:, None])[:, 0].log(), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+def test_single_precision_has_the_values_of_double(dtype: torch.dtype) -> None:
+    single = RBMState(N, alpha=3, permutations=RING, scale=0.3, dtype=dtype)
+    double = deepcopy(single)
+    for parameter in double.parameters():
+        parameter.data = parameter.data.to(torch.promote_types(dtype, torch.float64))
+    flips = torch.eye(N, dtype=torch.bool)
+    found = []
+    for state, spins in ((single, all_spins(N).float()), (double, all_spins(N))):
+        needed = torch.ones(len(spins), N, dtype=torch.bool)
+        walkers = state.walkers(spins.clone(), flips)
+        choice = torch.arange(len(spins)) % N
+        with torch.no_grad():
+            numbers = [state(spins), state.jacobian(spins), walkers.ratios(choice)]
+        found.append([*numbers, state.ratios(spins, flips, needed)])
+    for rough, exact in zip(*found, strict=True):
+        assert rough.dtype == dtype
+        torch.testing.assert_close(rough.to(exact), exact, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -135,17 +135,22 @@ def test_ratios_are_those_of_amplitudes(state: NeuralState, turned: int) -> None
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_walkers_keep_what_a_pass_would_find(state: NeuralState) -> None:
+@pytest.mark.parametrize("conserving", [False, True])
+def test_walkers_keep_what_a_pass_would_find(
+    state: NeuralState, conserving: bool
+) -> None:
     moves = ((1 - all_spins(N)) / 2).bool()[[1, 2, 6, 12, 17]]
     turns = 1 - 2 * moves.double()
     spins = some_spins()
-    walkers = state.walkers(spins.clone(), moves)
+    walkers = state.walkers(spins.clone(), moves, conserving)
     for _ in range(12):
         choice = torch.randint(len(moves), (len(spins),))
         ratios = walkers.ratios(choice)
         with torch.no_grad():
             after = spins * turns[choice]
             expected = (state(after) - state(spins)).exp()
+        if conserving:
+            expected *= after.sum(1) == spins.sum(1)
         torch.testing.assert_close(ratios, expected, rtol=1e-11, atol=1e-12)
         possible = ratios.abs() > 1e-9
         rows = (torch.randint(2, (len(spins),)) * possible).nonzero()[:, 0]
