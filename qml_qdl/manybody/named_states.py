@@ -23,6 +23,7 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import (
     as_wires,
     check_choice,
+    check_count,
     did_you_mean,
     validate_call,
 )
@@ -261,6 +262,7 @@ def neural_state(
     state: str = "rbm",
     alpha: int | None = None,
     layers: int | None = None,
+    width: int | None = None,
     symmetry: Symmetry | None = None,
     amplitudes: Amplitudes | None = None,
     **options: Any,
@@ -274,15 +276,17 @@ def neural_state(
         alpha: Hidden units of an RBM for each site; rows of weights where it is
             symmetrised. None for the state's own number.
         layers: Of a network or a circuit. None for the state's own number.
+        width: Units of each site in each layer of an autoregressive state. None for its
+            own number.
         symmetry: Under which permutations of sites amplitudes are the same: all of the
             lattice that the Hamiltonian has, its translations, or none; None for all
             where the lowest state is known to have them (see `Problem.symmetry`). With
             a momentum the translations. Else autoregressive states and circuits have
             none, and transformers translations by their patches.
         amplitudes: positive or complex; None as the Hamiltonian needs.
-        **options: Further arguments of the state: width of an autoregressive one,
-            hidden_dims of a feed-forward one, features of a group-convolutional one,
-            patch_size, embed_dim and heads of a transformer.
+        **options: Further arguments of the state: hidden_dims of a feed-forward one,
+            features of a group-convolutional one, patch_size, embed_dim and heads of a
+            transformer.
 
     Returns:
         The state, with torch's default type.
@@ -302,7 +306,7 @@ def neural_state(
     check_choice("amplitudes", amplitudes, ("positive", "complex", None))
     maker = STATES[state]
     known = list(inspect.signature(maker).parameters)[3:]
-    several = {"alpha": alpha, "layers": layers}
+    several = {"alpha": alpha, "layers": layers, "width": width}
     options |= {name: value for name, value in several.items() if value is not None}
     for name, value in options.items():
         if name not in known:

@@ -128,7 +128,7 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
         "nqs": ModelEntry(
             "qml_qdl.manybody.neural_state",
             "Hamiltonians",
-            ("state", "alpha", "layers", "symmetry", "amplitudes"),
+            ("state", "alpha", "layers", "width", "symmetry", "amplitudes"),
             recipe="ground_state",
             title="{state}",
             training=_DESCENT,
