@@ -90,7 +90,7 @@ TABLE: dict[str, dict[str, Any]] = {
     },
     "nqs": {
         "reads": "Hamiltonians",
-        "options": ["state", "alpha", "layers", "symmetry", "amplitudes"],
+        "options": ["state", "alpha", "layers", "width", "symmetry", "amplitudes"],
         "training": {"epochs": 60, "learning_rate": 0.1, "precision": "64-true"},
         "kinds": ("classical", "jastrow"),
     },
@@ -129,8 +129,8 @@ def test_the_table_of_models_comes_out_as_it_was(name: str) -> None:
 def test_every_name_is_in_the_table() -> None:
     assert list(MODELS) == list(TABLE)
     assert option_names() == (
-        *(*WINDOW, "hidden", "latent", "quantum_part", "width", "transform"),
-        *("state", "alpha", "symmetry", "amplitudes"),
+        *(*WINDOW, "hidden", "latent", "quantum_part"),
+        *("width", "transform", "state", "alpha", "symmetry", "amplitudes"),
     )
     for path in RECIPES.values():
         assert issubclass(import_object("recipe", path), Recipe)
