@@ -42,7 +42,7 @@ from qml_qdl.manybody.samplers import (
     Metropolis,
     Sampler,
 )
-from qml_qdl.manybody.sectors import Sector, check_memory
+from qml_qdl.manybody.sectors import Sector, check_memory, check_spins
 from qml_qdl.manybody.solvable import (
     MOST_BETHE,
     MOST_FREE,
@@ -506,8 +506,14 @@ class Problem:
         """Marshall's signs of configurations, (rows,) of ±1; ones where H is as it was.
 
         Args:
-            spins: Rows of ±1, (rows, N).
+            spins: Rows of ±1, (rows, N), in float32 or float64.
+
+        Raises:
+            ArgumentError: A number is not ±1.
+            ArgumentTypeError: They are of another type.
+            ShapeError: There are more or fewer columns than sites.
         """
+        check_spins(spins, self.num_sites)
         if not self.marshall:
             return torch.ones_like(spins[:, 0])
         return spins[:, list(self.sublattice or ())].prod(1)

@@ -387,7 +387,7 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
     left_out |= {"header", "drop", "categorical", "missing"}
     left_out |= {"recipe", "scheduler", "loss", "gradient_clip", "precision"}
     left_out |= {"callbacks", "logger"}
-    left_out |= {"hidden", "latent", "quantum_part"}
+    left_out |= {"hidden", "latent", "quantum_part", "width", "transform"}
     left_out |= {"state", "alpha", "symmetry", "amplitudes"}
     assert {n.replace("-", "_") for n in given} == flags - left_out
     expected = RunOptions(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
-from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.manybody import (
     Descent,
     Estimate,
@@ -131,6 +131,7 @@ class DescentSteps(torch.optim.Optimizer):
         self.descent.load_state_dict(state_dict)
 
 
+@validate_call
 class GroundState(Sampling):
     """Lowers the energy of a neural quantum state by variational Monte Carlo.
 
@@ -238,6 +239,7 @@ class GroundState(Sampling):
         self._steps = steps
         self._final_samples = final_samples
         self._seed = 0
+        self._monte_carlo(0)  # or what is wrong would show when training begins
         self.columns = self._told()
         # Of the epoch so far, which checkpoints keep: how many steps went well, and the
         # sums of their numbers; and how many did not.
@@ -335,8 +337,7 @@ class GroundState(Sampling):
             )
 
     def check_options(self) -> None:
-        """Refuses what cannot be sampled or does not fit, before a run begins."""
-        self._monte_carlo(0)
+        """Refuses what does not fit into memory, before a run begins."""
         if self._kind == "adam" or self._descent.get("solver") == "cg":
             return
         rows = self._sampling["samples"]
