@@ -166,25 +166,22 @@ class RBMState(NeuralState):
         if table is None:
             return super().ratios(spins, flips, needed)
         hidden, bias, _ = self._untied()
-        units = torch.tanh(spins.to(hidden) @ hidden + bias)
+        units = _shares(spins.to(hidden) @ hidden + bias)
         flat, size = spins.to(hidden.real).reshape(-1), self.num_sites
-        one = units.new_ones(())
         result = units.new_zeros(needed.shape)
         rows, kinds = needed.nonzero(as_tuple=True)
         most = max(64, _CACHED // units.shape[1])
         for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
             places = table.sites.index_select(0, kind).add_(row[:, None] * size)
             keys = table.keys(flat.take(places), kind)
-            factors = torch.addcmul(
-                one, units.index_select(0, row), table.tangents.index_select(0, keys)
-            )
-            result[row, kind] = factors.prod(-1).mul_(table.factors[keys])
+            moved = units.index_select(0, row).mul_(table.changes.index_select(0, keys))
+            result[row, kind] = _sums(moved).prod(-1).mul_(table.factors[keys])
         return result
 
     def walkers(
         self, spins: Tensor, moves: Tensor, conserving: bool = False
     ) -> Walkers:
-        """Configurations that move, and keep tanh(b + Ws)."""
+        """Configurations that move, and keep what they are to the hidden units."""
         table = _Turns.of(self, moves, conserving)
         if table is None:
             return super().walkers(spins, moves, conserving)
@@ -202,19 +199,22 @@ _CACHED = 2**15
 class _Turns:
     """What turning some spins does to the hidden units.
 
-    If θ becomes θ + d, then cosh(θ + d)/cosh θ = cosh d (1 + tanh θ tanh d). Here d is
-    −2 Σ W s over the spins that turn, so that it takes one of 2ᵏ values.
+    Of cosh θ the terms exp(±θ)/2 have the shares p and q, p + q = 1. If θ becomes
+    θ + d, then cosh(θ + d)/cosh θ = cosh d (p (1 + tanh d) + q (1 − tanh d)), and these
+    two terms, divided by their sum, are the new shares. Of real machines all are
+    positive, so that no digits are lost where a unit turns from one side to the other.
+    Here d is −2 Σ W s over the spins that turn, so that it takes one of 2ᵏ values.
 
     Args:
         sites: The spins of each kind of turn, (M, k); where there are fewer than k,
             any others, which do nothing.
-        tangents: tanh d, (M·2ᵏ, hidden units).
+        changes: 1 + tanh d, then 1 − tanh d, (M·2ᵏ, 2·hidden units).
         factors: exp(−2 Σ a s) Π cosh d, (M·2ᵏ,); 0 where a turn is not made.
         places: Numbers by which spins tell which of 2ᵏ values it is, (k,).
     """
 
     sites: Tensor
-    tangents: Tensor
+    changes: Tensor
     factors: Tensor
     places: Tensor
 
@@ -225,8 +225,8 @@ class _Turns:
     ) -> _Turns | None:
         """Prepares turns; None where they are better found by the whole machine.
 
-        That is where one has too many spins, or changes hidden units by so much that
-        half of the digits are lost: 1 + tanh θ tanh d is small then.
+        That is where one has too many spins, or changes amplitudes by more than numbers
+        can hold.
 
         Args:
             state: The machine.
@@ -247,15 +247,14 @@ class _Turns:
         turns = -2 * signs @ (turned[:, :, None] * hidden[sites])
         own = -2 * (turned * field[sites]) @ signs.T
         factors = own.exp() * torch.cosh(turns).prod(-1)
-        digits = -math.log(torch.finfo(hidden.dtype).eps)
-        if turns.real.abs().max() > digits / 4 or not factors.isfinite().all():
+        if not factors.isfinite().all():
             return None
         if conserving:
             factors[turned.real @ signs.real.T != 0] = 0
         places = -(2.0 ** torch.arange(most)) / 2
         return cls(
             sites,
-            torch.tanh(turns).flatten(0, 1),
+            2 * _shares(turns).flatten(0, 1),
             factors.flatten(),
             places.to(hidden.real),
         )
@@ -272,11 +271,31 @@ class _Turns:
         return patterns.add_(kinds, alpha=2 ** len(self.places))
 
 
-class _RBMWalkers(Walkers):
-    """Walkers of an RBM, which keep tanh θ.
+def _shares(units: Tensor) -> Tensor:
+    """The shares of exp(θ)/2 and exp(−θ)/2 of cosh θ, small ones as exact as large.
 
-    After a move tanh(θ + d) = (tanh θ + tanh d)/(1 + tanh θ tanh d).
+    Args:
+        units: θ, (..., K).
+
+    Returns:
+        (..., 2K).
     """
+    signs = torch.where(units.real < 0, -1.0, 1.0).to(units.real)
+    ratio = torch.exp(-2 * signs * units)  # of the smaller to the larger one
+    larger = 1 / (1 + ratio)
+    smaller = ratio * larger
+    up = signs > 0
+    return torch.cat([larger.where(up, smaller), smaller.where(up, larger)], dim=-1)
+
+
+def _sums(terms: Tensor) -> Tensor:
+    """Sums of what belongs to one hidden unit, (rows, 2K) to (rows, K)."""
+    half = terms.shape[-1] // 2
+    return terms[..., :half] + terms[..., half:]
+
+
+class _RBMWalkers(Walkers):
+    """Walkers of an RBM, which keep the shares of their hidden units."""
 
     @torch.no_grad()
     def __init__(
@@ -289,11 +308,10 @@ class _RBMWalkers(Walkers):
     ) -> None:
         super().__init__(spins, moves, conserving)
         hidden, bias, _ = state._untied()
-        self._units = torch.tanh(spins.to(hidden) @ hidden + bias)
+        self._units = _shares(spins.to(hidden) @ hidden + bias)
         self._table = table
         self._flat = spins.view(-1)
         self._first = torch.arange(0, spins.numel(), spins.shape[1])[:, None]
-        self._one = hidden.new_ones(())
         # Spins of a move that do not turn are multiplied by 1.
         self._signs = 1 - 2 * moves.gather(1, table.sites).to(spins.dtype)
         self._next: tuple[Tensor, ...] | None = None
@@ -303,17 +321,19 @@ class _RBMWalkers(Walkers):
         places = table.sites.index_select(0, choice).add_(self._first)
         turned = self._flat.take(places)
         keys = table.keys(turned, choice)
-        tangents = table.tangents.index_select(0, keys)
-        factors = torch.addcmul(self._one, self._units, tangents)
-        self._next = tangents, factors, places, turned, choice
-        return factors.prod(-1).mul_(table.factors.index_select(0, keys))
+        moved = table.changes.index_select(0, keys).mul_(self._units)
+        sums = _sums(moved)
+        self._next = moved, sums, places, turned, choice
+        return sums.prod(-1).mul_(table.factors.index_select(0, keys))
 
     def move(self, rows: Tensor) -> None:
         assert self._next is not None
-        tangents, factors, places, turned, choice = (
+        moved, sums, places, turned, choice = (
             each.index_select(0, rows) for each in self._next
         )
-        units = self._units.index_select(0, rows).add_(tangents).div_(factors)
-        self._units.index_copy_(0, rows, units)
+        half = sums.shape[1]
+        moved[:, :half].div_(sums)
+        moved[:, half:].div_(sums)
+        self._units.index_copy_(0, rows, moved)
         turned.mul_(self._signs.index_select(0, choice))
         self._flat.put_(places, turned)
