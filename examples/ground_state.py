@@ -47,7 +47,7 @@ def circuit(lattice: Lattice, layers: int) -> NeuralState:
     state = CircuitState(evolution @ Singlets(sites), dtype=torch.float64)
     with torch.no_grad():
         for weight in state.parameters():
-            weight.uniform_(0.0, 0.25)
+            weight.uniform_(0.15, 0.25)
     return state
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import pennylane as qml
 import torch
 from attrs import field, frozen
 from pennylane.operation import Operator
-from torch import Tensor, nn
+from torch import nn
 
 from qml_qdl.circuits import (
     Block,
@@ -109,9 +110,11 @@ def _circuit(
     blocks.append(evolution)
     if problem.marshall:  # the circuit brings its own signs
         blocks.append(_Gates(sites, "PauliZ", problem.sublattice or ()))
-    # Short evolutions: with angles from all round most circuits are far from any
-    # ground state, and flat.
-    return CircuitState(Circuit(blocks), init_method=_short)
+    # Short evolutions of about one length: with angles from all round most circuits are
+    # far from any ground state, and flat.
+    longest = 0.25 / max(abs(value) for value, _ in evolution.hamiltonian)
+    start = partial(nn.init.uniform_, a=0.6 * longest, b=longest)
+    return CircuitState(Circuit(blocks), init_method=start)
 
 
 def _mixer(sites: int, total: int | None) -> Operator:
@@ -123,10 +126,6 @@ def _mixer(sites: int, total: int | None) -> Operator:
         *(letter(i) @ letter(j) for i, j in ends for letter in (qml.X, qml.Y)),
         0 * qml.Z(0),
     )
-
-
-def _short(weight: Tensor) -> Tensor:
-    return nn.init.uniform_(weight, 0.0, 0.25)
 
 
 @frozen(repr=False)

@@ -20,6 +20,9 @@ from qml_qdl.manybody.samplers import FullSummation, Sampler, Samples
 from qml_qdl.manybody.sectors import Sector
 from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState
 
+LEAST_SPREAD = 1e-6
+"""Variances that differ by less, relative to the largest, are the same."""
+
 
 @frozen(eq=False)
 class Means:
@@ -268,6 +271,18 @@ class Extrapolation:
     slope: float
 
 
+def lies_on_a_line(estimates: Sequence[Estimate]) -> bool:
+    """Whether a line can be laid: variances differ by more than rounding.
+
+    Args:
+        estimates: Some estimates, perhaps none.
+    """
+    variances = [each.variance for each in estimates]
+    return bool(variances) and max(variances) - min(variances) > LEAST_SPREAD * max(
+        variances
+    )
+
+
 @validate_call
 def zero_variance(estimates: Sequence[Estimate]) -> Extrapolation:
     """Extrapolates energies of several states to zero variance.
@@ -305,10 +320,10 @@ def zero_variance(estimates: Sequence[Estimate]) -> Extrapolation:
             "estimates: expected finite ones, of which all or none have errors; leave "
             "the others away"
         )
-    if len(set(variances.tolist())) < 2:
+    if not lies_on_a_line(given):
         raise ArgumentError(
-            f"estimates: expected at least two different variances, got "
-            f"{len(set(variances.tolist()))}"
+            "estimates: expected at least two different variances, got "
+            f"{variances.tolist()}"
         )
     weights = np.ones_like(errors) if exact else 1 / errors
     design = np.stack([np.ones_like(variances), variances], axis=1) * weights[:, None]

@@ -33,6 +33,7 @@ from qml_qdl.manybody import (
     transverse_ising,
     zero_variance,
 )
+from qml_qdl.manybody.observables import lies_on_a_line
 from qml_qdl.manybody.samplers import Samples
 from tests.manybody.tables import all_spins
 
@@ -180,6 +181,15 @@ def test_extrapolations_of_exact_energies() -> None:
     assert zero_variance(bent).error > 0.1
 
 
+def test_variances_that_differ_by_rounding_are_the_same() -> None:
+    """As those of a state that has ceased to change."""
+    still = [Estimate(-3.0, 0.0, 0.1 + k * 1e-16, 4, 10) for k in range(3)]
+    assert not lies_on_a_line(still)
+    assert not lies_on_a_line([])
+    with pytest.raises(ArgumentError, match="at least two different variances"):
+        zero_variance(still)
+
+
 def test_a_line_that_does_not_fit_has_a_larger_error() -> None:
     bent = [Estimate(v**2, 1e-3, v, 4, 10) for v in (0.5, 1.0, 2.0)]
     assert zero_variance(bent).error > 0.1
@@ -218,7 +228,7 @@ def test_a_line_that_does_not_fit_has_a_larger_error() -> None:
         (
             lambda: zero_variance([Estimate(0, 0.1, 1, 4, 10)]),
             ArgumentError,
-            "estimates: expected at least two different variances, got 1",
+            "estimates: expected at least two different variances, got .1.0",
         ),
         (
             lambda: zero_variance(

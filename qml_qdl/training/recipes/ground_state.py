@@ -30,6 +30,7 @@ from qml_qdl.manybody import (
     structure_factor,
     zero_variance,
 )
+from qml_qdl.manybody.observables import lies_on_a_line
 from qml_qdl.manybody.problems import MOST_COMPARED, SamplerName
 from qml_qdl.manybody.reconfiguration import Solver
 from qml_qdl.manybody.sectors import check_memory
@@ -642,8 +643,8 @@ def _estimates(
         for row in history[len(history) // 2 :]
     ]
     errors = [each.error > 0 for each in found]
-    several = len({each.variance for each in found}) > 1
-    return found if several and (all(errors) or not any(errors)) else []
+    alike = all(errors) or not any(errors)
+    return found if alike and lies_on_a_line(found) else []
 
 
 def _real_parameters(model: nn.Module) -> int:

@@ -41,7 +41,7 @@ def test_single_precision(dtype: torch.dtype) -> None:
 
 
 def test_units_that_are_saturated_lose_no_digits() -> None:
-    """Where tanh θ is ±1 to all digits, ratios go through the whole machine."""
+    """Where tanh θ is ±1 to all digits, one share of cosh θ is still exact."""
     state = RBMState(N, scale=8.0, dtype=torch.float64)
     moves, spins = torch.eye(N, dtype=torch.bool), all_spins(N)
     walkers = state.walkers(spins.clone(), moves)
