@@ -394,7 +394,7 @@ class ValueYardstick(Yardstick):
 def format_measure(name: str, value: float | Summary) -> str:
     """A measure as text: shares in percent, small distances with more places.
 
-    Energies have six digits, and their errors powers of ten.
+    Energies have five digits, and their errors powers of ten.
 
     Args:
         name: Which measure.
@@ -412,5 +412,5 @@ def format_measure(name: str, value: float | Summary) -> str:
     if name in POWERS:
         return summary.text(power=True)
     if name in EXACT:
-        return summary.text(6)
+        return summary.text(5)
     return summary.text(4 if name in FINE else 2 if abs(summary.mean) >= 1 else 3)
