@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
     # What other packages define, and what is no public name of ours, has no page here.
     ("py:.*", r"(?!qml_qdl)\w+(\.\w+)+"),
     ("py:class", r"qml_qdl(\.\w+){3,}"),
-    ("py:class", "WiresLike|FeaturesLike|Shots|Figure|Cost"),
+    ("py:class", "WiresLike|FeaturesLike|Shots|Figure|Cost|Tensor"),
 ]
 autodoc_typehints = "signature"
 autodoc_inherit_docstrings = False

@@ -207,14 +207,14 @@ class Problem:
 
     @cached_property
     def turned(self) -> SpinOperator:
-        """H in the basis in which states are sought: turned by Marshall's signs."""
+        """H in the basis in which states are sought, turned by Marshall's signs."""
         if not self.marshall:
             return self.operator
         return self.operator.rotated(self.sublattice)
 
     @cached_property
     def sector(self) -> Sector:
-        """The sector of H: its numbers, and with a momentum its translations."""
+        """The sector of H, by its numbers and with a momentum its translations."""
         total = self.magnetisation
         if total is None and self.operator.conserves_magnetisation:
             total = self.num_sites % 2

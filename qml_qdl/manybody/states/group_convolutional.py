@@ -56,8 +56,8 @@ class GroupConvolutionalState(NeuralState):
     The first layer compares the images of a configuration under all elements g of the
     group with a filter for each feature, the others mix features along the group:
 
-    .. math:: f^1_a(g) = \sigma\Big(\sum_j W_{aj} s_{g(j)}\Big), \qquad
-              f^{l+1}_a(g) = \sigma\Big(\sum_{b, h} K_{abh} f^l_b(g h)\Big)
+    .. math:: f^1_a(g) = \sigma\left(\sum_j W_{aj} s_{g(j)}\right), \qquad
+              f^{l+1}_a(g) = \sigma\left(\sum_{b, h} K_{abh} f^l_b(g h)\right)
 
     Each f(hs) at g is f(s) at hg. One more layer makes a logarithm of each place g, and
     ψ(s) = Σ_g χ(g)* exp f(g), so that ψ(hs) = χ(h) ψ(s) (Roth and MacDonald,
