@@ -150,7 +150,7 @@ class RBMState(NeuralState):
             units = units.reshape(len(self.weight), count, len(chunk))
             weights = columns.new_zeros(len(units), size, len(chunk))
             for each, inverse in enumerate(self.inverses):
-                weights.addcmul_(units[:, each, None], columns[inverse])
+                weights.addcmul_(units[:, each, None], columns.index_select(0, inverse))
             sums = columns.new_zeros(len(self.visible_bias), len(chunk))
             sums.index_add_(0, self.orbits, columns)
             found.append(torch.cat([weights.flatten(0, 1), units.sum(1), sums]).T)
@@ -167,16 +167,26 @@ class RBMState(NeuralState):
             return super().ratios(spins, flips, needed)
         hidden, bias, _ = self._untied()
         units = _shares(spins.to(hidden) @ hidden + bias)
-        flat, size = spins.to(hidden.real).reshape(-1), self.num_sites
-        result = units.new_zeros(needed.shape)
-        rows, kinds = needed.nonzero(as_tuple=True)
-        most = max(64, _CACHED // units.shape[1])
-        for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
-            places = table.sites.index_select(0, kind).add_(row[:, None] * size)
-            keys = table.keys(flat.take(places), kind)
-            moved = units.index_select(0, row).mul_(table.changes.index_select(0, keys))
-            result[row, kind] = _sums(moved).prod(-1).mul_(table.factors[keys])
-        return result
+        result = units.new_zeros(needed.T.shape)
+        keys = table.keys(spins)
+        most = max(1, _CACHED // units.shape[1])
+        if 2 * int(needed.sum()) < needed.numel():
+            rows, kinds = needed.nonzero(as_tuple=True)
+            for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
+                own = units.index_select(0, row)
+                result[kind, row] = table.turn(own, keys[kind, row])[2]
+            return result.T
+        # Where most are needed, blocks of all are cheaper than each by itself.
+        last: tuple[Tensor, ...] = ()
+        height = max(1, min(most, len(spins)))
+        width = most // height
+        for first in range(0, len(spins), height):
+            own = units[first : first + height]
+            for kind in range(0, len(flips), width):
+                block = slice(kind, kind + width), slice(first, first + height)
+                last = table.turn(own, keys[block], last)
+                result[block] = last[2]
+        return result.masked_fill_(needed.T.logical_not(), 0.0).T
 
     def walkers(
         self, spins: Tensor, moves: Tensor, conserving: bool = False
@@ -187,11 +197,10 @@ class RBMState(NeuralState):
             return super().walkers(spins, moves, conserving)
         return _RBMWalkers(self, spins, moves, conserving, table)
 
-
 MOST_TURNED = 4
 """Moves of more spins go through the whole machine."""
 
-_CACHED = 2**15
+_CACHED = 2**16
 """Numbers that are worked on together: more would leave the caches."""
 
 
@@ -210,13 +219,11 @@ class _Turns:
             any others, which do nothing.
         changes: 1 + tanh d, then 1 − tanh d, (M·2ᵏ, 2·hidden units).
         factors: exp(−2 Σ a s) Π cosh d, (M·2ᵏ,); 0 where a turn is not made.
-        places: Numbers by which spins tell which of 2ᵏ values it is, (k,).
     """
 
     sites: Tensor
     changes: Tensor
     factors: Tensor
-    places: Tensor
 
     @classmethod
     @torch.no_grad()
@@ -240,35 +247,49 @@ class _Turns:
         # Those that turn come first; what stands behind them has the weight 0.
         order = flips.to(torch.int8).argsort(dim=1, descending=True, stable=True)
         sites = order[:, :most]
-        turned = flips.gather(1, sites).to(hidden)
         patterns = torch.arange(2**most, device=flips.device)
         bits = patterns[:, None] >> torch.arange(most, device=flips.device) & 1
-        signs = (1 - 2 * bits).to(hidden)
-        turns = -2 * signs @ (turned[:, :, None] * hidden[sites])
-        own = -2 * (turned * field[sites]) @ signs.T
+        weights = -2 * flips.gather(1, sites)[:, None] * (1 - 2 * bits)  # (M, 2ᵏ, k)
+        changes = weights.to(hidden)
+        turns = (changes @ hidden[sites]).flatten(0, 1)
+        own = (changes @ field[sites][:, :, None]).flatten()
         factors = own.exp() * torch.cosh(turns).prod(-1)
         if not factors.isfinite().all():
             return None
         if conserving:
-            factors[turned.real @ signs.real.T != 0] = 0
-        places = -(2.0 ** torch.arange(most)) / 2
-        return cls(
-            sites,
-            2 * _shares(turns).flatten(0, 1),
-            factors.flatten(),
-            places.to(hidden.real),
-        )
+            factors[weights.sum(-1).flatten() != 0] = 0
+        return cls(sites, _shares(turns).mul_(2), factors)
 
-    def keys(self, turned: Tensor, kinds: Tensor) -> Tensor:
-        """The rows of the table.
+    def keys(self, spins: Tensor) -> Tensor:
+        """The rows of the table for all turns of configurations, (M, rows)."""
+        down = (spins.T < 0).long()
+        count, most = self.sites.shape
+        kinds = torch.arange(count, device=spins.device) << most
+        keys = kinds[:, None].expand(-1, len(spins))
+        for k, sites in enumerate(self.sites.T):
+            keys = keys.add(down.index_select(0, sites), alpha=2**k)
+        return keys
+
+    def turn(
+        self, units: Tensor, keys: Tensor, last: tuple[Tensor, ...] = ()
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The terms of turned units, their sums, and the ratios of amplitudes.
 
         Args:
-            turned: The spins that turn, (K, k).
-            kinds: The kind of turn, (K,).
+            units: Shares, (rows, 2·hidden units).
+            keys: Rows of the table, (..., rows).
+            last: What an earlier call returned, whose memory is used again if it fits.
         """
-        # The first value is that of spins up.
-        patterns = (turned @ self.places - self.places.sum()).long()
-        return patterns.add_(kinds, alpha=2 ** len(self.places))
+        size = units.shape[1]
+        flat = keys.flatten()
+        if not last or len(last[0]) != len(flat):
+            last = units.new_empty(len(flat), size), units.new_empty(0)
+        terms = torch.index_select(self.changes, 0, flat, out=last[0])
+        terms.view(*keys.shape, size).mul_(units)
+        upper, lower = terms.tensor_split(2, dim=1)
+        sums = torch.add(upper, lower, out=last[1])
+        ratios = sums.prod(1).mul_(self.factors.index_select(0, flat))
+        return terms, sums, ratios.view(keys.shape)
 
 
 def _shares(units: Tensor) -> Tensor:
@@ -280,18 +301,14 @@ def _shares(units: Tensor) -> Tensor:
     Returns:
         (..., 2K).
     """
-    signs = torch.where(units.real < 0, -1.0, 1.0).to(units.real)
-    ratio = torch.exp(-2 * signs * units)  # of the smaller to the larger one
+    if not units.is_complex():
+        return torch.cat([2 * units, -2 * units], dim=-1).sigmoid_()
+    # Torch's own overflows.
+    up = units.real > 0
+    ratio = torch.exp(-2 * units.where(up, -units))  # of the smaller to the larger one
     larger = 1 / (1 + ratio)
     smaller = ratio * larger
-    up = signs > 0
     return torch.cat([larger.where(up, smaller), smaller.where(up, larger)], dim=-1)
-
-
-def _sums(terms: Tensor) -> Tensor:
-    """Sums of what belongs to one hidden unit, (rows, 2K) to (rows, K)."""
-    half = terms.shape[-1] // 2
-    return terms[..., :half] + terms[..., half:]
 
 
 class _RBMWalkers(Walkers):
@@ -314,26 +331,29 @@ class _RBMWalkers(Walkers):
         self._first = torch.arange(0, spins.numel(), spins.shape[1])[:, None]
         # Spins of a move that do not turn are multiplied by 1.
         self._signs = 1 - 2 * moves.gather(1, table.sites).to(spins.dtype)
-        self._next: tuple[Tensor, ...] | None = None
+        # Of the key each spin that is −1 adds a power of 2.
+        powers = 2.0 ** torch.arange(table.sites.shape[1]).to(spins)
+        self._powers = -powers / 2
+        kinds = torch.arange(len(moves)).to(spins)
+        self._offsets = kinds * 2 * powers[-1] + powers.sum() / 2
+        self._next: tuple[Tensor, ...] = ()
+        self._last: tuple[Tensor, ...] = ()
 
     def ratios(self, choice: Tensor) -> Tensor:
-        table = self._table
-        places = table.sites.index_select(0, choice).add_(self._first)
+        places = self._table.sites.index_select(0, choice).add_(self._first)
         turned = self._flat.take(places)
-        keys = table.keys(turned, choice)
-        moved = table.changes.index_select(0, keys).mul_(self._units)
-        sums = _sums(moved)
-        self._next = moved, sums, places, turned, choice
-        return sums.prod(-1).mul_(table.factors.index_select(0, keys))
+        offsets = self._offsets.index_select(0, choice)
+        keys = torch.addmv(offsets, turned, self._powers).long()
+        self._last = self._table.turn(self._units, keys, self._last)
+        terms, sums, ratios = self._last
+        self._next = terms, sums, places, turned, choice
+        return ratios
 
     def move(self, rows: Tensor) -> None:
-        assert self._next is not None
-        moved, sums, places, turned, choice = (
+        terms, sums, places, turned, choice = (
             each.index_select(0, rows) for each in self._next
         )
-        half = sums.shape[1]
-        moved[:, :half].div_(sums)
-        moved[:, half:].div_(sums)
-        self._units.index_copy_(0, rows, moved)
+        terms.view(len(rows), 2, sums.shape[1]).div_(sums[:, None])
+        self._units.index_copy_(0, rows, terms)
         turned.mul_(self._signs.index_select(0, choice))
         self._flat.put_(places, turned)
