@@ -92,7 +92,7 @@ class DenseDirections(Directions):
         jacobian = state.jacobian(samples.spins)
         centred = jacobian - samples.mean(jacobian)
         roots = _roots(samples)
-        matrix = (centred * roots.to(centred.real)[:, None]).to(
+        matrix = centred.mul_(roots.to(centred.real)[:, None]).to(
             torch.complex128 if centred.is_complex() else torch.float64
         )
         if matrix.is_complex():
