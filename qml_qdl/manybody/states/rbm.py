@@ -162,19 +162,20 @@ class RBMState(NeuralState):
     @torch.no_grad()
     def ratios(self, spins: Tensor, flips: Tensor, needed: Tensor) -> Tensor:
         """ψ(s')/ψ(s), as `NeuralState.ratios` has them."""
-        table = _Turns.of(self, flips)
+        hidden, bias, field = self._untied()
+        table = _Turns.of(hidden, field, flips)
         if table is None:
             return super().ratios(spins, flips, needed)
-        hidden, bias, _ = self._untied()
         units = _shares(spins.to(hidden) @ hidden + bias)
         result = units.new_zeros(needed.T.shape)
         keys = table.keys(spins)
-        most = max(1, _CACHED // units.shape[1])
+        size = units.shape[1]
+        most = max(1, _CACHED // size)
         if 2 * int(needed.sum()) < needed.numel():
             rows, kinds = needed.nonzero(as_tuple=True)
             for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
                 own = units.index_select(0, row)
-                result[kind, row] = table.turn(own, keys[kind, row])[2]
+                result[kind, row] = table.turn(own, keys[kind, row], size)[2]
             return result.T
         # Where most are needed, blocks of all are cheaper than each by itself.
         last: tuple[Tensor, ...] = ()
@@ -184,7 +185,7 @@ class RBMState(NeuralState):
             own = units[first : first + height]
             for kind in range(0, len(flips), width):
                 block = slice(kind, kind + width), slice(first, first + height)
-                last = table.turn(own, keys[block], last)
+                last = table.turn(own, keys[block], size, last)
                 result[block] = last[2]
         return result.masked_fill_(needed.T.logical_not(), 0.0).T
 
@@ -192,10 +193,14 @@ class RBMState(NeuralState):
         self, spins: Tensor, moves: Tensor, conserving: bool = False
     ) -> Walkers:
         """Configurations that move, and keep what they are to the hidden units."""
-        table = _Turns.of(self, moves, conserving)
-        if table is None:
-            return super().walkers(spins, moves, conserving)
-        return _RBMWalkers(self, spins, moves, conserving, table)
+        with torch.no_grad():
+            hidden, bias, field = self._untied()
+            table = _Turns.of(hidden, field, moves, conserving)
+            if table is None:
+                return super().walkers(spins, moves, conserving)
+            units = _shares(spins.to(hidden) @ hidden + bias)
+        return _RBMWalkers(units, spins, moves, conserving, table)
+
 
 MOST_TURNED = 4
 """Moves of more spins go through the whole machine."""
@@ -217,18 +222,18 @@ class _Turns:
     Args:
         sites: The spins of each kind of turn, (M, k); where there are fewer than k,
             any others, which do nothing.
-        changes: 1 + tanh d, then 1 − tanh d, (M·2ᵏ, 2·hidden units).
-        factors: exp(−2 Σ a s) Π cosh d, (M·2ᵏ,); 0 where a turn is not made.
+        changes: 1 + tanh d, then 1 − tanh d, (M·2ᵏ, 2·hidden units). Those of the
+            first unit are multiplied by what stands before the product of all:
+            exp(−2 Σ a s) Π cosh d, or 0 where a turn is not made.
     """
 
     sites: Tensor
     changes: Tensor
-    factors: Tensor
 
     @classmethod
     @torch.no_grad()
     def of(
-        cls, state: RBMState, flips: Tensor, conserving: bool = False
+        cls, hidden: Tensor, field: Tensor, flips: Tensor, conserving: bool = False
     ) -> _Turns | None:
         """Prepares turns; None where they are better found by the whole machine.
 
@@ -236,29 +241,33 @@ class _Turns:
         can hold.
 
         Args:
-            state: The machine.
+            hidden: Weights, (N, hidden units).
+            field: Biases of the sites, (N,).
             flips: (M, N) of bool.
             conserving: Whether turns that change the sum of the spins have the ratio 0.
         """
         most = max(1, int(flips.sum(1).max())) if len(flips) else 1
         if most > MOST_TURNED:
             return None
-        hidden, _, field = state._untied()
         # Those that turn come first; what stands behind them has the weight 0.
         order = flips.to(torch.int8).argsort(dim=1, descending=True, stable=True)
         sites = order[:, :most]
         patterns = torch.arange(2**most, device=flips.device)
         bits = patterns[:, None] >> torch.arange(most, device=flips.device) & 1
         weights = -2 * flips.gather(1, sites)[:, None] * (1 - 2 * bits)  # (M, 2ᵏ, k)
-        changes = weights.to(hidden)
-        turns = (changes @ hidden[sites]).flatten(0, 1)
-        own = (changes @ field[sites][:, :, None]).flatten()
+        values = weights.to(hidden)
+        turns = (values @ hidden[sites]).flatten(0, 1)
+        own = (values @ field[sites][:, :, None]).flatten()
         factors = own.exp() * torch.cosh(turns).prod(-1)
-        if not factors.isfinite().all():
+        changes = _shares(turns).mul_(2)
+        first = changes[:, :: hidden.shape[1]]
+        first.mul_(factors[:, None])
+        least = torch.finfo(hidden.dtype).tiny ** 0.5
+        if not (first.isfinite().all() and (factors.abs() > least).all()):
             return None
         if conserving:
-            factors[weights.sum(-1).flatten() != 0] = 0
-        return cls(sites, _shares(turns).mul_(2), factors)
+            first[weights.sum(-1).flatten() != 0] = 0
+        return cls(sites, changes)
 
     def keys(self, spins: Tensor) -> Tensor:
         """The rows of the table for all turns of configurations, (M, rows)."""
@@ -271,25 +280,28 @@ class _Turns:
         return keys
 
     def turn(
-        self, units: Tensor, keys: Tensor, last: tuple[Tensor, ...] = ()
+        self,
+        units: Tensor,
+        keys: Tensor,
+        size: int,
+        last: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The terms of turned units, their sums, and the ratios of amplitudes.
 
         Args:
-            units: Shares, (rows, 2·hidden units).
+            units: Shares, (rows, 2·hidden units), and what else is turned with them.
             keys: Rows of the table, (..., rows).
+            size: The number of shares.
             last: What an earlier call returned, whose memory is used again if it fits.
         """
-        size = units.shape[1]
-        flat = keys.flatten()
+        width, flat = units.shape[1], keys.flatten()
         if not last or len(last[0]) != len(flat):
-            last = units.new_empty(len(flat), size), units.new_empty(0)
+            last = units.new_empty(len(flat), width), units.new_empty(0)
         terms = torch.index_select(self.changes, 0, flat, out=last[0])
-        terms.view(*keys.shape, size).mul_(units)
-        upper, lower = terms.tensor_split(2, dim=1)
+        terms.view(*keys.shape, width).mul_(units)
+        upper, lower = terms[:, : size // 2], terms[:, size // 2 : size]
         sums = torch.add(upper, lower, out=last[1])
-        ratios = sums.prod(1).mul_(self.factors.index_select(0, flat))
-        return terms, sums, ratios.view(keys.shape)
+        return terms, sums, sums.prod(1).view(keys.shape)
 
 
 def _shares(units: Tensor) -> Tensor:
@@ -312,48 +324,53 @@ def _shares(units: Tensor) -> Tensor:
 
 
 class _RBMWalkers(Walkers):
-    """Walkers of an RBM, which keep the shares of their hidden units."""
+    """Walkers of an RBM, which keep the shares of their hidden units.
 
-    @torch.no_grad()
+    A row has the shares and, behind them, the spins, so that both are turned at once.
+
+    Args:
+        units: Shares, (rows, 2·hidden units).
+        spins: Where they begin, (rows, N).
+        moves: Which spins each move turns, (M, N) of bool.
+        conserving: Whether the ratio of a move that changes the sum of the spins is 0.
+        table: The moves.
+    """
+
     def __init__(
         self,
-        state: RBMState,
+        units: Tensor,
         spins: Tensor,
         moves: Tensor,
         conserving: bool,
         table: _Turns,
     ) -> None:
-        super().__init__(spins, moves, conserving)
-        hidden, bias, _ = state._untied()
-        self._units = _shares(spins.to(hidden) @ hidden + bias)
-        self._table = table
-        self._flat = spins.view(-1)
-        self._first = torch.arange(0, spins.numel(), spins.shape[1])[:, None]
-        # Spins of a move that do not turn are multiplied by 1.
-        self._signs = 1 - 2 * moves.gather(1, table.sites).to(spins.dtype)
+        self._rows = torch.cat([units, spins], dim=1)
+        self._size = units.shape[1]
+        own = self._rows[:, self._size :]
+        super().__init__(own.real, moves, conserving)
+        sites = table.sites
         # Of the key each spin that is −1 adds a power of 2.
-        powers = 2.0 ** torch.arange(table.sites.shape[1]).to(spins)
+        powers = 2.0 ** torch.arange(sites.shape[1], device=spins.device)
+        powers = powers.to(spins)
         self._powers = -powers / 2
-        kinds = torch.arange(len(moves)).to(spins)
-        self._offsets = kinds * 2 * powers[-1] + powers.sum() / 2
-        self._next: tuple[Tensor, ...] = ()
+        kinds = torch.arange(len(moves), device=spins.device).to(spins)
+        self._offsets = 2 * powers[-1] * kinds + powers.sum() / 2
+        turns = (1 - 2 * moves.to(spins.dtype)).repeat_interleave(2 ** len(powers), 0)
+        self._table = _Turns(sites + self._size, torch.cat([table.changes, turns], 1))
+        width = self._rows.shape[1]
+        self._first = torch.arange(len(spins), device=spins.device)[:, None] * width
         self._last: tuple[Tensor, ...] = ()
 
     def ratios(self, choice: Tensor) -> Tensor:
         places = self._table.sites.index_select(0, choice).add_(self._first)
-        turned = self._flat.take(places)
+        turned = self._rows.take(places)
         offsets = self._offsets.index_select(0, choice)
-        keys = torch.addmv(offsets, turned, self._powers).long()
-        self._last = self._table.turn(self._units, keys, self._last)
-        terms, sums, ratios = self._last
-        self._next = terms, sums, places, turned, choice
-        return ratios
+        keys = torch.addmv(offsets, turned.real, self._powers).long()
+        self._last = self._table.turn(self._rows, keys, self._size, self._last)
+        return self._last[2]
 
     def move(self, rows: Tensor) -> None:
-        terms, sums, places, turned, choice = (
-            each.index_select(0, rows) for each in self._next
-        )
-        terms.view(len(rows), 2, sums.shape[1]).div_(sums[:, None])
-        self._units.index_copy_(0, rows, terms)
-        turned.mul_(self._signs.index_select(0, choice))
-        self._flat.put_(places, turned)
+        terms, sums = (each.index_select(0, rows) for each in self._last[:2])
+        shares = terms[:, : self._size].unflatten(1, (2, self._size // 2))
+        shares.div_(sums[:, None])
+        self._rows.index_copy_(0, rows, terms)
