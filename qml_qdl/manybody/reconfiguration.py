@@ -92,7 +92,7 @@ class DenseDirections(Directions):
         jacobian = state.jacobian(samples.spins)
         centred = jacobian - samples.mean(jacobian)
         roots = _roots(samples)
-        matrix = (centred * roots.to(centred.real)[:, None]).to(
+        matrix = centred.mul_(roots.to(centred.real)[:, None]).to(
             torch.complex128 if centred.is_complex() else torch.float64
         )
         if matrix.is_complex():
@@ -225,17 +225,13 @@ def _target(samples: Samples, local: Tensor, is_complex: bool) -> Tensor:
     return torch.cat([part.double() * _roots(samples) for part in parts])
 
 
-_BLOCK = 128
-"""Columns of a symmetric matrix that are made together."""
-
-
 def _factor(matrix: Tensor, shift: float) -> tuple[Tensor, bool]:
     """Cholesky's factor of MᵀM + shift, and whether there is none."""
-    size = matrix.shape[1]
-    gram = matrix.new_zeros(size, size)
-    for k in range(0, size, _BLOCK):  # the lower triangle is all that is read
-        block = slice(k, k + _BLOCK)
-        gram[k:, block] = matrix[:, k:].T @ matrix[:, block]
+    if matrix.is_cpu:  # NumPy sees that this is symmetric, and does half the work
+        array = matrix.numpy(force=True)
+        gram = torch.from_numpy(array.T @ array)
+    else:
+        gram = matrix.T @ matrix
     gram.diagonal().add_(shift)
     factor, failed = torch.linalg.cholesky_ex(gram)
     return factor, bool(failed)

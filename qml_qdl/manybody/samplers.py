@@ -412,7 +412,7 @@ class Metropolis(Sampler):
                 made += len(rows)
             spins = walkers.spins
             found.append(spins.clone())
-        self.spins = spins.to(self.spins.dtype)
+        self.spins = found[-1].to(self.spins.dtype)
         if not made and torch.isneginf(state(spins).real).all():
             raise _vanishing()
         share = made / (count * self.steps * chains)

@@ -61,7 +61,6 @@ def test_solvers_find_the_same_step(
     weighted: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reconfiguration, "_BLOCK", 5)
     # Conjugate gradients take the rows in several parts, at least 64 at once.
     monkeypatch.setattr(reconfiguration, "NUMBERS_AT_ONCE", 1)
     state = machine(dtype)

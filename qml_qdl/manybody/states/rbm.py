@@ -150,7 +150,7 @@ class RBMState(NeuralState):
             units = units.reshape(len(self.weight), count, len(chunk))
             weights = columns.new_zeros(len(units), size, len(chunk))
             for each, inverse in enumerate(self.inverses):
-                weights.addcmul_(units[:, each, None], columns[inverse])
+                weights.addcmul_(units[:, each, None], columns.index_select(0, inverse))
             sums = columns.new_zeros(len(self.visible_bias), len(chunk))
             sums.index_add_(0, self.orbits, columns)
             found.append(torch.cat([weights.flatten(0, 1), units.sum(1), sums]).T)
@@ -162,36 +162,50 @@ class RBMState(NeuralState):
     @torch.no_grad()
     def ratios(self, spins: Tensor, flips: Tensor, needed: Tensor) -> Tensor:
         """ψ(s')/ψ(s), as `NeuralState.ratios` has them."""
-        table = _Turns.of(self, flips)
+        hidden, bias, field = self._untied()
+        table = _Turns.of(hidden, field, flips)
         if table is None:
             return super().ratios(spins, flips, needed)
-        hidden, bias, _ = self._untied()
         units = _shares(spins.to(hidden) @ hidden + bias)
-        flat, size = spins.to(hidden.real).reshape(-1), self.num_sites
-        result = units.new_zeros(needed.shape)
-        rows, kinds = needed.nonzero(as_tuple=True)
-        most = max(64, _CACHED // units.shape[1])
-        for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
-            places = table.sites.index_select(0, kind).add_(row[:, None] * size)
-            keys = table.keys(flat.take(places), kind)
-            moved = units.index_select(0, row).mul_(table.changes.index_select(0, keys))
-            result[row, kind] = _sums(moved).prod(-1).mul_(table.factors[keys])
-        return result
+        result = units.new_zeros(needed.T.shape)
+        keys = table.keys(spins)
+        size = units.shape[1]
+        most = max(1, _CACHED // size)
+        if 2 * int(needed.sum()) < needed.numel():
+            rows, kinds = needed.nonzero(as_tuple=True)
+            for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
+                own = units.index_select(0, row)
+                result[kind, row] = table.turn(own, keys[kind, row], size)[2]
+            return result.T
+        # Where most are needed, blocks of all are cheaper than each by itself.
+        last: tuple[Tensor, ...] = ()
+        height = max(1, min(most, len(spins)))
+        width = most // height
+        for first in range(0, len(spins), height):
+            own = units[first : first + height]
+            for kind in range(0, len(flips), width):
+                block = slice(kind, kind + width), slice(first, first + height)
+                last = table.turn(own, keys[block], size, last)
+                result[block] = last[2]
+        return result.masked_fill_(needed.T.logical_not(), 0.0).T
 
     def walkers(
         self, spins: Tensor, moves: Tensor, conserving: bool = False
     ) -> Walkers:
         """Configurations that move, and keep what they are to the hidden units."""
-        table = _Turns.of(self, moves, conserving)
-        if table is None:
-            return super().walkers(spins, moves, conserving)
-        return _RBMWalkers(self, spins, moves, conserving, table)
+        with torch.no_grad():
+            hidden, bias, field = self._untied()
+            table = _Turns.of(hidden, field, moves, conserving)
+            if table is None:
+                return super().walkers(spins, moves, conserving)
+            units = _shares(spins.to(hidden) @ hidden + bias)
+        return _RBMWalkers(units, spins, moves, conserving, table)
 
 
 MOST_TURNED = 4
 """Moves of more spins go through the whole machine."""
 
-_CACHED = 2**15
+_CACHED = 2**16
 """Numbers that are worked on together: more would leave the caches."""
 
 
@@ -208,20 +222,18 @@ class _Turns:
     Args:
         sites: The spins of each kind of turn, (M, k); where there are fewer than k,
             any others, which do nothing.
-        changes: 1 + tanh d, then 1 − tanh d, (M·2ᵏ, 2·hidden units).
-        factors: exp(−2 Σ a s) Π cosh d, (M·2ᵏ,); 0 where a turn is not made.
-        places: Numbers by which spins tell which of 2ᵏ values it is, (k,).
+        changes: 1 + tanh d, then 1 − tanh d, (M·2ᵏ, 2·hidden units). Those of the
+            first unit are multiplied by what stands before the product of all:
+            exp(−2 Σ a s) Π cosh d, or 0 where a turn is not made.
     """
 
     sites: Tensor
     changes: Tensor
-    factors: Tensor
-    places: Tensor
 
     @classmethod
     @torch.no_grad()
     def of(
-        cls, state: RBMState, flips: Tensor, conserving: bool = False
+        cls, hidden: Tensor, field: Tensor, flips: Tensor, conserving: bool = False
     ) -> _Turns | None:
         """Prepares turns; None where they are better found by the whole machine.
 
@@ -229,46 +241,67 @@ class _Turns:
         can hold.
 
         Args:
-            state: The machine.
+            hidden: Weights, (N, hidden units).
+            field: Biases of the sites, (N,).
             flips: (M, N) of bool.
             conserving: Whether turns that change the sum of the spins have the ratio 0.
         """
         most = max(1, int(flips.sum(1).max())) if len(flips) else 1
         if most > MOST_TURNED:
             return None
-        hidden, _, field = state._untied()
         # Those that turn come first; what stands behind them has the weight 0.
         order = flips.to(torch.int8).argsort(dim=1, descending=True, stable=True)
         sites = order[:, :most]
-        turned = flips.gather(1, sites).to(hidden)
         patterns = torch.arange(2**most, device=flips.device)
         bits = patterns[:, None] >> torch.arange(most, device=flips.device) & 1
-        signs = (1 - 2 * bits).to(hidden)
-        turns = -2 * signs @ (turned[:, :, None] * hidden[sites])
-        own = -2 * (turned * field[sites]) @ signs.T
+        weights = -2 * flips.gather(1, sites)[:, None] * (1 - 2 * bits)  # (M, 2ᵏ, k)
+        values = weights.to(hidden)
+        turns = (values @ hidden[sites]).flatten(0, 1)
+        own = (values @ field[sites][:, :, None]).flatten()
         factors = own.exp() * torch.cosh(turns).prod(-1)
-        if not factors.isfinite().all():
+        changes = _shares(turns).mul_(2)
+        first = changes[:, :: hidden.shape[1]]
+        first.mul_(factors[:, None])
+        least = torch.finfo(hidden.dtype).tiny ** 0.5
+        if not (first.isfinite().all() and (factors.abs() > least).all()):
             return None
         if conserving:
-            factors[turned.real @ signs.real.T != 0] = 0
-        places = -(2.0 ** torch.arange(most)) / 2
-        return cls(
-            sites,
-            2 * _shares(turns).flatten(0, 1),
-            factors.flatten(),
-            places.to(hidden.real),
-        )
+            first[weights.sum(-1).flatten() != 0] = 0
+        return cls(sites, changes)
 
-    def keys(self, turned: Tensor, kinds: Tensor) -> Tensor:
-        """The rows of the table.
+    def keys(self, spins: Tensor) -> Tensor:
+        """The rows of the table for all turns of configurations, (M, rows)."""
+        down = (spins.T < 0).long()
+        count, most = self.sites.shape
+        kinds = torch.arange(count, device=spins.device) << most
+        keys = kinds[:, None].expand(-1, len(spins))
+        for k, sites in enumerate(self.sites.T):
+            keys = keys.add(down.index_select(0, sites), alpha=2**k)
+        return keys
+
+    def turn(
+        self,
+        units: Tensor,
+        keys: Tensor,
+        size: int,
+        last: tuple[Tensor, ...] = (),
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The terms of turned units, their sums, and the ratios of amplitudes.
 
         Args:
-            turned: The spins that turn, (K, k).
-            kinds: The kind of turn, (K,).
+            units: Shares, (rows, 2·hidden units), and what else is turned with them.
+            keys: Rows of the table, (..., rows).
+            size: The number of shares.
+            last: What an earlier call returned, whose memory is used again if it fits.
         """
-        # The first value is that of spins up.
-        patterns = (turned @ self.places - self.places.sum()).long()
-        return patterns.add_(kinds, alpha=2 ** len(self.places))
+        width, flat = units.shape[1], keys.flatten()
+        if not last or len(last[0]) != len(flat):
+            last = units.new_empty(len(flat), width), units.new_empty(0)
+        terms = torch.index_select(self.changes, 0, flat, out=last[0])
+        terms.view(*keys.shape, width).mul_(units)
+        upper, lower = terms[:, : size // 2], terms[:, size // 2 : size]
+        sums = torch.add(upper, lower, out=last[1])
+        return terms, sums, sums.prod(1).view(keys.shape)
 
 
 def _shares(units: Tensor) -> Tensor:
@@ -280,60 +313,64 @@ def _shares(units: Tensor) -> Tensor:
     Returns:
         (..., 2K).
     """
-    signs = torch.where(units.real < 0, -1.0, 1.0).to(units.real)
-    ratio = torch.exp(-2 * signs * units)  # of the smaller to the larger one
+    if not units.is_complex():
+        return torch.cat([2 * units, -2 * units], dim=-1).sigmoid_()
+    # Torch's own overflows.
+    up = units.real > 0
+    ratio = torch.exp(-2 * units.where(up, -units))  # of the smaller to the larger one
     larger = 1 / (1 + ratio)
     smaller = ratio * larger
-    up = signs > 0
     return torch.cat([larger.where(up, smaller), smaller.where(up, larger)], dim=-1)
 
 
-def _sums(terms: Tensor) -> Tensor:
-    """Sums of what belongs to one hidden unit, (rows, 2K) to (rows, K)."""
-    half = terms.shape[-1] // 2
-    return terms[..., :half] + terms[..., half:]
-
-
 class _RBMWalkers(Walkers):
-    """Walkers of an RBM, which keep the shares of their hidden units."""
+    """Walkers of an RBM, which keep the shares of their hidden units.
 
-    @torch.no_grad()
+    A row has the shares and, behind them, the spins, so that both are turned at once.
+
+    Args:
+        units: Shares, (rows, 2·hidden units).
+        spins: Where they begin, (rows, N).
+        moves: Which spins each move turns, (M, N) of bool.
+        conserving: Whether the ratio of a move that changes the sum of the spins is 0.
+        table: The moves.
+    """
+
     def __init__(
         self,
-        state: RBMState,
+        units: Tensor,
         spins: Tensor,
         moves: Tensor,
         conserving: bool,
         table: _Turns,
     ) -> None:
-        super().__init__(spins, moves, conserving)
-        hidden, bias, _ = state._untied()
-        self._units = _shares(spins.to(hidden) @ hidden + bias)
-        self._table = table
-        self._flat = spins.view(-1)
-        self._first = torch.arange(0, spins.numel(), spins.shape[1])[:, None]
-        # Spins of a move that do not turn are multiplied by 1.
-        self._signs = 1 - 2 * moves.gather(1, table.sites).to(spins.dtype)
-        self._next: tuple[Tensor, ...] | None = None
+        self._rows = torch.cat([units, spins], dim=1)
+        self._size = units.shape[1]
+        own = self._rows[:, self._size :]
+        super().__init__(own.real, moves, conserving)
+        sites = table.sites
+        # Of the key each spin that is −1 adds a power of 2.
+        powers = 2.0 ** torch.arange(sites.shape[1], device=spins.device)
+        powers = powers.to(spins)
+        self._powers = -powers / 2
+        kinds = torch.arange(len(moves), device=spins.device).to(spins)
+        self._offsets = 2 * powers[-1] * kinds + powers.sum() / 2
+        turns = (1 - 2 * moves.to(spins.dtype)).repeat_interleave(2 ** len(powers), 0)
+        self._table = _Turns(sites + self._size, torch.cat([table.changes, turns], 1))
+        width = self._rows.shape[1]
+        self._first = torch.arange(len(spins), device=spins.device)[:, None] * width
+        self._last: tuple[Tensor, ...] = ()
 
     def ratios(self, choice: Tensor) -> Tensor:
-        table = self._table
-        places = table.sites.index_select(0, choice).add_(self._first)
-        turned = self._flat.take(places)
-        keys = table.keys(turned, choice)
-        moved = table.changes.index_select(0, keys).mul_(self._units)
-        sums = _sums(moved)
-        self._next = moved, sums, places, turned, choice
-        return sums.prod(-1).mul_(table.factors.index_select(0, keys))
+        places = self._table.sites.index_select(0, choice).add_(self._first)
+        turned = self._rows.take(places)
+        offsets = self._offsets.index_select(0, choice)
+        keys = torch.addmv(offsets, turned.real, self._powers).long()
+        self._last = self._table.turn(self._rows, keys, self._size, self._last)
+        return self._last[2]
 
     def move(self, rows: Tensor) -> None:
-        assert self._next is not None
-        moved, sums, places, turned, choice = (
-            each.index_select(0, rows) for each in self._next
-        )
-        half = sums.shape[1]
-        moved[:, :half].div_(sums)
-        moved[:, half:].div_(sums)
-        self._units.index_copy_(0, rows, moved)
-        turned.mul_(self._signs.index_select(0, choice))
-        self._flat.put_(places, turned)
+        terms, sums = (each.index_select(0, rows) for each in self._last[:2])
+        shares = terms[:, : self._size].unflatten(1, (2, self._size // 2))
+        shares.div_(sums[:, None])
+        self._rows.index_copy_(0, rows, terms)

@@ -21,6 +21,9 @@ from qml_qdl.manybody.sectors import as_permutations, group_table
 NUMBERS_AT_ONCE = 2**22
 """Numbers that a pass over many configurations makes at once, at most."""
 
+_CACHED = 2**16
+"""Spins that are turned together: what is made of more would leave the caches."""
+
 
 class Walkers(ABC):
     """Configurations that move, one in each row, and the ratios that decide on it.
@@ -134,7 +137,7 @@ class NeuralState(nn.Module, ABC):
             if is_complex:
                 gradient = torch.complex(gradient, rows(torch.imag, chunk))
             found.append(gradient)
-        return torch.cat(found)
+        return torch.cat(found) if len(found) > 1 else found[0]
 
     @torch.no_grad()
     def ratios(self, spins: Tensor, flips: Tensor, needed: Tensor) -> Tensor:
@@ -152,9 +155,10 @@ class NeuralState(nn.Module, ABC):
         result: Tensor = log.new_zeros(needed.shape)
         signs = 1 - 2 * flips.to(spins.dtype)
         rows, kinds = needed.nonzero(as_tuple=True)
-        most = max(1, NUMBERS_AT_ONCE // (16 * self.num_sites))
+        most = max(1, _CACHED // self.num_sites)
         for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
-            result[row, kind] = (self(spins[row] * signs[kind]) - log[row]).exp()
+            turned = spins.index_select(0, row).mul_(signs.index_select(0, kind))
+            result[row, kind] = (self(turned) - log.index_select(0, row)).exp()
         return result
 
     def walkers(
@@ -190,6 +194,7 @@ class _PlainWalkers(Walkers):
         super().__init__(spins, moves, conserving)
         self._state = state
         self._signs = 1 - 2 * moves.to(spins.dtype)
+        self._sums = spins.sum(1)  # which stay where moves are conserving
         self._log = state(spins).clone()
         self._next = self._log, self._log.new_zeros(0, dtype=torch.long)
 
@@ -199,18 +204,21 @@ class _PlainWalkers(Walkers):
         if not self.conserving:
             log = self._state(proposed)
         else:  # others are not asked of the state
-            rows = (proposed.sum(1) == self.spins.sum(1)).nonzero()[:, 0]
+            rows = (proposed.sum(1) == self._sums).nonzero()[:, 0]
             log = torch.full_like(self._log, -torch.inf)
             if len(rows):
-                log[rows] = self._state(proposed.index_select(0, rows))
+                found = self._state(proposed.index_select(0, rows))
+                log.index_copy_(0, rows, found)
         self._next = log, choice
         ratios: Tensor = (log - self._log).exp()
         return ratios
 
     def move(self, rows: Tensor) -> None:
         log, choice = self._next
-        self._log[rows] = log[rows]
-        self.spins[rows] *= self._signs[choice[rows]]
+        self._log.index_copy_(0, rows, log.index_select(0, rows))
+        turned = self._signs.index_select(0, choice.index_select(0, rows))
+        turned.mul_(self.spins.index_select(0, rows))
+        self.spins.index_copy_(0, rows, turned)
 
 
 @contextmanager

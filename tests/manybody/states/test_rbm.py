@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.manybody import RBMState
+from qml_qdl.manybody import NeuralState, RBMState
+from qml_qdl.manybody.states import rbm
 from tests.manybody.tables import all_spins
 
 N = 5
@@ -55,6 +56,30 @@ def test_units_that_are_saturated_lose_no_digits() -> None:
         expected = -expected
     found = state.ratios(spins, moves, torch.ones(len(spins), N, dtype=torch.bool))
     torch.testing.assert_close(found.gather(1, choice[:, None])[:, 0].log(), expected)
+
+
+@pytest.mark.parametrize("cached", [1, 70, 10**6])
+def test_ratios_in_blocks(cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rbm, "_CACHED", cached)
+    state, spins = RBMState(N, scale=0.5, dtype=torch.float64), all_spins(N)
+    flips = torch.eye(N, dtype=torch.bool)
+    for needed in torch.rand(2, len(spins), N) < torch.tensor([[[0.2]], [[0.8]]]):
+        found = state.ratios(spins, flips, needed)
+        expected = NeuralState.ratios(state, spins, flips, needed)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_factors_that_are_hardly_numbers_go_through_the_machine() -> None:
+    """What a turn of a spin in a large field leaves has few digits."""
+    state = RBMState(N, scale=0.5, dtype=torch.float32)
+    with torch.no_grad():
+        state.visible_bias.fill_(45.0)
+    spins, flips = all_spins(N).float(), torch.eye(N, dtype=torch.bool)
+    needed = spins < 0
+    with torch.no_grad():
+        found = state.ratios(spins, flips, needed)
+        expected = NeuralState.ratios(state, spins, flips, needed)
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])

@@ -122,11 +122,14 @@ def test_jacobian_is_that_of_finite_differences(state: NeuralState) -> None:
 
 
 @pytest.mark.parametrize("turned", [1, 2, 3, N])
-def test_ratios_are_those_of_amplitudes(state: NeuralState, turned: int) -> None:
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_ratios_are_those_of_amplitudes(
+    state: NeuralState, turned: int, share: float
+) -> None:
     flips = torch.tensor([sum(f) == turned for f in product((0, 1), repeat=N)])
     flips = ((1 - all_spins(N)) / 2).bool()[flips]
     spins = some_spins()
-    needed = torch.rand(len(spins), len(flips)) < 0.6
+    needed = torch.rand(len(spins), len(flips)) < share
     turns = 1 - 2 * flips.double()
     with torch.no_grad():
         log = state((spins[:, None] * turns).reshape(-1, N)).reshape(needed.shape)
