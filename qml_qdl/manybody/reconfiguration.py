@@ -378,7 +378,10 @@ class StochasticReconfiguration(Descent):
         state: What is optimised.
         learning_rate: The first η: parameters change by −ηd.
         final_rate: The last η, or the first if that is less.
-        shift: The first Λ, a number that is added to S's diagonal.
+        shift: The first Λ, a number that is added to S's diagonal. Of samples it is
+            larger by the factor 1 + 3s/√n, where s is the mean of that diagonal and n
+            the number of configurations: directions that these do not show would else
+            be free.
         final_shift: The last Λ, or the first if that is less. After a step that failed
             Λ is ten times as large, and falls back within some ten steps.
         steps: Steps of the run; later ones have the last rate and shift.
