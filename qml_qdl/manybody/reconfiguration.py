@@ -44,6 +44,10 @@ class Directions(ABC):
         self.target = target
 
     @abstractmethod
+    def size(self) -> float:
+        """The mean of the diagonal of XᵀX."""
+
+    @abstractmethod
     def forward(self, vector: Tensor) -> Tensor:
         """X v, (R,), of v, (P,)."""
 
@@ -98,6 +102,10 @@ class DenseDirections(Directions):
         if matrix.is_complex():
             matrix = torch.cat([matrix.real, matrix.imag])
         return cls(matrix, _target(samples, local, jacobian.is_complex()), solver)
+
+    def size(self) -> float:
+        """The mean of the diagonal of XᵀX."""
+        return float(self.matrix.square().sum()) / self.matrix.shape[1]
 
     def forward(self, vector: Tensor) -> Tensor:
         """X v, (R,), of v, (P,)."""
@@ -163,6 +171,21 @@ class ImplicitDirections(Directions):
 
         return log
 
+    def size(self) -> float:
+        """The mean of the diagonal of XᵀX, from derivatives of few rows at a time."""
+        squares, sums = [], []
+        rows = zip(
+            self._samples.spins.split(_ROWS),
+            self._roots.square().split(_ROWS),
+            strict=True,
+        )
+        for spins, weights in rows:
+            jacobian = self._state.jacobian(spins)
+            squares.append((weights * jacobian.abs().square()).sum(0))
+            sums.append((weights * jacobian).sum(0))
+        mean = torch.stack(sums).sum(0).abs().square()
+        return float((torch.stack(squares).sum(0) - mean).mean())
+
     def forward(self, vector: Tensor) -> Tensor:
         """X v, (R,), of v, (P,)."""
         place, tangents = 0, {}
@@ -223,6 +246,13 @@ def _target(samples: Samples, local: Tensor, is_complex: bool) -> Tensor:
     if is_complex:
         parts.append(centred.imag if centred.is_complex() else 0 * centred)
     return torch.cat([part.double() * _roots(samples) for part in parts])
+
+
+_ROWS = 16
+"""Configurations whose derivatives by all parameters are held together."""
+
+_NOISE = 3.0
+"""How much of the noise of S's diagonal adds to the shift, which this multiplies."""
 
 
 def _factor(matrix: Tensor, shift: float) -> tuple[Tensor, bool]:
@@ -345,7 +375,10 @@ class StochasticReconfiguration(Descent):
         state: What is optimised.
         learning_rate: The first η: parameters change by −ηd.
         final_rate: The last η, or the first if that is less.
-        shift: The first Λ, a number that is added to S's diagonal.
+        shift: The first Λ, a number that is added to S's diagonal. Of samples it is
+            larger by the factor 1 + 3s/√n, where s is the mean of that diagonal and n
+            the number of configurations: directions that these do not show would else
+            be free.
         final_shift: The last Λ, or the first if that is less. After a step that failed
             Λ is ten times as large, and falls back within some ten steps.
         steps: Steps of the run; later ones have the last rate and shift.
@@ -370,7 +403,7 @@ class StochasticReconfiguration(Descent):
         *,
         learning_rate: float = 0.1,
         final_rate: float = 0.03,
-        shift: float = 0.01,
+        shift: float = 0.1,
         final_shift: float = 1e-4,
         steps: int = 600,
         solver: Solver = "auto",
@@ -410,26 +443,35 @@ class StochasticReconfiguration(Descent):
             return ImplicitDirections(self.state, samples, local, self.tolerance)
         return DenseDirections.of(self.state, samples, local, self.solver)
 
-    def direction(self, directions: Directions) -> Tensor:
+    def _shift(self, directions: Directions, samples: Samples) -> float:
+        """Λ, larger where S is, and is known from few configurations."""
+        if samples.weights is not None:
+            return self.shift
+        noise = directions.size() / math.sqrt(len(samples.spins))
+        return self.shift * (1 + _NOISE * noise)
+
+    def direction(self, directions: Directions, shift: float | None = None) -> Tensor:
         """Solves (S + Λ) d = F, or with momentum (S + Λ) d = F + Λμd'.
 
         Args:
             directions: X and e.
+            shift: Λ; None for the descent's own.
 
         Returns:
             d, (P,).
         """
+        shift = self.shift if shift is None else shift
         if self._last is None or not self.momentum:
-            return directions.solve(directions.target, self.shift)
+            return directions.solve(directions.target, shift)
         last = self.momentum * self._last
         rest = directions.target - directions.forward(last)
-        return last + directions.solve(rest, self.shift)
+        return last + directions.solve(rest, shift)
 
     @torch.no_grad()
     def update(self, samples: Samples, local: Tensor) -> float:
         """Makes a step; it returns η√(dᵀSd) before that was bounded."""
         directions = self.directions(samples, local)
-        step = self.direction(directions)
+        step = self.direction(directions, self._shift(directions, samples))
         length = self.learning_rate * float(directions.forward(step).norm())
         if not (math.isfinite(length) and bool(step.isfinite().all())):
             return math.nan

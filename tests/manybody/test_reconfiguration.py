@@ -69,14 +69,36 @@ def test_solvers_find_the_same_step(
         rows = torch.arange(100) % 13
         samples, local = Samples(samples.spins[rows]), local[rows]
     options: Any = {"shift": 1e-3, "momentum": momentum, "tolerance": 1e-13}
-    steps = []
+    steps, sizes = [], []
     for each in ("cholesky", solver):
         descent = StochasticReconfiguration(state, solver=each, **options)
         size = sum(as_real(p).numel() for p in state.parameters())
         descent._last = torch.ones(size).double()
-        steps.append(descent.direction(descent.directions(samples, local)))
+        directions = descent.directions(samples, local)
+        steps.append(descent.direction(directions))
+        sizes.append(directions.size())
     exact = 1e-8 if solver == "cg" else EXACT
     torch.testing.assert_close(steps[1], steps[0], rtol=exact, atol=exact)
+    assert sizes[1] == pytest.approx(sizes[0], rel=EXACT)
+
+
+def test_few_configurations_make_steps_careful() -> None:
+    """The metric of ten thousand rows is trusted as that of all configurations is."""
+    state = machine(torch.float64)
+    before = {name: each.clone() for name, each in state.state_dict().items()}
+    samples, local = summed(state, hamiltonian(real=True))
+    lengths = []
+    for count in (1, 100, 10_000, None):
+        state.load_state_dict(before)
+        if count is None:
+            weights = torch.full((2**N,), 2.0**-N).double()
+            chosen = Samples(samples.spins, weights)
+        else:
+            chosen = Samples(samples.spins.repeat(count, 1))
+        descent = StochasticReconfiguration(state, max_norm=1e3)
+        lengths.append(descent.update(chosen, local.repeat(count or 1)))
+    assert lengths[0] < 0.99 * lengths[1] < 0.99 * lengths[2]
+    assert lengths[2] == pytest.approx(lengths[3], rel=1e-2)
 
 
 def test_gradients_that_are_only_applied_make_no_matrix(
