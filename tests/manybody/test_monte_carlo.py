@@ -284,7 +284,7 @@ def test_a_slow_rise_is_rolled_back() -> None:
             return super().update(samples, local * self.sign)
 
     state = ring_state()
-    uphill = Uphill(state, learning_rate=0.02, shift=0.1, final_shift=0.03, steps=60)
+    uphill = Uphill(state, learning_rate=0.02, shift=0.01, final_shift=0.01, steps=60)
     descent = VariationalMonteCarlo(ISING, state, flips(60), uphill, window=10)
     descent.run(40)
     uphill.sign = -1.0
