@@ -69,19 +69,6 @@ def test_ratios_in_blocks(cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_factors_that_are_hardly_numbers_go_through_the_machine() -> None:
-    """What a turn of a spin in a large field leaves has few digits."""
-    state = RBMState(N, scale=0.5, dtype=torch.float32)
-    with torch.no_grad():
-        state.visible_bias.fill_(45.0)
-    spins, flips = all_spins(N).float(), torch.eye(N, dtype=torch.bool)
-    needed = spins < 0
-    with torch.no_grad():
-        found = state.ratios(spins, flips, needed)
-        expected = NeuralState.ratios(state, spins, flips, needed)
-    torch.testing.assert_close(found, expected)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
 def test_single_precision_has_the_values_of_double(dtype: torch.dtype) -> None:
     single = RBMState(N, alpha=3, permutations=RING, scale=0.3, dtype=dtype)
