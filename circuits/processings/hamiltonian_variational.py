@@ -30,7 +30,7 @@ def as_terms(hamiltonian: Any, wires: tuple[Any, ...]) -> tuple[Term, ...]:
         wires: The labels of the places.
 
     Returns:
-        The terms, without a multiple of the identity.
+        The terms, without the identity and what is multiplied by zero.
 
     Raises:
         ArgumentError: It is no sum of Pauli words with real coefficients, it has other
@@ -65,7 +65,7 @@ def as_terms(hamiltonian: Any, wires: tuple[Any, ...]) -> tuple[Term, ...]:
                 f"in {word}; name all of its wires"
             )
         letters = sorted((wires.index(wire), letter) for wire, letter in word.items())
-        if letters:
+        if letters and value != 0:
             terms.append((float(complex(value).real), tuple(letters)))
     if not terms:
         raise ArgumentError(

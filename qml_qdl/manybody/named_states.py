@@ -96,7 +96,7 @@ def _circuit(
         return CircuitState(StronglyEntangling(sites, layers))
     hamiltonian = problem.operator.as_pennylane()
     evolution = HamiltonianVariational(sites, hamiltonian, layers=layers)
-    if len(evolution.parts) == 1:  # which conserves the energy
+    if len(evolution.parts) == 1 < sites:  # which conserves the energy
         mixer = _mixer(sites, total)
         evolution = HamiltonianVariational(sites, hamiltonian + mixer, layers=layers)
     blocks: list[Block] = []
@@ -122,10 +122,7 @@ def _mixer(sites: int, total: int | None) -> Operator:
     if total is None:
         return qml.sum(*map(qml.X, range(sites)))
     ends = [(site, site + 1) for site in range(sites - 1)]
-    return qml.sum(
-        *(letter(i) @ letter(j) for i, j in ends for letter in (qml.X, qml.Y)),
-        0 * qml.Z(0),
-    )
+    return qml.sum(*(each(i) @ each(j) for i, j in ends for each in (qml.X, qml.Y)))
 
 
 @frozen(repr=False)

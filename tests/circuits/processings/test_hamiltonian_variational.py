@@ -94,6 +94,7 @@ def test_all_angles_may_be_data() -> None:
         (qml.X(3), ArgumentError, r"expected wires among \[0, 1, 2\], got 3 in X\(3\)"),
         (qml.RX(0.1, 0), ArgumentError, "expected a sum of Pauli words, got RX"),
         (2 * qml.Identity(0), ArgumentError, "expected a Pauli word, got"),
+        (0 * qml.X(0), ArgumentError, "expected a Pauli word, got"),
         ("ZZ", ArgumentTypeError, "expected an operator of PennyLane, .* got str"),
         ((), ArgumentTypeError, "got tuple"),
         (((1.0, ((5, "X"),)),), ArgumentTypeError, "got tuple"),
