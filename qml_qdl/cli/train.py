@@ -253,7 +253,6 @@ def _refuse_unheeded(context: typer.Context, values: dict[str, Any]) -> None:
     """Refuses options that the model would ignore, even with their default values."""
     from qml_qdl.circuits.errors import ArgumentError
     from qml_qdl.training.recipes.recipe import Recipe
-    from qml_qdl.training.specs import import_class
 
     model = Spec.from_config("model", values.get("model", "auto")).class_path
     known = MODELS.get(model)
@@ -261,11 +260,9 @@ def _refuse_unheeded(context: typer.Context, values: dict[str, Any]) -> None:
     if known is not None or model == "auto":
         refused = set(option_names()) - set(heeded(model))
     if known is not None and known.recipe is not None:
-        base: Any = Recipe
         given = Spec.from_config("recipe", values.get("recipe", known.recipe))
         if given.class_path in RECIPES:
-            path = RECIPES[given.class_path]
-            refused |= set(import_class("recipe", path, base).unheeded)
+            refused |= set(Recipe.named(given.class_path).unheeded)
     for name, flag in _given(context).items():
         if name in refused:
             raise ArgumentError(

@@ -40,13 +40,11 @@ from qml_qdl.training.registry import (
     AUTO,
     HAMILTONIANS,
     MODELS,
-    RECIPES,
     heeded,
 )
 from qml_qdl.training.specs import (
     Spec,
     check_arguments,
-    import_class,
     import_maker,
 )
 
@@ -344,14 +342,7 @@ def _recipe_of(options: RunOptions, dataset: Source) -> type[Recipe]:
     if spec is None:
         given = None if known is None else known.recipe
         spec = Spec(given or _by_data(dataset))
-    path = spec.class_path if spec.is_path else RECIPES.get(spec.class_path)
-    if path is None:
-        raise ArgumentError(
-            f"recipe: expected one of {', '.join(map(repr, RECIPES))}, or the import "
-            f"path of a Recipe, got {spec.class_path!r}"
-            f"{did_you_mean(spec.class_path, RECIPES)}"
-        )
-    recipe = import_class("recipe", path, Recipe)  # type: ignore[type-abstract]
+    recipe = Recipe.named(spec.class_path)
     if not isinstance(dataset, recipe.learns_from):
         raise ArgumentError(
             f"data: the recipe {recipe.__name__} learns from a "

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve
+from torch import nn
 
 from qml_qdl.circuits import Circuit
-from qml_qdl.circuits.errors import TargetError
+from qml_qdl.circuits.errors import QdlError, TargetError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.data import named
 from qml_qdl.data.dataset import Dataset
@@ -18,6 +19,7 @@ from qml_qdl.hardware.targets import is_service, make_device
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import sender_of
 from qml_qdl.training import plots
+from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.building import (
     Task,
     load_data,
@@ -25,11 +27,14 @@ from qml_qdl.training.building import (
 )
 from qml_qdl.training.checkpoints import LAST, load_best, read_checkpoint
 from qml_qdl.training.fitting import Fit, fit
-from qml_qdl.training.likelihood_baseline import fit_likelihood
 from qml_qdl.training.measures import format_measure
-from qml_qdl.training.options import RunOptions, check_heeded
+from qml_qdl.training.options import RunOptions, check_heeded, default_training
+from qml_qdl.training.recipes.generative import Generative
+from qml_qdl.training.recipes.recipe import Recipe
+from qml_qdl.training.registry import MODELS
 from qml_qdl.training.report import Report, make_report
 from qml_qdl.training.run import ModelKind, Run
+from qml_qdl.training.specs import Spec, import_class
 from qml_qdl.training.trainer import check_accelerator, check_logger, given_callbacks
 
 _logger = logging.getLogger(__name__)
@@ -204,6 +209,67 @@ def carry_on(run: Run, *, progress: bool = False, tell: Tell | None = None) -> R
     report.write(run.folder)
     plot(run, task, fits)
     return report
+
+
+def fit_likelihood(task: Task, folder: Path, *, progress: bool) -> list[Baseline]:
+    """Trains the autoregressive network, or the normalising flow, of a run's data.
+
+    With the run's first seed and batches; no more epochs than its models have, nor than
+    are its own by default. It is measured as they are. A training that the folder holds
+    is carried on.
+
+    Args:
+        task: The run's data and models.
+        folder: The run's folder.
+        progress: Whether a progress bar is shown.
+
+    Returns:
+        What it reached, or why it could not be trained; nothing where the model itself
+        is of this kind, where there is none for such data, and where no twin is asked
+        for.
+    """
+    recipe = task.recipe
+    if not issubclass(recipe, Generative) or recipe.rival is None:
+        return []
+    name, known = recipe.rival, MODELS[recipe.rival]
+    if not task.options.twin or task.options.model.class_path == name:
+        return []
+    if known.reads == "tables" and task.split.train.is_image:
+        return []
+    title = known.title or name
+    seed = task.options.first_seed
+    own, given = default_training(name), task.options.training
+    epochs = min(own.epochs, given.epochs)
+    training = evolve(
+        own,
+        epochs=epochs,
+        batch_size=given.batch_size,
+        precision=given.precision,
+        patience=given.patience,
+        accelerator=given.accelerator,
+    )
+    rival = Task(
+        evolve(task.options, model=Spec(name), recipe=None, training=training),
+        Recipe.named(known.recipe or ""),
+        import_class("model", known.class_path, nn.Module),
+        recipe.rival_split(task.split),
+    )
+    try:
+        model = rival.build("classical", seed)
+        result = fit(
+            model,
+            rival.split,
+            recipe=rival.learner(model),
+            seed=seed,
+            folder=folder / f"{name}-seed{seed}",
+            resume=True,
+            progress=progress,
+        )
+        measures = recipe.measure(model, task.split)
+    except QdlError as error:
+        return [Baseline(title, {}, note=f"left out: {error}")]
+    note = f"trained once, with seed {seed}, for {epochs} epochs"
+    return [Baseline(title, measures, result.parameters, result.seconds, note)]
 
 
 def plot(run: Run, task: Task, fits: dict[ModelKind, list[Fit]]) -> None:

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits.validation import check_count, check_number, validate_call
 from qml_qdl.manybody.sectors import check_sites
-from qml_qdl.manybody.states.log_cosh import log_cosh
 from qml_qdl.manybody.states.state import (
+    NUMBERS_CACHED,
     NeuralState,
     Walkers,
     as_group,
+    log_cosh,
 )
 
 
@@ -33,8 +34,8 @@ class RBMState(NeuralState):
     g, as W_{k, g(j)}, and b and a are shared likewise: ψ(gs) = ψ(s). With one
     translation for each site this has α(N + 1) + 1 parameters.
 
-    Moves and local energies keep tanh(b + Ws) of each configuration and find ratios
-    from it, without a pass through the machine.
+    Moves and local energies keep what each configuration is to the hidden units, and
+    find ratios from it, without a pass through the machine.
 
     Args:
         num_sites: The number N of spins.
@@ -66,6 +67,7 @@ class RBMState(NeuralState):
         True
     """
 
+    group: Tensor
     inverses: Tensor
     orbits: Tensor
 
@@ -88,11 +90,12 @@ class RBMState(NeuralState):
         group = as_group(permutations, num_sites)
         rows = alpha if permutations is not None else alpha * num_sites
         like = torch.empty(0, dtype=dtype, device=device)
-        inverses = group.argsort(dim=1)
-        self.register_buffer("inverses", inverses.to(like.device), persistent=False)
+        group = group.to(like.device)
+        self.register_buffer("group", group, persistent=False)
+        self.register_buffer("inverses", group.argsort(dim=1), persistent=False)
         # Of each site the smallest one it is mapped to, numbered anew.
         orbits = group.amin(dim=0).unique(return_inverse=True)[1]
-        self.register_buffer("orbits", orbits.to(like.device), persistent=False)
+        self.register_buffer("orbits", orbits, persistent=False)
         self.weight = nn.Parameter(like.new_empty(rows, num_sites))
         self.hidden_bias = nn.Parameter(like.new_empty(rows))
         self.visible_bias = nn.Parameter(like.new_empty(int(orbits.max()) + 1))
@@ -115,7 +118,7 @@ class RBMState(NeuralState):
         """The numbers, as `repr` shows them."""
         return (
             f"num_sites={self.num_sites}, rows={len(self.weight)}, "
-            f"permutations={len(self.inverses)}"
+            f"permutations={len(self.group)}"
         )
 
     def forward(self, spins: Tensor) -> Tensor:
@@ -128,10 +131,9 @@ class RBMState(NeuralState):
     def _untied(self) -> tuple[Tensor, Tensor, Tensor]:
         """Weights (N, hidden units), their biases, and those of the sites."""
         # Σⱼ W[g(j)] s[j] = Σⱼ W[j] s[g⁻¹(j)], for each element g of the group.
-        group = self.inverses.argsort(dim=1)
-        weight = self.weight[:, group]  # (rows, G, N)
+        weight = self.weight[:, self.group]  # (rows, G, N)
         hidden = weight.reshape(-1, self.num_sites).T
-        bias = self.hidden_bias.repeat_interleave(len(group))
+        bias = self.hidden_bias.repeat_interleave(len(self.group))
         return hidden, bias, self.visible_bias[self.orbits]
 
     @torch.no_grad()
@@ -144,7 +146,7 @@ class RBMState(NeuralState):
         count, size = len(self.inverses), self.num_sites
         found = []
         # Rows stand last: then turning a configuration moves whole rows of memory.
-        for chunk in spins.split(max(64, _CACHED // (len(self.weight) * size))):
+        for chunk in spins.split(max(64, NUMBERS_CACHED // (len(self.weight) * size))):
             columns = chunk.T.to(hidden)  # (N, rows)
             units = torch.addmm(bias[:, None], hidden.T, columns).tanh_()
             units = units.reshape(len(self.weight), count, len(chunk))
@@ -170,7 +172,7 @@ class RBMState(NeuralState):
         result = units.new_zeros(needed.T.shape)
         keys = table.keys(spins)
         size = units.shape[1]
-        most = max(1, _CACHED // size)
+        most = max(1, NUMBERS_CACHED // size)
         if 2 * int(needed.sum()) < needed.numel():
             rows, kinds = needed.nonzero(as_tuple=True)
             for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
@@ -204,9 +206,6 @@ class RBMState(NeuralState):
 
 MOST_TURNED = 4
 """Moves of more spins go through the whole machine."""
-
-_CACHED = 2**16
-"""Numbers that are worked on together: more would leave the caches."""
 
 
 @frozen

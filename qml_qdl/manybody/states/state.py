@@ -7,6 +7,7 @@ else; it need not be normalised.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from qml_qdl.manybody.sectors import as_permutations, group_table
 NUMBERS_AT_ONCE = 2**22
 """Numbers that a pass over many configurations makes at once, at most."""
 
-_CACHED = 2**16
+NUMBERS_CACHED = 2**16
 """Spins that are turned together: what is made of more would leave the caches."""
 
 
@@ -155,7 +156,7 @@ class NeuralState(nn.Module, ABC):
         result: Tensor = log.new_zeros(needed.shape)
         signs = 1 - 2 * flips.to(spins.dtype)
         rows, kinds = needed.nonzero(as_tuple=True)
-        most = max(1, _CACHED // self.num_sites)
+        most = max(1, NUMBERS_CACHED // self.num_sites)
         for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
             turned = spins.index_select(0, row).mul_(signs.index_select(0, kind))
             result[row, kind] = (self(turned) - log.index_select(0, row)).exp()
@@ -248,6 +249,27 @@ def safe_log(amplitudes: Tensor) -> Tensor:
     """
     vanish = amplitudes == 0
     return amplitudes.masked_fill(vanish, 1.0).log().masked_fill(vanish, -torch.inf)
+
+
+def log_cosh(x: Tensor) -> Tensor:
+    """The logarithm of cosh x, for real and complex x, also where that is too large.
+
+    Args:
+        x: Any tensor.
+
+    Returns:
+        The same shape.
+
+    Example:
+        >>> import torch
+        >>> log_cosh(torch.tensor([0.0, 1000.0])).round(decimals=2)
+        tensor([  0.0000, 999.3100])
+    """
+    if x.is_complex():
+        x = torch.where(x.real < 0, -x, x)
+        return x + torch.log1p(torch.exp(-2 * x)) - math.log(2)
+    x = x.abs()
+    return x + nn.functional.softplus(-2 * x) - math.log(2)
 
 
 def as_group(permutations: Any, num_sites: int) -> Tensor:

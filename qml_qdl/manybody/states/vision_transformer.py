@@ -15,8 +15,7 @@ from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import as_items, check_count, validate_call
 from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.sectors import check_sites
-from qml_qdl.manybody.states.log_cosh import log_cosh
-from qml_qdl.manybody.states.state import NeuralState, seeded
+from qml_qdl.manybody.states.state import NeuralState, log_cosh, seeded
 
 
 class VisionTransformerState(NeuralState):

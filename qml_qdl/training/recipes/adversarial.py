@@ -192,7 +192,7 @@ class Adversarial(AdversarialRecipe):
         options: How it is trained.
     """
 
-    columns: ClassVar[tuple[str, ...]] = (
+    columns: tuple[str, ...] = (
         "loss_d",
         "loss_g",
         "d_real",
@@ -272,7 +272,7 @@ class AdversarialDistribution(AdversarialRecipe):
         options: How it is trained.
     """
 
-    columns: ClassVar[tuple[str, ...]] = (
+    columns: tuple[str, ...] = (
         "loss_d",
         "loss_g",
         "d_real",

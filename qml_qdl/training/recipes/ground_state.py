@@ -174,7 +174,6 @@ class GroundState(Sampling):
         "num_outputs",
         "out_features",
     )
-    columns: tuple[str, ...]  # type: ignore[misc] # as the sampler has them
     monitor: ClassVar[str] = "energy"
     unheeded: ClassVar[tuple[str, ...]] = (
         "batch_size",

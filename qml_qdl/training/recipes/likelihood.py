@@ -189,7 +189,7 @@ class Likelihood(_OfBits):
         options: How it is trained.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("train_nll", "val_mmd", "val_kl")
+    columns: tuple[str, ...] = ("train_nll", "val_mmd", "val_kl")
     monitor: ClassVar[str] = "val_kl"
 
     def __init__(
@@ -257,7 +257,7 @@ class DensityEstimation(Fitted):
         options: How it is trained.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("train_nll", "val_nll")
+    columns: tuple[str, ...] = ("train_nll", "val_nll")
     monitor: ClassVar[str] = "val_nll"
     unheeded: ClassVar[tuple[str, ...]] = ("loss",)
 
@@ -329,7 +329,7 @@ class ContrastiveDivergence(_OfBits):
         options: How it is trained.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("train_loss", "val_nll")
+    columns: tuple[str, ...] = ("train_loss", "val_nll")
     monitor: ClassVar[str] = "val_nll"
     unheeded: ClassVar[tuple[str, ...]] = ("loss",)
 
@@ -376,7 +376,7 @@ class EvidenceLowerBound(Fitted):
         options: `learning_rate` is the highest.
     """
 
-    columns: ClassVar[tuple[str, ...]] = (
+    columns: tuple[str, ...] = (
         "train_loss",
         "val_reconstruction",
         "val_loss",

@@ -23,6 +23,7 @@ from qml_qdl.data.splitting import split
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.checkpoints import BEST
 from qml_qdl.training.options import DataOptions, TrainingOptions
+from qml_qdl.training.registry import RECIPES
 from qml_qdl.training.specs import (
     Spec,
     check_arguments,
@@ -65,7 +66,7 @@ class Recipe(LightningModule, ABC):
 
     # ---- What a recipe has to define. ----
 
-    columns: ClassVar[tuple[str, ...]]
+    columns: tuple[str, ...]
     """The numbers of an epoch, as they are logged and written to `metrics.csv`."""
 
     monitor: ClassVar[str]
@@ -144,6 +145,24 @@ class Recipe(LightningModule, ABC):
             Numbers that compare; the highest is the best epoch.
         """
         return (-row[cls.monitor],)
+
+    @classmethod
+    def named(cls, name: str) -> type[Recipe]:
+        """Finds a recipe.
+
+        Args:
+            name: One of `RECIPES`, or an import path.
+
+        Raises:
+            ArgumentError: There is no such recipe, or it is abstract.
+        """
+        path = name if Spec(name).is_path else RECIPES.get(name)
+        if path is None:
+            raise ArgumentError(
+                f"recipe: expected one of {', '.join(map(repr, RECIPES))}, or the "
+                f"import path of a Recipe, got {name!r}{did_you_mean(name, RECIPES)}"
+            )
+        return import_class("recipe", path, cls)
 
     @classmethod
     def standing(cls, row: Mapping[str, float], measures: Mapping[str, float]) -> float:

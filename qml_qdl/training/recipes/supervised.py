@@ -332,7 +332,7 @@ class Classification(Supervised):
         options: How it is trained; `loss` takes logits and class indices.
     """
 
-    columns: ClassVar[tuple[str, ...]] = (
+    columns: tuple[str, ...] = (
         "train_loss",
         "train_accuracy",
         "val_loss",
@@ -434,7 +434,7 @@ class Regression(Supervised):
         options: How it is trained; `loss` takes two tensors (rows,).
     """
 
-    columns: ClassVar[tuple[str, ...]] = (
+    columns: tuple[str, ...] = (
         "train_loss",
         "train_mse",
         "val_loss",

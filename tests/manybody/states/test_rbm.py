@@ -60,7 +60,7 @@ def test_units_that_are_saturated_lose_no_digits() -> None:
 
 @pytest.mark.parametrize("cached", [1, 70, 10**6])
 def test_ratios_in_blocks(cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rbm, "_CACHED", cached)
+    monkeypatch.setattr(rbm, "NUMBERS_CACHED", cached)
     state, spins = RBMState(N, scale=0.5, dtype=torch.float64), all_spins(N)
     flips = torch.eye(N, dtype=torch.bool)
     for needed in torch.rand(2, len(spins), N) < torch.tensor([[[0.2]], [[0.8]]]):

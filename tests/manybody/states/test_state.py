@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -25,7 +26,7 @@ from qml_qdl.manybody import (
     Symmetrized,
     VisionTransformerState,
 )
-from qml_qdl.manybody.states.state import as_real
+from qml_qdl.manybody.states.state import as_real, log_cosh
 from qml_qdl.models import AutoregressiveNetwork
 from tests.manybody.tables import all_spins
 
@@ -186,3 +187,11 @@ def test_no_rows(state: NeuralState) -> None:
     needed = torch.zeros(0, N, dtype=torch.bool)
     assert state(none).shape == (0,)
     assert state.ratios(none, flips, needed).shape == (0, N)
+
+
+def test_log_cosh() -> None:
+    x = torch.tensor([0.0, 1e-9, -3.0, 800.0], dtype=torch.float64)
+    expected = torch.tensor([0.0, 5e-19, 2.309328504577785, 800 - math.log(2)]).double()
+    torch.testing.assert_close(log_cosh(x), expected, rtol=1e-7, atol=1e-16)
+    z = torch.tensor([0.3 + 2j, -4 + 1j, -0.2 - 3j], dtype=torch.complex128)
+    torch.testing.assert_close(log_cosh(z).exp(), torch.cosh(z))
