@@ -212,10 +212,10 @@ class _Turns:
     """What turning some spins does to the hidden units.
 
     Of cosh θ the terms exp(±θ)/2 have the shares p and q, p + q = 1. If θ becomes
-    θ + d, then cosh(θ + d)/cosh θ = e^d (p + q e^(−2d)), and these two terms, divided by
-    their sum, are the new shares. Of real machines all are positive, so that no digits
-    are lost where a unit turns from one side to the other. Here d is −2 Σ W s over the
-    spins that turn, so that it takes one of 2ᵏ values.
+    θ + d, then cosh(θ + d)/cosh θ = e^d (p + q e^(−2d)), and these two terms, divided
+    by their sum, are the new shares. Of real machines all are positive, so that no
+    digits are lost where a unit turns from one side to the other. Here d is −2 Σ W s
+    over the spins that turn, so that it takes one of 2ᵏ values.
 
     Args:
         sites: The spins of each kind of turn, (M, k); where there are fewer than k,
@@ -260,7 +260,7 @@ class _Turns:
         values = weights.to(hidden)
         turns = (values @ hidden[sites]).flatten(0, 1)
         exponents = turns.sum(1) + (values @ field[sites][:, :, None]).flatten()
-        # Neither the product of all units, nor that of some, may leave what can be held.
+        # No product of some units may leave what numbers can hold.
         sizes = -2 * turns.real
         most_held = 0.9 * math.log(torch.finfo(hidden.dtype).max)
         largest = torch.stack(
