@@ -407,8 +407,8 @@ class State(Readout):
 class Entropy(Readout):
     """The entropy of some wires, which for pure states is their entanglement.
 
-    In nats; of pure states it is that of all other wires as well. Its gradient is finite
-    also where wires are not entangled, or equally entangled in several ways.
+    In nats; of pure states it is that of all other wires as well. Its gradient is
+    finite also where wires are not entangled, or equally in several ways.
 
     Args:
         wires: Which wires; None means the first half, in the circuit's order.
@@ -432,8 +432,8 @@ class Entropy(Readout):
 
     def measure(self, wires: Sequence[Hashable]) -> Any:
         """Returns a `RenyiEntropyMP`."""
-        half = wires[: max(1, len(wires) // 2)]
-        return RenyiEntropyMP(_subset(self.wires, wires) if self.wires else half, self.order)
+        half = tuple(wires[: max(1, len(wires) // 2)])
+        return RenyiEntropyMP(_subset(self.wires or half, wires), self.order)
 
     def output_shape(self, wires: Sequence[Hashable]) -> tuple[int | None, ...]:
         """One number."""

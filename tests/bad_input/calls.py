@@ -287,6 +287,7 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             c.EquivariantProcessing(3, RING, ["ZZI"]).on, wires=[3, 4, 5]
         ),
         "circuits.Exchange": lambda: call(c.Exchange, wires=4),
+        "circuits.Entropy": lambda: call(c.Entropy, wires=[0], order=2.0),
         "circuits.Expectation": lambda: call(c.Expectation, observables=["ZZ", "XI"]),
         "circuits.Expectation.measure": lambda: call(
             c.Expectation("ZZ").measure, wires=(0, 1)
@@ -319,6 +320,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.InnerProductEncoding": lambda: call(c.InnerProductEncoding, wires=2),
         "circuits.IsingLayers": lambda: call(c.IsingLayers, wires=3),
         "circuits.LinkEncoding": lambda: call(c.LinkEncoding, wires=2),
+        "circuits.MutualInformation": lambda: call(
+            c.MutualInformation, first=[0], second=[1]
+        ),
         "circuits.Probabilities": lambda: call(c.Probabilities, wires=[0]),
         "circuits.Probabilities.measure": lambda: call(
             c.Probabilities().measure, wires=(0, 1)
@@ -977,6 +981,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             target=m.RBMState(6),
             sampler=m.FullSummation(SECTOR),
         ),
+        "manybody.RBMState.random": lambda: call(
+            m.RBMState.random, num_sites=6, reach=1, alpha=1, spread=1.0
+        ),
         "manybody.RBMState": lambda: call(
             m.RBMState,
             num_sites=6,
@@ -1092,6 +1099,13 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "manybody.bethe_energy": lambda: call(m.bethe_energy, num_sites=6),
         "manybody.cluster_ising": lambda: call(m.cluster_ising, lattice=RING_OF_6),
         "manybody.correlators": lambda: call(m.correlators, samples=SAMPLES),
+        "manybody.entanglement_spectrum": lambda: call(
+            m.entanglement_spectrum, state=Q, sites=[0]
+        ),
+        "manybody.entropy": lambda: call(m.entropy, state=Q, sites=[0], order=2.0),
+        "manybody.entropy_profile": lambda: call(
+            m.entropy_profile, state=Q, order=2.0, periodic=False
+        ),
         "manybody.expectation": lambda: call(
             m.expectation,
             operator=SPIN_RING,
@@ -1128,6 +1142,23 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             m.transverse_ising, lattice=RING_OF_6
         ),
         "manybody.xxz": lambda: call(m.xxz, lattice=RING_OF_6),
+        "manybody.page_entropy": lambda: call(m.page_entropy, size=1, num_sites=3),
+        "manybody.quantum_mutual_information": lambda: call(
+            m.quantum_mutual_information, state=Q, first=[0], second=[1], order=2.0
+        ),
+        "manybody.scaling_law": lambda: call(
+            m.scaling_law, profiles=rows(2, 3), smallest=1, largest=3
+        ),
+        "manybody.state_vector": lambda: call(
+            m.state_vector, state=m.RBMState(6), sector=SECTOR
+        ),
+        "manybody.swap_entropy": lambda: call(
+            m.swap_entropy,
+            state=m.RBMState(6),
+            sites=[0],
+            sampler=m.Metropolis.flips(6, chains=8),
+            sweeps=2,
+        ),
         "manybody.zero_variance": lambda: call(
             m.zero_variance,
             estimates=[m.Estimate(-e, 0.1, 1 / e, 4, 9) for e in (1, 2, 3)],
