@@ -138,7 +138,7 @@ def entanglement_spectrum(state: Any, sites: Any) -> Tensor:
     """
     vectors, num_sites = _vectors(state)
     values: Tensor = schmidt_values(vectors, _as_sites("sites", sites, num_sites))
-    shares = values.square()
+    shares = (values / values[..., :1]).square()  # of large ones that overflow
     return shares / shares.sum(-1, keepdim=True)
 
 
