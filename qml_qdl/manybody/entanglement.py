@@ -250,9 +250,10 @@ def entropy_profile(state: Any, order: float = 1.0, *, periodic: bool = True) ->
         return vectors.real.new_zeros(*vectors.shape[:-1], 0)
     means = []
     for size in sizes:
+        # Of halves of a ring each is the rest of another.
+        starts = num_sites // (1 + (2 * size == num_sites)) if periodic else 1
         regions = [
-            [(start + k) % num_sites for k in range(size)]
-            for start in range(num_sites if periodic else 1)
+            [(start + k) % num_sites for k in range(size)] for start in range(starts)
         ]
         found = [_entropy(vectors, region, order) for region in regions]
         means.append(torch.stack(found).mean(0))
@@ -307,8 +308,8 @@ class ScalingLaw:
 
     def __str__(self) -> str:
         return (
-            f"S = ({self.slope:.3f} ± {self.slope_error:.3f}) size + "
-            f"({self.offset:.3f} ± {self.offset_error:.3f})"
+            f"S = ({self.slope:z.3f} ± {self.slope_error:.3f}) size + "
+            f"({self.offset:z.3f} ± {self.offset_error:.3f})"
         )
 
 
