@@ -20,6 +20,7 @@ from qml_qdl import circuits as c
 from qml_qdl import cli, data, hardware, metrics, models
 from qml_qdl import manybody as m
 from qml_qdl import nn as q
+from qml_qdl import renormalisation as r
 from qml_qdl import training as t
 from qml_qdl.circuits.symmetry import named_groups as g
 from qml_qdl.hardware.files import write_atomically
@@ -180,6 +181,10 @@ def seeded() -> torch.Generator:
 
 def rbm() -> models.RBM:
     return models.RBM(3, 2, generator=seeded())
+
+
+def ising_clusters() -> r.IsingClusters:
+    return r.IsingClusters(r.IsingModel((8, 8)), 20, generator=seeded())
 
 
 def belief() -> models.DeepBeliefNetwork:
@@ -617,7 +622,73 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "models.SpinClassifier.forward": lambda: call(
             models.SpinClassifier(3, 2, layers=1), points=rows(2, 3, 3)
         ),
+        # ---- renormalisation ----
+        "renormalisation.IsingChain": lambda: call(
+            r.IsingChain, coupling=0.5, field=0.1, constant=0.2
+        ),
+        "renormalisation.IsingChain.decimated": lambda: call(
+            r.IsingChain(0.5).decimated, block=3
+        ),
+        "renormalisation.IsingChain.flow": lambda: call(
+            r.IsingChain(0.5).flow, steps=2, block=3
+        ),
+        "renormalisation.IsingChain.log_partition": lambda: call(
+            r.IsingChain(0.5).log_partition, num_sites=3
+        ),
+        "renormalisation.IsingClusters": lambda: call(
+            r.IsingClusters,
+            model=r.IsingModel((4, 4)),
+            chains=3,
+            single=True,
+            steps=2,
+            ordered=True,
+        ),
+        "renormalisation.IsingClusters.sample": lambda: call(
+            ising_clusters().sample, sweeps=2
+        ),
+        "renormalisation.IsingMetropolis": lambda: call(
+            r.IsingMetropolis,
+            model=r.IsingModel((4, 4)),
+            chains=3,
+            steps=2,
+            ordered=True,
+        ),
+        "renormalisation.IsingModel": lambda: call(
+            r.IsingModel, shape=(2, 3), coupling=0.3, field=0.1
+        ),
+        "renormalisation.IsingModel.energy": lambda: call(
+            r.IsingModel((2, 3)).energy, spins=SPINS
+        ),
+        "renormalisation.IsingModel.lattices": lambda: call(
+            r.IsingModel((2, 3)).lattices, spins=SPINS
+        ),
+        "renormalisation.block_spins": lambda: call(
+            r.block_spins, spins=2 * rows(2, 4, 4).round() - 1, block=2
+        ),
+        "renormalisation.coupling_operator": lambda: call(
+            r.coupling_operator,
+            rbm=rbm(),
+            energy=lambda spins: spins.sum(1),
+            visible=BITS,
+            hidden=BITS[:, :2],
+        ),
+        "renormalisation.onsager_energy": lambda: call(r.onsager_energy, coupling=0.3),
+        "renormalisation.renormalise": lambda: call(
+            r.renormalise,
+            sampler=ising_clusters(),
+            sweeps=4,
+            burn_in=2,
+            block=2,
+            levels=1,
+            operators=2,
+        ),
+        "renormalisation.variational_step": lambda: call(
+            r.variational_step, rbm=rbm(), energy=lambda spins: spins.sum(1)
+        ),
         # ---- generative models, metrics ----
+        "models.RBM.hidden_free_energy": lambda: call(
+            rbm().hidden_free_energy, hidden=BITS[:, :2]
+        ),
         "models.RBM": lambda: call(models.RBM, num_visible=3, num_hidden=2),
         "models.RBM.complete": lambda: call(
             rbm().complete,
