@@ -54,7 +54,6 @@ class Convolutions(nn.Module):
             layer = nn.Conv1d(channels, 8, width, stride, dtype=torch.float64)
             spread = 2 / math.sqrt(channels * width)
             nn.init.normal_(layer.weight, std=spread, generator=seeded(seed))
-            nn.init.normal_(layer.bias, std=0.3, generator=seeded(seed + 1))
             self.layers.append(layer)
             channels = 8
         last = torch.randn(8, generator=seeded(seed + 2), dtype=torch.float64)

@@ -67,7 +67,7 @@ def train(model: IsingModel, units: int, steps: int) -> tuple[RBM, list[float]]:
     floor = float(weights @ weights.log())
     rbm = RBM(model.num_sites, units, generator=seeded(units))
     with torch.no_grad():
-        rbm.weight *= 10
+        rbm.weight.mul_(10)
     adam = torch.optim.Adam(rbm.parameters(), lr=0.05)
     divergences = []
     for step in range(steps + 1):

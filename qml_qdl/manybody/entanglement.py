@@ -66,7 +66,7 @@ def state_vector(state: NeuralState, sector: Sector | None = None) -> Tensor:
     log = torch.cat([state(part) for part in parts])
     if torch.isneginf(log.real).all():
         raise vanishing()
-    amplitudes = (log - log.real.detach().max()).exp()
+    amplitudes: Tensor = (log - log.real.detach().max()).exp()
     amplitudes = amplitudes / torch.linalg.vector_norm(amplitudes)
     if len(amplitudes) == 2**state.num_sites:
         return amplitudes

@@ -194,6 +194,8 @@ def renormalise(
     check_count("burn_in", burn_in, 0)
     check_count("block", block, 2)
     check_count("operators", operators, 1, len(OPERATORS))
+    if levels is not None:
+        check_count("levels", levels, 0)
     shapes = _shapes(sampler.model.shape, block, levels)
     chains = len(sampler.spins)
     if chains < 2:
@@ -315,7 +317,7 @@ def _couplings(weights: Tensor) -> Tensor:
     # The first operator's value is the lowest digit.
     terms = torch.stack([grid.flatten() for grid in reversed(grids)], -1).double()
     weights = weights / weights.sum(1, keepdim=True)
-    couplings = weights.new_zeros(len(weights), operators)
+    couplings: Tensor = weights.new_zeros(len(weights), operators)
     for _ in range(NEWTON_STEPS):
         misses = torch.sigmoid(-2 * couplings @ terms.T)
         gradient = (weights * misses) @ terms

@@ -16,8 +16,8 @@ from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.validation import validate_call
-from qml_qdl.data.bits import all_bits, check_weights
+from qml_qdl.circuits.validation import check_type, validate_call
+from qml_qdl.data.bits import all_bits, check_bits, check_weights
 from qml_qdl.models.rbm import RBM
 
 MOST_SPINS = 20
@@ -49,6 +49,7 @@ def coupling_operator(
         >>> coupling_operator(rbm, lambda spins: spins.sum(1), bits, bits[:, :1])
         tensor([2., 2., 2.], grad_fn=<SubBackward0>)
     """
+    check_bits("visible", visible, rbm.num_visible)
     return energy(1 - 2 * visible.to(rbm.weight)) - rbm.energy(visible, hidden)
 
 
@@ -110,7 +111,8 @@ def variational_step(rbm: RBM, energy: Callable[[Tensor], Tensor]) -> Variationa
     Raises:
         ArgumentError: There are too many spins to be summed, or units are no bits.
         DataError: A weight of the machine is not finite.
-        ShapeError: The energy has another shape.
+        ArgumentTypeError: The energy is no tensor.
+        ShapeError: It has another shape.
 
     Example:
         >>> rbm = RBM(4, 2, generator=torch.Generator().manual_seed(0))
@@ -128,6 +130,7 @@ def variational_step(rbm: RBM, energy: Callable[[Tensor], Tensor]) -> Variationa
     check_weights(rbm)
     bits = all_bits(rbm.num_visible)
     energies = energy(1 - 2 * bits.double())
+    check_type("energy", energies, Tensor)
     if energies.shape != (len(bits),):
         raise ShapeError(
             f"energy: expected ({len(bits)},), one number for each row of spins, got "

@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import ellipkm1
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import (
     as_items,
     check_count,
@@ -30,6 +30,7 @@ from qml_qdl.circuits.validation import (
 )
 from qml_qdl.manybody.monte_carlo import Estimate
 from qml_qdl.manybody.samplers import Samples
+from qml_qdl.manybody.sectors import check_spins
 
 CRITICAL_COUPLING = math.log(1 + math.sqrt(2)) / 2
 """K at which the model without a field is critical, 0.4407 (Onsager 1944)."""
@@ -51,6 +52,10 @@ def _as_shape(shape: Any) -> tuple[int, int]:
     for side in sides:
         check_count("shape", side, 2, 10_000)
     return int(sides[0]), int(sides[1])
+
+
+def _as_coupling(coupling: float | None) -> float:
+    return CRITICAL_COUPLING if coupling is None else coupling
 
 
 @validate_call
@@ -75,9 +80,7 @@ class IsingModel:
     """
 
     shape: tuple[int, int] = attrs.field(converter=_as_shape)
-    coupling: float = attrs.field(
-        default=None, converter=lambda k: CRITICAL_COUPLING if k is None else k
-    )
+    coupling: float = attrs.field(default=None, converter=_as_coupling)
     field: float = 0.0
 
     def __attrs_post_init__(self) -> None:
@@ -96,17 +99,15 @@ class IsingModel:
             spins: (rows, N).
 
         Returns:
-            (rows, *shape).
+            `(rows, *shape)`.
 
         Raises:
+            ArgumentError: A number is not ±1.
+            ArgumentTypeError: They are of another type than float32 and float64.
             ShapeError: There are more or fewer columns than sites.
         """
-        if spins.ndim != 2 or spins.shape[1] != self.num_sites:
-            raise ShapeError(
-                f"spins: expected (rows, {self.num_sites}), one column for each site, "
-                f"got {tuple(spins.shape)}"
-            )
-        return spins.unflatten(1, self.shape)
+        check_spins(spins, self.num_sites)
+        return spins.reshape(-1, *self.shape)
 
     def energy(self, spins: Tensor) -> Tensor:
         """H of configurations.
@@ -118,6 +119,8 @@ class IsingModel:
             (rows,).
 
         Raises:
+            ArgumentError: A number is not ±1.
+            ArgumentTypeError: They are of another type than float32 and float64.
             ShapeError: There are more or fewer columns than sites.
         """
         grid = self.lattices(spins)
@@ -154,7 +157,7 @@ class IsingModel:
         """
         numbers = torch.tensor([self.coupling, self.field], dtype=torch.float64)
         numbers.requires_grad_()
-        self._log_partition(numbers[0], numbers[1]).backward()  # type: ignore[no-untyped-call]
+        self._log_partition(numbers[0], numbers[1]).backward()
         assert numbers.grad is not None
         return -float(numbers.grad @ numbers.detach())
 
@@ -280,7 +283,7 @@ class IsingSampler(ABC):
 
 
 def _colours(shape: tuple[int, int]) -> Tensor:
-    """Numbers from 0 up that differ between neighbours, (*shape).
+    """Numbers from 0 up that differ between neighbours, `(*shape)`.
 
     Of an even ring two do, of an odd one three; and sums of colours differ where one of
     them does.
@@ -318,7 +321,7 @@ class IsingMetropolis(IsingSampler):
 
     def update(self) -> None:
         """Proposes to turn the spins of each chain."""
-        grid = self.model.lattices(self.spins)
+        grid = self.spins.reshape(-1, *self.model.shape)
         colours = _colours(self.model.shape)
         for colour in range(int(colours.max()) + 1):
             neighbours = sum(grid.roll(by, axis) for by in (1, -1) for axis in (1, 2))

@@ -31,7 +31,7 @@ CAT = [1.0, 0, 0, 0, 0, 0, 0, 1]
 def states(rows: int, wires: int, dtype: torch.dtype = torch.complex128) -> Tensor:
     generator = torch.Generator().manual_seed(wires)
     found = torch.randn(rows, 2**wires, generator=generator, dtype=dtype)
-    return found / found.norm(dim=1, keepdim=True)
+    return found / torch.linalg.vector_norm(found, dim=1, keepdim=True)
 
 
 def of_shares(shares: NDArray[Any], order: float) -> float:
@@ -107,7 +107,7 @@ def test_gradients_where_all_but_two_values_coincide(order: float) -> None:
     def along(position: int, by: float) -> Tensor:
         moved = vector.clone()
         moved[position] += by
-        return entropy_of(schmidt_values(moved, [0, 1]), order)
+        return torch.as_tensor(entropy_of(schmidt_values(moved, [0, 1]), order))
 
     (gradient,) = torch.autograd.grad(
         entropy_of(schmidt_values(vector.requires_grad_(), [0, 1]), order), vector

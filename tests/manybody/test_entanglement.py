@@ -66,10 +66,13 @@ def test_a_vector_of_a_network_is_its_amplitudes() -> None:
 def test_a_vector_of_a_circuit_is_its_state() -> None:
     circuit = HardwareEfficient(3, layers=2)
     state = CircuitState(circuit, dtype=torch.float64)
-    node = qml.QNode(
-        lambda: [circuit.process(w) for w in state.parameters()] and qml.state(),
-        qml.device("default.qubit", wires=3),
-    )
+    (weights,) = state.parameters()
+
+    @qml.qnode(qml.device("default.qubit", wires=3))
+    def node() -> Any:
+        circuit.process(weights)
+        return qml.state()
+
     expected = torch.as_tensor(node()).detach()
     torch.testing.assert_close(state_vector(state).detach(), expected)
 
