@@ -15,6 +15,7 @@ from qml_qdl.renormalisation.ising import (
     IsingSampler,
     onsager_energy,
 )
+from qml_qdl.renormalisation.thermometer import Thermometer, rbm_flow
 
 __all__ = [
     "CRITICAL_COUPLING",
@@ -24,10 +25,12 @@ __all__ = [
     "IsingMetropolis",
     "IsingModel",
     "IsingSampler",
+    "Thermometer",
     "VariationalStep",
     "block_spins",
     "coupling_operator",
     "onsager_energy",
+    "rbm_flow",
     "renormalise",
     "variational_step",
 ]
