@@ -125,14 +125,14 @@ def plot_reconstructions(found: Mapping[str, list[list[float]]]) -> Figure:
     figure = Figure(figsize=(7.6, 3.2), layout="constrained")
     every = figure.subplots(1, 2, sharey=True)
     for axes, (name, own) in zip(every, found.items(), strict=True):
-        for values in own:
-            axes.plot(values)
+        for start, values in zip(COUPLINGS, own, strict=True):
+            axes.plot(values, label=f"from {start} coupling")
         axes.axhline(CRITICAL_COUPLING, color="grey", ls="--", label="critical")
         mean = sum(LEARNT) / len(LEARNT)
         axes.axhline(mean, color="grey", ls=":", label="mean of what was learnt")
         axes.set(title=name, xlabel="reconstruction")
     every[0].set_ylabel("coupling read")
-    every[0].legend(fontsize="small")
+    every[-1].legend(fontsize="small")
     return figure
 
 

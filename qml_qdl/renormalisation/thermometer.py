@@ -130,7 +130,7 @@ class Thermometer(nn.Module):
             signs = 1 - 2 * torch.randint(2, (BATCH, 1), generator=generator)
             adam.zero_grad()
             loss = cross_entropy(self(rows[chosen] * signs), kinds[chosen])
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             adam.step()
             losses.append(loss.item())
         return losses
@@ -145,7 +145,8 @@ class Thermometer(nn.Module):
         Returns:
             (rows,).
         """
-        return self(spins).softmax(1) @ self.couplings
+        scores: Tensor = self(spins)
+        return scores.softmax(1) @ self.couplings
 
 
 @validate_call
