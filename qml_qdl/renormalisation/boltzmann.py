@@ -81,7 +81,7 @@ class VariationalStep:
 
     @property
     def divergence(self) -> float:
-        """The gap of the upper bound, `KL(p ‖ q)`, which training by likelihood lowers."""
+        """The gap of the upper bound, `KL(p ‖ q)`; likelihoods of training lower it."""
         return self.upper - self.difference
 
     @property

@@ -29,7 +29,7 @@ from qml_qdl.circuits.validation import (
     validate_call,
 )
 from qml_qdl.manybody.monte_carlo import Estimate
-from qml_qdl.manybody.samplers import Samples
+from qml_qdl.manybody.samplers import Samples, own_generator
 from qml_qdl.manybody.sectors import check_spins
 
 CRITICAL_COUPLING = math.log(1 + math.sqrt(2)) / 2
@@ -237,11 +237,9 @@ class IsingSampler(ABC):
     ) -> None:
         check_count("chains", chains)
         check_count("steps", steps)
-        if generator is None:
-            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
         self.model = model
         self.steps = steps
-        self.generator = generator
+        self.generator = generator = own_generator(generator)
         bits = torch.randint(2, (chains, model.num_sites), generator=generator)
         self.spins = 1.0 - 2.0 * (bits * (not ordered)).float()
 
