@@ -40,7 +40,9 @@ from qml_qdl.circuits.processings.qcnn import ConvolutionLayer, qcnn, reverse_me
 from qml_qdl.circuits.processings.sim_circuits import SimCircuit
 from qml_qdl.circuits.processings.tensor_network import MERA, MPS, TTN, TensorNetwork
 from qml_qdl.circuits.readouts import (
+    Entropy,
     Expectation,
+    MutualInformation,
     Probabilities,
     Readout,
     Samples,
@@ -89,6 +91,7 @@ __all__ = [
     "DirectionEncoding",
     "Driven",
     "Encoding",
+    "Entropy",
     "EquivariantProcessing",
     "Exchange",
     "Expectation",
@@ -103,6 +106,7 @@ __all__ = [
     "InnerProductEncoding",
     "IsingLayers",
     "LinkEncoding",
+    "MutualInformation",
     "Probabilities",
     "Processing",
     "QdlError",

@@ -161,7 +161,7 @@ class FullSummation(Sampler):
         spins = self._spins.to(state.dtype)
         log = torch.cat([state(part) for part in spins.split(2**16)])
         if torch.isneginf(log.real).all():
-            raise _vanishing()
+            raise vanishing()
         if self.sector.group and state not in self._checked:
             self._check_symmetry(state, spins[:: max(1, len(spins) // 8)])
             self._checked.add(state)
@@ -215,7 +215,8 @@ class FullSummation(Sampler):
         """Goes on from there."""
 
 
-def _vanishing() -> ArgumentError:
+def vanishing() -> ArgumentError:
+    """The error of a state without amplitudes."""
     return ArgumentError(
         "state: its amplitudes vanish on every configuration that was tried; begin "
         "with other parameters"
@@ -251,7 +252,7 @@ class AutoregressiveSampler(Sampler):
         check_count("sweeps", sweeps)
         self.rows = rows
         self.sweeps = sweeps
-        self.generator = _own(generator)
+        self.generator = own_generator(generator)
 
     def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
         """The next configurations.
@@ -276,8 +277,12 @@ class AutoregressiveSampler(Sampler):
         self.generator.set_state(kept["generator"])
 
 
-def _own(generator: torch.Generator | None) -> torch.Generator:
-    """A generator as it is, or a new one seeded by torch's."""
+def own_generator(generator: torch.Generator | None) -> torch.Generator:
+    """A generator as it is, or a new one seeded by torch's.
+
+    Args:
+        generator: The generator, or None.
+    """
     if generator is not None:
         return generator
     return torch.Generator().manual_seed(int(torch.randint(2**62, ())))
@@ -322,7 +327,7 @@ class Metropolis(Sampler):
         self.sweeps = sweeps
         self.steps = start.shape[1] if steps is None else steps
         check_count("steps", self.steps)
-        self.generator = _own(generator)
+        self.generator = own_generator(generator)
 
     @classmethod
     @validate_call
@@ -344,7 +349,7 @@ class Metropolis(Sampler):
         """
         check_count("num_sites", num_sites)
         check_count("chains", chains)
-        generator = _own(generator)
+        generator = own_generator(generator)
         bits = torch.randint(2, (chains, num_sites), generator=generator)
         start = 1.0 - 2.0 * bits.double()
         moves = torch.eye(num_sites, dtype=torch.bool)
@@ -377,7 +382,7 @@ class Metropolis(Sampler):
         """
         check_count("num_sites", num_sites)
         check_count("chains", chains)
-        generator = _own(generator)
+        generator = own_generator(generator)
         if abs(magnetisation) > num_sites or (num_sites - magnetisation) % 2:
             raise ArgumentError(
                 f"magnetisation: {num_sites} spins ±1 cannot sum to {magnetisation}; "
@@ -415,7 +420,7 @@ class Metropolis(Sampler):
             found.append(spins.clone())
         self.spins = found[-1].to(self.spins.dtype)
         if not made and torch.isneginf(state(spins).real).all():
-            raise _vanishing()
+            raise vanishing()
         share = made / (count * self.steps * chains)
         return Samples(torch.cat(found), chains=chains, acceptance=share)
 

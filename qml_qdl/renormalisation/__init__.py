@@ -1,0 +1,36 @@
+"""Renormalisation: what a system looks like from further and further away."""
+
+from qml_qdl.renormalisation.blocking import BlockedLattice, block_spins, renormalise
+from qml_qdl.renormalisation.boltzmann import (
+    VariationalStep,
+    coupling_operator,
+    variational_step,
+)
+from qml_qdl.renormalisation.decimation import IsingChain
+from qml_qdl.renormalisation.ising import (
+    CRITICAL_COUPLING,
+    IsingClusters,
+    IsingMetropolis,
+    IsingModel,
+    IsingSampler,
+    onsager_energy,
+)
+from qml_qdl.renormalisation.thermometer import Thermometer, rbm_flow
+
+__all__ = [
+    "CRITICAL_COUPLING",
+    "BlockedLattice",
+    "IsingChain",
+    "IsingClusters",
+    "IsingMetropolis",
+    "IsingModel",
+    "IsingSampler",
+    "Thermometer",
+    "VariationalStep",
+    "block_spins",
+    "coupling_operator",
+    "onsager_energy",
+    "rbm_flow",
+    "renormalise",
+    "variational_step",
+]
