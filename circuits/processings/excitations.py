@@ -79,7 +79,7 @@ class Excitations(Processing):
                     "excitations: expected two or four different positions below "
                     f"{most}, got {places}"
                 )
-            if self.fermionic and _crossed(places):
+            if self.fermionic and is_crossed(places):
                 raise ArgumentError(
                     "excitations: expected both of one side below both of the other "
                     f"for fermions, got {places}; use fermionic=False"
@@ -114,7 +114,16 @@ class Excitations(Processing):
         return list(self.wires[min(ends) : max(ends) + 1])
 
 
-def _crossed(places: Sequence[int]) -> bool:
+def is_crossed(places: Sequence[int]) -> bool:
+    """Whether the two sides of an excitation lie in one another.
+
+    Args:
+        places: Positions, from and to.
+
+    Example:
+        >>> is_crossed((0, 2, 1, 3)), is_crossed((2, 3, 0, 1))
+        (True, False)
+    """
     half = len(places) // 2
     first, second = places[:half], places[half:]
     return not (max(first) < min(second) or max(second) < min(first))

@@ -209,9 +209,7 @@ class CircuitEnergy(Energy):
         }
 
     def _run(self, angles: Tensor) -> Tensor:
-        found: Tensor = torch.func.functional_call(
-            self._layer, self._named(angles), ()
-        )
+        found: Tensor = torch.func.functional_call(self._layer, self._named(angles), ())
         return found if self._kept is None else found[self._kept]
 
     @torch.no_grad()

@@ -182,14 +182,3 @@ class PairFinder:
         gates = [pairs for pairs in found if pairs is not None]
         whole = len(gates) == len(found) and place >= 0 and not self.sector.group
         return (place, gates) if whole else None
-
-
-def occupied_places(sector: Sector, place: int) -> tuple[int, ...]:
-    """The sites that are down, or hold an electron, in a state of a sector.
-
-    Args:
-        sector: Configurations, not symmetrised.
-        place: The position of the state.
-    """
-    bits = f"{int(sector.states[place]):0{sector.num_sites}b}"
-    return tuple(site for site, bit in enumerate(bits) if bit == "1")
