@@ -40,9 +40,9 @@ class Excitations(Processing):
 
     (i, a) moves a particle from wire i to wire a and (i, j, a, b) two from i and j to a
     and b, so the number of particles is kept. Fermionic ones, of which unitary coupled
-    cluster is made (Peruzzo et al. 2014, arXiv:1304.3061), have the signs of the wires
+    cluster is made (Peruzzo et al. 2014, arXiv:1304.3061), have the signs of wires
     between; others are Givens rotations (Arrazola et al. 2022, arXiv:2106.13839; as a
-    pool of ADAPT, Yordanov et al. 2021, arXiv:2011.10540). `qml.qchem.excitations` lists
+    pool of ADAPT, Yordanov et al. 2021, arXiv:2011.10540). `qml.qchem.excitations` has
     those of a molecule. The first is applied first. Weights: (excitations,).
 
     Args:

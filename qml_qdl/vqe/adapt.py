@@ -21,8 +21,8 @@ from qml_qdl.circuits.validation import (
 )
 from qml_qdl.manybody import Problem
 from qml_qdl.manybody.sectors import check_memory
+from qml_qdl.vqe.descent import minimise
 from qml_qdl.vqe.energies import SectorEnergy
-from qml_qdl.vqe.minimise import minimise
 from qml_qdl.vqe.rotations import PairFinder, Pairs
 
 PoolName: TypeAlias = Literal["qubit", "fermionic", "pauli"]

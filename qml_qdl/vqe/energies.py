@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -100,6 +101,25 @@ class Energy(ABC):
         """
         _, tangents = self.centred(angles)
         return np.asarray((tangents.conj().T @ tangents).real)
+
+
+def by_name(shapes: Mapping[str, tuple[int, ...]], angles: Any) -> dict[str, Any]:
+    """The weights of a circuit, of all of its angles in a row.
+
+    Args:
+        shapes: The circuit's `weight_shapes`.
+        angles: An array or a tensor, (angles,).
+
+    Example:
+        >>> by_name({"weights_0": (1, 2), "weights_1": (1,)}, np.arange(3))
+        {'weights_0': array([[0, 1]]), 'weights_1': array([2])}
+    """
+    found, begin = {}, 0
+    for name, shape in shapes.items():
+        end = begin + math.prod(shape)
+        found[name] = angles[begin:end].reshape(shape)
+        begin = end
+    return found
 
 
 @final
@@ -200,16 +220,10 @@ class CircuitEnergy(Energy):
             )
         super().__init__(problem, sector if outside < _OUTSIDE else whole, count)
 
-    def _named(self, angles: Tensor) -> dict[str, Tensor]:
-        sizes = [int(np.prod(shape)) for shape in self._shapes.values()]
-        parts = angles.split(sizes)
-        return {
-            name: part.reshape(shape)
-            for (name, shape), part in zip(self._shapes.items(), parts, strict=True)
-        }
-
     def _run(self, angles: Tensor) -> Tensor:
-        found: Tensor = torch.func.functional_call(self._layer, self._named(angles), ())
+        found: Tensor = torch.func.functional_call(
+            self._layer, by_name(self._shapes, angles), ()
+        )
         return found if self._kept is None else found[self._kept]
 
     @torch.no_grad()

@@ -20,10 +20,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import pennylane as qml
 from attrs import evolve, field, frozen
+from numpy.typing import NDArray
 from pennylane.qchem import basis_data
 from scipy.constants import angstrom, physical_constants
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.validation import (
     as_items,
     check_choice,
@@ -394,6 +395,33 @@ class Molecule:
             path = Path(folder).expanduser() / "molecules" / f"{self.fingerprint()}.npz"
             operator = _read(path) or _written(path, self._built())
         return Problem(operator, None, str(self), marshall=False, sums=self.sums)
+
+    def spin_squared(self, states: NDArray[Any]) -> NDArray[np.float64]:
+        """`⟨S²⟩` of states: 0 of singlets, 2 of triplets.
+
+        Args:
+            states: In the sector of the electrons, (states, k).
+
+        Returns:
+            (k,).
+
+        Raises:
+            ShapeError: They are of another sector.
+
+        Example:
+            >>> molecule = Molecule.named("H2")
+            >>> print(molecule.spin_squared(molecule.problem().level.vectors).round(6))
+            [0. 2. 0. 0.]
+        """
+        sector = Sector(self.num_wires, sums=self.sums)
+        if np.ndim(states) != 2 or len(states) != sector.num_states:
+            raise ShapeError(
+                f"states: expected ({sector.num_states}, k), columns of the sector of "
+                f"{self}, got an array of shape {np.shape(states)}"
+            )
+        words = qml.qchem.spin2(self.num_electrons, self.num_wires)
+        image = SpinOperator.of(words, self.num_wires).matrix(sector) @ states
+        return np.asarray((states.conj() * image).sum(axis=0).real)
 
     def _built(self) -> SpinOperator:
         words, _ = qml.qchem.molecular_hamiltonian(

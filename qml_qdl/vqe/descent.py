@@ -26,7 +26,7 @@ Method: TypeAlias = Literal["bfgs", "natural"]
 Tell: TypeAlias = Callable[[int, float], None]
 """Called after each step with its number and the energy."""
 
-_SHIFT = 1e-6
+_SHIFT = 1e-3
 """What is added to the metric, relative to the mean of its diagonal."""
 
 _ENOUGH = 1e-4
