@@ -39,7 +39,8 @@ class Excitations(Processing):
     """Excitations of one or two particles, each with an angle of its own.
 
     (i, a) moves a particle from wire i to wire a and (i, j, a, b) two from i and j to a
-    and b, so the number of particles is kept. Fermionic ones, of which unitary coupled
+    and b, so the number of particles is kept. Fermionic ones are
+    exp(θ/2 (a†ₐaᵢ − h.c.)) and exp(θ/2 (a†ₐa†ᵦaᵢaⱼ − h.c.)), of which unitary coupled
     cluster is made (Peruzzo et al. 2014, arXiv:1304.3061), have the signs of wires
     between; others are Givens rotations (Arrazola et al. 2022, arXiv:2106.13839; as a
     pool of ADAPT, Yordanov et al. 2021, arXiv:2011.10540). `qml.qchem.excitations` has

@@ -64,6 +64,10 @@ AccuracyOption = Annotated[
         show_default="1.6 of molecules, 1e-4 of spins",
     ),
 ]
+ToleranceOption = Annotated[
+    float,
+    _option("Circuit", "It ends where no derivative by an angle is larger."),
+]
 MostOption = Annotated[
     int,
     _option("Circuit", "At most so many operators of adapt, or steps.", min=1),
@@ -128,6 +132,7 @@ def vqe(
     layers: LayersOption = 4,
     method: MethodOption = "bfgs",
     accuracy: AccuracyOption = None,
+    tolerance: ToleranceOption = 1e-5,
     most: MostOption = 200,
     states: StatesOption = 1,
     seed: VqeSeedOption = 0,
@@ -169,7 +174,7 @@ def vqe(
     folder, made = make_folder(runs_dir, name, str(sought))
     try:
         found = _Findings(molecule, sought, None if quiet else _Progress())
-        found.solve(ansatz, layers, method, accuracy, most, seed)
+        found.solve(ansatz, layers, method, accuracy, tolerance, most, seed)
         if states > 1:
             found.expand(states)
         found.count_shots()
@@ -225,6 +230,8 @@ def _sought(
     else:
         try:
             text = Path(name).read_text(encoding="utf-8")
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise ArgumentError(f"{name}: expected a file, got none") from error
         except UnicodeDecodeError as error:
             raise ArgumentError(f"{name}: expected text, got {error}") from error
         try:
@@ -304,23 +311,22 @@ class _Findings:
         """What errors are in."""
         return "mHa" if self.molecule is not None else "relative"
 
-    def error(self, energy: float) -> float | None:
-        """The error of an energy; None where the exact one is not known."""
-        if self.exact is None:
+    def error(self, energy: float, exact: float | None = None) -> float | None:
+        """The error of an energy, None where the exact one is not known.
+
+        Args:
+            energy: The energy.
+            exact: The exact one; None for that of the lowest state.
+        """
+        exact = self.exact if exact is None else exact
+        if exact is None:
             return None
-        off = energy - self.exact
         if self.molecule is not None:
-            return 1e3 * off
-        return abs(off / self.exact) if self.exact else None
+            return 1e3 * (energy - exact)
+        return abs((energy - exact) / exact) if exact else None
 
     def _shown(self, energy: float, exact: float | None = None) -> str:
-        if exact is not None:
-            return (
-                f"{1e3 * (energy - exact):.4f}"
-                if self.molecule
-                else f"{energy - exact:.1e}"
-            )
-        off = self.error(energy)
+        off = self.error(energy, exact)
         if off is None:
             return "–"
         return f"{off:.4f}" if self.molecule is not None else f"{off:.1e}"
@@ -331,6 +337,7 @@ class _Findings:
         layers: int,
         method: Any,
         accuracy: float | None,
+        tolerance: float,
         most: int,
         seed: int,
     ) -> None:
@@ -359,6 +366,7 @@ class _Findings:
             layers=layers,
             method=method,
             until=until,
+            tolerance=tolerance,
             most=most,
             seed=seed,
             tell=tell,
@@ -378,11 +386,11 @@ class _Findings:
         elif until is not None and not reached:
             self.lines.append(
                 "no gate of the pool is steep any more, and the accuracy is not "
-                "reached; try another ansatz"
+                "reached; lower --tolerance, or try another ansatz"
             )
         if self.solution.outside:
             self.lines.append(
-                f"{self.solution.outside:.1%} of the state is outside of the sector: "
+                f"{self.solution.outside:.1e} of the state is outside of the sector: "
                 "its energy mixes those of other sectors"
             )
 
@@ -456,8 +464,7 @@ class _Findings:
         off = value - self.solution.energy
         self.lines.append(
             f"measured on {options['target']}, {shots:,} shots for each group: "
-            f"{value:.5f} ± {error:.5f}, {abs(off) / error if error else 0:.1f} standard "
-            "errors from the energy of the circuit"
+            f"{value:.5f} ± {error:.5f}, {off:+.5f} from the energy of the circuit"
         )
         self.numbers["measured"] = {
             "target": str(options["target"]),
@@ -501,16 +508,10 @@ class _Findings:
         )
         found = [(title, rows)]
         if self.excited:
-            names = [
-                "state",
-                "energy",
-                "exact",
-                "error (mHa)" if self.molecule else "error",
-            ]
+            names = ["state", "energy", "exact", f"error ({self.unit})"]
             spin = ["⟨S²⟩"] if self.molecule else []
-            found.append(
-                ("lowest states of the sector", [[*names, *spin], *self.excited])
-            )
+            whole = [[*names, *spin], *self.excited]
+            found.append(("lowest states of the sector", whole))
         return found
 
     def write(self, folder: Path) -> None:

@@ -206,6 +206,11 @@ class Molecule:
                 f"active_orbitals: expected 1 to {most}, as {self.basis} has "
                 f"{self._all_orbitals} of which {core} stay full, got {orbitals}"
             )
+        if self.multiplicity > self.num_electrons + 1:
+            raise ArgumentError(
+                f"multiplicity: expected at most {self.num_electrons + 1}, as "
+                f"{self.num_electrons} electrons move, got {self.multiplicity}"
+            )
         ups, _ = self.electrons
         if ups > self.num_wires // 2:
             raise ArgumentError(
@@ -213,10 +218,11 @@ class Molecule:
                 f"electrons of one spin, of {self.num_electrons} with multiplicity "
                 f"{self.multiplicity}; pass at least {ups}"
             )
-        if ups > self.multiplicity // 2 + self.num_electrons // 2:
+        if self.num_electrons == self.num_wires:
             raise ArgumentError(
-                f"multiplicity: expected at most {self.num_electrons + 1}, as "
-                f"{self.num_electrons} electrons move, got {self.multiplicity}"
+                f"active_orbitals: {self.num_electrons} electrons fill all of "
+                f"{self.num_wires // 2} orbitals, so that none can move; pass more, or "
+                "a larger basis"
             )
 
     # ---- Electrons and orbitals. ----

@@ -22,7 +22,7 @@ class ShotPlan:
 
     Args:
         error: The standard error, in units of the energy.
-        deviations: The standard deviation of one shot in each group of words, (groups,).
+        deviations: The standard deviation of a shot in each group of words, (groups,).
     """
 
     error: float
@@ -36,7 +36,7 @@ class ShotPlan:
 
     @property
     def optimal(self) -> float:
-        """Shots in all with shares in proportion to σ, which are the fewest: (Σσ/ε)²."""
+        """Shots in all with shares as σ, which are the fewest: (Σσ/ε)²."""
         return (float(self.deviations.sum()) / self.error) ** 2
 
 
@@ -47,7 +47,7 @@ def plan_shots(
     """Shots that an energy needs, from the exact variance of each group of words.
 
     Words that have the same letter on each wire they share are read in one circuit, in
-    the groups that targets with shots make. The variance of a group's sum is that of one
+    the groups that targets with shots make. The variance of a group's sum is that of a
     shot, covariances of its words among each other included.
 
     Args:
@@ -88,8 +88,8 @@ def plan_shots(
         amplitudes = whole
     if abs(np.linalg.norm(amplitudes) - 1) > 1e-6:
         raise ArgumentError(
-            f"state: expected a norm of 1, got {np.linalg.norm(amplitudes):.6g}; divide "
-            "by it"
+            f"state: expected a norm of 1, got {np.linalg.norm(amplitudes):.6g}; "
+            "divide by it"
         )
     letters = np.array([["I", "Z"], ["X", "Y"]])
     names = letters[operator.flipped.astype(int), operator.signs.astype(int)]

@@ -43,9 +43,9 @@ def expand_subspace(
 ) -> Expansion:
     """Quantum subspace expansion (McClean et al. 2017, arXiv:1603.05681).
 
-    H is diagonalised in the space of ψ and of Gψ for all gates exp(θG) of a pool. All of
-    them keep the sector of ψ, so no state of another number of electrons comes between,
-    as cations do among the lowest states of all sectors.
+    H is diagonalised in the space of ψ and of Gψ for all gates exp(θG) of a pool. All
+    keep the sector of ψ, so no state of another number of electrons comes between, as
+    cations do among the lowest states of all sectors.
 
     Args:
         problem: H and its sector.

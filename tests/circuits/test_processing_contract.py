@@ -18,12 +18,14 @@ from qml_qdl.circuits import (
     Circuit,
     ConvolutionLayer,
     EquivariantProcessing,
+    Excitations,
     HamiltonianVariational,
     HardwareEfficient,
     HeisenbergExchange,
     HurCircuit,
     IQPCircuit,
     IsingLayers,
+    PauliRotations,
     Processing,
     RandomLayers,
     Rotations,
@@ -107,6 +109,14 @@ PROCESSINGS = [
     pytest.param(Rotations(LABELS, rotation="RZ"), id="rotations-labels"),
     pytest.param(IQPCircuit(3), id="iqp"),
     pytest.param(IQPCircuit(LABELS, [(0, 2), (1,)]), id="iqp-words"),
+    pytest.param(
+        Excitations(4, [(0, 1, 2, 3), (2, 0), (3, 1)], fermionic=False),
+        id="excitations-qubit",
+    ),
+    pytest.param(
+        Excitations([*LABELS, "d"], [(0, 2), (2, 3, 0, 1)]), id="excitations-labels"
+    ),
+    pytest.param(PauliRotations(LABELS, ["YIX", "IZI"]), id="pauli-rotations"),
 ]
 
 SHARING = [
