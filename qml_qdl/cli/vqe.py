@@ -132,7 +132,7 @@ def vqe(
     layers: LayersOption = 4,
     method: MethodOption = "bfgs",
     accuracy: AccuracyOption = None,
-    tolerance: ToleranceOption = 1e-5,
+    tolerance: ToleranceOption = 1e-6,
     most: MostOption = 200,
     states: StatesOption = 1,
     seed: VqeSeedOption = 0,

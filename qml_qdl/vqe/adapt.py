@@ -232,7 +232,7 @@ def adapt(
     pool: Pool | PoolName | None = None,
     reference: Sequence[int] | None = None,
     until: float | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-6,
     most: int = 200,
     tell: Callable[[Growth], None] | None = None,
 ) -> Adapted:

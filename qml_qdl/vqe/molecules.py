@@ -506,7 +506,7 @@ def _written(path: Path, operator: SpinOperator) -> SpinOperator:
 def _read(path: Path) -> SpinOperator | None:
     """An operator that was kept; None where there is none, or it is damaged."""
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:
             if str(arrays["format"]) != _FORMAT:
                 return None
             flipped, signs = arrays["flipped"], arrays["signs"]

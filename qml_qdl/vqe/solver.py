@@ -177,7 +177,7 @@ def solve(
     layers: int = 4,
     method: Method = "bfgs",
     until: float | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-6,
     most: int = 200,
     seed: int = 0,
     tell: Callable[[int, float], None] | None = None,

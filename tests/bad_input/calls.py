@@ -1346,9 +1346,7 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             tolerance=1e-3,
             most=3,
         ),
-        "vqe.energy_of": lambda: call(
-            v.energy_of, problem=hydrogen(), circuit=uccsd()
-        ),
+        "vqe.energy_of": lambda: call(v.energy_of, problem=hydrogen(), circuit=uccsd()),
         "vqe.expand_subspace": lambda: call(
             v.expand_subspace,
             problem=hydrogen(),

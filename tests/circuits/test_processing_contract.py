@@ -113,9 +113,6 @@ PROCESSINGS = [
         Excitations(4, [(0, 1, 2, 3), (2, 0), (3, 1)], fermionic=False),
         id="excitations-qubit",
     ),
-    pytest.param(
-        Excitations([*LABELS, "d"], [(0, 2), (2, 3, 0, 1)]), id="excitations-labels"
-    ),
     pytest.param(PauliRotations(LABELS, ["YIX", "IZI"]), id="pauli-rotations"),
 ]
 
@@ -144,6 +141,9 @@ SHARING = [
             LABELS, qml.Z("a") @ qml.Z("b") - qml.X("c") @ qml.X("a"), layers=2
         ),
         id="variational-labels",
+    ),
+    pytest.param(
+        Excitations([*LABELS, "d"], [(0, 2), (2, 3, 0, 1)]), id="excitations-fermionic"
     ),
 ]
 """Their gates share weights."""
