@@ -138,7 +138,6 @@ def _bfgs(
         callback=after,
         options={"gtol": tolerance, "maxiter": most},
     )
-    history.append(float(found.fun))
     return _minimum(found.x, found.jac, 1 + int(found.nfev), history, tolerance)
 
 

@@ -50,6 +50,7 @@ def test_it_ends_after_so_many_steps() -> None:
     for method in ("bfgs", "natural"):
         found = minimise(energy, start, method=method, most=2)
         assert not found.converged
+        assert len(found.history) == 3
         assert found.energy < energy.value_and_gradient(start)[0]
         none = minimise(energy, start, method=method, most=0)
         assert (none.evaluations, len(none.history)) == (1, 1)
