@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from numbers import Integral
 from typing import Any
 
 import pennylane as qml
 from attrs import field, frozen
 
 from qml_qdl.circuits.circuit import Block
-from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import as_wires, check_choice
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.validation import as_items, as_wires, check_choice
 
 GATES = ("Hadamard", "PauliX", "PauliY", "PauliZ")
 """The gates, by their names in PennyLane."""
+
+
+def _as_places(places: Any) -> tuple[int, ...]:
+    items = as_items(places)
+    if items is None or not all(isinstance(each, Integral) for each in items):
+        raise ArgumentTypeError(
+            f"places: expected whole numbers, positions of wires, got {places!r}"
+        )
+    return tuple(map(int, items))
 
 
 @frozen(repr=False)
@@ -40,7 +50,7 @@ class FixedGates(Block):
 
     wires: tuple[Hashable, ...] = field(converter=as_wires)
     gate: str
-    places: tuple[int, ...] = field(converter=tuple)
+    places: Sequence[int] = field(converter=_as_places)
 
     def __attrs_post_init__(self) -> None:
         check_choice("gate", self.gate, GATES)

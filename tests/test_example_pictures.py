@@ -30,10 +30,11 @@ PICTURES = {
     "gan_digits": ("zeros.png", "game.png", "machine.png"),
     "gan_distribution": ("distribution.png",),
     "ground_state": ("ground-state.png", "ground-state-square.png"),
+    "molecule": ("molecule.png", "molecule-states.png"),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
-IN_NOTEBOOKS = {"qcnn", "equivariance", "boltzmann", "vae", "ground_state"}
+IN_NOTEBOOKS = {"qcnn", "equivariance", "boltzmann", "vae", "ground_state", "molecule"}
 """Those whose notebooks train as well: these run in the quick suite."""
 
 STEPS = 4

@@ -571,7 +571,7 @@ def plot_errors(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.8), layout="constrained")
-    axes = figure.subplots()
+    axes: Any = figure.subplots()
     for name, errors in curves.items():
         marker = "o" if len(errors) < _MOST_MARKED else None
         axes.plot(range(len(errors)), errors, marker=marker, markersize=3, label=name)

@@ -149,7 +149,11 @@ def make_pool(
             for other in combinations(up, 2)
         ]
         if name == "fermionic":
-            listed = [each for each in listed if not is_crossed(each)]
+            listed = [
+                each
+                for each in listed
+                if not isinstance(each, str) and not is_crossed(each)
+            ]
     check_memory(
         f"name: the pairs of {len(listed):,} gates of the pool {name!r}",
         8 * len(listed) * finder.sector.num_states,

@@ -231,7 +231,7 @@ class Molecule:
     def total_electrons(self) -> int:
         """Electrons in all."""
         numbers = basis_data.atomic_numbers
-        return sum(numbers[each] for each in self.symbols) - self.charge
+        return sum(int(numbers[each]) for each in self.symbols) - self.charge
 
     @property
     def num_electrons(self) -> int:
@@ -485,7 +485,7 @@ def _atom(number: int, line: str) -> tuple[str, float, float, float]:
 
 def _written(path: Path, operator: SpinOperator) -> SpinOperator:
     """Keeps an operator; if that fails there is a warning."""
-    arrays = {
+    arrays: dict[str, Any] = {
         "format": np.array(_FORMAT),
         "flipped": operator.flipped,
         "signs": operator.signs,

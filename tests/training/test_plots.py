@@ -123,7 +123,8 @@ def test_errors_fall_beside_others() -> None:
     )
     (axes,) = figure.axes
     assert axes.get_yscale() == "log"
-    curve, across = axes.get_lines()
+    lines: list[Any] = axes.get_lines()
+    curve, across = lines
     assert list(curve.get_xdata()) == [0, 1, 2]
     assert list(across.get_ydata()) == [0.5, 0.5]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("operators", "error (mHa)")

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from qml_qdl.circuits import FixedGates
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.manybody import Problem
 from qml_qdl.vqe import energy_of, make_ansatz, minimise
@@ -14,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWa
 
 
 @pytest.mark.parametrize("method", ["bfgs", "natural"])
-def test_both_methods_find_the_minimum(method: str) -> None:
+def test_both_methods_find_the_minimum(method: Any) -> None:
     hydrogen = problem("H2")
     circuit, start = make_ansatz(hydrogen, "uccsd")
     energy = energy_of(hydrogen, circuit)
@@ -47,7 +50,8 @@ def test_it_ends_after_so_many_steps() -> None:
     ring = Problem.named("heisenberg", size=4)
     circuit, start = make_ansatz(ring, "hamiltonian-variational", layers=2)
     energy = energy_of(ring, circuit)
-    for method in ("bfgs", "natural"):
+    methods: tuple[Any, ...] = ("bfgs", "natural")
+    for method in methods:
         found = minimise(energy, start, method=method, most=2)
         assert not found.converged
         assert len(found.history) == 3
@@ -57,10 +61,9 @@ def test_it_ends_after_so_many_steps() -> None:
 
 
 def test_nothing_to_vary_is_a_minimum() -> None:
-    from qml_qdl.circuits import FixedGates
-
     energy = energy_of(problem("H2"), FixedGates(4, "PauliX", (0, 1)))
-    for method in ("bfgs", "natural"):
+    methods: tuple[Any, ...] = ("bfgs", "natural")
+    for method in methods:
         assert minimise(energy, [], method=method).converged
 
 
@@ -71,6 +74,6 @@ def test_bad_arguments() -> None:
     with pytest.raises(ShapeError, match="start: expected 3 angles"):
         minimise(energy, start[1:])
     with pytest.raises(ArgumentError, match="method: expected one of 'bfgs'"):
-        minimise(energy, start, method="adam")
+        minimise(energy, start, method="adam")  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="tolerance: expected a number above 0"):
         minimise(energy, start, tolerance=0.0)

@@ -48,7 +48,8 @@ NAMES = ["uccsd", "words", "hardware-efficient", "variational"]
 
 @pytest.fixture(params=range(4), ids=NAMES)
 def pair(request: pytest.FixtureRequest) -> tuple[Energy, Circuit]:
-    return energies()[request.param]
+    found: tuple[Energy, Circuit] = energies()[request.param]
+    return found
 
 
 def angles_of(energy: Energy) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -82,8 +83,8 @@ def test_derivatives_are_finite_differences(pair: tuple[Energy, Circuit]) -> Non
         ends = [angles + moved, angles - moved]
         up, down = (energy.value_and_gradient(each)[0] for each in ends)
         assert gradient[number] == pytest.approx((up - down) / (2 * step), abs=1e-7)
-        up, down = (energy.state(each) for each in ends)
-        assert np.allclose(tangents[:, number], (up - down) / (2 * step), atol=1e-8)
+        plus, minus = (energy.state(each) for each in ends)
+        assert np.allclose(tangents[:, number], (plus - minus) / (2 * step), atol=1e-8)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3], ids=NAMES[1:])

@@ -13,7 +13,7 @@ from tests.vqe.problems import problem
 
 
 @pytest.mark.parametrize("ansatz", ["adapt", "uccsd", "givens"])
-def test_hydrogen_is_exact(ansatz: str) -> None:
+def test_hydrogen_is_exact(ansatz: Any) -> None:
     hydrogen = problem("H2")
     assert hydrogen.exact is not None
     solution = solve(hydrogen, ansatz)
@@ -85,7 +85,7 @@ def test_the_layer_may_read_out_something_else() -> None:
 def test_bad_arguments() -> None:
     hydrogen = problem("H2")
     with pytest.raises(ArgumentError, match="ansatz: expected one of 'adapt', 'uccsd'"):
-        solve(hydrogen, "ucc")
+        solve(hydrogen, "ucc")  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="ansatz: expected one of 'uccsd'"):
         make_ansatz(hydrogen, ANSATZE[0])
     with pytest.raises(ArgumentError, match="method: expected one of 'bfgs'"):
