@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qml_qdl.circuits import Block, Circuit, Excitations, FixedGates, PauliRotations
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.processings.excitations import is_crossed
+from qml_qdl.circuits.processings.excitations import Excitation, is_crossed
 from qml_qdl.circuits.validation import (
     check_choice,
     check_count,
@@ -27,7 +27,7 @@ from qml_qdl.vqe.rotations import PairFinder, Pairs
 
 PoolName: TypeAlias = Literal["qubit", "fermionic", "pauli"]
 
-Operator: TypeAlias = tuple[int, ...] | str
+Operator: TypeAlias = Excitation | str
 """An excitation, or a Pauli word."""
 
 _PRECISION = 1e-6
@@ -137,23 +137,11 @@ def make_pool(
     finder = PairFinder(problem.configurations)
     down = reference_of(problem) if reference is None else tuple(reference)
     count = problem.num_sites
-    listed: list[Operator]
+    listed: Sequence[Operator]
     if name == "pauli":
-        listed = list(_words(count))
+        listed = _words(count)
     else:
-        up = [site for site in range(count) if site not in down]
-        listed = [*product(down, up)]
-        listed += [
-            (*pair, *other)
-            for pair in combinations(down, 2)
-            for other in combinations(up, 2)
-        ]
-        if name == "fermionic":
-            listed = [
-                each
-                for each in listed
-                if not isinstance(each, str) and not is_crossed(each)
-            ]
+        listed = _excitations(down, count, fermionic=name == "fermionic")
     check_memory(
         f"name: the pairs of {len(listed):,} gates of the pool {name!r}",
         8 * len(listed) * finder.sector.num_states,
@@ -174,6 +162,16 @@ def make_pool(
         )
     operators, every = zip(*moving, strict=True)
     return Pool(name, operators, every)
+
+
+def _excitations(
+    down: Sequence[int], count: int, *, fermionic: bool
+) -> Sequence[Excitation]:
+    """All of one and of two particles, of fermions those that have a gate."""
+    up = [site for site in range(count) if site not in down]
+    pairs = product(combinations(down, 2), combinations(up, 2))
+    every = [*product(down, up), *((*first, *second) for first, second in pairs)]
+    return [each for each in every if not (fermionic and is_crossed(each))]
 
 
 def _words(count: int) -> Sequence[str]:

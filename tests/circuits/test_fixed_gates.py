@@ -25,7 +25,7 @@ def test_places_are_different_and_among_the_wires(places: tuple[int, ...]) -> No
 def test_places_are_whole_numbers() -> None:
     for places in (0, "01", [0.5]):
         with pytest.raises(ArgumentTypeError, match="places: expected whole numbers"):
-            FixedGates(3, "PauliX", places)  # type: ignore[arg-type]
+            FixedGates(3, "PauliX", places)
 
 
 def test_gates_are_named() -> None:
