@@ -242,7 +242,8 @@ def adapt(
 
     Of all gates of a pool, the next is the one by whose angle the energy changes most;
     all these derivatives come from one product Hψ. Then all angles are trained anew,
-    from where they were (Grimsley et al. 2019, arXiv:1812.11173).
+    from where they were and with the curvature that is known there (Grimsley et al.
+    2019, arXiv:1812.11173).
 
     Args:
         problem: H and its sector.
@@ -281,6 +282,7 @@ def adapt(
     energy = SectorEnergy(problem, *begun)
     angles, steps, chosen = np.zeros(0), list[Growth](), list[int]()
     value, _ = energy.value_and_gradient(angles)
+    known = np.zeros((0, 0))
     while True:
         state = energy.state(angles)
         slopes = pool.slopes(np.asarray(energy.matrix @ state), state)
@@ -291,9 +293,16 @@ def adapt(
             break
         chosen.append(best)
         energy.append(pool.pairs[best])
-        precision = min(_PRECISION, tolerance / 10)
-        found = minimise(energy, [*angles, 0.0], tolerance=precision)
+        curvature = np.eye(len(chosen))
+        curvature[:-1, :-1] = known
+        found = minimise(
+            energy,
+            [*angles, 0.0],
+            tolerance=min(_PRECISION, tolerance / 10),
+            inverse_hessian=curvature,
+        )
         angles, value = found.angles, found.energy
+        known = curvature if found.inverse_hessian is None else found.inverse_hessian
         operator, slope = pool.operators[best], float(slopes[best])
         steps.append(Growth(operator, slope, value, found.evaluations))
         if tell is not None:

@@ -47,6 +47,8 @@ class Minimum:
         evaluations: How often energy and gradient were found.
         history: The energy at the start and after each step.
         converged: Whether the gradient is as small as was asked.
+        inverse_hessian: What "bfgs" knows of the curvature, (angles, angles); None of
+            "natural", or where no step was taken.
     """
 
     energy: float
@@ -55,6 +57,7 @@ class Minimum:
     evaluations: int
     history: tuple[float, ...] = field(repr=False)
     converged: bool
+    inverse_hessian: NDArray[np.float64] | None = field(default=None, repr=False)
 
 
 @validate_call
@@ -65,6 +68,7 @@ def minimise(
     method: Method = "bfgs",
     tolerance: float = 1e-6,
     most: int = 1000,
+    inverse_hessian: NDArray[np.float64] | None = None,
     tell: Tell | None = None,
 ) -> Minimum:
     """Lowers an energy from given angles.
@@ -80,6 +84,8 @@ def minimise(
         method: "bfgs" or "natural".
         tolerance: The largest derivative at which it ends, in units of the energy.
         most: Steps after which it ends in any case.
+        inverse_hessian: Curvature with which "bfgs" begins, symmetric and positive,
+            (angles, angles), such as that of an earlier minimum; None for 1.
         tell: Called after each step with its number, from 1, and the energy.
 
     Returns:
@@ -109,8 +115,18 @@ def minimise(
             f"start: expected {energy.num_angles} angles, got an array of shape "
             f"{angles.shape}"
         )
-    descend = _natural if method == "natural" else _bfgs
-    return descend(energy, angles, tolerance, most, tell)
+    if method == "natural":
+        return _natural(energy, angles, tolerance, most, tell)
+    if inverse_hessian is not None:
+        if np.shape(inverse_hessian) != 2 * angles.shape:
+            raise ShapeError(
+                f"inverse_hessian: expected {2 * angles.shape}, got an array of shape "
+                f"{np.shape(inverse_hessian)}"
+            )
+        inverse_hessian = (inverse_hessian + inverse_hessian.T) / 2
+        if not (np.linalg.eigvalsh(inverse_hessian) > 0).all():
+            inverse_hessian = None  # rounding has spoilt it
+    return _bfgs(energy, angles, tolerance, most, tell, inverse_hessian)
 
 
 def _bfgs(
@@ -119,6 +135,7 @@ def _bfgs(
     tolerance: float,
     most: int,
     tell: Tell | None,
+    inverse_hessian: NDArray[np.float64] | None,
 ) -> Minimum:
     first, slope = energy.value_and_gradient(angles)
     history = [first]
@@ -136,9 +153,10 @@ def _bfgs(
         jac=True,
         method="BFGS",
         callback=after,
-        options={"gtol": tolerance, "maxiter": most},
+        options={"gtol": tolerance, "maxiter": most, "hess_inv0": inverse_hessian},
     )
-    return _minimum(found.x, found.jac, 1 + int(found.nfev), history, tolerance)
+    count = 1 + int(found.nfev)
+    return _minimum(found.x, found.jac, count, history, tolerance, found.hess_inv)
 
 
 def _natural(
@@ -176,6 +194,7 @@ def _minimum(
     evaluations: int,
     history: Sequence[float],
     tolerance: float,
+    inverse_hessian: NDArray[np.float64] | None = None,
 ) -> Minimum:
     largest = float(abs(gradient).max(initial=0.0))
     return Minimum(
@@ -185,6 +204,7 @@ def _minimum(
         evaluations,
         tuple(history),
         largest <= tolerance,
+        inverse_hessian,
     )
 
 

@@ -60,6 +60,24 @@ def test_it_ends_after_so_many_steps() -> None:
         assert (none.evaluations, len(none.history)) == (1, 1)
 
 
+def test_curvature_is_taken_over() -> None:
+    """From the curvature at the minimum a step back is Newton's."""
+    hydrogen = problem("H4")
+    circuit, start = make_ansatz(hydrogen, "uccsd")
+    energy = energy_of(hydrogen, circuit)
+    found = minimise(energy, start)
+    known, moved = found.inverse_hessian, found.angles + 0.01
+    assert known is not None
+    cold = minimise(energy, moved)
+    warm = minimise(energy, moved, inverse_hessian=known)
+    assert warm.energy == pytest.approx(cold.energy, abs=1e-9)
+    assert warm.evaluations < cold.evaluations
+    spoilt = minimise(energy, moved, inverse_hessian=-known)
+    assert spoilt.evaluations == cold.evaluations
+    with pytest.raises(ShapeError, match="inverse_hessian: expected"):
+        minimise(energy, start, inverse_hessian=np.eye(2))
+
+
 def test_nothing_to_vary_is_a_minimum() -> None:
     energy = energy_of(problem("H2"), FixedGates(4, "PauliX", (0, 1)))
     methods: tuple[Any, ...] = ("bfgs", "natural")
