@@ -60,10 +60,10 @@ class Excitations(Processing):
     Example:
         >>> from qml_qdl.circuits import Circuit
         >>> print(Circuit([Excitations(4, [(0, 2), (0, 1, 2, 3)], fermionic=False)]))
-        0: ─╭G────╭G²─┤  <Z>
-        1: ─│─────├G²─┤  <Z>
-        2: ─╰G────├G²─┤  <Z>
-        3: ───────╰G²─┤  <Z>
+        0: ─╭G─╭G²─┤  <Z>
+        1: ─│──├G²─┤  <Z>
+        2: ─╰G─├G²─┤  <Z>
+        3: ────╰G²─┤  <Z>
     """
 
     excitations: Sequence[Sequence[int]] = field(converter=_as_excitations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import combinations, product
 from typing import Literal, TypeAlias
@@ -268,6 +269,8 @@ def adapt(
         >>> print(len(found.steps), found.steps[0].operator, round(found.energy, 6))
         1 (0, 1, 2, 3) -1.13727
     """
+    if until is not None:
+        check_number("until", until, -math.inf, math.inf)
     check_number("tolerance", tolerance)
     check_count("most", most, 0)
     down = reference_of(problem) if reference is None else tuple(reference)

@@ -96,15 +96,12 @@ def minimise(
         ShapeError: There are more or fewer angles than the energy has.
 
     Example:
-        >>> from qml_qdl.circuits import HardwareEfficient
-        >>> from qml_qdl.manybody import Problem
-        >>> from qml_qdl.vqe import energy_of
-        >>> energy = energy_of(
-        ...     Problem.named("transverse_ising", size=2), HardwareEfficient(2)
-        ... )
-        >>> minimum = minimise(energy, [0.1] * 4, method="natural")
-        >>> minimum.converged
-        True
+        >>> from qml_qdl.vqe import Molecule, energy_of, make_ansatz
+        >>> problem = Molecule.named("H2").problem()
+        >>> circuit, start = make_ansatz(problem, "uccsd")
+        >>> found = minimise(energy_of(problem, circuit), start, method="natural")
+        >>> print(round(found.energy, 6), found.converged)
+        -1.13727 True
     """
     check_choice("method", method, ("bfgs", "natural"))
     check_number("tolerance", tolerance)

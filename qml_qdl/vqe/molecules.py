@@ -385,7 +385,7 @@ class Molecule:
         Example:
             >>> problem = Molecule.named("H2").problem()
             >>> problem.operator, round(problem.exact.energy, 6)
-            (SpinOperator(4 sites, 15 words, 2 flips), -1.137284)
+            (SpinOperator(4 sites, 15 words, 1 flips), -1.13727)
         """
         sector = Sector(self.num_wires, sums=self.sums)
         check_memory(

@@ -68,7 +68,7 @@ def plan_shots(
         >>> problem = Molecule.named("H2").problem()
         >>> plan = plan_shots(problem, adapt(problem).state)
         >>> print(len(plan.deviations), f"{plan.equal:.1e} {plan.optimal:.1e}")
-        5 6.5e+04 5.1e+04
+        5 7.6e+04 4.9e+04
     """
     check_number("error", error)
     operator, count = problem.operator, problem.num_sites

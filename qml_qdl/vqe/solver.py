@@ -17,6 +17,7 @@ from qml_qdl.circuits import (
     HardwareEfficient,
     Readout,
 )
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import (
     MOST_SEED,
     check_choice,
@@ -211,9 +212,13 @@ def solve(
         -1.13727 True
     """
     check_choice("ansatz", ansatz, ANSATZE)
+    if ansatz != "adapt" and until is not None:
+        raise ArgumentError(
+            f"until: only 'adapt' ends at an energy, got {until!r} with {ansatz!r}; "
+            "leave it away"
+        )
     if ansatz == "adapt":
-        if method != "bfgs":
-            check_choice("method", method, ("bfgs",))
+        check_choice("method", method, ("bfgs",))
         down = reference_of(problem) if reference is None else tuple(reference)
         energies: list[float] = []
 

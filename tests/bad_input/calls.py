@@ -1333,7 +1333,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "vqe.Molecule.from_xyz": lambda: call(
             v.Molecule.from_xyz, text="2\n\nH 0 0 0\nH 0 0 0.74"
         ),
-        "vqe.Molecule.problem": lambda: call(v.Molecule.named("H2").problem),
+        "vqe.Molecule.problem": lambda: call(
+            v.Molecule.named("H2").problem, cache=str(folder())
+        ),
         "vqe.Molecule.spin_squared": lambda: call(
             v.Molecule.named("H2").spin_squared, states=np.eye(4)
         ),

@@ -90,6 +90,10 @@ def test_bad_arguments() -> None:
         make_ansatz(hydrogen, ANSATZE[0])
     with pytest.raises(ArgumentError, match="method: expected one of 'bfgs'"):
         solve(hydrogen, "adapt", method="natural")
+    with pytest.raises(ArgumentError, match="until: only 'adapt' ends at an energy"):
+        solve(hydrogen, "uccsd", until=-1.0)
+    with pytest.raises(ArgumentError, match="until: expected a finite number"):
+        solve(hydrogen, until=float("nan"))
     with pytest.raises(ArgumentError, match="evolutions under parts of H2 do not keep"):
         solve(hydrogen, "hamiltonian-variational")
     with pytest.raises(ArgumentError, match="reference: expected one of 0, 1, 2, 3"):
