@@ -17,6 +17,26 @@ GATES = ("Hadamard", "PauliX", "PauliY", "PauliZ")
 """The gates, by their names in PennyLane."""
 
 
+@frozen(repr=False)
+class FixedBlock(Block):
+    """Gates without features or weights: abstract base.
+
+    Args:
+        wires: A number of wires, meaning 0 … n−1, or their labels.
+    """
+
+    wires: tuple[Hashable, ...] = field(converter=as_wires)
+
+    @property
+    def num_features(self) -> int:
+        """0, as nothing is read."""
+        return 0
+
+    @property
+    def weight_shape(self) -> None:
+        """None: nothing is trained."""
+
+
 def _as_places(places: Any) -> tuple[int, ...]:
     items = as_items(places)
     if items is None or not all(isinstance(each, Integral) for each in items):
@@ -27,7 +47,7 @@ def _as_places(places: Any) -> tuple[int, ...]:
 
 
 @frozen(repr=False)
-class FixedGates(Block):
+class FixedGates(FixedBlock):
     """The same gate without an angle on some wires, such as X where electrons are.
 
     A fixed block without features or weights.
@@ -48,7 +68,6 @@ class FixedGates(Block):
         2: ────┤  <Z>
     """
 
-    wires: tuple[Hashable, ...] = field(converter=as_wires)
     gate: str
     places: Sequence[int] = field(converter=_as_places)
 
@@ -61,15 +80,6 @@ class FixedGates(Block):
                 f"places: expected different positions below {len(known)}, got "
                 f"{list(self.places)}"
             )
-
-    @property
-    def num_features(self) -> int:
-        """0, as nothing is read."""
-        return 0
-
-    @property
-    def weight_shape(self) -> None:
-        """None: nothing is trained."""
 
     def queue(self, inputs: Any, weights: Any) -> None:
         """Queues the gates; neither inputs nor weights are read."""
