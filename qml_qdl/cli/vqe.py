@@ -480,7 +480,9 @@ class _Findings:
             most: Rows for the operators of adapt, evenly; None for all.
         """
         solution = self.solution
-        header = ["", "operators", "energy", f"error ({self.unit})"]
+        grown = solution.ansatz in ("adapt", "uccsd", "givens")
+        what = "operators" if grown else "angles"
+        header = ["", what, "energy", f"error ({self.unit})"]
         rows: Rows = [header]
 
         def add(name: str, count: int | str, energy: float) -> None:

@@ -17,6 +17,7 @@ from qml_qdl.circuits.circuit import as_whole_circuit
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.manybody import Problem, Sector
+from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.vqe.rotations import PairFinder, Pairs
 
@@ -33,9 +34,18 @@ class Energy(ABC):
         problem: H and its sector.
         sector: The basis in which states are.
         num_angles: How many angles θ has.
+
+    Raises:
+        ArgumentError: The problem asks for a momentum or a spin flip.
     """
 
     def __init__(self, problem: Problem, sector: Sector, num_angles: int) -> None:
+        for name in ("momentum", "spin_flip"):
+            if getattr(problem, name) is not None:
+                raise ArgumentError(
+                    f"problem: {name}={getattr(problem, name)} was asked, which gates "
+                    "do not keep here; leave it away"
+                )
         self.problem = problem
         self.sector = sector
         self.num_angles = num_angles
@@ -77,6 +87,14 @@ class Energy(ABC):
                 f"shape {values.shape}"
             )
         return values
+
+    def _check_tangents(self, num_amplitudes: int) -> None:
+        check_memory(
+            f"angles: derivatives of {num_amplitudes:,} amplitudes by "
+            f"{self.num_angles:,} angles",
+            3 * 16 * num_amplitudes * self.num_angles,
+            "take fewer, or method='bfgs'",
+        )
 
     def centred(self, angles: Any) -> tuple[Vector, Vector]:
         """ψ, and its derivatives less what only changes its phase.
@@ -172,6 +190,7 @@ class SectorEnergy(Energy):
 
     def tangents(self, angles: Any) -> Vector:
         """The derivatives of ψ, each begun at its gate and carried on by the others."""
+        self._check_tangents(self.sector.num_states)
         values = self._checked(angles)
         columns = np.zeros((self.sector.num_states, self.num_angles + 1))
         columns[self.start, 0] = 1.0
@@ -248,6 +267,7 @@ class CircuitEnergy(Energy):
 
     def tangents(self, angles: Any) -> Vector:
         """The derivatives of ψ, forward, all angles at once."""
+        self._check_tangents(2**self.problem.num_sites)
         values = torch.as_tensor(self._checked(angles))
 
         def parts(theta: Tensor) -> Tensor:

@@ -254,7 +254,7 @@ class Molecule:
 
     @property
     def num_wires(self) -> int:
-        """Spin orbitals that electrons may take: wires of a circuit."""
+        """Spin orbitals that electrons may take, each a wire of a circuit."""
         if self.active_orbitals is not None:
             return 2 * self.active_orbitals
         core = (self.total_electrons - self.num_electrons) // 2
@@ -262,7 +262,7 @@ class Molecule:
 
     @property
     def reference(self) -> tuple[int, ...]:
-        """The sites that electrons take in the reference: the lowest of each spin."""
+        """The sites that electrons take in the reference, the lowest of each spin."""
         ups, downs = self.electrons
         return tuple(sorted((*range(0, 2 * ups, 2), *range(1, 2 * downs, 2))))
 

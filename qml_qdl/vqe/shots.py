@@ -30,13 +30,13 @@ class ShotPlan:
 
     @property
     def equal(self) -> float:
-        """Shots in all with as many for each group, as targets take them: G Σσ²/ε²."""
+        """G Σσ²/ε² shots in all, as many for each of G groups, as targets take them."""
         squares = float(np.square(self.deviations).sum())
         return len(self.deviations) * squares / self.error**2
 
     @property
     def optimal(self) -> float:
-        """Shots in all with shares as σ, which are the fewest: (Σσ/ε)²."""
+        """(Σσ/ε)² shots in all, with shares in proportion to σ, which are the fewest."""
         return (float(self.deviations.sum()) / self.error) ** 2
 
 

@@ -16,7 +16,7 @@ from qml_qdl.circuits import (
     HardwareEfficient,
     PauliRotations,
 )
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError, MemoryBoundError, ShapeError
 from qml_qdl.manybody import Problem
 from qml_qdl.manybody.named_states import variational_evolution
 from qml_qdl.vqe import Energy, Molecule, energy_of, make_ansatz
@@ -141,6 +141,25 @@ def test_a_circuit_that_leaves_the_sector_is_refused() -> None:
     inside = sum(abs(state[k]) ** 2 for k in hydrogen.configurations.states.tolist())
     assert energy.outside(angles) == pytest.approx(1 - inside)
     assert energy.outside(angles) > 0.1
+
+
+def test_sectors_that_gates_do_not_keep_are_refused() -> None:
+    for asked in ({"momentum": 0}, {"spin_flip": 1}):
+        ring = Problem.named("heisenberg", size=4, **asked)
+        with pytest.raises(ArgumentError, match="was asked, which gates do not keep"):
+            energy_of(ring, Excitations(4, [(1, 0)]) @ FixedGates(4, "PauliX", (1, 3)))
+        with pytest.raises(ArgumentError, match="was asked, which gates do not keep"):
+            energy_of(ring, HardwareEfficient(4), leave_sector=True)
+
+
+def test_derivatives_that_do_not_fit_into_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = energies()
+    monkeypatch.setattr("qml_qdl.manybody.sectors.free_bytes", lambda _: 100)
+    for energy, _ in made:
+        with pytest.raises(MemoryBoundError, match="angles: derivatives of"):
+            energy.metric(angles_of(energy))
 
 
 def test_bad_circuits_and_angles() -> None:
