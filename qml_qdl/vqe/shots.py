@@ -36,7 +36,7 @@ class ShotPlan:
 
     @property
     def optimal(self) -> float:
-        """(Σσ/ε)² shots in all, with shares in proportion to σ, which are the fewest."""
+        """(Σσ/ε)² shots in all, the fewest, with shares in proportion to σ."""
         return (float(self.deviations.sum()) / self.error) ** 2
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from qml_qdl.circuits import Probabilities
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.manybody import Problem
 from qml_qdl.vqe import ANSATZE, make_ansatz, reference_energy, solve
+from tests.hardware.qiskit.loopback import LoopbackServer
+from tests.hardware.qiskit.loopback.setting import isolate, use
 from tests.vqe.problems import problem
 
 
@@ -62,7 +65,7 @@ def test_the_layer_is_trained_on_with_shots(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(AerExecutor, "sample", counted)
     solution = solve(problem("H2"), "uccsd")
-    layer = solution.layer(target="aer", shots=4000, seed=3, fuse_gradient=True)
+    layer = solution.layer(target="aer", shots=4000, seed=3)
     with torch.no_grad():
         layer.weights_0 += 0.2
     optimiser = torch.optim.SGD(layer.parameters(), lr=0.4)
@@ -74,6 +77,21 @@ def test_the_layer_is_trained_on_with_shots(monkeypatch: pytest.MonkeyPatch) -> 
         optimiser.step()
         assert len(calls) == 1
     assert layer().item() == pytest.approx(solution.energy, abs=0.02)
+
+
+def test_a_step_is_one_job_on_a_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    isolate(monkeypatch, tmp_path)
+    solution = solve(problem("H2"))
+    with LoopbackServer(["guadalupe"], noise=False, seed=1) as server:
+        use(monkeypatch, server)
+        layer = solution.layer(target="ibm:least_busy", shots=500)
+        energy = layer()
+        energy.backward()
+        assert len(server.jobs) == 1
+    assert energy.item() == pytest.approx(solution.energy, abs=0.1)
+    assert abs(layer.weights_0.grad).max() < 0.1
 
 
 def test_the_layer_may_read_out_something_else() -> None:

@@ -14,6 +14,7 @@ def test_three_states_of_lithium_hydride() -> None:
     exact = found.level.energies[:3]
     grown = adapt(found, until=exact[0] + 1.6e-3)
     expansion = expand_subspace(found, grown.state, make_pool(found, "fermionic"))
+    assert expansion.dimension == 93  # the state, and each of 92 gates
     off = expansion.energies - exact
     assert (off > -1e-9).all()
     assert (off < 1.6e-3).all()
