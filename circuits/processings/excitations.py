@@ -7,6 +7,7 @@ Each turns pairs of basis states by half its angle, with real numbers:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import pennylane as qml
@@ -18,6 +19,10 @@ from qml_qdl.circuits.validation import as_items, check_flag, checked
 
 Excitation: TypeAlias = tuple[int, ...]
 """Two positions, from and to, or four: two from and two to."""
+
+
+MOST_REAL = 1e-9
+"""Coefficients of words below this are none."""
 
 
 def _as_excitations(excitations: Any) -> tuple[Excitation, ...]:
@@ -49,9 +54,7 @@ class Excitations(Processing):
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.
         excitations: Positions of wires, in pairs and fours.
-        fermionic: Whether they are of fermions, in the mapping of Jordan and Wigner. Of
-            the four positions of two fermions both of one side are then below both of
-            the other.
+        fermionic: Whether they are of fermions, in the mapping of Jordan and Wigner.
 
     Raises:
         ArgumentError: There is no excitation, or its positions do not fit.
@@ -80,11 +83,6 @@ class Excitations(Processing):
                     "excitations: expected two or four different positions below "
                     f"{most}, got {places}"
                 )
-            if self.fermionic and is_crossed(places):
-                raise ArgumentError(
-                    "excitations: expected both of one side below both of the other "
-                    f"for fermions, got {places}; use fermionic=False"
-                )
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -101,7 +99,12 @@ class Excitations(Processing):
                 )
                 gate(angle, wires=[self.wires[place] for place in places])
                 continue
-            lower, upper, sign = ordered(places)
+            if _crossed(places):  # for which PennyLane has no gate
+                for factor, letters, sites in _rotations(tuple(places)):
+                    own = [self.wires[site] for site in sites]
+                    qml.PauliRot(factor * angle, letters, wires=own)
+                continue
+            lower, upper, sign = _ordered(places)
             between = [self._range(side) for side in (lower, upper)]
             if len(places) == 2:
                 wires = self._range((*lower, *upper))
@@ -115,34 +118,35 @@ class Excitations(Processing):
         return list(self.wires[min(ends) : max(ends) + 1])
 
 
-def is_crossed(places: Sequence[int]) -> bool:
-    """Whether the two sides of an excitation lie in one another.
-
-    Args:
-        places: Positions, from and to.
-
-    Example:
-        >>> is_crossed((0, 2, 1, 3)), is_crossed((2, 3, 0, 1))
-        (True, False)
-    """
+def _crossed(places: Sequence[int]) -> bool:
+    """Whether the two sides of an excitation lie in one another."""
     half = len(places) // 2
     first, second = places[:half], places[half:]
     return not (max(first) < min(second) or max(second) < min(first))
 
 
-def ordered(places: Sequence[int]) -> tuple[Excitation, Excitation, int]:
-    """The two sides of a fermionic excitation, each rising, the lower first.
+@lru_cache(maxsize=4096)
+def _rotations(places: Excitation) -> tuple[tuple[float, str, tuple[int, ...]], ...]:
+    """Words whose rotations by c θ make exp(θ/2 (T − T†)), which all commute.
 
-    Args:
-        places: Positions, from and to.
-
-    Returns:
-        Both sides, and the sign ±1 that the order of fermions costs.
-
-    Example:
-        >>> ordered((3, 2, 1, 0))
-        ((0, 1), (2, 3), -1)
+    T − T† = −i Σ c P, so that exp(θ/2 (T − T†)) = Π exp(−icθP/2).
     """
+    half = len(places) // 2
+    order = (*places[half:], *places[:half])
+    letters = {(k, site): "+-"[k >= half] for k, site in enumerate(order)}
+    found = []
+    for word, value in qml.jordan_wigner(qml.FermiWord(letters), ps=True).items():
+        # T† has the conjugate coefficients: what is left is twice the imaginary part.
+        twice = -2 * complex(value).imag
+        if abs(twice) > MOST_REAL:
+            sites = sorted(word)
+            text = "".join(word[site] for site in sites)
+            found.append((twice, text, tuple(sites)))
+    return tuple(found)
+
+
+def _ordered(places: Sequence[int]) -> tuple[Excitation, Excitation, int]:
+    """Both sides, each rising, the lower first, and the sign that this order costs."""
     half = len(places) // 2
     first, second = tuple(sorted(places[:half])), tuple(sorted(places[half:]))
     turned = (first != tuple(places[:half])) + (second != tuple(places[half:]))

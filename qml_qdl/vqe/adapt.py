@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qml_qdl.circuits import Block, Circuit, Excitations, FixedGates, PauliRotations
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.processings.excitations import Excitation, is_crossed
+from qml_qdl.circuits.processings.excitations import Excitation
 from qml_qdl.circuits.validation import (
     check_choice,
     check_count,
@@ -138,11 +138,8 @@ def make_pool(
     finder = PairFinder(problem.configurations)
     down = reference_of(problem) if reference is None else tuple(reference)
     count = problem.num_sites
-    listed: Sequence[Operator]
-    if name == "pauli":
-        listed = _words(count)
-    else:
-        listed = _excitations(down, count, fermionic=name == "fermionic")
+    words = name == "pauli"
+    listed = [*_words(count)] if words else [*_excitations(down, count)]
     check_memory(
         f"name: the pairs of {len(listed):,} gates of the pool {name!r}",
         8 * len(listed) * finder.sector.num_states,
@@ -165,14 +162,11 @@ def make_pool(
     return Pool(name, operators, every)
 
 
-def _excitations(
-    down: Sequence[int], count: int, *, fermionic: bool
-) -> Sequence[Excitation]:
-    """All of one and of two particles, of fermions those that have a gate."""
+def _excitations(down: Sequence[int], count: int) -> Sequence[Excitation]:
+    """All of one and of two particles."""
     up = [site for site in range(count) if site not in down]
     pairs = product(combinations(down, 2), combinations(up, 2))
-    every = [*product(down, up), *((*first, *second) for first, second in pairs)]
-    return [each for each in every if not (fermionic and is_crossed(each))]
+    return [*product(down, up), *((*first, *second) for first, second in pairs)]
 
 
 def _words(count: int) -> Sequence[str]:

@@ -15,7 +15,6 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits import Circuit, Excitations, FixedGates, PauliRotations
-from qml_qdl.circuits.processings.excitations import ordered
 from qml_qdl.manybody.sectors import Sector
 
 
@@ -110,19 +109,18 @@ class PairFinder:
             Pairs; None where it leaves the sector.
         """
         half = len(places) // 2
-        lower, upper, sign = tuple(places[:half]), tuple(places[half:]), 1
-        between: list[int] = []
+        full, empty = self._mask(places[:half]), self._mask(places[half:])
+        start = ((self._states & full) == full) & ((self._states & empty) == 0)
+        # PennyLane's gates without the signs of fermions turn the other way.
+        odd = np.full(len(start), not fermionic)
         if fermionic:
-            lower, upper, sign = ordered(places)
-            ends = [(*lower, *upper)] if half == 1 else [lower, upper]
-            between = [k for low, high in ends for k in range(low + 1, high)]
-        full, empty = self._mask(lower), self._mask(upper)
-        states = self._states
-        start = ((states & full) == full) & ((states & empty) == 0)
-        parity = np.bitwise_count(states & self._mask(between)) & 1
-        # PennyLane's turn the other way, but for that of one fermion.
-        reverse = (sign < 0) == (fermionic and half == 1)
-        return self._pairs(start, full | empty, parity.astype(bool) ^ reverse)
+            moved = self._states.copy()
+            # a†ₐa†ᵦaᵢaⱼ from the right, each with the signs of the wires before it.
+            for place in reversed((*places[half:], *places[:half])):
+                below = np.bitwise_count(moved & self._mask(range(place))) & 1
+                odd ^= below.astype(bool)
+                moved ^= self._mask([place])
+        return self._pairs(start, full | empty, odd)
 
     def word(self, word: str) -> Pairs | None:
         """The pairs of exp(−iθP/2) for a Pauli word P with an odd number of Y.

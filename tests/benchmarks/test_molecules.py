@@ -28,7 +28,7 @@ def test_water_is_not_slower_than_lightning(ansatz: Any) -> None:
     angles = np.random.default_rng(0).normal(0, 0.1, energy.num_angles)
     tensor = qml.numpy.array(angles, requires_grad=True)
     gradient = qml.grad(node)
-    steps: tuple[Callable[[], object], ...] = (
+    steps: tuple[Callable[[], Any], ...] = (
         lambda: energy.value_and_gradient(angles)[1],
         lambda: gradient(tensor),
     )

@@ -143,7 +143,8 @@ SHARING = [
         id="variational-labels",
     ),
     pytest.param(
-        Excitations([*LABELS, "d"], [(0, 2), (2, 3, 0, 1)]), id="excitations-fermionic"
+        Excitations([*LABELS, "d"], [(0, 2), (2, 3, 0, 1), (0, 2, 1, 3)]),
+        id="excitations-fermionic",
     ),
 ]
 """Their gates share weights."""

@@ -19,6 +19,7 @@ from qml_qdl.manybody import Sector
 from qml_qdl.vqe.rotations import PairFinder
 
 SPINS = [((0, 2, 4, 6), 0), ((1, 3, 5, 7), 0)]
+CROSSED = [(1, 4, 3, 5), (2, 0, 1, 7), (4, 5, 2, 6), (3, 6, 5, 0)]
 PLACES = [
     (0, 4),
     (1, 5),
@@ -40,6 +41,7 @@ PLACES = [
             Sector(8, sums=SPINS),
         ),
         (Excitations(8, PLACES), (0, 3, 5), Sector(8, magnetisation=2)),
+        (Excitations(8, [(1, 4), *CROSSED]), (0, 1, 2, 4), Sector(8, magnetisation=0)),
         (Excitations(5, [(0, 3), (0, 1, 3, 4)]), (0, 1, 2), Sector(5)),
         (
             PauliRotations(5, ["YIIII", "XYIII", "ZYXII", "YYYIX", "IZIZY", "YYYYY"]),
