@@ -20,7 +20,12 @@ from qml_qdl.circuits.errors import (
     QdlError,
     ShapeError,
 )
+from qml_qdl.circuits.fixed_gates import FixedGates
 from qml_qdl.circuits.initializers import INITIALIZERS, initial_weights
+from qml_qdl.circuits.processings.excitations import (
+    Excitations,
+    PauliRotations,
+)
 from qml_qdl.circuits.processings.hamiltonian_variational import HamiltonianVariational
 from qml_qdl.circuits.processings.hardware_efficient import (
     HardwareEfficient,
@@ -94,7 +99,9 @@ __all__ = [
     "Entropy",
     "EquivariantProcessing",
     "Exchange",
+    "Excitations",
     "Expectation",
+    "FixedGates",
     "GaugeLattice",
     "HamiltonianEncoding",
     "HamiltonianVariational",
@@ -107,6 +114,7 @@ __all__ = [
     "IsingLayers",
     "LinkEncoding",
     "MutualInformation",
+    "PauliRotations",
     "Probabilities",
     "Processing",
     "QdlError",

@@ -1,10 +1,13 @@
-"""A cache of what was used last."""
+"""A cache of what was used last, and the folder of what is kept on disk."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import OrderedDict
 from collections.abc import Hashable
 from contextlib import suppress
+from pathlib import Path
 from typing import Generic, TypeVar, final
 
 Key = TypeVar("Key", bound=Hashable)
@@ -62,3 +65,22 @@ class LruCache(Generic[Key, Value]):
             with suppress(KeyError):  # another thread may have emptied it meanwhile
                 self._kept.popitem(last=False)
         return value
+
+
+def default_cache_folder() -> Path:
+    """Where transpiled circuits and molecules are kept if nothing else is said.
+
+    Returns:
+        The environment's QML_QDL_CACHE, else a folder in the platform's place for
+        caches.
+    """
+    own = os.environ.get("QML_QDL_CACHE")
+    if own:
+        return Path(own).expanduser()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "qml-qdl"

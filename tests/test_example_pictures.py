@@ -36,6 +36,7 @@ PICTURES = {
         "renormalisation-flow.png",
     ),
     "ground_state": ("ground-state.png", "ground-state-square.png"),
+    "molecule": ("molecule.png", "molecule-states.png"),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
@@ -47,6 +48,7 @@ IN_NOTEBOOKS = {
     "entanglement",
     "renormalisation",
     "ground_state",
+    "molecule",
 }
 """Those whose notebooks train as well: these run in the quick suite."""
 

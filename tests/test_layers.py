@@ -56,6 +56,12 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.models",
         "qml_qdl.nn",
     },
+    "qml_qdl.vqe": {
+        "qml_qdl.circuits",
+        "qml_qdl.hardware",
+        "qml_qdl.manybody",
+        "qml_qdl.nn",
+    },
     "qml_qdl.testing": {
         "qml_qdl.circuits",
         "qml_qdl.models",
@@ -71,6 +77,7 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.models",
         "qml_qdl.nn",
         "qml_qdl.training",
+        "qml_qdl.vqe",
     },
 }
 QISKIT = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime"}
@@ -251,6 +258,7 @@ SEEDED = [
     ("qml_qdl.models.x", "import lightning", "trainer outside"),
     ("qml_qdl.manybody.x", "import lightning", "trainer outside"),
     ("qml_qdl.manybody.x", "import qml_qdl.training", "may not import"),
+    ("qml_qdl.manybody.x", "from qml_qdl.vqe import adapt", "may not import"),
     ("qml_qdl.nn.x", "from qml_qdl.testing import layers", "may not import"),
     ("qml_qdl.nn.x", "def f():\n import pytest", "pytest outside"),
     ("qml_qdl.training.x", "import sklearn.svm", "when the module loads"),
@@ -288,6 +296,7 @@ LOADED = [
     ("import qml_qdl.nn", {"qiskit", "lightning", "sklearn"}),
     ("import qml_qdl.models", {"qiskit", "lightning", "sklearn", "zuko"}),
     ("import qml_qdl.manybody", {"qiskit", "lightning", "quimb", "sklearn"}),
+    ("import qml_qdl.vqe", {"qiskit", "lightning", "quimb", "sklearn"}),
     (AER, {"qiskit_ibm_runtime"}),
 ]
 """What is run, and what has not been loaded then."""

@@ -6,16 +6,16 @@ origin, every spin turns along, and whatever is made of exchanges of spins turns
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from itertools import combinations
 from typing import Any
 
 import pennylane as qml
 from attrs import field, frozen
 
-from qml_qdl.circuits.circuit import Block
 from qml_qdl.circuits.encodings.encoding import Encoding
 from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.fixed_gates import FixedBlock
 from qml_qdl.circuits.processings.hardware_efficient import PATTERNS, pattern_pairs
 from qml_qdl.circuits.processings.processing import Processing
 from qml_qdl.circuits.readouts import Expectation
@@ -131,7 +131,7 @@ def _polar(features: Any, index: int) -> tuple[Any, Any, Any]:
 
 
 @frozen(repr=False)
-class Singlets(Block):
+class Singlets(FixedBlock):
     """Neighbouring wires as singlets `(|01⟩ − |10⟩)/√2`, which no rotation changes.
 
     A fixed block without features or weights: the first of a circuit that goes on with
@@ -149,23 +149,12 @@ class Singlets(Block):
         1: ──X────╰X──RZ──RY──RZ──RY──RZ─┤  <Z>
     """
 
-    wires: tuple[Hashable, ...] = field(converter=as_wires)
-
     def __attrs_post_init__(self) -> None:
         if len(self.wires) % 2:
             raise ArgumentError(
                 f"wires: singlets are made of pairs, got {len(self.wires)} wires; use "
                 "an even number, or begin with DirectionEncoding"
             )
-
-    @property
-    def num_features(self) -> int:
-        """0, as nothing is read."""
-        return 0
-
-    @property
-    def weight_shape(self) -> None:
-        """None: nothing is trained."""
 
     def queue(self, inputs: Any, weights: Any) -> None:
         """Queues the gates; neither inputs nor weights are read."""

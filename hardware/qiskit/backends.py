@@ -14,6 +14,7 @@ from qiskit_aer.noise import NoiseModel
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
 from qml_qdl.circuits.validation import check_choice
+from qml_qdl.hardware.caches import default_cache_folder
 from qml_qdl.hardware.options import ASKED, TargetOptions
 from qml_qdl.hardware.qiskit.aer.executor import METHODS, AerExecutor
 from qml_qdl.hardware.qiskit.aer.noise import (
@@ -25,7 +26,6 @@ from qml_qdl.hardware.qiskit.aer.noise import (
 from qml_qdl.hardware.qiskit.generic_backend import GenericExecutor
 from qml_qdl.hardware.qiskit.transpilation import (
     TranspilationCache,
-    default_cache_folder,
 )
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.tapes.executor import Executor

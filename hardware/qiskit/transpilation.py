@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import io
 import operator
-import os
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,25 +44,6 @@ class TranspiledCircuit:
     circuit: QuantumCircuit = field(repr=False)
     width: int
     names: tuple[str, ...]
-
-
-def default_cache_folder() -> Path:
-    """Where transpiled circuits are kept if nothing else is said.
-
-    Returns:
-        The environment's QML_QDL_CACHE, else a folder in the platform's place for
-        caches.
-    """
-    own = os.environ.get("QML_QDL_CACHE")
-    if own:
-        return Path(own).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "qml-qdl"
 
 
 class TranspilationStore:

@@ -24,6 +24,7 @@ from qml_qdl.cli.sample import sample
 from qml_qdl.cli.signals import Interrupted, heeding_signals
 from qml_qdl.cli.targets import targets
 from qml_qdl.cli.train import train_command
+from qml_qdl.cli.vqe import vqe
 
 NAME = "qml-qdl"
 INTERRUPTED = 130
@@ -69,6 +70,11 @@ def program_of(train: Callable[..., None]) -> typer.Typer:
         ),
         (predict, "qml-qdl predict my-run new.csv --out predicted.csv"),
         (estimate, "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"),
+        (
+            vqe,
+            "qml-qdl vqe LiH --states 3, or qml-qdl vqe heisenberg --size 10 "
+            "--ansatz hamiltonian-variational",
+        ),
         (targets, "qml-qdl targets --online"),
     ):
         app.command(command.__name__, epilog=f"Example: {example}")(command)
@@ -82,6 +88,7 @@ _COMMANDS = (
     "sample",
     "predict",
     "estimate",
+    "vqe",
     "jobs",
     "targets",
 )

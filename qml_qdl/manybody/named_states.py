@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
 import pennylane as qml
 import torch
-from attrs import field, frozen
 from pennylane.operation import Operator
 from torch import nn
 
 from qml_qdl.circuits import (
     Block,
     Circuit,
+    FixedGates,
     HamiltonianVariational,
     Singlets,
     StronglyEntangling,
 )
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import (
-    as_wires,
     check_choice,
     check_count,
     did_you_mean,
@@ -90,10 +89,48 @@ def _circuit(
     problem: Problem, permutations: Any, dtype: torch.dtype, *, layers: int = 4
 ) -> NeuralState:
     check_count("layers", layers)
-    sites, total = problem.num_sites, problem.sector.magnetisation
+    sites = problem.num_sites
     if problem.momentum is not None or problem.spin_flip is not None:
         # Evolutions keep the symmetry in which they begin, which may be another one.
         return CircuitState(StronglyEntangling(sites, layers))
+    circuit, longest = variational_evolution(problem, layers)
+    if problem.marshall:  # the circuit brings its own signs
+        signs = FixedGates(sites, "PauliZ", problem.sublattice or ())
+        circuit = Circuit((*circuit.blocks, signs))
+    start = partial(nn.init.uniform_, a=0.6 * longest, b=longest)
+    return CircuitState(circuit, init_method=start)
+
+
+def variational_evolution(problem: Problem, layers: int = 4) -> tuple[Circuit, float]:
+    """Evolutions under the parts of a Hamiltonian, from a state of its sector.
+
+    Neighbours begin as singlets where the magnetisation is kept, else all spins along
+    X (Wecker, Hastings and Troyer 2015, arXiv:1507.08969).
+
+    Args:
+        problem: The Hamiltonian.
+        layers: Number of layers.
+
+    Returns:
+        The circuit, in the basis in which H is given, and the longest duration to begin
+        with: with angles from all round most circuits are far from any ground state,
+        and flat.
+
+    Raises:
+        ArgumentError: `layers` is below 1, or sums of some sites each are to be kept.
+
+    Example:
+        >>> from qml_qdl.manybody import Problem
+        >>> circuit, longest = variational_evolution(Problem.named("xxz", size=4), 1)
+        >>> circuit.weight_shapes, longest
+        ({'weights_0': (1, 2)}, 0.25)
+    """
+    sites, total = problem.num_sites, problem.sector.magnetisation
+    if problem.sums is not None:
+        raise ArgumentError(
+            f"problem: evolutions under parts of {problem} do not keep the sums of "
+            "some sites each, such as electrons of each spin; use excitations"
+        )
     hamiltonian = problem.operator.as_pennylane()
     evolution = HamiltonianVariational(sites, hamiltonian, layers=layers)
     if len(evolution.parts) == 1 < sites:  # which conserves the energy
@@ -101,20 +138,14 @@ def _circuit(
         evolution = HamiltonianVariational(sites, hamiltonian + mixer, layers=layers)
     blocks: list[Block] = []
     if total is None:
-        blocks.append(_Gates(sites, "Hadamard", tuple(range(sites))))
+        blocks.append(FixedGates(sites, "Hadamard", tuple(range(sites))))
     else:  # what is left over of pairs points up, or down
         paired = sites - abs(total)
         blocks += [Singlets(paired)] if paired else []
         rest = tuple(range(paired, sites)) if total < 0 else ()
-        blocks.append(_Gates(sites, "PauliX", rest))
-    blocks.append(evolution)
-    if problem.marshall:  # the circuit brings its own signs
-        blocks.append(_Gates(sites, "PauliZ", problem.sublattice or ()))
-    # Short evolutions of about one length: with angles from all round most circuits are
-    # far from any ground state, and flat.
+        blocks.append(FixedGates(sites, "PauliX", rest))
     longest = 0.25 / max(abs(value) for value, _ in evolution.hamiltonian)
-    start = partial(nn.init.uniform_, a=0.6 * longest, b=longest)
-    return CircuitState(Circuit(blocks), init_method=start)
+    return Circuit([*blocks, evolution]), longest
 
 
 def _mixer(sites: int, total: int | None) -> Operator:
@@ -123,38 +154,6 @@ def _mixer(sites: int, total: int | None) -> Operator:
         return qml.sum(*map(qml.X, range(sites)))
     ends = [(site, site + 1) for site in range(sites - 1)]
     return qml.sum(*(each(i) @ each(j) for i, j in ends for each in (qml.X, qml.Y)))
-
-
-@frozen(repr=False)
-class _Gates(Block):
-    """The same gate without an angle on some wires.
-
-    Args:
-        wires: All wires.
-        gate: Its class in PennyLane.
-        places: On which of the wires.
-    """
-
-    pure = True
-
-    wires: tuple[Hashable, ...] = field(converter=as_wires)
-    gate: str
-    places: tuple[int, ...]
-
-    @property
-    def num_features(self) -> int:
-        """0, as it reads no data."""
-        return 0
-
-    @property
-    def weight_shape(self) -> None:
-        """Nothing is trained."""
-        return
-
-    def queue(self, inputs: Any, weights: Any) -> None:
-        """Queues the gates."""
-        for place in self.places:
-            getattr(qml, self.gate)(self.wires[place])
 
 
 def _circuit_rbm(

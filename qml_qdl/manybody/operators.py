@@ -18,7 +18,13 @@ from pennylane.operation import Operator
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import WiresLike, as_items, as_wires, validate_call
+from qml_qdl.circuits.validation import (
+    WiresLike,
+    as_items,
+    as_wires,
+    check_choice,
+    validate_call,
+)
 from qml_qdl.manybody.sectors import (
     MOST_SITES,
     Sector,
@@ -468,11 +474,26 @@ class SpinOperator:
                     "its own lattice and couplings"
                 )
 
-    @cached_property
-    def conserves_magnetisation(self) -> bool:
-        """Whether it commutes with Σ Z, so that the sum of all spins is conserved."""
+    def conserves_sum(self, sites: Iterable[int]) -> bool:
+        """Whether it commutes with Σ Z over some sites.
+
+        Args:
+            sites: The sites.
+
+        Returns:
+            Whether the sum of their spins is conserved.
+
+        Raises:
+            ArgumentError: There is no such site.
+
+        Example:
+            >>> hopping = SpinOperator.of(qml.X(0) @ qml.X(1) + qml.Y(0) @ qml.Y(1))
+            >>> hopping.conserves_sum([0, 1]), hopping.conserves_sum([0])
+            (True, False)
+        """
         found: dict[bytes, complex] = {}
-        for site in range(self.num_sites):
+        for site in sites:
+            check_choice("sites", site, range(self.num_sites))
             rows = self.flipped[:, site]
             signs = self.signs[rows].copy()
             signs[:, site] ^= True
@@ -481,6 +502,11 @@ class SpinOperator:
                 found[key] = found.get(key, 0) + value
         most = max(map(abs, found.values()), default=0.0)
         return bool(most <= TOLERANCE * self._scale)
+
+    @cached_property
+    def conserves_magnetisation(self) -> bool:
+        """Whether it commutes with Σ Z, so that the sum of all spins is conserved."""
+        return self.conserves_sum(range(self.num_sites))
 
     @property
     def conserves_spin_flip(self) -> bool:
@@ -520,6 +546,12 @@ class SpinOperator:
                 raise ArgumentError(
                     f"sector: {name}={value} was asked, but the operator does not "
                     f"commute with {symbol}; leave {name} away"
+                )
+        for sites, _ in sector.sums or ():
+            if not self.conserves_sum(sites):
+                raise ArgumentError(
+                    f"sector: the operator does not commute with Σ Z over {sites}; "
+                    "leave that sum away"
                 )
         if sector.permutations is not None:
             self.check_symmetry(sector.permutations)

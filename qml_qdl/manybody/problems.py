@@ -91,6 +91,8 @@ class Problem:
         spin_flip: The eigenvalue ±1 of Π X; None for whichever is lowest.
         couplings: The arguments with which `name` made H; None where it is one's own,
             of which no solution is known.
+        sums: Sums of the spins of some sites each, as `Sector` has them, in place of
+            the magnetisation: of a molecule, the electrons of each spin.
 
     Raises:
         ArgumentError: H is not Hermitian, does not conserve what is asked, has no
@@ -113,6 +115,7 @@ class Problem:
     momentum: int | Sequence[int] | None = None
     spin_flip: int | None = None
     couplings: Mapping[str, Any] | None = None
+    sums: Sequence[tuple[Sequence[int], int]] | None = None
 
     def __attrs_post_init__(self) -> None:
         operator, lattice = self.operator, self.lattice
@@ -124,7 +127,7 @@ class Problem:
         if isinstance(self.magnetisation, str):
             check_choice("magnetisation", self.magnetisation, ("all",))
         operator.check_sector(self.sector)
-        exact = self._is_turned_exactly()
+        exact = self.marshall is not False and self._is_turned_exactly()
         if self.marshall is None:
             object.__setattr__(self, "marshall", exact)
         elif self.marshall and operator.is_stoquastic:
@@ -216,7 +219,8 @@ class Problem:
     def sector(self) -> Sector:
         """The sector of H, by its numbers and with a momentum its translations."""
         total = self.magnetisation
-        if total is None and self.operator.conserves_magnetisation:
+        bound = self.sums is not None
+        if total is None and not bound and self.operator.conserves_magnetisation:
             total = self.num_sites % 2
         rows, characters = None, None
         if self.momentum is not None:
@@ -233,17 +237,19 @@ class Problem:
             spin_flip=self.spin_flip,
             permutations=rows,
             characters=characters,
+            sums=self.sums,
         )
 
     @cached_property
     def configurations(self) -> Sector:
         """The sector's configurations, not symmetrised."""
-        return Sector(self.num_sites, self.sector.magnetisation)
+        return Sector(self.num_sites, self.sector.magnetisation, sums=self.sums)
 
     @property
     def is_lowest(self) -> bool:
         """Whether no sector was asked for, but the one that is taken by default."""
-        return (self.magnetisation, self.momentum, self.spin_flip) == (None,) * 3
+        asked = (self.magnetisation, self.momentum, self.spin_flip, self.sums)
+        return asked == (None,) * 4
 
     def symmetry(
         self, kind: Symmetry | None = None
@@ -367,9 +373,14 @@ class Problem:
             )
         own = isinstance(state, AutoregressiveState)
         few = self.configurations.num_configurations <= MOST_SUMMED
-        if kind == "full" or (kind == "auto" and state.lists_amplitudes and few):
+        listed = state.lists_amplitudes or self.sums is not None
+        if kind == "full" or (kind == "auto" and listed and few):
             self._check_summed()
             return FullSummation(self.configurations)
+        if self.sums is not None:
+            raise ArgumentError(
+                f"sampler: {kind!r} does not keep sums of some sites each; use 'full'"
+            )
         if kind == "autoregressive" or (kind == "auto" and own):
             if not own:
                 raise ArgumentError(
@@ -529,6 +540,7 @@ class Problem:
             self.sector.magnetisation,
             as_items(self.momentum) or self.momentum,
             self.spin_flip,
+            *(() if self.sums is None else (self.sector.sums,)),
         )
         return hashlib.sha256(
             repr((asked, sorted(words, key=repr))).encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ from qml_qdl.circuits.errors import (
 )
 from qml_qdl.circuits.validation import (
     MOST_WIRES,
+    as_items,
     check_choice,
     check_count,
     check_type,
@@ -218,6 +220,23 @@ def _as_numbers(characters: Any) -> Any:
     return tuple(values.tolist()) if values.ndim == 1 else (None,)
 
 
+def _as_sums(sums: Any) -> Any:
+    """Pairs of sites and a whole number, as tuples."""
+    if sums is None:
+        return None
+    pairs = []
+    for item in as_items(sums) or (None,):
+        pair = as_items(item) or ()
+        sites = as_items(pair[0]) if len(pair) == 2 else None
+        if not sites or not all(isinstance(n, Integral) for n in (*sites, pair[1])):
+            raise ArgumentTypeError(
+                "sums: expected pairs of sites and the sum of their spins, such as "
+                f"[((0, 2), 0), ((1, 3), 0)], got {str(sums)[:60]}"
+            )
+        pairs.append((tuple(map(int, sites)), int(pair[1])))
+    return tuple(pairs)
+
+
 def _as_rows(permutations: Any) -> Any:
     if permutations is None:
         return None
@@ -246,6 +265,10 @@ class Sector:
             `lattice.translations`; None for no symmetrising.
         characters: χ of each permutation, a one-dimensional character such as
             `lattice.characters(momentum)`; None for 1.
+        sums: Sums of the spins of some sites each, as pairs of sites and number, where
+            more than the magnetisation is conserved: of electrons, whose orbitals are
+            sites, those of each spin. No site stands in two. It goes with none of the
+            other numbers.
 
     Raises:
         ArgumentError: No configuration has these numbers, the permutations are no
@@ -260,6 +283,8 @@ class Sector:
         >>> ring = Lattice.chain(4)
         >>> Sector(4, 0, spin_flip=1, permutations=ring.translations).num_states
         2
+        >>> Sector(4, sums=[((0, 2), 0), ((1, 3), 0)]).states.tolist()
+        [3, 6, 9, 12]
     """
 
     num_sites: int = field(validator=checked(check_count, 1, MOST_WIRES))
@@ -276,8 +301,12 @@ class Sector:
     characters: Sequence[complex] | None = field(
         default=None, converter=_as_numbers, repr=False
     )
+    sums: Sequence[tuple[Sequence[int], int]] | None = field(
+        default=None, converter=_as_sums, kw_only=True
+    )
 
     def __attrs_post_init__(self) -> None:
+        self._check_sums()
         number, total = self.magnetisation, self.num_sites
         if number is not None and (abs(number) > total or (number + total) % 2):
             raise ArgumentError(
@@ -307,6 +336,37 @@ class Sector:
                     f"got {len(self.characters)}; pass them with their permutations"
                 )
         self._check_group()
+
+    def _check_sums(self) -> None:
+        if self.sums is None:
+            return
+        for name in ("magnetisation", "parity", "spin_flip", "permutations"):
+            if getattr(self, name) is not None:
+                raise ArgumentError(
+                    f"sums: they go with no other number, got {name} beside them; "
+                    "leave one of both away"
+                )
+        sites = [site for part, _ in self.sums for site in part]
+        if len(set(sites)) < len(sites) or not set(sites) <= set(range(self.num_sites)):
+            raise ArgumentError(
+                f"sums: expected sites below {self.num_sites}, each once, got {sites}"
+            )
+        for part, number in self.sums:
+            if abs(number) > len(part) or (number + len(part)) % 2:
+                raise ArgumentError(
+                    f"sums: {len(part)} spins ±1 have no sum {number}, so the sector "
+                    f"has no states; pass one of {-len(part)}, {2 - len(part)}, … "
+                    f"{len(part)}"
+                )
+
+    @property
+    def _pools(self) -> list[tuple[tuple[int, ...], int]]:
+        """For each sum its sites and how many of them are down; then single sites."""
+        sums = self.sums or ()
+        pools = [(tuple(part), (len(part) - total) // 2) for part, total in sums]
+        bound = {site for part, _ in sums for site in part}
+        free = (site for site in range(self.num_sites) if site not in bound)
+        return [*pools, *(((site,), -1) for site in free)]
 
     def _check_group(self) -> None:
         if self.permutations is None:
@@ -340,6 +400,9 @@ class Sector:
     @property
     def num_configurations(self) -> int:
         """How many configurations have these numbers, before they are symmetrised."""
+        if self.sums is not None:
+            ways = (2 if k < 0 else math.comb(len(s), k) for s, k in self._pools)
+            return math.prod(ways)
         if self.magnetisation is None:
             return 1 << self.num_sites - (self.parity is not None)
         return math.comb(self.num_sites, (self.num_sites - self.magnetisation) // 2)
@@ -379,7 +442,8 @@ class Sector:
     @cached_property
     def _basis(self) -> tuple[States, NDArray[np.float64]]:
         self._check_numbered()
-        whole = self.magnetisation is not None  # all of them are made at once
+        # These are all made at once.
+        whole = self.magnetisation is not None or self.sums is not None
         needed = 16 * self.expected_states + 16 * whole * self.num_configurations
         check_memory(
             f"num_sites: the {self.num_configurations:,} configurations of "
@@ -399,9 +463,12 @@ class Sector:
 
     def _configurations(self) -> Iterator[States]:
         """All configurations, in chunks that rise."""
-        if self.magnetisation is not None:
-            down = (self.num_sites - self.magnetisation) // 2
-            states = _with_bits(self.num_sites, down)
+        if self.magnetisation is not None or self.sums is not None:
+            if self.sums is not None:
+                states = self._products()
+            else:
+                down = (self.num_sites - (self.magnetisation or 0)) // 2
+                states = _with_bits(self.num_sites, down)
             yield from np.array_split(states, -(-len(states) // CHUNK))
             return
         for start in range(0, 2**self.num_sites, CHUNK):
@@ -410,6 +477,20 @@ class Sector:
             if self.parity is not None:
                 states = states[np.bitwise_count(states) % 2 == (self.parity < 0)]
             yield states
+
+    def _products(self) -> States:
+        """All choices of each sum's configurations, rising."""
+        states = np.zeros(1, np.uint64)
+        for sites, down in self._pools:
+            own = np.arange(2, dtype=np.uint64)  # a site that no sum binds
+            if down >= 0:
+                own = _with_bits(len(sites), down)
+            spread = np.zeros_like(own)
+            for bit, site in enumerate(sites):
+                place = np.uint64(self.num_sites - 1 - site)
+                spread |= (own >> np.uint64(bit) & np.uint64(1)) << place
+            states = (states[:, None] | spread).ravel()
+        return np.sort(states)
 
     def _representatives(self, states: States) -> tuple[States, NDArray[np.float64]]:
         """Those that are the smallest of their orbit, and their stabilisers."""

@@ -29,6 +29,7 @@ _COLOURS = {
 }
 _MOST_FEATURES = 6
 _MOST_FIELDS = 32
+_MOST_MARKED = 100
 
 
 def plot_curves(
@@ -547,6 +548,42 @@ def plot_fields(machine: RBM, shape: tuple[int, ...]) -> Figure:
         if index < len(fields):
             image = fields[index].reshape(-1, height, shape[-1]).mean(0)
             axes.imshow(image.numpy(), cmap="RdBu_r", vmin=-most, vmax=most)
+    return figure
+
+
+def plot_errors(
+    curves: Mapping[str, Sequence[float]],
+    lines: Mapping[str, float],
+    across: str,
+    along: str,
+) -> Figure:
+    """Plots errors as powers of ten, as they fall.
+
+    Args:
+        curves: For each name errors at 0, 1, 2, ….
+        lines: Other errors by name, which are drawn across.
+        across: What the steps are.
+        along: What the errors are.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    axes: Any = figure.subplots()
+    for name, errors in curves.items():
+        marker = "o" if len(errors) < _MOST_MARKED else None
+        axes.plot(range(len(errors)), errors, marker=marker, markersize=3, label=name)
+    for place, (name, error) in enumerate(lines.items()):
+        style = ("--", ":", "-.")[place % 3]
+        axes.axhline(error, color="grey", linestyle=style, label=name)
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set_xlabel(across)
+    axes.set_ylabel(along)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
     return figure
 
 

@@ -101,19 +101,7 @@ class Run:
             ArgumentError: The name is no plain folder name.
             RunError: There is such a folder already.
         """
-        if name is not None and (not name.strip(". ") or Path(name).name != name):
-            raise ArgumentError(
-                f"name: expected a plain folder name, got {name!r}; use runs_dir for "
-                "the place"
-            )
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        folder = Path(runs_dir) / (name or f"{dataset.name}-{stamp}")
-        made = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        # A process that was killed here leaves an empty folder, which is no run.
-        remove_remains(folder)
-        if any(folder.iterdir()):
-            raise _taken(folder)
+        folder, made = make_folder(runs_dir, name, dataset.name)
         shared = None if split is None else split.shared_rows()
         run = cls(folder, options, dataset.fingerprint(), kinds, shared)
         config = {
@@ -384,6 +372,37 @@ def _told_before() -> Iterator[None]:
     finally:
         for logger, level in zip(rooms, levels, strict=True):
             logger.setLevel(level)
+
+
+def make_folder(runs_dir: str | Path, name: str | None, stem: str) -> tuple[Path, bool]:
+    """Makes the folder of a new run.
+
+    Args:
+        runs_dir: The folder of all runs.
+        name: Its name; None makes one of the stem, data and time.
+        stem: What it is about.
+
+    Returns:
+        The folder, empty, and whether it was not there before.
+
+    Raises:
+        ArgumentError: The name is no plain folder name.
+        RunError: There is such a folder already.
+    """
+    if name is not None and (not name.strip(". ") or Path(name).name != name):
+        raise ArgumentError(
+            f"name: expected a plain folder name, got {name!r}; use runs_dir for "
+            "the place"
+        )
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    folder = Path(runs_dir) / (name or f"{stem}-{stamp}")
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    # A process that was killed here leaves an empty folder, which is no run.
+    remove_remains(folder)
+    if any(folder.iterdir()):
+        raise _taken(folder)
+    return folder, made
 
 
 def _taken(folder: Path) -> RunError:

@@ -22,6 +22,7 @@ from qml_qdl import manybody as m
 from qml_qdl import nn as q
 from qml_qdl import renormalisation as r
 from qml_qdl import training as t
+from qml_qdl import vqe as v
 from qml_qdl.circuits.symmetry import named_groups as g
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.hardware.jobs.journal import Journal
@@ -54,6 +55,16 @@ def call(function: Callable[..., Any], /, **arguments: Any) -> Call:
 @cache
 def problem() -> m.Problem:
     return m.Problem(SPIN_RING, RING_OF_6)
+
+
+@cache
+def hydrogen() -> m.Problem:
+    return v.Molecule.named("H2").problem()
+
+
+def uccsd() -> c.Circuit:
+    excitations = c.Excitations(4, [(0, 1, 2, 3), (0, 2), (1, 3)])
+    return excitations @ c.FixedGates(4, "PauliX", (0, 1))
 
 
 def descent() -> m.VariationalMonteCarlo:
@@ -290,6 +301,15 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "circuits.EquivariantProcessing.on": lambda: call(
             c.EquivariantProcessing(3, RING, ["ZZI"]).on, wires=[3, 4, 5]
+        ),
+        "circuits.Excitations": lambda: call(
+            c.Excitations, wires=4, excitations=[(0, 2), (0, 1, 2, 3)], fermionic=False
+        ),
+        "circuits.FixedGates": lambda: call(
+            c.FixedGates, wires=3, gate="PauliX", places=(0, 1)
+        ),
+        "circuits.PauliRotations": lambda: call(
+            c.PauliRotations, wires=2, words=["YI", "XY"]
         ),
         "circuits.Exchange": lambda: call(c.Exchange, wires=4),
         "circuits.Entropy": lambda: call(c.Entropy, wires=[0], order=2.0),
@@ -1158,6 +1178,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             m.neural_state, problem=problem(), state="rbm", alpha=2
         ),
         "manybody.Sector": lambda: call(m.Sector, num_sites=4, magnetisation=0),
+        "manybody.Sector of sums": lambda: call(
+            m.Sector, num_sites=4, sums=[((0, 2), 0), ((1, 3), 0)]
+        ),
         "manybody.Sector.index": lambda: call(SECTOR.index, spins=SPINS),
         "manybody.Sector.numbers": lambda: call(SECTOR.numbers, spins=SPINS),
         "manybody.Sector.spins": lambda: call(SECTOR.spins, dtype=torch.float32),
@@ -1414,6 +1437,82 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             options=options(),
             runs_dir=tempfile.mkdtemp(dir=folder()),
             name="new",
+        ),
+        # ---- vqe ----
+        "vqe.Molecule": lambda: call(
+            v.Molecule,
+            symbols=["H", "H"],
+            coordinates=[[0, 0, 0], [0, 0, 1.4]],
+            charge=0,
+            multiplicity=1,
+            basis="sto-3g",
+            name="H2",
+        ),
+        "vqe.Molecule.named": lambda: call(
+            v.Molecule.named, name="LiH", active_electrons=2, active_orbitals=3
+        ),
+        "vqe.Molecule.from_xyz": lambda: call(
+            v.Molecule.from_xyz, text="2\n\nH 0 0 0\nH 0 0 0.74"
+        ),
+        "vqe.Molecule.problem": lambda: call(
+            v.Molecule.named("H2").problem, cache=str(folder())
+        ),
+        "vqe.Molecule.spin_squared": lambda: call(
+            v.Molecule.named("H2").spin_squared, states=np.eye(4)
+        ),
+        "vqe.adapt": lambda: call(
+            v.adapt,
+            problem=hydrogen(),
+            pool="qubit",
+            reference=(0, 1),
+            until=-1.0,
+            tolerance=1e-3,
+            most=3,
+        ),
+        "vqe.energy_of": lambda: call(v.energy_of, problem=hydrogen(), circuit=uccsd()),
+        "vqe.expand_subspace": lambda: call(
+            v.expand_subspace,
+            problem=hydrogen(),
+            state=np.eye(4)[0],
+            pool=v.make_pool(hydrogen()),
+            k=2,
+            cutoff=1e-6,
+        ),
+        "vqe.make_ansatz": lambda: call(
+            v.make_ansatz,
+            problem=hydrogen(),
+            ansatz="uccsd",
+            reference=(0, 1),
+            layers=1,
+            seed=0,
+        ),
+        "vqe.make_pool": lambda: call(
+            v.make_pool, problem=hydrogen(), name="qubit", reference=(0, 1)
+        ),
+        "vqe.minimise": lambda: call(
+            v.minimise,
+            energy=v.energy_of(hydrogen(), uccsd()),
+            start=[0.0, 0.0, 0.0],
+            method="bfgs",
+            tolerance=1e-3,
+            most=3,
+        ),
+        "vqe.plan_shots": lambda: call(
+            v.plan_shots, problem=hydrogen(), state=np.eye(4)[0], error=1e-3
+        ),
+        "vqe.reference_energy": lambda: call(
+            v.reference_energy, problem=hydrogen(), reference=(0, 1)
+        ),
+        "vqe.solve": lambda: call(
+            v.solve,
+            problem=hydrogen(),
+            ansatz="uccsd",
+            reference=(0, 1),
+            layers=1,
+            method="bfgs",
+            tolerance=1e-3,
+            most=3,
+            seed=0,
         ),
         # ---- cli ----
         "cli.main": lambda: call(cli.main, arguments=["--version"]),

@@ -225,6 +225,7 @@ FREE = (
     "method",
     "model",
     "input_name",
+    "cache",
 )
 """Arguments whose text is of the user's own choice."""
 

@@ -18,12 +18,14 @@ from qml_qdl.circuits import (
     Circuit,
     ConvolutionLayer,
     EquivariantProcessing,
+    Excitations,
     HamiltonianVariational,
     HardwareEfficient,
     HeisenbergExchange,
     HurCircuit,
     IQPCircuit,
     IsingLayers,
+    PauliRotations,
     Processing,
     RandomLayers,
     Rotations,
@@ -107,6 +109,11 @@ PROCESSINGS = [
     pytest.param(Rotations(LABELS, rotation="RZ"), id="rotations-labels"),
     pytest.param(IQPCircuit(3), id="iqp"),
     pytest.param(IQPCircuit(LABELS, [(0, 2), (1,)]), id="iqp-words"),
+    pytest.param(
+        Excitations(4, [(0, 1, 2, 3), (2, 0), (3, 1)], fermionic=False),
+        id="excitations-qubit",
+    ),
+    pytest.param(PauliRotations(LABELS, ["YIX", "IZI"]), id="pauli-rotations"),
 ]
 
 SHARING = [
@@ -134,6 +141,10 @@ SHARING = [
             LABELS, qml.Z("a") @ qml.Z("b") - qml.X("c") @ qml.X("a"), layers=2
         ),
         id="variational-labels",
+    ),
+    pytest.param(
+        Excitations([*LABELS, "d"], [(0, 2), (2, 3, 0, 1), (0, 2, 1, 3)]),
+        id="excitations-fermionic",
     ),
 ]
 """Their gates share weights."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from qml_qdl.hardware.caches import LruCache
+import pytest
+
+from qml_qdl.hardware.caches import LruCache, default_cache_folder
 
 
 def test_what_was_used_longest_ago_goes_first() -> None:
@@ -39,3 +43,14 @@ def test_threads_may_share_it() -> None:
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(use, range(8)))
     assert len(cache) <= 3
+
+
+def test_the_cache_folder_is_the_environments(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("QML_QDL_CACHE", str(tmp_path / "own"))
+    assert default_cache_folder() == tmp_path / "own"
+    monkeypatch.delenv("QML_QDL_CACHE")
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache_folder() == tmp_path / "qml-qdl"

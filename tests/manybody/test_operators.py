@@ -342,3 +342,20 @@ def test_the_operator_of_pennylane_comes_back() -> None:
     found = SpinOperator.of(given, 3).as_pennylane()
     wanted = qml.matrix(given, wire_order=range(3))
     np.testing.assert_allclose(qml.matrix(found, wire_order=range(3)), wanted)
+
+
+def test_sums_of_some_sites_are_conserved_or_not() -> None:
+    """Two chains that do not exchange particles, and one that does."""
+    hopping = qml.X(0) @ qml.X(2) + qml.Y(0) @ qml.Y(2)
+    apart = SpinOperator.of(hopping + qml.Z(1) @ qml.Z(3), 4)
+    assert apart.conserves_sum([0, 2])
+    assert apart.conserves_sum([1])
+    assert not apart.conserves_sum([0])
+    sector = Sector(4, sums=[((0, 2), 0), ((1, 3), 0)])
+    whole = apart.matrix().toarray()
+    inside = sector.states.astype(int)
+    assert np.allclose(apart.matrix(sector).toarray(), whole[np.ix_(inside, inside)])
+    with pytest.raises(ArgumentError, match=r"does not commute with Σ Z over \(0,"):
+        apart.check_sector(Sector(4, sums=[((0, 1), 0)]))
+    with pytest.raises(ArgumentError, match="sites: expected one of 0, 1, 2, 3, got 4"):
+        apart.conserves_sum([4])

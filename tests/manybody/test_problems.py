@@ -255,3 +255,19 @@ def test_sites_of_ones_own_have_the_neighbours_of_their_words() -> None:
     assert problem.sublattice == (1, 2)
     torch.manual_seed(0)
     assert len(problem.symmetry()[0]) == 1
+
+
+def test_sums_of_some_sites() -> None:
+    """Chains would leave them, and summation does not."""
+    hopping = qml.X(0) @ qml.X(2) + qml.Y(0) @ qml.Y(2) + qml.Z(1) @ qml.Z(3)
+    operator = SpinOperator.of(hopping, 4)
+    problem = Problem(operator, sums=[((0, 2), 0), ((1, 3), 0)])
+    assert problem.exact is not None
+    assert problem.exact.energy == pytest.approx(-3.0)
+    assert not problem.is_lowest
+    assert problem.fingerprint() != Problem(operator).fingerprint()
+    state = RBMState(4)
+    sampler = problem.sampler(state)
+    assert torch.equal(sampler.sample(state).spins, problem.configurations.spins())
+    with pytest.raises(ArgumentError, match="'metropolis' does not keep sums of some"):
+        problem.sampler(state, "metropolis")

@@ -128,3 +128,43 @@ def test_wrong_permutations() -> None:
         with pytest.raises(ArgumentTypeError, match="permutations: expected 2 whole"):
             as_permutations(wrong, 2)
     assert as_permutations(np.array([1, 0], np.uint8), 2).dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "sums",
+    [
+        [((0, 2), 0), ((1, 4), -2)],
+        [((3,), 1)],
+        [((4, 0, 2), -1), ((1, 3), 2)],
+        [((0, 1, 2, 3, 4), 5)],
+    ],
+)
+def test_sums_of_some_sites_are_brute_force(sums: list[tuple[Any, int]]) -> None:
+    spins = Sector(5).spins()
+    kept = torch.ones(32, dtype=torch.bool)
+    for sites, number in sums:
+        kept &= spins[:, list(sites)].sum(1) == number
+    sector = Sector(5, sums=sums)
+    assert torch.equal(sector.spins(), spins[kept])
+    assert sector.num_configurations == sector.num_states == int(kept.sum())
+    assert torch.equal(sector.index(spins) >= 0, kept)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"sums": [((0, 1), 1)]}, ArgumentError, "2 spins ±1 have no sum 1"),
+        ({"sums": [((0, 1), 4)]}, ArgumentError, "2 spins ±1 have no sum 4"),
+        ({"sums": [((0, 9), 0)]}, ArgumentError, "expected sites below 4, each once"),
+        ({"sums": [((0, 1), 0), ((1, 2), 0)]}, ArgumentError, "each once"),
+        ({"sums": [((0, 1), 0)], "magnetisation": 0}, ArgumentError, "magnetisation"),
+        ({"sums": [((0, 1), 0)], "spin_flip": 1}, ArgumentError, "spin_flip beside"),
+        ({"sums": 3}, ArgumentTypeError, "expected pairs of sites and the sum"),
+        ({"sums": []}, ArgumentTypeError, "expected pairs of sites and the sum"),
+        ({"sums": [((0, 1), 0.5)]}, ArgumentTypeError, "expected pairs of sites"),
+        ({"sums": [((), 0)]}, ArgumentTypeError, "expected pairs of sites"),
+    ],
+)
+def test_bad_sums(arguments: dict[str, Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        Sector(4, **arguments)

@@ -18,6 +18,7 @@ from qml_qdl.training.plots import (
     plot_confusion,
     plot_correlators,
     plot_curves,
+    plot_errors,
     plot_feature_maps,
     plot_structure_factor,
     plot_zero_variance,
@@ -114,3 +115,16 @@ def test_a_line_leads_to_zero_variance() -> None:
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [-2, -1])
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["exact", "states", "extrapolated"]
+
+
+def test_errors_fall_beside_others() -> None:
+    figure = plot_errors(
+        {"adapt": [20.0, 4.0, 0.0]}, {"UCCSD": 0.5}, "operators", "error (mHa)"
+    )
+    (axes,) = figure.axes
+    assert axes.get_yscale() == "log"
+    lines: list[Any] = axes.get_lines()
+    curve, across = lines
+    assert list(curve.get_xdata()) == [0, 1, 2]
+    assert list(across.get_ydata()) == [0.5, 0.5]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("operators", "error (mHa)")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import multiprocessing
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from qml_qdl.hardware.qiskit.compact_circuits import compact_circuit
 from qml_qdl.hardware.qiskit.conversion.digest import circuit_digest
 from qml_qdl.hardware.qiskit.transpilation import (
     TranspilationCache,
-    default_cache_folder,
     machine_digest,
 )
 from tests.hardware.qiskit.pubs_for_tests import layered, rows_of
@@ -257,14 +255,3 @@ def test_without_a_level_gates_are_only_translated() -> None:
     isa = get(TranspilationCache(simulator, optimization_level=None), layered())
     assert set(isa.circuit.count_ops()) <= set(simulator.target.operation_names)
     assert isa.circuit.layout is None
-
-
-def test_the_cache_folder_is_the_environments(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("QML_QDL_CACHE", str(tmp_path / "own"))
-    assert default_cache_folder() == tmp_path / "own"
-    monkeypatch.delenv("QML_QDL_CACHE")
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache_folder() == tmp_path / "qml-qdl"
