@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,15 +16,13 @@ from qml_qdl.training.registry import HAMILTONIANS
 
 if TYPE_CHECKING:
     from qml_qdl.manybody import Problem
-    from qml_qdl.vqe import Molecule, Solution
+    from qml_qdl.vqe import Molecule
 
 _SHOWN = 12
 """Operators of adapt that the table has on screen; the file has all."""
 
 _PAUSE = 5.0
 """Seconds between two lines of progress where there is no terminal."""
-
-Rows = list[list[str]]
 
 
 def _option(panel: str, text: str, **settings: Any) -> Any:
@@ -161,6 +159,7 @@ def vqe(
     from rich.console import Console
 
     from qml_qdl.training.run import make_folder
+    from qml_qdl.training.vqe import LowestStates
 
     chosen = {
         "charge": charge,
@@ -173,11 +172,20 @@ def vqe(
     molecule, sought = _sought(problem, _given(chosen), _given(spins))
     folder, made = make_folder(runs_dir, name, str(sought))
     try:
-        found = _Findings(molecule, sought, None if quiet else _Progress())
-        found.solve(ansatz, layers, method, accuracy, tolerance, most, seed)
+        found = LowestStates(sought, molecule, tell=None if quiet else _Progress())
+        found.solve(
+            ansatz,
+            accuracy,
+            layers=layers,
+            method=method,
+            tolerance=tolerance,
+            most=most,
+            seed=seed,
+        )
         if states > 1:
             found.expand(states)
         found.count_shots()
+        found.write(folder)  # what a machine does not return is not lost with it
         if target is not None:
             found.measure(
                 shots,
@@ -186,7 +194,7 @@ def vqe(
                 account=account,
                 max_qpu_seconds=max_qpu_seconds,
             )
-        found.write(folder)
+            found.write(folder)
     except BaseException:
         if made and not any(folder.iterdir()):
             folder.rmdir()
@@ -281,296 +289,6 @@ class _Progress:
             self._last = now
 
 
-class _Findings:
-    """Energies of one problem, as they are found."""
-
-    solution: Solution
-
-    def __init__(
-        self, molecule: Molecule | None, sought: Problem, progress: _Progress | None
-    ) -> None:
-        from qml_qdl.vqe import reference_energy
-        from qml_qdl.vqe.adapt import reference_of
-
-        self.molecule, self.sought = molecule, sought
-        self._tell: Callable[..., None] = progress or (lambda *_, **__: None)
-        exact = sought.exact
-        self.exact = None if exact is None else exact.energy
-        down = reference_of(sought) if molecule is None else molecule.reference
-        self.reference = down
-        # Of a triplet the reference is in orbitals of a closed shell.
-        closed = molecule is not None and molecule.multiplicity == 1
-        self.first = "Hartree-Fock" if closed else "reference"
-        self.others = {self.first: (0, reference_energy(sought, down))}
-        self.lines: list[str] = []
-        self.excited: Rows = []
-        self.numbers: dict[str, Any] = {}
-
-    @property
-    def unit(self) -> str:
-        """What errors are in."""
-        return "mHa" if self.molecule is not None else "relative"
-
-    def error(self, energy: float, exact: float | None = None) -> float | None:
-        """The error of an energy, None where the exact one is not known.
-
-        Args:
-            energy: The energy.
-            exact: The exact one; None for that of the lowest state.
-        """
-        exact = self.exact if exact is None else exact
-        if exact is None:
-            return None
-        if self.molecule is not None:
-            return 1e3 * (energy - exact)
-        return abs((energy - exact) / exact) if exact else None
-
-    def _shown(self, energy: float, exact: float | None = None) -> str:
-        off = self.error(energy, exact)
-        if off is None:
-            return "–"
-        return f"{off:.4f}" if self.molecule is not None else f"{off:.1e}"
-
-    def solve(
-        self,
-        ansatz: Any,
-        layers: int,
-        method: Any,
-        accuracy: float | None,
-        tolerance: float,
-        most: int,
-        seed: int,
-    ) -> None:
-        """Finds the lowest state, and that of coupled cluster beside."""
-        from qml_qdl.vqe import solve
-
-        started = time.perf_counter()
-        until = None
-        if ansatz == "adapt" and self.exact is not None and accuracy != 0:
-            if self.molecule is not None:
-                until = self.exact + 1e-3 * (1.6 if accuracy is None else accuracy)
-            else:
-                part = 1e-4 if accuracy is None else accuracy
-                until = self.exact + part * abs(self.exact)
-
-        def tell(number: int, energy: float) -> None:
-            what = "operators" if ansatz == "adapt" else "steps"
-            self._tell(
-                f"{ansatz}: {number} {what}, error {self._shown(energy)} {self.unit}"
-            )
-
-        self.solution = solve(
-            self.sought,
-            ansatz,
-            reference=self.reference,
-            layers=layers,
-            method=method,
-            until=until,
-            tolerance=tolerance,
-            most=most,
-            seed=seed,
-            tell=tell,
-        )
-        self.numbers["seconds"] = time.perf_counter() - started
-        if self.molecule is not None and ansatz != "uccsd":
-            self._tell("coupled cluster")
-            cluster = solve(self.sought, "uccsd", reference=self.reference)
-            self.others["UCCSD"] = (len(cluster.angles), cluster.energy)
-        self._tell("", end=True)
-        reached = until is None or self.solution.energy <= until
-        if not self.solution.converged and (until is None or not reached):
-            self.lines.append(
-                f"not converged after {len(self.solution.history) - 1} "
-                f"{'operators' if ansatz == 'adapt' else 'steps'}; raise --most"
-            )
-        elif until is not None and not reached:
-            self.lines.append(
-                "no gate of the pool is steep any more, and the accuracy is not "
-                "reached; lower --tolerance, or try another ansatz"
-            )
-        if self.solution.outside:
-            self.lines.append(
-                f"{self.solution.outside:.1e} of the state is outside of the sector: "
-                "its energy mixes those of other sectors"
-            )
-
-    def expand(self, states: int) -> None:
-        """Finds excited states, beside the exact ones of the sector."""
-        from qml_qdl.circuits.errors import ArgumentError
-        from qml_qdl.manybody import ground_state
-        from qml_qdl.vqe import expand_subspace, make_pool
-
-        sector = self.sought.configurations
-        if self.solution.outside or len(self.solution.state) != sector.num_states:
-            raise ArgumentError(
-                f"--states: {self.solution.ansatz} leaves the sector, where excited "
-                "states are sought; use another ansatz"
-            )
-        pool = make_pool(
-            self.sought, "fermionic" if self.molecule else None, self.reference
-        )
-        found = expand_subspace(self.sought, self.solution.state, pool, states)
-        exact = ground_state(self.sought.operator, sector, states).energies
-        spins = [None] * states
-        if self.molecule is not None:
-            spins = self.molecule.spin_squared(found.states).tolist()
-        for number, energy in enumerate(found.energies.tolist()):
-            spin = spins[number]
-            self.excited.append(
-                [
-                    str(number),
-                    f"{energy:.8f}",
-                    f"{exact[number]:.8f}",
-                    self._shown(energy, exact[number]),
-                    *([] if spin is None else [f"{abs(spin):.3f}"]),
-                ]
-            )
-        self.numbers["states"] = {
-            "energies": found.energies.tolist(),
-            "exact": exact.tolist(),
-            "spin_squared": spins,
-        }
-
-    def count_shots(self) -> None:
-        """Says what a machine would need."""
-        from qml_qdl.circuits.errors import MemoryBoundError
-        from qml_qdl.vqe import CHEMICAL_ACCURACY, plan_shots
-
-        wanted = CHEMICAL_ACCURACY
-        if self.molecule is None:
-            wanted = 1e-3 * max(abs(self.solution.energy), 1e-3)
-        try:
-            plan = plan_shots(self.sought, self.solution.state, wanted)
-        except MemoryBoundError:  # a sector may fit where all wires do not
-            return
-        words = f"{1e3 * wanted:.1f} mHa" if self.molecule else f"{wanted:.2g}"
-        self.lines.append(
-            f"a standard error of {words} takes {plan.equal:.1e} shots in "
-            f"{len(plan.deviations)} groups of words with equal shares, "
-            f"{plan.optimal:.1e} with the best"
-        )
-        self.numbers["shots"] = {
-            "error": wanted,
-            "groups": len(plan.deviations),
-            "equal": plan.equal,
-            "optimal": plan.optimal,
-        }
-
-    def measure(self, shots: int, **options: Any) -> None:
-        """Measures the energy with shots."""
-        self._tell(f"measuring on {options['target']}")
-        layer = self.solution.layer(shots=shots, **options)
-        value, error = (float(each) for each in layer.with_errors())
-        self._tell("", end=True)
-        off = value - self.solution.energy
-        self.lines.append(
-            f"measured on {options['target']}, {shots:,} shots for each group: "
-            f"{value:.5f} ± {error:.5f}, {off:+.5f} from the energy of the circuit"
-        )
-        self.numbers["measured"] = {
-            "target": str(options["target"]),
-            "shots": shots,
-            "energy": value,
-            "error": error,
-        }
-
-    def tables(self, most: int | None = None) -> list[tuple[str, Rows]]:
-        """Titles and rows, the first of them headers.
-
-        Args:
-            most: Rows for the operators of adapt, evenly; None for all.
-        """
-        solution = self.solution
-        grown = solution.ansatz in ("adapt", "uccsd", "givens")
-        what = "operators" if grown else "angles"
-        header = ["", what, "energy", f"error ({self.unit})"]
-        rows: Rows = [header]
-
-        def add(name: str, count: int | str, energy: float) -> None:
-            rows.append([name, str(count), f"{energy:.8f}", self._shown(energy)])
-
-        add(self.first, *self.others[self.first])
-        if solution.ansatz == "adapt":
-            last = len(solution.history) - 1
-            step = 1 if most is None else max(1, -(-last // most))
-            for number in range(1, last + 1):
-                if number % step == 0 or number in (1, last):
-                    add("adapt", number, solution.history[number])
-        else:
-            add(solution.ansatz, len(solution.angles), solution.energy)
-        for name, (count, energy) in self.others.items():
-            if name != self.first:
-                add(name, count, energy)
-        if self.exact is not None:
-            add("exact", "–", self.exact)
-        sector = self.sought.configurations
-        title = (
-            f"{self.sought}: {self.sought.num_sites} wires, "
-            f"{sector.num_states:,} states in the sector, "
-            f"{self.numbers['seconds']:.2f} s"
-        )
-        found = [(title, rows)]
-        if self.excited:
-            names = ["state", "energy", "exact", f"error ({self.unit})"]
-            spin = ["⟨S²⟩"] if self.molecule else []
-            whole = [[*names, *spin], *self.excited]
-            found.append(("lowest states of the sector", whole))
-        return found
-
-    def write(self, folder: Path) -> None:
-        """Writes tables, picture and circuit."""
-        from qml_qdl.hardware.files import write_atomically
-        from qml_qdl.training.json_files import write_json
-        from qml_qdl.training.plots import plot_errors, save_figure
-
-        solution = self.solution
-        write_json(
-            folder / "result.json",
-            {
-                "problem": str(self.sought),
-                "fingerprint": self.sought.fingerprint(),
-                "ansatz": solution.ansatz,
-                "reference": list(self.reference),
-                "energy": solution.energy,
-                "exact": self.exact,
-                "others": {name: energy for name, (_, energy) in self.others.items()},
-                "history": list(solution.history),
-                "operators": [
-                    each if isinstance(each, str) else list(each)
-                    for each in solution.operators
-                ],
-                "angles": solution.angles.tolist(),
-                "circuit": repr(solution.circuit),
-                "converged": solution.converged,
-                "outside": solution.outside,
-                **self.numbers,
-            },
-            sealed=True,
-        )
-        parts = [_markdown(title, rows) for title, rows in self.tables()]
-        text = "\n".join([*parts, *(f"- {line}" for line in self.lines), ""])
-        write_atomically(folder / "report.md", lambda file: file.write(text.encode()))
-        errors = [self.error(energy) for energy in solution.history]
-        if None in errors:
-            return
-        lines = {
-            name: self.error(energy) or 0.0
-            for name, (_, energy) in self.others.items()
-            if name != self.first
-        }
-        if self.molecule is not None:
-            lines["chemical accuracy"] = 1.6
-        grown = solution.ansatz == "adapt"
-        figure = plot_errors(
-            {solution.ansatz: [abs(each or 0.0) for each in errors]},
-            lines,
-            "operators" if grown else "step",
-            f"error of the energy ({self.unit})",
-        )
-        figure.axes[0].set_title(str(self.sought))
-        save_figure(figure, folder / "energies.png")
-
-
 def _table(title: str, rows: Sequence[Sequence[str]]) -> Any:
     from rich.table import Table
 
@@ -580,9 +298,3 @@ def _table(title: str, rows: Sequence[Sequence[str]]) -> Any:
     for row in rows[1:]:
         table.add_row(*row)
     return table
-
-
-def _markdown(title: str, rows: Sequence[Sequence[str]]) -> str:
-    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    table = "\n".join("| " + " | ".join(row) + " |" for row in lines)
-    return f"# {title}\n\n{table}\n"
