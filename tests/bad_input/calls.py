@@ -253,6 +253,7 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.MERA": lambda: call(c.MERA, wires=4),
         "circuits.MPS": lambda: call(c.MPS, wires=4, offset=1),
         "circuits.TTN": lambda: call(c.TTN, wires=4),
+        "circuits.Brickwork": lambda: call(c.Brickwork, wires=3, layers=2),
         "circuits.Adjoint": lambda: call(c.Adjoint, block=c.BasicEntangler(2)),
         "circuits.AmplitudeEncoding": lambda: call(
             c.AmplitudeEncoding, wires=2, size=3, features=[0, 1, 2]
