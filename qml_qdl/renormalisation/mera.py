@@ -69,6 +69,9 @@ _COPIES = 8
 _SPREAD = 0.3
 """Standard deviation of the first angles."""
 
+_ROUNDING = 1e-14
+"""Smaller imaginary parts of tensors are none."""
+
 _NAMES = ("disentangler", "isometry")
 
 _ANY = HurCircuit(9)
@@ -137,7 +140,7 @@ def _solved(
         values.ravel(),
         rtol=tolerance,
         restart=_KRYLOV,
-        maxiter=50,
+        maxiter=10,
     )
     if left:
         raise RunError(
@@ -385,10 +388,10 @@ class ScaleInvariantMERA(nn.Module):
         imaginary axis changes no energy to first order, as E(ū, w̄) = E(u, w).
         """
         found: list[Tensors] = [layer() for layer in self.layers]
-        complexes = self.term.is_complex() or any(
-            each.imag.any() for both in found for each in both
-        )
-        return found if complexes else [(u.real, w.real) for u, w in found]
+        imaginary = max(each.imag.abs().max() for both in found for each in both)
+        if self.term.is_complex() or imaginary > _ROUNDING:
+            return found
+        return [(u.real, w.real) for u, w in found]
 
     @validate_call
     def density_matrix(self, levels: int | None = None) -> Tensor:
