@@ -46,7 +46,9 @@ from qml_qdl.circuits.processings.tensor_network import (
     TensorNetwork,
 )
 from qml_qdl.circuits.readouts import (
+    Entropy,
     Expectation,
+    MutualInformation,
     Probabilities,
     Readout,
     Samples,
@@ -96,6 +98,7 @@ __all__ = [
     "DirectionEncoding",
     "Driven",
     "Encoding",
+    "Entropy",
     "EquivariantProcessing",
     "Exchange",
     "Expectation",
@@ -110,6 +113,7 @@ __all__ = [
     "InnerProductEncoding",
     "IsingLayers",
     "LinkEncoding",
+    "MutualInformation",
     "Probabilities",
     "Processing",
     "QdlError",

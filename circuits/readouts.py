@@ -15,6 +15,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 from pennylane import measurements as kinds
 
+from qml_qdl.circuits.entropies import RenyiEntropyMP, check_order
 from qml_qdl.circuits.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -400,6 +401,77 @@ class State(Readout):
     def output_shape(self, wires: Sequence[Hashable]) -> tuple[int | None, ...]:
         """2ⁿ for n wires."""
         return (2 ** len(wires),)
+
+
+@frozen
+class Entropy(Readout):
+    """The entropy of some wires, which for pure states is their entanglement.
+
+    In nats; of pure states it is that of all other wires as well. Its gradient is
+    finite also where wires are not entangled, or equally in several ways.
+
+    Args:
+        wires: Which wires; None means the first half, in the circuit's order.
+        order: Rényi's order α, from 0 to infinity: 1 is von Neumann's entropy
+            −Tr ρ log ρ, 2 is −log of the purity, others (log Tr ρ^α)/(1 − α).
+
+    Raises:
+        ArgumentError: The order is negative, or a wire is not in the circuit (raised
+            where the circuit is made).
+
+    Example:
+        >>> Entropy([0]).output_shape((0, 1, 2))
+        (1,)
+    """
+
+    wires: tuple[Hashable, ...] | None = field(default=None, converter=_as_wires_or_all)
+    order: float = 1.0
+
+    def __attrs_post_init__(self) -> None:
+        check_order(self.order)
+
+    def measure(self, wires: Sequence[Hashable]) -> Any:
+        """Returns a `RenyiEntropyMP`."""
+        half = tuple(wires[: max(1, len(wires) // 2)])
+        return RenyiEntropyMP(_subset(self.wires or half, wires), self.order)
+
+    def output_shape(self, wires: Sequence[Hashable]) -> tuple[int | None, ...]:
+        """One number."""
+        return (1,)
+
+
+@frozen
+class MutualInformation(Readout):
+    """Von Neumann's mutual information of two sets of wires, S(A) + S(B) − S(AB).
+
+    In nats; twice the entropy of one where both are all wires of a pure state.
+
+    Args:
+        first: Wires A.
+        second: Wires B.
+
+    Raises:
+        ArgumentError: They have a wire in common, or one is not in the circuit (raised
+            where the circuit is made).
+
+    Example:
+        >>> MutualInformation([0], [2]).output_shape((0, 1, 2))
+        (1,)
+    """
+
+    first: tuple[Hashable, ...] = field(converter=as_wires)
+    second: tuple[Hashable, ...] = field(converter=as_wires)
+
+    def __attrs_post_init__(self) -> None:
+        as_wires((*self.first, *self.second))  # which must differ
+
+    def measure(self, wires: Sequence[Hashable]) -> Any:
+        """Returns PennyLane's `mutual_info`."""
+        return qml.mutual_info(_subset(self.first, wires), _subset(self.second, wires))
+
+    def output_shape(self, wires: Sequence[Hashable]) -> tuple[int | None, ...]:
+        """One number."""
+        return (1,)
 
 
 def z_words(num_wires: int, count: int) -> tuple[str, ...]:

@@ -285,6 +285,42 @@ def neural_state() -> Figure:
     return figure
 
 
+def renormalisation() -> Figure:
+    """Blocks of spins that become spins, and a machine that ties spins to fewer."""
+    figure, axes = _canvas(9.2, 3.3)
+
+    def disc(x: float, y: float, up: bool, radius: float = 0.17) -> None:
+        colour = BLUE if up else ORANGE
+        shape = Circle((x, y), radius, facecolor=PALE[colour], edgecolor=colour)
+        axes.add_patch(shape)
+        axes.text(x, y, "+" if up else "−", ha="center", va="center")
+
+    rows = ((1, 1, 0, 0), (1, 0, 0, 1), (1, 1, 1, 0), (0, 1, 1, 1))
+    for (i, row), j in itertools.product(enumerate(rows), range(4)):
+        disc(0.5 + 0.55 * j, 2.35 - 0.55 * i, bool(row[j]))
+    for i, j in itertools.product(range(2), range(2)):
+        corner = 0.24 + 1.1 * j, 1.54 - 1.1 * i
+        outline = Rectangle(corner, 1.07, 1.07, fill=False, edgecolor=GREY)
+        axes.add_patch(outline)
+        ups = sum(rows[2 * i + k][2 * j + m] for k in range(2) for m in range(2))
+        disc(4.0 + 0.7 * j, 1.9 - 0.7 * i, ups > 2, 0.22)
+    _arrow(axes, (2.65, 1.55), (3.6, 1.55))
+    axes.text(3.12, 1.68, "majority", ha="center", fontsize=9)
+    axes.text(1.33, 2.85, "couplings K", ha="center")
+    axes.text(4.35, 2.45, "couplings K'", ha="center")
+    spins, units = [6.0 + 0.5 * k for k in range(6)], [6.5, 7.25, 8.0]
+    for spin, unit in itertools.product(spins, units):
+        axes.plot([spin, unit], [0.8, 2.1], color=GREY, linewidth=0.6, zorder=0)
+    for spin, up in zip(spins, (1, 1, 0, 1, 0, 0), strict=True):
+        disc(spin, 0.8, bool(up))
+    for unit, up in zip(units, (1, 0, 0), strict=True):
+        disc(unit, 2.1, bool(up), 0.22)
+    axes.text(7.25, 0.25, "spins v, energy H(v)", ha="center")
+    axes.text(7.25, 2.55, "units h, energy H'(h)", ha="center")
+    axes.text(8.75, 1.45, "T = H − E", ha="center", color=GREY)
+    return figure
+
+
 PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
     {
         "circuit": circuit,
@@ -292,6 +328,7 @@ PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
         "generators": generators,
         "targets": targets,
         "neural-state": neural_state,
+        "renormalisation": renormalisation,
         "comparison": comparison,
     }
 )

@@ -7,6 +7,7 @@ same weights anywhere. The rooms load when they are first used:
 - `qml_qdl.hardware`: where circuits run
 - `qml_qdl.nn`: torch modules
 - `qml_qdl.manybody`: spins on lattices and their ground states
+- `qml_qdl.renormalisation`: what a system looks like from far away
 - `qml_qdl.models`, `qml_qdl.metrics`, `qml_qdl.data`, `qml_qdl.training`: learning
   with them
 - `qml_qdl.errors`: everything this library raises on purpose
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import qml_qdl.metrics as metrics
     import qml_qdl.models as models
     import qml_qdl.nn as nn
+    import qml_qdl.renormalisation as renormalisation
     import qml_qdl.training as training
 
 __version__ = "0.2.0"
@@ -40,6 +42,7 @@ __all__ = [
     "metrics",
     "models",
     "nn",
+    "renormalisation",
     "training",
 ]
 

@@ -29,11 +29,21 @@ PICTURES = {
     ),
     "gan_digits": ("zeros.png", "game.png", "machine.png"),
     "gan_distribution": ("distribution.png",),
+    "entanglement": ("entanglement.png", "entanglement-samples.png"),
+    "renormalisation": ("renormalisation.png", "renormalisation-machines.png"),
     "ground_state": ("ground-state.png", "ground-state-square.png"),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
-IN_NOTEBOOKS = {"qcnn", "equivariance", "boltzmann", "vae", "ground_state"}
+IN_NOTEBOOKS = {
+    "qcnn",
+    "equivariance",
+    "boltzmann",
+    "vae",
+    "entanglement",
+    "renormalisation",
+    "ground_state",
+}
 """Those whose notebooks train as well: these run in the quick suite."""
 
 STEPS = 4

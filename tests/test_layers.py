@@ -39,6 +39,14 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.models",
         "qml_qdl.nn",
     },
+    "qml_qdl.renormalisation": {
+        "qml_qdl.circuits",
+        "qml_qdl.data",
+        "qml_qdl.hardware",
+        "qml_qdl.manybody",
+        "qml_qdl.models",
+        "qml_qdl.nn",
+    },
     "qml_qdl.training": {
         "qml_qdl.circuits",
         "qml_qdl.data",

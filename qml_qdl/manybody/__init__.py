@@ -1,6 +1,18 @@
 """Many bodies: spins on lattices, their energies, exact and by neural states."""
 
 from qml_qdl.manybody.dmrg import MatrixProductState, dmrg
+from qml_qdl.manybody.entanglement import (
+    ScalingLaw,
+    SwapEstimate,
+    entanglement_spectrum,
+    entropy,
+    entropy_profile,
+    page_entropy,
+    quantum_mutual_information,
+    scaling_law,
+    state_vector,
+    swap_entropy,
+)
 from qml_qdl.manybody.exact import Eigenstates, ground_state
 from qml_qdl.manybody.hamiltonians import (
     annni,
@@ -83,11 +95,13 @@ __all__ = [
     "RBMState",
     "Sampler",
     "Samples",
+    "ScalingLaw",
     "Sector",
     "SpinOperator",
     "Step",
     "StochasticReconfiguration",
     "StructureFactor",
+    "SwapEstimate",
     "Symmetrized",
     "VariationalMonteCarlo",
     "VectorState",
@@ -98,6 +112,9 @@ __all__ = [
     "cluster_ising",
     "correlators",
     "dmrg",
+    "entanglement_spectrum",
+    "entropy",
+    "entropy_profile",
     "expectation",
     "fidelity",
     "free_fermion_energy",
@@ -107,7 +124,12 @@ __all__ = [
     "magnetisation",
     "mean_field_energy",
     "neural_state",
+    "page_entropy",
+    "quantum_mutual_information",
+    "scaling_law",
+    "state_vector",
     "structure_factor",
+    "swap_entropy",
     "transverse_ising",
     "xxz",
     "zero_variance",

@@ -161,7 +161,7 @@ class FullSummation(Sampler):
         spins = self._spins.to(state.dtype)
         log = torch.cat([state(part) for part in spins.split(2**16)])
         if torch.isneginf(log.real).all():
-            raise _vanishing()
+            raise vanishing()
         if self.sector.group and state not in self._checked:
             self._check_symmetry(state, spins[:: max(1, len(spins) // 8)])
             self._checked.add(state)
@@ -215,7 +215,8 @@ class FullSummation(Sampler):
         """Goes on from there."""
 
 
-def _vanishing() -> ArgumentError:
+def vanishing() -> ArgumentError:
+    """The error of a state without amplitudes."""
     return ArgumentError(
         "state: its amplitudes vanish on every configuration that was tried; begin "
         "with other parameters"
@@ -415,7 +416,7 @@ class Metropolis(Sampler):
             found.append(spins.clone())
         self.spins = found[-1].to(self.spins.dtype)
         if not made and torch.isneginf(state(spins).real).all():
-            raise _vanishing()
+            raise vanishing()
         share = made / (count * self.steps * chains)
         return Samples(torch.cat(found), chains=chains, acceptance=share)
 

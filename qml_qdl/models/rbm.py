@@ -221,6 +221,27 @@ class RBM(nn.Module):
         fields = visible @ self.weight + self.hidden_bias
         return self._visible_energy(visible) - softplus(-fields).sum(-1)
 
+    def hidden_free_energy(self, hidden: Tensor) -> Tensor:
+        """Free energy of hidden units, p(h) ∝ exp(−F(h)): visible ones are summed over.
+
+        Args:
+            hidden: (rows, num_hidden).
+
+        Returns:
+            (rows,).
+
+        Raises:
+            DataError: The units are neither 0 nor 1.
+        """
+        refuse_no_bits("hidden", hidden)
+        hidden = self._hidden_units(hidden)
+        fields = hidden @ self.weight.T
+        own = hidden @ self.hidden_bias
+        if self.visible == "binary":
+            return own - softplus(-(fields + self.visible_bias)).sum(-1)
+        shifted = fields.square().sum(-1) / 2 - fields @ self.visible_bias
+        return own - shifted - self.num_visible * math.log(2 * math.pi) / 2
+
     def _visible_units(self, visible: Tensor) -> Tensor:
         return as_units("visible", visible, self.num_visible, self.weight)
 
@@ -248,15 +269,7 @@ class RBM(nn.Module):
             return (-self.free_energy(visible)).logsumexp(0)
         self._check_enumerable(self.num_hidden)
         hidden = all_bits(self.num_hidden).to(self.weight)
-        fields = hidden @ self.weight.T
-        weights = -(hidden @ self.hidden_bias)
-        if self.visible == "binary":
-            weights = weights + softplus(-(fields + self.visible_bias)).sum(-1)
-        else:
-            shifted = fields.square().sum(-1) / 2 - fields @ self.visible_bias
-            volume = self.num_visible * math.log(2 * math.pi) / 2
-            weights = weights + shifted + volume
-        return weights.logsumexp(0)
+        return (-self.hidden_free_energy(hidden)).logsumexp(0)
 
     def _check_enumerable(self, units: int) -> None:
         if units > MOST_BITS:

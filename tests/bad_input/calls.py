@@ -20,6 +20,7 @@ from qml_qdl import circuits as c
 from qml_qdl import cli, data, hardware, metrics, models
 from qml_qdl import manybody as m
 from qml_qdl import nn as q
+from qml_qdl import renormalisation as r
 from qml_qdl import training as t
 from qml_qdl.circuits.symmetry import named_groups as g
 from qml_qdl.hardware.files import write_atomically
@@ -182,6 +183,10 @@ def rbm() -> models.RBM:
     return models.RBM(3, 2, generator=seeded())
 
 
+def ising_clusters() -> r.IsingClusters:
+    return r.IsingClusters(r.IsingModel((8, 8)), 20, generator=seeded())
+
+
 def belief() -> models.DeepBeliefNetwork:
     return models.DeepBeliefNetwork([3, 2, 2], generator=seeded())
 
@@ -288,6 +293,7 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             c.EquivariantProcessing(3, RING, ["ZZI"]).on, wires=[3, 4, 5]
         ),
         "circuits.Exchange": lambda: call(c.Exchange, wires=4),
+        "circuits.Entropy": lambda: call(c.Entropy, wires=[0], order=2.0),
         "circuits.Expectation": lambda: call(c.Expectation, observables=["ZZ", "XI"]),
         "circuits.Expectation.measure": lambda: call(
             c.Expectation("ZZ").measure, wires=(0, 1)
@@ -320,6 +326,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.InnerProductEncoding": lambda: call(c.InnerProductEncoding, wires=2),
         "circuits.IsingLayers": lambda: call(c.IsingLayers, wires=3),
         "circuits.LinkEncoding": lambda: call(c.LinkEncoding, wires=2),
+        "circuits.MutualInformation": lambda: call(
+            c.MutualInformation, first=[0], second=[1]
+        ),
         "circuits.Probabilities": lambda: call(c.Probabilities, wires=[0]),
         "circuits.Probabilities.measure": lambda: call(
             c.Probabilities().measure, wires=(0, 1)
@@ -614,7 +623,73 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "models.SpinClassifier.forward": lambda: call(
             models.SpinClassifier(3, 2, layers=1), points=rows(2, 3, 3)
         ),
+        # ---- renormalisation ----
+        "renormalisation.IsingChain": lambda: call(
+            r.IsingChain, coupling=0.5, field=0.1, constant=0.2
+        ),
+        "renormalisation.IsingChain.decimated": lambda: call(
+            r.IsingChain(0.5).decimated, block=3
+        ),
+        "renormalisation.IsingChain.flow": lambda: call(
+            r.IsingChain(0.5).flow, steps=2, block=3
+        ),
+        "renormalisation.IsingChain.log_partition": lambda: call(
+            r.IsingChain(0.5).log_partition, num_sites=3
+        ),
+        "renormalisation.IsingClusters": lambda: call(
+            r.IsingClusters,
+            model=r.IsingModel((4, 4)),
+            chains=3,
+            single=True,
+            steps=2,
+            ordered=True,
+        ),
+        "renormalisation.IsingClusters.sample": lambda: call(
+            ising_clusters().sample, sweeps=2
+        ),
+        "renormalisation.IsingMetropolis": lambda: call(
+            r.IsingMetropolis,
+            model=r.IsingModel((4, 4)),
+            chains=3,
+            steps=2,
+            ordered=True,
+        ),
+        "renormalisation.IsingModel": lambda: call(
+            r.IsingModel, shape=(2, 3), coupling=0.3, field=0.1
+        ),
+        "renormalisation.IsingModel.energy": lambda: call(
+            r.IsingModel((2, 3)).energy, spins=SPINS
+        ),
+        "renormalisation.IsingModel.lattices": lambda: call(
+            r.IsingModel((2, 3)).lattices, spins=SPINS
+        ),
+        "renormalisation.block_spins": lambda: call(
+            r.block_spins, spins=2 * rows(2, 4, 4).round() - 1, block=2
+        ),
+        "renormalisation.coupling_operator": lambda: call(
+            r.coupling_operator,
+            rbm=rbm(),
+            energy=lambda spins: spins.sum(1),
+            visible=BITS,
+            hidden=BITS[:, :2],
+        ),
+        "renormalisation.onsager_energy": lambda: call(r.onsager_energy, coupling=0.3),
+        "renormalisation.renormalise": lambda: call(
+            r.renormalise,
+            sampler=ising_clusters(),
+            sweeps=4,
+            burn_in=2,
+            block=2,
+            levels=1,
+            operators=2,
+        ),
+        "renormalisation.variational_step": lambda: call(
+            r.variational_step, rbm=rbm(), energy=lambda spins: spins.sum(1)
+        ),
         # ---- generative models, metrics ----
+        "models.RBM.hidden_free_energy": lambda: call(
+            rbm().hidden_free_energy, hidden=BITS[:, :2]
+        ),
         "models.RBM": lambda: call(models.RBM, num_visible=3, num_hidden=2),
         "models.RBM.complete": lambda: call(
             rbm().complete,
@@ -978,6 +1053,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             target=m.RBMState(6),
             sampler=m.FullSummation(SECTOR),
         ),
+        "manybody.RBMState.random": lambda: call(
+            m.RBMState.random, num_sites=6, reach=1, alpha=1, spread=1.0
+        ),
         "manybody.RBMState": lambda: call(
             m.RBMState,
             num_sites=6,
@@ -1093,6 +1171,13 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "manybody.bethe_energy": lambda: call(m.bethe_energy, num_sites=6),
         "manybody.cluster_ising": lambda: call(m.cluster_ising, lattice=RING_OF_6),
         "manybody.correlators": lambda: call(m.correlators, samples=SAMPLES),
+        "manybody.entanglement_spectrum": lambda: call(
+            m.entanglement_spectrum, state=Q, sites=[0]
+        ),
+        "manybody.entropy": lambda: call(m.entropy, state=Q, sites=[0], order=2.0),
+        "manybody.entropy_profile": lambda: call(
+            m.entropy_profile, state=Q, order=2.0, periodic=False
+        ),
         "manybody.expectation": lambda: call(
             m.expectation,
             operator=SPIN_RING,
@@ -1129,6 +1214,23 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             m.transverse_ising, lattice=RING_OF_6
         ),
         "manybody.xxz": lambda: call(m.xxz, lattice=RING_OF_6),
+        "manybody.page_entropy": lambda: call(m.page_entropy, size=1, num_sites=3),
+        "manybody.quantum_mutual_information": lambda: call(
+            m.quantum_mutual_information, state=Q, first=[0], second=[1], order=2.0
+        ),
+        "manybody.scaling_law": lambda: call(
+            m.scaling_law, profiles=rows(2, 3), smallest=1, largest=3
+        ),
+        "manybody.state_vector": lambda: call(
+            m.state_vector, state=m.RBMState(6), sector=SECTOR
+        ),
+        "manybody.swap_entropy": lambda: call(
+            m.swap_entropy,
+            state=m.RBMState(6),
+            sites=[0],
+            sampler=m.Metropolis.flips(6, chains=8),
+            sweeps=2,
+        ),
         "manybody.zero_variance": lambda: call(
             m.zero_variance,
             estimates=[m.Estimate(-e, 0.1, 1 / e, 4, 9) for e in (1, 2, 3)],

@@ -15,7 +15,9 @@ from qml_qdl.circuits import (
     AngleEncoding,
     ArgumentError,
     ArgumentTypeError,
+    Entropy,
     Expectation,
+    MutualInformation,
     Probabilities,
     Readout,
     Samples,
@@ -38,6 +40,10 @@ class TestOurs(ReadoutContract):
         Samples(),
         Samples([1]),
         State(),
+        Entropy(),
+        Entropy([1], order=2),
+        Entropy([0], order=0.7),
+        MutualInformation([0], [1]),
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count, check_number, validate_call
 from qml_qdl.manybody.sectors import check_sites
 from qml_qdl.manybody.states.state import (
@@ -103,6 +104,66 @@ class RBMState(NeuralState):
             scale = 0.3 / (rows * len(group) * math.sqrt(num_sites)) ** 0.5
         self.scale = scale
         self.reset_parameters(generator)
+
+    @classmethod
+    @validate_call
+    def random(
+        cls,
+        num_sites: int,
+        *,
+        reach: int | None = None,
+        alpha: int = 1,
+        spread: float = 1.5,
+        dtype: torch.dtype = torch.complex128,
+        generator: torch.Generator | None = None,
+    ) -> RBMState:
+        """A machine of random phases, whose hidden units reach only so far on a ring.
+
+        Its entanglement is what such machines are studied for (Deng, Li and Das Sarma
+        2017, arXiv:1701.04844): each hidden unit that has sites on both sides of a cut
+        doubles the Schmidt rank at most. With a reach these are 4·reach·alpha units for
+        the two ends of a region, an area law; without, all of them.
+
+        Args:
+            num_sites: The number N of spins.
+            reach: Unit k has weights to the sites at a distance of at most this from
+                site k mod N; None for all sites.
+            alpha: Hidden units for each site.
+            spread: Standard deviation of the angle of a hidden unit, in radians;
+                weights are imaginary and normal, biases 0.
+            dtype: A complex type.
+            generator: Random numbers; None for torch's own.
+
+        Returns:
+            The state.
+
+        Raises:
+            ArgumentError: A number cannot be used, or the type is real.
+
+        Example:
+            >>> RBMState.random(6, reach=1).weight[0].detach().imag != 0
+            tensor([ True,  True, False, False, False,  True])
+        """
+        if not dtype.is_complex:
+            raise ArgumentError(
+                f"dtype: expected a complex type, as weights are phases, got {dtype}; "
+                "pass torch.complex128"
+            )
+        check_number("spread", spread)
+        state = cls(num_sites, alpha=alpha, dtype=dtype)
+        reach = num_sites if reach is None else reach
+        check_count("reach", reach, 0)
+        sites = torch.arange(num_sites)
+        apart = (torch.arange(alpha * num_sites)[:, None] - sites) % num_sites
+        joined = torch.minimum(apart, num_sites - apart) <= reach
+        angles = torch.empty(apart.shape, dtype=dtype.to_real())
+        angles.normal_(generator=generator)
+        angles *= spread * joined / joined.sum(1, keepdim=True).sqrt()
+        with torch.no_grad():
+            for parameter in state.parameters():
+                parameter.zero_()
+            state.weight.copy_(1j * angles)
+        return state
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Samples small parameters.

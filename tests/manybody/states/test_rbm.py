@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.manybody import NeuralState, RBMState
+from qml_qdl.manybody import NeuralState, RBMState, entropy
 from qml_qdl.manybody.states import rbm
 from tests.manybody.tables import all_spins
 
@@ -89,9 +90,28 @@ def test_single_precision_has_the_values_of_double(dtype: torch.dtype) -> None:
         torch.testing.assert_close(rough.to(exact), exact, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("alpha", [1, 2])
+@pytest.mark.parametrize("reach", [0, 1, 2])
+def test_units_that_reach_over_a_cut_bound_the_rank(reach: int, alpha: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    state = RBMState.random(10, reach=reach, alpha=alpha, generator=generator)
+    region = [7, 8, 9, 0, 1]  # over the end of the ring
+    rank = entropy(state, region, order=0).item() / math.log(2)
+    assert rank <= 4 * reach * alpha + 1e-9
+    # At each end a reach of 1 joins one site on either side to two units.
+    assert rank == pytest.approx({0: 0, 1: 4, 2: 5}[reach])
+
+
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
+        (lambda: RBMState.random(4, spread=0.0), ArgumentError, "spread: expected"),
+        (lambda: RBMState.random(4, reach=-1), ArgumentError, "reach: expected at"),
+        (
+            lambda: RBMState.random(4, dtype=torch.float64),
+            ArgumentError,
+            "dtype: expected a complex type, as weights are phases",
+        ),
         (lambda: RBMState(0), ArgumentError, "num_sites"),
         (lambda: RBMState(4, alpha=0), ArgumentError, "alpha"),
         (

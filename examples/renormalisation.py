@@ -1,0 +1,145 @@
+"""Renormalisation: exact decimation, blocked lattices, and machines as steps.
+
+`python examples/renormalisation.py FOLDER` also writes its pictures there.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from matplotlib.figure import Figure
+
+from qml_qdl.data import all_bits
+from qml_qdl.models import RBM
+from qml_qdl.renormalisation import (
+    CRITICAL_COUPLING,
+    BlockedLattice,
+    IsingChain,
+    IsingClusters,
+    IsingModel,
+    VariationalStep,
+    renormalise,
+    variational_step,
+)
+
+SIDE, CHAINS = 32, 100
+COUPLINGS = {"weak": 0.42, "critical": CRITICAL_COUPLING, "strong": 0.46}
+UNITS = (1, 2, 4, 8, 16)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def print_decimation(coupling: float, steps: int) -> None:
+    """Every chain ends where spins are free; correlations shrink by two each time."""
+    print("chain: K, correlation length in sites, tanh K' − tanh² K")
+    flow = IsingChain(coupling).flow(steps)
+    for before, after in pairwise(flow):
+        off = math.tanh(after.coupling) - math.tanh(before.coupling) ** 2
+        print(f"{after.coupling:9.6f}  {after.correlation_length:8.4f}  {off:8.1e}")
+    print()
+
+
+def blocked(sweeps: int) -> dict[str, list[BlockedLattice]]:
+    """Lattices at three couplings, blocked until a side of four."""
+    found = {}
+    for name, coupling in COUPLINGS.items():
+        model = IsingModel((SIDE, SIDE), coupling)
+        sampler = IsingClusters(model, CHAINS, generator=seeded())
+        found[name] = renormalise(sampler, sweeps)
+        print(f"{name}, K = {coupling:.4f}")
+        for lattice in found[name]:
+            print(f"  {lattice}")
+    print()
+    return found
+
+
+def train(model: IsingModel, units: int, steps: int) -> tuple[RBM, list[float]]:
+    """A machine of the model's exact likelihood, and its divergence on the way."""
+    bits = all_bits(model.num_sites).float()
+    weights = (-model.energy(1 - 2 * bits)).softmax(0)
+    floor = float(weights @ weights.log())
+    rbm = RBM(model.num_sites, units, generator=seeded(units))
+    with torch.no_grad():
+        rbm.weight.mul_(10)
+    adam = torch.optim.Adam(rbm.parameters(), lr=0.05)
+    divergences = []
+    for step in range(steps + 1):
+        adam.zero_grad()
+        loss = -(weights @ rbm.log_likelihood(bits))
+        divergences.append(loss.item() + floor)
+        if step < steps:
+            loss.backward()
+            adam.step()
+    return rbm, divergences
+
+
+def plot_flow(found: Mapping[str, list[BlockedLattice]]) -> Figure:
+    """The nearest coupling, and the exponent, lattice by lattice."""
+    figure = Figure(figsize=(7.6, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for name, lattices in found.items():
+        sides = [str(lattice.shape[0]) for lattice in lattices]
+        values = [float(lattice.couplings[0]) for lattice in lattices]
+        errors = [float(lattice.coupling_errors[0]) for lattice in lattices]
+        left.errorbar(sides, values, errors, fmt="o-", ms=4, label=name)
+    left.set(xlabel="side of the lattice", ylabel="nearest coupling")
+    left.legend()
+    steps = found["critical"][1:]
+    names = [f"{2 * step.shape[0]} to {step.shape[0]}" for step in steps]
+    nus, errors = [step.nu for step in steps], [step.nu_error for step in steps]
+    right.errorbar(names, nus, errors, fmt="o", ms=4)
+    right.axhline(1, color="grey", ls="--", label="exact")
+    right.set(xlabel="step, at the critical coupling", ylabel="ν", ylim=(0.85, 1.15))
+    right.legend()
+    return figure
+
+
+def plot_machines(found: Mapping[int, VariationalStep]) -> Figure:
+    """Differences of free energies within their bounds, and the gap."""
+    figure = Figure(figsize=(7.6, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    units = [str(each) for each in found]
+    steps = found.values()
+    middle = [step.difference for step in steps]
+    below = [step.reverse_divergence for step in steps]
+    above = [step.divergence for step in steps]
+    left.errorbar(units, middle, [below, above], fmt="o", ms=4, capsize=4)
+    left.set(xlabel="hidden units", ylabel="F' − F within its bounds")
+    right.semilogy(units, above, "o-", ms=4)
+    right.yaxis.set_minor_formatter("")
+    right.set(xlabel="hidden units", ylabel="divergence KL(p ‖ q)")
+    return figure
+
+
+def main(
+    folder: Path | None = None, steps: int = 400, sweeps: int = 150
+) -> dict[str, list[float]]:
+    """Runs all of it and returns divergences of machines while they are trained."""
+    print_decimation(1.0, 5)
+    lattices = blocked(sweeps)
+    model = IsingModel((3, 4), 0.4)
+    divergences, machines = {}, {}
+    print("machines of 3 × 4 spins: bounds of F' − F, and their gap")
+    for units in UNITS:
+        rbm, divergences[f"{units} units"] = train(model, units, steps)
+        machines[units] = variational_step(rbm, model.energy)
+        print(f"{units:2d} units: {machines[units]}")
+    if folder is not None:
+        pictures = {
+            "renormalisation.png": plot_flow(lattices),
+            "renormalisation-machines.png": plot_machines(machines),
+        }
+        for name, figure in pictures.items():
+            figure.savefig(folder / name, dpi=120)
+    return divergences
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
