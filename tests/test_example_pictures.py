@@ -31,6 +31,7 @@ PICTURES = {
     "gan_distribution": ("distribution.png",),
     "entanglement": ("entanglement.png", "entanglement-samples.png"),
     "renormalisation": ("renormalisation.png", "renormalisation-machines.png"),
+    "mera": ("mera.png",),
     "ground_state": ("ground-state.png", "ground-state-square.png"),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
@@ -42,6 +43,7 @@ IN_NOTEBOOKS = {
     "vae",
     "entanglement",
     "renormalisation",
+    "mera",
     "ground_state",
 }
 """Those whose notebooks train as well: these run in the quick suite."""

@@ -44,6 +44,7 @@ from qml_qdl.circuits import (
     State,
     share,
 )
+from qml_qdl.circuits.entropies import entropy_of
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.circuits.validation import (
     MOST_SEED,
@@ -68,6 +69,9 @@ _COPIES = 8
 
 _SPREAD = 0.3
 """Standard deviation of the first angles."""
+
+_MOST_LEVELS = 1_000
+"""Layers of a finite chain, at most: the fixed point is reached long before."""
 
 _ROUNDING = 1e-14
 """Smaller imaginary parts of tensors are none."""
@@ -165,7 +169,8 @@ def fixed_point(tensors: Tensors) -> Tensor:
         The density matrix of three neighbours, (χ³, χ³).
 
     Raises:
-        RunError: The equation was not solved, as where the layer keeps several states.
+        RunError: The equation was not solved. Of a layer that keeps several states one
+            is found, but its gradient is not.
     """
     held = (tensors[0].detach(), tensors[1].detach())
     identity = torch.eye(len(held[1]) ** 3, dtype=held[1].dtype)
@@ -206,11 +211,6 @@ class _Layer(nn.Module):
         super().__init__()
         self.qubits = len(blocks[0].wires) // 2
         self.disentangler, self.isometry = (_rows(each, generator) for each in blocks)
-
-    @property
-    def angles(self) -> tuple[Tensor, Tensor]:
-        """Of the disentangler and of the isometry."""
-        return self.disentangler.weights_0, self.isometry.weights_0
 
     def forward(self) -> Tensors:
         """Basis states that went through a circuit are the columns of its matrix."""
@@ -292,7 +292,8 @@ class ScaleInvariantMERA(nn.Module):
 
     Example:
         >>> import pennylane as qml
-        >>> from qml_qdl.circuits import EquivariantProcessing, spin_flip
+        >>> from qml_qdl.circuits import EquivariantProcessing
+        >>> from qml_qdl.circuits.symmetry.named_groups import spin_flip
         >>> gate = EquivariantProcessing(2, spin_flip(2, "Z"), ["XY", "YX"])
         >>> term = -qml.X(0) @ qml.X(1) - qml.Z(0)
         >>> mera = ScaleInvariantMERA.brickwork(term, bond=2, gate=gate, layers=1)
@@ -302,6 +303,8 @@ class ScaleInvariantMERA(nn.Module):
         >>> mera.scaling_dimensions(2).round(2).tolist()  # exact: 0, 1/8
         [0.0, 0.12]
     """
+
+    term: Tensor
 
     @validate_call
     def __init__(
@@ -398,24 +401,21 @@ class ScaleInvariantMERA(nn.Module):
         """The state of three neighbouring sites, the mean over all their places.
 
         Args:
-            levels: Of the finite chain of `circuit(levels)`; None for the infinite
-                one.
+            levels: Of the finite ring of `circuit(levels)`, up to 1,000; None for the
+                infinite chain.
 
         Returns:
             A tensor (χ³, χ³), through which gradients flow to the angles.
 
         Raises:
-            ArgumentError: There is no level.
+            ArgumentError: There is no level, or there are too many.
             RunError: The fixed point was not found.
         """
-        return self._lowest(self.tensors(), levels)
-
-    def _lowest(self, tensors: list[Tensors], levels: int | None = None) -> Tensor:
-        *below, last = tensors
+        *below, last = self.tensors()
         if levels is None:
             state = fixed_point(last)
         else:
-            check_count("levels", levels)
+            check_count("levels", levels, most=_MOST_LEVELS)
             state = torch.zeros(self.bond**3, self.bond**3, dtype=last[1].dtype)
             state[0, 0] = 1
             for _ in range(levels - len(below)):
@@ -437,7 +437,7 @@ class ScaleInvariantMERA(nn.Module):
             A number, with its gradient.
 
         Raises:
-            ArgumentError: There is no level.
+            ArgumentError: There is no level, or there are too many.
             RunError: The fixed point was not found.
         """
         # Not a matrix product: tr(hρ) = Σ h̄ᵢⱼ ρᵢⱼ, as h is Hermitian.
@@ -463,7 +463,8 @@ class ScaleInvariantMERA(nn.Module):
 
         Raises:
             ArgumentError: A number is out of range.
-            RunError: The fixed point was not found.
+            RunError: The fixed point was not found; the angles are those of the last
+                step.
         """
         check_count("steps", steps)
         check_number("tolerance", tolerance, 0.0, 1.0)
@@ -476,29 +477,23 @@ class ScaleInvariantMERA(nn.Module):
                 slopes = torch.autograd.grad(energy, angles)
             return energy.item(), parameters_to_vector(slopes).numpy()
 
-        first = parameters_to_vector(angles).detach().numpy().copy()
+        first = best = parameters_to_vector(angles).detach().numpy().copy()
         energies = [with_gradient(first)[0]]
 
         def told(intermediate_result: OptimizeResult) -> None:
+            nonlocal best
+            best = intermediate_result.x.copy()
             energies.append(float(intermediate_result.fun))
             if tell is not None:
                 tell(energies[-1])
 
-        found = minimize(
-            with_gradient,
-            first,
-            jac=True,
-            method="L-BFGS-B",
-            callback=told,
-            options={
-                "maxiter": steps,
-                "maxfun": 4 * steps,
-                "maxcor": 20,
-                "ftol": tolerance,
-                "gtol": 1e-9,
-            },
-        )
-        vector_to_parameters(torch.from_numpy(found.x), angles)
+        options = {"maxiter": steps, "maxfun": 4 * steps, "maxcor": 20}
+        options |= {"ftol": tolerance, "gtol": 1e-9}
+        how = {"jac": True, "method": "L-BFGS-B", "options": options}
+        try:
+            minimize(with_gradient, first, callback=told, **how)
+        finally:  # not what a search that was broken off tried last
+            vector_to_parameters(torch.from_numpy(best), angles)
         return energies
 
     @torch.no_grad()
@@ -559,10 +554,10 @@ class ScaleInvariantMERA(nn.Module):
         two = torch.einsum("abcxyc->abxy", two)
         one = torch.einsum("abxb->ax", two)
         larger, smaller = (
-            torch.special.entr(torch.linalg.eigvalsh(each).clamp(min=0)).sum().item()
+            entropy_of(torch.linalg.eigvalsh(each).clamp(min=0).sqrt()).item()
             for each in (two.reshape(chi * chi, -1), one)
         )
-        return 3 * (larger - smaller) / math.log(2)
+        return float(3 * (larger - smaller) / math.log(2))
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -570,7 +565,7 @@ class ScaleInvariantMERA(nn.Module):
         return {
             f"{name}_{level}": angles
             for level, layer in enumerate(self.layers)
-            for name, angles in zip(_NAMES, layer.angles, strict=True)
+            for name, angles in zip(_NAMES, layer.parameters(), strict=True)
         }
 
     @validate_call

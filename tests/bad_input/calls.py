@@ -39,6 +39,7 @@ RING_OF_6 = m.Lattice.chain(6)
 SPIN_RING = m.SpinOperator.of(m.heisenberg(RING_OF_6))
 SECTOR = m.Sector(6, 0)
 SPINS = torch.tensor([[1.0, -1, 1, -1, 1, -1], [1, 1, 1, -1, -1, -1]])
+ISING_TERM = -qml.X(0) @ qml.X(1) - qml.Z(0)
 SAMPLES = m.Samples(SPINS, chains=2)
 LOGITS = torch.tensor([0.3, -0.2, 0.5, 0.1])
 
@@ -54,6 +55,11 @@ def call(function: Callable[..., Any], /, **arguments: Any) -> Call:
 @cache
 def problem() -> m.Problem:
     return m.Problem(SPIN_RING, RING_OF_6)
+
+
+def mera() -> r.ScaleInvariantMERA:
+    block = c.BasicEntangler(2)
+    return r.ScaleInvariantMERA(ISING_TERM, block, block)
 
 
 def descent() -> m.VariationalMonteCarlo:
@@ -662,6 +668,38 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "renormalisation.IsingModel.lattices": lambda: call(
             r.IsingModel((2, 3)).lattices, spins=SPINS
+        ),
+        "renormalisation.ScaleInvariantMERA": lambda: call(
+            r.ScaleInvariantMERA,
+            term=ISING_TERM,
+            disentangler=c.BasicEntangler(2),
+            isometry=c.BasicEntangler(2),
+            transitional=1,
+            seed=0,
+        ),
+        "renormalisation.ScaleInvariantMERA.brickwork": lambda: call(
+            r.ScaleInvariantMERA.brickwork,
+            term=ISING_TERM,
+            bond=2,
+            layers=1,
+            gate=c.BasicEntangler(2),
+            transitional=0,
+            seed=0,
+        ),
+        "renormalisation.ScaleInvariantMERA.circuit": lambda: call(
+            mera().circuit, levels=1, sites=3
+        ),
+        "renormalisation.ScaleInvariantMERA.density_matrix": lambda: call(
+            mera().density_matrix, levels=2
+        ),
+        "renormalisation.ScaleInvariantMERA.energy": lambda: call(
+            mera().energy, levels=2
+        ),
+        "renormalisation.ScaleInvariantMERA.fit": lambda: call(
+            mera().fit, steps=1, tolerance=1e-6, tell=print
+        ),
+        "renormalisation.ScaleInvariantMERA.scaling_dimensions": lambda: call(
+            mera().scaling_dimensions, count=2
         ),
         "renormalisation.block_spins": lambda: call(
             r.block_spins, spins=2 * rows(2, 4, 4).round() - 1, block=2

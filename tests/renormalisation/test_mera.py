@@ -108,7 +108,8 @@ def test_the_ascending_map_is_dual_and_unital() -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 def test_the_fixed_point_is_one_and_has_its_gradient(dtype: torch.dtype) -> None:
     """Against a hundred layers, differentiated one by one."""
-    tensors = tuple(each.requires_grad_() for each in some(2, dtype, seed=3))
+    u, w = some(2, dtype, seed=3)
+    tensors = u.requires_grad_(), w.requires_grad_()
     operator = state_of(2, dtype)
     found = fixed_point(tensors)
     assert abs(found.trace() - 1) < 1e-12
@@ -177,7 +178,7 @@ def local_energy(mera: ScaleInvariantMERA, term: Operator, levels: int) -> float
         init_method=weights,
         dtype=torch.float64,
     )
-    return layer().mean().item()
+    return float(layer().mean().item())
 
 
 @pytest.mark.parametrize(
@@ -196,6 +197,22 @@ def test_its_circuit_has_the_energy_of_the_descending_map(
     )
     found = mera.energy(levels).item()
     assert found == pytest.approx(local_energy(mera, term, levels), abs=1e-12)
+
+
+def test_a_fit_that_is_broken_off_keeps_the_last_step() -> None:
+    mera = ScaleInvariantMERA(ISING, HurCircuit(6), HurCircuit(6), transitional=0)
+    told: list[float] = []
+
+    def tell(energy: float) -> None:
+        told.append(energy)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mera.fit(10, tell=tell)
+    assert mera.energy().item() == pytest.approx(told[-1], abs=1e-12)
+    with pytest.raises(ArgumentError, match="tolerance: expected"):
+        mera.fit(10, tolerance=-1)
 
 
 def test_finite_chains_approach_the_infinite_one() -> None:
