@@ -287,6 +287,28 @@ def test_the_energy_is_the_mean_over_the_qubits_of_a_site(term: Operator) -> Non
     assert mera.energy().item() == pytest.approx(wanted.real, abs=1e-12)
 
 
+def test_free_tensors_of_the_same_size_do_no_better() -> None:
+    """One gate of two angles at χ = 2 is all that real tensors of this parity are."""
+    generator = torch.Generator().manual_seed(0)
+    free = 0.3 * torch.randn(2, 4, 4, dtype=torch.float64, generator=generator)
+    free.requires_grad_()
+    odd = torch.tensor([0, 1, 1, 0])
+    even = odd == odd[:, None]
+    term = torch.from_numpy(qml.matrix(ISING, wire_order=range(3)).real.copy())
+    descent = torch.optim.LBFGS([free], max_iter=60, line_search_fn="strong_wolfe")
+
+    def energy() -> Tensor:
+        descent.zero_grad()
+        u, full = torch.linalg.matrix_exp((free - free.mT) * even)
+        found = (term * fixed_point((u, full[:, ::2].T.reshape(2, 2, 2)))).sum()
+        found.backward()
+        return found
+
+    descent.step(energy)  # type: ignore[no-untyped-call]
+    mera = ScaleInvariantMERA.brickwork(ISING, 2, 1, gate=PARITY, transitional=0)
+    assert mera.fit(60)[-1] == pytest.approx(energy().item(), abs=1e-7)
+
+
 def test_real_tensors_are_real() -> None:
     real = ScaleInvariantMERA.brickwork(ISING, 4, 2, gate=PARITY)
     assert real.density_matrix().dtype == torch.float64
