@@ -304,7 +304,7 @@ def test_free_tensors_of_the_same_size_do_no_better() -> None:
         found.backward()
         return found
 
-    descent.step(energy)  # type: ignore[no-untyped-call]
+    descent.step(energy)
     mera = ScaleInvariantMERA.brickwork(ISING, 2, 1, gate=PARITY, transitional=0)
     assert mera.fit(60)[-1] == pytest.approx(energy().item(), abs=1e-7)
 
