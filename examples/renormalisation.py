@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from qml_qdl.data import all_bits
 from qml_qdl.models import RBM
@@ -22,7 +23,9 @@ from qml_qdl.renormalisation import (
     IsingChain,
     IsingClusters,
     IsingModel,
+    Thermometer,
     VariationalStep,
+    rbm_flow,
     renormalise,
     variational_step,
 )
@@ -30,6 +33,7 @@ from qml_qdl.renormalisation import (
 SIDE, CHAINS = 32, 100
 COUPLINGS = {"weak": 0.42, "critical": CRITICAL_COUPLING, "strong": 0.46}
 UNITS = (1, 2, 4, 8, 16)
+LEARNT = (0.15, 0.25, 0.35, 0.4, 0.45, 0.5, 0.6, 0.75)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -78,6 +82,58 @@ def train(model: IsingModel, units: int, steps: int) -> tuple[RBM, list[float]]:
             loss.backward()
             adam.step()
     return rbm, divergences
+
+
+def lattices_of(couplings: tuple[float, ...], rows: int, seed: int) -> Tensor:
+    """Spins of 8 × 8 sites at several couplings, (couplings, rows, 64)."""
+    found = []
+    for coupling in couplings:
+        model = IsingModel((8, 8), coupling)
+        sampler = IsingClusters(model, rows, generator=seeded(seed))
+        found.append(sampler.sample(50).spins[-rows:])
+    return torch.stack(found)
+
+
+def flows(steps: int) -> dict[str, list[list[float]]]:
+    """What reconstructions look like to a thermometer, from three couplings on.
+
+    For machines of two widths, which have learnt lattices of all couplings.
+    """
+    spins = lattices_of(LEARNT, 500, seed=0)
+    starts = lattices_of((LEARNT[0], CRITICAL_COUPLING, LEARNT[-1]), 300, seed=1)
+    thermometer = Thermometer(64, LEARNT, generator=seeded())
+    thermometer.fit(spins, steps, generator=seeded())
+    bits = (1 - torch.cat([spins, -spins]).flatten(0, 1)) / 2
+    found = {}
+    for width in (16, 64):
+        rbm = RBM(64, width, num_chains=500, generator=seeded(width))
+        adam = torch.optim.Adam(rbm.parameters(), lr=2e-3)
+        chance = seeded(width)
+        for _ in range(5 * steps):
+            batch = bits[torch.randint(len(bits), (500,), generator=chance)]
+            adam.zero_grad()
+            rbm.contrastive_loss(batch, generator=chance).backward()
+            adam.step()
+        own = [rbm_flow(rbm, rows, thermometer, 60).mean(1).tolist() for rows in starts]
+        found[f"{width} units"] = own
+        ends = ", ".join(f"{each[0]:.3f} to {each[-1]:.3f}" for each in own)
+        print(f"reconstructions by {width} units: K read goes from {ends}")
+    return found
+
+
+def plot_reconstructions(found: Mapping[str, list[list[float]]]) -> Figure:
+    figure = Figure(figsize=(7.6, 3.2), layout="constrained")
+    every = figure.subplots(1, 2, sharey=True)
+    for axes, (name, own) in zip(every, found.items(), strict=True):
+        for start, values in zip(COUPLINGS, own, strict=True):
+            axes.plot(values, label=f"from {start} coupling")
+        axes.axhline(CRITICAL_COUPLING, color="grey", ls="--", label="critical")
+        mean = sum(LEARNT) / len(LEARNT)
+        axes.axhline(mean, color="grey", ls=":", label="mean of what was learnt")
+        axes.set(title=name, xlabel="reconstruction")
+    every[0].set_ylabel("coupling read")
+    every[-1].legend(fontsize="small")
+    return figure
 
 
 def plot_flow(found: Mapping[str, list[BlockedLattice]]) -> Figure:
@@ -131,10 +187,13 @@ def main(
         rbm, divergences[f"{units} units"] = train(model, units, steps)
         machines[units] = variational_step(rbm, model.energy)
         print(f"{units:2d} units: {machines[units]}")
+    print()
+    reconstructions = flows(steps)
     if folder is not None:
         pictures = {
             "renormalisation.png": plot_flow(lattices),
             "renormalisation-machines.png": plot_machines(machines),
+            "renormalisation-flow.png": plot_reconstructions(reconstructions),
         }
         for name, figure in pictures.items():
             figure.savefig(folder / name, dpi=120)

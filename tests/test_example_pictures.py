@@ -30,8 +30,12 @@ PICTURES = {
     "gan_digits": ("zeros.png", "game.png", "machine.png"),
     "gan_distribution": ("distribution.png",),
     "entanglement": ("entanglement.png", "entanglement-samples.png"),
-    "renormalisation": ("renormalisation.png", "renormalisation-machines.png"),
     "mera": ("mera.png",),
+    "renormalisation": (
+        "renormalisation.png",
+        "renormalisation-machines.png",
+        "renormalisation-flow.png",
+    ),
     "ground_state": ("ground-state.png", "ground-state-square.png"),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""

@@ -252,7 +252,7 @@ class AutoregressiveSampler(Sampler):
         check_count("sweeps", sweeps)
         self.rows = rows
         self.sweeps = sweeps
-        self.generator = _own(generator)
+        self.generator = own_generator(generator)
 
     def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
         """The next configurations.
@@ -277,8 +277,12 @@ class AutoregressiveSampler(Sampler):
         self.generator.set_state(kept["generator"])
 
 
-def _own(generator: torch.Generator | None) -> torch.Generator:
-    """A generator as it is, or a new one seeded by torch's."""
+def own_generator(generator: torch.Generator | None) -> torch.Generator:
+    """A generator as it is, or a new one seeded by torch's.
+
+    Args:
+        generator: The generator, or None.
+    """
     if generator is not None:
         return generator
     return torch.Generator().manual_seed(int(torch.randint(2**62, ())))
@@ -323,7 +327,7 @@ class Metropolis(Sampler):
         self.sweeps = sweeps
         self.steps = start.shape[1] if steps is None else steps
         check_count("steps", self.steps)
-        self.generator = _own(generator)
+        self.generator = own_generator(generator)
 
     @classmethod
     @validate_call
@@ -345,7 +349,7 @@ class Metropolis(Sampler):
         """
         check_count("num_sites", num_sites)
         check_count("chains", chains)
-        generator = _own(generator)
+        generator = own_generator(generator)
         bits = torch.randint(2, (chains, num_sites), generator=generator)
         start = 1.0 - 2.0 * bits.double()
         moves = torch.eye(num_sites, dtype=torch.bool)
@@ -378,7 +382,7 @@ class Metropolis(Sampler):
         """
         check_count("num_sites", num_sites)
         check_count("chains", chains)
-        generator = _own(generator)
+        generator = own_generator(generator)
         if abs(magnetisation) > num_sites or (num_sites - magnetisation) % 2:
             raise ArgumentError(
                 f"magnetisation: {num_sites} spins ±1 cannot sum to {magnetisation}; "

@@ -16,6 +16,7 @@ from qml_qdl.renormalisation.ising import (
     onsager_energy,
 )
 from qml_qdl.renormalisation.mera import ScaleInvariantMERA
+from qml_qdl.renormalisation.thermometer import Thermometer, rbm_flow
 
 __all__ = [
     "CRITICAL_COUPLING",
@@ -26,10 +27,12 @@ __all__ = [
     "IsingModel",
     "IsingSampler",
     "ScaleInvariantMERA",
+    "Thermometer",
     "VariationalStep",
     "block_spins",
     "coupling_operator",
     "onsager_energy",
+    "rbm_flow",
     "renormalise",
     "variational_step",
 ]

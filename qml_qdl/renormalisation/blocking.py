@@ -89,6 +89,27 @@ def _parts(spins: Tensor, operators: int) -> Tensor:
     return torch.stack([torch.as_tensor(part) for part in parts], dim=-1)
 
 
+def _measured(spins: Tensor, operators: int) -> tuple[Tensor, Tensor]:
+    """What lattices tell of their couplings.
+
+    Args:
+        spins: (rows, L₁, L₂).
+        operators: How many count.
+
+    Returns:
+        The operators, (rows, operators), and how often a spin times its parts has each
+        of the values that it can have, (rows, 5ᵒ), the first operator's running first.
+    """
+    terms = (spins[..., None] * _parts(spins, operators)).flatten(1, 2)
+    copies = torch.tensor([2, 2, 2, 4])[:operators]  # how often a product is counted
+    places = VALUES ** torch.arange(operators)
+    codes = ((terms.long() + 4) // 2 * places).sum(-1)
+    codes += torch.arange(len(spins))[:, None] * VALUES**operators
+    size = len(spins) * VALUES**operators
+    counts = codes.flatten().bincount(minlength=size).reshape(len(spins), -1)
+    return terms.sum(1).double() / copies, counts.double()
+
+
 @frozen(eq=False)
 class BlockedLattice:
     """What a lattice is after some blockings, with errors from its chains.
@@ -159,11 +180,12 @@ def renormalise(
     that step as a matrix (Swendsen, Phys. Rev. Lett. 42, 859 (1979)),
 
     .. math:: \frac{\partial \langle S'_a \rangle}{\partial K_b}
-              = \sum_c \langle S'_a S'_c \rangle_c \frac{\partial K'_c}{\partial K_b}
+              = \sum_d \langle S'_a S'_d \rangle_c \frac{\partial K'_d}{\partial K_b}
               = \langle S'_a S_b \rangle_c ,
 
-    whose largest eigenvalue at the critical point is :math:`b^{1/\nu}`. Errors are
-    those of a jackknife over chains.
+    where the index c is for correlations, less the product of the means. Its largest
+    eigenvalue at the critical point is :math:`b^{1/\nu}`. Errors are those of a
+    jackknife over chains.
 
     Args:
         sampler: Chains of an Ising model with a positive coupling, two or more.
@@ -178,9 +200,9 @@ def renormalise(
         The lattice that was sampled and those made of it, (levels + 1).
 
     Raises:
-        ArgumentError: The lattice cannot be blocked so often, the coupling is not
-            positive, there are too few chains or sweeps, or all spins are equal, so
-            that no couplings follow.
+        ArgumentError: The lattice cannot be blocked so often, the model has a field or
+            a coupling that is not positive, there are too few chains or sweeps, or all
+            spins are equal, so that no couplings follow.
 
     Example:
         >>> from qml_qdl.renormalisation import IsingClusters, IsingModel
@@ -203,6 +225,11 @@ def renormalise(
             f"sampler: expected two chains or more, whose spread is the error, got "
             f"{chains}"
         )
+    if sampler.model.field:
+        raise ArgumentError(
+            "sampler: the operators are those that stay if all spins turn, so there is "
+            f"no room for a field, got {sampler.model.field}; sample a model without"
+        )
     if sampler.model.coupling <= 0:
         raise ArgumentError(
             "sampler: majorities keep the order of positive couplings, got "
@@ -210,26 +237,15 @@ def renormalise(
         )
     for _ in range(burn_in):
         sampler.update()
-    # Of each lattice the operators of each configuration, and how often each spin
-    # times its parts has each of the few values there are.
     sums = [torch.zeros(chains, sweeps, operators, dtype=torch.double) for _ in shapes]
     counts = [torch.zeros(chains, VALUES**operators).double() for _ in shapes]
-    places = VALUES ** torch.arange(operators)
-    own = torch.arange(chains)[:, None] * VALUES**operators
-    copies = torch.tensor([2, 2, 2, 4])[:operators]  # how often a product is counted
     for sweep in range(sweeps):
         spins = sampler.model.lattices(sampler.sample().spins)
         for level in range(len(shapes)):
             if level:
                 spins = block_spins(spins, block, sampler.generator)
-            terms = (spins[..., None] * _parts(spins, operators)).flatten(1, 2)
-            sums[level][:, sweep] = terms.sum(1).double() / copies
-            codes = ((terms.long() + 4) // 2 * places).sum(-1) + own
-            counts[level] += (
-                codes.flatten()
-                .bincount(minlength=counts[level].numel())
-                .reshape(chains, -1)
-            )
+            sums[level][:, sweep], seen = _measured(spins, operators)
+            counts[level] += seen
         if tell is not None:
             tell(sweep)
     found = []
@@ -252,7 +268,7 @@ def _shapes(
 ) -> list[tuple[int, int]]:
     """The lattice and those made of it."""
     shapes = [shape]
-    while levels is None or len(shapes) <= levels:
+    while levels is None or len(shapes) <= levels or min(shape) < LEAST_SIDE:
         rows, columns = shapes[-1]
         divided = not (rows % block or columns % block)
         if divided and min(rows, columns) >= LEAST_SIDE * block:

@@ -81,12 +81,12 @@ class VariationalStep:
 
     @property
     def divergence(self) -> float:
-        """KL(p ‖ q): what training by likelihood lowers. The gap of the upper bound."""
+        """The gap of the upper bound, `KL(p ‖ q)`; likelihoods of training lower it."""
         return self.upper - self.difference
 
     @property
     def reverse_divergence(self) -> float:
-        """KL(q ‖ p), the gap of the lower bound."""
+        """The gap of the lower bound, `KL(q ‖ p)`."""
         return self.difference - self.lower
 
     def __str__(self) -> str:

@@ -701,6 +701,25 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "renormalisation.ScaleInvariantMERA.scaling_dimensions": lambda: call(
             mera().scaling_dimensions, count=2
         ),
+        "renormalisation.Thermometer": lambda: call(
+            r.Thermometer, num_sites=6, couplings=[0.1, 0.3], hidden=2
+        ),
+        "renormalisation.Thermometer.fit": lambda: call(
+            r.Thermometer(6, [0.1, 0.3]).fit,
+            samples=torch.stack([SPINS, -SPINS]),
+            steps=2,
+            learning_rate=0.01,
+        ),
+        "renormalisation.Thermometer.forward": lambda: call(
+            r.Thermometer(6, [0.1, 0.3]), spins=SPINS
+        ),
+        "renormalisation.rbm_flow": lambda: call(
+            r.rbm_flow,
+            rbm=models.RBM(6, 2, generator=seeded()),
+            spins=SPINS,
+            thermometer=r.Thermometer(6, [0.1, 0.3]),
+            steps=2,
+        ),
         "renormalisation.block_spins": lambda: call(
             r.block_spins, spins=2 * rows(2, 4, 4).round() - 1, block=2
         ),

@@ -31,7 +31,7 @@ CAT = [1.0, 0, 0, 0, 0, 0, 0, 1]
 def states(rows: int, wires: int, dtype: torch.dtype = torch.complex128) -> Tensor:
     generator = torch.Generator().manual_seed(wires)
     found = torch.randn(rows, 2**wires, generator=generator, dtype=dtype)
-    return found / torch.linalg.vector_norm(found, dim=1, keepdim=True)
+    return torch.nn.functional.normalize(found, dim=1)
 
 
 def of_shares(shares: NDArray[Any], order: float) -> float:

@@ -178,6 +178,16 @@ def test_each_sweep_is_told() -> None:
             ArgumentError,
             "sampler: nearly all spins are equal, from which no couplings follow",
         ),
+        (
+            lambda: renormalise(IsingMetropolis(IsingModel((8, 8), 0.3, 0.1))),
+            ArgumentError,
+            "sampler: the operators are those that stay .* for a field, got 0.1",
+        ),
+        (
+            lambda: renormalise(clusters(3), levels=0),
+            ArgumentError,
+            "levels: lattices of 3 × 3 are blocked 0 times",
+        ),
         (lambda: renormalise(clusters(8), 1), ArgumentError, "sweeps: expected at l"),
         (
             lambda: renormalise(clusters(8), operators=5),
