@@ -43,7 +43,13 @@ from qml_qdl.circuits.processings.processing import (
 )
 from qml_qdl.circuits.processings.qcnn import ConvolutionLayer, qcnn, reverse_mera
 from qml_qdl.circuits.processings.sim_circuits import SimCircuit
-from qml_qdl.circuits.processings.tensor_network import MERA, MPS, TTN, TensorNetwork
+from qml_qdl.circuits.processings.tensor_network import (
+    MERA,
+    MPS,
+    TTN,
+    Brickwork,
+    TensorNetwork,
+)
 from qml_qdl.circuits.readouts import (
     Entropy,
     Expectation,
@@ -91,6 +97,7 @@ __all__ = [
     "BasicEntangler",
     "BasisEncoding",
     "Block",
+    "Brickwork",
     "Circuit",
     "ConvolutionLayer",
     "DirectionEncoding",

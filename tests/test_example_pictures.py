@@ -30,6 +30,7 @@ PICTURES = {
     "gan_digits": ("zeros.png", "game.png", "machine.png"),
     "gan_distribution": ("distribution.png",),
     "entanglement": ("entanglement.png", "entanglement-samples.png"),
+    "mera": ("mera.png",),
     "renormalisation": (
         "renormalisation.png",
         "renormalisation-machines.png",
@@ -47,6 +48,7 @@ IN_NOTEBOOKS = {
     "vae",
     "entanglement",
     "renormalisation",
+    "mera",
     "ground_state",
     "molecule",
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ BLOCK = StronglyEntangling(2)
 class TensorNetwork(Processing):
     """A small processing placed many times: abstract base of the tensor networks.
 
-    PennyLane's template says where; each place has fresh weights. Weights:
-    `(places, *weight shape of the small processing)`.
+    Each place has fresh weights. Weights: `(places, *weight shape of the small
+    processing)`.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.
@@ -49,8 +50,8 @@ class TensorNetwork(Processing):
         """
 
     @abstractmethod
-    def _template(self) -> Any:
-        """PennyLane's template on these wires, with blocks of one parameter."""
+    def _placed(self) -> Iterable[Iterable[Hashable]]:
+        """The wires of each block; what this queues is not recorded."""
 
     # ---- Defined here for all. ----
 
@@ -72,8 +73,7 @@ class TensorNetwork(Processing):
     def places(self) -> tuple[tuple[Hashable, ...], ...]:
         """The wires of each block, in the order of application."""
         with qml.QueuingManager.stop_recording():
-            places = self._template().hyperparameters["ind_gates"]
-        return tuple(tuple(place) for place in places)
+            return tuple(tuple(place) for place in self._placed())
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -82,7 +82,7 @@ class TensorNetwork(Processing):
 
     def process(self, weights: Any) -> None:
         """Queues the block's gates at each place."""
-        # Not the template itself: the function it holds would be a new one each time,
+        # Not PennyLane's template: the function it holds would be a new one each time,
         # so that no two tapes were alike.
         for index, place in enumerate(self.places):
             self.block.on(place).process(weights[index])
@@ -131,10 +131,10 @@ class MPS(TensorNetwork):
                 "block or offset="
             )
 
-    def _template(self) -> Any:
+    def _placed(self) -> Iterable[Iterable[Hashable]]:
         size = len(self.block.wires)
         step = self.offset or size // 2
-        return qml.MPS(self.wires, size, block=None, offset=step)
+        return _places(qml.MPS(self.wires, size, block=None, offset=step))
 
 
 @frozen(repr=False)
@@ -160,7 +160,7 @@ class TTN(TensorNetwork):
     def _check_sizes(self, size: int, block_size: int) -> None:
         _check_tree(size, block_size)
 
-    def _template(self) -> Any:
+    def _placed(self) -> Iterable[Iterable[Hashable]]:
         return _tree(qml.TTN, self.wires, len(self.block.wires))
 
 
@@ -187,8 +187,47 @@ class MERA(TensorNetwork):
     def _check_sizes(self, size: int, block_size: int) -> None:
         _check_tree(size, block_size)
 
-    def _template(self) -> Any:
+    def _placed(self) -> Iterable[Iterable[Hashable]]:
         return _tree(qml.MERA, self.wires, len(self.block.wires))
+
+
+@frozen(repr=False)
+class Brickwork(TensorNetwork):
+    """Layers of two-wire gates between neighbours, on even and odd pairs by turns.
+
+    Any unitary, when the gates are any of SU(4), `HurCircuit(9)`, and there are enough
+    layers. Two wires are one pair, in every layer. Weights: `(places, *weight shape of
+    the block)`.
+
+    Args:
+        wires: A number of wires, meaning 0 … n−1, or their labels; 2 or more.
+        block: The processing on two wires that is placed.
+        layers: Number of layers, 1 or more.
+
+    Raises:
+        ArgumentError: The block is not on two wires, there is one wire, or `layers` is
+            below 1.
+        ArgumentTypeError: `block` is no processing.
+
+    Example:
+        >>> Brickwork(5, layers=3).places
+        ((0, 1), (2, 3), (1, 2), (3, 4), (0, 1), (2, 3))
+    """
+
+    layers: int = field(default=1, kw_only=True)
+
+    def _check_sizes(self, size: int, block_size: int) -> None:
+        check_count("layers", self.layers)
+        if block_size != 2:
+            raise ArgumentError(
+                "block: expected a processing on two wires, as a brick has, got "
+                f"{block_size}: {self.block!r}"
+            )
+
+    def _placed(self) -> Iterable[Iterable[Hashable]]:
+        chain = tuple(pairwise(self.wires))
+        for layer in range(self.layers):
+            yield from chain[layer % 2 :: 2] or chain
 
 
 def _check_tree(size: int, block_size: int) -> None:
@@ -201,7 +240,14 @@ def _check_tree(size: int, block_size: int) -> None:
         )
 
 
-def _tree(template: Any, wires: tuple[Hashable, ...], block_size: int) -> Any:
+def _tree(
+    template: Any, wires: tuple[Hashable, ...], block_size: int
+) -> Iterable[Iterable[Hashable]]:
     # Given no weights the template would sample from NumPy's global generator.
     weights = np.zeros((template.get_n_blocks(wires, block_size), 1))
-    return template(wires, block_size, None, 1, weights)
+    return _places(template(wires, block_size, None, 1, weights))
+
+
+def _places(template: Any) -> Iterable[Iterable[Hashable]]:
+    places: Iterable[Iterable[Hashable]] = template.hyperparameters["ind_gates"]
+    return places

@@ -15,6 +15,7 @@ from qml_qdl.renormalisation.ising import (
     IsingSampler,
     onsager_energy,
 )
+from qml_qdl.renormalisation.mera import ScaleInvariantMERA
 from qml_qdl.renormalisation.thermometer import Thermometer, rbm_flow
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "IsingMetropolis",
     "IsingModel",
     "IsingSampler",
+    "ScaleInvariantMERA",
     "Thermometer",
     "VariationalStep",
     "block_spins",

@@ -40,6 +40,7 @@ RING_OF_6 = m.Lattice.chain(6)
 SPIN_RING = m.SpinOperator.of(m.heisenberg(RING_OF_6))
 SECTOR = m.Sector(6, 0)
 SPINS = torch.tensor([[1.0, -1, 1, -1, 1, -1], [1, 1, 1, -1, -1, -1]])
+ISING_TERM = -qml.X(0) @ qml.X(1) - qml.Z(0)
 SAMPLES = m.Samples(SPINS, chains=2)
 LOGITS = torch.tensor([0.3, -0.2, 0.5, 0.1])
 
@@ -65,6 +66,11 @@ def hydrogen() -> m.Problem:
 def uccsd() -> c.Circuit:
     excitations = c.Excitations(4, [(0, 1, 2, 3), (0, 2), (1, 3)])
     return excitations @ c.FixedGates(4, "PauliX", (0, 1))
+
+
+def mera() -> r.ScaleInvariantMERA:
+    block = c.BasicEntangler(2)
+    return r.ScaleInvariantMERA(ISING_TERM, block, block)
 
 
 def descent() -> m.VariationalMonteCarlo:
@@ -269,6 +275,7 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.MERA": lambda: call(c.MERA, wires=4),
         "circuits.MPS": lambda: call(c.MPS, wires=4, offset=1),
         "circuits.TTN": lambda: call(c.TTN, wires=4),
+        "circuits.Brickwork": lambda: call(c.Brickwork, wires=3, layers=2),
         "circuits.Adjoint": lambda: call(c.Adjoint, block=c.BasicEntangler(2)),
         "circuits.AmplitudeEncoding": lambda: call(
             c.AmplitudeEncoding, wires=2, size=3, features=[0, 1, 2]
@@ -681,6 +688,38 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "renormalisation.IsingModel.lattices": lambda: call(
             r.IsingModel((2, 3)).lattices, spins=SPINS
+        ),
+        "renormalisation.ScaleInvariantMERA": lambda: call(
+            r.ScaleInvariantMERA,
+            term=ISING_TERM,
+            disentangler=c.BasicEntangler(2),
+            isometry=c.BasicEntangler(2),
+            transitional=1,
+            seed=0,
+        ),
+        "renormalisation.ScaleInvariantMERA.brickwork": lambda: call(
+            r.ScaleInvariantMERA.brickwork,
+            term=ISING_TERM,
+            bond=2,
+            layers=1,
+            gate=c.BasicEntangler(2),
+            transitional=0,
+            seed=0,
+        ),
+        "renormalisation.ScaleInvariantMERA.circuit": lambda: call(
+            mera().circuit, levels=1, sites=3
+        ),
+        "renormalisation.ScaleInvariantMERA.density_matrix": lambda: call(
+            mera().density_matrix, levels=2
+        ),
+        "renormalisation.ScaleInvariantMERA.energy": lambda: call(
+            mera().energy, levels=2
+        ),
+        "renormalisation.ScaleInvariantMERA.fit": lambda: call(
+            mera().fit, steps=1, tolerance=1e-6, tell=print
+        ),
+        "renormalisation.ScaleInvariantMERA.scaling_dimensions": lambda: call(
+            mera().scaling_dimensions, count=2
         ),
         "renormalisation.Thermometer": lambda: call(
             r.Thermometer, num_sites=6, couplings=[0.1, 0.3], hidden=2

@@ -17,6 +17,8 @@ from qml_qdl.circuits import (
     ArgumentError,
     ArgumentTypeError,
     BasicEntangler,
+    Brickwork,
+    HurCircuit,
     Processing,
     StronglyEntangling,
     TensorNetwork,
@@ -107,6 +109,31 @@ def test_wires_that_make_no_tree_are_refused(
 ) -> None:
     with pytest.raises(ArgumentError, match=f"wires: a tree .* got {wires} wires"):
         kind(wires, block)
+
+
+def test_bricks_lie_between_those_of_the_layer_before(
+    unitary: Callable[..., Any],
+) -> None:
+    wall = Brickwork([*"abcd"], HurCircuit(9), layers=3)
+    assert wall.weight_shape == (5, 15)
+    pairs = [*"ab", *"cd", *"bc", *"ab", *"cd"]
+    assert [wire for place in wall.places for wire in place] == pairs
+    assert Brickwork(2, layers=3).places == ((0, 1),) * 3
+    weights = np.random.default_rng(0).uniform(0, 6, wall.weight_shape)
+    gates = [
+        qml.matrix(HurCircuit(9).process, wire_order=[0, 1])(row) for row in weights
+    ]
+    first, last = (np.kron(gates[k], gates[k + 1]) for k in (0, 3))
+    between = np.kron(np.kron(np.eye(2), gates[2]), np.eye(2))
+    found = unitary(wall, None, weights)
+    np.testing.assert_allclose(found, last @ between @ first, atol=1e-12)
+
+
+def test_walls_of_other_bricks_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="on two wires, as a brick has, got 3"):
+        Brickwork(4, BasicEntangler(3))
+    with pytest.raises(ArgumentError, match="layers: expected at least 1, got 0"):
+        Brickwork(4, layers=0)
 
 
 def test_wrong_offsets_are_refused() -> None:
