@@ -47,6 +47,12 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.models",
         "qml_qdl.nn",
     },
+    "qml_qdl.vqe": {
+        "qml_qdl.circuits",
+        "qml_qdl.hardware",
+        "qml_qdl.manybody",
+        "qml_qdl.nn",
+    },
     "qml_qdl.training": {
         "qml_qdl.circuits",
         "qml_qdl.data",
@@ -55,12 +61,8 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.hardware",
         "qml_qdl.models",
         "qml_qdl.nn",
-    },
-    "qml_qdl.vqe": {
-        "qml_qdl.circuits",
-        "qml_qdl.hardware",
-        "qml_qdl.manybody",
-        "qml_qdl.nn",
+        "qml_qdl.renormalisation",
+        "qml_qdl.vqe",
     },
     "qml_qdl.testing": {
         "qml_qdl.circuits",
@@ -76,6 +78,7 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.hardware",
         "qml_qdl.models",
         "qml_qdl.nn",
+        "qml_qdl.renormalisation",
         "qml_qdl.training",
         "qml_qdl.vqe",
     },

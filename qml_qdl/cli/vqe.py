@@ -158,6 +158,8 @@ def vqe(
     """
     from rich.console import Console
 
+    from qml_qdl.hardware.options import TargetOptions
+    from qml_qdl.hardware.targets import make_device
     from qml_qdl.training.run import make_folder
     from qml_qdl.training.vqe import LowestStates
 
@@ -170,6 +172,11 @@ def vqe(
     }
     spins = {"size": size, "argument": argument}
     molecule, sought = _sought(problem, _given(chosen), _given(spins))
+    if target is not None:  # what cannot be used is refused before anything is sought
+        told = TargetOptions(
+            seed=seed, account=account, max_qpu_seconds=max_qpu_seconds
+        )
+        make_device(target, range(sought.num_sites), told)
     folder, made = make_folder(runs_dir, name, str(sought))
     try:
         found = LowestStates(sought, molecule, tell=None if quiet else _Progress())

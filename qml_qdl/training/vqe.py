@@ -11,7 +11,9 @@ from typing import Any
 
 from qml_qdl.circuits.errors import ArgumentError, MemoryBoundError
 from qml_qdl.hardware.files import write_atomically
+from qml_qdl.hardware.jobs.journal_file import default_place
 from qml_qdl.manybody import Problem, ground_state
+from qml_qdl.nn.jobs import record_jobs
 from qml_qdl.training.json_files import write_json
 from qml_qdl.training.plots import plot_errors, save_figure
 from qml_qdl.vqe import (
@@ -206,7 +208,7 @@ class LowestStates:
         """Measures the energy with shots.
 
         A program that measures the same circuit in the same way once more, as after it
-        was killed, finds its jobs in the journal and pays for none twice.
+        was killed, finds its jobs in the user's journal and pays for none twice.
 
         Args:
             shots: Shots for each group of words.
@@ -216,7 +218,8 @@ class LowestStates:
         asked = [self.sought.fingerprint(), repr(self.solution.circuit), shots]
         words = json.dumps([*asked, self.solution.angles.tolist(), str(options)])
         run = f"vqe-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
-        layer = self.solution.layer(shots=shots, run=run, **options)
+        layer = self.solution.layer(shots=shots, **options)
+        record_jobs(layer, default_place(), run)
         value, error = (float(each) for each in layer.with_errors())
         self._tell("", end=True)
         off = value - self.solution.energy
