@@ -185,6 +185,31 @@ def as_real(tensor: Tensor) -> Tensor:
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
+def as_vector(state: NeuralState) -> Tensor:
+    """All parameters of a state, (P,), real and double, in the order of `jacobian`.
+
+    Args:
+        state: The state.
+    """
+    parts = [as_real(each.detach()).flatten() for each in state.parameters()]
+    return torch.cat(parts).double() if parts else torch.zeros(0).double()
+
+
+@torch.no_grad()
+def set_vector(state: NeuralState, vector: Tensor) -> None:
+    """Sets all parameters of a state.
+
+    Args:
+        state: The state.
+        vector: What `as_vector` would return, (P,).
+    """
+    place = 0
+    for parameter in state.parameters():
+        own = as_real(parameter)
+        own.copy_(vector[place : place + own.numel()].reshape(own.shape))
+        place += own.numel()
+
+
 class _PlainWalkers(Walkers):
     """Walkers of any state: each step is a pass through it."""
 
