@@ -45,6 +45,12 @@ class Tableau:
         """When the derivative of each stage is taken, as parts of the step."""
         return 0.0, *map(math.fsum, self.stages)
 
+    @property
+    def ends_there(self) -> bool:
+        """Whether the last stage is where the step ends ("first same as last")."""
+        last = self.stages[-1] if self.stages else ()
+        return (*last, 0.0) == self.weights
+
     def step(
         self,
         derivative: Derivative,
