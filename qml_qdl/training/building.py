@@ -286,7 +286,7 @@ class Task:
             model = self.recipe.variant(kind, model, seed, make)
         # So that data and weights agree wherever the model runs.
         return (
-            _doubled(model) if self.options.training.precision == "64-true" else model
+            doubled(model) if self.options.training.precision == "64-true" else model
         )
 
     def kinds(self, model: nn.Module) -> tuple[str, ...]:
@@ -314,8 +314,12 @@ class Task:
         return self.recipe(model, self.split, self.options.training, **extra)
 
 
-def _doubled(model: nn.Module) -> nn.Module:
-    """A model in double precision, complex weights too."""
+def doubled(model: nn.Module) -> nn.Module:
+    """A model in double precision, complex weights too.
+
+    Args:
+        model: The model, changed in place.
+    """
     for each in (*model.parameters(), *model.buffers()):
         if each.is_complex():
             each.data = each.data.to(torch.complex128)

@@ -1,1 +1,1 @@
-"""Dynamics: states that evolve in real and in imaginary time."""
+"""Dynamics: neural states that evolve in real and in imaginary time."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, Literal
 
 import torch
+from attrs import asdict, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
@@ -26,6 +28,8 @@ from qml_qdl.manybody.states.state import as_vector, set_vector
 
 Norm = Literal["metric", "plain"]
 
+Tell = Callable[[Moment], object]
+
 MOST_TURNED = 0.5
 """By how many radians a step may turn the state: π/2 is as far as any state is."""
 
@@ -34,6 +38,28 @@ _LOST = 0.5
 
 _SHORTEST = 1e-9
 """A step shorter than this, relative to the first, has come to a halt."""
+
+
+@frozen(eq=False)
+class _Place:
+    """Where an evolution is: what it goes back to, and what checkpoints keep.
+
+    Args:
+        vector: The parameters, (P,).
+        sampler: The sampler, before the velocity there was found.
+        time: t.
+        step_size: The next step.
+    """
+
+    vector: Tensor
+    sampler: dict[str, Any]
+    time: float
+    step_size: float
+
+    def restore(self, tdvp: TDVP) -> None:
+        """Puts state and sampler back."""
+        set_vector(tdvp.state, self.vector)
+        tdvp.sampler.load_state_dict(deepcopy(self.sampler))
 
 
 class Evolution:
@@ -114,12 +140,16 @@ class Evolution:
         self.tolerance = tolerance
         self.norm = norm
         self.reference = reference
-        self.time = 0.0
-        self._first_size = self.step_size = step_size
+        self._first_size = step_size
         self._moments: list[Moment] = []
         self._velocity: Velocity | None = None
-        # Where the chains were before the last velocity, for checkpoints.
-        self._chains = deepcopy(tdvp.sampler.state_dict())
+        chains = deepcopy(tdvp.sampler.state_dict())
+        self._here = _Place(as_vector(tdvp.state), chains, 0.0, step_size)
+
+    @property
+    def time(self) -> float:
+        """How far the state has come."""
+        return self._here.time
 
     @property
     def trajectory(self) -> Trajectory:
@@ -134,7 +164,7 @@ class Evolution:
 
     @validate_call
     def run(
-        self, time: float, tell: Callable[[Moment], object] | None = None
+        self, time: float, tell: Tell | None = None
     ) -> Trajectory:
         """Goes on to a time.
 
@@ -156,62 +186,50 @@ class Evolution:
                 f"time: expected one from {self.time:g} on, got {time!r}; of −H time "
                 "runs backwards"
             )
-        if not self._moments:
-            self._see(self._guarded(self._found), 0.0, 0)
-            self._tell(tell)
-        # What is left over by rounding is no step.
-        while time - self.time > 1e-12 * max(1.0, abs(time)):
-            self._step(time)
-            self._tell(tell)
+        with self._putting_back():
+            if self._velocity is None:  # at the beginning, or of a checkpoint
+                self._velocity = self.tdvp.velocity()
+                if not self._moments:
+                    self._see(self._velocity, 0.0, 0, tell)
+            # What is left over by rounding is no step.
+            while time - self.time > 1e-12 * max(1.0, abs(time)):
+                self._step(self._velocity, time, tell)
         return self.trajectory
 
-    def _tell(self, tell: Callable[[Moment], object] | None) -> None:
-        if tell is not None:
-            tell(self._moments[-1])
-
-    def _guarded(self, act: Callable[[], Any]) -> Any:
-        """Does what may fail; then the state and its chains are put back."""
-        start, chains = as_vector(self.tdvp.state), self._chains
+    @contextmanager
+    def _putting_back(self) -> Iterator[None]:
+        """State and chains are those of the last moment, however a step fails."""
         try:
-            return act()
-        except RunError as error:
-            set_vector(self.tdvp.state, start)
-            self._chains, self._velocity = chains, None
-            self.tdvp.sampler.load_state_dict(deepcopy(chains))
-            raise RunError(
-                f"step {len(self._moments)}, at time {self.time:g}: {error}"
-            ) from error
+            yield
+        except BaseException as error:
+            self._here.restore(self.tdvp)
+            self._velocity = None
+            if isinstance(error, RunError):
+                raise RunError(
+                    f"step {len(self._moments)}, at time {self.time:g}: {error}"
+                ) from error
+            raise
 
-    def _found(self) -> Velocity:
-        """The velocity of the state as it is."""
-        self._chains = deepcopy(self.tdvp.sampler.state_dict())
-        return self.tdvp.velocity()
-
-    def _step(self, until: float) -> None:
-        if self._velocity is None:  # of a checkpoint, whose chains are those before it
-            self._velocity = self._guarded(self._found)
-        self._guarded(lambda: self._advance(until))
-
-    def _advance(self, until: float) -> None:
+    def _step(self, before: Velocity, until: float, tell: Tell | None) -> None:
         """Makes one step, of the length that the tolerance allows."""
-        before, chains = self._velocity, self._chains
-        assert before is not None
-        state, start = self.tdvp.state, as_vector(self.tdvp.state)
-        last: list[Velocity] = []
+        here, tdvp = self._here, self.tdvp
+        size, left = here.step_size, until - here.time
+        chains, last = here.sampler, before
 
         def derivative(_: float, place: Tensor) -> Tensor:
-            set_vector(state, place)
-            last[:] = [self._found()]
-            return last[0].value
+            nonlocal chains, last
+            set_vector(tdvp.state, place)
+            chains = deepcopy(tdvp.sampler.state_dict())
+            last = tdvp.velocity()
+            return last.value
 
         rejected = 0
         while True:
-            left = until - self.time
             # No step is left over that is much shorter than the others.
-            length = left if left < 1.01 * self.step_size else self.step_size
-            length = self._bounded(length, before.speed)
+            wanted = left if left < 1.01 * size else size
+            length = self._bounded(wanted, before)
             end, apart = self.tableau.step(
-                derivative, self.time, start, length, before.value
+                derivative, here.time, here.vector, length, before.value
             )
             if not bool(end.isfinite().all()):
                 raise RunError(
@@ -220,48 +238,51 @@ class Evolution:
                 )
             if self.tolerance is None or apart is None:
                 break
-            error = self._size(before, apart, start)
+            error = self._error(before, apart)
             following = next_length(length, error, self.tolerance, self.tableau.order)
             if error <= self.tolerance:
                 # A last step that was cut short says little of the next one.
-                self.step_size = max(following, self.step_size * (length == left))
+                size = max(following, size) if length == left else following
                 break
+            size = following
             rejected += 1
-            self.step_size = following
-            if following < _SHORTEST * self._first_size:
+            if size < _SHORTEST * self._first_size:
                 raise RunError(
-                    f"steps of {following:.2g} still differ by more than the tolerance "
+                    f"steps of {size:.2g} still differ by more than the tolerance "
                     f"{self.tolerance:g}; take a larger tolerance, more samples, or a "
                     "larger cutoff"
                 )
-            self.tdvp.sampler.load_state_dict({**deepcopy(chains), **self._random()})
-        set_vector(state, end)
-        found = last[0] if last and self.tableau.ends_there else self._found()
-        self._check(found)
-        self.time = until if length == left else self.time + length
-        self._see(found, length, rejected)
+            # Chains go back, random numbers go on, not to be the same again.
+            tdvp.sampler.load_state_dict({**deepcopy(here.sampler), **self._random()})
+        if not self.tableau.ends_there:
+            derivative(here.time + length, end)
+        self._check(last)
+        time = until if length == left else here.time + length
+        self._here, self._velocity = _Place(end, chains, time, size), last
+        self._see(last, length, rejected, tell)
 
     def _random(self) -> dict[str, Any]:
-        """Random numbers go on where chains go back, not to be the same again."""
         now = self.tdvp.sampler.state_dict()
         return {key: now[key] for key in ("generator", "blur") if key in now}
 
-    def _bounded(self, length: float, speed: float) -> float:
-        turned = length * speed
+    def _bounded(self, length: float, before: Velocity) -> float:
+        turned = length * before.speed
         if not turned > MOST_TURNED:
             return length
+        longest = MOST_TURNED / before.speed
         if self.tolerance is not None:
-            return MOST_TURNED / speed
+            return longest
         raise RunError(
             f"a step of {length:g} turns the state by {turned:.2g} radians, of which "
-            f"{MOST_TURNED:g} are allowed: its norm would be lost; take a step_size "
-            f"below {MOST_TURNED / speed:.2g}"
+            f"{MOST_TURNED:g} are allowed, and its norm would be lost; take a step_size "
+            f"below {longest:.2g}"
         )
 
-    def _size(self, before: Velocity, apart: Tensor, start: Tensor) -> float:
+    def _error(self, before: Velocity, apart: Tensor) -> float:
         if self.norm == "metric":
             return before.distance(apart)
-        return float((apart / (1 + start.abs())).square().mean().sqrt())
+        scale = 1 + self._here.vector.abs()
+        return float((apart / scale).square().mean().sqrt())
 
     def _check(self, found: Velocity) -> None:
         """Refuses energies that no evolution has."""
@@ -282,7 +303,9 @@ class Evolution:
             )
 
     @torch.no_grad()
-    def _see(self, velocity: Velocity, length: float, rejected: int) -> None:
+    def _see(
+        self, velocity: Velocity, length: float, rejected: int, tell: Tell | None
+    ) -> None:
         """Measures what is to be seen of the state as it is."""
         state, sampler = self.tdvp.state, self.tdvp.sampler
         samples, means = velocity.samples, {}
@@ -294,7 +317,6 @@ class Evolution:
         if self.reference is not None:
             self.reference.advance(self.time)
             infidelity = self.reference.infidelity(state)
-        self._velocity = velocity
         self._moments.append(
             Moment(
                 time=self.time,
@@ -310,16 +332,13 @@ class Evolution:
                 infidelity=infidelity,
             )
         )
+        if tell is not None:
+            tell(self._moments[-1])
 
     def state_dict(self) -> dict[str, Any]:
-        """All that has to be kept to go on bit for bit."""
-        return {
-            "state": self.tdvp.state.state_dict(),
-            "sampler": self._chains,
-            "time": self.time,
-            "step_size": self.step_size,
-            "moments": [each.as_plain() for each in self._moments],
-        }
+        """All that has to be kept to go on bit for bit, also from within a step."""
+        place = asdict(self._here, recurse=False)
+        return {**place, "moments": [each.as_plain() for each in self._moments]}
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
         """Goes on from there.
@@ -327,11 +346,9 @@ class Evolution:
         Args:
             kept: What `state_dict` returned.
         """
-        self.tdvp.state.load_state_dict(kept["state"])
-        self.tdvp.sampler.load_state_dict(kept["sampler"])
-        self._chains = deepcopy(kept["sampler"])
+        self._here = _Place(**{k: v for k, v in kept.items() if k != "moments"})
+        self._here.restore(self.tdvp)
         self._velocity = None
-        self.time, self.step_size = kept["time"], kept["step_size"]
         self._moments = [Moment.from_plain(each) for each in kept["moments"]]
         if self.reference is not None:  # by the same steps, to the last digit
             for each in self._moments:
