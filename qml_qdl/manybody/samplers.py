@@ -483,16 +483,16 @@ class Blurred(Sampler):
     Chains never stand where ψ vanishes, though (Hψ)(s) and derivatives of ψ may not:
     estimates of a velocity then miss what comes from there, whatever their number. Here
     each configuration is moved with a probability q by one of M moves, so that
-    p(s) = (1 − q)`|ψ(s)|²` + q/M Σ `|ψ(m s)|²`, and has the weight `|ψ(s)|²`/p(s), which
-    is at most 1/(1 − q) (Wan, Wiersema and Zhang, arXiv:2603.18148). What follows the
-    chains is changed, not the chains. Of an amplitude that is exactly zero log ψ has no
+    p(s) = (1 − q)`|ψ(s)|²` + q/M Σ `|ψ(m s)|²`, and has the weight `|ψ(s)|²`/p(s), at
+    most 1/(1 − q) (Wan, Wiersema and Zhang, arXiv:2603.18148). What follows the chains
+    is changed, not the chains. Of an amplitude that is exactly zero log ψ has no
     derivative, so that such a configuration still counts as nothing.
 
     Args:
         sampler: Where configurations come from.
         rate: q.
-        moves: Which spins each move turns, (M, N) of bool; None for those of the chains,
-            or of a sampler without chains for single spins.
+        moves: Which spins each move turns, (M, N) of bool; None for those of the
+            chains, or of a sampler without chains for single spins.
         conserving: Whether a move is made only where the turned spins sum to zero; None
             as the chains have it.
         generator: Random numbers; None for a new generator seeded by torch's own.

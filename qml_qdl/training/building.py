@@ -285,9 +285,7 @@ class Task:
         if kind not in ("quantum", "classical"):
             model = self.recipe.variant(kind, model, seed, make)
         # So that data and weights agree wherever the model runs.
-        return (
-            doubled(model) if self.options.training.precision == "64-true" else model
-        )
+        return doubled(model) if self.options.training.precision == "64-true" else model
 
     def kinds(self, model: nn.Module) -> tuple[str, ...]:
         """Which models are trained, the one that was asked for first.

@@ -18,14 +18,15 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 import numpy as np
 import pennylane as qml
 import torch
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
@@ -34,7 +35,6 @@ from qml_qdl.circuits.validation import (
     check_count,
     check_number,
     checked,
-    did_you_mean,
     validate_call,
 )
 from qml_qdl.hardware.files import made_in_memory, write_atomically
@@ -54,26 +54,26 @@ from qml_qdl.manybody import (
     StochasticReconfiguration,
     Trajectory,
     VariationalMonteCarlo,
+    expectation,
     free_fermion_quench,
     neural_state,
 )
 from qml_qdl.manybody.dynamics.exact import MOST_EXACT
 from qml_qdl.manybody.dynamics.runge_kutta import METHODS
 from qml_qdl.manybody.problems import HAMILTONIANS, MOST_SUMMED, SamplerName
-from qml_qdl.manybody.states.state import as_complex, seeded
+from qml_qdl.manybody.states.state import as_complex, as_vector, seeded
 from qml_qdl.training.building import doubled
 from qml_qdl.training.checkpoints import (
     LAST,
-    PREVIOUS,
-    LostCheckpointError,
+    AtomicCheckpointIO,
     load_best,
-    read_checkpoint,
+    newest_checkpoint,
 )
 from qml_qdl.training.json_files import read_json, write_json
 from qml_qdl.training.plots import plot_quench, save_figure
 from qml_qdl.training.recipes.ground_state import WARM_UP
-from qml_qdl.training.recipes.recipe import count_parameters
-from qml_qdl.training.run import Run, new_folder
+from qml_qdl.training.run import Run, find_folder, new_folder
+from qml_qdl.training.trainer import shows_bars
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +84,12 @@ _PAUSE = 5.0
 
 _FEW = 2**14
 """Configurations that are summed unless samples are asked for."""
+
+_LINES = 2.0
+"""Seconds between two lines that tell how far it is."""
+
+_JUDGED = 100_000
+"""Samples by which the energy at the beginning is told, where it is not summed."""
 
 _LISTED = 2**16
 """Configurations that are summed to find the ground state."""
@@ -231,7 +237,7 @@ class _Quench:
                 )
         return configurations
 
-    def sampler(self, kind: SamplerName, most: int, seed: int) -> Sampler:
+    def _sampler(self, kind: SamplerName, most: int, seed: int) -> Sampler:
         """What configurations come from, those of "auto" being summed up to some."""
         few = self.sums.expected_states <= most
         if kind == "full" or (kind == "auto" and few):
@@ -249,12 +255,17 @@ class _Quench:
             *(self.start, kind), samples=samples, chains=chains, generator=generator
         )
 
+    def ground_sampler(self) -> Sampler:
+        """What the ground state is found with: the sum, where that is not too long."""
+        kind = self.options.sampler
+        if self.sums.expected_states <= _LISTED:
+            kind = "full"
+        return self._sampler(kind, _LISTED, self.options.seed)
+
     def descent(self) -> VariationalMonteCarlo:
         """How the ground state is found."""
         options = self.options
-        sampler = self.sampler(options.sampler, _LISTED, options.seed)
-        if options.sampler == "metropolis" and self.sums.expected_states <= _LISTED:
-            sampler = self.sampler("full", _LISTED, options.seed)
+        sampler = self.ground_sampler()
         settings: dict[str, Any] = {"steps": options.descent_steps}
         if isinstance(sampler, FullSummation):  # there is no noise to be feared
             settings |= {"final_rate": 0.1, "final_shift": 1e-7}
@@ -267,12 +278,16 @@ class _Quench:
             StochasticReconfiguration(self.start, **settings),
         )
 
-    def evolution(self) -> Evolution:
-        """How the state goes through time, from where it is now."""
+    def evolution(self, warm: bool) -> Evolution:
+        """How the state goes through time, from where it is now.
+
+        Args:
+            warm: Whether chains first come to where the state is.
+        """
         options = self.options
-        sampler = self.sampler(options.sampler, _FEW, options.seed + 1)
+        sampler = self._sampler(options.sampler, _FEW, options.seed + 1)
         summed = isinstance(sampler, FullSummation)
-        if not summed and hasattr(sampler, "moves"):
+        if warm and hasattr(sampler, "moves"):
             sampler.sample(self.state, WARM_UP)
         if options.blur and not summed:
             generator = torch.Generator().manual_seed(options.seed + 2)
@@ -409,11 +424,14 @@ def _problems(
             f"such as {next(iter(known), 'coupling')}=0.5"
         )
     after = Problem.named(name, **{**arguments, **changes})
-    if given is None and before.sector.magnetisation != after.sector.magnetisation:
-        if arguments.get("magnetisation") is None:  # of which one keeps it alone
-            arguments = {**arguments, "magnetisation": "all"}
-            before = Problem.named(name, **arguments)
-            after = Problem.named(name, **{**arguments, **changes})
+    alike = before.sector.magnetisation == after.sector.magnetisation
+    if given is None and not alike and arguments.get("magnetisation") is None:
+        arguments = {
+            **arguments,
+            "magnetisation": "all",
+        }  # one of them does not keep it
+        before = Problem.named(name, **arguments)
+        after = Problem.named(name, **{**arguments, **changes})
     return before, after
 
 
@@ -508,7 +526,9 @@ def begin_quench(
         RunError: There is a run of this name.
     """
     quench = _Quench.of(options, runs_dir)
-    quench.evolution()  # or what is wrong would show when the ground state is found
+    quench.evolution(
+        warm=False
+    )  # or what is wrong would show when the ground state is found
     folder, _ = new_folder(runs_dir, name, f"quench-{quench.before.name}")
     content = {
         "format": _FORMAT,
@@ -536,38 +556,321 @@ def carry_on_quench(run: QuenchRun, *, progress: bool = False) -> QuenchReport:
             checkpoint stays in the folder.
     """
     quench = _Quench.of(run.options, run.runs_dir)
-    found = newest_checkpoint(run.folder, ("stage", "seconds", "initial"))
+    found = newest_checkpoint(run.folder, ("stage", "initial", "seconds"))
     content = {} if found is None else found[1]
     keeper = _Keeper(run.folder, content.get("seconds", 0.0))
     initial = content.get("initial")
-    if initial is None and not quench.trained:
-        descent = quench.descent()
-        if content:
-            descent.load_state_dict(content["descent"])
-        _descend(quench, descent, keeper, progress)
     if initial is None:
-        sampler = quench.sampler(run.options.sampler, _LISTED, run.options.seed)
-        initial = _initial(quench, sampler)
+        initial = attrs.asdict(_prepare(quench, content, keeper, progress))
         content = {}
-    evolution = quench.evolution()
+    evolution = quench.evolution(warm=not content)
     if content:
         evolution.load_state_dict(content["evolution"])
 
     def kept() -> dict[str, Any]:
-        return {"stage": "evolution", "initial": initial, "evolution": evolution}
+        own = {"stage": "evolution", "initial": initial}
+        return {**own, "state_dict": {}, "evolution": evolution.state_dict()}
+
+    def seen(moment: Moment) -> None:
+        keeper.keep(kept)
+        estimate = moment.estimate
+        tell(moment.time, f"E = {estimate.energy:.8g} ± {estimate.error:.1g}")
 
     with _telling(progress, "time", run.options.time) as tell:
-
-        def seen(moment: Moment) -> None:
-            keeper.keep(kept)
-            energy = moment.estimate
-            tell(moment.time, f"E {energy.energy:.8g} ± {energy.error:.1g}")
-
         try:
             trajectory = evolution.run(run.options.time, seen)
         finally:
-            if evolution.is_whole:
-                keeper.keep(kept, at_once=True)
+            keeper.keep(kept, at_once=True)
     report = QuenchReport.of(quench, trajectory, Estimate(**initial), keeper.seconds)
     report.write(run.folder)
     return report
+
+
+def _prepare(
+    quench: _Quench, content: Mapping[str, Any], keeper: _Keeper, progress: bool
+) -> Estimate:
+    """Finds the ground state, unless a trained one was given, and its energy."""
+    options = quench.options
+    if not quench.trained:
+        descent = quench.descent()
+        if content:
+            descent.load_state_dict(content["descent"])
+
+        def kept() -> dict[str, Any]:
+            own = {"stage": "ground state", "initial": None}
+            return {**own, "state_dict": {}, "descent": descent.state_dict()}
+
+        with _telling(progress, "ground state, step", options.descent_steps) as tell:
+            while descent.steps_done < options.descent_steps:
+                step = descent.step()
+                if step.event:
+                    logger.warning("step %s: %s", step.number + 1, step.event)
+                keeper.keep(kept)
+                estimate = step.estimate
+                tell(
+                    descent.steps_done,
+                    f"E = {estimate.energy:.8g} ± {estimate.error:.1g}",
+                )
+    sampler = quench.ground_sampler()
+    if hasattr(sampler, "moves"):
+        sampler.sample(quench.start, WARM_UP)
+    sweeps = math.ceil(_JUDGED * getattr(sampler, "sweeps", 1) / options.samples)
+    return expectation(quench.before.turned, quench.start, sampler, sweeps=sweeps)
+
+
+class _Keeper:
+    """Writes checkpoints now and then, with the seconds that were worked.
+
+    Args:
+        folder: Where to.
+        seconds: Those that were worked before.
+    """
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self._folder = folder
+        self._before = seconds
+        self._begun = self._last = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Those that were worked."""
+        return self._before + time.monotonic() - self._begun
+
+    def keep(
+        self, content: Callable[[], dict[str, Any]], at_once: bool = False
+    ) -> None:
+        """Writes a checkpoint, unless the last one is young."""
+        if at_once or time.monotonic() - self._last > _PAUSE:
+            whole = {**content(), "seconds": self.seconds}
+            AtomicCheckpointIO().save_checkpoint(whole, self._folder / LAST)
+            self._last = time.monotonic()
+
+
+@contextlib.contextmanager
+def _telling(
+    wanted: bool, what: str, total: float
+) -> Iterator[Callable[[float, str], None]]:
+    """Shows how far something is: a bar on a terminal, else a line now and then.
+
+    Yields:
+        What is called with how far it is, and with what is to be told.
+    """
+    if not wanted:
+        yield lambda done, text: None
+    elif shows_bars():
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda done, text: bar.update(
+                task, completed=done, description=f"{what} {done:.4g}: {text}"
+            )
+    else:
+        last = time.monotonic()
+
+        def tell(done: float, text: str) -> None:
+            nonlocal last
+            if time.monotonic() - last > _LINES:
+                last = time.monotonic()
+                line = f"{what} {done:.4g} of {total:.4g}: {text}"
+                print(line, file=sys.stderr, flush=True)
+
+        yield tell
+
+
+# ---- What came out. ----
+
+
+@frozen(eq=False)
+class QuenchReport:
+    """What a quench came to, beside what is known of it.
+
+    Args:
+        title: The Hamiltonian, before and after.
+        trajectory: The state on its way.
+        initial: The energy of the state at the beginning, of the old Hamiltonian.
+        ground: The exact one; None where it is not known.
+        method: By what exact expectations are known; empty where none are.
+        exact: These by name, (T,) each.
+        num_sites: Spins.
+        parameters: Real numbers of the state.
+        seconds: Wall-clock time of all of it.
+    """
+
+    title: str
+    trajectory: Trajectory
+    initial: Estimate
+    ground: float | None
+    method: str
+    exact: Mapping[str, NDArray[np.float64]]
+    num_sites: int
+    parameters: int
+    seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        quench: _Quench,
+        trajectory: Trajectory,
+        initial: Estimate,
+        seconds: float,
+    ) -> QuenchReport:
+        """Puts it beside what is known.
+
+        Args:
+            quench: What was asked.
+            trajectory: The state on its way.
+            initial: Its energy at the beginning.
+            seconds: How long all of it took.
+        """
+        before = quench.before
+        method, exact = quench.exact(trajectory.times)
+        changes = ", ".join(f"{k}={v}" for k, v in quench.options.after.items())
+        known = before.couplings or {}
+        was = ", ".join(f"{k}={known.get(k, '…')}" for k in quench.options.after)
+        return cls(
+            title=f"{before.name}, {before.num_sites} sites: {was} → {changes}",
+            trajectory=trajectory,
+            initial=initial,
+            ground=None if before.exact is None else before.exact.energy,
+            method=method,
+            exact=exact,
+            num_sites=before.num_sites,
+            parameters=len(as_vector(quench.state)),
+            seconds=seconds,
+        )
+
+    @property
+    def initial_error(self) -> float | None:
+        """The relative error of the energy at the beginning, None where not known."""
+        if not self.ground:
+            return None
+        return (self.initial.energy - self.ground) / abs(self.ground)
+
+    def deviation(self, name: str) -> float:
+        """By how much an expectation was away from the exact one, at most.
+
+        Args:
+            name: One of `exact`.
+
+        Raises:
+            ArgumentError: It is not known exactly.
+        """
+        check_choice("name", name, tuple(self.exact))
+        return float(abs(self.trajectory.means(name) - self.exact[name]).max())
+
+    def summary(self) -> dict[str, str]:
+        """What is said in a line each, by name."""
+        path = self.trajectory
+        first, last = path.moments[0], path.moments[-1]
+        start = f"E = {self.initial.energy:.10g} ± {self.initial.error:.1g}"
+        if self.initial_error is not None:
+            start += f", relative error {self.initial_error:.1e}"
+        if first.infidelity is not None:
+            start += f", infidelity {first.infidelity:.1e}"
+        energy, drift = first.estimate.energy, path.drift
+        kept = f"{drift:.1e}, {drift / self.num_sites:.1e} a site"
+        if energy:
+            kept += f", {drift / abs(energy):.1e} of {energy:.8g}"
+        noise = float(path.energy_errors.max())
+        if noise:
+            kept += f"; its standard error is up to {noise:.1e}"
+        found = {"initial state": start, "energy off by at most": kept}
+        for name in self.exact:
+            error = float(path.errors(name).max())
+            bar = f" (standard error up to {error:.1e})" if error else ""
+            found[f"⟨{name}⟩ off by at most"] = f"{self.deviation(name):.1e}{bar}"
+        if last.infidelity is not None:
+            found["infidelity at the end"] = f"{last.infidelity:.1e}"
+        found["lost by the network"] = (
+            f"residual up to {np.nanmax(path.residuals, initial=0):.1e}, by which the "
+            f"state is turned by at most {path.lost:.2g} rad"
+        )
+        found["directions kept"] = (
+            f"{first.kept:.0f} to {last.kept:.0f} of {len(last.snr)}; median "
+            f"signal-to-noise {_told(first.snr)} to {_told(last.snr)}"
+        )
+        rejected = sum(each.rejected for each in path.moments)
+        found["steps"] = f"{len(path.moments) - 1}, {rejected} more were too long"
+        found["parameters"] = f"{self.parameters:,} real numbers"
+        found["seconds"] = f"{self.seconds:.1f}"
+        return found
+
+    def rows(self, most: int = 11) -> list[list[str]]:
+        """The trajectory as text, a header and at most so many moments.
+
+        Args:
+            most: How many.
+        """
+        path = self.trajectory
+        name = next(iter(path.names), None)
+        places = np.linspace(0, len(path.moments) - 1, most).round().astype(int)
+        header = ["time", "energy"]
+        header += [] if name is None else [f"⟨{name}⟩"]
+        header += ["exact"] if name in self.exact else []
+        header += ["residual", "1 − F"]
+        rows = [header]
+        for place in dict.fromkeys(places.tolist()):
+            moment = path.moments[place]
+            energy = moment.estimate
+            row = [f"{moment.time:.3f}", _with_bar(energy.energy, energy.error)]
+            if name is not None:
+                row.append(_with_bar(*moment.means[name]))
+            if name in self.exact:
+                row.append(f"{self.exact[name][place]:.5f}")
+            lost = moment.infidelity
+            row += [f"{moment.residual:.1e}", "–" if lost is None else f"{lost:.1e}"]
+            rows.append(row)
+        return rows
+
+    def table(self) -> Table:
+        """Returns the table for the terminal (rich)."""
+        table = Table(title=self.title, title_justify="left")
+        header, *rows = self.rows()
+        for name in header:
+            table.add_column(name, justify="right")
+        for row in rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """Returns table and summary as Markdown."""
+        header, *rows = self.rows()
+        lines = ["| " + " | ".join(r) + " |" for r in (header, ["---:"] * len(header))]
+        lines += ["| " + " | ".join(row) + " |" for row in rows]
+        told = [f"- {name}: {text}" for name, text in self.summary().items()]
+        note = f"Exact values by {self.method}." if self.method else ""
+        return "\n".join([f"# {self.title}", "", *lines, "", note, "", *told, ""])
+
+    def write(self, folder: Path) -> None:
+        """Writes report, trajectory and picture.
+
+        Args:
+            folder: The run folder.
+        """
+        path = self.trajectory
+        arrays = path.as_arrays()
+        arrays |= {f"{name}_exact": values for name, values in self.exact.items()}
+        save = made_in_memory(lambda file: np.savez_compressed(file, **arrays))
+        write_atomically(folder / "trajectory.npz", save)
+        columns = {name: each for name, each in arrays.items() if each.ndim == 1}
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(columns)
+        writer.writerows(zip(*(c.tolist() for c in columns.values()), strict=True))
+        encoded, report = text.getvalue().encode(), self.markdown().encode()
+        write_atomically(folder / "trajectory.csv", lambda file: file.write(encoded))
+        write_atomically(folder / "report.md", lambda file: file.write(report))
+        save_figure(plot_quench(path, self.exact, self.method), folder / "quench.png")
+
+
+def _with_bar(value: float, error: float) -> str:
+    return f"{value:.6f} ± {error:.1g}" if error else f"{value:.6f}"
+
+
+def _told(ratios: NDArray[np.float64]) -> str:
+    """The median of signal-to-noise ratios; how many are none is said as well."""
+    none = int(np.isnan(ratios).sum())
+    if none == len(ratios):
+        return "NaN"
+    said = f" ({none} NaN)" if none else ""
+    return f"{np.nanmedian(ratios):.2g}{said}"

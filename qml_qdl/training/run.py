@@ -350,9 +350,7 @@ class Run:
         return max(done, key=lambda seed: done[seed].merit)
 
 
-def new_folder(
-    runs_dir: str | Path, name: str | None, usual: str
-) -> tuple[Path, bool]:
+def new_folder(runs_dir: str | Path, name: str | None, usual: str) -> tuple[Path, bool]:
     """The empty folder of a new run.
 
     Args:

@@ -163,9 +163,7 @@ class Evolution:
         return Trajectory(tuple(self._moments))
 
     @validate_call
-    def run(
-        self, time: float, tell: Tell | None = None
-    ) -> Trajectory:
+    def run(self, time: float, tell: Tell | None = None) -> Trajectory:
         """Goes on to a time.
 
         Args:

@@ -70,7 +70,9 @@ class ExactDynamics:
         sector = Sector(operator.num_sites) if sector is None else sector
         operator.check_sector(sector)
         vectors = 16 * _VECTORS * sector.expected_states
-        what = f"operator: {operator.num_sites} sites, {sector.expected_states:,} states"
+        what = (
+            f"operator: {operator.num_sites} sites, {sector.expected_states:,} states"
+        )
         needed = operator.matrix_bytes(sector) + vectors
         if operator.num_sites > most_sites:
             raise ArgumentError(
@@ -80,7 +82,9 @@ class ExactDynamics:
                 "numbers"
             )
         check_memory(
-            what, needed, "conserve more numbers (magnetisation, …), or take fewer sites"
+            what,
+            needed,
+            "conserve more numbers (magnetisation, …), or take fewer sites",
         )
         self.sector = sector
         self._sum = FullSummation(sector)

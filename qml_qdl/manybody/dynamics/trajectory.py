@@ -117,6 +117,18 @@ class Trajectory:
         """By how much the energy was away from the first one, at most."""
         return float(abs(self.energies - self.energies[0]).max())
 
+    @property
+    def lost(self) -> float:
+        """By how many radians the state is turned from the exact one, at most.
+
+        The part of Hψ that the network cannot follow has the size √(r² Var H); the
+        integral of it bounds the angle between both states at the end, if steps, samples
+        and the beginning are exact.
+        """
+        variances = np.array([each.estimate.variance for each in self.moments])
+        rates = np.sqrt(np.nan_to_num(self.residuals) * variances)
+        return float(np.trapezoid(rates, self.times))
+
     def means(self, name: str) -> NDArray[np.float64]:
         """Expectations of what was measured, (T,).
 
