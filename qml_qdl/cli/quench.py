@@ -136,6 +136,14 @@ SnrOption = Annotated[
         min=0,
     ),
 ]
+NoiseOption = Annotated[
+    Literal["fit", "force"],
+    _option(
+        "Evolution",
+        text="The noise that counts: what the fit of the velocity leaves over, or all "
+        "of the force (Schmitt and Heyl 2020).",
+    ),
+]
 SamplerOption = Annotated[
     Literal["auto", "metropolis", "full", "autoregressive"],
     _option(
@@ -154,6 +162,14 @@ ChainsOption = Annotated[
         text="Independent chains.",
         min=1,
         show_default="an eighth of the samples",
+    ),
+]
+MeasureOption = Annotated[
+    Literal["auto", "samples", "full"],
+    _option(
+        "Evolution",
+        text="With what a sampled state is measured: its samples, or the sum over all "
+        "configurations (or their orbits); auto sums up to 65,536.",
     ),
 ]
 BlurOption = Annotated[
@@ -210,10 +226,12 @@ def quench(
     tolerance: ToleranceOption = None,
     cutoff: CutoffOption = 1e-8,
     snr: SnrOption = 2.0,
+    noise: NoiseOption = "fit",
     sampler: SamplerOption = "auto",
     samples: SamplesOption = 8000,
     chains: ChainsOption = None,
     blur: BlurOption = 0.0,
+    measure: MeasureOption = "auto",
     seed: SeedOption = 0,
     name: NameOption = None,
     runs_dir: RunsDirOption = Path("runs"),
@@ -265,10 +283,12 @@ def quench(
         tolerance=tolerance,
         cutoff=cutoff,
         snr=snr,
+        noise=noise,
         blur=blur,
         sampler=sampler,
         samples=samples,
         chains=chains,
+        measure=measure,
         seed=seed,
     )
     _finish(begin_quench(options, runs_dir=runs_dir, name=name), quiet)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import numpy as np
@@ -60,6 +60,7 @@ from qml_qdl.manybody import (
 )
 from qml_qdl.manybody.dynamics.exact import MOST_EXACT
 from qml_qdl.manybody.dynamics.runge_kutta import METHODS
+from qml_qdl.manybody.dynamics.tdvp import Noise
 from qml_qdl.manybody.problems import HAMILTONIANS, MOST_SUMMED, SamplerName
 from qml_qdl.manybody.states.state import as_complex, as_vector, seeded
 from qml_qdl.training.building import doubled
@@ -76,6 +77,8 @@ from qml_qdl.training.run import Run, find_folder, new_folder
 from qml_qdl.training.trainer import shows_bars
 
 logger = logging.getLogger(__name__)
+
+Measure = Literal["auto", "samples", "full"]
 
 QUENCH = "quench.json"
 _FORMAT = 1
@@ -116,7 +119,8 @@ class QuenchOptions:
             None for equal steps, but of "dormand_prince" for 1e-5, or 1e-3 of samples.
         cutoff: Eigenvalues of the metric, relative to the largest, below which
             directions fade.
-        snr: Signal-to-noise ratio below which directions fade.
+        snr: Signal-to-noise ratio below which directions fade; 0 for none.
+        noise: "fit" or "force", see `TDVP`.
         blur: The rate at which samples are moved off the chains, so that none is
             missed near nodes; 0 for none.
         sampler: "full" sums all configurations, or their orbits under the symmetries of
@@ -124,6 +128,9 @@ class QuenchOptions:
             16,384.
         samples: Configurations of each velocity.
         chains: Independent chains; None for an eighth of the samples.
+        measure: With which configurations energy and observables are measured where a
+            velocity is sampled: "samples", the same ones; "full", by summation; "auto"
+            sums up to 65,536 configurations or orbits.
         seed: Of the network's first parameters and of the chains.
 
     Raises:
@@ -144,10 +151,16 @@ class QuenchOptions:
     tolerance: float | None = None
     cutoff: float = field(default=1e-8, validator=checked(check_number, 0.0, 1.0))
     snr: float = 2.0
+    noise: Noise = field(
+        default="fit", validator=checked(check_choice, ("fit", "force"))
+    )
     blur: float = 0.0
     sampler: SamplerName = "auto"
     samples: int = field(default=8000, validator=checked(check_count))
     chains: int | None = None
+    measure: Measure = field(
+        default="auto", validator=checked(check_choice, ("auto", "samples", "full"))
+    )
     seed: int = field(default=0, validator=checked(check_count, 0))
 
     def __attrs_post_init__(self) -> None:
@@ -296,7 +309,10 @@ class _Quench:
         if tolerance is None and options.method == "dormand_prince":
             tolerance = 1e-5 if summed else 1e-3
         tdvp = TDVP(
-            *(self.after, self.state, sampler), cutoff=options.cutoff, snr=options.snr
+            *(self.after, self.state, sampler),
+            cutoff=options.cutoff,
+            snr=options.snr,
+            noise=options.noise,
         )
         return Evolution(
             tdvp,
@@ -305,7 +321,15 @@ class _Quench:
             tolerance=tolerance,
             observables=self.observables,
             reference=self.reference(),
+            observer=None if summed else self._observer(),
         )
+
+    def _observer(self) -> Sampler | None:
+        """The sum with which a sampled state is measured; None for its samples."""
+        few = self.sums.expected_states <= _LISTED
+        if self.options.measure == "full" or (self.options.measure == "auto" and few):
+            return self._sampler("full", 0, 0)
+        return None
 
     @cached_property
     def observables(self) -> dict[str, SpinOperator]:
@@ -604,7 +628,7 @@ def _prepare(
             while descent.steps_done < options.descent_steps:
                 step = descent.step()
                 if step.event:
-                    logger.warning("step %s: %s", step.number + 1, step.event)
+                    logger.info("step %s: %s", step.number + 1, step.event)
                 keeper.keep(kept)
                 estimate = step.estimate
                 tell(
@@ -786,8 +810,10 @@ class QuenchReport:
             f"state is turned by at most {path.lost:.2g} rad"
         )
         found["directions kept"] = (
-            f"{first.kept:.0f} to {last.kept:.0f} of {len(last.snr)}; median "
-            f"signal-to-noise {_told(first.snr)} to {_told(last.snr)}"
+            f"{first.kept:.0f} to {last.kept:.0f} of {len(last.snr)}"
+        )
+        found["signal to noise"] = (
+            f"median {_told(first.snr)} at the beginning, {_told(last.snr)} at the end"
         )
         rejected = sum(each.rejected for each in path.moments)
         found["steps"] = f"{len(path.moments) - 1}, {rejected} more were too long"

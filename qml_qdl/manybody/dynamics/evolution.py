@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any, Literal
 
 import torch
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
@@ -23,7 +23,9 @@ from qml_qdl.manybody.dynamics.exact import ExactDynamics
 from qml_qdl.manybody.dynamics.runge_kutta import METHODS, next_length
 from qml_qdl.manybody.dynamics.tdvp import TDVP, Velocity
 from qml_qdl.manybody.dynamics.trajectory import Moment, Trajectory
+from qml_qdl.manybody.monte_carlo import Estimate
 from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.samplers import Sampler
 from qml_qdl.manybody.states.state import as_vector, set_vector
 
 Norm = Literal["metric", "plain"]
@@ -86,6 +88,9 @@ class Evolution:
         observables: What is measured on the way beside the energy, by name.
         reference: The exact evolution, for infidelities; None for none. It has to begin
             where the state does.
+        observer: With which configurations energy and observables are measured, such as
+            the sum over all of them beside a velocity from samples; None for those of
+            the velocity.
 
     Raises:
         ArgumentError: A number cannot be used, there is no such method, or it does not
@@ -116,6 +121,7 @@ class Evolution:
         norm: Norm = "metric",
         observables: Mapping[str, SpinOperator] | None = None,
         reference: ExactDynamics | None = None,
+        observer: Sampler | None = None,
     ) -> None:
         check_choice("method", method, tuple(METHODS))
         check_choice("norm", norm, ("metric", "plain"))
@@ -140,6 +146,7 @@ class Evolution:
         self.tolerance = tolerance
         self.norm = norm
         self.reference = reference
+        self.observer = observer
         self._first_size = step_size
         self._moments: list[Moment] = []
         self._velocity: Velocity | None = None
@@ -188,7 +195,7 @@ class Evolution:
             if self._velocity is None:  # at the beginning, or of a checkpoint
                 self._velocity = self.tdvp.velocity()
                 if not self._moments:
-                    self._see(self._velocity, 0.0, 0, tell)
+                    self._see(self._measured(self._velocity), tell)
             # What is left over by rounding is no step.
             while time - self.time > 1e-12 * max(1.0, abs(time)):
                 self._step(self._velocity, time, tell)
@@ -254,10 +261,13 @@ class Evolution:
             tdvp.sampler.load_state_dict({**deepcopy(here.sampler), **self._random()})
         if not self.tableau.ends_there:
             derivative(here.time + length, end)
-        self._check(last)
         time = until if length == left else here.time + length
+        seen = evolve(
+            self._measured(last), time=time, step_size=length, rejected=rejected
+        )
+        self._check(seen.estimate)
         self._here, self._velocity = _Place(end, chains, time, size), last
-        self._see(last, length, rejected, tell)
+        self._see(seen, tell)
 
     def _random(self) -> dict[str, Any]:
         now = self.tdvp.sampler.state_dict()
@@ -272,8 +282,8 @@ class Evolution:
             return longest
         raise RunError(
             f"a step of {length:g} turns the state by {turned:.2g} radians, of which "
-            f"{MOST_TURNED:g} are allowed, and its norm would be lost; take a step_size "
-            f"below {longest:.2g}"
+            f"{MOST_TURNED:g} are allowed, and its norm would be lost; take a "
+            f"step_size below {longest:.2g}"
         )
 
     def _error(self, before: Velocity, apart: Tensor) -> float:
@@ -282,10 +292,9 @@ class Evolution:
         scale = 1 + self._here.vector.abs()
         return float((apart / scale).square().mean().sqrt())
 
-    def _check(self, found: Velocity) -> None:
+    def _check(self, now: Estimate) -> None:
         """Refuses energies that no evolution has."""
         first, last = self._moments[0].estimate, self._moments[-1].estimate
-        now = found.estimate
         before = last if self.tdvp.imaginary else first
         change = now.energy - before.energy
         change = change if self.tdvp.imaginary else abs(change)
@@ -301,42 +310,48 @@ class Evolution:
             )
 
     @torch.no_grad()
-    def _see(
-        self, velocity: Velocity, length: float, rejected: int, tell: Tell | None
-    ) -> None:
-        """Measures what is to be seen of the state as it is."""
-        state, sampler = self.tdvp.state, self.tdvp.sampler
-        samples, means = velocity.samples, {}
+    def _measured(self, velocity: Velocity) -> Moment:
+        """What is to be seen of the state as it is, at the time where it was."""
+        tdvp = self.tdvp
+        sampler = self.observer or tdvp.sampler
+        samples, estimate = velocity.samples, velocity.estimate
+        if self.observer is not None:
+            samples = sampler.sample(tdvp.state)
+            local = sampler.local_energies(tdvp.operator, tdvp.state, samples)
+            estimate = Estimate.of(local, samples)
+        means = {}
         for name, operator in self.observables.items():
-            local = sampler.local_energies(operator, state, samples)
-            mean, error = samples.mean(local).real, samples.error(local)
-            means[name] = float(mean), float(error)
-        infidelity = None
-        if self.reference is not None:
-            self.reference.advance(self.time)
-            infidelity = self.reference.infidelity(state)
-        self._moments.append(
-            Moment(
-                time=self.time,
-                estimate=velocity.estimate,
-                means=means,
-                residual=velocity.residual,
-                speed=velocity.speed,
-                eigenvalues=velocity.eigenvalues.numpy(),
-                snr=velocity.snr.numpy(),
-                kept=float(velocity.shares.sum()),
-                step_size=length,
-                rejected=rejected,
-                infidelity=infidelity,
-            )
+            local = sampler.local_energies(operator, tdvp.state, samples)
+            error = samples.error(local)
+            means[name] = float(samples.mean(local).real), float(error)
+        return Moment(
+            time=self.time,
+            estimate=estimate,
+            means=means,
+            residual=velocity.residual,
+            speed=velocity.speed,
+            eigenvalues=velocity.eigenvalues.numpy(),
+            snr=velocity.snr.numpy(),
+            kept=float(velocity.shares.sum()),
         )
+
+    def _see(self, moment: Moment, tell: Tell | None) -> None:
+        if self.reference is not None:
+            self.reference.advance(moment.time)
+            infidelity = self.reference.infidelity(self.tdvp.state)
+            moment = evolve(moment, infidelity=infidelity)
+        self._moments.append(moment)
         if tell is not None:
-            tell(self._moments[-1])
+            tell(moment)
 
     def state_dict(self) -> dict[str, Any]:
         """All that has to be kept to go on bit for bit, also from within a step."""
-        place = asdict(self._here, recurse=False)
-        return {**place, "moments": [each.as_plain() for each in self._moments]}
+        observer = {} if self.observer is None else self.observer.state_dict()
+        return {
+            "place": asdict(self._here, recurse=False),
+            "observer": deepcopy(observer),
+            "moments": [each.as_plain() for each in self._moments],
+        }
 
     def load_state_dict(self, kept: dict[str, Any]) -> None:
         """Goes on from there.
@@ -344,7 +359,9 @@ class Evolution:
         Args:
             kept: What `state_dict` returned.
         """
-        self._here = _Place(**{k: v for k, v in kept.items() if k != "moments"})
+        self._here = _Place(**kept["place"])
+        if self.observer is not None:
+            self.observer.load_state_dict(deepcopy(kept["observer"]))
         self._here.restore(self.tdvp)
         self._velocity = None
         self._moments = [Moment.from_plain(each) for each in kept["moments"]]

@@ -29,8 +29,8 @@ _VECTORS = 12
 class ExactDynamics:
     """ψ(t) = exp(−iHt) ψ(0) in a sector, or exp(−Ht) ψ(0) normalised.
 
-    Each step is `expm_multiply` of SciPy on the sparse matrix of the sector (Al-Mohy and
-    Higham, SIAM J. Sci. Comput. 33, 488 (2011)), right to rounding.
+    Each step is `expm_multiply` of SciPy on the sparse matrix of the sector (Al-Mohy
+    and Higham, SIAM J. Sci. Comput. 33, 488 (2011)), right to rounding.
 
     Args:
         operator: H.

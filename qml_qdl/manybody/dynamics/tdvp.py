@@ -12,13 +12,14 @@ takes the real parts, and the state's global phase is free.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
-from qml_qdl.circuits.validation import check_number, validate_call
+from qml_qdl.circuits.validation import check_choice, check_number, validate_call
 from qml_qdl.manybody.monte_carlo import Estimate
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.reconfiguration import DenseDirections
@@ -30,6 +31,8 @@ from qml_qdl.manybody.samplers import (
 )
 from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.manybody.states.state import NeuralState, as_vector
+
+Noise = Literal["fit", "force"]
 
 _SHARP = 6
 """With which power what is below a threshold fades."""
@@ -81,6 +84,14 @@ class TDVP:
     to the largest one is below `cutoff`, or their signal-to-noise ratio x below `snr`
     (Schmitt and Heyl, PRL 125, 100503 (2020), arXiv:1912.08828).
 
+    Which noise counts? S and F are of the same samples, and v is a least-squares fit.
+    If the network could follow exactly, e = Xv would hold for each sample, and v be
+    exact however few there are, though F is as noisy as ever. So the noise is that of
+    what the fit leaves over, e − Xv, as for the errors of any regression, with
+    directions below `cutoff` left out ("fit"). Schmitt and Heyl take that of all of F
+    ("force"), which gives directions up that are well known. With fewer samples than
+    directions nothing is left over, and no noise is seen.
+
     Args:
         operator: H.
         state: ψ, with complex amplitudes unless time is imaginary.
@@ -88,6 +99,7 @@ class TDVP:
         imaginary: Whether time is imaginary, so that the energy falls.
         cutoff: Eigenvalues, relative to the largest one, below which directions fade.
         snr: Signal-to-noise ratio below which they fade; 0 for none.
+        noise: "fit" or "force".
 
     Raises:
         ArgumentError: State and operator do not fit each other or the sampler, or the
@@ -115,10 +127,12 @@ class TDVP:
         imaginary: bool = False,
         cutoff: float = 1e-8,
         snr: float = 2.0,
+        noise: Noise = "fit",
     ) -> None:
         check_number("cutoff", cutoff, high=1.0)
         if snr:
             check_number("snr", snr, high=math.inf)
+        check_choice("noise", noise, ("fit", "force"))
         if operator.num_sites != state.num_sites:
             raise ArgumentError(
                 f"state: expected {operator.num_sites} sites as the operator has, got "
@@ -141,6 +155,7 @@ class TDVP:
         self.imaginary = imaginary
         self.cutoff = cutoff
         self.snr = snr
+        self.noise = noise
         if not imaginary:
             self._check_complex()
 
@@ -188,16 +203,15 @@ class TDVP:
         values, vectors = _eigen(matrix)
         along = matrix @ vectors  # how each direction moves log ψ
         signal = along.T @ target
-        noise = torch.zeros_like(signal)
-        if not samples.is_exact:
-            noise = _noise(samples, along, target)
-        ratio = signal.abs() / noise
         shares = (1 + (self.cutoff * values[0] / values) ** _SHARP).reciprocal()
+        shares = shares.where(values > 0, 0.0)
+        ratio = signal.abs() / self._noise(
+            samples, along, target, signal, values, shares
+        )
         if self.snr:
             shares = shares / (1 + (self.snr / ratio) ** _SHARP)
-        # Without signal and noise nothing moves.
-        shares = torch.where(ratio.isnan() | (values <= 0), 0.0, shares)
-        steps = torch.where(shares > 0, shares * signal / values, 0.0)
+            shares = shares.nan_to_num(0.0)  # without signal and noise nothing moves
+        steps = _steps(signal, values, shares)
         moved = along @ steps
         size = float(target.square().sum())
         left = float((moved - target).square().sum())
@@ -213,6 +227,35 @@ class TDVP:
             directions=directions,
         )
 
+    def _noise(
+        self,
+        samples: Samples,
+        along: Tensor,
+        target: Tensor,
+        signal: Tensor,
+        values: Tensor,
+        shares: Tensor,
+    ) -> Tensor:
+        """The standard errors of F along directions, from the spread of the chains."""
+        if samples.is_exact:
+            return torch.zeros_like(signal)
+        if samples.chains < 2 and self.snr:
+            raise ArgumentError(
+                "sampler: noise is known from the spread of several chains, got one; "
+                "take more of them, or snr=0"
+            )
+        if self.noise == "fit":
+            rows, kept = len(target), float(shares.sum())
+            target = target - along @ _steps(signal, values, shares)
+            # Each direction that was fitted takes its share of what is left over.
+            target = target * math.sqrt(rows / max(1.0, rows - kept))
+        rows, chains = len(samples.spins), samples.chains
+        terms = (along * target[:, None]).reshape(-1, chains, along.shape[1]).sum(0)
+        weights = samples.weights
+        if weights is None:
+            weights = along.new_full((rows,), 1 / rows)
+        return error_of_chains(terms, weights.to(along).reshape(-1, chains).sum(0))
+
 
 def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues of XᵀX, falling, and eigenvectors (P, K), from the smaller side."""
@@ -227,11 +270,6 @@ def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return values, (matrix.T @ rotated) * scales
 
 
-def _noise(samples: Samples, along: Tensor, target: Tensor) -> Tensor:
-    """The standard errors of Xᵀe along directions, from the spread of the chains."""
-    rows, chains = len(samples.spins), samples.chains
-    terms = (along * target[:, None]).reshape(-1, chains, along.shape[1]).sum(0)
-    weights = samples.weights
-    if weights is None:
-        weights = along.new_full((rows,), 1 / rows)
-    return error_of_chains(terms, weights.to(along).reshape(-1, chains).sum(0))
+def _steps(signal: Tensor, values: Tensor, shares: Tensor) -> Tensor:
+    """The velocity along each direction, 0 where nothing of that is kept."""
+    return (shares * signal / values).where(shares > 0, 0.0)

@@ -121,9 +121,9 @@ class Trajectory:
     def lost(self) -> float:
         """By how many radians the state is turned from the exact one, at most.
 
-        The part of Hψ that the network cannot follow has the size √(r² Var H); the
-        integral of it bounds the angle between both states at the end, if steps, samples
-        and the beginning are exact.
+        The part of Hψ that the network cannot follow has the size √(r² Var H); its
+        integral bounds the angle between both states at the end, if steps, samples and
+        the beginning are exact.
         """
         variances = np.array([each.estimate.variance for each in self.moments])
         rates = np.sqrt(np.nan_to_num(self.residuals) * variances)
