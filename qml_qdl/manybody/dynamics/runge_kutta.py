@@ -141,5 +141,5 @@ def next_length(length: float, error: float, tolerance: float, order: int) -> fl
     check_number("tolerance", tolerance, high=math.inf)
     if not error < math.inf:  # also where it is no number
         return _LEAST * length
-    factor = _SAFETY * (tolerance / max(error, 1e-300)) ** (1 / order)
+    factor = _SAFETY * math.pow(tolerance / max(error, 1e-300), 1 / order)
     return length * min(_MOST, max(_LEAST, factor))
