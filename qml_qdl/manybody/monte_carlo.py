@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -227,8 +227,8 @@ class _Point:
         return cls(
             energy,
             spread,
-            deepcopy(state.state_dict()),
-            deepcopy(sampler.state_dict()),
+            _copied(state.state_dict()),
+            _copied(sampler.state_dict()),
         )
 
     def restore(self, state: NeuralState, sampler: Sampler) -> None:
@@ -243,6 +243,14 @@ class _Point:
         sampler.load_state_dict(
             {**self.sampler, **{k: v for k, v in now.items() if k == "generator"}}
         )
+
+
+def _copied(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept, with memory of its own: tensors are cloned, which is quicker."""
+    return {
+        name: each.clone() if isinstance(each, Tensor) else deepcopy(each)
+        for name, each in kept.items()
+    }
 
 
 class VariationalMonteCarlo:

@@ -410,10 +410,10 @@ class StochasticReconfiguration(Descent):
         learning_rate: float = 0.1,
         final_rate: float = 0.03,
         shift: float = 0.1,
-        final_shift: float = 1e-4,
+        final_shift: float = 2e-5,
         steps: int = 600,
         solver: Solver = "auto",
-        momentum: float = 0.0,
+        momentum: float = 0.9,
         max_norm: float = 0.3,
         tolerance: float = 1e-8,
     ) -> None:

@@ -454,11 +454,12 @@ class Metropolis(Sampler):
             bounds = torch.rand(
                 shape, generator=self.generator, dtype=torch.float64
             ).sqrt_()
-            for choice, bound in zip(choices, bounds, strict=True):
+            # Tensors are slow to say how long they are.
+            for choice, bound in zip(choices.unbind(), bounds.unbind(), strict=True):
                 accepted = walkers.ratios(choice).abs() > bound
                 rows = accepted.nonzero()[:, 0]
                 walkers.move(rows)
-                made += len(rows)
+                made += rows.shape[0]
             spins = walkers.spins
             found.append(spins.clone())
         self.spins = found[-1].to(self.spins.dtype)

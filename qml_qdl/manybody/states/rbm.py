@@ -171,23 +171,22 @@ class RBMState(NeuralState):
         units = _shares(spins.to(hidden) @ hidden + bias)
         result = units.new_zeros(needed.T.shape)
         keys = table.keys(spins)
-        size = units.shape[1]
-        most = max(1, NUMBERS_CACHED // size)
+        most = max(1, NUMBERS_CACHED // (2 * units.shape[2]))
         if 2 * int(needed.sum()) < needed.numel():
             rows, kinds = needed.nonzero(as_tuple=True)
             for row, kind in zip(rows.split(most), kinds.split(most), strict=True):
-                own = units.index_select(0, row)
-                result[kind, row] = table.turn(own, keys[kind, row], size)[2]
+                own = units.index_select(1, row)
+                result[kind, row] = table.turn(own, keys[kind, row])[2]
             return result.T
         # Where most are needed, blocks of all are cheaper than each by itself.
         last: tuple[Tensor, ...] = ()
         height = max(1, min(most, len(spins)))
         width = most // height
         for first in range(0, len(spins), height):
-            own = units[first : first + height]
+            own = units[:, first : first + height]
             for kind in range(0, len(flips), width):
                 block = slice(kind, kind + width), slice(first, first + height)
-                last = table.turn(own, keys[block], size, last)
+                last = table.turn(own, keys[block], last)
                 result[block] = last[2]
         return result.masked_fill_(needed.T.logical_not(), 0.0).T
 
@@ -213,21 +212,24 @@ class _Turns:
     """What turning some spins does to the hidden units.
 
     Of cosh θ the terms exp(±θ)/2 have the shares p and q, p + q = 1. If θ becomes
-    θ + d, then cosh(θ + d)/cosh θ = cosh d (p (1 + tanh d) + q (1 − tanh d)), and these
-    two terms, divided by their sum, are the new shares. Of real machines all are
-    positive, so that no digits are lost where a unit turns from one side to the other.
-    Here d is −2 Σ W s over the spins that turn, so that it takes one of 2ᵏ values.
+    θ + d, then cosh(θ + d)/cosh θ = e^d (p + q e^(−2d)), and these two terms, divided
+    by their sum, are the new shares. Of real machines all are positive, so that no
+    digits are lost where a unit turns from one side to the other. Here d is −2 Σ W s
+    over the spins that turn, so that it takes one of 2ᵏ values.
 
     Args:
         sites: The spins of each kind of turn, (M, k); where there are fewer than k,
             any others, which do nothing.
-        changes: 1 + tanh d, then 1 − tanh d, (M·2ᵏ, 2·hidden units). Those of the
-            first unit are multiplied by what stands before the product of all:
-            exp(−2 Σ a s) Π cosh d, or 0 where a turn is not made.
+        signs: −1 for those that turn, 1 for the others, (M, k).
+        changes: e^(−2d), (M·2ᵏ, hidden units).
+        factors: What stands before the product of all, exp(Σ d − 2 Σ a s), or 0 where
+            a turn is not made, (M·2ᵏ,).
     """
 
     sites: Tensor
+    signs: Tensor
     changes: Tensor
+    factors: Tensor
 
     @classmethod
     @torch.no_grad()
@@ -251,22 +253,26 @@ class _Turns:
         # Those that turn come first; what stands behind them has the weight 0.
         order = flips.to(torch.int8).argsort(dim=1, descending=True, stable=True)
         sites = order[:, :most]
+        turned = flips.gather(1, sites)
         patterns = torch.arange(2**most, device=flips.device)
         bits = patterns[:, None] >> torch.arange(most, device=flips.device) & 1
-        weights = -2 * flips.gather(1, sites)[:, None] * (1 - 2 * bits)  # (M, 2ᵏ, k)
+        weights = -2 * turned[:, None] * (1 - 2 * bits)  # (M, 2ᵏ, k)
         values = weights.to(hidden)
         turns = (values @ hidden[sites]).flatten(0, 1)
-        own = (values @ field[sites][:, :, None]).flatten()
-        factors = own.exp() * torch.cosh(turns).prod(-1)
-        changes = _shares(turns).mul_(2)
-        first = changes[:, :: hidden.shape[1]]
-        first.mul_(factors[:, None])
-        least = torch.finfo(hidden.dtype).tiny ** 0.5
-        if not (first.isfinite().all() and (factors.abs() > least).all()):
+        exponents = turns.sum(1) + (values @ field[sites][:, :, None]).flatten()
+        # No product of some units may leave what numbers can hold.
+        sizes = -2 * turns.real
+        most_held = 0.9 * math.log(torch.finfo(hidden.dtype).max)
+        largest = torch.stack(
+            [sizes.clamp(min=0).sum(1), sizes.clamp(max=0).sum(1), exponents.real]
+        )
+        if not bool((largest.abs() < most_held).all()):  # nor are they NaN
             return None
+        factors = exponents.exp_()
         if conserving:
-            first[weights.sum(-1).flatten() != 0] = 0
-        return cls(sites, changes)
+            factors[weights.sum(-1).flatten() != 0] = 0
+        signs = 1 - 2 * turned.to(hidden.real)
+        return cls(sites, signs, turns.mul_(-2).exp_(), factors)
 
     def keys(self, spins: Tensor) -> Tensor:
         """The rows of the table for all turns of configurations, (M, rows)."""
@@ -279,56 +285,52 @@ class _Turns:
         return keys
 
     def turn(
-        self,
-        units: Tensor,
-        keys: Tensor,
-        size: int,
-        last: tuple[Tensor, ...] = (),
+        self, units: Tensor, keys: Tensor, last: tuple[Tensor, ...] = ()
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The terms of turned units, their sums, and the ratios of amplitudes.
+        """The lower terms of turned units, their sums, and the ratios of amplitudes.
 
         Args:
-            units: Shares, (rows, 2·hidden units), and what else is turned with them.
+            units: Shares, (2, rows, hidden units).
             keys: Rows of the table, (..., rows).
-            size: The number of shares.
             last: What an earlier call returned, whose memory is used again if it fits.
         """
-        width, flat = units.shape[1], keys.flatten()
-        if not last or len(last[0]) != len(flat):
-            last = units.new_empty(len(flat), width), units.new_empty(0)
+        upper, lower = units.unbind()
+        flat, shape = keys.flatten(), (*keys.shape, upper.shape[1])
+        if not last or last[0].shape[0] != flat.shape[0]:
+            size = flat.shape[0], upper.shape[1]
+            last = units.new_empty(size), units.new_empty(size)
         terms = torch.index_select(self.changes, 0, flat, out=last[0])
-        terms.view(*keys.shape, width).mul_(units)
-        upper, lower = terms[:, : size // 2], terms[:, size // 2 : size]
-        sums = torch.add(upper, lower, out=last[1])
-        return terms, sums, sums.prod(1).view(keys.shape)
+        view = terms.view(shape).mul_(lower)
+        sums = last[1]
+        torch.add(upper, view, out=sums.view(shape))
+        ratios = sums.prod(1).mul_(self.factors.index_select(0, flat))
+        return terms, sums, ratios.view(keys.shape)
 
 
 def _shares(units: Tensor) -> Tensor:
     """The shares of exp(θ)/2 and exp(−θ)/2 of cosh θ, small ones as exact as large.
 
     Args:
-        units: θ, (..., K).
+        units: θ, (...).
 
     Returns:
-        (..., 2K).
+        (2, ...).
     """
     if not units.is_complex():
-        return torch.cat([2 * units, -2 * units], dim=-1).sigmoid_()
+        return torch.stack([2 * units, -2 * units]).sigmoid_()
     # Torch's own overflows.
     up = units.real > 0
     ratio = torch.exp(-2 * units.where(up, -units))  # of the smaller to the larger one
     larger = 1 / (1 + ratio)
     smaller = ratio * larger
-    return torch.cat([larger.where(up, smaller), smaller.where(up, larger)], dim=-1)
+    return torch.stack([larger.where(up, smaller), smaller.where(up, larger)])
 
 
 class _RBMWalkers(Walkers):
     """Walkers of an RBM, which keep the shares of their hidden units.
 
-    A row has the shares and, behind them, the spins, so that both are turned at once.
-
     Args:
-        units: Shares, (rows, 2·hidden units).
+        units: Shares, (2, rows, hidden units).
         spins: Where they begin, (rows, N).
         moves: Which spins each move turns, (M, N) of bool.
         conserving: Whether the ratio of a move that changes the sum of the spins is 0.
@@ -343,33 +345,33 @@ class _RBMWalkers(Walkers):
         conserving: bool,
         table: _Turns,
     ) -> None:
-        self._rows = torch.cat([units, spins], dim=1)
-        self._size = units.shape[1]
-        own = self._rows[:, self._size :]
-        super().__init__(own.real, moves, conserving)
-        sites = table.sites
+        super().__init__(spins.clone(), moves, conserving)
+        self._units = units
+        self._table = table
         # Of the key each spin that is −1 adds a power of 2.
-        powers = 2.0 ** torch.arange(sites.shape[1], device=spins.device)
+        powers = 2.0 ** torch.arange(table.sites.shape[1], device=spins.device)
         powers = powers.to(spins)
         self._powers = -powers / 2
         kinds = torch.arange(len(moves), device=spins.device).to(spins)
         self._offsets = 2 * powers[-1] * kinds + powers.sum() / 2
-        turns = (1 - 2 * moves.to(spins.dtype)).repeat_interleave(2 ** len(powers), 0)
-        self._table = _Turns(sites + self._size, torch.cat([table.changes, turns], 1))
-        width = self._rows.shape[1]
-        self._first = torch.arange(len(spins), device=spins.device)[:, None] * width
+        rows, sites = spins.shape
+        self._first = torch.arange(rows, device=spins.device)[:, None] * sites
         self._last: tuple[Tensor, ...] = ()
 
     def ratios(self, choice: Tensor) -> Tensor:
-        places = self._table.sites.index_select(0, choice).add_(self._first)
-        turned = self._rows.take(places)
+        self._choice = choice
+        self._places = self._table.sites.index_select(0, choice).add_(self._first)
+        self._turning = self.spins.take(self._places)
         offsets = self._offsets.index_select(0, choice)
-        keys = torch.addmv(offsets, turned.real, self._powers).long()
-        self._last = self._table.turn(self._rows, keys, self._size, self._last)
+        keys = torch.addmv(offsets, self._turning, self._powers).long()
+        self._last = self._table.turn(self._units, keys, self._last)
         return self._last[2]
 
     def move(self, rows: Tensor) -> None:
         terms, sums = (each.index_select(0, rows) for each in self._last[:2])
-        shares = terms[:, : self._size].unflatten(1, (2, self._size // 2))
-        shares.div_(sums[:, None])
-        self._rows.index_copy_(0, rows, terms)
+        upper = self._units[0].index_select(0, rows)
+        self._units[0].index_copy_(0, rows, upper.div_(sums))
+        self._units[1].index_copy_(0, rows, terms.div_(sums))
+        signs = self._table.signs.index_select(0, self._choice.index_select(0, rows))
+        turned = self._turning.index_select(0, rows).mul_(signs)
+        self.spins.put_(self._places.index_select(0, rows), turned)
