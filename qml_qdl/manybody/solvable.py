@@ -10,7 +10,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh_tridiagonal
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import (
     as_items,
     check_choice,
@@ -142,6 +142,7 @@ def free_fermion_quench(
 
     Raises:
         ArgumentError: A number is too large, too small or not finite.
+        ArgumentTypeError: The times are no numbers.
 
     Example:
         >>> found = free_fermion_quench(10, [0.0, 1.0], before=1.0, after=0.5)
@@ -152,9 +153,17 @@ def free_fermion_quench(
     check_number("before", before, high=math.inf)
     check_number("after", after, -math.inf, math.inf)
     check_number("coupling", coupling, high=math.inf)
-    given = np.array(as_items(times) or (), float)
-    if not np.isfinite(given).all():
-        raise ArgumentError(f"times: expected finite numbers, got {times!r}")
+    items = as_items(times)
+    given = np.array(items or ())
+    if items is None or given.dtype.kind not in "iuf":
+        raise ArgumentTypeError(
+            f"times: expected several numbers, got {str(times)[:60]}"
+        )
+    given = given.astype(float)
+    if given.ndim != 1 or not np.isfinite(given).all():
+        raise ArgumentError(
+            f"times: expected finite numbers in a row, got {str(times)[:60]}"
+        )
     momenta = (2 * np.arange(num_sites // 2) + 1) * np.pi / num_sites
     cosines, sines = coupling * np.cos(momenta), coupling * np.sin(momenta)
     old = np.stack([before - cosines, sines])

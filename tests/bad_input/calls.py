@@ -931,7 +931,6 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "manybody.Evolution": lambda: call(
             m.Evolution, tdvp=tdvp(), method="heun", step_size=0.1, tolerance=0.1
         ),
-        "manybody.Evolution.run": lambda: call(m.Evolution(tdvp()).run, time=0.01),
         "manybody.ExactDynamics": lambda: call(
             m.ExactDynamics,
             operator=SPIN_RING,
@@ -939,9 +938,6 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             sector=SECTOR,
             imaginary=False,
             most_sites=6,
-        ),
-        "manybody.ExactDynamics.advance": lambda: call(
-            m.ExactDynamics(SPIN_RING, [1.0] * 20, SECTOR).advance, time=0.1
         ),
         "manybody.ExactDynamics.expectation": lambda: call(
             m.ExactDynamics(SPIN_RING, [1.0] * 20, SECTOR).expectation,

@@ -118,3 +118,5 @@ def test_quenches_of_wrong_numbers() -> None:
         free_fermion_quench(4, [0.0], -1.0, 0.5)
     with pytest.raises(ArgumentError, match="times: expected finite numbers"):
         free_fermion_quench(4, [float("nan")], 1.0, 0.5)
+    with pytest.raises(TypeError, match=r"times: expected several numbers, got 0\.5"):
+        free_fermion_quench(4, 0.5, 1.0, 0.5)  # type: ignore[arg-type]

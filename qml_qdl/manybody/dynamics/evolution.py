@@ -97,13 +97,12 @@ class Evolution:
             know its error.
 
     Example:
-        >>> import pennylane as qml
-        >>> from qml_qdl.manybody import CircuitState, FullSummation
-        >>> from qml_qdl.circuits import StronglyEntangling
+        >>> from qml_qdl.manybody import FullSummation, Lattice, RBMState
+        >>> from qml_qdl.manybody import transverse_ising
         >>> _ = torch.manual_seed(0)
-        >>> state = CircuitState(StronglyEntangling(1), dtype=torch.float64)
-        >>> operator = SpinOperator.of(qml.Z(0))
-        >>> tdvp = TDVP(operator, state, FullSummation(1))
+        >>> state = RBMState(2, alpha=2, dtype=torch.complex128)
+        >>> operator = SpinOperator.of(transverse_ising(Lattice.chain(2)))
+        >>> tdvp = TDVP(operator, state, FullSummation(2))
         >>> evolution = Evolution(tdvp, reference=ExactDynamics(operator, state))
         >>> trajectory = evolution.run(0.5)
         >>> bool(trajectory.infidelities.max() < 1e-6)

@@ -99,6 +99,7 @@ class ExactDynamics:
         self._trace = self._generator.trace()
         self._matrices = WeakKeyDictionary[SpinOperator, Any]()
 
+    @validate_call
     def advance(self, time: float) -> None:
         """Goes on to a later time.
 
@@ -142,6 +143,7 @@ class ExactDynamics:
         applied = self._matrices[operator] @ self.vector
         return float(np.vdot(self.vector, applied).real)
 
+    @validate_call
     def infidelity(self, state: NeuralState) -> float:
         """1 − `|⟨ψ(t)|φ⟩|²`/`⟨φ|φ⟩` of another state φ.
 
