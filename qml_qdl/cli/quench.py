@@ -260,10 +260,13 @@ def quench(
             f"expected one run, got {', '.join(runs)}", param_hint="'--from'"
         )
     problem = _pairs("--from", couplings)
-    given = {"lattice": lattice, "periodic": False if open_ends else None}
+    given: dict[str, Any] = {
+        "lattice": lattice,
+        "periodic": False if open_ends else None,
+    }
     given["size"] = size if size is None or len(size) > 1 else size[0]
     problem |= {key: value for key, value in given.items() if value is not None}
-    network = {
+    network: dict[str, Any] = {
         "state": state,
         "alpha": alpha,
         "layers": layers,

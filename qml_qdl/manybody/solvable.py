@@ -112,7 +112,7 @@ class RingQuench:
 @validate_call
 def free_fermion_quench(
     num_sites: int,
-    times: Sequence[float],
+    times: Sequence[float] | NDArray[np.float64],
     before: float,
     after: float,
     coupling: float = 1.0,

@@ -98,6 +98,10 @@ _LISTED = 2**16
 """Configurations that are summed to find the ground state."""
 
 
+def _as_dict(given: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(given)
+
+
 @validate_call
 @frozen
 class QuenchOptions:
@@ -138,11 +142,11 @@ class QuenchOptions:
     """
 
     time: float = field(validator=checked(check_number, 0.0, math.inf))
-    after: Mapping[str, Any] = field(converter=dict)
+    after: Mapping[str, Any] = field(converter=_as_dict)
     hamiltonian: str | None = None
-    problem: Mapping[str, Any] = field(factory=dict, converter=dict)
+    problem: Mapping[str, Any] = field(factory=dict, converter=_as_dict)
     run: str | None = None
-    state: Mapping[str, Any] = field(factory=dict, converter=dict)
+    state: Mapping[str, Any] = field(factory=dict, converter=_as_dict)
     descent_steps: int = field(default=400, validator=checked(check_count))
     method: str = field(
         default="dormand_prince", validator=checked(check_choice, tuple(METHODS))
@@ -828,10 +832,10 @@ class QuenchReport:
             most: How many.
         """
         path = self.trajectory
-        name = next(iter(path.names), None)
+        name = next(iter(path.names), "")
         places = np.linspace(0, len(path.moments) - 1, most).round().astype(int)
         header = ["time", "energy"]
-        header += [] if name is None else [f"⟨{name}⟩"]
+        header += [f"⟨{name}⟩"] if name else []
         header += ["exact"] if name in self.exact else []
         header += ["residual", "1 − F"]
         rows = [header]
@@ -839,7 +843,7 @@ class QuenchReport:
             moment = path.moments[place]
             energy = moment.estimate
             row = [f"{moment.time:.3f}", _with_bar(energy.energy, energy.error)]
-            if name is not None:
+            if name:
                 row.append(_with_bar(*moment.means[name]))
             if name in self.exact:
                 row.append(f"{self.exact[name][place]:.5f}")
@@ -876,7 +880,8 @@ class QuenchReport:
         path = self.trajectory
         arrays = path.as_arrays()
         arrays |= {f"{name}_exact": values for name, values in self.exact.items()}
-        save = made_in_memory(lambda file: np.savez_compressed(file, **arrays))
+        named: dict[str, Any] = dict(arrays)
+        save = made_in_memory(lambda file: np.savez_compressed(file, **named))
         write_atomically(folder / "trajectory.npz", save)
         columns = {name: each for name, each in arrays.items() if each.ndim == 1}
         text = io.StringIO(newline="")

@@ -184,9 +184,9 @@ def test_blurred_samples_have_the_weights_that_mend_them(kind: str) -> None:
     index = {tuple(row): k for k, row in enumerate(spins.tolist())}
     kernel = torch.zeros(len(spins), len(spins)).double()
     for k, row in enumerate(spins):
-        for move in blurred.moves:
+        for move in sampler.moves:
             other = row.where(~move, -row)
-            kernel[index.get(tuple(other.tolist()), k), k] += 1 / len(blurred.moves)
+            kernel[index.get(tuple(other.tolist()), k), k] += 1 / len(sampler.moves)
     mixed = 0.6 * chances + 0.4 * kernel @ chances
     found = [index[tuple(row)] for row in samples.spins.tolist()]
     counts = torch.bincount(torch.tensor(found), minlength=len(spins)).double()

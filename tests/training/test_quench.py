@@ -12,7 +12,7 @@ import pytest
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.training import quench as quench_module
-from qml_qdl.training.checkpoints import LAST, PREVIOUS
+from qml_qdl.training.checkpoints import LAST, PREVIOUS, AtomicCheckpointIO
 from qml_qdl.training.quench import (
     QuenchOptions,
     QuenchReport,
@@ -147,7 +147,7 @@ def test_it_goes_on_bit_for_bit(
     options = {**options, "descent_steps": 20, "cutoff": 1e-4}
     whole = done(tmp_path, **options).trajectory
     run = begin_quench(asked(**options), runs_dir=tmp_path, name="broken")
-    save = quench_module.AtomicCheckpointIO.save_checkpoint
+    save = AtomicCheckpointIO.save_checkpoint
     left = [3]
 
     def stopped(self: Any, content: Any, path: Any) -> None:
@@ -157,7 +157,7 @@ def test_it_goes_on_bit_for_bit(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(quench_module.AtomicCheckpointIO, "save_checkpoint", stopped)
+        patched.setattr(AtomicCheckpointIO, "save_checkpoint", stopped)
         with pytest.raises(KeyboardInterrupt):
             carry_on_quench(run)
     # The last checkpoint may be damaged as well.

@@ -54,7 +54,8 @@ def machine(dtype: torch.dtype = torch.complex128, sites: int = 6) -> RBMState:
 
 
 def amplitudes(state: Any) -> Tensor:
-    return state(FullSummation(N)._spins).detach().exp()
+    found: Tensor = state(FullSummation(N)._spins).detach().exp()
+    return found
 
 
 def change(state: Any, value: Tensor) -> Tensor:
@@ -63,7 +64,8 @@ def change(state: Any, value: Tensor) -> Tensor:
     psi = amplitudes(state)
     moved = psi * (jacobian @ value.to(jacobian))
     psi, moved = psi / psi.norm(), moved / psi.norm()
-    return moved - psi * (psi.conj() @ moved)
+    found: Tensor = moved - psi * (psi.conj() @ moved)
+    return found
 
 
 @pytest.mark.parametrize("imaginary", [False, True])
@@ -112,7 +114,7 @@ def test_it_is_the_least_squares_solution(rows: int, drawn: bool) -> None:
     left = (jacobian - each.to(jacobian) @ jacobian) * each.sqrt()[:, None]
     right = -1j * (local - (each * local).sum()) * each.sqrt()
     whole = torch.cat([left.real, left.imag]), torch.cat([right.real, right.imag])
-    wanted, *_ = np.linalg.lstsq(*(x.numpy() for x in whole), rcond=1e-5)
+    wanted, *_ = np.linalg.lstsq(whole[0].numpy(), whole[1].numpy(), rcond=1e-5)
     closeness = whole[0] @ (found.value - torch.from_numpy(wanted))
     assert float(closeness.norm()) < 1e-6 * float(whole[1].norm())
     assert 0 <= found.residual < 1
