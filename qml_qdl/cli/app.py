@@ -20,6 +20,7 @@ from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
 from qml_qdl.cli.predict import predict
+from qml_qdl.cli.quench import quench
 from qml_qdl.cli.sample import sample
 from qml_qdl.cli.signals import Interrupted, heeding_signals
 from qml_qdl.cli.targets import targets
@@ -68,6 +69,10 @@ def program_of(train: Callable[..., None]) -> typer.Typer:
             sample,
             "qml-qdl sample my-run -n 64 --target aer:fake_torino --shots 4096",
         ),
+        (
+            quench,
+            "qml-qdl quench transverse_ising --size 10 --from h=1 --to h=0.5 --time 1",
+        ),
         (predict, "qml-qdl predict my-run new.csv --out predicted.csv"),
         (estimate, "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"),
         (
@@ -87,6 +92,7 @@ _COMMANDS = (
     "evaluate",
     "sample",
     "predict",
+    "quench",
     "estimate",
     "vqe",
     "jobs",

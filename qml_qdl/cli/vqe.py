@@ -160,7 +160,7 @@ def vqe(
 
     from qml_qdl.hardware.options import TargetOptions
     from qml_qdl.hardware.targets import make_device
-    from qml_qdl.training.run import make_folder
+    from qml_qdl.training.run import new_folder
     from qml_qdl.training.vqe import LowestStates
 
     chosen = {
@@ -177,7 +177,7 @@ def vqe(
             seed=seed, account=account, max_qpu_seconds=max_qpu_seconds
         )
         make_device(target, range(sought.num_sites), told)
-    folder, made = make_folder(runs_dir, name, str(sought))
+    folder, made = new_folder(runs_dir, name, str(sought))
     try:
         found = LowestStates(sought, molecule, tell=None if quiet else _Progress())
         found.solve(

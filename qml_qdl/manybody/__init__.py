@@ -13,6 +13,11 @@ from qml_qdl.manybody.entanglement import (
     state_vector,
     swap_entropy,
 )
+from qml_qdl.manybody.dynamics.evolution import Evolution
+from qml_qdl.manybody.dynamics.exact import ExactDynamics
+from qml_qdl.manybody.dynamics.runge_kutta import Tableau
+from qml_qdl.manybody.dynamics.tdvp import TDVP, Velocity
+from qml_qdl.manybody.dynamics.trajectory import Moment, Trajectory
 from qml_qdl.manybody.exact import Eigenstates, ground_state
 from qml_qdl.manybody.hamiltonians import (
     annni,
@@ -51,13 +56,19 @@ from qml_qdl.manybody.reconfiguration import (
 )
 from qml_qdl.manybody.samplers import (
     AutoregressiveSampler,
+    Blurred,
     FullSummation,
     Metropolis,
     Sampler,
     Samples,
 )
 from qml_qdl.manybody.sectors import Sector
-from qml_qdl.manybody.solvable import bethe_energy, free_fermion_energy
+from qml_qdl.manybody.solvable import (
+    RingQuench,
+    bethe_energy,
+    free_fermion_energy,
+    free_fermion_quench,
+)
 from qml_qdl.manybody.states.autoregressive import AutoregressiveState
 from qml_qdl.manybody.states.circuit import CircuitState
 from qml_qdl.manybody.states.combinations import Multiplied, Symmetrized
@@ -71,12 +82,16 @@ from qml_qdl.manybody.states.vector import VectorState
 from qml_qdl.manybody.states.vision_transformer import VisionTransformerState
 
 __all__ = [
+    "TDVP",
     "AutoregressiveSampler",
     "AutoregressiveState",
+    "Blurred",
     "CircuitState",
     "Descent",
     "Eigenstates",
     "Estimate",
+    "Evolution",
+    "ExactDynamics",
     "Extrapolation",
     "FeedForwardState",
     "FullSummation",
@@ -88,11 +103,13 @@ __all__ = [
     "Means",
     "Metropolis",
     "ModuleState",
+    "Moment",
     "Multiplied",
     "NeuralState",
     "Problem",
     "Projector",
     "RBMState",
+    "RingQuench",
     "Sampler",
     "Samples",
     "ScalingLaw",
@@ -103,8 +120,11 @@ __all__ = [
     "StructureFactor",
     "SwapEstimate",
     "Symmetrized",
+    "Tableau",
+    "Trajectory",
     "VariationalMonteCarlo",
     "VectorState",
+    "Velocity",
     "VisionTransformerState",
     "Walkers",
     "annni",
@@ -118,6 +138,7 @@ __all__ = [
     "expectation",
     "fidelity",
     "free_fermion_energy",
+    "free_fermion_quench",
     "ground_state",
     "heisenberg",
     "j1_j2",

@@ -73,7 +73,9 @@ class Estimate:
         """
         mean = samples.mean(local)
         error, r_hat, time = 0.0, None, None
-        if samples.weights is None:
+        if samples.drawn:
+            error = float(samples.error(local))
+        elif not samples.is_exact:
             error, r_hat, time = _of_chains(local.real.reshape(-1, samples.chains))
         return cls(
             energy=float(mean.real),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from attrs import evolve, frozen
+from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
@@ -16,7 +16,12 @@ from qml_qdl.circuits.validation import as_items, check_count, check_type, valid
 from qml_qdl.manybody.lattices import Lattice
 from qml_qdl.manybody.monte_carlo import Estimate, expectation
 from qml_qdl.manybody.projectors import Projector
-from qml_qdl.manybody.samplers import FullSummation, Sampler, Samples
+from qml_qdl.manybody.samplers import (
+    FullSummation,
+    Sampler,
+    Samples,
+    error_of_chains,
+)
 from qml_qdl.manybody.sectors import Sector
 from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState
 
@@ -54,22 +59,31 @@ class Means:
         """
         if samples.sector is not None:
             function = _over_orbits(function, samples.sector)
-        if samples.weights is not None:
+        weights = samples.weights
+        if weights is not None and samples.is_exact:
             size = max(1, NUMBERS_AT_ONCE // samples.spins.shape[1] ** 2)
             parts = [
-                Samples(spins, weights).mean(function(spins))
-                for spins, weights in zip(
-                    samples.spins.split(size), samples.weights.split(size), strict=True
+                Samples(spins, shares).mean(function(spins))
+                for spins, shares in zip(
+                    samples.spins.split(size), weights.split(size), strict=True
                 )
             ]
             total = torch.stack(parts).sum(0)
             return cls(total, torch.zeros_like(total))
-        sweeps = samples.spins.split(samples.chains)
-        chains = function(sweeps[0])
-        for spins in sweeps[1:]:
-            chains = chains + function(spins)
-        chains = chains / len(sweeps)
-        return cls(chains.mean(0), evolve(samples, spins=sweeps[0]).error(chains))
+        if weights is None:
+            weights = samples.spins.new_ones(len(samples.spins))
+        sweeps = (
+            samples.by_chain(function(spins), shares)
+            for spins, shares in zip(
+                samples.spins.split(samples.chains),
+                weights.split(samples.chains),
+                strict=True,
+            )
+        )
+        sums, shares = next(sweeps)
+        for more, further in sweeps:
+            sums, shares = sums + more, shares + further
+        return cls(sums.sum(0) / shares.sum(), error_of_chains(sums, shares))
 
 
 def _over_orbits(

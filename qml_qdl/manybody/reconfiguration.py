@@ -24,7 +24,13 @@ from qml_qdl.circuits.validation import (
     validate_call,
 )
 from qml_qdl.manybody.samplers import Samples
-from qml_qdl.manybody.states.state import NUMBERS_AT_ONCE, NeuralState, as_real
+from qml_qdl.manybody.states.state import (
+    NUMBERS_AT_ONCE,
+    NeuralState,
+    as_real,
+    as_vector,
+    set_vector,
+)
 
 Solver = Literal["auto", "cholesky", "minsr", "cg"]
 
@@ -445,7 +451,7 @@ class StochasticReconfiguration(Descent):
 
     def _shift(self, directions: Directions, samples: Samples) -> float:
         """Λ, larger where S is, and is known from few configurations."""
-        if samples.weights is not None:
+        if samples.is_exact:
             return self.shift
         noise = directions.size() / math.sqrt(len(samples.spins))
         return self.shift * (1 + _NOISE * noise)
@@ -478,12 +484,7 @@ class StochasticReconfiguration(Descent):
         bounded = self.learning_rate * min(1.0, self.radius / max(length, 1e-300))
         self.radius = min(self.radius, max(length, 1e-300))
         self._last = step
-        place = 0
-        for parameter in self.state.parameters():
-            own = as_real(parameter)
-            change = step[place : place + own.numel()].reshape(own.shape)
-            own.sub_(bounded * change.to(own))
-            place += own.numel()
+        set_vector(self.state, as_vector(self.state) - bounded * step)
         return length
 
     def cool(self) -> None:

@@ -11,7 +11,7 @@ from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.circuits.validation import check_count, check_number, validate_call
 from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.sectors import Sector
 from qml_qdl.manybody.states.autoregressive import AutoregressiveState
@@ -30,6 +30,8 @@ class Samples:
         log_amplitudes: log ψ of each row, where it is known; None else.
         sector: Where each row stands for its orbit in this sector; None else. Means of
             what differs within an orbit are found by `Means.of`.
+        drawn: Whether chance is in it though there are weights, as in importance
+            sampling.
     """
 
     spins: Tensor
@@ -38,6 +40,12 @@ class Samples:
     acceptance: float | None = None
     log_amplitudes: Tensor | None = None
     sector: Sector | None = None
+    drawn: bool = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every configuration was summed, so that means have no error."""
+        return self.weights is not None and not self.drawn
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean of what was found for each row.
@@ -63,11 +71,52 @@ class Samples:
             (...); zero where every configuration was summed, NaN for one chain alone.
         """
         values = values.real if values.is_complex() else values
-        if self.weights is not None:
+        if self.is_exact:
             return torch.zeros_like(values[0])
-        chains = values.reshape(-1, self.chains, *values.shape[1:]).mean(0)
-        spread = chains.var(0) if self.chains > 1 else chains[0] * torch.nan
-        return (spread / self.chains).sqrt()
+        weights = self.weights
+        if weights is None:
+            weights = values.new_full((len(values),), 1 / len(values))
+        return error_of_chains(*self.by_chain(values, weights))
+
+    def by_chain(self, values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Sums of what was found for each row, times its weight, over each chain.
+
+        Args:
+            values: (rows, ...).
+            weights: (rows,).
+
+        Returns:
+            The sums (chains, ...), and those of the weights alone (chains,).
+        """
+        weights = weights.to(values.dtype)
+        terms = values * weights.reshape(-1, *[1] * (values.ndim - 1))
+        sums = terms.reshape(-1, self.chains, *values.shape[1:]).sum(0)
+        return sums, weights.reshape(-1, self.chains).sum(0)
+
+
+def error_of_chains(sums: Tensor, weights: Tensor) -> Tensor:
+    """The standard error of a mean Σ wv / Σ w, from the spread of the chains.
+
+    With equal weights the spread of the chains' means over the root of their number;
+    else what a ratio of two sums has to first order.
+
+    Args:
+        sums: Of each chain Σ wv, (chains, ...).
+        weights: Of each chain Σ w, (chains,).
+
+    Returns:
+        (...); NaN for one chain alone.
+
+    Example:
+        >>> error_of_chains(torch.tensor([1.0, 3.0]), torch.tensor([1.0, 1.0]))
+        tensor(1.)
+    """
+    count, total = len(sums), weights.sum()
+    if count < 2:
+        return sums[0] * torch.nan
+    shares = weights.reshape(-1, *[1] * (sums.ndim - 1)) / total
+    apart = sums / total - shares * (sums.sum(0) / total)
+    return (apart.square().sum(0) * (count / (count - 1))).sqrt()
 
 
 class Sampler(ABC):
@@ -432,3 +481,102 @@ class Metropolis(Sampler):
         """Goes on from there."""
         self.spins = kept["spins"].clone()
         self.generator.set_state(kept["generator"])
+
+
+class Blurred(Sampler):
+    """Samples that also stand where amplitudes vanish, with weights that mend it.
+
+    Chains never stand where ψ vanishes, though (Hψ)(s) and derivatives of ψ may not:
+    estimates of a velocity then miss what comes from there, whatever their number. Here
+    each configuration is moved with a probability q by one of M moves, so that
+    p(s) = (1 − q)`|ψ(s)|²` + q/M Σ `|ψ(m s)|²`, and has the weight `|ψ(s)|²`/p(s), at
+    most 1/(1 − q) (Wan, Wiersema and Zhang, arXiv:2603.18148). What follows the chains
+    is changed, not the chains. Of an amplitude that is exactly zero log ψ has no
+    derivative, so that such a configuration still counts as nothing.
+
+    Args:
+        sampler: Where configurations come from.
+        rate: q.
+        moves: Which spins each move turns, (M, N) of bool; None for those of the
+            chains, or of a sampler without chains for single spins.
+        conserving: Whether a move is made only where the turned spins sum to zero; None
+            as the chains have it.
+        generator: Random numbers; None for a new generator seeded by torch's own.
+
+    Raises:
+        ArgumentError: The rate is not between 0 and 1, or the sampler has no chance.
+
+    Example:
+        >>> from qml_qdl.manybody import RBMState
+        >>> sampler = Blurred(Metropolis.flips(6, chains=100), rate=0.2)
+        >>> samples = sampler.sample(RBMState(6))
+        >>> samples.drawn, round(float(samples.weights.sum()), 6)
+        (True, 1.0)
+    """
+
+    @validate_call
+    def __init__(
+        self,
+        sampler: Sampler,
+        rate: float = 0.1,
+        *,
+        moves: Tensor | None = None,
+        conserving: bool | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        check_number("rate", rate, high=1.0)
+        if isinstance(sampler, FullSummation | Blurred):
+            raise ArgumentError(
+                f"sampler: expected one that draws configurations, got "
+                f"{type(sampler).__name__}, which has nothing to be blurred; use it as "
+                "it is"
+            )
+        self.sampler = sampler
+        self.rate = rate
+        self.moves = getattr(sampler, "moves", None) if moves is None else moves
+        known = getattr(sampler, "conserving", False)
+        self.conserving = known if conserving is None else conserving
+        self.generator = _own(generator)
+
+    @torch.no_grad()
+    def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
+        """The next configurations, some of them moved, with their weights."""
+        drawn = self.sampler.sample(state, sweeps)
+        spins, rows = drawn.spins, len(drawn.spins)
+        moves = self.moves
+        if moves is None:
+            moves = torch.eye(spins.shape[1], dtype=torch.bool)
+        random = torch.rand(rows, generator=self.generator, dtype=torch.float64)
+        choice = torch.randint(len(moves), (rows,), generator=self.generator)
+        chosen = moves[choice]
+        moved = (random < self.rate) & self._allowed(spins, chosen)
+        spins = spins.where(~(chosen & moved[:, None]), -spins)
+        # Moves undo themselves: those that lead here are those that lead away.
+        allowed = torch.stack([self._allowed(spins, move) for move in moves], dim=1)
+        ratios = state.ratios(spins, moves, allowed).abs().double().square()
+        around = ratios.where(allowed, 1.0).mean(1)
+        weights = 1 / (1 - self.rate + self.rate * around)
+        weights = weights.nan_to_num(0.0)  # where ψ vanishes
+        return Samples(
+            spins,
+            weights / weights.sum(),
+            chains=drawn.chains,
+            acceptance=drawn.acceptance,
+            drawn=True,
+        )
+
+    def _allowed(self, spins: Tensor, moves: Tensor) -> Tensor:
+        """Where moves may be made, (rows,), for one move or one for each row."""
+        if not self.conserving:
+            return torch.ones(len(spins), dtype=torch.bool)
+        return (spins * moves).sum(1) == 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sampler's own, and where the random numbers are."""
+        own = self.generator.get_state()
+        return {"sampler": self.sampler.state_dict(), "blur": own}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.sampler.load_state_dict(kept["sampler"])
+        self.generator.set_state(kept["blur"])

@@ -285,9 +285,7 @@ class Task:
         if kind not in ("quantum", "classical"):
             model = self.recipe.variant(kind, model, seed, make)
         # So that data and weights agree wherever the model runs.
-        return (
-            _doubled(model) if self.options.training.precision == "64-true" else model
-        )
+        return doubled(model) if self.options.training.precision == "64-true" else model
 
     def kinds(self, model: nn.Module) -> tuple[str, ...]:
         """Which models are trained, the one that was asked for first.
@@ -314,8 +312,12 @@ class Task:
         return self.recipe(model, self.split, self.options.training, **extra)
 
 
-def _doubled(model: nn.Module) -> nn.Module:
-    """A model in double precision, complex weights too."""
+def doubled(model: nn.Module) -> nn.Module:
+    """A model in double precision, complex weights too.
+
+    Args:
+        model: The model, changed in place.
+    """
     for each in (*model.parameters(), *model.buffers()):
         if each.is_complex():
             each.data = each.data.to(torch.complex128)

@@ -10,7 +10,7 @@ import random
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +102,17 @@ def _is_plain(entry: zipfile.ZipInfo) -> bool:
     return is_stored and entry.compress_size == entry.file_size and not is_folder
 
 
-def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+def newest_checkpoint(
+    folder: Path,
+    needed: Iterable[str] = ("global_step", "optimizer_states", "callbacks"),
+) -> tuple[Path, dict[str, Any]] | None:
     """The checkpoint from which a training goes on: the last, or the one before it.
 
     A last one that is damaged is set aside, and a line is logged.
 
     Args:
         folder: The training's folder.
+        needed: The entries of a whole one.
 
     Returns:
         The file and its content; None where there is none.
@@ -139,7 +143,7 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
             "%s is damaged and was renamed %s; the training goes on from %s",
             *(last, _DAMAGED, previous.name),
         )
-    if not {"global_step", "optimizer_states", "callbacks"} <= set(content):
+    if not set(needed) <= set(content):
         raise RunError(
             f"{path}: expected a whole checkpoint, got weights alone; delete it to "
             "begin this training anew"

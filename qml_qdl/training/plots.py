@@ -14,7 +14,14 @@ from torch import Tensor
 from qml_qdl.data.dataset import Dataset, Integers
 from qml_qdl.data.splitting import Split
 from qml_qdl.hardware.files import write_atomically
-from qml_qdl.manybody import Estimate, Extrapolation, Lattice, Means, StructureFactor
+from qml_qdl.manybody import (
+    Estimate,
+    Extrapolation,
+    Lattice,
+    Means,
+    StructureFactor,
+    Trajectory,
+)
 from qml_qdl.models import EQUILIBRIUM, RBM
 
 if TYPE_CHECKING:
@@ -30,6 +37,7 @@ _COLOURS = {
 _MOST_FEATURES = 6
 _MOST_FIELDS = 32
 _MOST_MARKED = 100
+_MOST_SHOWN = 4
 
 
 def plot_curves(
@@ -119,6 +127,78 @@ def plot_descent(
     axes.set_ylabel("energy" if exact is None else "relative error of the energy")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
+    return figure
+
+
+def plot_quench(
+    trajectory: Trajectory, exact: Mapping[str, Any], method: str
+) -> Figure:
+    """Plots what was seen of a state on its way through time.
+
+    Args:
+        trajectory: The state on its way.
+        exact: Exact expectations at its times by name, (T,) each; perhaps none.
+        method: By what these are known.
+
+    Returns:
+        The figure: expectations with error bars, how far the energy is from the first
+        one, and the signal-to-noise ratio of all directions with the residual.
+    """
+    from matplotlib.figure import Figure
+
+    times, names = trajectory.times, trajectory.names
+    figure = Figure(figsize=(6, 7.5), layout="constrained")
+    upper, middle, lower = figure.subplots(3, sharex=True, height_ratios=(2, 1, 1))
+    for place, name in enumerate(names[:_MOST_SHOWN]):
+        colour, errors = f"C{place}", trajectory.errors(name)
+        bars = errors if errors.any() else None
+        upper.errorbar(
+            *(times, trajectory.means(name), bars),
+            fmt=".",
+            color=colour,
+            label=name,
+            capsize=2,
+        )
+        if name in exact:
+            label = method if name == next(iter(exact)) else None
+            upper.plot(times, exact[name], color="black", linewidth=0.8, label=label)
+    upper.set_ylabel("mean over the lattice")
+    upper.legend(fontsize="small")
+    energies, errors = trajectory.energies, trajectory.energy_errors
+    scale = abs(energies[0]) or 1.0
+    middle.errorbar(
+        *(
+            times,
+            (energies - energies[0]) / scale,
+            errors / scale if errors.any() else None,
+        ),
+        fmt=".-",
+        color="tab:purple",
+        linewidth=0.8,
+        capsize=2,
+    )
+    middle.set_ylabel("(E − E₀)/|E₀|")
+    middle.ticklabel_format(axis="y", scilimits=(-2, 2))
+    lower.plot(times, trajectory.residuals, ".-", color="tab:red", label="residual r²")
+    if trajectory.infidelities.size and np.isfinite(trajectory.infidelities).any():
+        lower.plot(
+            times, trajectory.infidelities, ".-", color="tab:green", label="1 − F"
+        )
+    ratios = trajectory.snr
+    if np.isfinite(ratios).any():  # else nothing is sampled
+        shown = np.where(np.isfinite(ratios), ratios, np.nan)
+        for share, style in ((1.0, "-"), (0.5, "--")):
+            lower.plot(
+                *(times, np.nanquantile(shown, share, axis=1)),
+                color="tab:blue",
+                linestyle=style,
+                label=f"signal-to-noise, {'largest' if share == 1 else 'median'}",
+            )
+    lower.set_yscale("log", nonpositive="mask")
+    lower.set_xlabel("time")
+    lower.legend(fontsize="small")
+    for axes in (upper, middle, lower):
+        axes.grid(alpha=0.3)
     return figure
 
 

@@ -101,7 +101,7 @@ class Run:
             ArgumentError: The name is no plain folder name.
             RunError: There is such a folder already.
         """
-        folder, made = make_folder(runs_dir, name, dataset.name)
+        folder, made = new_folder(runs_dir, name, dataset.name)
         shared = None if split is None else split.shared_rows()
         run = cls(folder, options, dataset.fingerprint(), kinds, shared)
         config = {
@@ -153,17 +153,7 @@ class Run:
         Raises:
             RunError: There is none, or its `config.json` is missing or damaged.
         """
-        folder = next(
-            (place for place in (Path(run), Path(runs_dir) / run) if place.is_dir()),
-            None,
-        )
-        if folder is None:
-            raise RunError(
-                f"run: expected the folder of a run, got {str(run)!r}, which is "
-                f"neither there nor in {runs_dir}"
-            )
-        for place in (folder, *folder.glob("*-seed*")):
-            remove_remains(place)
+        folder = find_folder(run, runs_dir)
         path = folder / CONFIG
         advice = "restore it from a copy, or begin another run"
         config = read_object(path, advice)
@@ -360,6 +350,60 @@ class Run:
         return max(done, key=lambda seed: done[seed].merit)
 
 
+def new_folder(runs_dir: str | Path, name: str | None, usual: str) -> tuple[Path, bool]:
+    """The empty folder of a new run.
+
+    Args:
+        runs_dir: The folder of all runs.
+        name: Its name; None makes one of data and time.
+        usual: With what that begins.
+
+    Returns:
+        The folder, and whether it was made here.
+
+    Raises:
+        ArgumentError: The name is no plain folder name.
+        RunError: There is such a folder already, and it is not empty.
+    """
+    if name is not None and (not name.strip(". ") or Path(name).name != name):
+        raise ArgumentError(
+            f"name: expected a plain folder name, got {name!r}; use runs_dir for "
+            "the place"
+        )
+    folder = Path(runs_dir) / (name or f"{usual}-{time.strftime('%Y%m%d-%H%M%S')}")
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    # A process that was killed here leaves an empty folder, which is no run.
+    remove_remains(folder)
+    if any(folder.iterdir()):
+        raise _taken(folder)
+    return folder, made
+
+
+def find_folder(run: str | Path, runs_dir: str | Path) -> Path:
+    """Finds the folder of a run, and clears what killed processes left in it.
+
+    Args:
+        run: Path, or name in the folder of all runs.
+        runs_dir: That folder.
+
+    Raises:
+        RunError: There is none.
+    """
+    folder = next(
+        (place for place in (Path(run), Path(runs_dir) / run) if place.is_dir()),
+        None,
+    )
+    if folder is None:
+        raise RunError(
+            f"run: expected the folder of a run, got {str(run)!r}, which is "
+            f"neither there nor in {runs_dir}"
+        )
+    for place in (folder, *folder.glob("*-seed*")):
+        remove_remains(place)
+    return folder
+
+
 @contextlib.contextmanager
 def _told_before() -> Iterator[None]:
     """What is to be said of data was said when the run began."""
@@ -372,37 +416,6 @@ def _told_before() -> Iterator[None]:
     finally:
         for logger, level in zip(rooms, levels, strict=True):
             logger.setLevel(level)
-
-
-def make_folder(runs_dir: str | Path, name: str | None, stem: str) -> tuple[Path, bool]:
-    """Makes the folder of a new run.
-
-    Args:
-        runs_dir: The folder of all runs.
-        name: Its name; None makes one of the stem, data and time.
-        stem: What it is about.
-
-    Returns:
-        The folder, empty, and whether it was not there before.
-
-    Raises:
-        ArgumentError: The name is no plain folder name.
-        RunError: There is such a folder already.
-    """
-    if name is not None and (not name.strip(". ") or Path(name).name != name):
-        raise ArgumentError(
-            f"name: expected a plain folder name, got {name!r}; use runs_dir for "
-            "the place"
-        )
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    folder = Path(runs_dir) / (name or f"{stem}-{stamp}")
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    # A process that was killed here leaves an empty folder, which is no run.
-    remove_remains(folder)
-    if any(folder.iterdir()):
-        raise _taken(folder)
-    return folder, made
 
 
 def _taken(folder: Path) -> RunError:

@@ -158,7 +158,7 @@ def run_trainer(
             precision=options.precision,
             log_every_n_steps=1,
             num_sanity_val_steps=0,
-            enable_progress_bar=progress and _shows_bars(),
+            enable_progress_bar=progress and shows_bars(),
             enable_model_summary=False,
         )
         try:
@@ -192,11 +192,11 @@ def _callbacks(
         callbacks.append(EarlyStopping(monitor, patience=options.patience))
     if progress:
         bar = TQDMProgressBar(leave=False)
-        callbacks.append(bar if _shows_bars() else ProgressLines(columns))
+        callbacks.append(bar if shows_bars() else ProgressLines(columns))
     return callbacks
 
 
-def _shows_bars() -> bool:
+def shows_bars() -> bool:
     """Whether lines are drawn over: on a terminal, and in a notebook."""
     return sys.stdout.isatty() or "ipykernel" in sys.modules
 

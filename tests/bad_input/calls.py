@@ -73,6 +73,11 @@ def mera() -> r.ScaleInvariantMERA:
     return r.ScaleInvariantMERA(ISING_TERM, block, block)
 
 
+def tdvp() -> m.TDVP:
+    state = m.RBMState(6, dtype=torch.complex128)
+    return m.TDVP(SPIN_RING, state, m.FullSummation(SECTOR))
+
+
 def descent() -> m.VariationalMonteCarlo:
     return m.VariationalMonteCarlo(
         SPIN_RING, m.RBMState(6), m.FullSummation(m.Sector(6))
@@ -1070,8 +1075,38 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "manybody.AutoregressiveState": lambda: call(
             m.AutoregressiveState, network=models.AutoregressiveNetwork(4)
         ),
+        "manybody.Blurred": lambda: call(
+            m.Blurred, sampler=m.Metropolis.flips(6, chains=3), rate=0.2
+        ),
         "manybody.CircuitState": lambda: call(
             m.CircuitState, circuit=c.StronglyEntangling(2)
+        ),
+        "manybody.Evolution": lambda: call(
+            m.Evolution, tdvp=tdvp(), method="heun", step_size=0.1, tolerance=0.1
+        ),
+        "manybody.ExactDynamics": lambda: call(
+            m.ExactDynamics,
+            operator=SPIN_RING,
+            start=[1.0] * 20,
+            sector=SECTOR,
+            imaginary=False,
+            most_sites=6,
+        ),
+        "manybody.ExactDynamics.expectation": lambda: call(
+            m.ExactDynamics(SPIN_RING, [1.0] * 20, SECTOR).expectation,
+            operator=SPIN_RING,
+        ),
+        "manybody.ExactDynamics.infidelity": lambda: call(
+            m.ExactDynamics(SPIN_RING, [1.0] * 20, SECTOR).infidelity,
+            state=m.RBMState(6),
+        ),
+        "manybody.TDVP": lambda: call(
+            m.TDVP,
+            operator=SPIN_RING,
+            state=m.RBMState(6, dtype=torch.complex128),
+            sampler=m.FullSummation(SECTOR),
+            cutoff=1e-6,
+            snr=1.0,
         ),
         "manybody.FeedForwardState": lambda: call(
             m.FeedForwardState, num_sites=6, hidden_dims=(4,)
@@ -1272,6 +1307,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "manybody.free_fermion_energy": lambda: call(
             m.free_fermion_energy, num_sites=6, h=0.5
+        ),
+        "manybody.free_fermion_quench": lambda: call(
+            m.free_fermion_quench, num_sites=6, times=[0.1], before=1.0, after=0.5
         ),
         "manybody.ground_state": lambda: call(
             m.ground_state, operator=m.heisenberg(RING_OF_6), sector=SECTOR

@@ -14,7 +14,9 @@ from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.manybody import (
     AutoregressiveSampler,
     AutoregressiveState,
+    Blurred,
     FullSummation,
+    Means,
     Metropolis,
     NeuralState,
     RBMState,
@@ -162,3 +164,81 @@ def test_single_precision() -> None:
 def test_bad_input(make: Callable[[], Any], text: str) -> None:
     with pytest.raises(ArgumentError, match=text):
         make()
+
+
+@pytest.mark.parametrize("kind", ["flips", "exchange"])
+def test_blurred_samples_have_the_weights_that_mend_them(kind: str) -> None:
+    """Frequencies are what the kernel makes of |ψ|², means those of |ψ|²."""
+    generator = seeded(4)
+    state = table_state(0.3 * torch.randn(2**N, 2, generator=generator).double())
+    sampler = chains(kind, chains=500, sweeps=40)
+    sampler.sample(state, 100)
+    blurred = Blurred(sampler, 0.4, generator=seeded(5))
+    samples = blurred.sample(state)
+    assert samples.drawn
+    assert not samples.is_exact
+    spins = all_spins(N)
+    if kind == "exchange":
+        spins = spins[spins.sum(1) == 0]
+    chances = (2 * state(spins).detach().real).softmax(0)
+    index = {tuple(row): k for k, row in enumerate(spins.tolist())}
+    kernel = torch.zeros(len(spins), len(spins)).double()
+    for k, row in enumerate(spins):
+        for move in sampler.moves:
+            other = row.where(~move, -row)
+            kernel[index.get(tuple(other.tolist()), k), k] += 1 / len(sampler.moves)
+    mixed = 0.6 * chances + 0.4 * kernel @ chances
+    found = [index[tuple(row)] for row in samples.spins.tolist()]
+    counts = torch.bincount(torch.tensor(found), minlength=len(spins)).double()
+    assert (counts / counts.sum() - mixed).abs().sum() < 0.08
+    weights = samples.weights
+    assert weights is not None
+    wanted = (chances / mixed)[found]
+    assert float(wanted.max()) < 1 / 0.6 + 1e-9
+    torch.testing.assert_close(weights, wanted / wanted.sum(), rtol=1e-9, atol=0)
+    values = samples.spins[:, :2].prod(1)
+    exact = float(chances @ spins[:, :2].prod(1))
+    assert abs(float(samples.mean(values)) - exact) < 5 * float(samples.error(values))
+
+
+def test_blurred_samples_stand_near_nodes() -> None:
+    """Where an amplitude nearly vanishes chains never are, blurred ones are."""
+    values = torch.zeros(2**N, 2).double()
+    values[0, 0] = -20.0
+    state = table_state(values)
+    rows = {}
+    for name in ("chains", "blurred"):
+        sampler: Any = chains("flips", chains=500, sweeps=4)
+        if name == "blurred":
+            sampler = Blurred(sampler, 0.3, generator=seeded(1))
+        samples = sampler.sample(state)
+        rows[name] = int((samples.spins == 1).all(1).sum())
+    assert rows["chains"] == 0 < rows["blurred"]
+
+
+def test_errors_of_weighted_samples_are_those_of_many() -> None:
+    state = table_state(0.7 * torch.randn(2**N, 2, generator=seeded(4)).double())
+    sampler = chains("flips", chains=100, sweeps=2, steps=30)
+    sampler.sample(state, 10)
+    blurred = Blurred(sampler, 0.4, generator=seeded(5))
+    means, told = [], []
+    for _ in range(100):
+        samples = blurred.sample(state)
+        values = samples.spins[:, 0]
+        means.append(samples.mean(values))
+        told.append(samples.error(values))
+        again = Means.of(samples, lambda spins: spins[:, 0])
+        torch.testing.assert_close(again.errors, told[-1])
+        torch.testing.assert_close(again.values, means[-1])
+    assert float(torch.stack(told).mean()) == pytest.approx(
+        float(torch.stack(means).std()), rel=0.25
+    )
+
+
+def test_what_cannot_be_blurred() -> None:
+    with pytest.raises(ArgumentError, match="FullSummation, which has nothing to be"):
+        Blurred(FullSummation(N))
+    with pytest.raises(
+        ArgumentError, match="rate: expected a number above 0 and below 1"
+    ):
+        Blurred(chains("flips"), 1.0)

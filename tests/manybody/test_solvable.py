@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from itertools import product
 
+import pennylane as qml
 import pytest
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.manybody import (
+    ExactDynamics,
     Lattice,
     Sector,
     SpinOperator,
     bethe_energy,
     free_fermion_energy,
+    free_fermion_quench,
     ground_state,
     heisenberg,
     transverse_ising,
@@ -76,3 +79,44 @@ def test_wrong_sizes() -> None:
         free_fermion_energy(4, spin_flip=0)
     with pytest.raises(ArgumentError, match="at least 1"):
         bethe_energy(0)
+
+
+@pytest.mark.parametrize("total", [3, 4, 5, 8, 9])
+@pytest.mark.parametrize(
+    ("before", "after", "coupling"),
+    [(1.0, 0.5, 1.0), (0.3, 2.0, 0.7), (1.7, -0.4, 1.3)],
+)
+def test_quenches_are_exact_dynamics(
+    total: int, before: float, after: float, coupling: float
+) -> None:
+    ring = Lattice.chain(total)
+    old, new = (
+        SpinOperator.of(transverse_ising(ring, h=h, coupling=coupling))
+        for h in (before, after)
+    )
+    sector = Sector(total, spin_flip=1)
+    dynamics = ExactDynamics(new, ground_state(old, sector).vectors[:, 0], sector)
+    times = [0.0, 0.4, 2.5]
+    found = free_fermion_quench(total, times, before, after, coupling)
+    sites = range(total)
+    x = SpinOperator.of(qml.sum(*(qml.X(k) / total for k in sites)))
+    zz = SpinOperator.of(
+        qml.sum(*(qml.Z(k) @ qml.Z((k + 1) % total) / total for k in sites))
+    )
+    for place, time in enumerate(times):
+        dynamics.advance(time)
+        assert dynamics.expectation(x) == pytest.approx(found.x[place], abs=1e-11)
+        assert dynamics.expectation(zz) == pytest.approx(found.zz[place], abs=1e-11)
+    assert dynamics.expectation(new) == pytest.approx(found.energy, abs=1e-10)
+
+
+def test_quenches_of_wrong_numbers() -> None:
+    assert free_fermion_quench(4, [], 1.0, 0.5).x.shape == (0,)
+    with pytest.raises(ArgumentError, match="num_sites: expected at least 3"):
+        free_fermion_quench(2, [0.0], 1.0, 0.5)
+    with pytest.raises(ArgumentError, match="before: expected a number above 0"):
+        free_fermion_quench(4, [0.0], -1.0, 0.5)
+    with pytest.raises(ArgumentError, match="times: expected finite numbers"):
+        free_fermion_quench(4, [float("nan")], 1.0, 0.5)
+    with pytest.raises(TypeError, match=r"times: expected several numbers, got 0\.5"):
+        free_fermion_quench(4, 0.5, 1.0, 0.5)  # type: ignore[arg-type]

@@ -122,7 +122,7 @@ def test_the_thread_of_the_log_says_nothing_of_a_full_disk(
 def test_a_progress_bar_is_shown_when_asked(
     iris: Split, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("qml_qdl.training.trainer._shows_bars", lambda: True)
+    monkeypatch.setattr("qml_qdl.training.trainer.shows_bars", lambda: True)
     fit(linear(), iris, options(1), progress=True)
     assert "val_accuracy" in "".join(capfd.readouterr())
 

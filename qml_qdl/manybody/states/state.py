@@ -11,11 +11,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count
 from qml_qdl.manybody.sectors import as_permutations, group_table
 
@@ -185,6 +187,69 @@ def as_real(tensor: Tensor) -> Tensor:
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
+def as_vector(state: NeuralState) -> Tensor:
+    """All parameters of a state, (P,), real and double, in the order of `jacobian`.
+
+    Args:
+        state: The state.
+    """
+    parts = [as_real(each.detach()).flatten() for each in state.parameters()]
+    return torch.cat(parts).double() if parts else torch.zeros(0).double()
+
+
+@torch.no_grad()
+def set_vector(state: NeuralState, vector: Tensor) -> None:
+    """Sets all parameters of a state.
+
+    Args:
+        state: The state.
+        vector: What `as_vector` would return, (P,).
+    """
+    place = 0
+    for parameter in state.parameters():
+        own = as_real(parameter)
+        own.copy_(vector[place : place + own.numel()].reshape(own.shape))
+        place += own.numel()
+
+
+@torch.no_grad()
+def as_complex(state: NeuralState) -> NeuralState:
+    """A copy of a state with complex parameters and the same amplitudes.
+
+    Real parameters become complex ones without an imaginary part, as real time needs.
+
+    Args:
+        state: A state whose log ψ is an analytic function of its parameters, such as an
+            RBM or a Jastrow factor; one with complex amplitudes stays as it is.
+
+    Raises:
+        ArgumentError: It has other amplitudes with complex parameters, or none.
+
+    Example:
+        >>> from qml_qdl.manybody import RBMState
+        >>> as_complex(RBMState(4))(torch.ones(1, 4)).dtype
+        torch.complex64
+    """
+    generator = torch.Generator().manual_seed(0)
+    bits = torch.randint(2, (16, state.num_sites), generator=generator)
+    spins = 1 - 2 * bits.to(state.dtype)
+    before = state(spins)
+    if before.is_complex():
+        return state
+    found = deepcopy(state)
+    for parameter in found.parameters():
+        parameter.data = parameter.data.to(parameter.dtype.to_complex())
+    try:
+        after: Tensor = found(spins)
+        # Of log ψ whole turns do not count.
+        change = (after - before).exp() - 1
+    except (RuntimeError, TypeError) as error:  # torch's for what it has not
+        raise _not_analytic(state) from error
+    if not (after.is_complex() and change.abs().max() < 1e-4):
+        raise _not_analytic(state)
+    return found
+
+
 class _PlainWalkers(Walkers):
     """Walkers of any state: each step is a pass through it."""
 
@@ -270,6 +335,14 @@ def log_cosh(x: Tensor) -> Tensor:
         return x + torch.log1p(torch.exp(-2 * x)) - math.log(2)
     x = x.abs()
     return x + nn.functional.softplus(-2 * x) - math.log(2)
+
+
+def _not_analytic(state: NeuralState) -> ArgumentError:
+    return ArgumentError(
+        f"state: with complex parameters {type(state).__name__} has not the same "
+        "amplitudes; make it with complex ones from the beginning "
+        "(amplitudes='complex')"
+    )
 
 
 def as_group(permutations: Any, num_sites: int) -> Tensor:

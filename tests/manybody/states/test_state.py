@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits import StronglyEntangling
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.manybody import (
     AutoregressiveState,
     CircuitState,
@@ -26,7 +27,13 @@ from qml_qdl.manybody import (
     Symmetrized,
     VisionTransformerState,
 )
-from qml_qdl.manybody.states.state import as_real, log_cosh
+from qml_qdl.manybody.states.state import (
+    as_complex,
+    as_real,
+    as_vector,
+    log_cosh,
+    set_vector,
+)
 from qml_qdl.models import AutoregressiveNetwork
 from tests.manybody.tables import all_spins
 
@@ -195,3 +202,38 @@ def test_log_cosh() -> None:
     torch.testing.assert_close(log_cosh(x), expected, rtol=1e-7, atol=1e-16)
     z = torch.tensor([0.3 + 2j, -4 + 1j, -0.2 - 3j], dtype=torch.complex128)
     torch.testing.assert_close(log_cosh(z).exp(), torch.cosh(z))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_complex_copies_have_the_same_amplitudes(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    for state in (RBMState(4, dtype=dtype, scale=0.5), JastrowState(4, dtype=dtype)):
+        found = as_complex(state)
+        spins = all_spins(4).to(dtype)
+        assert found.dtype == dtype
+        assert all(each.is_complex() for each in found.parameters())
+        assert not any(each.is_complex() for each in state.parameters())
+        torch.testing.assert_close(
+            (found(spins) - state(spins)).exp().real, spins[:, 0] ** 2
+        )
+    complex_one = RBMState(4, dtype=dtype.to_complex())
+    assert as_complex(complex_one) is complex_one
+
+
+def test_what_is_not_analytic_has_no_complex_copy() -> None:
+    state = AutoregressiveState(AutoregressiveNetwork(4))
+    with pytest.raises(
+        ArgumentError, match="AutoregressiveState has not the same ampl"
+    ):
+        as_complex(state)
+
+
+def test_parameters_as_one_vector() -> None:
+    torch.manual_seed(0)
+    state, other = (RBMState(3, dtype=torch.complex64) for _ in range(2))
+    vector = as_vector(state)
+    assert vector.dtype == torch.float64
+    assert len(vector) == state.jacobian(all_spins(3).float()).shape[1]
+    set_vector(other, vector)
+    for one, two in zip(state.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, two)

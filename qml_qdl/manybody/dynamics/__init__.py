@@ -1,0 +1,1 @@
+"""Dynamics: neural states that evolve in real and in imaginary time."""
