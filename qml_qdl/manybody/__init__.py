@@ -1,6 +1,11 @@
 """Many bodies: spins on lattices, their energies, exact and by neural states."""
 
 from qml_qdl.manybody.dmrg import MatrixProductState, dmrg
+from qml_qdl.manybody.dynamics.evolution import Evolution
+from qml_qdl.manybody.dynamics.exact import ExactDynamics
+from qml_qdl.manybody.dynamics.runge_kutta import Tableau
+from qml_qdl.manybody.dynamics.tdvp import TDVP, Velocity
+from qml_qdl.manybody.dynamics.trajectory import Moment, Trajectory
 from qml_qdl.manybody.entanglement import (
     ScalingLaw,
     SwapEstimate,
@@ -13,11 +18,6 @@ from qml_qdl.manybody.entanglement import (
     state_vector,
     swap_entropy,
 )
-from qml_qdl.manybody.dynamics.evolution import Evolution
-from qml_qdl.manybody.dynamics.exact import ExactDynamics
-from qml_qdl.manybody.dynamics.runge_kutta import Tableau
-from qml_qdl.manybody.dynamics.tdvp import TDVP, Velocity
-from qml_qdl.manybody.dynamics.trajectory import Moment, Trajectory
 from qml_qdl.manybody.exact import Eigenstates, ground_state
 from qml_qdl.manybody.hamiltonians import (
     annni,

@@ -536,7 +536,7 @@ class Blurred(Sampler):
         self.moves = getattr(sampler, "moves", None) if moves is None else moves
         known = getattr(sampler, "conserving", False)
         self.conserving = known if conserving is None else conserving
-        self.generator = _own(generator)
+        self.generator = own_generator(generator)
 
     @torch.no_grad()
     def sample(self, state: NeuralState, sweeps: int | None = None) -> Samples:
