@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -86,3 +87,38 @@ MaxQpuSecondsOption = Annotated[
         show_default="60",
     ),
 ]
+
+
+def named_values(flag: str, words: Sequence[str]) -> dict[str, Any]:
+    """Reads words such as h=0.5.
+
+    Args:
+        flag: The option that has them.
+        words: The words.
+
+    Returns:
+        Names with their values, which are read as YAML.
+
+    Raises:
+        BadParameter: A word is none.
+    """
+    from yaml import YAMLError
+
+    from qml_qdl.training.options import read_yaml
+
+    found = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        name = name.strip().replace("-", "_")
+        wrong = not (name and equals and text.strip())
+        if not wrong:
+            try:
+                found[name] = read_yaml(text)
+            except YAMLError:
+                wrong = True
+        if wrong:
+            raise typer.BadParameter(
+                f"expected NAME=VALUE, such as h=0.5, got {word!r}",
+                param_hint=f"'{flag}'",
+            )
+    return found

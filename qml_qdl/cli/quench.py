@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from qml_qdl.cli.options import named_values
 from qml_qdl.training.registry import HAMILTONIANS
 
 
@@ -259,7 +260,7 @@ def quench(
         raise typer.BadParameter(
             f"expected one run, got {', '.join(runs)}", param_hint="'--from'"
         )
-    problem = _pairs("--from", couplings)
+    problem = named_values("--from", couplings)
     given: dict[str, Any] = {
         "lattice": lattice,
         "periodic": False if open_ends else None,
@@ -275,7 +276,7 @@ def quench(
     }
     options = QuenchOptions(
         time=time,
-        after=_pairs("--to", after or []),
+        after=named_values("--to", after or []),
         hamiltonian=hamiltonian,
         problem=problem,
         run=runs[0] if runs else None,
@@ -295,21 +296,6 @@ def quench(
         seed=seed,
     )
     _finish(begin_quench(options, runs_dir=runs_dir, name=name), quiet)
-
-
-def _pairs(flag: str, words: list[str]) -> dict[str, Any]:
-    """`h=0.5` as a name with its value."""
-    from qml_qdl.training.options import read_yaml
-
-    found = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not (name and equals and text):
-            raise typer.BadParameter(
-                f"expected NAME=VALUE, as h=0.5, got {word!r}", param_hint=f"'{flag}'"
-            )
-        found[name.replace("-", "_")] = read_yaml(text)
-    return found
 
 
 def _refuse_others(context: typer.Context) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from qml_qdl.cli.options import AccountOption, MaxQpuSecondsOption
+from qml_qdl.cli.options import AccountOption, MaxQpuSecondsOption, named_values
 from qml_qdl.cli.train import NameOption, NewRunsDirOption
 from qml_qdl.training.registry import HAMILTONIANS
 
@@ -257,26 +257,11 @@ def _sought(
 
 
 def _arguments(spins: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a Hamiltonian, values read as YAML."""
-    import yaml
-
-    from qml_qdl.training.options import read_yaml
-
-    found: dict[str, Any] = {}
+    """The arguments of a Hamiltonian."""
+    found = named_values("--argument", spins.get("argument", ()))
     if "size" in spins:
         sizes = list(spins["size"])
         found["size"] = sizes if len(sizes) > 1 else sizes[0]
-    for text in spins.get("argument", ()):
-        key, equals, value = text.partition("=")
-        try:
-            found[key.strip()] = read_yaml(value)
-        except yaml.YAMLError:
-            equals = ""
-        if not equals or not key.strip():
-            raise typer.BadParameter(
-                f"expected NAME=VALUE, such as h=0.5, got {text!r}",
-                param_hint="'--argument'",
-            )
     return found
 
 

@@ -55,7 +55,7 @@ def test_from_a_run(tmp_path: Path, capsys: Capture) -> None:
     [
         (("--time", "-1"), "time: expected a number above 0"),
         (("--tolerance", "0"), "tolerance: expected a number above 0"),
-        (("--to", "half"), "expected NAME=VALUE, as h=0.5, got 'half'"),
+        (("--to", "half"), "expected NAME=VALUE, such as h=0.5, got 'half'"),
         (("--to", "g=1"), "g: transverse_ising has no such argument"),
         (("--from", "no-run"), "hamiltonian: expected either a name or the run"),
         (("--method", "rk4", "--tolerance", "1e-3"), "'rk4' does not know its error"),
