@@ -20,11 +20,17 @@ from qml_qdl.models import RBM
 from qml_qdl.renormalisation import (
     CRITICAL_COUPLING,
     BlockedLattice,
+    InformationEstimate,
     IsingChain,
     IsingClusters,
     IsingModel,
+    Surroundings,
     Thermometer,
     VariationalStep,
+    decimation_rule,
+    environment_information,
+    learn_rule,
+    majority_rule,
     rbm_flow,
     renormalise,
     variational_step,
@@ -32,6 +38,7 @@ from qml_qdl.renormalisation import (
 
 SIDE, CHAINS = 32, 100
 COUPLINGS = {"weak": 0.42, "critical": CRITICAL_COUPLING, "strong": 0.46}
+COUPLINGS_KEPT = (0.0, 0.3, 0.4, CRITICAL_COUPLING, 0.5)
 UNITS = (1, 2, 4, 8, 16)
 LEARNT = (0.15, 0.25, 0.35, 0.4, 0.45, 0.5, 0.6, 0.75)
 
@@ -62,6 +69,37 @@ def blocked(sweeps: int) -> dict[str, list[BlockedLattice]]:
             print(f"  {lattice}")
     print()
     return found
+
+
+def information(steps: int) -> dict[str, list[InformationEstimate]]:
+    """What rules keep of the surroundings of blocks, at several couplings."""
+    found: dict[str, list[InformationEstimate]] = {}
+    for coupling in COUPLINGS_KEPT:
+        model = IsingModel((16, 16), coupling)
+        learnt, judged = (
+            Surroundings.of_lattice(model, warm(model, seed).sample(20))
+            for seed in (1, 0)
+        )
+        rules = {
+            "decimation": decimation_rule,
+            "majority": majority_rule,
+            "learnt": learn_rule(learnt, 1, 2 * steps, generator=seeded()),
+            "learnt, two spins": learn_rule(learnt, 2, 2 * steps, generator=seeded()),
+        }
+        print(f"blocks of 2 × 2 spins, K = {coupling:.4f}")
+        for name, rule in rules.items():
+            kept = environment_information(rule, judged, steps, generator=seeded())
+            found.setdefault(name, []).append(kept)
+            print(f"  {name:17} {kept}")
+    print()
+    return found
+
+
+def warm(model: IsingModel, seed: int) -> IsingClusters:
+    """Chains that have forgotten where they began."""
+    sampler = IsingClusters(model, CHAINS, generator=seeded(seed))
+    sampler.sample(30)
+    return sampler
 
 
 def train(model: IsingModel, units: int, steps: int) -> tuple[RBM, list[float]]:
@@ -157,6 +195,19 @@ def plot_flow(found: Mapping[str, list[BlockedLattice]]) -> Figure:
     return figure
 
 
+def plot_information(found: Mapping[str, list[InformationEstimate]]) -> Figure:
+    figure = Figure(figsize=(6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for name, kept in found.items():
+        values, errors = [each.value for each in kept], [each.error for each in kept]
+        style = "s--" if name == "learnt" else "o-"  # it lies on the majority's line
+        axes.errorbar(COUPLINGS_KEPT, values, errors, fmt=style, ms=4, label=name)
+    axes.axvline(CRITICAL_COUPLING, color="grey", ls="--", label="critical")
+    axes.set(xlabel="coupling K", ylabel="kept of the surroundings (nats)")
+    axes.legend()
+    return figure
+
+
 def plot_machines(found: Mapping[int, VariationalStep]) -> Figure:
     """Differences of free energies within their bounds, and the gap."""
     figure = Figure(figsize=(7.6, 3.2), layout="constrained")
@@ -180,6 +231,7 @@ def main(
     """Runs all of it and returns divergences of machines while they are trained."""
     print_decimation(1.0, 5)
     lattices = blocked(sweeps)
+    kept = information(steps)
     model = IsingModel((3, 4), 0.4)
     divergences, machines = {}, {}
     print("machines of 3 × 4 spins: bounds of F' − F, and their gap")
@@ -192,6 +244,7 @@ def main(
     if folder is not None:
         pictures = {
             "renormalisation.png": plot_flow(lattices),
+            "renormalisation-information.png": plot_information(kept),
             "renormalisation-machines.png": plot_machines(machines),
             "renormalisation-flow.png": plot_reconstructions(reconstructions),
         }

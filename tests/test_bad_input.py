@@ -72,6 +72,7 @@ NO_CALLS = {
     },
     "renormalisation": {
         "BlockedLattice",
+        "InformationEstimate",
         "IsingSampler",
         "VariationalStep",
         "CRITICAL_COUPLING",

@@ -33,6 +33,7 @@ PICTURES = {
     "mera": ("mera.png",),
     "renormalisation": (
         "renormalisation.png",
+        "renormalisation-information.png",
         "renormalisation-machines.png",
         "renormalisation-flow.png",
     ),

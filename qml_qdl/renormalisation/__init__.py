@@ -16,21 +16,37 @@ from qml_qdl.renormalisation.ising import (
     onsager_energy,
 )
 from qml_qdl.renormalisation.mera import ScaleInvariantMERA
+from qml_qdl.renormalisation.mutual_information import (
+    InformationEstimate,
+    LinearRule,
+    Surroundings,
+    decimation_rule,
+    environment_information,
+    learn_rule,
+    majority_rule,
+)
 from qml_qdl.renormalisation.thermometer import Thermometer, rbm_flow
 
 __all__ = [
     "CRITICAL_COUPLING",
     "BlockedLattice",
+    "InformationEstimate",
     "IsingChain",
     "IsingClusters",
     "IsingMetropolis",
     "IsingModel",
     "IsingSampler",
+    "LinearRule",
     "ScaleInvariantMERA",
+    "Surroundings",
     "Thermometer",
     "VariationalStep",
     "block_spins",
     "coupling_operator",
+    "decimation_rule",
+    "environment_information",
+    "learn_rule",
+    "majority_rule",
     "onsager_energy",
     "rbm_flow",
     "renormalise",

@@ -40,6 +40,7 @@ RING_OF_6 = m.Lattice.chain(6)
 SPIN_RING = m.SpinOperator.of(m.heisenberg(RING_OF_6))
 SECTOR = m.Sector(6, 0)
 SPINS = torch.tensor([[1.0, -1, 1, -1, 1, -1], [1, 1, 1, -1, -1, -1]])
+CHAINS = torch.stack([SPINS, -SPINS, SPINS, -SPINS])
 ISING_TERM = -qml.X(0) @ qml.X(1) - qml.Z(0)
 SAMPLES = m.Samples(SPINS, chains=2)
 LOGITS = torch.tensor([0.3, -0.2, 0.5, 0.1])
@@ -207,6 +208,10 @@ def rbm() -> models.RBM:
 
 def ising_clusters() -> r.IsingClusters:
     return r.IsingClusters(r.IsingModel((8, 8)), 20, generator=seeded())
+
+
+def surroundings() -> r.Surroundings:
+    return r.Surroundings(CHAINS[..., :2], CHAINS[..., 3:])
 
 
 def belief() -> models.DeepBeliefNetwork:
@@ -756,6 +761,39 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             hidden=BITS[:, :2],
         ),
         "renormalisation.onsager_energy": lambda: call(r.onsager_energy, coupling=0.3),
+        "renormalisation.LinearRule": lambda: call(
+            r.LinearRule, num_sites=3, hidden=2, generator=seeded()
+        ),
+        "renormalisation.LinearRule.forward": lambda: call(
+            r.LinearRule(6), spins=SPINS
+        ),
+        "renormalisation.Surroundings": lambda: call(
+            r.Surroundings, block=CHAINS[..., :2], environment=CHAINS[..., 3:]
+        ),
+        "renormalisation.Surroundings.of_lattice": lambda: call(
+            r.Surroundings.of_lattice,
+            model=r.IsingModel((8, 8)),
+            samples=ising_clusters().sample(),
+            block=2,
+            buffer=1,
+            width=1,
+            places=2,
+        ),
+        "renormalisation.Surroundings.part": lambda: call(
+            surroundings().part, chains=slice(2)
+        ),
+        "renormalisation.decimation_rule": lambda: call(r.decimation_rule, spins=SPINS),
+        "renormalisation.majority_rule": lambda: call(r.majority_rule, spins=SPINS),
+        "renormalisation.environment_information": lambda: call(
+            r.environment_information,
+            rule=r.majority_rule,
+            data=surroundings(),
+            steps=2,
+            learning_rate=0.01,
+        ),
+        "renormalisation.learn_rule": lambda: call(
+            r.learn_rule, data=surroundings(), hidden=2, steps=2, learning_rate=0.01
+        ),
         "renormalisation.renormalise": lambda: call(
             r.renormalise,
             sampler=ising_clusters(),
