@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def information(steps: int) -> dict[str, list[InformationEstimate]]:
             Surroundings.of_lattice(model, warm(model, seed).sample(20))
             for seed in (1, 0)
         )
-        rules = {
+        rules: dict[str, Callable[[Tensor], Tensor]] = {
             "decimation": decimation_rule,
             "majority": majority_rule,
             "learnt": learn_rule(learnt, 1, 2 * steps, generator=seeded()),

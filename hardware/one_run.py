@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from threading import RLock
+from threading import RLock, local
 from typing import Any
 
 from pennylane.devices import Device
-from pennylane.queuing import AnnotatedQueue
+from pennylane.queuing import AnnotatedQueue, QueuingManager
 
 from qml_qdl.hardware.traits import traits_of
 
@@ -29,10 +30,57 @@ _CLASSES: dict[Any, Any] = {}
 _MAKING = RLock()
 
 
-# PennyLane records every circuit of a process in one queue under this lock, but takes
-# the queue away without it where it decomposes gates (`stop_recording`): then circuits
-# that other threads record lose gates, or leave the lock locked for ever.
+# PennyLane records every circuit of a process in one queue, under this lock.
 _RECORDING: Any = AnnotatedQueue._lock
+
+
+class _OwnQueues(local):
+    """The queues that a thread records in, in place of those of PennyLane's process.
+
+    Gates that are made without the lock, as where PennyLane decomposes them or binds
+    shifted parameters on the way back, would be recorded by whichever thread records
+    then, and `stop_recording` would take its queue away: circuits gained and lost
+    gates, or left the lock locked for ever.
+    """
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.stack)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.stack[place]
+
+    def append(self, queue: Any) -> None:
+        """Records in a queue."""
+        self.stack.append(queue)
+
+    def pop(self) -> Any:
+        """Records in the queue before."""
+        return self.stack.pop()
+
+
+def _stop_recording(cls: Any) -> Iterator[None]:
+    """What `QueuingManager.stop_recording` does, for one thread."""
+    own = cls._active_contexts
+    before, own.stack = own.stack, []
+    try:
+        yield
+    finally:
+        own.stack = before
+
+
+def _separate_threads() -> None:
+    """Gives each thread queues of its own, once for the process."""
+    manager: Any = QueuingManager
+    with _RECORDING:  # so that no other thread records
+        if not isinstance(manager._active_contexts, _OwnQueues):
+            own = _OwnQueues()
+            own.stack = manager._active_contexts
+            # Functions that it decorates hold the function, so its code is changed.
+            manager.stop_recording.__wrapped__.__code__ = _stop_recording.__code__
+            manager._active_contexts = own
 
 
 def recorded_alone(device: Any) -> AbstractContextManager[Any]:
@@ -44,6 +92,7 @@ def recorded_alone(device: Any) -> AbstractContextManager[Any]:
     Returns:
         What to run the QNode in; nothing where it waits for jobs of a service.
     """
+    _separate_threads()
     return nullcontext() if traits_of(device).costs_jobs else _RECORDING
 
 
@@ -61,6 +110,7 @@ def one_run_at_a_time(device: Any) -> Any:
     Returns:
         The device.
     """
+    _separate_threads()
     if traits_of(device).stateless:
         return device
     with _MAKING:

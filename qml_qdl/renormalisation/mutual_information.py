@@ -366,10 +366,9 @@ def _fit(
         )
     every = [*model.parameters(), *learnt]
     # A rule's few weights have far to go until it is sharp.
-    groups = [
-        {"params": [*model.parameters()]},
-        *[{"params": learnt, "lr": _FASTER * learning_rate} for _ in learnt[:1]],
-    ]
+    groups: list[dict[str, Any]] = [{"params": [*model.parameters()]}]
+    if learnt:
+        groups.append({"params": learnt, "lr": _FASTER * learning_rate})
     adam = torch.optim.Adam(groups, lr=learning_rate)
     best, found = -math.inf, [each.detach().clone() for each in every]
     for step in range(steps + 1):
@@ -384,8 +383,8 @@ def _fit(
             (-_bound(rule(visible[chosen]), model(around[chosen]))).backward()
             adam.step()
     with torch.no_grad():
-        for each, value in zip(every, found, strict=True):
-            each.copy_(value)
+        for each, kept in zip(every, found, strict=True):
+            each.copy_(kept)
     return model
 
 

@@ -427,7 +427,9 @@ class Molecule:
             )
         words = qml.qchem.spin2(self.num_electrons, self.num_wires)
         image = SpinOperator.of(words, self.num_wires).matrix(sector) @ states
-        return np.asarray((states.conj() * image).sum(axis=0).real)
+        found = (states.conj() * image).sum(axis=0).real
+        # It is never below 0, nor −0, but for rounding.
+        return np.asarray(np.maximum(found, 0.0) + 0.0)
 
     def _built(self) -> SpinOperator:
         words, _ = qml.qchem.molecular_hamiltonian(

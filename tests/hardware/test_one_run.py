@@ -120,6 +120,35 @@ def test_a_layer_that_is_moved_meanwhile() -> None:
         mover.join()
 
 
+@qml.QueuingManager.stop_recording()
+def unrecorded(inside: threading.Event, go_on: threading.Event) -> None:
+    qml.Y(0)
+    inside.set()
+    assert go_on.wait(10)
+
+
+def test_each_thread_records_for_itself() -> None:
+    """Neither gates of other threads are recorded, nor is the queue taken away."""
+    made("default.qubit")
+    inside, go_on = threading.Event(), threading.Event()
+
+    def meanwhile() -> None:
+        qml.T(0)
+        assert not qml.QueuingManager.recording()
+        unrecorded(inside, go_on)
+        qml.S(0)
+
+    with ThreadPoolExecutor(1) as other, qml.queuing.AnnotatedQueue() as queue:
+        qml.X(0)
+        done = other.submit(meanwhile)
+        assert inside.wait(10)
+        qml.Z(0)
+        go_on.set()
+        done.result()
+        qml.X(1)
+    assert list(queue.queue) == [qml.X(0), qml.Z(0), qml.X(1)]
+
+
 def test_a_device_is_still_itself() -> None:
     device = qml.device("lightning.qubit", wires=3)
     kind = type(device)

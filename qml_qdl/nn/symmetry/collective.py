@@ -32,8 +32,8 @@ def collective_magnetization(weights: Tensor, num_wires: int) -> Tensor:
 
     Example:
         >>> half_turn = torch.tensor([[torch.pi / 2, 0, 0]])
-        >>> collective_magnetization(half_turn, 100)
-        tensor(-1.0000)
+        >>> round(float(collective_magnetization(half_turn, 100)), 4)
+        -1.0
     """
     check_count("num_wires", num_wires)
     check_floating("weights", weights)
