@@ -145,8 +145,9 @@ def of_square(j2: float) -> list[Task]:
 def all_tasks() -> list[Task]:
     """The table: alpha, with reflections, steps, last samples, whether it is long."""
     short, long = (200_000, False), (500_000, True)
+    rings_of_22 = [(1, 0, 300, *short), (8, 0, 600, 500_000, False)]
     return [
-        *of_ring("Heisenberg", 22, [(1, 0, 300, *short), (8, 0, 600, *short)]),
+        *of_ring("Heisenberg", 22, rings_of_22),
         *of_ring("Ising", 20, [(4, 1, 600, 500_000, False)]),
         *of_square(0.0),
         *of_square(0.5),
