@@ -117,7 +117,7 @@ def entropy_of(values: Any, order: float = 1.0) -> Any:
     return qml.math.where(qml.math.isnan(top[..., 0]), math.nan, entropy + 0.0)
 
 
-class RenyiEntropyMP(StateMeasurement):  # type: ignore[misc]
+class RenyiEntropyMP(StateMeasurement):
     """PennyLane's measurement of a Rényi entropy, of pure and mixed states.
 
     Args:

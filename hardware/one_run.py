@@ -74,6 +74,8 @@ def _stop_recording(cls: Any) -> Iterator[None]:
 def _separate_threads() -> None:
     """Gives each thread queues of its own, once for the process."""
     manager: Any = QueuingManager
+    if isinstance(manager._active_contexts, _OwnQueues):
+        return  # without waiting for a thread that records
     with _RECORDING:  # so that no other thread records
         if not isinstance(manager._active_contexts, _OwnQueues):
             own = _OwnQueues()

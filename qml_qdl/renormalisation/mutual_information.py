@@ -184,11 +184,18 @@ class Surroundings:
 
 
 def _check_block(spins: Tensor) -> None:
+    """Checks that these are rows of one spin or more."""
     if spins.ndim != 2 or not spins.shape[1]:
         raise ShapeError(
             f"spins: expected (rows, V), those of blocks, got {tuple(spins.shape)}"
         )
     check_spins(spins, spins.shape[1])
+
+
+def _chances(signs: Tensor) -> Tensor:
+    """Probabilities of h = 1 and h = −1, equal ones where the sign is 0."""
+    up = (1 + signs) / 2
+    return torch.stack([up, 1 - up], dim=1)
 
 
 @validate_call
@@ -210,8 +217,7 @@ def decimation_rule(spins: Tensor) -> Tensor:
         tensor([[1., 0.]])
     """
     _check_block(spins)
-    up = (1 + spins[:, 0]) / 2
-    return torch.stack([up, 1 - up], dim=1)
+    return _chances(spins[:, 0])
 
 
 @validate_call
@@ -234,8 +240,7 @@ def majority_rule(spins: Tensor) -> Tensor:
                 [0.5000, 0.5000]])
     """
     _check_block(spins)
-    up = (1 + spins.sum(1).sign()) / 2
-    return torch.stack([up, 1 - up], dim=1)
+    return _chances(spins.sum(1).sign())
 
 
 @validate_call

@@ -200,3 +200,7 @@ def test_who_waits_for_jobs_lets_others_record(
     paid = Traits(costs_jobs=True)
     monkeypatch.setattr("qml_qdl.hardware.one_run.traits_of", lambda device: paid)
     assert isinstance(recorded_alone(device), contextlib.nullcontext)
+    # Nor does it wait for another thread that records.
+    with ThreadPoolExecutor(1) as other, qml.queuing.AnnotatedQueue():
+        found = other.submit(recorded_alone, device).result(10)
+    assert isinstance(found, contextlib.nullcontext)
