@@ -26,6 +26,8 @@ ROOMS = (
     "manybody",
     "renormalisation",
     "vqe",
+    "tomography",
+    "phases",
     "metrics",
     "data",
     "training",
@@ -78,6 +80,8 @@ NO_CALLS = {
         "CRITICAL_COUPLING",
     },
     # Results, and what is abstract.
+    "tomography": {"Estimator", "Reconstruction", "Spread"},
+    "phases": set(),
     "vqe": {
         "Adapted",
         "Energy",

@@ -1,0 +1,1 @@
+"""Phases of matter: recognised by order parameters and learnt from measurements."""

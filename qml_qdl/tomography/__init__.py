@@ -1,0 +1,31 @@
+"""Tomography: what measurements tell of a state."""
+
+from qml_qdl.tomography.density_matrix import DensityMatrix
+from qml_qdl.tomography.estimator import (
+    Estimator,
+    Reconstruction,
+    Spread,
+    bootstrap,
+    log_likelihood,
+)
+from qml_qdl.tomography.measurements import (
+    Measurements,
+    Origin,
+    misread,
+    pauli_bases,
+    random_bases,
+)
+
+__all__ = [
+    "DensityMatrix",
+    "Estimator",
+    "Measurements",
+    "Origin",
+    "Reconstruction",
+    "Spread",
+    "bootstrap",
+    "log_likelihood",
+    "misread",
+    "pauli_bases",
+    "random_bases",
+]
