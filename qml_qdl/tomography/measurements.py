@@ -120,6 +120,14 @@ def _as_whole(name: str, numbers: Any) -> NDArray[np.int64]:
     return found.astype(np.int64)
 
 
+def _as_places(numbers: Any) -> NDArray[np.int64]:
+    return _as_whole("of", numbers)
+
+
+def _as_counts(numbers: Any) -> NDArray[np.int64]:
+    return _as_whole("counts", numbers)
+
+
 def _as_confusion(given: Any) -> NDArray[np.float64] | None:
     if given is None:
         return None
@@ -187,10 +195,8 @@ class Measurements:
 
     bases: tuple[str, ...] = field(converter=_as_bases)
     outcomes: NDArray[np.uint8] = field(converter=_as_bits)
-    of: NDArray[np.int64] = field(converter=lambda of: _as_whole("of", of))
-    counts: NDArray[np.int64] = field(
-        converter=lambda counts: _as_whole("counts", counts)
-    )
+    of: NDArray[np.int64] = field(converter=_as_places)
+    counts: NDArray[np.int64] = field(converter=_as_counts)
     wires: tuple[Hashable, ...] = field(converter=as_wires)
     confusion: NDArray[np.float64] | None = field(default=None, converter=_as_confusion)
     origin: Origin = field(factory=Origin)
@@ -351,7 +357,7 @@ class Measurements:
         table = np.array(rows, np.uint8).reshape(len(rows), size)
         return cls(
             bases,
-            *_counted(table, np.array(of, np.intp), _as_whole("counts", times)),
+            *_counted(table, np.array(of, np.intp), _as_counts(times)),
             size if wires is None else wires,
             confusion,
             origin or Origin(),
