@@ -15,6 +15,7 @@ from qml_qdl.tomography.measurements import (
     pauli_bases,
     random_bases,
 )
+from qml_qdl.tomography.measuring import measure
 
 __all__ = [
     "DensityMatrix",
@@ -25,6 +26,7 @@ __all__ = [
     "Spread",
     "bootstrap",
     "log_likelihood",
+    "measure",
     "misread",
     "pauli_bases",
     "random_bases",
