@@ -251,10 +251,14 @@ def _tensors(inputs: Any, names: Sequence[str]) -> tuple[Tensor, ...]:
         given = [inputs]
     else:
         given = as_items(inputs) or ()
+    if not names and len(given):
+        raise ArgumentError(
+            f"inputs: the circuit takes none, got {inputs!r}; leave them out"
+        )
     if len(given) != len(names) or (len(names) == 1 and not np.size(given[0])):
         raise ArgumentError(
-            f"inputs: expected one row for each of {', '.join(names) or 'no inputs'}, "
-            f"got {inputs!r}"
+            f"inputs: the circuit takes {', '.join(names)}, got {inputs!r}; expected a "
+            "row of numbers for each"
         )
     rows = []
     for name, value in zip(names, given, strict=True):
@@ -379,7 +383,8 @@ def _jobs_sent(device: Any) -> int:
 
 
 def _origin(where: Any, device: Any, circuit: str, sent: int) -> Origin:
-    target = where if isinstance(where, str) else device.name
+    named = isinstance(where, str) and where != "auto"
+    target = where if named else device.name
     if not isinstance(device, ExecutorDevice):
         return Origin(target=target, circuit=circuit)
     sender, machine = sender_of(device), None
