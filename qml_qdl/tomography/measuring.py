@@ -119,14 +119,15 @@ def measure(
     prepared, layer = _prepared(circuit, inputs, weights)
     wires = prepared.wires
     told: dict[str, Any] = {"account": account, "max_qpu_seconds": max_qpu_seconds}
-    if layer is not None:
-        options = layer.execution.options
-        own = {"account": options.account, "max_qpu_seconds": options.max_qpu_seconds}
-        told = {name: own[name] if v is None else v for name, v in told.items()}
-        seed = options.seed if seed is None else seed
     where: Any = target
-    if target is None:
-        where = "auto" if layer is None else layer.target or layer.qnode.device
+    if layer is not None:
+        own = layer.execution.options
+        seed = own.seed if seed is None else seed
+        told = {k: getattr(own, k) if v is None else v for k, v in told.items()}
+        where = where or layer.target or layer.qnode.device
+    elif isinstance(circuit, qml.QNode):
+        where = where or circuit.device
+    where = where or "auto"
     turned = QuantumLayer(
         qml.QNode(prepared.turned, qml.device("default.qubit", wires=wires)),
         {},
@@ -221,8 +222,6 @@ def _prepared(
             )
         names = qnode_inputs(source, ())
         arguments = dict(zip(names, _tensors(inputs, names), strict=True))
-        if circuit.device is not None:
-            layer = QuantumLayer(circuit, {}, shots=1)
     else:
         raise ArgumentTypeError(
             "circuit: expected a Circuit, a QuantumLayer or a PennyLane QNode, got "
