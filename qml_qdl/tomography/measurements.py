@@ -83,6 +83,12 @@ def _as_bases(bases: Any) -> tuple[str, ...]:
     items = _words(tuple(bases) if isinstance(bases, Mapping) else bases)
     if not items:
         raise DataError("bases: expected at least one, got none")
+    wrong = [basis for basis in items if len(basis) != len(items[0])]
+    if wrong:
+        raise DataError(
+            f"bases: expected words of {len(items[0])} letters, one for each wire, got "
+            f"{wrong[0]!r}"
+        )
     if len(set(items)) < len(items):
         twice = next(basis for basis in items if items.count(basis) > 1)
         raise DataError(f"bases: expected each once, got {twice} twice; add counts")
@@ -218,11 +224,10 @@ class Measurements:
                     f"{name}: expected {many} numbers, one for each outcome, got an "
                     f"array of shape {getattr(self, name).shape}"
                 )
-        wrong = [basis for basis in self.bases if len(basis) != size]
-        if wrong:
+        if len(self.bases[0]) != size:
             raise DataError(
                 f"bases: expected words of {size} letters, one for each wire, got "
-                f"{wrong[0]!r}"
+                f"{self.bases[0]!r}"
             )
         if self.confusion is not None and len(self.confusion) != size:
             raise ShapeError(
@@ -345,6 +350,7 @@ class Measurements:
                 "counts: expected counts by basis, as {'ZZ': {'01': 12}}, got "
                 f"{type(counts).__name__}"
             )
+        bases = _as_bases(counts)
         rows, of, times = [], [], []
         for place, (basis, found) in enumerate(counts.items()):
             if not isinstance(found, Mapping):
@@ -356,8 +362,7 @@ class Measurements:
                 rows.append(_bits_of(text, len(basis), order))
                 of.append(place)
                 times.append(number)
-        bases = _as_bases(counts)
-        size = len(bases[0]) if bases else 0
+        size = len(bases[0])
         table = np.array(rows, np.uint8).reshape(len(rows), size)
         return cls(
             bases,
@@ -425,7 +430,7 @@ class Measurements:
         cls,
         path: str | Path,
         *,
-        bases: str | Path | Sequence[str] | None = None,
+        bases: Any = None,
         order: str | None = None,
     ) -> Measurements:
         r"""Reads a file: `.npz` as `save` writes it, or plain text.
@@ -971,21 +976,18 @@ def _entry(
     path: Path, number: int, line: str, basis: str | None
 ) -> tuple[str, str, int]:
     """Basis, bits and count of a line."""
-    letters = "" if basis is not None else r"(?P<basis>[XYZ]+)\s+"
-    match = re.fullmatch(letters + r"(?P<bits>[01](\s*[01])*?)(\s+(?P<n>\d+))?", line)
-    if basis is not None:
-        # Bits may stand apart, so that a last number is a count only after all bits.
-        plain = re.sub(r"\s", "", line)
-        if len(plain) == len(basis):
-            match, bits, times = re.fullmatch("[01]+", plain), plain, 1
-            if match:
-                return basis, bits, times
-        match = re.fullmatch(rf"(?P<bits>([01]\s*){{{len(basis)}}})\s(?P<n>\d+)", line)
-    if match is None:
-        expected = "bits" if basis is not None else "a basis, bits"
+    rest = line
+    if basis is None:
+        basis, *others = line.split(None, 1)
+        rest = "".join(others)
+    size = len(basis)
+    match = re.fullmatch(
+        rf"(?P<bits>[01](\s*[01]){{{size - 1}}})(\s+(?P<n>\d+))?", rest.strip()
+    )
+    if match is None or set(basis) - set(LETTERS):
+        expected = "bits" if rest is line else "a basis, as many bits"
         raise DataError(
-            f"{path}, line {number}: expected {expected} and perhaps a number, "
-            f"such as {'010 12' if basis is not None else 'XZY 010 12'}, got {line!r}"
+            f"{path}, line {number}: expected {expected} and perhaps a number, such as "
+            f"{'010 12' if rest is line else 'XZY 010 12'}, got {line!r}"
         )
-    bits = re.sub(r"\s", "", match["bits"])
-    return basis or match["basis"], bits, int(match["n"] or 1)
+    return basis, re.sub(r"\s", "", match["bits"]), int(match["n"] or 1)
