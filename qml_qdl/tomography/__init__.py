@@ -11,7 +11,6 @@ from qml_qdl.tomography.estimator import (
 from qml_qdl.tomography.measurements import (
     Measurements,
     Origin,
-    misread,
     pauli_bases,
     random_bases,
 )
@@ -27,7 +26,6 @@ __all__ = [
     "bootstrap",
     "log_likelihood",
     "measure",
-    "misread",
     "pauli_bases",
     "random_bases",
 ]

@@ -21,13 +21,15 @@ from qml_qdl.circuits.errors import (
     ShapeError,
 )
 from qml_qdl.circuits.validation import (
+    MOST_WIRES,
     as_items,
     as_wires,
     check_choice,
     check_count,
+    check_text,
     validate_call,
 )
-from qml_qdl.data.files import existing, read_arrays
+from qml_qdl.data.files import check_memory, existing, read_arrays
 from qml_qdl.hardware.files import made_in_memory, write_atomically
 
 LETTERS = "XYZ"
@@ -45,6 +47,20 @@ Counts: TypeAlias = Mapping[str, int]
 """How often each outcome occurred, such as {"01": 12}."""
 
 
+def _is_text(_: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) or value:
+        check_text(attribute.name, value)
+
+
+def _as_jobs(jobs: Any) -> tuple[str, ...]:
+    names = as_items(jobs)
+    if names is None:
+        raise ArgumentTypeError(f"jobs: expected identifiers, got {jobs!r}")
+    for name in names:
+        check_text("jobs", name)
+    return names
+
+
 @frozen
 class Origin:
     """Where measurements came from.
@@ -57,14 +73,23 @@ class Origin:
         circuit: What was measured, in words.
     """
 
-    target: str = ""
-    machine: str = ""
-    jobs: tuple[str, ...] = ()
-    calibrated: str = ""
-    circuit: str = ""
+    target: str = field(default="", validator=_is_text)
+    machine: str = field(default="", validator=_is_text)
+    jobs: tuple[str, ...] = field(default=(), converter=_as_jobs)
+    calibrated: str = field(default="", validator=_is_text)
+    circuit: str = field(default="", validator=_is_text)
 
 
-def _words(bases: Any) -> tuple[str, ...]:
+def as_words(bases: Any) -> tuple[str, ...]:
+    """Bases as words of X, Y and Z, any of them several times.
+
+    Args:
+        bases: Words.
+
+    Raises:
+        ArgumentTypeError: They are no sequence.
+        DataError: One is no such word.
+    """
     items = as_items(bases)
     if items is None:
         raise ArgumentTypeError(
@@ -80,7 +105,7 @@ def _words(bases: Any) -> tuple[str, ...]:
 
 
 def _as_bases(bases: Any) -> tuple[str, ...]:
-    items = _words(tuple(bases) if isinstance(bases, Mapping) else bases)
+    items = as_words(tuple(bases) if isinstance(bases, Mapping) else bases)
     if not items:
         raise DataError("bases: expected at least one, got none")
     wrong = [basis for basis in items if len(basis) != len(items[0])]
@@ -287,7 +312,7 @@ class Measurements:
             >>> Measurements.from_bits(["Z"], [[[0], [1], [1]]]).histogram("Z")
             array([1., 2.])
         """
-        words = _words(bases)
+        words = as_words(bases)
         entries = as_items(bits)
         if entries is None or len(entries) != len(words):
             raise ShapeError(
@@ -409,7 +434,7 @@ class Measurements:
             >>> Measurements.from_qiskit(result, ["ZZ"]).histogram("ZZ")
             array([8., 0., 0., 0.])
         """
-        words = _words(bases)
+        words = as_words(bases)
         found = _qiskit_counts(result, len(words))
         if len(found) != len(words):
             raise DataError(
@@ -595,6 +620,7 @@ class Measurements:
         Raises:
             MemoryBoundError: It does not fit.
         """
+        check_count("rows", rows)
         size = rows * 2**self.num_wires
         if self.num_wires > MOST_DENSE_WIRES or size > 2**28:
             raise MemoryBoundError(
@@ -775,6 +801,7 @@ def misread(
     return found.reshape(shape)
 
 
+@validate_call
 def pauli_bases(num_wires: int) -> tuple[str, ...]:
     """All 3ⁿ bases, XX…X first.
 
@@ -801,6 +828,7 @@ def pauli_bases(num_wires: int) -> tuple[str, ...]:
     return tuple("".join(LETTERS[letter] for letter in row) for row in grid)
 
 
+@validate_call
 def random_bases(
     num_wires: int, count: int, generator: np.random.Generator
 ) -> tuple[str, ...]:
@@ -811,6 +839,9 @@ def random_bases(
         count: How many bases; some may be equal.
         generator: Where random numbers come from.
     """
+    check_count("num_wires", num_wires, most=MOST_WIRES)
+    check_count("count", count)
+    check_memory("count: letters of random bases", (count, num_wires), np.dtype("U1"))
     letters = np.array(list(LETTERS))[generator.integers(3, size=(count, num_wires))]
     return tuple("".join(row) for row in letters)
 
@@ -858,7 +889,7 @@ def _qiskit_counts(result: Any, num_bases: int) -> list[Counts]:
         counts = result.get_counts()
         return list(counts) if isinstance(counts, list) else [counts]
     pubs = as_items(result)
-    if pubs is None or not pubs or not all(hasattr(pub, "data") for pub in pubs):
+    if not pubs or not all(hasattr(getattr(p, "data", 0), "values") for p in pubs):
         raise ArgumentTypeError(
             "result: expected a result of a Qiskit sampler or backend, got "
             f"{type(result).__name__}; of counts make from_counts"
@@ -969,7 +1000,7 @@ def _bases_apart(bases: Any, count: int) -> list[str]:
             f"bases: expected one for each of {count} outcomes, or one for all, got "
             f"{len(words)}"
         )
-    return list(_words(words))
+    return list(as_words(words))
 
 
 def _entry(

@@ -26,10 +26,10 @@ from qml_qdl.tomography import (
     DensityMatrix,
     Measurements,
     Origin,
-    misread,
     pauli_bases,
     random_bases,
 )
+from qml_qdl.tomography.measurements import misread
 
 CONFUSION = np.array([[[0.95, 0.05], [0.1, 0.9]], [[0.99, 0.01], [0.02, 0.98]]])
 
@@ -326,7 +326,7 @@ def test_parts_for_cross_validation_add_up(data: Measurements) -> None:
     large = evolve(data, counts=data.counts * 10)
     parts = large.split(4, np.random.default_rng(0))
     assert len(parts) == 4
-    held = sum(part.in_bases(data.bases).histograms() for _, part in parts)
+    held = np.sum([part.in_bases(data.bases).histograms() for _, part in parts], 0)
     assert (held == large.histograms()).all()
     for others, part in parts:
         both = (
