@@ -152,10 +152,7 @@ class MaximumLikelihood(Estimator):
         """
         _check_size(data)
         if not self.incomplete:
-            data.require(
-                pauli_bases(data.num_wires),
-                "maximum likelihood without incomplete=True and without a hedge",
-            )
+            _check_complete(data)
         climb = _Climb(data)
         factor = climb.start(self.rank)
         return climb.up(factor, 0.0, self.tolerance, self.steps)
@@ -165,10 +162,9 @@ class MaximumLikelihood(Estimator):
 @validate_call
 @frozen
 class HedgedMaximumLikelihood(Estimator):
-    """Maximum likelihood times det(ρ)^β, which no state with a vanishing eigenvalue has.
+    """Maximum likelihood times det(ρ)^β: no eigenvalue of the state vanishes.
 
-    The maximum is unique, also where bases are missing: of what they would tell the
-    determinant takes the most mixed (Blume-Kohout 2010, arXiv:1001.2029).
+    The maximum is unique (Blume-Kohout 2010, arXiv:1001.2029).
 
     Args:
         strength: β, 0 or more; None for one chosen by held-out likelihood: each
@@ -177,6 +173,8 @@ class HedgedMaximumLikelihood(Estimator):
         folds: Parts of the shots of each basis, of which each is left out once.
         repeats: How often the shots are divided anew. What one division chooses hangs
             on chance.
+        incomplete: Whether bases may be missing: what they would tell the determinant
+            takes for as mixed as it can be.
         tolerance: The gap in nats at which it ends; see `MaximumLikelihood`.
         steps: Steps of L-BFGS, at most.
         seed: Of the division into parts.
@@ -192,6 +190,7 @@ class HedgedMaximumLikelihood(Estimator):
     strength: float | None = field(default=None)
     folds: int = field(default=2, validator=checked(check_count, 2))
     repeats: int = field(default=4, validator=checked(check_count))
+    incomplete: bool = field(default=False, validator=checked(check_flag))
     tolerance: float = field(default=1e-3, validator=checked(check_number))
     steps: int = field(default=5000, validator=checked(check_count))
     seed: int = field(default=0, validator=checked(check_count, 0, MOST_SEED))
@@ -211,16 +210,15 @@ class HedgedMaximumLikelihood(Estimator):
             The state, the strength as `strength`, and the gap of the hedged likelihood.
 
         Raises:
-            DataError: A basis has fewer shots than there are parts; or no hedge, and
-                bases are missing.
+            DataError: Bases are missing, or one has fewer shots than there are parts.
             MemoryBoundError: There are too many wires.
         """
         _check_size(data)
+        if not self.incomplete:
+            _check_complete(data)
         strength = self.strength
         if strength is None:
             strength = self._by_held_out_shots(data)
-        if not strength:
-            data.require(pauli_bases(data.num_wires), "likelihood without a hedge")
         climb = _Climb(data)
         found = climb.up(climb.start(), strength, self.tolerance, self.steps)
         return evolve(found, chosen={"strength": float(strength)})
@@ -379,6 +377,12 @@ def _inverted(rule: BornRule, counts: Reals) -> Complex:
     weights = rule.totals(np.broadcast_to(shots, counts.shape))
     words = np.divide(told, weights, out=np.zeros_like(told), where=weights > 0)
     return pauli_sum(words / 2**rule.num_wires)
+
+
+def _check_complete(data: Measurements) -> None:
+    data.require(
+        pauli_bases(data.num_wires), "maximum likelihood, but with incomplete=True,"
+    )
 
 
 def _check_size(data: Measurements) -> None:
