@@ -26,11 +26,14 @@ class Reconstruction:
         chosen: What it chose from the data alone, by name, such as the strength of a
             hedge.
         converged: Whether it ended where the gradient vanishes.
+        gap: How much more likely any state can be at most, as a difference of
+            logarithms; None where the estimator does not know.
     """
 
     state: DensityMatrix
     chosen: Mapping[str, float] = field(factory=dict)
     converged: bool = True
+    gap: float | None = None
 
 
 class Estimator(ABC):
