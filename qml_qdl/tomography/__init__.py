@@ -24,7 +24,7 @@ from qml_qdl.tomography.measurements import (
     pauli_bases,
     random_bases,
 )
-from qml_qdl.tomography.measuring import measure
+from qml_qdl.tomography.measuring import exact_state, measure
 from qml_qdl.tomography.named_estimators import make_estimator
 from qml_qdl.tomography.rivals import Comparison, Rival, compare, named_rivals
 
@@ -46,6 +46,7 @@ __all__ = [
     "Spread",
     "bootstrap",
     "compare",
+    "exact_state",
     "log_likelihood",
     "make_estimator",
     "measure",

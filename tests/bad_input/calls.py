@@ -1687,6 +1687,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "tomography.Measurements.split": lambda: call(
             shots().split, parts=2, generator=np.random.default_rng(0)
         ),
+        "tomography.Measurements.thinned": lambda: call(
+            shots().thinned, shots=3, generator=np.random.default_rng(0)
+        ),
         "tomography.bootstrap": lambda: call(
             tomography.bootstrap,
             estimator=BellEstimator(),
@@ -1694,6 +1697,13 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             figure=lambda state: state.purity,
             repeats=2,
             seed=0,
+        ),
+        "tomography.exact_state": lambda: call(
+            tomography.exact_state,
+            circuit=c.BasicEntangler(2),
+            inputs=(),
+            weights=torch.ones(1, 2),
+            target="auto",
         ),
         "tomography.log_likelihood": lambda: call(
             tomography.log_likelihood, state=bell(), data=shots()
