@@ -3,7 +3,7 @@ r"""Distributions as non-negative matrix products: sums and samples of them are 
 .. math:: p(x) = \sum_{a} A_1[x_1]_{1 a_1} A_2[x_2]_{a_1 a_2} … A_n[x_n]_{a_{n-1} 1}
 
 With non-negative entries every such product can be scaled so that the entries of each
-row of each tensor, A[a, :, :], add up to 1: then p is normalised, and is a hidden Markov
+row of each tensor, A[a, :, :], add up to 1: then p is normalised, and a hidden Markov
 chain whose steps differ from wire to wire (Glasser et al. 2019, arXiv:1907.03741).
 Errors of reading act on each wire alone, so that what is read is such a product, too.
 """
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from qml_qdl.circuits.errors import ShapeError
+from qml_qdl.circuits.errors import ArgumentTypeError, DataError, ShapeError
 from qml_qdl.circuits.validation import (
     MOST_SEED,
     check_count,
@@ -59,6 +59,7 @@ class MatrixProductDistribution:
             each a. The first has one row, the last one column.
 
     Raises:
+        DataError: There are negative entries, or sums other than 1.
         ShapeError: They do not fit together.
 
     Example:
@@ -90,6 +91,7 @@ class MatrixProductDistribution:
             (rows,).
 
         Raises:
+            DataError: They are no bits.
             ShapeError: They are of other wires.
         """
         rows = np.asarray(bits)
@@ -97,6 +99,8 @@ class MatrixProductDistribution:
             raise ShapeError(
                 f"bits: expected (rows, {self.num_wires}), got {rows.shape}"
             )
+        if not np.isin(rows, (0, 1)).all():
+            raise DataError("bits: expected zeros and ones, got others")
         return _forwards(self.tensors, rows)[1]
 
     def probabilities(self) -> Reals:
@@ -145,9 +149,9 @@ class NonNegativeMPS(Estimator):
     """The state √p of a matrix product with non-negative entries.
 
     L-BFGS climbs the likelihood in the logarithms of the entries; as for the EM
-    algorithm one way forwards and one backwards give what it needs. A larger bond begins where
-    half of it has ended, each of its states twice. There are other maxima, and which
-    one is found hangs on the seed.
+    algorithm one way forwards and one backwards give what it needs. A larger bond
+    begins where half of it has ended, each of its states twice. There are other maxima,
+    and which one is found hangs on the seed.
 
     Args:
         bond: The bond dimension; None for a power of two chosen by held-out likelihood.
@@ -358,13 +362,24 @@ def _normalised(logits: Reals) -> Reals:
 
 
 def _as_tensors(given: Any) -> tuple[Reals, ...]:
-    tensors = tuple(np.asarray(each, dtype=np.float64) for each in given)
+    try:
+        tensors = tuple(np.asarray(each, dtype=np.float64) for each in given)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(
+            "tensors: expected arrays (left, 2, right), got "
+            f"{type(given).__name__} of others"
+        ) from error
     right = 1
     for wire, tensor in enumerate(tensors):
         if tensor.ndim != 3 or tensor.shape[:2] != (right, 2):
             raise ShapeError(
                 f"tensors: expected ({right}, 2, bond) on wire {wire}, got "
                 f"{tensor.shape}"
+            )
+        if not (tensor >= 0).all() or np.abs(tensor.sum(axis=(1, 2)) - 1).max() > 1e-9:
+            raise DataError(
+                "tensors: expected entries from 0 that add up to 1 in each row "
+                f"[a, :, :], got others on wire {wire}"
             )
         right = tensor.shape[2]
     if right != 1 or not tensors:
