@@ -39,6 +39,12 @@ Bits: TypeAlias = NDArray[np.uint8]
 _NOISE = 0.3
 """How much the logarithms of two copies of a bond's state differ at first."""
 
+_REMEMBERS = np.array([[[0.95, 0.05], [0.05, 0.95]]])
+"""How surely a bit is the state of the bond after it, at first."""
+
+_ENOUGH = 1.0
+"""What a larger bond must gain, in nats."""
+
 _ROUGH = 150
 """Steps at most where bonds are compared."""
 
@@ -149,9 +155,10 @@ class NonNegativeMPS(Estimator):
     """The state √p of a matrix product with non-negative entries.
 
     L-BFGS climbs the likelihood in the logarithms of the entries; as for the EM
-    algorithm one way forwards and one backwards give what it needs. A larger bond
-    begins where half of it has ended, each of its states twice. There are other maxima,
-    and which one is found hangs on the seed.
+    algorithm one way forwards and one backwards give what it needs. A bond of two
+    begins as the Markov chain of the bits, a larger one where half of it has ended,
+    each of its states twice. There are other maxima, and which one is found hangs on
+    the seed.
 
     Args:
         bond: The bond dimension; None for a power of two chosen by held-out likelihood.
@@ -229,7 +236,8 @@ class NonNegativeMPS(Estimator):
         while True:
             scores.append(sum(growth.log_likelihood(own) for growth, own in parts))
             if scores[-1] < max(scores) or 2 * bond > self.most_bond:
-                return int(2 ** np.argmax(scores))
+                enough = np.array(scores) >= max(scores) - _ENOUGH
+                return int(2 ** enough.argmax())
             bond *= 2
             for growth, _ in parts:
                 growth.grow(bond)
@@ -262,15 +270,33 @@ class _Growth:
     def grow(self, bond: int) -> None:
         """Copies states of all bonds, breaks the symmetry of copies, and climbs."""
         last = len(self._logits) - 1
+        if self.bond == 1 and last:
+            self._logits, self.bond = self._chain(), 2
         rows = np.arange(bond) % self.bond
         for wire, logits in enumerate(self._logits):
             wide = logits if wire == 0 else logits[rows]
             if wire < last:  # what comes to several copies comes to each in parts
                 wide = wide[:, :, rows] - np.log(np.bincount(rows)[rows])
-            noise = self._generator.normal(scale=_NOISE, size=wide.shape)
-            self._logits[wire] = wide + noise
+            if bond > self.bond:
+                wide = wide + self._generator.normal(scale=_NOISE, size=wide.shape)
+            self._logits[wire] = wide
         self.bond = bond if last else 1
         self._climb()
+
+    def _chain(self) -> list[Reals]:
+        """The Markov chain of the bits: the state of a bond is the bit before it.
+
+        From random states the meaning of a bond would turn round from wire to wire, as
+        domain walls that climbing does not move.
+        """
+        one_hot = np.stack([1 - self.bits, self.bits], axis=2).astype(np.float64)
+        weighted = one_hot * self.counts[:, None, None]
+        tensors = [(weighted[:, 0].sum(axis=0) + 1)[None, :, None] * _REMEMBERS]
+        for wire in range(1, len(self._logits)):
+            pairs = weighted[:, wire - 1].T @ one_hot[:, wire] + 1
+            tensors.append(pairs[:, :, None] * _REMEMBERS)
+        tensors[-1] = tensors[-1].sum(axis=2, keepdims=True)
+        return [np.log(tensor) for tensor in tensors]
 
     def _climb(self) -> None:
         shapes = [logits.shape for logits in self._logits]
