@@ -21,10 +21,10 @@ from qml_qdl.tomography.matrix_product import (
 from qml_qdl.tomography.measurements import (
     Measurements,
     Origin,
-    misread,
     pauli_bases,
     random_bases,
 )
+from qml_qdl.tomography.measuring import exact_state, measure
 from qml_qdl.tomography.named_estimators import make_estimator
 from qml_qdl.tomography.rivals import Comparison, Rival, compare, named_rivals
 
@@ -46,9 +46,10 @@ __all__ = [
     "Spread",
     "bootstrap",
     "compare",
+    "exact_state",
     "log_likelihood",
     "make_estimator",
-    "misread",
+    "measure",
     "named_rivals",
     "pauli_bases",
     "random_bases",
