@@ -136,6 +136,8 @@ class MatrixProductDistribution:
             Bits, (shots, n).
         """
         check_count("shots", shots)
+        if seed is not None:
+            check_count("seed", seed, 0, MOST_SEED)
         generator = Seeds(seed).next()
         found = np.empty((shots, self.num_wires), np.uint8)
         place = np.zeros(shots, np.int64)
