@@ -15,13 +15,23 @@ from qml_qdl.tomography.measurements import (
     pauli_bases,
     random_bases,
 )
+from qml_qdl.tomography.shadows import (
+    PauliShadow,
+    Shadow,
+    ShadowEstimate,
+    ShadowInfidelity,
+)
 
 __all__ = [
     "DensityMatrix",
     "Estimator",
     "Measurements",
     "Origin",
+    "PauliShadow",
     "Reconstruction",
+    "Shadow",
+    "ShadowEstimate",
+    "ShadowInfidelity",
     "Spread",
     "bootstrap",
     "log_likelihood",
