@@ -1,5 +1,6 @@
 """Tomography: what measurements tell of a state."""
 
+from qml_qdl.tomography.clifford_shadows import CliffordBases, CliffordShadow
 from qml_qdl.tomography.density_matrix import DensityMatrix
 from qml_qdl.tomography.estimator import (
     Estimator,
@@ -23,6 +24,8 @@ from qml_qdl.tomography.shadows import (
 )
 
 __all__ = [
+    "CliffordBases",
+    "CliffordShadow",
     "DensityMatrix",
     "Estimator",
     "Measurements",
