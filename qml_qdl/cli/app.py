@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
+from qml_qdl.cli.measure import measure
 from qml_qdl.cli.predict import predict
 from qml_qdl.cli.quench import quench
 from qml_qdl.cli.sample import sample
@@ -80,6 +81,10 @@ def program_of(train: Callable[..., None]) -> typer.Typer:
             "qml-qdl vqe LiH --states 3, or qml-qdl vqe heisenberg --size 10 "
             "--ansatz hamiltonian-variational",
         ),
+        (
+            measure,
+            "qml-qdl measure bell.qasm --target aer:fake_torino --out bell.npz",
+        ),
         (targets, "qml-qdl targets --online"),
     ):
         app.command(command.__name__, epilog=f"Example: {example}")(command)
@@ -95,6 +100,7 @@ _COMMANDS = (
     "quench",
     "estimate",
     "vqe",
+    "measure",
     "jobs",
     "targets",
 )

@@ -16,6 +16,7 @@ from qml_qdl.tomography.measurements import (
     pauli_bases,
     random_bases,
 )
+from qml_qdl.tomography.measuring import measure
 from qml_qdl.tomography.shadows import (
     PauliShadow,
     Shadow,
@@ -38,6 +39,7 @@ __all__ = [
     "Spread",
     "bootstrap",
     "log_likelihood",
+    "measure",
     "misread",
     "pauli_bases",
     "random_bases",

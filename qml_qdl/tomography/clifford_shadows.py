@@ -1,4 +1,4 @@
-r"""Shadows in random Clifford bases: fidelities with errors that do not grow with wires.
+r"""Shadows in random Clifford bases: fidelities of many wires with small errors.
 
 A basis of stabiliser states is, up to phases and the order of its states, fixed by the
 n commuting Pauli words that it diagonalises. Such a choice of words has exactly one
@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import pennylane as qml
+import torch
 from attrs import frozen
 from numpy.typing import NDArray
 
@@ -34,6 +35,7 @@ from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.tomography.density_matrix import DensityMatrix
 from qml_qdl.tomography.measurements import as_bits, as_confusion, misread
+from qml_qdl.tomography.measuring import Frame, run_rows
 from qml_qdl.tomography.shadows import Groups, Observable, Shadow, median_of_means
 
 Complex = NDArray[np.complex128]
@@ -84,11 +86,7 @@ class CliffordBases:
 
     @property
     def angles(self) -> Reals:
-        """Angles of `turn`, so that all bases are rows of one circuit.
-
-        Returns:
-            (bases, n(n−1)/2 + 2n).
-        """
+        """Angles with which one circuit reads in all bases, (bases, n(n−1)/2 + 2n)."""
         first, second = np.triu_indices(self.num_wires, 1)
         # The adjoint of D: CZ = RZ(π/2) RZ(π/2) IsingZZ(−π/2) and S† = RZ(−π/2), but
         # for a phase; and H = Z RY(−π/2), whose Z is half a turn more.
@@ -97,23 +95,6 @@ class CliffordBases:
         quarters = neighbours - diagonal + 2 * self.targets
         bonds = self.phases[:, first, second]
         return -np.pi / 2 * np.concatenate([self.targets, bonds, -quarters], axis=1)
-
-    def turn(self, angles: Any, wires: Sequence[Hashable]) -> None:
-        """Queues the gates after which reading in Z reads in one of the bases.
-
-        Args:
-            angles: A row of `angles`, or several.
-            wires: The wires.
-        """
-        size = len(wires)
-        bonds = zip(*np.triu_indices(size, 1), strict=True)
-        for place, wire in enumerate(wires):
-            qml.RY(angles[..., place], wire)
-        for place, (one, other) in enumerate(bonds, size):
-            qml.IsingZZ(angles[..., place], [wires[one], wires[other]])
-        for place, wire in enumerate(wires, -size):
-            qml.RZ(angles[..., place], wire)
-            qml.Hadamard(wire)
 
     # ---- words ----
 
@@ -198,6 +179,19 @@ class CliffordBases:
         return CliffordBases(self.targets[which], self.phases[which])
 
 
+def _turn(angles: Any, wires: Sequence[Hashable]) -> None:
+    """H⊗…⊗H D† H_T: after which reading in Z reads in one of the bases."""
+    size = len(wires)
+    bonds = zip(*np.triu_indices(size, 1), strict=True)
+    for place, wire in enumerate(wires):
+        qml.RY(angles[..., place], wire)
+    for place, (one, other) in enumerate(bonds, size):
+        qml.IsingZZ(angles[..., place], [wires[one], wires[other]])
+    for place, wire in enumerate(wires, -size):
+        qml.RZ(angles[..., place], wire)
+        qml.Hadamard(wire)
+
+
 _HADAMARD = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 
 
@@ -220,9 +214,10 @@ class CliffordShadow(Shadow):
     """A shadow by measurements in random bases of stabiliser states.
 
     The snapshot of an outcome b is (2ⁿ + 1)`|φ⟩⟨φ|` − 1. The variance of an observable
-    is at most 3 tr O², 3 for any fidelity, however many wires there are; that of a Pauli
-    word is 2ⁿ + 1, for which `PauliShadow` is better. Errors of reading are taken out
-    by the inverse of the confusion.
+    is at most 3 tr O², 3 for any fidelity, however many wires there are; that of a
+    Pauli word is 2ⁿ + 1, for which `PauliShadow` is better. Errors of reading are taken
+    out by the inverse of the confusion; what then bounds errors is a sum over words,
+    far above what is seen of a fidelity.
 
     Args:
         bases: The bases.
@@ -309,6 +304,48 @@ class CliffordShadow(Shadow):
             codes[part] = (read < draws).sum(axis=1)
         bits = (codes[:, None] >> np.arange(size)[::-1]) & 1
         return cls(bases, bits.reshape(num_bases, shots, size), None, given)
+
+    @classmethod
+    def measure(
+        cls, circuit: Any, num_bases: int = 1000, shots: int = 1, **options: Any
+    ) -> CliffordShadow:
+        """Measures the state that a circuit prepares, in random bases, in one job.
+
+        All bases are rows of one parametrised circuit of n(n−1)/2 more two-qubit gates.
+
+        Args:
+            circuit: A `Circuit` or a block, a `QuantumLayer` or a PennyLane QNode.
+            num_bases: How many bases are drawn.
+            shots: Shots of each.
+            **options: The other arguments of `qml_qdl.tomography.measure`: `inputs`,
+                `weights`, `target`, `seed`, `calibration_rows` and so on.
+
+        Returns:
+            The shadow, corrected for errors of reading where they were calibrated.
+
+        Raises:
+            ArgumentError: Inputs or weights do not fit the circuit.
+            ArgumentTypeError: An option is none of `measure`.
+            TargetError: The target is unknown, or cannot run the circuit.
+
+        Example:
+            >>> import torch
+            >>> from qml_qdl.circuits import BasicEntangler
+            >>> weights = torch.ones(1, 3)
+            >>> CliffordShadow.measure(BasicEntangler(3), 50, weights=weights, seed=0)
+            CliffordShadow(wires=3, bases=50, shots=50)
+        """
+        check_count("num_bases", num_bases)
+        found = run_rows(
+            circuit,
+            Frame(after=_turn),
+            lambda size, generator: CliffordBases.random(size, num_bases, generator),
+            lambda bases: torch.from_numpy(bases.angles),
+            ["clifford", num_bases],
+            shots=shots,
+            **options,
+        )
+        return cls(found.chosen, found.bits, found.wires, found.confusion)
 
     def __repr__(self) -> str:
         return (

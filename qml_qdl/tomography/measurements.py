@@ -17,6 +17,7 @@ from qml_qdl.circuits.errors import (
     ArgumentTypeError,
     DataError,
     MemoryBoundError,
+    QdlError,
     ShapeError,
 )
 from qml_qdl.circuits.validation import (
@@ -26,6 +27,7 @@ from qml_qdl.circuits.validation import (
     check_count,
     validate_call,
 )
+from qml_qdl.data.files import existing, read_arrays
 from qml_qdl.hardware.files import made_in_memory, write_atomically
 
 LETTERS = "XYZ"
@@ -36,6 +38,8 @@ ORDERS = ("first", "last")
 
 MOST_DENSE_WIRES = 14
 """Histograms of all outcomes are made for up to so many wires."""
+
+_ARRAYS = ("bases", "outcomes", "of", "counts", "wires", "origin")
 
 Counts: TypeAlias = Mapping[str, int]
 """How often each outcome occurred, such as {"01": 12}."""
@@ -86,6 +90,14 @@ def _as_bases(bases: Any) -> tuple[str, ...]:
 
 
 def as_bits(bits: Any) -> NDArray[np.uint8]:
+    """Bits as an array.
+
+    Args:
+        bits: Zeros and ones.
+
+    Raises:
+        DataError: They are none.
+    """
     try:
         table = np.asarray(bits)
     except ValueError as error:  # rows of different lengths
@@ -129,6 +141,15 @@ def _as_counts(numbers: Any) -> NDArray[np.int64]:
 
 
 def as_confusion(given: Any) -> NDArray[np.float64] | None:
+    """Confusion matrices as an array, (wires, 2, 2), that can be inverted.
+
+    Args:
+        given: As `Measurements` has them.
+
+    Raises:
+        DataError: They are no probabilities, or a wire reads the same whatever it is.
+        ShapeError: They have another shape.
+    """
     if given is None:
         return None
     try:
@@ -480,7 +501,7 @@ class Measurements:
         suffix = path.suffix.lower()
         if suffix not in (".npz", ".txt"):
             raise ArgumentError(
-                f"path: expected a file that ends with .npz or .txt, got {str(path)!r}"
+                f"path: expected a file that ends with .npz or .txt, got {path}"
             )
         if suffix == ".txt":
             text = "\n".join(self._lines())
@@ -873,29 +894,31 @@ def _plain_label(label: Hashable) -> int | str:
 
 
 def _read_npz(path: Path) -> Measurements:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            wires = json.loads(str(arrays["wires"]))
-            origin = json.loads(str(arrays["origin"]))
-            packed = arrays["outcomes"]
-            return Measurements(
-                tuple(arrays["bases"].tolist()),
-                np.unpackbits(packed, axis=1, count=len(wires)),
-                arrays["of"],
-                arrays["counts"],
-                wires,
-                arrays["confusion"] if "confusion" in arrays.files else None,
-                Origin(**{**origin, "jobs": tuple(origin["jobs"])}),
-            )
-    except FileNotFoundError as error:
-        raise DataError(f"path: there is no file {str(path)!r}") from error
-    except (ArgumentError, ArgumentTypeError, DataError, ShapeError):
-        raise
-    except Exception as error:  # whatever a damaged file makes NumPy say
+    arrays = read_arrays(path)
+    missing = [name for name in _ARRAYS if name not in arrays]
+    if missing:
         raise DataError(
-            f"path: {str(path)!r} holds no measurements that can be read "
-            f"({type(error).__name__}); expected what Measurements.save or "
-            "`qml-qdl measure` wrote"
+            f"{path}: expected measurements, with arrays {', '.join(_ARRAYS)}, got none"
+            f" of {missing[0]!r}; Measurements.save and qml-qdl measure write such"
+        )
+    try:
+        wires = json.loads(str(arrays["wires"]))
+        origin = json.loads(str(arrays["origin"]))
+        return Measurements(
+            tuple(map(str, arrays["bases"].tolist())),
+            np.unpackbits(arrays["outcomes"], axis=1, count=len(wires)),
+            arrays["of"],
+            arrays["counts"],
+            wires,
+            arrays.get("confusion"),
+            Origin(**{**origin, "jobs": tuple(origin["jobs"])}),
+        )
+    except QdlError as error:
+        raise DataError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: expected measurements, got arrays that are none ({error}); the "
+            "file is damaged"
         ) from error
 
 
@@ -912,15 +935,13 @@ def _read_text(path: Path, bases: Any, order: str | None) -> Measurements:
     order = order or head.get("order")
     if order is None:
         raise DataError(
-            f"order: {str(path)!r} does not say which wire is leftmost; add a line "
+            f"order: {path} does not say which wire is leftmost; add a line "
             "'# order: first' (or last, as Qiskit writes), or pass order="
         )
     if order not in ORDERS:
-        raise DataError(
-            f"order: expected first or last, got {order!r} in {str(path)!r}"
-        )
+        raise DataError(f"order: expected first or last, got {order!r} in {path}")
     if not lines:
-        raise DataError(f"path: {str(path)!r} has no line with an outcome")
+        raise DataError(f"path: {path} has no line with an outcome")
     words = None if bases is None else _bases_apart(bases, len(lines))
     counts: dict[str, dict[str, int]] = {}
     for place, (number, line) in enumerate(lines):
@@ -938,18 +959,15 @@ def _read_text(path: Path, bases: Any, order: str | None) -> Measurements:
     try:
         return Measurements.from_counts(counts, order=order, wires=wires)
     except (DataError, ShapeError) as error:
-        raise DataError(f"{str(path)!r}: {error}") from error
+        raise DataError(f"{path}: {error}") from error
 
 
 def _lines_of(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text("utf-8").splitlines()]
-    except FileNotFoundError as error:
-        raise DataError(f"path: there is no file {str(path)!r}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"path: {str(path)!r} cannot be read as text ({type(error).__name__})"
-        ) from error
+        lines = existing(path).read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected text, got {error}") from error
+    return [line.strip() for line in lines]
 
 
 def _bases_apart(bases: Any, count: int) -> list[str]:
@@ -983,7 +1001,7 @@ def _entry(
     if match is None:
         expected = "bits" if basis is not None else "a basis, bits"
         raise DataError(
-            f"{str(path)!r}, line {number}: expected {expected} and perhaps a number, "
+            f"{path}, line {number}: expected {expected} and perhaps a number, "
             f"such as {'010 12' if basis is not None else 'XZY 010 12'}, got {line!r}"
         )
     bits = re.sub(r"\s", "", match["bits"])

@@ -400,7 +400,7 @@ class PauliShadow(Shadow):
     adds, and a bound before anything is measured: the variance of a word is at most
     3ᵏ, and that of any observable O on k wires 4ᵏ‖O‖²; what is reported is the smaller
     of 2ᵏ‖O‖ and Σ abs(c) 3^(k/2) over O's words. **It is this norm that makes Pauli
-    shadows useless for the fidelity of many wires**, and `CliffordShadow` the way to it.
+    shadows useless for fidelities of many wires**; `CliffordShadow` is the way to them.
 
     Errors of reading that the measurements tell of are taken out: ±1 becomes what has
     the mean ±1 under the confusion, which makes norms larger.
@@ -889,9 +889,10 @@ def _as_matrix(name: str, given: Any, num_wires: int) -> NDArray[np.complex128]:
         ) from error
     size = 2**num_wires
     if matrix.shape != (size, size):
+        came = f"an array of shape {matrix.shape}" if matrix.ndim else repr(given)
         raise ShapeError(
             f"{name}: expected a Pauli word, an operator or a matrix ({size}, {size}), "
-            f"got {'an array of shape ' + str(matrix.shape) if matrix.ndim else given!r}"
+            f"got {came}"
         )
     if not np.isfinite(matrix).all():
         raise ArgumentError(f"{name}: expected finite numbers, got NaN or infinity")
