@@ -17,6 +17,13 @@ from qml_qdl.tomography.measurements import (
     random_bases,
 )
 from qml_qdl.tomography.measuring import measure
+from qml_qdl.tomography.processes import (
+    Process,
+    ProcessMeasurements,
+    ProcessReconstruction,
+    measure_process,
+    process_tomography,
+)
 from qml_qdl.tomography.shadows import (
     PauliShadow,
     Shadow,
@@ -32,6 +39,9 @@ __all__ = [
     "Measurements",
     "Origin",
     "PauliShadow",
+    "Process",
+    "ProcessMeasurements",
+    "ProcessReconstruction",
     "Reconstruction",
     "Shadow",
     "ShadowEstimate",
@@ -40,7 +50,9 @@ __all__ = [
     "bootstrap",
     "log_likelihood",
     "measure",
+    "measure_process",
     "misread",
     "pauli_bases",
+    "process_tomography",
     "random_bases",
 ]

@@ -123,9 +123,9 @@ def measure(
     """
     found = run_rows(
         circuit,
-        Frame(after=_turn),
+        Frame(after=turn_by),
         lambda wires, generator: _chosen(bases, num_bases, wires, generator),
-        _angles,
+        turn_angles,
         [bases if isinstance(bases, str) else list(bases), num_bases],
         shots=shots,
         inputs=inputs,
@@ -304,8 +304,13 @@ class _Prepared:
         return framed
 
 
-def _turn(angles: Any, wires: Sequence[Hashable]) -> None:
-    """Turns each wire by two angles."""
+def turn_by(angles: Any, wires: Sequence[Hashable]) -> None:
+    """Queues RZ and RY on each wire, after which reading in Z reads in a Pauli basis.
+
+    Args:
+        angles: A row of what `turn_angles` gives.
+        wires: The wires.
+    """
     for place, wire in enumerate(wires):
         qml.RZ(angles[..., place], wire)
         qml.RY(angles[..., len(wires) + place], wire)
@@ -468,7 +473,12 @@ def _chosen(
     return words
 
 
-def _angles(bases: Sequence[str]) -> Tensor:
+def turn_angles(bases: Sequence[str]) -> Tensor:
+    """Angles of `turn_by`, (bases, 2 wires).
+
+    Args:
+        bases: Words of X, Y and Z.
+    """
     turns = np.array([[TURNS[letter] for letter in basis] for basis in bases])
     return torch.from_numpy(np.concatenate([turns[:, :, 0], turns[:, :, 1]], axis=1))
 
