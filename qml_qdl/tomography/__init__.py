@@ -17,6 +17,14 @@ from qml_qdl.tomography.measurements import (
     random_bases,
 )
 from qml_qdl.tomography.measuring import measure
+from qml_qdl.tomography.povm import (
+    POVMEstimator,
+    SymbolModel,
+    SymbolRNN,
+    SymbolTransformer,
+    classical_fidelity,
+    povm_probabilities,
+)
 from qml_qdl.tomography.processes import (
     Process,
     ProcessMeasurements,
@@ -38,6 +46,7 @@ __all__ = [
     "Estimator",
     "Measurements",
     "Origin",
+    "POVMEstimator",
     "PauliShadow",
     "Process",
     "ProcessMeasurements",
@@ -47,12 +56,17 @@ __all__ = [
     "ShadowEstimate",
     "ShadowInfidelity",
     "Spread",
+    "SymbolModel",
+    "SymbolRNN",
+    "SymbolTransformer",
     "bootstrap",
+    "classical_fidelity",
     "log_likelihood",
     "measure",
     "measure_process",
     "misread",
     "pauli_bases",
+    "povm_probabilities",
     "process_tomography",
     "random_bases",
 ]

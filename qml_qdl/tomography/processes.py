@@ -88,7 +88,7 @@ class Process:
     Example:
         >>> import numpy as np
         >>> flip = Process.from_kraus([np.array([[0, 1], [1, 0]])])
-        >>> print(flip.average_gate_fidelity(np.eye(2)).round(4))
+        >>> round(flip.average_gate_fidelity(np.eye(2)), 4)
         0.3333
         >>> flip.pauli_transfer_matrix.diagonal()
         array([ 1.,  1., -1., -1.])
@@ -366,9 +366,10 @@ def measure_process(
         TargetError: The target is unknown, or cannot run the circuit.
 
     Example:
-        >>> from qml_qdl.circuits import FixedGates
-        >>> data = measure_process(FixedGates(1, "Hadamard"), 200, seed=0)
-        >>> data
+        >>> import torch
+        >>> from qml_qdl.circuits import StronglyEntangling
+        >>> gate = StronglyEntangling(1, layers=1)
+        >>> measure_process(gate, 200, weights=torch.ones(1, 1, 3), seed=0)
         ProcessMeasurements(wires=1, inputs=4, shots=2400)
     """
 
@@ -429,9 +430,9 @@ def process_tomography(
 
     The likelihood is concave in the Choi matrix, and Kraus operators G L⁻†, with
     L L† = Σ G†G, keep the trace whatever the 4ⁿ matrices G are: L-BFGS over these finds
-    the one maximum. How near it is follows from duality: for any process Λ' it holds
-    that ℓ(Λ') − ℓ(Λ) ≤ tr ∇ℓ (Λ' − Λ) ≤ 2ⁿ λ, where λ is the largest eigenvalue of
-    ∇ℓ − 1 ⊗ Y on the output, with Y the trace of ∇ℓ Λ over it.
+    the one maximum. How near its logarithm f is follows from duality: for any process
+    Λ' it holds that f(Λ') − f(Λ) ≤ tr ∇f (Λ' − Λ) ≤ 2ⁿ λ, where λ is the largest
+    eigenvalue of ∇f − Y ⊗ 1, and Y is ∇f Λ with the output traced out.
 
     Args:
         data: The measurements.

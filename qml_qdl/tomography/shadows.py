@@ -427,21 +427,12 @@ class PauliShadow(Shadow):
         check_choice("weighting", weighting, WEIGHTINGS)
         self.data = data
         self._weighting = weighting
-        letters = np.array(
-            [[LETTERS.index(letter) for letter in basis] for basis in data.bases],
-            np.uint8,
-        )
         if weighting == "random":
             _check_random(data)
-        self._symbols = 2 * letters[data.of] + data.outcomes
-        identity = np.broadcast_to(np.eye(2), (data.num_wires, 2, 2))
-        confusion = identity if data.confusion is None else data.confusion
-        # What has the mean ±1 where the bit is 0 or 1.
-        signs = np.linalg.solve(confusion, np.array([[1.0], [-1.0]]))[..., 0]
-        self._response = np.zeros((data.num_wires, 4, 6))
-        self._response[:, 0] = 1
-        for letter in range(3):
-            self._response[:, letter + 1, 2 * letter : 2 * letter + 2] = signs
+        self._symbols = symbols_of(data)
+        self._response = responses(data.num_wires, data.confusion)
+        signs = self._response[:, 1, :2]
+        confusion = np.eye(2)[None] if data.confusion is None else data.confusion
         self._highest = np.abs(signs).max(axis=1)
         moments = np.einsum("itr,ir->it", confusion, np.square(signs)).max(axis=1)
         self._deviation = np.sqrt(3 * moments)
@@ -604,7 +595,7 @@ class PauliShadow(Shadow):
         self, counts: Any, response: Reals, wires: Sequence[int] | None = None
     ) -> Reals:
         """The sum over shots of what they tell of each word of some wires."""
-        kept = list(range(self.num_wires)) if wires is None else list(wires)
+        kept = np.arange(self.num_wires) if wires is None else np.array(wires)
         check_memory(
             f"wires: all outcomes in all bases of {len(kept)} wires",
             3 * 8 * 6 ** len(kept),
@@ -613,8 +604,7 @@ class PauliShadow(Shadow):
         flat = np.bincount(
             _places(self._symbols[:, kept], 6), counts, minlength=6 ** len(kept)
         )
-        shaped = flat.reshape((6,) * len(kept))
-        return on_each_wire(shaped, [response[wire].T for wire in kept])
+        return word_sums(flat.reshape((6,) * len(kept)), response[kept])
 
     @cached_property
     def _seen(self) -> Reals:
@@ -825,6 +815,48 @@ class ShadowInfidelity(nn.Module):
         overlaps = torch.einsum("a,gab,b->g", vector.conj(), means, vector).real
         fidelity = overlaps.quantile(0.5) / vector.abs().square().sum()
         return 1 - fidelity
+
+
+# ---- symbols: in which direction a wire was read, and what ----
+
+
+def symbols_of(data: Measurements) -> NDArray[np.uint8]:
+    """For each outcome of measurements and each wire 2 · letter + bit, (k, n)."""
+    letters = [[LETTERS.index(letter) for letter in basis] for basis in data.bases]
+    return 2 * np.array(letters, np.uint8)[data.of] + data.outcomes
+
+
+def responses(num_wires: int, confusion: Any = None) -> Reals:
+    """What each symbol says of each letter, (n, 4, 6).
+
+    That is 1 of the letter I, and 0 of a letter that was not measured; else ±1, or what
+    has the mean ±1 under the confusion.
+
+    Args:
+        num_wires: n.
+        confusion: How each wire is misread, as in `Measurements`.
+    """
+    given = np.broadcast_to(np.eye(2), (num_wires, 2, 2))
+    given = given if confusion is None else np.asarray(confusion)
+    signs = np.linalg.solve(given, np.array([[1.0], [-1.0]]))[..., 0]
+    found = np.zeros((num_wires, 4, 6))
+    found[:, 0] = 1
+    for letter in range(3):
+        found[:, letter + 1, 2 * letter : 2 * letter + 2] = signs
+    return found
+
+
+def word_sums(table: Reals, response: Reals) -> Reals:
+    """Sums over symbols of what they say of each Pauli word.
+
+    Args:
+        table: The weight of each row of symbols, an axis of six for each wire.
+        response: What symbols say, (n, 4, 6).
+
+    Returns:
+        A tensor with n axes of four letters.
+    """
+    return on_each_wire(table, [each.T for each in response])
 
 
 # ---- what both kinds of shadows share ----
