@@ -2,6 +2,7 @@
 
 from qml_qdl.tomography.clifford_shadows import CliffordBases, CliffordShadow
 from qml_qdl.tomography.density_matrix import DensityMatrix
+from qml_qdl.tomography.distributions import Histogram, LogLinear
 from qml_qdl.tomography.estimator import (
     Estimator,
     Reconstruction,
@@ -9,14 +10,23 @@ from qml_qdl.tomography.estimator import (
     bootstrap,
     log_likelihood,
 )
+from qml_qdl.tomography.likelihood import (
+    HedgedMaximumLikelihood,
+    LinearInversion,
+    MaximumLikelihood,
+)
+from qml_qdl.tomography.matrix_product import (
+    MatrixProductDistribution,
+    NonNegativeMPS,
+)
 from qml_qdl.tomography.measurements import (
     Measurements,
     Origin,
-    misread,
     pauli_bases,
     random_bases,
 )
 from qml_qdl.tomography.measuring import measure
+from qml_qdl.tomography.named_estimators import make_estimator
 from qml_qdl.tomography.povm import (
     POVMEstimator,
     SymbolModel,
@@ -32,6 +42,7 @@ from qml_qdl.tomography.processes import (
     measure_process,
     process_tomography,
 )
+from qml_qdl.tomography.rivals import Comparison, Rival, compare, named_rivals
 from qml_qdl.tomography.shadows import (
     PauliShadow,
     Shadow,
@@ -42,9 +53,17 @@ from qml_qdl.tomography.shadows import (
 __all__ = [
     "CliffordBases",
     "CliffordShadow",
+    "Comparison",
     "DensityMatrix",
     "Estimator",
+    "HedgedMaximumLikelihood",
+    "Histogram",
+    "LinearInversion",
+    "LogLinear",
+    "MatrixProductDistribution",
+    "MaximumLikelihood",
     "Measurements",
+    "NonNegativeMPS",
     "Origin",
     "POVMEstimator",
     "PauliShadow",
@@ -52,6 +71,7 @@ __all__ = [
     "ProcessMeasurements",
     "ProcessReconstruction",
     "Reconstruction",
+    "Rival",
     "Shadow",
     "ShadowEstimate",
     "ShadowInfidelity",
@@ -61,10 +81,12 @@ __all__ = [
     "SymbolTransformer",
     "bootstrap",
     "classical_fidelity",
+    "compare",
     "log_likelihood",
+    "make_estimator",
     "measure",
     "measure_process",
-    "misread",
+    "named_rivals",
     "pauli_bases",
     "povm_probabilities",
     "process_tomography",

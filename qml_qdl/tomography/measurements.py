@@ -21,13 +21,15 @@ from qml_qdl.circuits.errors import (
     ShapeError,
 )
 from qml_qdl.circuits.validation import (
+    MOST_WIRES,
     as_items,
     as_wires,
     check_choice,
     check_count,
+    check_text,
     validate_call,
 )
-from qml_qdl.data.files import existing, read_arrays
+from qml_qdl.data.files import check_memory, existing, read_arrays
 from qml_qdl.hardware.files import made_in_memory, write_atomically
 
 LETTERS = "XYZ"
@@ -45,6 +47,20 @@ Counts: TypeAlias = Mapping[str, int]
 """How often each outcome occurred, such as {"01": 12}."""
 
 
+def _is_text(_: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) or value:
+        check_text(attribute.name, value)
+
+
+def _as_jobs(jobs: Any) -> tuple[str, ...]:
+    names = as_items(jobs)
+    if names is None:
+        raise ArgumentTypeError(f"jobs: expected identifiers, got {jobs!r}")
+    for name in names:
+        check_text("jobs", name)
+    return names
+
+
 @frozen
 class Origin:
     """Where measurements came from.
@@ -57,14 +73,23 @@ class Origin:
         circuit: What was measured, in words.
     """
 
-    target: str = ""
-    machine: str = ""
-    jobs: tuple[str, ...] = ()
-    calibrated: str = ""
-    circuit: str = ""
+    target: str = field(default="", validator=_is_text)
+    machine: str = field(default="", validator=_is_text)
+    jobs: tuple[str, ...] = field(default=(), converter=_as_jobs)
+    calibrated: str = field(default="", validator=_is_text)
+    circuit: str = field(default="", validator=_is_text)
 
 
-def _words(bases: Any) -> tuple[str, ...]:
+def as_words(bases: Any) -> tuple[str, ...]:
+    """Bases as words of X, Y and Z, any of them several times.
+
+    Args:
+        bases: Words.
+
+    Raises:
+        ArgumentTypeError: They are no sequence.
+        DataError: One is no such word.
+    """
     items = as_items(bases)
     if items is None:
         raise ArgumentTypeError(
@@ -80,9 +105,15 @@ def _words(bases: Any) -> tuple[str, ...]:
 
 
 def _as_bases(bases: Any) -> tuple[str, ...]:
-    items = _words(tuple(bases) if isinstance(bases, Mapping) else bases)
+    items = as_words(tuple(bases) if isinstance(bases, Mapping) else bases)
     if not items:
         raise DataError("bases: expected at least one, got none")
+    wrong = [basis for basis in items if len(basis) != len(items[0])]
+    if wrong:
+        raise DataError(
+            f"bases: expected words of {len(items[0])} letters, one for each wire, got "
+            f"{wrong[0]!r}"
+        )
     if len(set(items)) < len(items):
         twice = next(basis for basis in items if items.count(basis) > 1)
         raise DataError(f"bases: expected each once, got {twice} twice; add counts")
@@ -235,11 +266,10 @@ class Measurements:
                     f"{name}: expected {many} numbers, one for each outcome, got an "
                     f"array of shape {getattr(self, name).shape}"
                 )
-        wrong = [basis for basis in self.bases if len(basis) != size]
-        if wrong:
+        if len(self.bases[0]) != size:
             raise DataError(
                 f"bases: expected words of {size} letters, one for each wire, got "
-                f"{wrong[0]!r}"
+                f"{self.bases[0]!r}"
             )
         if self.confusion is not None and len(self.confusion) != size:
             raise ShapeError(
@@ -299,7 +329,7 @@ class Measurements:
             >>> Measurements.from_bits(["Z"], [[[0], [1], [1]]]).histogram("Z")
             array([1., 2.])
         """
-        words = _words(bases)
+        words = as_words(bases)
         entries = as_items(bits)
         if entries is None or len(entries) != len(words):
             raise ShapeError(
@@ -362,6 +392,7 @@ class Measurements:
                 "counts: expected counts by basis, as {'ZZ': {'01': 12}}, got "
                 f"{type(counts).__name__}"
             )
+        bases = _as_bases(counts)
         rows, of, times = [], [], []
         for place, (basis, found) in enumerate(counts.items()):
             if not isinstance(found, Mapping):
@@ -373,8 +404,7 @@ class Measurements:
                 rows.append(_bits_of(text, len(basis), order))
                 of.append(place)
                 times.append(number)
-        bases = _as_bases(counts)
-        size = len(bases[0]) if bases else 0
+        size = len(bases[0])
         table = np.array(rows, np.uint8).reshape(len(rows), size)
         return cls(
             bases,
@@ -421,7 +451,7 @@ class Measurements:
             >>> Measurements.from_qiskit(result, ["ZZ"]).histogram("ZZ")
             array([8., 0., 0., 0.])
         """
-        words = _words(bases)
+        words = as_words(bases)
         found = _qiskit_counts(result, len(words))
         if len(found) != len(words):
             raise DataError(
@@ -442,7 +472,7 @@ class Measurements:
         cls,
         path: str | Path,
         *,
-        bases: str | Path | Sequence[str] | None = None,
+        bases: Any = None,
         order: str | None = None,
     ) -> Measurements:
         r"""Reads a file: `.npz` as `save` writes it, or plain text.
@@ -607,6 +637,7 @@ class Measurements:
         Raises:
             MemoryBoundError: It does not fit.
         """
+        check_count("rows", rows)
         size = rows * 2**self.num_wires
         if self.num_wires > MOST_DENSE_WIRES or size > 2**28:
             raise MemoryBoundError(
@@ -787,6 +818,7 @@ def misread(
     return found.reshape(shape)
 
 
+@validate_call
 def pauli_bases(num_wires: int) -> tuple[str, ...]:
     """All 3ⁿ bases, XX…X first.
 
@@ -813,6 +845,7 @@ def pauli_bases(num_wires: int) -> tuple[str, ...]:
     return tuple("".join(LETTERS[letter] for letter in row) for row in grid)
 
 
+@validate_call
 def random_bases(
     num_wires: int, count: int, generator: np.random.Generator
 ) -> tuple[str, ...]:
@@ -823,6 +856,9 @@ def random_bases(
         count: How many bases; some may be equal.
         generator: Where random numbers come from.
     """
+    check_count("num_wires", num_wires, most=MOST_WIRES)
+    check_count("count", count)
+    check_memory("count: letters of random bases", (count, num_wires), np.dtype("U1"))
     letters = np.array(list(LETTERS))[generator.integers(3, size=(count, num_wires))]
     return tuple("".join(row) for row in letters)
 
@@ -870,7 +906,7 @@ def _qiskit_counts(result: Any, num_bases: int) -> list[Counts]:
         counts = result.get_counts()
         return list(counts) if isinstance(counts, list) else [counts]
     pubs = as_items(result)
-    if pubs is None or not pubs or not all(hasattr(pub, "data") for pub in pubs):
+    if not pubs or not all(hasattr(getattr(p, "data", 0), "values") for p in pubs):
         raise ArgumentTypeError(
             "result: expected a result of a Qiskit sampler or backend, got "
             f"{type(result).__name__}; of counts make from_counts"
@@ -981,28 +1017,25 @@ def _bases_apart(bases: Any, count: int) -> list[str]:
             f"bases: expected one for each of {count} outcomes, or one for all, got "
             f"{len(words)}"
         )
-    return list(_words(words))
+    return list(as_words(words))
 
 
 def _entry(
     path: Path, number: int, line: str, basis: str | None
 ) -> tuple[str, str, int]:
     """Basis, bits and count of a line."""
-    letters = "" if basis is not None else r"(?P<basis>[XYZ]+)\s+"
-    match = re.fullmatch(letters + r"(?P<bits>[01](\s*[01])*?)(\s+(?P<n>\d+))?", line)
-    if basis is not None:
-        # Bits may stand apart, so that a last number is a count only after all bits.
-        plain = re.sub(r"\s", "", line)
-        if len(plain) == len(basis):
-            match, bits, times = re.fullmatch("[01]+", plain), plain, 1
-            if match:
-                return basis, bits, times
-        match = re.fullmatch(rf"(?P<bits>([01]\s*){{{len(basis)}}})\s(?P<n>\d+)", line)
-    if match is None:
-        expected = "bits" if basis is not None else "a basis, bits"
+    rest = line
+    if basis is None:
+        basis, *others = line.split(None, 1)
+        rest = "".join(others)
+    size = len(basis)
+    match = re.fullmatch(
+        rf"(?P<bits>[01](\s*[01]){{{size - 1}}})(\s+(?P<n>\d+))?", rest.strip()
+    )
+    if match is None or set(basis) - set(LETTERS):
+        expected = "bits" if rest is line else "a basis, as many bits"
         raise DataError(
-            f"{path}, line {number}: expected {expected} and perhaps a number, "
-            f"such as {'010 12' if basis is not None else 'XZY 010 12'}, got {line!r}"
+            f"{path}, line {number}: expected {expected} and perhaps a number, such as "
+            f"{'010 12' if rest is line else 'XZY 010 12'}, got {line!r}"
         )
-    bits = re.sub(r"\s", "", match["bits"])
-    return basis or match["basis"], bits, int(match["n"] or 1)
+    return basis, re.sub(r"\s", "", match["bits"]), int(match["n"] or 1)

@@ -229,10 +229,10 @@ def run_rows(
         own = layer.execution.options
         seed = own.seed if seed is None else seed
         told = {k: getattr(own, k) if v is None else v for k, v in told.items()}
-        where = where or layer.target or layer.qnode.device
-    elif isinstance(circuit, qml.QNode):
-        where = where or circuit.device
-    where = where or "auto"
+        there = layer.qnode.device if layer.target is None else layer.target
+        where = there if where is None else where
+    elif where is None:
+        where = circuit.device if isinstance(circuit, qml.QNode) else "auto"
     framed = QuantumLayer(
         qml.QNode(prepared.within(frame), qml.device("default.qubit", wires=wires)),
         {},

@@ -17,7 +17,7 @@ from qml_qdl.circuits.errors import (
     ArgumentTypeError,
     MissingPackageError,
 )
-from qml_qdl.circuits.validation import WiresLike, as_many_wires
+from qml_qdl.circuits.validation import WiresLike, as_many_wires, validate_call
 from qml_qdl.hardware.qiskit.conversion.imported import AngleExpression, ImportedGates
 from qml_qdl.hardware.qiskit.conversion.instructions import (
     imported_gates,
@@ -128,6 +128,7 @@ def from_qiskit(
     return Circuit((block,))
 
 
+@validate_call
 def from_qasm(
     text: str,
     inputs: Parameters | None = None,
