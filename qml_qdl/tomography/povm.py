@@ -30,10 +30,10 @@ from qml_qdl.circuits.validation import (
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.manybody.states.state import seeded
+from qml_qdl.tomography.born_rule import pauli_sum
 from qml_qdl.tomography.density_matrix import DensityMatrix
 from qml_qdl.tomography.estimator import Estimator, Reconstruction
 from qml_qdl.tomography.measurements import LETTERS, Measurements, misread, pauli_bases
-from qml_qdl.tomography.pauli_expansion import matrix_of
 from qml_qdl.tomography.shadows import PauliShadow, responses, symbols_of, word_sums
 
 SYMBOLS = 6
@@ -409,7 +409,7 @@ class POVMEstimator(Estimator):
         # As for shots: words are means over the bases that tell them.
         means = word_sums(chances, answers)
         means /= word_sums(chances, (answers != 0).astype(np.float64))
-        inverse = matrix_of(means) / 2**data.num_wires
+        inverse = pauli_sum(means.ravel()) / 2**data.num_wires
         lowest = float(np.linalg.eigvalsh(inverse)[0])
         chosen = {"held_out": nats, "lowest": lowest}
         return Reconstruction(DensityMatrix.nearest(inverse), chosen)

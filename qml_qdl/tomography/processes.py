@@ -30,6 +30,7 @@ from qml_qdl.circuits.errors import (
 )
 from qml_qdl.circuits.validation import as_items, check_count, validate_call
 from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.tomography.born_rule import pauli_coordinates, pauli_sum
 from qml_qdl.tomography.density_matrix import TOLERANCE, DensityMatrix, turn
 from qml_qdl.tomography.measurements import Measurements, misread, pauli_bases
 from qml_qdl.tomography.measuring import (
@@ -38,7 +39,6 @@ from qml_qdl.tomography.measuring import (
     turn_angles,
     turn_by,
 )
-from qml_qdl.tomography.pauli_expansion import matrix_of, pauli_coefficients
 
 Complex = NDArray[np.complex128]
 Reals = NDArray[np.float64]
@@ -177,10 +177,10 @@ class Process:
     def pauli_transfer_matrix(self) -> Reals:
         """R_PQ = tr P E(Q)/2ⁿ over Pauli words, II, IX, IY … ZZ."""
         columns = [
-            pauli_coefficients(self._on(_word(k, self.num_wires))).ravel()
+            pauli_coordinates(self._on(_word(k, self.num_wires)))
             for k in range(4**self.num_wires)
         ]
-        return np.array(columns).T
+        return np.array(columns).T / 2**self.num_wires
 
     def _on(self, matrix: Complex) -> Complex:
         adjoint = self._kraus.conj().transpose(0, 2, 1)
@@ -559,9 +559,7 @@ def _real(matrices: Complex) -> Reals:
 
 def _word(number: int, size: int) -> Complex:
     """One of the Pauli words II, IX … ZZ as a matrix."""
-    unit = np.zeros(4**size)
-    unit[number] = 1
-    return matrix_of(unit.reshape((4,) * size))
+    return pauli_sum(np.eye(4**size)[number])
 
 
 def _check_complete(inputs: Sequence[Complex], effects: Sequence[Complex]) -> None:

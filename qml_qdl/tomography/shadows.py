@@ -10,7 +10,7 @@ wires where all letters agree with the basis, and 0 else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -34,16 +34,13 @@ from qml_qdl.circuits.validation import (
 )
 from qml_qdl.hardware.tapes.bases import MOST_WIRES_DECOMPOSED, sentence_of
 from qml_qdl.manybody.sectors import check_memory
+from qml_qdl.tomography.born_rule import pauli_coordinates, pauli_sum
 from qml_qdl.tomography.density_matrix import DensityMatrix
 from qml_qdl.tomography.measurements import LETTERS, Measurements
-from qml_qdl.tomography.pauli_expansion import (
-    PAULI_LETTERS,
-    matrix_of,
-    on_each_wire,
-    pauli_coefficients,
-)
 
 Reals = NDArray[np.float64]
+
+PAULI_LETTERS = "IXYZ"
 
 WEIGHTINGS = ("compatible", "random")
 
@@ -198,7 +195,9 @@ class Observable:
         """The coefficients of all words, with an axis of four letters for each wire."""
         assert self.vectors is not None
         scaled = self.vectors * self.coefficients
-        return pauli_coefficients(scaled @ self.vectors.conj().T)
+        size = len(scaled).bit_length() - 1
+        words = pauli_coordinates(scaled @ self.vectors.conj().T) / len(scaled)
+        return words.reshape((4,) * size)
 
 
 @frozen
@@ -429,7 +428,7 @@ class PauliShadow(Shadow):
         self._weighting = weighting
         if weighting == "random":
             _check_random(data)
-        self._symbols = symbols_of(data)
+        self._symbols = np.asfortranarray(symbols_of(data))
         self._response = responses(data.num_wires, data.confusion)
         signs = self._response[:, 1, :2]
         confusion = np.eye(2)[None] if data.confusion is None else data.confusion
@@ -462,39 +461,47 @@ class PauliShadow(Shadow):
 
     # ---- words that are given one by one ----
 
-    def _told(
-        self, letters: NDArray[np.uint8], columns: dict[tuple[int, int], Reals]
-    ) -> Reals:
-        """What each row says of a word: its sign, or 0 where it says nothing."""
-        found = np.ones(len(self._symbols))
-        for wire in np.flatnonzero(letters):
-            key = (int(wire), int(letters[wire]))
-            if key not in columns:
-                if len(columns) * len(found) > 2**25:
-                    columns.clear()
-                columns[key] = self._response[key][self._symbols[:, wire]]
-            found *= columns[key]
-        return found
+    def _told(self, letters: NDArray[np.uint8]) -> tuple[NDArray[np.intp], Reals]:
+        """The rows that tell a word which is not the identity, and its sign in them."""
+        wires = np.flatnonzero(letters)
+        rows = self._rows_of[int(wires[0])][letters[wires[0]] - 1]
+        signs = self._response[wires[0], letters[wires[0]]][
+            self._symbols[rows, wires[0]]
+        ]
+        for wire in wires[1:]:
+            answers = self._response[wire, letters[wire]][self._symbols[rows, wire]]
+            kept = answers != 0  # the inverse of a confusion is nowhere zero
+            rows, signs = rows[kept], signs[kept] * answers[kept]
+        if not len(rows):
+            word = "".join(PAULI_LETTERS[letter] for letter in letters)
+            raise DataError(
+                f"observables: no shot was taken in a basis that tells {word}; measure "
+                f"in one such as {word.replace('I', 'Z')}, or leave the word out"
+            )
+        return rows, signs
+
+    @cached_property
+    def _rows_of(self) -> list[list[NDArray[np.intp]]]:
+        """For each wire the rows in which it was read in X, in Y and in Z."""
+        letters = self._symbols.T // 2
+        return [[np.flatnonzero(own == each) for each in range(3)] for own in letters]
 
     def _estimates(
         self, observables: Sequence[Observable], failure: float, groups: Groups
     ) -> list[tuple[float, float, float]]:
-        columns: dict[tuple[int, int], Reals] = {}
         if self.weighting == "compatible":
             scale = np.sqrt(2 * np.log(2 / failure))
-            return [self._compatible(each, scale, columns) for each in observables]
+            return [self._compatible(each, scale) for each in observables]
         shares = groups.divide(self.data.counts)
         return [
             (
-                *median_of_means(self._values(each, columns), self.data.counts, shares),
+                *median_of_means(self._values(each), self.data.counts, shares),
                 groups.bound(self._norm(each), shares),
             )
             for each in observables
         ]
 
-    def _values(
-        self, observable: Observable, columns: dict[tuple[int, int], Reals]
-    ) -> Reals:
+    def _values(self, observable: Observable) -> Reals:
         """The value of an observable in each row's snapshot."""
         if observable.letters is None:
             weighted = self._by_letter(observable.tensor, np.full(self.num_wires, 3.0))
@@ -503,10 +510,12 @@ class PauliShadow(Shadow):
         for letters, number in zip(
             observable.letters, observable.coefficients, strict=True
         ):
-            told = self._told(letters, columns)
-            if not told.any():
-                raise self._untold(letters)
-            total += number * 3.0 ** np.count_nonzero(letters) * told
+            weight = np.count_nonzero(letters)
+            if weight:
+                rows, signs = self._told(letters)
+                total[rows] += number * 3.0**weight * signs
+            else:
+                total += number
         return total
 
     def _norm(self, observable: Observable) -> float:
@@ -529,10 +538,7 @@ class PauliShadow(Shadow):
         return min(found, float(size * largest))
 
     def _compatible(
-        self,
-        observable: Observable,
-        scale: float,
-        columns: dict[tuple[int, int], Reals],
+        self, observable: Observable, scale: float
     ) -> tuple[float, float, float]:
         """The estimate Σ_P c_P m_P, with m_P the mean of the T_P shots that tell P.
 
@@ -552,27 +558,18 @@ class PauliShadow(Shadow):
             if not letters.any():
                 value += number
                 continue
-            told = self._told(letters, columns)
-            seen = told != 0  # the inverse of a confusion is nowhere zero
-            shots = counts @ seen
-            if not shots:
-                raise self._untold(letters)
-            mean = (counts @ told) / shots
+            rows, signs = self._told(letters)
+            times = counts[rows]
+            shots = times.sum()
+            mean = (times @ signs) / shots
             value += number * mean
             own = mean if shots > 1 else 0.0
-            off += number / shots * _widening(shots) * (told - own * seen)
+            off[rows] += number / shots * _widening(shots) * (signs - own)
             highest = self._highest[letters > 0].prod()
-            reach += abs(number) / shots * highest * seen
+            reach[rows] += abs(number) / shots * highest
         error = np.sqrt(counts @ np.square(off))
         bound = scale * np.sqrt(counts @ np.square(reach))
         return float(value), float(error), float(bound)
-
-    def _untold(self, letters: NDArray[np.uint8]) -> DataError:
-        word = "".join(PAULI_LETTERS[letter] for letter in letters)
-        return DataError(
-            f"observables: no shot was taken in a basis that tells {word}; measure in "
-            f"one such as {word.replace('I', 'Z')}, or leave the word out"
-        )
 
     # ---- all words at once ----
 
@@ -665,7 +662,10 @@ class PauliShadow(Shadow):
         check_count("groups", groups, 1, self.num_snapshots)
         shares = _shares(self.data.counts, groups)
         return np.stack(
-            [matrix_of(self._word_means(own)) / 2**self.num_wires for own in shares]
+            [
+                pauli_sum(self._word_means(own).ravel()) / 2**self.num_wires
+                for own in shares
+            ]
         )
 
     def state(self, wires: Any = None) -> DensityMatrix:
@@ -684,7 +684,7 @@ class PauliShadow(Shadow):
         """
         kept = self._positions(wires)
         means = self._word_means(self.data.counts, kept)
-        return DensityMatrix.nearest(matrix_of(means) / 2 ** len(kept))
+        return DensityMatrix.nearest(pauli_sum(means.ravel()) / 2 ** len(kept))
 
     def purity(self, wires: Any = None) -> ShadowEstimate:
         """The purity tr ρ² of some wires, without the bias that ρ² would have.
@@ -844,6 +844,21 @@ def responses(num_wires: int, confusion: Any = None) -> Reals:
     for letter in range(3):
         found[:, letter + 1, 2 * letter : 2 * letter + 2] = signs
     return found
+
+
+def on_each_wire(tensor: Reals, maps: Iterable[Reals]) -> Reals:
+    """Applies a map to each axis of a tensor, which may change their lengths.
+
+    Args:
+        tensor: An axis for each wire.
+        maps: For each wire a matrix (entries before, entries after).
+
+    Returns:
+        The tensor.
+    """
+    for each in maps:
+        tensor = np.tensordot(tensor, each, axes=(0, 0))
+    return tensor
 
 
 def word_sums(table: Reals, response: Reals) -> Reals:
