@@ -500,6 +500,33 @@ def _as_complex(name: str, numbers: Any) -> Complex:
         ) from error
 
 
+def as_square(name: str, given: Any) -> Complex:
+    """A square matrix of finite numbers.
+
+    Args:
+        name: The argument's name, for messages.
+        given: What came.
+
+    Raises:
+        ArgumentError: A number is not finite.
+        ArgumentTypeError: It is no array of numbers.
+        ShapeError: It is not square.
+    """
+    try:
+        array = np.asarray(given, dtype=np.complex128)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(
+            f"{name}: expected a matrix, got {type(given).__name__}"
+        ) from error
+    if not array.ndim:
+        raise ArgumentTypeError(f"{name}: expected a matrix, got {given!r}")
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise ShapeError(f"{name}: expected a square matrix, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ArgumentError(f"{name}: expected finite numbers, got NaN or infinity")
+    return array
+
+
 def _as_array(state: Any) -> Complex:
     array = _as_complex("state", state)
     size = array.shape[0] if array.ndim else 0

@@ -31,7 +31,7 @@ from qml_qdl.circuits.errors import (
 from qml_qdl.circuits.validation import as_items, check_count, validate_call
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.tomography.born_rule import pauli_coordinates, pauli_sum
-from qml_qdl.tomography.density_matrix import TOLERANCE, DensityMatrix, turn
+from qml_qdl.tomography.density_matrix import TOLERANCE, DensityMatrix, as_square, turn
 from qml_qdl.tomography.measurements import Measurements, misread, pauli_bases
 from qml_qdl.tomography.measuring import (
     Frame,
@@ -95,7 +95,7 @@ class Process:
     """
 
     def __init__(self, choi: Any) -> None:
-        array = _square("choi", choi)
+        array = as_square("choi", choi)
         size = len(array)
         if size < 4 or size & (size - 1) or size.bit_length() % 2 == 0:
             raise ShapeError(f"choi: expected (4ⁿ, 4ⁿ), got {array.shape}")
@@ -216,7 +216,7 @@ class Process:
             ArgumentError: U is not unitary.
             ShapeError: It is of other wires.
         """
-        unitary = _square("gate", gate)
+        unitary = as_square("gate", gate)
         if unitary.shape != self._kraus.shape[1:]:
             raise ShapeError(
                 f"gate: expected {self._kraus.shape[1:]}, got {unitary.shape}"
@@ -593,17 +593,3 @@ def _check_trace(kraus: Complex) -> None:
             f"choi: expected a process that keeps traces, ΣK†K = 1, got one that is "
             f"{off:.2g} from it"
         )
-
-
-def _square(name: str, given: Any) -> Complex:
-    try:
-        array = np.asarray(given, dtype=np.complex128)
-    except (TypeError, ValueError) as error:
-        raise ArgumentTypeError(
-            f"{name}: expected a matrix, got {type(given).__name__}"
-        ) from error
-    if array.ndim != 2 or array.shape[0] != array.shape[1]:
-        raise ShapeError(f"{name}: expected a square matrix, got {array.shape}")
-    if not np.isfinite(array).all():
-        raise ArgumentError(f"{name}: expected finite numbers, got NaN or infinity")
-    return array

@@ -35,7 +35,7 @@ from qml_qdl.circuits.validation import (
 from qml_qdl.hardware.tapes.bases import MOST_WIRES_DECOMPOSED, sentence_of
 from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.tomography.born_rule import pauli_coordinates, pauli_sum
-from qml_qdl.tomography.density_matrix import DensityMatrix
+from qml_qdl.tomography.density_matrix import DensityMatrix, as_square
 from qml_qdl.tomography.measurements import LETTERS, Measurements
 
 Reals = NDArray[np.float64]
@@ -125,7 +125,12 @@ class Observable:
             return cls(np.array(letters, np.uint8), np.ones(1))
         if isinstance(given, qml.operation.Operator):
             return cls._of_operator(given, wires)
-        matrix = _as_matrix("observables", given, size)
+        matrix = as_square("observables", given)
+        if matrix.shape != (2**size, 2**size):
+            raise ShapeError(
+                f"observables: expected a Pauli word, an operator or a matrix "
+                f"({2**size}, {2**size}), got one of shape {matrix.shape}"
+            )
         if np.abs(matrix - matrix.conj().T).max() > 1e-6 * np.abs(matrix).max():
             raise ArgumentError("observables: expected a hermitian matrix, got another")
         values, vectors = np.linalg.eigh(matrix)
@@ -739,7 +744,7 @@ class PauliShadow(Shadow):
             nine = np.full(len(kept), 9.0)
             sums = self._by_letter(sums, np.full(len(kept), 3.0))
             squares = self._by_letter(squares, nine)
-            shots: Any = counts.sum()
+            shots: Any = float(counts.sum())
         else:
             shots = self._sums(counts, self._seen, kept)
             self._check_told(np.ones(shots.shape, bool), shots - 1)
@@ -924,26 +929,6 @@ def _check_random(data: Measurements) -> None:
             f"{int(shots.max())} shots are in {data.bases[int(shots.argmax())]} alone; "
             "take weighting='compatible', which is right for any bases"
         )
-
-
-def _as_matrix(name: str, given: Any, num_wires: int) -> NDArray[np.complex128]:
-    try:
-        matrix = np.asarray(given, dtype=np.complex128)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(
-            f"{name}: expected Pauli words, operators or matrices, got "
-            f"{type(given).__name__}"
-        ) from error
-    size = 2**num_wires
-    if matrix.shape != (size, size):
-        came = f"an array of shape {matrix.shape}" if matrix.ndim else repr(given)
-        raise ShapeError(
-            f"{name}: expected a Pauli word, an operator or a matrix ({size}, {size}), "
-            f"got {came}"
-        )
-    if not np.isfinite(matrix).all():
-        raise ArgumentError(f"{name}: expected finite numbers, got NaN or infinity")
-    return matrix
 
 
 def _first(found: ShadowEstimate) -> ShadowEstimate:
