@@ -80,7 +80,16 @@ NO_CALLS = {
         "CRITICAL_COUPLING",
     },
     # Results, and what is abstract.
-    "tomography": {"Estimator", "Origin", "Reconstruction", "Spread"},
+    "tomography": {
+        "Estimator",
+        "Origin",
+        "ProcessReconstruction",
+        "Reconstruction",
+        "Shadow",
+        "ShadowEstimate",
+        "Spread",
+        "SymbolModel",
+    },
     "phases": set(),
     "vqe": {
         "Adapted",

@@ -25,6 +25,7 @@ from qml_qdl.cli.quench import quench
 from qml_qdl.cli.sample import sample
 from qml_qdl.cli.signals import Interrupted, heeding_signals
 from qml_qdl.cli.targets import targets
+from qml_qdl.cli.tomography import tomography
 from qml_qdl.cli.train import train_command
 from qml_qdl.cli.vqe import vqe
 
@@ -85,6 +86,10 @@ def program_of(train: Callable[..., None]) -> typer.Typer:
             measure,
             "qml-qdl measure bell.qasm --target aer:fake_torino --out bell.npz",
         ),
+        (
+            tomography,
+            "qml-qdl tomography bell.npz --state bell.qasm",
+        ),
         (targets, "qml-qdl targets --online"),
     ):
         app.command(command.__name__, epilog=f"Example: {example}")(command)
@@ -101,6 +106,7 @@ _COMMANDS = (
     "estimate",
     "vqe",
     "measure",
+    "tomography",
     "jobs",
     "targets",
 )

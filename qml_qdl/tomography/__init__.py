@@ -25,7 +25,7 @@ from qml_qdl.tomography.measurements import (
     pauli_bases,
     random_bases,
 )
-from qml_qdl.tomography.measuring import measure
+from qml_qdl.tomography.measuring import exact_state, measure
 from qml_qdl.tomography.named_estimators import make_estimator
 from qml_qdl.tomography.povm import (
     POVMEstimator,
@@ -82,6 +82,7 @@ __all__ = [
     "bootstrap",
     "classical_fidelity",
     "compare",
+    "exact_state",
     "log_likelihood",
     "make_estimator",
     "measure",

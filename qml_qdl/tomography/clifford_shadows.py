@@ -26,11 +26,16 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 import torch
-from attrs import frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import DataError, ShapeError
-from qml_qdl.circuits.validation import as_wires, check_count, validate_call
+from qml_qdl.circuits.validation import (
+    as_wires,
+    check_count,
+    check_seed,
+    validate_call,
+)
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.tomography.density_matrix import DensityMatrix
@@ -46,17 +51,36 @@ NUMBERS_AT_ONCE = 2**22
 """Amplitudes of states that are looked at together."""
 
 
+def _as_targets(given: Any) -> NDArray[np.bool_]:
+    return as_bits(given).astype(bool)
+
+
+@validate_call
 @frozen(eq=False)
 class CliffordBases:
     """Bases of stabiliser states, one in each row.
 
     Args:
-        targets: The wires of T, (bases, n).
-        phases: The matrices Γ, (bases, n, n), symmetric.
+        targets: The wires of T, (bases, n), bits.
+        phases: The matrices Γ, (bases, n, n), symmetric, bits.
+
+    Raises:
+        DataError: They are no bits.
+        ShapeError: Shapes do not belong together, or a matrix is not symmetric.
     """
 
-    targets: NDArray[np.bool_]
-    phases: Bits
+    targets: NDArray[np.bool_] = field(converter=_as_targets)
+    phases: Bits = field(converter=as_bits)
+
+    def __attrs_post_init__(self) -> None:
+        shape = self.targets.shape
+        if len(shape) != 2 or not shape[1] or self.phases.shape != (*shape, shape[1]):
+            raise ShapeError(
+                f"phases: expected (bases, n, n) for targets (bases, n), got "
+                f"{self.phases.shape} for {shape}"
+            )
+        if (self.phases != self.phases.transpose(0, 2, 1)).any():
+            raise ShapeError("phases: expected symmetric matrices, got others")
 
     @classmethod
     def random(
@@ -69,6 +93,13 @@ class CliffordBases:
             count: How many.
             generator: Where random numbers come from.
         """
+        check_count("num_wires", num_wires)
+        check_count("count", count)
+        check_memory(
+            f"count: {count} bases of {num_wires} wires",
+            4 * count * num_wires**2,
+            "take fewer",
+        )
         places = np.arange(num_wires)
         chances = 1 / (1 + 2.0 ** (num_wires - places))
         targets = generator.random((count, num_wires)) < chances
@@ -98,7 +129,7 @@ class CliffordBases:
 
     # ---- words ----
 
-    def signs(self, letters: Bits) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    def _signs(self, letters: Bits) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
         """What a Pauli word is in each basis.
 
         Args:
@@ -142,7 +173,7 @@ class CliffordBases:
                 states[rows] = np.matmul(_HADAMARD, pairs).reshape(len(rows), -1)
         return states
 
-    def turned(self, vectors: Complex) -> Complex:
+    def _turned(self, vectors: Complex) -> Complex:
         """The amplitudes of a state in each basis.
 
         Args:
@@ -156,7 +187,7 @@ class CliffordBases:
         states = self._on_targets(states) * self._roots().conj()
         return _walsh(states, self.num_wires)
 
-    def states(self, codes: NDArray[np.int64]) -> Complex:
+    def _states(self, codes: NDArray[np.int64]) -> Complex:
         """One state of each basis.
 
         Args:
@@ -170,7 +201,7 @@ class CliffordBases:
         roots = self._roots() * ((1.0 - 2.0 * odd) / np.sqrt(size))
         return self._on_targets(roots)
 
-    def rows(self, which: Any) -> CliffordBases:
+    def _rows(self, which: Any) -> CliffordBases:
         """Some of the bases.
 
         Args:
@@ -287,6 +318,7 @@ class CliffordShadow(Shadow):
         """
         check_count("num_bases", num_bases)
         check_count("shots", shots)
+        check_seed(seed)
         generator, size = Seeds(seed).next(), state.num_wires
         bases = CliffordBases.random(size, num_bases, generator)
         given = as_confusion(confusion)
@@ -297,7 +329,7 @@ class CliffordShadow(Shadow):
         rows = np.arange(num_bases).repeat(shots)
         codes = np.empty(len(rows), np.int64)
         for part in _parts(len(rows), 2**size):
-            amplitudes = bases.rows(rows[part]).turned(columns[drawn[part]])
+            amplitudes = bases._rows(rows[part])._turned(columns[drawn[part]])
             chances = misread(np.square(np.abs(amplitudes)), given)
             read = np.cumsum(chances, axis=1)
             draws = generator.random((len(read), 1)) * read[:, -1:]
@@ -417,7 +449,7 @@ class CliffordShadow(Shadow):
                 if not letters.any():
                     found += number
                     continue
-                sign, flips = self.bases.signs(letters)
+                sign, flips = self.bases._signs(letters)
                 rows = np.flatnonzero(sign)
                 factors = np.where(flips[rows, None], told[rows], 1.0)
                 means = factors.prod(axis=2).mean(axis=1)
@@ -426,11 +458,11 @@ class CliffordShadow(Shadow):
         assert observable.vectors is not None
         codes = self._codes
         for part in _parts(len(self.bases), 2**self.num_wires):
-            bases, own = self.bases.rows(part), codes[part]
+            bases, own = self.bases._rows(part), codes[part]
             for number, vector in zip(
                 observable.coefficients, observable.vectors.T, strict=True
             ):
-                chances = np.square(np.abs(bases.turned(vector)))
+                chances = np.square(np.abs(bases._turned(vector)))
                 if self.confusion is not None:
                     chances = misread(chances, self._inverse, transposed=True)
                 overlaps = np.take_along_axis(chances, own, axis=1).mean(axis=1)
@@ -488,7 +520,7 @@ class CliffordShadow(Shadow):
         for group, rows in enumerate(np.array_split(order, groups)):
             total = np.zeros((size, size), np.complex128)
             for bases, codes, weights in self._weighted(rows):
-                states = bases.states(codes)
+                states = bases._states(codes)
                 total += (states.T * weights) @ states.conj()
             found[group] = (size + 1) * total / len(rows) - np.eye(size)
         return found
@@ -503,7 +535,7 @@ class CliffordShadow(Shadow):
             for part in _parts(len(rows), size * shots):
                 own = rows[part].repeat(shots)
                 weights = np.full(len(own), 1 / shots)
-                yield self.bases.rows(own), codes[rows[part]].ravel(), weights
+                yield self.bases._rows(own), codes[rows[part]].ravel(), weights
             return
         every = np.arange(size)
         for part in _parts(len(rows), size * size):
@@ -512,7 +544,7 @@ class CliffordShadow(Shadow):
             np.add.at(read, (np.arange(len(mine))[:, None], codes[mine]), 1 / shots)
             true = misread(read, self._inverse)
             own = mine.repeat(size)
-            yield self.bases.rows(own), np.tile(every, len(mine)), true.ravel()
+            yield self.bases._rows(own), np.tile(every, len(mine)), true.ravel()
 
 
 def _parts(rows: int, numbers: int) -> Iterator[slice]:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from qml_qdl.circuits.entropies import check_order, entropy_of
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.validation import (
-    MOST_SEED,
     as_items,
     check_count,
     check_number,
+    check_seed,
     validate_call,
 )
 from qml_qdl.hardware.seeds import Seeds
@@ -363,8 +363,7 @@ class DensityMatrix:
             Measurements(wires=2, bases=2, shots=100)
         """
         check_count("shots", shots)
-        if seed is not None:
-            check_count("seed", seed, 0, MOST_SEED)
+        check_seed(seed)
         generator = Seeds(seed).next()
         chosen, times = np.unique(as_words(bases), return_counts=True)
         words = chosen.tolist()

@@ -740,6 +740,31 @@ class Measurements:
             counts[mine] = generator.multinomial(shots, self.counts[mine] / shots)
         return self._with_counts(counts)
 
+    def thinned(self, shots: int, generator: np.random.Generator) -> Measurements:
+        """Some of the shots of each basis, drawn without repeats.
+
+        Args:
+            shots: How many of each basis.
+            generator: Where random numbers come from.
+
+        Raises:
+            DataError: A basis has fewer.
+        """
+        check_count("shots", shots)
+        if self.shots.min() < shots:
+            few = self.bases[int(self.shots.argmin())]
+            raise DataError(
+                f"shots: expected at most the {int(self.shots.min())} that there are "
+                f"in {few}, got {shots}"
+            )
+        counts = np.zeros_like(self.counts)
+        for place in range(len(self.bases)):
+            mine = np.flatnonzero(self.of == place)
+            counts[mine] = generator.multivariate_hypergeometric(
+                self.counts[mine], shots
+            )
+        return self._with_counts(counts)
+
     def split(
         self, parts: int, generator: np.random.Generator
     ) -> tuple[tuple[Measurements, Measurements], ...]:

@@ -32,6 +32,7 @@ from qml_qdl.hardware.tapes.device import ExecutorDevice
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.jobs import record_jobs, sender_of
 from qml_qdl.nn.qnodes import qnode_inputs, without_measurements
+from qml_qdl.tomography.density_matrix import DensityMatrix, check_state_memory
 from qml_qdl.tomography.measurements import (
     Measurements,
     Origin,
@@ -265,6 +266,45 @@ def run_rows(
     return RowsRead(chosen, bits, wires, confusion, origin)
 
 
+@validate_call
+def exact_state(
+    circuit: Any, *, inputs: Any = (), weights: Any = None, target: Target = "auto"
+) -> DensityMatrix:
+    """The state that a circuit prepares, without shots and errors of reading.
+
+    Args:
+        circuit: As `measure` takes it.
+        inputs: As `measure` takes them.
+        weights: Likewise.
+        target: A simulator that tells density matrices; one of a machine's model, such
+            as "aer:fake_torino", has its noise but for errors of reading, on the qubits
+            that its transpiler chooses.
+
+    Returns:
+        The state.
+
+    Raises:
+        ArgumentError: Inputs or weights do not fit the circuit.
+        MemoryBoundError: It does not fit into memory.
+        TargetError: The target is unknown, or tells no states.
+
+    Example:
+        >>> from qml_qdl.circuits import BasicEntangler
+        >>> exact_state(BasicEntangler(2), weights=torch.zeros(1, 2))
+        DensityMatrix(wires=2, rank=1)
+    """
+    prepared, _ = _prepared(circuit, inputs, weights)
+    check_state_memory(len(prepared.wires), 2 ** len(prepared.wires))
+    layer = QuantumLayer(
+        qml.QNode(prepared.state, qml.device("default.qubit", wires=prepared.wires)),
+        {},
+        target=target,
+    )
+    # Not as a layer: what has no tensor in it comes as an array.
+    with torch.no_grad(), recorded_alone(layer.qnode.device):
+        return DensityMatrix(np.asarray(layer.qnode()))
+
+
 class _Prepared:
     """A circuit without what it reads out, and what prepares it again and again."""
 
@@ -289,6 +329,12 @@ class _Prepared:
         self.wires = used if order is None else tuple(w for w in order if w in used)
         if not self.wires:
             raise ArgumentError("circuit: expected gates on some wires, got none")
+
+    def state(self) -> Any:
+        """The circuit, and its density matrix."""
+        for operation in self.operations:
+            qml.apply(operation)
+        return qml.density_matrix(self.wires)
 
     def within(self, frame: Frame) -> Callable[[Any], Any]:
         """The circuit within a frame, and read."""
@@ -425,7 +471,10 @@ def _weights(circuit: Circuit, weights: Any) -> dict[str, Tensor]:
 def _detached(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _detached(each) for name, each in value.items()}
-    return value.detach().cpu() if isinstance(value, Tensor) else value
+    if isinstance(value, Tensor):
+        value = value.detach().cpu()
+        return value.double() if value.is_floating_point() else value
+    return value
 
 
 def _described(operation: Any) -> list[Any]:

@@ -24,6 +24,7 @@ from qml_qdl.circuits.validation import (
     check_choice,
     check_count,
     check_number,
+    check_seed,
     checked,
     validate_call,
 )
@@ -33,7 +34,13 @@ from qml_qdl.manybody.states.state import seeded
 from qml_qdl.tomography.born_rule import pauli_sum
 from qml_qdl.tomography.density_matrix import DensityMatrix
 from qml_qdl.tomography.estimator import Estimator, Reconstruction
-from qml_qdl.tomography.measurements import LETTERS, Measurements, misread, pauli_bases
+from qml_qdl.tomography.measurements import (
+    LETTERS,
+    Measurements,
+    as_confusion,
+    misread,
+    pauli_bases,
+)
 from qml_qdl.tomography.shadows import PauliShadow, responses, symbols_of, word_sums
 
 SYMBOLS = 6
@@ -298,6 +305,10 @@ class SymbolRNN(SymbolModel):
 MODELS = {"transformer": SymbolTransformer, "rnn": SymbolRNN}
 
 
+def _check_seed(_: Any, __: Any, seed: int | None) -> None:
+    check_seed(seed)
+
+
 @validate_call
 @frozen
 class POVMEstimator(Estimator):
@@ -333,7 +344,7 @@ class POVMEstimator(Estimator):
     epochs: int = field(default=100, validator=checked(check_count))
     batch_size: int = field(default=256, validator=checked(check_count))
     learning_rate: float = field(default=3e-3, validator=checked(check_number))
-    seed: int | None = None
+    seed: int | None = field(default=None, validator=_check_seed)
     tell: Callable[[int, float], None] | None = None
 
     def train(self, data: Measurements) -> SymbolModel:
@@ -436,13 +447,15 @@ def povm_probabilities(
         >>> povm_probabilities(DensityMatrix([1, 0])).round(3)
         array([0.167, 0.167, 0.167, 0.167, 0.333, 0.   ])
     """
-    size = state.num_wires
+    size, given = state.num_wires, as_confusion(confusion)
+    if given is not None and len(given) != size:
+        raise ShapeError(f"confusion: expected {size} matrices, got {len(given)}")
     check_memory(
         f"state: probabilities of all symbols of {size} wires",
         3 * 8 * SYMBOLS**size,
         "take fewer wires",
     )
-    table = misread(state.probabilities(pauli_bases(size)), confusion) / 3**size
+    table = misread(state.probabilities(pauli_bases(size)), given) / 3**size
     pairs = np.arange(2 * size).reshape(2, size).T.ravel()
     return table.reshape((3,) * size + (2,) * size).transpose(pairs).ravel()
 

@@ -28,7 +28,12 @@ from qml_qdl.circuits.errors import (
     DataError,
     ShapeError,
 )
-from qml_qdl.circuits.validation import as_items, check_count, validate_call
+from qml_qdl.circuits.validation import (
+    as_items,
+    check_count,
+    check_seed,
+    validate_call,
+)
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.tomography.born_rule import pauli_coordinates, pauli_sum
 from qml_qdl.tomography.density_matrix import TOLERANCE, DensityMatrix, as_square, turn
@@ -264,6 +269,7 @@ class Process:
             The measurements.
         """
         check_count("shots", shots)
+        check_seed(seed)
         generator = Seeds(seed).next()
         words = input_words(self.num_wires) if inputs is None else inputs
         chosen = pauli_bases(self.num_wires) if bases is None else bases

@@ -65,26 +65,40 @@ class Comparison:
     rivals: tuple[Rival, ...]
     refused: Mapping[str, str] = field(factory=dict)
 
-    def table(self) -> Table:
-        """The table for the terminal: rich shows it."""
-        names = list(self.rivals[0].figures) if self.rivals else []
-        table = Table("estimator", *names, "held-out log L a shot", "chosen")
+    def rows(self) -> list[list[str]]:
+        """The table in words, a column for each estimator.
+
+        An error follows in parentheses, in units of the last digit.
+        """
+        columns = [["", *self.rivals[0].figures, "held out", "chosen"]]
         for rival in self.rivals:
             cells = [
                 f"{value:.4f}"
-                + (f" ± {rival.errors[name]:.4f}" if rival.errors else "")
+                + (f"({1e4 * rival.errors[name]:.0f})" if rival.errors else "")
                 for name, value in rival.figures.items()
             ]
             chosen = [f"{name} {value:g}" for name, value in rival.found.chosen.items()]
             chosen += [] if rival.found.converged else ["not converged"]
             held_out = "" if np.isnan(rival.held_out) else f"{rival.held_out:.4f}"
-            table.add_row(rival.name, *cells, held_out, ", ".join(chosen))
-        table.caption = "\n".join(
-            f"{name} cannot be fitted: {reason}"
-            for name, reason in self.refused.items()
-        )
-        table.caption_justify = "left"
+            name = rival.name.replace("_", " ")
+            columns.append([name, *cells, held_out, ", ".join(chosen)])
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def table(self) -> Table:
+        """The table for the terminal: rich shows it."""
+        first, *others = self.rows()
+        table = Table()
+        for name in first:
+            table.add_column(name, justify="right" if name else "left")
+        for row in others:
+            table.add_row(*row)
         return table
+
+    def markdown(self) -> str:
+        """The table for a report."""
+        first, *others = self.rows()
+        lines = [first, ["---"] * len(first), *others]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 @validate_call

@@ -24,7 +24,12 @@ from scipy.special import betaincinv
 from scipy.stats import poisson
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    ShapeError,
+)
 from qml_qdl.circuits.validation import (
     as_wires,
     check_choice,
@@ -60,8 +65,8 @@ class ShadowEstimate:
         value: A number, or (observables,).
         error: The standard error of each.
         bound: How far off it is at most: with the probability `confidence` none of the
-            observables asked for together is further off. NaN where no bound is known.
-        confidence: That probability.
+            observables asked for together is further off. None where none is known.
+        confidence: That probability; None likewise.
         groups: Of how many groups' means it is the median; 1 for the mean.
         weighting: How shots in different bases are weighted; see `PauliShadow`.
     """
@@ -69,19 +74,20 @@ class ShadowEstimate:
     value: Any
     error: Any
     bound: Any
-    confidence: float
+    confidence: float | None
     groups: int
     weighting: str
 
     def __str__(self) -> str:
         kind = f"median of {self.groups} means" if self.groups > 1 else "mean"
         head = f"{kind}, {self.weighting} bases"
-        if not np.isnan(self.confidence):
+        if self.confidence is not None:
             head += f", bounds with {self.confidence:.0%}"
         lines = [head]
-        columns = map(np.atleast_1d, (self.value, self.error, self.bound))
-        for value, error, bound in zip(*columns, strict=True):
-            within = "" if np.isnan(bound) else f", within {bound:.2g}"
+        values, errors = np.atleast_1d(self.value), np.atleast_1d(self.error)
+        bounds = [None] if self.bound is None else np.atleast_1d(self.bound)
+        for value, error, bound in zip(values, errors, bounds, strict=True):
+            within = "" if bound is None else f", within {bound:.2g}"
             lines.append(f"{value:.4f} ± {error:.4f}{within}")
         return "\n".join(lines)
 
@@ -326,6 +332,7 @@ class Shadow(ABC):
             (groups, 2ⁿ, 2ⁿ), hermitian and of trace 1, with negative eigenvalues.
         """
 
+    @validate_call
     def expectation(
         self, observables: Any, confidence: float = 0.95, groups: int | None = None
     ) -> ShadowEstimate:
@@ -355,6 +362,7 @@ class Shadow(ABC):
         )
         return found if several else _first(found)
 
+    @validate_call
     def fidelity(
         self, state: Any, confidence: float = 0.95, groups: int | None = None
     ) -> ShadowEstimate:
@@ -760,7 +768,7 @@ class PauliShadow(Shadow):
         shares = _shares(counts, parts)
         without = np.array([figure(counts - own, kept) for own in shares])
         error = np.sqrt((parts - 1) * np.square(without - without.mean()).mean())
-        return ShadowEstimate(value, float(error), np.nan, np.nan, 1, self.weighting)
+        return ShadowEstimate(value, float(error), None, None, 1, self.weighting)
 
     def _positions(self, wires: Any) -> list[int]:
         if wires is None:
@@ -809,7 +817,19 @@ class ShadowInfidelity(nn.Module):
         self.register_buffer("means", means, persistent=False)
 
     def forward(self, amplitudes: Tensor) -> Tensor:
-        """The loss of amplitudes."""
+        """The loss of amplitudes.
+
+        Args:
+            amplitudes: (2ⁿ,).
+
+        Raises:
+            ArgumentError: Some are not finite, or all vanish.
+            ShapeError: There are not 2ⁿ.
+        """
+        if not isinstance(amplitudes, Tensor):
+            raise ArgumentTypeError(
+                f"amplitudes: expected a tensor, got {type(amplitudes).__name__}"
+            )
         if amplitudes.shape != (2**self.num_wires,):
             raise ShapeError(
                 f"amplitudes: expected shape ({2**self.num_wires},), got "
@@ -818,8 +838,13 @@ class ShadowInfidelity(nn.Module):
         vector = amplitudes.to(amplitudes.dtype.to_complex())
         means = self.get_buffer("means").to(vector)
         overlaps = torch.einsum("a,gab,b->g", vector.conj(), means, vector).real
-        fidelity = overlaps.quantile(0.5) / vector.abs().square().sum()
-        return 1 - fidelity
+        norm = vector.abs().square().sum()
+        if not 0 < norm < torch.inf:
+            raise ArgumentError(
+                f"amplitudes: expected finite ones that do not all vanish, got the "
+                f"norm {float(norm.detach().sqrt()):.3g}"
+            )
+        return 1 - overlaps.quantile(0.5) / norm
 
 
 # ---- symbols: in which direction a wire was read, and what ----

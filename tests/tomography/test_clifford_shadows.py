@@ -38,13 +38,13 @@ def all_bases(size: int) -> CliffordBases:
     rows = np.concatenate([bases.targets, bases.phases.reshape(6000, -1)], axis=1)
     _, first = np.unique(rows, axis=0, return_index=True)
     assert len(first) == np.prod(1 + 2 ** np.arange(1, size + 1))
-    return bases.rows(first)
+    return bases._rows(first)
 
 
 def diagonalised(bases: CliffordBases) -> list[frozenset[str]]:
     """The words that each basis makes diagonal, which are what a basis is."""
     words = WORDS[bases.num_wires][1:]
-    signs = np.stack([bases.signs(letters(word))[0] != 0 for word in words], axis=1)
+    signs = np.stack([bases._signs(letters(word))[0] != 0 for word in words], axis=1)
     return [frozenset(np.array(words)[own].tolist()) for own in signs]
 
 
@@ -61,15 +61,15 @@ def test_circuits_states_and_signs_agree(size: int) -> None:
             _turn(angles, range(size))
 
         gates = qml.matrix(circuit, wire_order=range(size))()
-        states = bases.rows([place] * 2**size).states(codes)
+        states = bases._rows([place] * 2**size)._states(codes)
         # ⟨b|U of outcome b is φ_b, but for a phase.
         overlaps = np.einsum("ba,ba->b", gates, states)
         assert np.abs(overlaps) == pytest.approx(np.ones(2**size))
-        turned = bases.rows([place]).turned(vector)[0]
+        turned = bases._rows([place])._turned(vector)[0]
         assert np.abs(turned) == pytest.approx(np.abs(gates @ vector))
         for word in WORDS[size][1:]:
             wanted = np.einsum("ba,ac,bc->b", states.conj(), matrix(word), states).real
-            sign, flips = bases.rows([place]).signs(letters(word))
+            sign, flips = bases._rows([place])._signs(letters(word))
             found = sign[0] * (-1.0) ** (bits @ flips[0].astype(int))
             assert found == pytest.approx(wanted, abs=1e-12)
 
@@ -98,7 +98,7 @@ def test_states_of_two_wires_are_those_of_qiskits_random_cliffords() -> None:
 
     generator = np.random.default_rng(0)
     bases = CliffordBases.random(2, 6000, generator)
-    states = bases.states(generator.integers(4, size=6000))
+    states = bases._states(generator.integers(4, size=6000))
     kinds, of = np.unique(np.round(states, 6), axis=0, return_inverse=True)
     names = [name(kind) for kind in kinds]
     ours = Counter(names[place] for place in of.ravel())
@@ -119,12 +119,12 @@ def test_the_mean_over_all_bases_and_outcomes_is_the_state(
 ) -> None:
     bases, state = all_bases(size), random_state(size, 2)
     confusion = random_confusion(size, 4) if noisy else None
-    chances = sum(np.abs(bases.turned(column)) ** 2 for column in state.factor.T)
+    chances = sum(np.abs(bases._turned(column)) ** 2 for column in state.factor.T)
     weights = misread(chances, confusion).ravel() / len(bases)
     codes = np.tile(np.arange(2**size), len(bases))
     bits = (codes[:, None] >> np.arange(size)[::-1]) & 1
     shadow = CliffordShadow(
-        bases.rows(np.arange(len(bases)).repeat(2**size)), bits, None, confusion
+        bases._rows(np.arange(len(bases)).repeat(2**size)), bits, None, confusion
     )
     dense = random_state(size, 5).matrix * 2 - np.eye(2**size)
     for given in (dense, qml.Hermitian(dense, range(size)), *WORDS[size]):

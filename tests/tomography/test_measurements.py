@@ -349,6 +349,19 @@ def test_the_bootstrap_keeps_the_shots_of_each_basis(data: Measurements) -> None
     assert np.abs(means - data.histogram("XY")).max() < 0.5
 
 
+def test_fewer_shots_are_some_of_them(data: Measurements) -> None:
+    generator = np.random.default_rng(0)
+    several = [data.thinned(4, generator).in_bases(data.bases) for _ in range(300)]
+    assert all(each.shots.tolist() == [4, 4, 4] for each in several)
+    tables = np.array([each.histograms() for each in several])
+    assert (tables <= data.histograms()).all()
+    assert np.abs(tables.mean(axis=0)[0] - 4 * data.histogram("XY") / 10).max() < 0.2
+    with pytest.raises(
+        DataError, match=r"shots: expected at most the 4 .* in ZZ, got 5"
+    ):
+        data.thinned(5, generator)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_misreading_is_a_product_of_matrices(size: int, seed: int) -> None:

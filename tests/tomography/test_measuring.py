@@ -14,9 +14,20 @@ import torch
 from scipy.stats import chi2
 
 from qml_qdl.circuits import AngleEncoding, BasicEntangler, State, StronglyEntangling
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ShapeError,
+    TargetError,
+)
 from qml_qdl.nn import QuantumLayer
-from qml_qdl.tomography import DensityMatrix, Measurements, measure, pauli_bases
+from qml_qdl.tomography import (
+    DensityMatrix,
+    Measurements,
+    exact_state,
+    measure,
+    pauli_bases,
+)
 from tests.hardware.qiskit.loopback import LoopbackServer
 from tests.hardware.qiskit.loopback.setting import isolate, use
 
@@ -137,6 +148,21 @@ def test_a_machines_misreadings_come_in_the_same_job(layer: QuantumLayer) -> Non
     assert data.origin.calibrated.startswith("20")
 
 
+@pytest.mark.parametrize("target", ["auto", "default.qubit", "aer"])
+def test_states_without_noise_are_the_circuits(
+    target: str, layer: QuantumLayer
+) -> None:
+    found = exact_state(layer, inputs=X, target=target)
+    assert found.fidelity(state(layer, X)) == pytest.approx(1, abs=1e-6)
+    assert found.purity == pytest.approx(1, abs=1e-6)
+
+
+def test_a_machines_model_has_noise_but_for_reading(layer: QuantumLayer) -> None:
+    found = exact_state(layer, inputs=X, target="aer:fake_manila")
+    assert 0.8 < found.fidelity(state(layer, X)) < 0.999
+    assert found.purity < 0.99
+
+
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     isolate(monkeypatch, tmp_path)
@@ -154,6 +180,8 @@ def test_a_machine_is_paid_once(
         assert len(server.jobs) == 1
         other = measure(layer, "random", 4, num_bases=20, run="more", **options)
         assert len(server.jobs) == 2
+        with pytest.raises(TargetError, match="ibm_manila has no exact results"):
+            exact_state(layer, inputs=X, target="ibm:ibm_manila")
     assert first.origin.jobs == again.origin.jobs != other.origin.jobs
     assert first.origin.machine == "ibm:ibm_manila"
     assert first.bases == again.bases == other.bases
