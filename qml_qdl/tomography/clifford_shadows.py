@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ class CliffordBases:
     @property
     def num_wires(self) -> int:
         """How many wires they are on."""
-        return self.targets.shape[1]
+        return int(self.targets.shape[1])
 
     @property
     def angles(self) -> Reals:
@@ -213,11 +214,10 @@ class CliffordBases:
 def _turn(angles: Any, wires: Sequence[Hashable]) -> None:
     """H⊗…⊗H D† H_T: after which reading in Z reads in one of the bases."""
     size = len(wires)
-    bonds = zip(*np.triu_indices(size, 1), strict=True)
     for place, wire in enumerate(wires):
         qml.RY(angles[..., place], wire)
-    for place, (one, other) in enumerate(bonds, size):
-        qml.IsingZZ(angles[..., place], [wires[one], wires[other]])
+    for place, bond in enumerate(combinations(wires, 2), size):
+        qml.IsingZZ(angles[..., place], bond)
     for place, wire in enumerate(wires, -size):
         qml.RZ(angles[..., place], wire)
         qml.Hadamard(wire)
@@ -237,7 +237,8 @@ def _walsh(states: Complex, size: int) -> Complex:
 def _all_hadamards(size: int) -> Reals:
     codes = np.arange(2**size)
     odd = np.bitwise_count(codes[:, None] & codes) & 1
-    return (1.0 - 2.0 * odd) / np.sqrt(2**size)
+    found: Reals = (1.0 - 2.0 * odd) / np.sqrt(2**size)
+    return found
 
 
 @validate_call
@@ -411,7 +412,7 @@ class CliffordShadow(Shadow):
         size = self.num_wires
         if self.confusion is None:
             return np.broadcast_to(np.eye(2), (size, 2, 2))
-        return np.linalg.inv(self.confusion)
+        return np.linalg.inv(self.confusion).astype(np.float64)
 
     @property
     def _codes(self) -> NDArray[np.int64]:

@@ -457,7 +457,9 @@ def povm_probabilities(
     )
     table = misread(state.probabilities(pauli_bases(size)), given) / 3**size
     pairs = np.arange(2 * size).reshape(2, size).T.ravel()
-    return table.reshape((3,) * size + (2,) * size).transpose(pairs).ravel()
+    shaped = table.reshape((3,) * size + (2,) * size)
+    found: NDArray[np.float64] = shaped.transpose(pairs).ravel()
+    return found
 
 
 @validate_call

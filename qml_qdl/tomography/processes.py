@@ -69,12 +69,12 @@ def input_words(num_wires: int) -> tuple[str, ...]:
 
 
 def _prepared(word: str) -> Complex:
-    found = np.ones(1, np.complex128)
+    found: Any = np.ones(1, np.complex128)
     for letter in word:
         angle, phase = PREPARATIONS[letter]
         wire = [np.cos(angle / 2), np.exp(1j * phase) * np.sin(angle / 2)]
         found = np.kron(found, wire)
-    return found
+    return np.asarray(found, np.complex128)
 
 
 @validate_call
@@ -158,7 +158,7 @@ class Process:
     @property
     def num_wires(self) -> int:
         """How many wires it acts on."""
-        return self._kraus.shape[-1].bit_length() - 1
+        return int(self._kraus.shape[-1]).bit_length() - 1
 
     @property
     def kraus(self) -> Complex:
@@ -176,7 +176,8 @@ class Process:
         words = np.array([_word(k, self.num_wires) for k in range(4**self.num_wires)])
         parts = np.einsum("pji,rji->pr", words.conj(), self._kraus)
         parts /= 2**self.num_wires
-        return parts @ parts.conj().T
+        found: Complex = parts @ parts.conj().T
+        return found
 
     @property
     def pauli_transfer_matrix(self) -> Reals:
@@ -185,7 +186,8 @@ class Process:
             pauli_coordinates(self._on(_word(k, self.num_wires)))
             for k in range(4**self.num_wires)
         ]
-        return np.array(columns).T / 2**self.num_wires
+        found: Reals = np.array(columns).T / 2**self.num_wires
+        return found
 
     def _on(self, matrix: Complex) -> Complex:
         adjoint = self._kraus.conj().transpose(0, 2, 1)
@@ -246,7 +248,8 @@ class Process:
             ShapeError: It is of other wires.
         """
         size = 2**self.num_wires
-        return (size * self.process_fidelity(gate) + 1) / (size + 1)
+        found: float = (size * self.process_fidelity(gate) + 1) / (size + 1)
+        return found
 
     def sample(
         self,
@@ -299,6 +302,15 @@ def _input_words(inputs: Any, num_wires: int | None = None) -> tuple[str, ...]:
     return words
 
 
+def _as_outputs(outputs: Any) -> tuple[Any, ...]:
+    found = as_items(outputs)
+    if found is None:
+        raise ArgumentTypeError(
+            f"outputs: expected Measurements, one for each input, got {outputs!r}"
+        )
+    return found
+
+
 @validate_call
 @frozen(eq=False)
 class ProcessMeasurements:
@@ -314,7 +326,7 @@ class ProcessMeasurements:
     """
 
     inputs: tuple[str, ...] = field(converter=_input_words)
-    outputs: tuple[Measurements, ...] = field(converter=tuple)
+    outputs: tuple[Measurements, ...] = field(converter=_as_outputs)
 
     def __attrs_post_init__(self) -> None:
         if len(self.outputs) != len(self.inputs):
@@ -551,7 +563,10 @@ def _trace_preserving(matrices: Tensor) -> Tensor:
     """G L⁻† with L L† = Σ G†G."""
     total = (matrices.mH @ matrices).sum(0)
     lower = torch.linalg.cholesky(total)
-    return torch.linalg.solve_triangular(lower.mH, matrices, upper=True, left=False)
+    found: Tensor = torch.linalg.solve_triangular(
+        lower.mH, matrices, upper=True, left=False
+    )
+    return found
 
 
 def _complex(flat: Any, side: int) -> Tensor:

@@ -397,8 +397,10 @@ class Shadow(ABC):
                 )
             groups = 1
         chosen = Groups.of(failure, self.num_snapshots, groups)
-        columns = np.array(self._estimates(observables, failure, chosen)).T
-        return ShadowEstimate(*columns, confidence, chosen.count, self.weighting)
+        value, error, bound = np.array(self._estimates(observables, failure, chosen)).T
+        return ShadowEstimate(
+            value, error, bound, confidence, chosen.count, self.weighting
+        )
 
 
 @validate_call
@@ -611,7 +613,7 @@ class PauliShadow(Shadow):
             3 * 8 * 6 ** len(kept),
             "take fewer wires",
         )
-        flat = np.bincount(
+        flat: Any = np.bincount(
             _places(self._symbols[:, kept], 6), counts, minlength=6 ** len(kept)
         )
         return word_sums(flat.reshape((6,) * len(kept)), response[kept])
@@ -619,7 +621,8 @@ class PauliShadow(Shadow):
     @cached_property
     def _seen(self) -> Reals:
         """Like the response, but 1 wherever a symbol tells a letter."""
-        return (self._response != 0).astype(np.float64)
+        seen: Reals = (self._response != 0).astype(np.float64)
+        return seen
 
     def _compatible_tensor(
         self, observable: Observable, scale: float
@@ -654,7 +657,8 @@ class PauliShadow(Shadow):
     def _word_means(self, counts: Any, wires: Sequence[int] | None = None) -> Reals:
         sums = self._sums(counts, self._response, wires)
         if self.weighting == "random":
-            return self._by_letter(sums, np.full(sums.ndim, 3.0)) / counts.sum()
+            weighted: Reals = self._by_letter(sums, np.full(sums.ndim, 3.0))
+            return weighted / float(counts.sum())
         shots = self._sums(counts, self._seen, wires)
         self._check_told(np.ones(shots.shape, bool), shots)
         return sums / shots
