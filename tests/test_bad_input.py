@@ -81,10 +81,12 @@ NO_CALLS = {
     },
     # Results, and what is abstract.
     "tomography": {
+        "Comparison",
         "Estimator",
         "Origin",
         "ProcessReconstruction",
         "Reconstruction",
+        "Rival",
         "Shadow",
         "ShadowEstimate",
         "Spread",
