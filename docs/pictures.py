@@ -324,8 +324,8 @@ def renormalisation() -> Figure:
 def shadows() -> Figure:
     """Shots in random bases, and which of them tell a word."""
     figure, axes = _canvas(7.6, 3.9)
-    shots = (("XYZ", "010"), ("ZZX", "110"), ("XXZ", "001"), ("YXZ", "100"))
-    shots += (("XZZ", "101"),)
+    shots = [("XYZ", "010"), ("ZZX", "110"), ("XXZ", "001"), ("YXZ", "100")]
+    shots.append(("XZZ", "101"))
     axes.text(1.55, 3.6, "basis", ha="center")
     axes.text(3.35, 3.6, "read", ha="center")
     axes.text(5.35, 3.6, "X ⊗ 1 ⊗ Z", ha="center", color=BLUE)
