@@ -427,9 +427,8 @@ class CliffordShadow(Shadow):
         counts = np.ones(len(self.bases), np.int64)
         shares = groups.divide(counts)
         return [
-            (
-                *median_of_means(self._values(each), counts, shares),
-                groups.bound(self._norm(each), shares),
+            median_of_means(
+                self._values(each), self._norm(each), counts, groups, shares
             )
             for each in observables
         ]

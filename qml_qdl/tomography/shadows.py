@@ -507,11 +507,11 @@ class PauliShadow(Shadow):
         if self.weighting == "compatible":
             scale = np.sqrt(2 * np.log(2 / failure))
             return [self._compatible(each, scale) for each in observables]
-        shares = groups.divide(self.data.counts)
+        counts = self.data.counts
+        shares = groups.divide(counts)
         return [
-            (
-                *median_of_means(self._values(each), self.data.counts, shares),
-                groups.bound(self._norm(each), shares),
+            median_of_means(
+                self._values(each), self._norm(each), counts, groups, shares
             )
             for each in observables
         ]
@@ -644,13 +644,16 @@ class PauliShadow(Shadow):
         error = np.sqrt(counts @ np.square(off))
         return value, float(error), float(scale * np.sqrt(counts @ np.square(reach)))
 
-    def _check_told(self, wanted: NDArray[np.bool_], shots: Reals) -> None:
-        untold = np.argwhere(wanted & (shots < 1))
+    def _check_told(
+        self, wanted: NDArray[np.bool_], shots: Reals, least: int = 1
+    ) -> None:
+        untold = np.argwhere(wanted & (shots < least))
         if len(untold):
             word = "".join(PAULI_LETTERS[letter] for letter in untold[0])
             raise DataError(
-                f"observables: no shot was taken in a basis that tells {word}, and "
-                f"{len(untold) - 1} other words of {wanted.sum()}; measure in more "
+                f"observables: {'no shot was' if least == 1 else 'no two shots were'} "
+                f"taken in bases that tell {word}, and {len(untold) - 1} other words "
+                f"of {wanted.sum()}; measure in more "
                 "bases, or take weighting='random' if each shot had a basis of its own"
             )
 
@@ -759,7 +762,7 @@ class PauliShadow(Shadow):
             shots: Any = float(counts.sum())
         else:
             shots = self._sums(counts, self._seen, kept)
-            self._check_told(np.ones(shots.shape, bool), shots - 1)
+            self._check_told(np.ones(shots.shape, bool), shots, 2)
         if np.min(shots) < 2:
             raise DataError("data: expected at least two shots, got one")
         pairs = (np.square(sums) - squares) / (shots * (shots - 1))
@@ -911,21 +914,29 @@ def word_sums(table: Reals, response: Reals) -> Reals:
 # ---- what both kinds of shadows share ----
 
 
-def median_of_means(values: Reals, counts: Any, shares: Any) -> tuple[float, float]:
-    """The median of the means of groups, and its standard error.
+def median_of_means(
+    values: Reals, norm: float, counts: Any, groups: Groups, shares: Any
+) -> tuple[float, float, float]:
+    """The median of the means of groups, its standard error and its bound.
 
     Args:
         values: The value of each row, (rows,).
-        counts: How often each occurred, (rows,).
-        shares: How often in each group, (K, rows).
+        norm: A bound of the standard deviation of one shot.
+        counts: How often each row occurred, (rows,).
+        groups: The groups.
+        shares: How often in each of them, as `Groups.divide` gives it.
     """
     shots = counts.sum()
     mean = (counts @ values) / shots
-    variance = (counts @ np.square(values - mean)) / max(shots - 1, 1)
+    # One shot has no spread: all that is known is the bound of it.
+    variance = norm**2
+    if shots > 1:
+        variance = (counts @ np.square(values - mean)) / (shots - 1)
     # The median of many means varies by π/2 more than the mean of all.
-    more = np.pi / 2 if shares.shape[0] > 1 else 1.0
+    more = np.pi / 2 if groups.count > 1 else 1.0
     found = np.median((shares @ values) / shares.sum(axis=1))
-    return float(found), float(np.sqrt(more * variance / shots))
+    error = np.sqrt(more * variance / shots)
+    return float(found), float(error), groups.bound(norm, shares)
 
 
 def _shares(counts: NDArray[np.int64], groups: int) -> NDArray[Any]:

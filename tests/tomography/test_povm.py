@@ -131,7 +131,7 @@ def test_bad_input_is_named() -> None:
         POVMEstimator("gru")
     with pytest.raises(DataError, match="at least 10 shots"):
         POVMEstimator().train(random_data(ghz(1), 9, 0))
-    with pytest.raises(DataError, match="no shot was taken in a basis that tells"):
+    with pytest.raises(DataError, match="no shot was taken in bases that tell"):
         POVMEstimator().fit(ghz(2).sample(["ZZ"], 20, seed=0))
     with pytest.raises(ArgumentError, match="others: expected numbers from 0"):
         classical_fidelity([0.5, 0.5], [0.5, 0.4])

@@ -175,6 +175,8 @@ def test_one_shot_of_a_word_is_no_certainty() -> None:
     found = PauliShadow(data).expectation(["X", "Z"])
     assert found.value.tolist() == [1, -1]
     assert found.error.tolist() == [1, 1]
+    alone = CliffordShadow.sample(DensityMatrix([1, 0]), 1, seed=0).expectation("Z")
+    assert alone.error == pytest.approx(3**0.5)
 
 
 def test_groups_give_the_least_bound() -> None:
@@ -317,5 +319,5 @@ def test_words_that_no_shot_tells_are_named() -> None:
         shadow.expectation("XI")
     with pytest.raises(DataError, match="weighting='random' if each shot"):
         shadow.fidelity(ghz(2))
-    with pytest.raises(DataError, match="no shot was taken in a basis"):
+    with pytest.raises(DataError, match="no two shots were taken in bases that tell"):
         shadow.purity()
