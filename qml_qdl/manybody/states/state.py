@@ -187,7 +187,7 @@ def as_real(tensor: Tensor) -> Tensor:
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
-def as_vector(state: NeuralState) -> Tensor:
+def as_vector(state: nn.Module) -> Tensor:
     """All parameters of a state, (P,), real and double, in the order of `jacobian`.
 
     Args:
@@ -198,7 +198,7 @@ def as_vector(state: NeuralState) -> Tensor:
 
 
 @torch.no_grad()
-def set_vector(state: NeuralState, vector: Tensor) -> None:
+def set_vector(state: nn.Module, vector: Tensor) -> None:
     """Sets all parameters of a state.
 
     Args:

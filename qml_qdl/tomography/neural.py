@@ -1,0 +1,488 @@
+"""Neural states as reconstructions: likelihoods of shots, and how they are fitted.
+
+A density matrix is that of a neural state of n + a sites whose last a, the ancillas,
+are traced out (Torlai and Melko, PRL 120, 240503 (2018), arXiv:1801.09684), perhaps
+mixed with white noise. It is found from shots in Pauli bases by maximum likelihood
+(Torlai et al., Nature Physics 14, 447 (2018), arXiv:1703.05334), with exact gradients,
+and held back by a weight decay that other shots choose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import evolve, frozen
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor, nn
+
+from qml_qdl.circuits.errors import MemoryBoundError, ShapeError
+from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.manybody.entanglement import state_vector
+from qml_qdl.manybody.sectors import check_memory
+from qml_qdl.manybody.states.autoregressive import AutoregressiveState
+from qml_qdl.manybody.states.state import NeuralState, as_real, as_vector, set_vector
+from qml_qdl.tomography.density_matrix import TURNS, DensityMatrix
+from qml_qdl.tomography.measurements import (
+    LETTERS,
+    MOST_DENSE_WIRES,
+    Measurements,
+    misread,
+)
+
+MOST_TURNED = 10
+"""Letters X and Y of a basis in which an outcome's amplitude is summed term by term."""
+
+_AT_ONCE = 2**22
+"""Numbers that are made at once, about."""
+
+_FIRST_NOISE = 0.01
+
+
+@validate_call
+class NeuralDensity(nn.Module):
+    """A density matrix by a neural state: ancillas traced out, mixed with white noise.
+
+    ρ = (1 − ε) Σ_c `|ψ_c⟩⟨ψ_c|` + ε/2ⁿ, where `ψ_c(s) = ψ(s, c)`/norm for the 2ᵃ
+    configurations c of the ancillas.
+
+    Args:
+        state: The state ψ of n + a sites.
+        num_wires: n; the sites behind them are the ancillas. None for all sites.
+        noise: Whether there is white noise, whose share ε is a parameter.
+
+    Raises:
+        ArgumentError: There are fewer sites than wires.
+
+    Example:
+        >>> from qml_qdl.manybody import RBMState
+        >>> NeuralDensity(RBMState(5), 3).density_matrix()
+        DensityMatrix(wires=3, rank=4)
+    """
+
+    def __init__(
+        self, state: NeuralState, num_wires: int | None = None, *, noise: bool = False
+    ) -> None:
+        super().__init__()
+        num_wires = state.num_sites if num_wires is None else num_wires
+        check_count("num_wires", num_wires, 1, state.num_sites)
+        self.state = state
+        self.num_wires = num_wires
+        self.logit: nn.Parameter | None = None
+        if noise:
+            first = math.log(_FIRST_NOISE / (1 - _FIRST_NOISE))
+            self.logit = nn.Parameter(torch.tensor(first, dtype=state.dtype))
+
+    @property
+    def num_ancillas(self) -> int:
+        """How many sites are traced out."""
+        return self.state.num_sites - self.num_wires
+
+    @property
+    def noise(self) -> Tensor | None:
+        """The share ε of white noise; None without."""
+        return None if self.logit is None else self.logit.sigmoid()
+
+    def factor(self) -> Tensor:
+        """A of ρ = A A† without the noise, (2ⁿ, 2ᵃ), differentiable.
+
+        Raises:
+            MemoryBoundError: It does not fit into memory.
+        """
+        return state_vector(self.state).reshape(2**self.num_wires, -1)
+
+    @torch.no_grad()
+    def density_matrix(self) -> DensityMatrix:
+        """The density matrix.
+
+        Raises:
+            MemoryBoundError: It does not fit into memory.
+        """
+        found = DensityMatrix.from_factor(self.factor().numpy())
+        return found if self.noise is None else found.depolarised(float(self.noise))
+
+
+@frozen(eq=False)
+class _Halves:
+    """Pairs of products of vectors, of the left and the right half of the wires.
+
+    Args:
+        left: Bundles of vectors of the left half, (l, p, 2ʰ).
+        right: Those of the right half, (r, q, 2ⁿ⁻ʰ).
+        left_of: Which left bundle each pair has, (pairs,).
+        right_of: Which right one.
+    """
+
+    left: Tensor
+    right: Tensor
+    left_of: Tensor
+    right_of: Tensor
+
+    @classmethod
+    def of(cls, symbols: NDArray[np.int64], vectors: Tensor) -> _Halves:
+        """Halves of products that are given wire by wire.
+
+        Args:
+            symbols: Which bundle each wire of each pair has, (pairs, n).
+            vectors: The bundles of one wire, (kinds, p, 2).
+        """
+        middle = (symbols.shape[1] + 1) // 2
+        found = []
+        for half in (symbols[:, :middle], symbols[:, middle:]):
+            rows, of = np.unique(half, axis=0, return_inverse=True)
+            wires = half.shape[1]
+            check_memory(
+                f"data: {len(rows):,} kinds of outcomes of {wires} wires",
+                3 * 16 * len(rows) * 2**wires * vectors.shape[1] ** wires,
+                "take fewer wires (Measurements.restricted), or fewer shots",
+            )
+            bundles = vectors.new_ones(len(rows), 1, 1)
+            for kinds in torch.from_numpy(rows.T):
+                bundles = torch.einsum("kpx,kqy->kpqxy", bundles, vectors[kinds])
+                bundles = bundles.flatten(3, 4).flatten(1, 2)
+            found.append((bundles, torch.from_numpy(of.reshape(-1))))
+        (left, left_of), (right, right_of) = found
+        return cls(left, right, left_of, right_of)
+
+    def to(self, dtype: torch.dtype) -> _Halves:
+        """The same in another precision."""
+        return evolve(self, left=self.left.to(dtype), right=self.right.to(dtype))
+
+    def lefts(self, factor: Tensor) -> Tensor:
+        """`⟨l| A`, of all left bundles, (l, p, 2ⁿ⁻ʰ, c)."""
+        matrix = factor.reshape(self.left.shape[2], self.right.shape[2], -1)
+        return torch.einsum("lpx,xyc->lpyc", self.left, matrix.to(self.left))
+
+    def amplitudes(self, table: Tensor, part: slice) -> Tensor:
+        """`⟨l| ⊗ ⟨r| A` of some pairs, (pairs, p, q, c)."""
+        rights = self.right[self.right_of[part]]
+        return torch.einsum("bpyc,bqy->bpqc", table[self.left_of[part]], rights)
+
+    def parts(self, columns: int) -> Iterator[slice]:
+        """Parts of the pairs that are looked at together."""
+        each = self.left.shape[1] * self.right[0].numel() * columns
+        step = max(1, _AT_ONCE // each)
+        for first in range(0, len(self.left_of), step):
+            yield slice(first, first + step)
+
+
+class _Overlaps(torch.autograd.Function):
+    """Probabilities Σ_c `|⟨l| ⊗ ⟨r| A|²` of pairs, (pairs, p, q).
+
+    A, (2ⁿ, c), is for each column a matrix of the configurations of the left half by
+    those of the right, so that left vectors act on it but once. Of all pairs together
+    only probabilities are kept; amplitudes are found again on the way back, where
+    ∂p/∂A* = Σ `|l⟩ ⊗ |r⟩` times the amplitude.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, factor: Tensor, halves: _Halves) -> Tensor:
+        """Probabilities."""
+        ctx.save_for_backward(factor)
+        ctx.halves = halves
+        table = halves.lefts(factor)
+        found = [
+            halves.amplitudes(table, part).abs().square_().sum(-1)
+            for part in halves.parts(factor.shape[1])
+        ]
+        return torch.cat(found)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """The gradient by A."""
+        (factor,) = ctx.saved_tensors
+        halves: _Halves = ctx.halves
+        table = halves.lefts(factor)
+        found = torch.view_as_real(torch.zeros_like(table))
+        for part in halves.parts(factor.shape[1]):
+            own = halves.amplitudes(table, part).mul_(2 * gradient[part, ..., None])
+            rights = halves.right[halves.right_of[part]].conj()
+            back = torch.einsum("bpqc,bqy->bpyc", own, rights)
+            found.index_add_(0, halves.left_of[part], torch.view_as_real(back))
+        back = torch.view_as_complex(found)
+        back = torch.einsum("lpyc,lpx->xyc", back, halves.left.conj())
+        back = back.reshape(factor.shape)
+        return (back if factor.is_complex() else back.real), None
+
+
+class _Exact:
+    """Logarithms of the probabilities of outcomes, from all amplitudes.
+
+    Args:
+        data: The measurements.
+    """
+
+    def __init__(self, data: Measurements) -> None:
+        turns = torch.from_numpy(np.stack([TURNS[letter] for letter in LETTERS]))
+        letters = _letters(data)
+        self._confusion = data.confusion
+        if data.confusion is None:
+            symbols = 2 * letters[data.of] + data.outcomes
+            self._halves = _Halves.of(symbols, turns.reshape(6, 1, 2))
+            return
+        # What is read may have been any outcome, so all of each basis are needed.
+        data.check_dense(len(data.bases))
+        self._halves = _Halves.of(letters, turns)
+        self._read = torch.from_numpy(data.of), torch.from_numpy(data.codes)
+
+    def __call__(self, model: NeuralDensity) -> Tensor:
+        factor = model.factor()
+        dtype = factor.dtype.to_complex()
+        if self._halves.left.dtype != dtype:
+            self._halves = self._halves.to(dtype)
+        found: Tensor = _Overlaps.apply(factor, self._halves)
+        found = found.flatten(1)
+        if model.noise is not None:
+            found = (1 - model.noise) * found + model.noise / 2**model.num_wires
+        if self._confusion is None:
+            return found[:, 0].log()
+        return misread(found, self._confusion)[self._read].log()
+
+
+class _TermByTerm:
+    """Logarithms of the probabilities of outcomes, for states of norm 1.
+
+    An outcome's amplitude is a sum over the configurations of the wires that its basis
+    turns; the others are what was read. So there are 2ᵏ terms for k letters X and Y,
+    however many wires there are.
+
+    Args:
+        data: The measurements, without errors of reading.
+        ancillas: Sites behind the wires.
+    """
+
+    def __init__(self, data: Measurements, ancillas: int) -> None:
+        turned = np.array([[letter != "Z" for letter in basis] for basis in data.bases])
+        most = int(turned.sum(1).max())
+        if most > MOST_TURNED:
+            worst = data.bases[int(turned.sum(1).argmax())]
+            raise MemoryBoundError(
+                f"data: amplitudes of {data.num_wires} wires are summed over those "
+                f"that a basis turns, at most {MOST_TURNED}, got {most} in {worst}; "
+                f"take bases with more letters Z, or at most {MOST_DENSE_WIRES} wires "
+                "(Measurements.restricted)"
+            )
+        rows, terms = len(data.outcomes), 2 ** (most + ancillas)
+        check_memory(
+            f"data: {rows:,} outcomes of {terms:,} terms",
+            rows * terms * (4 * (data.num_wires + ancillas) + 32),
+            "take bases with more letters Z, fewer ancillas or fewer shots",
+        )
+        letters = _letters(data)[data.of]
+        # Wires that are turned come first; of what follows where there are fewer, only
+        # one configuration has a weight.
+        places = np.argsort(~turned, axis=1, kind="stable")[data.of, :most]
+        patterns = (np.arange(2**most)[:, None] >> np.arange(most)[::-1]) & 1
+        turns = np.stack([TURNS[letter] for letter in LETTERS])
+        weights = np.ones((rows, 2**most), np.complex128)
+        bits = np.repeat(data.outcomes[:, None], 2**most, axis=1)
+        every = np.arange(rows)
+        for turn, place in enumerate(places.T):
+            kind, read = letters[every, place], data.outcomes[every, place]
+            weights *= turns[kind, read][:, patterns[:, turn]]
+            bits[every, :, place] = patterns[:, turn]
+        hidden = (np.arange(2**ancillas)[:, None] >> np.arange(ancillas)[::-1]) & 1
+        whole = np.concatenate(
+            [
+                np.repeat(bits[:, :, None], 2**ancillas, axis=2),
+                np.broadcast_to(hidden, (rows, 2**most, *hidden.shape)),
+            ],
+            axis=3,
+        ).astype(np.uint8)
+        # Terms of no weight are asked of no state, those that occur twice but once.
+        there = np.broadcast_to((weights != 0)[:, :, None], whole.shape[:3])
+        found, of = np.unique(whole[there], axis=0, return_inverse=True)
+        index = np.zeros(whole.shape[:3], np.int64)
+        index[there] = of.reshape(-1)
+        self._spins = torch.from_numpy(1.0 - 2.0 * found)
+        self._index = torch.from_numpy(index)
+        self._weights = torch.from_numpy(weights)
+
+    def __call__(self, model: NeuralDensity) -> Tensor:
+        """Logarithms of probabilities, (k,)."""
+        log = model.state(self._spins.to(model.state.dtype))
+        terms = log.to(log.dtype.to_complex())[self._index]  # (k, 2ᵏ, 2ᵃ)
+        # Of the largest only logarithms can be held where there are many wires.
+        most = terms.real.detach().amax((1, 2), keepdim=True)
+        weights = self._weights.to(terms)[:, :, None]
+        sums = ((terms - most).exp() * weights).sum(1)
+        found = sums.abs().square().sum(1).log() + 2 * most[:, 0, 0]
+        if model.noise is None:
+            return found
+        white = model.noise.log() - model.num_wires * math.log(2)
+        return torch.logaddexp((1 - model.noise).log() + found, white.expand_as(found))
+
+
+def _letters(data: Measurements) -> NDArray[np.int64]:
+    """Numbers of the letters of each basis, (bases, n)."""
+    found = [[LETTERS.index(letter) for letter in basis] for basis in data.bases]
+    return np.array(found)
+
+
+@validate_call
+class ShotLikelihood:
+    """The likelihood of measurements, given what a neural state makes of them.
+
+    Up to `MOST_DENSE_WIRES` wires it comes from all amplitudes; errors of reading that
+    the measurements tell of are in it. Of more wires it is that of states with norm 1,
+    autoregressive ones, whose amplitudes are summed over the wires that a basis turns.
+
+    Args:
+        data: The measurements.
+
+    Example:
+        >>> from qml_qdl.manybody import RBMState
+        >>> data = Measurements.from_counts({"X": {"0": 3, "1": 1}}, order="first")
+        >>> model = NeuralDensity(RBMState(1, scale=1e-6))
+        >>> ShotLikelihood(data).log_probabilities(model).exp().detach().round(decimals=3)
+        tensor([1., 0.])
+    """
+
+    def __init__(self, data: Measurements) -> None:
+        self.data = data
+        self.counts = torch.from_numpy(data.counts).double()
+        self._ways: dict[int, Callable[[NeuralDensity], Tensor]] = {}
+
+    def log_probabilities(self, model: NeuralDensity) -> Tensor:
+        """Logarithms of the probabilities of the outcomes that occurred, (k,).
+
+        Args:
+            model: The density matrix.
+
+        Raises:
+            MemoryBoundError: There are too many wires for this state, or these bases.
+            ShapeError: The measurements are of other wires.
+        """
+        data = self.data
+        if model.num_wires != data.num_wires:
+            raise ShapeError(
+                f"data: expected measurements of {model.num_wires} wires as the model "
+                f"has, got {data.num_wires}"
+            )
+        key = -1 if data.num_wires <= MOST_DENSE_WIRES else model.num_ancillas
+        if key not in self._ways:
+            self._ways[key] = _Exact(data) if key < 0 else self._summed(model)
+        return self._ways[key](model)
+
+    def _summed(self, model: NeuralDensity) -> Callable[[NeuralDensity], Tensor]:
+        if not isinstance(model.state, AutoregressiveState):
+            raise MemoryBoundError(
+                f"state: the norm of {type(model.state).__name__} takes all amplitudes "
+                f"of {self.data.num_wires} wires, at most {MOST_DENSE_WIRES}; use an "
+                "autoregressive state, or Measurements.restricted"
+            )
+        if self.data.confusion is not None:
+            raise MemoryBoundError(
+                f"data: errors of reading take all outcomes of {self.data.num_wires} "
+                f"wires, at most {MOST_DENSE_WIRES}; use Measurements.restricted"
+            )
+        return _TermByTerm(self.data, model.num_ancillas)
+
+    def __call__(self, model: NeuralDensity, counts: Tensor | None = None) -> Tensor:
+        """The mean negative log-likelihood of a shot.
+
+        Args:
+            model: The density matrix.
+            counts: How often each outcome counts, (k,); None for all shots.
+
+        Returns:
+            A number, differentiable by the model's parameters.
+        """
+        counts = self.counts if counts is None else counts
+        used = counts.nonzero()[:, 0]  # or 0 · log 0 would be no number
+        log = self.log_probabilities(model)[used]
+        return -(counts[used].to(log) @ log) / counts.sum()
+
+
+class Folds:
+    """Models that hold each other back: one without each fold of the shots, and one.
+
+    All begin as the same model; the decay draws them there.
+
+    Args:
+        model: The density matrix.
+        data: The measurements.
+        folds: How many parts of the shots are held out, one after the other.
+        seed: Which shot is in which.
+        iterations: Steps of L-BFGS at each strength, at most.
+    """
+
+    def __init__(
+        self,
+        model: NeuralDensity,
+        data: Measurements,
+        *,
+        folds: int = 4,
+        seed: int = 0,
+        iterations: int = 100,
+    ) -> None:
+        check_count("folds", folds, 2)
+        check_count("iterations", iterations)
+        self.model = model
+        self.likelihood = ShotLikelihood(data)
+        self.iterations = iterations
+        self.start = as_vector(model)
+        self.vectors = self.start.repeat(folds + 1, 1)
+        shares = _dealt(data, folds, np.random.default_rng(seed))
+        held = torch.from_numpy(shares).double()
+        self._held = held
+        self._counts = torch.cat([held.sum(0) - held, held.sum(0, keepdim=True)])
+        free = [as_real(p).numel() for p in model.state.parameters()]
+        self._decayed = torch.arange(len(self.start)) < sum(free)
+
+    def fit(self, member: int, strength: float) -> float:
+        counts = self._counts[member]
+        decay = strength * self._decayed / counts.sum()
+        parameters = list(self.model.parameters())
+
+        def objective(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            vector = torch.from_numpy(point)
+            set_vector(self.model, vector)
+            loss = self.likelihood(self.model, counts)
+            found = torch.autograd.grad(loss, parameters)
+            gradient = torch.cat([as_real(g).flatten().double() for g in found])
+            off = vector - self.start
+            value = float(loss.detach()) + float(decay @ off.square()) / 2
+            return value, (gradient + decay * off).numpy()
+
+        result = minimize(
+            objective,
+            self.vectors[member].numpy(),
+            jac=True,
+            method="L-BFGS-B",
+            options={
+                "maxiter": self.iterations,
+                "maxcor": 20,
+                "ftol": 1e-11,
+                "gtol": 1e-7,
+            },
+        )
+        self.vectors[member] = torch.from_numpy(result.x)
+        return float(result.fun)
+
+    @torch.no_grad()
+    def held_out(self) -> float:
+        total = 0.0
+        for vector, counts in zip(self.vectors, self._held, strict=False):
+            set_vector(self.model, vector)
+            total += float(self.likelihood(self.model, counts)) * float(counts.sum())
+        return total / float(self._held.sum())
+
+
+def _dealt(
+    data: Measurements, folds: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """How often each outcome is in each fold, (folds, k).
+
+    Shots are shuffled in each basis and dealt out in turn, basis by basis, so that
+    folds have as many of each as can be, also where a basis has a single shot.
+    """
+    shots = np.repeat(np.arange(len(data.counts)), data.counts)
+    shots = shots[np.lexsort((generator.random(len(shots)), data.of[shots]))]
+    found = np.zeros((folds, len(data.counts)), np.int64)
+    np.add.at(found, (np.arange(len(shots)) % folds, shots), 1)
+    return found
