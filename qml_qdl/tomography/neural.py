@@ -9,30 +9,60 @@ and held back by a weight decay that other shots choose.
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_args
 
 import numpy as np
+import pennylane as qml
 import torch
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import MemoryBoundError, ShapeError
-from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    DataError,
+    MemoryBoundError,
+    RunError,
+    ShapeError,
+)
+from qml_qdl.circuits.validation import (
+    check_choice,
+    check_count,
+    check_number,
+    checked,
+    validate_call,
+)
 from qml_qdl.manybody.entanglement import state_vector
+from qml_qdl.manybody.lattices import Lattice
+from qml_qdl.manybody.named_states import STATES, Amplitudes, neural_state
+from qml_qdl.manybody.operators import SpinOperator
+from qml_qdl.manybody.problems import Problem, Symmetry
 from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.manybody.states.autoregressive import AutoregressiveState
-from qml_qdl.manybody.states.state import NeuralState, as_real, as_vector, set_vector
+from qml_qdl.manybody.states.feed_forward import FeedForwardState
+from qml_qdl.manybody.states.state import (
+    NeuralState,
+    as_real,
+    as_vector,
+    doubled,
+    seeded,
+    set_vector,
+)
+from qml_qdl.models import AutoregressiveNetwork
 from qml_qdl.tomography.density_matrix import TURNS, DensityMatrix
+from qml_qdl.tomography.estimator import Estimator, Reconstruction
 from qml_qdl.tomography.measurements import (
     LETTERS,
     MOST_DENSE_WIRES,
     Measurements,
     misread,
 )
+
+logger = logging.getLogger(__name__)
 
 MOST_TURNED = 10
 """Letters X and Y of a basis in which an outcome's amplitude is summed term by term."""
@@ -41,6 +71,11 @@ _AT_ONCE = 2**22
 """Numbers that are made at once, about."""
 
 _FIRST_NOISE = 0.01
+
+_FLAT = 0.1
+"""What is left of the last weights of a network that begins near equal amplitudes."""
+
+_TOLERANCES = {"ftol": 1e-11, "gtol": 1e-7}
 
 
 @validate_call
@@ -337,9 +372,10 @@ class ShotLikelihood:
     Example:
         >>> from qml_qdl.manybody import RBMState
         >>> data = Measurements.from_counts({"X": {"0": 3, "1": 1}}, order="first")
-        >>> model = NeuralDensity(RBMState(1, scale=1e-6))
-        >>> ShotLikelihood(data).log_probabilities(model).exp().detach().round(decimals=3)
-        tensor([1., 0.])
+        >>> model = NeuralDensity(RBMState(1, scale=0.1))
+        >>> chances = ShotLikelihood(data).log_probabilities(model).exp()
+        >>> f"{float(chances.detach().sum()):.3f}"
+        '1.000'
     """
 
     def __init__(self, data: Measurements) -> None:
@@ -398,17 +434,41 @@ class ShotLikelihood:
         return -(counts[used].to(log) @ log) / counts.sum()
 
 
+@validate_call
 class Folds:
-    """Models that hold each other back: one without each fold of the shots, and one.
+    """Models that learn from all shots but one fold each, and one that learns from all.
 
-    All begin as the same model; the decay draws them there.
+    A decay draws each of them back to where it began: the strength is the inverse
+    variance of a normal prior, which does not depend on the number of shots. It begins
+    strong and becomes weaker epoch by epoch, each of which goes on where the last one
+    ended; the mean likelihood of the folds that were held out tells the best one. Every
+    step takes one model to its minimum, by L-BFGS with exact gradients of all shots.
 
     Args:
-        model: The density matrix.
+        model: The density matrix, where all begin.
         data: The measurements.
-        folds: How many parts of the shots are held out, one after the other.
-        seed: Which shot is in which.
-        iterations: Steps of L-BFGS at each strength, at most.
+        folds: How many parts the shots have.
+        strongest: The decay of the first epoch.
+        ratio: Of an epoch's decay to the one before, between 0 and 1.
+        iterations: Of L-BFGS in one step, at most.
+        seed: Which shot is in which fold.
+
+    Raises:
+        ArgumentError: A number cannot be used, or the model cannot learn from these
+            measurements; see `check_bases`.
+        DataError: The model gives what occurred no chance, or there are fewer shots
+            than folds.
+        MemoryBoundError: As `ShotLikelihood` says.
+        ShapeError: The model has other wires.
+
+    Example:
+        >>> from qml_qdl.manybody import RBMState
+        >>> data = DensityMatrix([3, 4]).sample(["X", "Z"], 1000, seed=0)
+        >>> _ = torch.manual_seed(0)
+        >>> model = NeuralDensity(RBMState(1, dtype=torch.float64))
+        >>> strength, loss = Folds(model, data).run(epochs=10)
+        >>> model.density_matrix().fidelity(DensityMatrix([3, 4])) > 0.999
+        True
     """
 
     def __init__(
@@ -417,72 +477,354 @@ class Folds:
         data: Measurements,
         *,
         folds: int = 4,
+        strongest: float = 1000.0,
+        ratio: float = 10**-0.5,
+        iterations: int = 60,
         seed: int = 0,
-        iterations: int = 100,
     ) -> None:
         check_count("folds", folds, 2)
+        check_number("strongest", strongest)
+        check_number("ratio", ratio, 0, 1)
         check_count("iterations", iterations)
+        check_count("seed", seed, 0)
+        if data.total_shots < folds:
+            raise DataError(
+                f"folds: expected at most as many as there are shots, got {folds} for "
+                f"{data.total_shots}"
+            )
+        check_bases(model, data)
         self.model = model
         self.likelihood = ShotLikelihood(data)
-        self.iterations = iterations
+        self.strongest, self.ratio, self.iterations = strongest, ratio, iterations
         self.start = as_vector(model)
         self.vectors = self.start.repeat(folds + 1, 1)
-        shares = _dealt(data, folds, np.random.default_rng(seed))
-        held = torch.from_numpy(shares).double()
-        self._held = held
-        self._counts = torch.cat([held.sum(0) - held, held.sum(0, keepdim=True)])
-        free = [as_real(p).numel() for p in model.state.parameters()]
-        self._decayed = torch.arange(len(self.start)) < sum(free)
+        self.done = 0
+        self.converged = False
+        self._held = torch.from_numpy(dealt(data, folds, seed)).double()
+        every = self._held.sum(0)
+        self._counts = torch.cat([every - self._held, every[None]])
+        # The share of white noise is not drawn anywhere.
+        drawn = sum(as_real(each).numel() for each in model.state.parameters())
+        self._drawn = (torch.arange(len(self.start)) < drawn).double()
+        if not self.loss().isfinite():
+            raise DataError(
+                "data: an outcome occurred that the state makes impossible; take other "
+                "symmetries, or allow for noise"
+            )
 
-    def fit(self, member: int, strength: float) -> float:
+    @property
+    def strength(self) -> float:
+        """The decay of the epoch that is made or was made last."""
+        return self.strongest * self.ratio ** (max(0, self.done - 1) // len(self))
+
+    def __len__(self) -> int:
+        """Steps of an epoch: the folds, and all shots together."""
+        return len(self.vectors)
+
+    def step(self) -> float:
+        """Takes the next model to its minimum; the last of an epoch has all shots.
+
+        Returns:
+            The mean negative log-likelihood of the shots that it learnt from.
+        """
+        member = self.done % len(self)
+        self.done += 1
         counts = self._counts[member]
-        decay = strength * self._decayed / counts.sum()
+        decay = self.strength * self._drawn / counts.sum()
         parameters = list(self.model.parameters())
 
         def objective(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             vector = torch.from_numpy(point)
             set_vector(self.model, vector)
             loss = self.likelihood(self.model, counts)
-            found = torch.autograd.grad(loss, parameters)
-            gradient = torch.cat([as_real(g).flatten().double() for g in found])
+            slopes = torch.autograd.grad(loss, parameters)
+            slope = torch.cat([as_real(each).flatten().double() for each in slopes])
             off = vector - self.start
             value = float(loss.detach()) + float(decay @ off.square()) / 2
-            return value, (gradient + decay * off).numpy()
+            return value, (slope + decay * off).numpy()
 
         result = minimize(
             objective,
             self.vectors[member].numpy(),
             jac=True,
             method="L-BFGS-B",
-            options={
-                "maxiter": self.iterations,
-                "maxcor": 20,
-                "ftol": 1e-11,
-                "gtol": 1e-7,
-            },
+            options={"maxiter": self.iterations, "maxcor": 20, **_TOLERANCES},
         )
+        self.converged = bool(result.success)
         self.vectors[member] = torch.from_numpy(result.x)
-        return float(result.fun)
+        set_vector(self.model, self.vectors[member])
+        return float(self.loss(counts))
 
     @torch.no_grad()
+    def loss(self, counts: Tensor | None = None) -> Tensor:
+        """The mean negative log-likelihood of shots, given the model as it is.
+
+        Args:
+            counts: How often each outcome counts, (k,); None for all shots.
+        """
+        return self.likelihood(self.model, counts)
+
     def held_out(self) -> float:
+        """The mean negative log-likelihood of shots, given who did not learn from them.
+
+        The model is that of all shots afterwards.
+        """
         total = 0.0
         for vector, counts in zip(self.vectors, self._held, strict=False):
             set_vector(self.model, vector)
-            total += float(self.likelihood(self.model, counts)) * float(counts.sum())
-        return total / float(self._held.sum())
+            total += float(self.loss(counts) * counts.sum())
+        set_vector(self.model, self.vectors[-1])
+        return total / float(self._counts[-1].sum())
+
+    def run(self, epochs: int = 12, patience: int = 2) -> tuple[float, float]:
+        """Makes epochs; the model is then that of all shots in the best of them.
+
+        Args:
+            epochs: How many, at most.
+            patience: Stops after so many that are not better than the best.
+
+        Returns:
+            The decay of the best epoch, and the mean negative log-likelihood of shots
+            that were held out.
+        """
+        check_count("epochs", epochs)
+        check_count("patience", patience)
+        best, chosen, kept, since = math.inf, self.strength, self.vectors[-1], 0
+        for _ in range(epochs):
+            for _ in range(len(self)):
+                self.step()
+            found, since = self.held_out(), since + 1
+            if found < best:
+                best, chosen, since = found, self.strength, 0
+                kept = self.vectors[-1].clone()
+            if since == patience:
+                break
+        set_vector(self.model, kept)
+        return chosen, best
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that has to be kept to go on bit for bit."""
+        return {"done": self.done, "start": self.start, "vectors": self.vectors}
+
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Goes on from there.
+
+        Args:
+            kept: What `state_dict` returned.
+
+        Raises:
+            RunError: It is of another model, or another number of folds.
+        """
+        if kept["vectors"].shape != self.vectors.shape:
+            raise RunError(
+                f"folds: the checkpoint has {len(kept['vectors'])} models of "
+                f"{kept['vectors'].shape[1]} numbers, expected {len(self)} of "
+                f"{self.vectors.shape[1]}; resume with the same options"
+            )
+        self.done, self.start = kept["done"], kept["start"]
+        self.vectors = kept["vectors"].clone()
 
 
-def _dealt(
-    data: Measurements, folds: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
-    """How often each outcome is in each fold, (folds, k).
+def check_bases(model: NeuralDensity, data: Measurements) -> None:
+    """Refuses bases that cannot tell what a model would have to learn, or warns.
 
-    Shots are shuffled in each basis and dealt out in turn, basis by basis, so that
-    folds have as many of each as can be, also where a basis has a single shot.
+    Args:
+        model: The density matrix.
+        data: The measurements.
+
+    Raises:
+        DataError: All shots are along Z, which phases do not change.
     """
+    with torch.no_grad():
+        spins = torch.ones(1, model.state.num_sites, dtype=model.state.dtype)
+        if not model.state(spins).is_complex():
+            return
+    there = [set(letters) for letters in zip(*data.bases, strict=True)]
+    fixed = [wire for wire, found in enumerate(there) if found == {"Z"}]
+    if len(fixed) == data.num_wires:
+        raise DataError(
+            f"data: phases cannot be learnt from the basis {data.bases[0]} alone; "
+            "measure along X and Y too, or use positive amplitudes"
+        )
+    if fixed:
+        logger.warning(
+            "no basis has X or Y on the wires %s, so that phases between their bits "
+            "are not told",
+            ", ".join(map(str, fixed)),
+        )
+    elif not any("Y" in found for found in there):
+        logger.warning(
+            "no basis has a Y, so that a state and its complex conjugate are the same"
+        )
+
+
+def dealt(data: Measurements, folds: int, seed: int) -> NDArray[np.int64]:
+    """Deals shots out to folds.
+
+    They are shuffled in each basis and dealt out in turn, basis by basis, so that folds
+    have as many of each as can be, also where a basis has a single shot.
+
+    Args:
+        data: The measurements.
+        folds: How many folds.
+        seed: Where random numbers begin.
+
+    Returns:
+        How often each outcome is in each fold, (folds, k).
+    """
+    generator = np.random.default_rng(seed)
     shots = np.repeat(np.arange(len(data.counts)), data.counts)
     shots = shots[np.lexsort((generator.random(len(shots)), data.of[shots]))]
     found = np.zeros((folds, len(data.counts)), np.int64)
     np.add.at(found, (np.arange(len(shots)) % folds, shots), 1)
     return found
+
+
+KINDS = tuple(name for name in STATES if "circuit" not in name)
+"""Neural states by name that need no Hamiltonian."""
+
+
+@validate_call
+def neural_density(
+    data: Measurements,
+    *,
+    state: str = "rbm",
+    amplitudes: Amplitudes | None = None,
+    alpha: int | None = None,
+    layers: int | None = None,
+    width: int | None = None,
+    ancillas: int = 0,
+    noise: bool = False,
+    symmetry: Symmetry = "none",
+    spin_flip: int | None = None,
+    periodic: bool = False,
+    lattice: Lattice | None = None,
+    **options: Any,
+) -> NeuralDensity:
+    """A neural density matrix for measurements, by the name of its state.
+
+    Args:
+        data: What it is to learn from.
+        state: Its kind: rbm, jastrow, jastrow_rbm (the product of both),
+            autoregressive, feed_forward, gcnn (group-convolutional) or vit (a
+            transformer).
+        amplitudes: positive or complex; None for complex where a basis has X or Y.
+        alpha: Hidden units of an RBM for each site; rows of weights where it is
+            symmetrised. None for the state's own number.
+        layers: Of a network. None for the state's own number.
+        width: Units of each site in each layer of an autoregressive state. None for its
+            own number.
+        ancillas: Sites behind the wires that are traced out, so that the state is mixed
+            of 2ᵃ at most.
+        noise: Whether it is mixed with white noise, whose share is learnt.
+        symmetry: Under which permutations of wires amplitudes are the same: all of the
+            lattice, its translations, or none.
+        spin_flip: 1 for amplitudes that stay if all bits are turned, −1 for those that
+            change their sign; None for neither.
+        periodic: Whether the wires are a ring, and not an open chain.
+        lattice: The lattice of the wires, in place of the chain.
+        **options: Further arguments of the state; see `qml_qdl.manybody.neural_state`.
+
+    Returns:
+        The density matrix, with torch's default type. Of circuits and other states
+        make a `NeuralDensity`.
+
+    Raises:
+        ArgumentError: There is no such state or option, or it cannot be symmetrised as
+            asked.
+
+    Example:
+        >>> data = DensityMatrix([1, 0, 0, 1]).sample(["XX", "YY", "ZZ"], 10, seed=0)
+        >>> neural_density(data, ancillas=1, noise=True).num_ancillas
+        1
+    """
+    check_choice("state", state, KINDS)
+    check_choice("symmetry", symmetry, get_args(Symmetry))
+    check_count("ancillas", ancillas, 0)
+    sites = data.num_wires + ancillas
+    if ancillas and (symmetry != "none" or lattice is not None):
+        raise ArgumentError(
+            "ancillas: permutations of wires leave no place for them, got "
+            f"{ancillas} and symmetry={symmetry!r}; leave one of them out"
+        )
+    if lattice is None:
+        lattice = Lattice.chain(sites, periodic=periodic)
+    # A field along X has every symmetry that its lattice can have.
+    field = SpinOperator.of(qml.sum(*(-qml.X(site) for site in range(sites))), sites)
+    if amplitudes is None:
+        turned = any(set(basis) != {"Z"} for basis in data.bases)
+        amplitudes = "complex" if turned else "positive"
+    found = neural_state(
+        Problem(field, lattice, "measurements", spin_flip=spin_flip),
+        state=state,
+        alpha=alpha,
+        layers=layers,
+        width=width,
+        symmetry=symmetry,
+        amplitudes=amplitudes,
+        **options,
+    )
+    with torch.no_grad():
+        # Networks begin near equal amplitudes, to which the decay draws them.
+        for part in found.modules():
+            if isinstance(part, AutoregressiveNetwork):
+                part.weights[-1].mul_(_FLAT)
+            if isinstance(part, FeedForwardState):
+                part.layers[-1].weight.mul_(_FLAT)
+    return NeuralDensity(found, data.num_wires, noise=noise)
+
+
+@validate_call
+@frozen(kw_only=True)
+class NeuralTomography(Estimator):
+    """A neural density matrix, with a decay that held-out shots choose; see `Folds`.
+
+    Args:
+        options: Arguments of `neural_density` by name.
+        folds: How many parts the shots have.
+        epochs: Strengths of the decay, at most.
+        restarts: Trainings from other initial weights, of which that with the best
+            held-out likelihood is taken.
+        seed: Seeds initial weights and folds; torch's generator stays as it is.
+
+    Example:
+        >>> data = DensityMatrix([1, 0, 0, 1j]).sample(["XX", "XY", "ZZ"], 200, seed=0)
+        >>> found = NeuralTomography(options={"alpha": 2}).fit(data)
+        >>> found.state.fidelity(DensityMatrix([1, 0, 0, 1j])) > 0.98
+        True
+        >>> sorted(found.chosen)
+        ['decay', 'held-out NLL', 'seed']
+    """
+
+    options: Mapping[str, Any] = field(factory=dict)
+    folds: int = field(default=4, validator=checked(check_count, 2))
+    epochs: int = field(default=12, validator=checked(check_count))
+    restarts: int = field(default=1, validator=checked(check_count))
+    seed: int = field(default=0, validator=checked(check_count, 0))
+
+    def fit(self, data: Measurements) -> Reconstruction:
+        """Finds a state.
+
+        Args:
+            data: The measurements.
+
+        Returns:
+            The state, with the decay, the negative log-likelihood of a held-out shot
+            and the seed that were best.
+
+        Raises:
+            ArgumentError: An option does not fit.
+            DataError: All shots are along Z, and amplitudes are to be complex.
+            MemoryBoundError: There are too many wires.
+        """
+        best, model, converged = {"held-out NLL": math.inf}, None, False
+        for seed in range(self.seed, self.seed + self.restarts):
+            with seeded(torch.Generator().manual_seed(seed)):
+                own = doubled(neural_density(data, **self.options))
+            folds = Folds(own, data, folds=self.folds, seed=seed)
+            strength, loss = folds.run(self.epochs)
+            if loss < best["held-out NLL"]:
+                best = {"decay": strength, "held-out NLL": loss, "seed": seed}
+                model, converged = own, folds.converged
+        assert model is not None  # whose loss was finite where it began
+        return Reconstruction(model.density_matrix(), best, converged)

@@ -29,6 +29,7 @@ from qml_qdl.data.splitting import Split
 from qml_qdl.data.torch_dataset import from_torch
 from qml_qdl.manybody import Problem, SpinOperator
 from qml_qdl.manybody.problems import problem_maker
+from qml_qdl.manybody.states.state import doubled
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.training.options import (
     DataOptions,
@@ -310,18 +311,6 @@ class Task:
         skip = frozenset({"model", "split", "options"})
         extra = check_arguments("recipe", self.recipe, arguments, skip=skip)
         return self.recipe(model, self.split, self.options.training, **extra)
-
-
-def doubled(model: nn.Module) -> nn.Module:
-    """A model in double precision, complex weights too.
-
-    Args:
-        model: The model, changed in place.
-    """
-    for each in (*model.parameters(), *model.buffers()):
-        if each.is_complex():
-            each.data = each.data.to(torch.complex128)
-    return model.double()
 
 
 def _kind(source: Source) -> str:
