@@ -20,6 +20,7 @@ import torch
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import (
@@ -75,7 +76,7 @@ _FIRST_NOISE = 0.01
 _FLAT = 0.1
 """What is left of the last weights of a network that begins near equal amplitudes."""
 
-_TOLERANCES = {"ftol": 1e-11, "gtol": 1e-7}
+_TOLERANCES = {"ftol": 1e-9, "gtol": 1e-7}
 
 
 @validate_call
@@ -543,13 +544,15 @@ class Folds:
             value = float(loss.detach()) + float(decay @ off.square()) / 2
             return value, (slope + decay * off).numpy()
 
-        result = minimize(
-            objective,
-            self.vectors[member].numpy(),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": self.iterations, "maxcor": 20, **_TOLERANCES},
-        )
+        # So few numbers are not worth a thread, and threads that wait take the time.
+        with threadpool_limits(1, "blas"):
+            result = minimize(
+                objective,
+                self.vectors[member].numpy(),
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": self.iterations, "maxcor": 20, **_TOLERANCES},
+            )
         self.converged = bool(result.success)
         self.vectors[member] = torch.from_numpy(result.x)
         set_vector(self.model, self.vectors[member])
@@ -576,7 +579,7 @@ class Folds:
         set_vector(self.model, self.vectors[-1])
         return total / float(self._counts[-1].sum())
 
-    def run(self, epochs: int = 12, patience: int = 2) -> tuple[float, float]:
+    def run(self, epochs: int = 12, patience: int = 3) -> tuple[float, float]:
         """Makes epochs; the model is then that of all shots in the best of them.
 
         Args:

@@ -38,6 +38,7 @@ _MOST_FEATURES = 6
 _MOST_FIELDS = 32
 _MOST_MARKED = 100
 _MOST_SHOWN = 4
+_MOST_OUTCOMES = 24
 
 
 def plot_curves(
@@ -511,6 +512,77 @@ def plot_structure_factor(found: StructureFactor) -> Figure:
         axes.set_ylabel("q$_y$/π")
         _as_map(figure, axes, shown, "S(q)")
     axes.set_xlabel("q/π" if momenta.shape[1] == 1 else "q$_x$/π")
+    return figure
+
+
+def plot_pairs(measured: Any, errors: Any, fitted: Any) -> Figure:
+    """Plots means of pairs of readings against what a state makes of them.
+
+    Args:
+        measured: Means of products of two readings ±1, (pairs,).
+        errors: Their standard errors.
+        fitted: What the state has.
+
+    Returns:
+        The figure: beside the means, how many errors they are off, under the normal
+        distribution that these should have.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.6, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot([-1, 1], [-1, 1], color="grey", linewidth=0.8)
+    left.errorbar(
+        fitted, measured, errors, fmt="o", markersize=3, alpha=0.5, linewidth=0.8
+    )
+    left.set_xlabel("fitted")
+    left.set_ylabel("measured")
+    left.set_title("means of pairs of readings")
+    there = np.asarray(errors) > 0
+    off = (np.asarray(measured) - fitted)[there] / np.asarray(errors)[there]
+    most = max(4.0, float(np.abs(off).max(initial=0.0)))
+    right.hist(off, bins=31, range=(-most, most), density=True, alpha=0.6)
+    grid = np.linspace(-most, most, 201)
+    right.plot(grid, np.exp(-(grid**2) / 2) / math.sqrt(2 * math.pi), color="grey")
+    right.set_xlabel("(measured − fitted) / standard error")
+    right.set_yticks([])
+    return figure
+
+
+def plot_fitted(read: Mapping[str, tuple[Any, Any]]) -> Figure:
+    """Plots how often outcomes occurred beside their fitted probabilities.
+
+    Args:
+        read: For each basis counts and probabilities of all outcomes, (2ⁿ,) each.
+
+    Returns:
+        The figure, with a frame for each basis: the likeliest outcomes, and bars of one
+        standard deviation.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(2, len(read))
+    rows = math.ceil(len(read) / columns)
+    figure = Figure(figsize=(1.2 + 4.2 * columns, 2.6 * rows), layout="constrained")
+    frames = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, (basis, (counts, chances)) in zip(frames, read.items(), strict=False):
+        shots, wires = counts.sum(), len(counts).bit_length() - 1
+        shown = np.argsort(-(counts / shots + chances), kind="stable")[:_MOST_OUTCOMES]
+        places = np.arange(len(shown))
+        bars = np.sqrt(chances[shown] * (1 - chances[shown]).clip(0) / shots)
+        axes.bar(
+            places, counts[shown] / shots, color="lightsteelblue", label="measured"
+        )
+        axes.errorbar(
+            places, chances[shown], bars, fmt="o", color="tab:purple", label="fitted"
+        )
+        labels = [format(code, f"0{wires}b") for code in shown]
+        axes.set_xticks(places, labels, rotation=90, fontsize="x-small")
+        axes.set_title(f"{basis}, {int(shots):,} shots", fontsize="medium")
+        axes.set_ylim(bottom=0)
+    for axes in list(figure.axes)[len(read) :]:
+        axes.set_axis_off()
+    figure.axes[0].legend(fontsize="small")
     return figure
 
 
