@@ -12,7 +12,7 @@ from qml_qdl.hardware.survey import TargetStatus, survey_targets
 from qml_qdl.hardware.targets import Target, available_targets, make_device
 
 if TYPE_CHECKING:
-    from qml_qdl.hardware.qiskit.conversion.from_qiskit import from_qiskit
+    from qml_qdl.hardware.qiskit.conversion.from_qiskit import from_qasm, from_qiskit
     from qml_qdl.hardware.qiskit.conversion.to_qiskit import to_qiskit
     from qml_qdl.hardware.qiskit.ibm.machines import forget_least_busy
 
@@ -23,6 +23,7 @@ __all__ = [
     "TargetStatus",
     "available_targets",
     "forget_least_busy",
+    "from_qasm",
     "from_qiskit",
     "make_device",
     "survey_targets",
@@ -31,6 +32,7 @@ __all__ = [
 
 _LAZY = {
     "forget_least_busy": "qml_qdl.hardware.qiskit.ibm.machines",
+    "from_qasm": "qml_qdl.hardware.qiskit.conversion.from_qiskit",
     "from_qiskit": "qml_qdl.hardware.qiskit.conversion.from_qiskit",
     "to_qiskit": "qml_qdl.hardware.qiskit.conversion.to_qiskit",
 }

@@ -80,7 +80,7 @@ NO_CALLS = {
         "CRITICAL_COUPLING",
     },
     # Results, and what is abstract.
-    "tomography": {"Estimator", "Reconstruction", "Spread"},
+    "tomography": {"Estimator", "Origin", "Reconstruction", "Spread"},
     "phases": set(),
     "vqe": {
         "Adapted",

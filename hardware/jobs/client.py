@@ -6,6 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import entry_points
 from typing import Any, Literal, TypeAlias, final
@@ -113,6 +114,11 @@ class Machine(ABC):
     def transpilations(self) -> int:
         """How many circuits were brought into the machine's gates so far."""
         return 0
+
+    @property
+    def calibrated(self) -> datetime | None:
+        """When the machine was calibrated last; None where it is not known."""
+        return None
 
     @abstractmethod
     def prepare(self, request: JobRequest, max_qpu_seconds: float) -> JobRequest:

@@ -137,6 +137,13 @@ class RemoteExecutor(Executor):
         self._unfinished = None
         self.keys = JobKeys(run, layer)
 
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """The service's ids of the run's jobs, those of earlier processes too."""
+        jobs = self._submit_through().journal.jobs()
+        mine = [job for job in jobs if job.key.run == self.keys.run]
+        return tuple(job.job_id for job in mine if job.job_id is not None)
+
     @contextmanager
     def detached(self) -> Iterator[None]:
         """Within it jobs are sent without waiting for them; `Detached` names them."""

@@ -287,6 +287,8 @@ class Answer:
         states: State vectors or density matrices, where they are asked for, of all
             rows.
         mitigation: How errors of the machine are mitigated.
+        misread: For each basis that was calibrated how often its bits read 1 where
+            they were 0 and 1, (bits, 2).
     """
 
     readout: TapeReadout
@@ -297,6 +299,7 @@ class Answer:
     readings: Readings = field(factory=dict)
     states: NDArray[np.complex128] | None = None
     mitigation: Mitigation | None = None
+    misread: Mapping[int, Reals] = field(factory=dict)
 
     def columns(self, first: int = 0, last: int | None = None) -> Reals:
         """The readout's columns.
@@ -556,16 +559,15 @@ def run_requests(
             lambda pub: no_counts(pub, shots),
         )
     states.send(executor.states, merge, _no_states)
-    readings = {digest: _readings(found()) for digest, found in calibrations.items()}
-    return [one.answer(shots, readings, mitigation) for one in pending]
+    misread = {digest: _misread(found()) for digest, found in calibrations.items()}
+    return [one.answer(shots, misread, mitigation) for one in pending]
 
 
-def _readings(calibration: Outcomes) -> Reals:
-    """What reading 0 and 1 counts as, for each bit of a calibration."""
+def _misread(calibration: Outcomes) -> Reals:
+    """How often each bit of a calibration reads 1 where it was 0 and 1, (bits, 2)."""
     every = range(calibration.num_bits)
     ones = np.stack([calibration.marginal([bit])[:, 1] for bit in every])
-    zeros, ones = np.split(ones, 2, axis=1)
-    return readings_of(zeros.mean(axis=1), ones.mean(axis=1))
+    return np.stack([part.mean(axis=1) for part in np.split(ones, 2, axis=1)], axis=1)
 
 
 @define(eq=False)
@@ -583,9 +585,14 @@ class _Pending:
     def answer(
         self,
         shots: int | None,
-        readings: Mapping[str, Reals],
+        misread: Mapping[str, Reals],
         mitigation: Mitigation | None,
     ) -> Answer:
+        calibrated = {
+            number: misread[digest]
+            for number, digest in self.digests.items()
+            if digest in misread
+        }
         scales = 1 if mitigation is None else len(mitigation.zne_scales)
         vectors = None if self.states is None else self.states()
         if vectors is not None and vectors.ndim == 2:
@@ -601,13 +608,14 @@ class _Pending:
                 for scale in range(scales)
             ),
             {
-                number: readings.get(
-                    digest, plain_readings(len(self.readout.bases[number].wires))
-                )
-                for number, digest in self.digests.items()
+                number: readings_of(*calibrated[number].T)
+                if number in calibrated
+                else plain_readings(len(self.readout.bases[number].wires))
+                for number in self.digests
             },
             vectors,
             mitigation,
+            calibrated,
         )
 
 

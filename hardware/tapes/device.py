@@ -9,12 +9,15 @@ from copy import copy
 from functools import cache, partial
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from attrs import asdict, evolve
+from numpy.typing import NDArray
 from pennylane.devices.execution_config import ExecutionConfig
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, TargetError
 from qml_qdl.hardware.device import TapeDevice, Traits
+from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import ASKED, GRADIENTS, TargetOptions
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.structure import Structure
@@ -175,7 +178,12 @@ class ExecutorDevice(TapeDevice):
             mitigated=mitigated,
         )
 
-    def _send(self, requests: Sequence[Request], shots: int | None) -> list[Answer]:
+    def _send(
+        self,
+        requests: Sequence[Request],
+        shots: int | None,
+        mitigation: Mitigation | None = None,
+    ) -> list[Answer]:
         """One call of the executor, with what the tracker counts."""
         before = self.executor.counters.copy()
         answers = run_requests(
@@ -184,7 +192,7 @@ class ExecutorDevice(TapeDevice):
             self._circuits,
             shots,
             self.options.merge_rows,
-            self.options.mitigation,
+            mitigation or self.options.mitigation,
         )
         if self.tracker.active:
             done = self.executor.counters.difference(before)
@@ -238,10 +246,57 @@ class ExecutorDevice(TapeDevice):
         Raises:
             ArgumentError: There are several numbers of shots.
         """
+        results, tasks, answers = self._answered(circuits)
+        errors = tuple(
+            errors_of(task.readout, answer.column_errors(), task.batched)
+            for task, answer in zip(tasks, answers, strict=True)
+        )
+        return as_numpy(results), errors
+
+    def execute_calibrated(
+        self, circuits: Sequence[Any], calibration_rows: int
+    ) -> tuple[tuple[Any, ...], tuple[NDArray[np.float64], ...]]:
+        """Runs circuits that sample wires, and in the same job how they are misread.
+
+        Args:
+            circuits: Tapes of native gates, with one number of shots for all, each of
+                which only samples wires in the basis of Z.
+            calibration_rows: Rows that prepare `|0⟩`, and as many `|1⟩`, shared among
+                the circuits; each has one of both at least.
+
+        Returns:
+            Results as `execute` gives them, and for each circuit its wires' confusion,
+            (wires, 2, 2): the probability of reading the bit r where it is t stands at
+            [wire, t, r].
+
+        Raises:
+            ArgumentError: There are several numbers of shots.
+            TargetError: The backend cannot be calibrated, or mitigates errors itself.
+        """
+        if self.options.mitigation is not None:
+            raise TargetError(
+                f"mitigation: samples cannot be mitigated, got "
+                f"{self.options.mitigation}; leave it out"
+            )
+        calibration = Mitigation(zne_scales=(1,), calibration_rows=calibration_rows)
+        results, tasks, answers = self._answered(circuits, calibration)
+        confusions = []
+        for task, answer in zip(tasks, answers, strict=True):
+            (result,) = task.readout.results
+            read = answer.readout.bases[result.basis].wires
+            wires = result.measurement.wires or read
+            ones = answer.misread[result.basis][[read.index(wire) for wire in wires]]
+            confusions.append(np.stack([1 - ones, ones], axis=2))
+        return as_numpy(results), tuple(confusions)
+
+    def _answered(
+        self, circuits: Sequence[Any], mitigation: Mitigation | None = None
+    ) -> tuple[tuple[Any, ...], list[TapeTask], list[Answer]]:
+        """Results without gradients, and the answers they are made of."""
         kept: list[Answer] = []
 
         def send(requests: Sequence[Request]) -> list[Answer]:
-            kept[:] = self._send(requests, shots)
+            kept[:] = self._send(requests, shots, mitigation)
             return kept
 
         kinds = {tape.shots for tape in circuits}
@@ -254,8 +309,4 @@ class ExecutorDevice(TapeDevice):
         with torch.no_grad():
             tasks = [self._task(tape) for tape in circuits]
             results = tuple(run_tasks(tasks, send, self._make_stencil(), False))
-        errors = tuple(
-            errors_of(task.readout, answer.column_errors(), task.batched)
-            for task, answer in zip(tasks, kept, strict=True)
-        )
-        return as_numpy(results), errors
+        return results, tasks, kept

@@ -19,11 +19,13 @@ from typer.core import TyperGroup
 from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
+from qml_qdl.cli.measure import measure
 from qml_qdl.cli.predict import predict
 from qml_qdl.cli.quench import quench
 from qml_qdl.cli.sample import sample
 from qml_qdl.cli.signals import Interrupted, heeding_signals
 from qml_qdl.cli.targets import targets
+from qml_qdl.cli.tomography import tomography
 from qml_qdl.cli.train import train_command
 from qml_qdl.cli.vqe import vqe
 
@@ -80,6 +82,14 @@ def program_of(train: Callable[..., None]) -> typer.Typer:
             "qml-qdl vqe LiH --states 3, or qml-qdl vqe heisenberg --size 10 "
             "--ansatz hamiltonian-variational",
         ),
+        (
+            measure,
+            "qml-qdl measure bell.qasm --target aer:fake_torino --out bell.npz",
+        ),
+        (
+            tomography,
+            "qml-qdl tomography bell.npz --state bell.qasm",
+        ),
         (targets, "qml-qdl targets --online"),
     ):
         app.command(command.__name__, epilog=f"Example: {example}")(command)
@@ -95,6 +105,8 @@ _COMMANDS = (
     "quench",
     "estimate",
     "vqe",
+    "measure",
+    "tomography",
     "jobs",
     "targets",
 )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+
+_PAUSE = 5.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 RunArgument = Annotated[
     str,
@@ -122,3 +127,20 @@ def named_values(flag: str, words: Sequence[str]) -> dict[str, Any]:
                 param_hint=f"'{flag}'",
             )
     return found
+
+
+class Progress:
+    """What is being done: a line that changes, or lines on stderr in a pipe."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._bar = sys.stderr.isatty()
+
+    def __call__(self, text: str, *, end: bool = False) -> None:
+        """Shows what is being done; with `end` nothing any more."""
+        now = time.monotonic()
+        if self._bar:
+            print(f"\r\033[K{'' if end else text}", end="", file=sys.stderr, flush=True)
+        elif now - self._last >= _PAUSE and not end:
+            print(text, file=sys.stderr, flush=True)
+            self._last = now

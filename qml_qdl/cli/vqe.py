@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from qml_qdl.cli.options import AccountOption, MaxQpuSecondsOption, named_values
+from qml_qdl.cli.options import (
+    AccountOption,
+    MaxQpuSecondsOption,
+    Progress,
+    named_values,
+)
 from qml_qdl.cli.train import NameOption, NewRunsDirOption
 from qml_qdl.training.registry import HAMILTONIANS
 
@@ -20,9 +23,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 12
 """Operators of adapt that the table has on screen; the file has all."""
-
-_PAUSE = 5.0
-"""Seconds between two lines of progress where there is no terminal."""
 
 
 def _option(panel: str, text: str, **settings: Any) -> Any:
@@ -179,7 +179,7 @@ def vqe(
         make_device(target, range(sought.num_sites), told)
     folder, made = new_folder(runs_dir, name, str(sought))
     try:
-        found = LowestStates(sought, molecule, tell=None if quiet else _Progress())
+        found = LowestStates(sought, molecule, tell=None if quiet else Progress())
         found.solve(
             ansatz,
             accuracy,
@@ -263,22 +263,6 @@ def _arguments(spins: Mapping[str, Any]) -> dict[str, Any]:
         sizes = list(spins["size"])
         found["size"] = sizes if len(sizes) > 1 else sizes[0]
     return found
-
-
-class _Progress:
-    """What is being done: a line that changes, or lines on stderr in a pipe."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-        self._bar = sys.stderr.isatty()
-
-    def __call__(self, text: str, *, end: bool = False) -> None:
-        now = time.monotonic()
-        if self._bar:
-            print(f"\r\033[K{'' if end else text}", end="", file=sys.stderr, flush=True)
-        elif now - self._last >= _PAUSE and not end:
-            print(text, file=sys.stderr, flush=True)
-            self._last = now
 
 
 def _table(title: str, rows: Sequence[Sequence[str]]) -> Any:

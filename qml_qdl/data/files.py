@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,43 @@ def read_inputs(path: str | Path) -> npt.NDArray[Any]:
     return as_pixels(str(path), inputs)
 
 
+def read_arrays(path: str | Path) -> dict[str, npt.NDArray[Any]]:
+    """Reads all arrays of an .npz file; pickled objects are refused.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The arrays by name.
+
+    Raises:
+        DataError: The file is missing, damaged or encrypted, or holds objects.
+        MemoryBoundError: An array is too large for the memory.
+    """
+    return _read(existing(path), sorted)
+
+
 def _arrays(path: Path, wanted: Sequence[tuple[str, ...]]) -> list[npt.NDArray[Any]]:
     """The arrays of an archive, by the first names of which it has all."""
+
+    def choose(members: Collection[str]) -> tuple[str, ...]:
+        names = next((each for each in wanted if {*each} <= {*members}), None)
+        if names is None:
+            first, other = (" and ".join(map(repr, each)) for each in wanted)
+            save = ", ".join(f"{name}=…" for name in wanted[0])
+            raise DataError(
+                f"{path}: expected arrays {first} (or {other}), got "
+                f"{_few(sorted(members))}; save with numpy.savez(path, {save})"
+            )
+        return names
+
+    return list(_read(path, choose).values())
+
+
+def _read(
+    path: Path, choose: Callable[[Collection[str]], Sequence[str]]
+) -> dict[str, npt.NDArray[Any]]:
+    """Some arrays of an archive, in the order chosen among their names."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = {
@@ -87,15 +122,9 @@ def _arrays(path: Path, wanted: Sequence[tuple[str, ...]]) -> list[npt.NDArray[A
                 for each in archive.infolist()
                 if each.filename.endswith(".npy")
             }
-            names = next((each for each in wanted if members.keys() >= {*each}), None)
-            if names is None:
-                first, other = (" and ".join(map(repr, each)) for each in wanted)
-                save = ", ".join(f"{name}=…" for name in wanted[0])
-                raise DataError(
-                    f"{path}: expected arrays {first} (or {other}), got "
-                    f"{_few(sorted(members))}; save with numpy.savez(path, {save})"
-                )
-            return [_member(path, archive, members[each]) for each in names]
+            return {
+                name: _member(path, archive, members[name]) for name in choose(members)
+            }
     except QdlError:
         raise
     except MemoryError as error:

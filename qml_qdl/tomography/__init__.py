@@ -1,6 +1,7 @@
 """Tomography: what measurements tell of a state."""
 
 from qml_qdl.tomography.density_matrix import DensityMatrix
+from qml_qdl.tomography.distributions import Histogram, LogLinear
 from qml_qdl.tomography.estimator import (
     Estimator,
     Reconstruction,
@@ -9,13 +10,23 @@ from qml_qdl.tomography.estimator import (
     log_likelihood,
 )
 from qml_qdl.tomography.experiment import Experiment, read_state
+from qml_qdl.tomography.likelihood import (
+    HedgedMaximumLikelihood,
+    LinearInversion,
+    MaximumLikelihood,
+)
+from qml_qdl.tomography.matrix_product import (
+    MatrixProductDistribution,
+    NonNegativeMPS,
+)
 from qml_qdl.tomography.measurements import (
     Measurements,
     Origin,
-    misread,
     pauli_bases,
     random_bases,
 )
+from qml_qdl.tomography.measuring import exact_state, measure
+from qml_qdl.tomography.named_estimators import make_estimator
 from qml_qdl.tomography.neural import (
     Folds,
     NeuralDensity,
@@ -23,22 +34,36 @@ from qml_qdl.tomography.neural import (
     ShotLikelihood,
     neural_density,
 )
+from qml_qdl.tomography.rivals import Comparison, Rival, compare, named_rivals
 
 __all__ = [
+    "Comparison",
     "DensityMatrix",
     "Estimator",
     "Experiment",
     "Folds",
+    "HedgedMaximumLikelihood",
+    "Histogram",
+    "LinearInversion",
+    "LogLinear",
+    "MatrixProductDistribution",
+    "MaximumLikelihood",
     "Measurements",
     "NeuralDensity",
     "NeuralTomography",
+    "NonNegativeMPS",
     "Origin",
     "Reconstruction",
+    "Rival",
     "ShotLikelihood",
     "Spread",
     "bootstrap",
+    "compare",
+    "exact_state",
     "log_likelihood",
-    "misread",
+    "make_estimator",
+    "measure",
+    "named_rivals",
     "neural_density",
     "pauli_bases",
     "random_bases",

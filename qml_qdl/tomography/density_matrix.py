@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from qml_qdl.circuits.entropies import check_order, entropy_of
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.validation import (
+    MOST_SEED,
     as_items,
     check_count,
     check_number,
@@ -25,7 +26,7 @@ from qml_qdl.circuits.validation import (
 )
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.manybody.sectors import check_memory
-from qml_qdl.tomography.measurements import Measurements, Origin, misread
+from qml_qdl.tomography.measurements import Measurements, Origin, as_words, misread
 
 Complex = NDArray[np.complex128]
 Reals = NDArray[np.float64]
@@ -99,10 +100,22 @@ class DensityMatrix:
 
         Returns:
             The state.
+
+        Raises:
+            ArgumentError: It vanishes, or is not finite.
+            ShapeError: There are not 2ⁿ rows.
         """
-        array = np.asarray(factor, dtype=np.complex128)
+        array = _as_complex("factor", factor)
+        size = len(array) if array.ndim == 2 else 0
+        if size < 2 or size & (size - 1):
+            raise ShapeError(f"factor: expected (2ⁿ, r), got {array.shape}")
+        norm = np.linalg.norm(array)
+        if not 0 < norm < np.inf:
+            raise ArgumentError(
+                "factor: expected finite numbers that do not all vanish, got others"
+            )
         made = cls.__new__(cls)
-        made._factor = array / np.linalg.norm(array)
+        made._factor = array / norm
         return made
 
     @classmethod
@@ -302,8 +315,9 @@ class DensityMatrix:
         Raises:
             ShapeError: A basis has another number of letters.
         """
-        found = np.empty((len(bases), len(self.factor)))
-        for place, basis in enumerate(bases):
+        words = as_words(bases)
+        found = np.empty((len(words), len(self.factor)))
+        for place, basis in enumerate(words):
             if len(basis) != self.num_wires:
                 raise ShapeError(
                     f"bases: expected words of {self.num_wires} letters, got {basis!r}"
@@ -336,8 +350,12 @@ class DensityMatrix:
             Measurements(wires=2, bases=2, shots=100)
         """
         check_count("shots", shots)
+        if seed is not None:
+            check_count("seed", seed, 0, MOST_SEED)
         generator = Seeds(seed).next()
-        chosen, times = np.unique(np.asarray(bases, dtype=str), return_counts=True)
+        if seed is not None:
+            check_count("seed", seed, 0, MOST_SEED)
+        chosen, times = np.unique(as_words(bases), return_counts=True)
         words = chosen.tolist()
         outcomes, of, counts = [], [], []
         given = None if confusion is None else np.asarray(confusion, dtype=float)
@@ -460,14 +478,18 @@ def check_state_memory(num_wires: int, columns: int) -> None:
     )
 
 
-def _as_array(state: Any) -> Complex:
+def _as_complex(name: str, numbers: Any) -> Complex:
     try:
-        given = state.detach().cpu() if hasattr(state, "detach") else state
-        array = np.asarray(given, dtype=np.complex128)
+        given = numbers.detach().cpu() if hasattr(numbers, "detach") else numbers
+        return np.asarray(given, dtype=np.complex128)
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(
-            f"state: expected a matrix or amplitudes, got {type(state).__name__}"
+            f"{name}: expected a matrix or amplitudes, got {type(numbers).__name__}"
         ) from error
+
+
+def _as_array(state: Any) -> Complex:
+    array = _as_complex("state", state)
     size = array.shape[0] if array.ndim else 0
     square = array.shape in ((size,), (size, size))
     if not square or size < 2 or size & (size - 1):

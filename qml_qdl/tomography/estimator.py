@@ -11,7 +11,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.circuits.validation import MOST_SEED, check_count, validate_call
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.tomography.density_matrix import DensityMatrix
 from qml_qdl.tomography.measurements import Measurements, misread
@@ -26,11 +26,14 @@ class Reconstruction:
         chosen: What it chose from the data alone, by name, such as the strength of a
             hedge.
         converged: Whether it ended where the gradient vanishes.
+        gap: How much more likely any state can be at most, as a difference of
+            logarithms; None where the estimator does not know.
     """
 
     state: DensityMatrix
     chosen: Mapping[str, float] = field(factory=dict)
     converged: bool = True
+    gap: float | None = None
 
 
 class Estimator(ABC):
@@ -142,9 +145,13 @@ def bootstrap(
         ArgumentError: There are too few repeats.
     """
     check_count("repeats", repeats, 2)
+    if seed is not None:
+        check_count("seed", seed, 0, MOST_SEED)
     generator = Seeds(seed).next()
-    found = [
-        np.asarray(figure(estimator.fit(data.resampled(generator)).state), dtype=float)
-        for _ in range(repeats)
-    ]
+    found = []
+    for _ in range(repeats):
+        state = estimator.fit(data.resampled(generator)).state
+        found.append(np.asarray(figure(state), dtype=np.float64))
+        if not np.isfinite(found[-1]).all():
+            raise ArgumentError("figure: expected finite numbers, got NaN or infinity")
     return Spread(np.stack(found))

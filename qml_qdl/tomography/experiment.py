@@ -11,6 +11,7 @@ from pennylane.operation import Operator
 
 from qml_qdl.circuits.errors import DataError, ShapeError
 from qml_qdl.circuits.validation import validate_call
+from qml_qdl.data.files import read_arrays
 from qml_qdl.manybody.problems import Problem
 from qml_qdl.tomography.density_matrix import DensityMatrix
 from qml_qdl.tomography.measurements import Measurements
@@ -96,26 +97,29 @@ class Experiment:
 
 
 def read_state(path: str | Path) -> DensityMatrix:
-    """Reads a state from a file of NumPy's.
+    """Reads a state from a file.
 
     Args:
-        path: A `.npy` file with a density matrix (2ⁿ, 2ⁿ) or amplitudes (2ⁿ,), or an
-            `.npz` file with one array.
+        path: An `.npz` file with an array `state` (amplitudes or a density matrix) or
+            `factor`, as `qml-qdl tomography` writes it.
+
+    Returns:
+        The state.
 
     Raises:
-        ArgumentError: It holds no state.
-        DataError: The file cannot be read.
+        ArgumentError: It holds numbers that are no state.
+        DataError: The file cannot be read, or has no such array.
+
+    Example:
+        >>> np.savez("bell.npz", state=[1, 0, 0, 1])
+        >>> read_state("bell.npz")
+        DensityMatrix(wires=2, rank=1)
     """
-    try:
-        with Path(path).open("rb") as file:
-            found = np.load(file, allow_pickle=False)
-            if isinstance(found, np.lib.npyio.NpzFile):
-                (name,) = found.files
-                found = found[name]
-    except Exception as error:  # whatever a damaged file makes NumPy say
-        raise DataError(
-            f"state: {str(path)!r} holds no state that can be read "
-            f"({type(error).__name__}: {error}); expected a .npy file of a matrix or "
-            "of amplitudes"
-        ) from error
-    return DensityMatrix(found)
+    arrays = read_arrays(path)
+    if "state" in arrays:
+        return DensityMatrix(arrays["state"])
+    if "factor" in arrays:
+        return DensityMatrix.from_factor(arrays["factor"])
+    raise DataError(
+        f"{path}: expected an array 'state' or 'factor', got {sorted(arrays)}"
+    )

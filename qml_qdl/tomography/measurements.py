@@ -17,15 +17,19 @@ from qml_qdl.circuits.errors import (
     ArgumentTypeError,
     DataError,
     MemoryBoundError,
+    QdlError,
     ShapeError,
 )
 from qml_qdl.circuits.validation import (
+    MOST_WIRES,
     as_items,
     as_wires,
     check_choice,
     check_count,
+    check_text,
     validate_call,
 )
+from qml_qdl.data.files import check_memory, existing, read_arrays
 from qml_qdl.hardware.files import made_in_memory, write_atomically
 
 LETTERS = "XYZ"
@@ -37,8 +41,24 @@ ORDERS = ("first", "last")
 MOST_DENSE_WIRES = 14
 """Histograms of all outcomes are made for up to so many wires."""
 
+_ARRAYS = ("bases", "outcomes", "of", "counts", "wires", "origin")
+
 Counts: TypeAlias = Mapping[str, int]
 """How often each outcome occurred, such as {"01": 12}."""
+
+
+def _is_text(_: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) or value:
+        check_text(attribute.name, value)
+
+
+def _as_jobs(jobs: Any) -> tuple[str, ...]:
+    names = as_items(jobs)
+    if names is None:
+        raise ArgumentTypeError(f"jobs: expected identifiers, got {jobs!r}")
+    for name in names:
+        check_text("jobs", name)
+    return names
 
 
 @frozen
@@ -53,14 +73,23 @@ class Origin:
         circuit: What was measured, in words.
     """
 
-    target: str = ""
-    machine: str = ""
-    jobs: tuple[str, ...] = ()
-    calibrated: str = ""
-    circuit: str = ""
+    target: str = field(default="", validator=_is_text)
+    machine: str = field(default="", validator=_is_text)
+    jobs: tuple[str, ...] = field(default=(), converter=_as_jobs)
+    calibrated: str = field(default="", validator=_is_text)
+    circuit: str = field(default="", validator=_is_text)
 
 
-def _words(bases: Any) -> tuple[str, ...]:
+def as_words(bases: Any) -> tuple[str, ...]:
+    """Bases as words of X, Y and Z, any of them several times.
+
+    Args:
+        bases: Words.
+
+    Raises:
+        ArgumentTypeError: They are no sequence.
+        DataError: One is no such word.
+    """
     items = as_items(bases)
     if items is None:
         raise ArgumentTypeError(
@@ -76,9 +105,15 @@ def _words(bases: Any) -> tuple[str, ...]:
 
 
 def _as_bases(bases: Any) -> tuple[str, ...]:
-    items = _words(tuple(bases) if isinstance(bases, Mapping) else bases)
+    items = as_words(tuple(bases) if isinstance(bases, Mapping) else bases)
     if not items:
         raise DataError("bases: expected at least one, got none")
+    wrong = [basis for basis in items if len(basis) != len(items[0])]
+    if wrong:
+        raise DataError(
+            f"bases: expected words of {len(items[0])} letters, one for each wire, got "
+            f"{wrong[0]!r}"
+        )
     if len(set(items)) < len(items):
         twice = next(basis for basis in items if items.count(basis) > 1)
         raise DataError(f"bases: expected each once, got {twice} twice; add counts")
@@ -214,11 +249,10 @@ class Measurements:
                     f"{name}: expected {many} numbers, one for each outcome, got an "
                     f"array of shape {getattr(self, name).shape}"
                 )
-        wrong = [basis for basis in self.bases if len(basis) != size]
-        if wrong:
+        if len(self.bases[0]) != size:
             raise DataError(
                 f"bases: expected words of {size} letters, one for each wire, got "
-                f"{wrong[0]!r}"
+                f"{self.bases[0]!r}"
             )
         if self.confusion is not None and len(self.confusion) != size:
             raise ShapeError(
@@ -278,7 +312,7 @@ class Measurements:
             >>> Measurements.from_bits(["Z"], [[[0], [1], [1]]]).histogram("Z")
             array([1., 2.])
         """
-        words = _words(bases)
+        words = as_words(bases)
         entries = as_items(bits)
         if entries is None or len(entries) != len(words):
             raise ShapeError(
@@ -341,6 +375,7 @@ class Measurements:
                 "counts: expected counts by basis, as {'ZZ': {'01': 12}}, got "
                 f"{type(counts).__name__}"
             )
+        bases = _as_bases(counts)
         rows, of, times = [], [], []
         for place, (basis, found) in enumerate(counts.items()):
             if not isinstance(found, Mapping):
@@ -352,8 +387,7 @@ class Measurements:
                 rows.append(_bits_of(text, len(basis), order))
                 of.append(place)
                 times.append(number)
-        bases = _as_bases(counts)
-        size = len(bases[0]) if bases else 0
+        size = len(bases[0])
         table = np.array(rows, np.uint8).reshape(len(rows), size)
         return cls(
             bases,
@@ -400,7 +434,7 @@ class Measurements:
             >>> Measurements.from_qiskit(result, ["ZZ"]).histogram("ZZ")
             array([8., 0., 0., 0.])
         """
-        words = _words(bases)
+        words = as_words(bases)
         found = _qiskit_counts(result, len(words))
         if len(found) != len(words):
             raise DataError(
@@ -421,7 +455,7 @@ class Measurements:
         cls,
         path: str | Path,
         *,
-        bases: str | Path | Sequence[str] | None = None,
+        bases: Any = None,
         order: str | None = None,
     ) -> Measurements:
         r"""Reads a file: `.npz` as `save` writes it, or plain text.
@@ -480,7 +514,7 @@ class Measurements:
         suffix = path.suffix.lower()
         if suffix not in (".npz", ".txt"):
             raise ArgumentError(
-                f"path: expected a file that ends with .npz or .txt, got {str(path)!r}"
+                f"path: expected a file that ends with .npz or .txt, got {path}"
             )
         if suffix == ".txt":
             text = "\n".join(self._lines())
@@ -586,6 +620,7 @@ class Measurements:
         Raises:
             MemoryBoundError: It does not fit.
         """
+        check_count("rows", rows)
         size = rows * 2**self.num_wires
         if self.num_wires > MOST_DENSE_WIRES or size > 2**28:
             raise MemoryBoundError(
@@ -688,6 +723,31 @@ class Measurements:
             counts[mine] = generator.multinomial(shots, self.counts[mine] / shots)
         return self._with_counts(counts)
 
+    def thinned(self, shots: int, generator: np.random.Generator) -> Measurements:
+        """Some of the shots of each basis, drawn without repeats.
+
+        Args:
+            shots: How many of each basis.
+            generator: Where random numbers come from.
+
+        Raises:
+            DataError: A basis has fewer.
+        """
+        check_count("shots", shots)
+        if self.shots.min() < shots:
+            few = self.bases[int(self.shots.argmin())]
+            raise DataError(
+                f"shots: expected at most the {int(self.shots.min())} that there are "
+                f"in {few}, got {shots}"
+            )
+        counts = np.zeros_like(self.counts)
+        for place in range(len(self.bases)):
+            mine = np.flatnonzero(self.of == place)
+            counts[mine] = generator.multivariate_hypergeometric(
+                self.counts[mine], shots
+            )
+        return self._with_counts(counts)
+
     def split(
         self, parts: int, generator: np.random.Generator
     ) -> tuple[tuple[Measurements, Measurements], ...]:
@@ -766,6 +826,7 @@ def misread(
     return found.reshape(shape)
 
 
+@validate_call
 def pauli_bases(num_wires: int) -> tuple[str, ...]:
     """All 3ⁿ bases, XX…X first.
 
@@ -792,6 +853,7 @@ def pauli_bases(num_wires: int) -> tuple[str, ...]:
     return tuple("".join(LETTERS[letter] for letter in row) for row in grid)
 
 
+@validate_call
 def random_bases(
     num_wires: int, count: int, generator: np.random.Generator
 ) -> tuple[str, ...]:
@@ -802,6 +864,9 @@ def random_bases(
         count: How many bases; some may be equal.
         generator: Where random numbers come from.
     """
+    check_count("num_wires", num_wires, most=MOST_WIRES)
+    check_count("count", count)
+    check_memory("count: letters of random bases", (count, num_wires), np.dtype("U1"))
     letters = np.array(list(LETTERS))[generator.integers(3, size=(count, num_wires))]
     return tuple("".join(row) for row in letters)
 
@@ -849,7 +914,7 @@ def _qiskit_counts(result: Any, num_bases: int) -> list[Counts]:
         counts = result.get_counts()
         return list(counts) if isinstance(counts, list) else [counts]
     pubs = as_items(result)
-    if pubs is None or not pubs or not all(hasattr(pub, "data") for pub in pubs):
+    if not pubs or not all(hasattr(getattr(p, "data", 0), "values") for p in pubs):
         raise ArgumentTypeError(
             "result: expected a result of a Qiskit sampler or backend, got "
             f"{type(result).__name__}; of counts make from_counts"
@@ -873,29 +938,31 @@ def _plain_label(label: Hashable) -> int | str:
 
 
 def _read_npz(path: Path) -> Measurements:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            wires = json.loads(str(arrays["wires"]))
-            origin = json.loads(str(arrays["origin"]))
-            packed = arrays["outcomes"]
-            return Measurements(
-                tuple(arrays["bases"].tolist()),
-                np.unpackbits(packed, axis=1, count=len(wires)),
-                arrays["of"],
-                arrays["counts"],
-                wires,
-                arrays["confusion"] if "confusion" in arrays.files else None,
-                Origin(**{**origin, "jobs": tuple(origin["jobs"])}),
-            )
-    except FileNotFoundError as error:
-        raise DataError(f"path: there is no file {str(path)!r}") from error
-    except (ArgumentError, ArgumentTypeError, DataError, ShapeError):
-        raise
-    except Exception as error:  # whatever a damaged file makes NumPy say
+    arrays = read_arrays(path)
+    missing = [name for name in _ARRAYS if name not in arrays]
+    if missing:
         raise DataError(
-            f"path: {str(path)!r} holds no measurements that can be read "
-            f"({type(error).__name__}); expected what Measurements.save or "
-            "`qml-qdl measure` wrote"
+            f"{path}: expected measurements, with arrays {', '.join(_ARRAYS)}, got none"
+            f" of {missing[0]!r}; Measurements.save and qml-qdl measure write such"
+        )
+    try:
+        wires = json.loads(str(arrays["wires"]))
+        origin = json.loads(str(arrays["origin"]))
+        return Measurements(
+            tuple(map(str, arrays["bases"].tolist())),
+            np.unpackbits(arrays["outcomes"], axis=1, count=len(wires)),
+            arrays["of"],
+            arrays["counts"],
+            wires,
+            arrays.get("confusion"),
+            Origin(**{**origin, "jobs": tuple(origin["jobs"])}),
+        )
+    except QdlError as error:
+        raise DataError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: expected measurements, got arrays that are none ({error}); the "
+            "file is damaged"
         ) from error
 
 
@@ -912,15 +979,13 @@ def _read_text(path: Path, bases: Any, order: str | None) -> Measurements:
     order = order or head.get("order")
     if order is None:
         raise DataError(
-            f"order: {str(path)!r} does not say which wire is leftmost; add a line "
+            f"order: {path} does not say which wire is leftmost; add a line "
             "'# order: first' (or last, as Qiskit writes), or pass order="
         )
     if order not in ORDERS:
-        raise DataError(
-            f"order: expected first or last, got {order!r} in {str(path)!r}"
-        )
+        raise DataError(f"order: expected first or last, got {order!r} in {path}")
     if not lines:
-        raise DataError(f"path: {str(path)!r} has no line with an outcome")
+        raise DataError(f"path: {path} has no line with an outcome")
     words = None if bases is None else _bases_apart(bases, len(lines))
     counts: dict[str, dict[str, int]] = {}
     for place, (number, line) in enumerate(lines):
@@ -938,18 +1003,15 @@ def _read_text(path: Path, bases: Any, order: str | None) -> Measurements:
     try:
         return Measurements.from_counts(counts, order=order, wires=wires)
     except (DataError, ShapeError) as error:
-        raise DataError(f"{str(path)!r}: {error}") from error
+        raise DataError(f"{path}: {error}") from error
 
 
 def _lines_of(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text("utf-8").splitlines()]
-    except FileNotFoundError as error:
-        raise DataError(f"path: there is no file {str(path)!r}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"path: {str(path)!r} cannot be read as text ({type(error).__name__})"
-        ) from error
+        lines = existing(path).read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected text, got {error}") from error
+    return [line.strip() for line in lines]
 
 
 def _bases_apart(bases: Any, count: int) -> list[str]:
@@ -963,28 +1025,25 @@ def _bases_apart(bases: Any, count: int) -> list[str]:
             f"bases: expected one for each of {count} outcomes, or one for all, got "
             f"{len(words)}"
         )
-    return list(_words(words))
+    return list(as_words(words))
 
 
 def _entry(
     path: Path, number: int, line: str, basis: str | None
 ) -> tuple[str, str, int]:
     """Basis, bits and count of a line."""
-    letters = "" if basis is not None else r"(?P<basis>[XYZ]+)\s+"
-    match = re.fullmatch(letters + r"(?P<bits>[01](\s*[01])*?)(\s+(?P<n>\d+))?", line)
-    if basis is not None:
-        # Bits may stand apart, so that a last number is a count only after all bits.
-        plain = re.sub(r"\s", "", line)
-        if len(plain) == len(basis):
-            match, bits, times = re.fullmatch("[01]+", plain), plain, 1
-            if match:
-                return basis, bits, times
-        match = re.fullmatch(rf"(?P<bits>([01]\s*){{{len(basis)}}})\s(?P<n>\d+)", line)
-    if match is None:
-        expected = "bits" if basis is not None else "a basis, bits"
+    rest = line
+    if basis is None:
+        basis, *others = line.split(None, 1)
+        rest = "".join(others)
+    size = len(basis)
+    match = re.fullmatch(
+        rf"(?P<bits>[01](\s*[01]){{{size - 1}}})(\s+(?P<n>\d+))?", rest.strip()
+    )
+    if match is None or set(basis) - set(LETTERS):
+        expected = "bits" if rest is line else "a basis, as many bits"
         raise DataError(
-            f"{str(path)!r}, line {number}: expected {expected} and perhaps a number, "
-            f"such as {'010 12' if basis is not None else 'XZY 010 12'}, got {line!r}"
+            f"{path}, line {number}: expected {expected} and perhaps a number, such as "
+            f"{'010 12' if rest is line else 'XZY 010 12'}, got {line!r}"
         )
-    bits = re.sub(r"\s", "", match["bits"])
-    return basis or match["basis"], bits, int(match["n"] or 1)
+    return basis, re.sub(r"\s", "", match["bits"]), int(match["n"] or 1)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_args
+from collections.abc import Callable, Iterator
+from typing import Any, final, get_args
 
 import numpy as np
 import pennylane as qml
 import torch
-from attrs import evolve, field, frozen
+from attrs import asdict, evolve, field, frozen
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
@@ -31,8 +31,10 @@ from qml_qdl.circuits.errors import (
     ShapeError,
 )
 from qml_qdl.circuits.validation import (
+    MOST_SEED,
     check_choice,
     check_count,
+    check_flag,
     check_number,
     checked,
     validate_call,
@@ -487,7 +489,7 @@ class Folds:
         check_number("strongest", strongest)
         check_number("ratio", ratio, 0, 1)
         check_count("iterations", iterations)
-        check_count("seed", seed, 0)
+        check_count("seed", seed, 0, MOST_SEED)
         if data.total_shots < folds:
             raise DataError(
                 f"folds: expected at most as many as there are shots, got {folds} for "
@@ -777,13 +779,21 @@ def neural_density(
     return NeuralDensity(found, data.num_wires, noise=noise)
 
 
+@final
 @validate_call
-@frozen(kw_only=True)
+@frozen(eq=False, kw_only=True)
 class NeuralTomography(Estimator):
     """A neural density matrix, with a decay that held-out shots choose; see `Folds`.
 
     Args:
-        options: Arguments of `neural_density` by name.
+        state: Its kind, as `neural_density` has it, as all up to `periodic`.
+        amplitudes: positive or complex; None for complex where a basis has X or Y.
+        alpha: Hidden units of an RBM for each site; None for the state's own number.
+        ancillas: Sites that are traced out.
+        noise: Whether there is white noise, whose share is learnt.
+        symmetry: Of the amplitudes: all of the chain, its translations, or none.
+        spin_flip: What turning all bits does to them: 1, −1, or None for neither.
+        periodic: Whether the wires are a ring.
         folds: How many parts the shots have.
         epochs: Strengths of the decay, at most.
         restarts: Trainings from other initial weights, of which that with the best
@@ -792,18 +802,25 @@ class NeuralTomography(Estimator):
 
     Example:
         >>> data = DensityMatrix([1, 0, 0, 1j]).sample(["XX", "XY", "ZZ"], 200, seed=0)
-        >>> found = NeuralTomography(options={"alpha": 2}).fit(data)
+        >>> found = NeuralTomography(alpha=2).fit(data)
         >>> found.state.fidelity(DensityMatrix([1, 0, 0, 1j])) > 0.98
         True
         >>> sorted(found.chosen)
         ['decay', 'held-out NLL', 'seed']
     """
 
-    options: Mapping[str, Any] = field(factory=dict)
+    state: str = field(default="rbm", validator=checked(check_choice, KINDS))
+    amplitudes: Amplitudes | None = None
+    alpha: int | None = None
+    ancillas: int = field(default=0, validator=checked(check_count, 0))
+    noise: bool = field(default=False, validator=checked(check_flag))
+    symmetry: Symmetry = "none"
+    spin_flip: int | None = None
+    periodic: bool = field(default=False, validator=checked(check_flag))
     folds: int = field(default=4, validator=checked(check_count, 2))
     epochs: int = field(default=12, validator=checked(check_count))
     restarts: int = field(default=1, validator=checked(check_count))
-    seed: int = field(default=0, validator=checked(check_count, 0))
+    seed: int = field(default=0, validator=checked(check_count, 0, MOST_SEED))
 
     def fit(self, data: Measurements) -> Reconstruction:
         """Finds a state.
@@ -820,10 +837,12 @@ class NeuralTomography(Estimator):
             DataError: All shots are along Z, and amplitudes are to be complex.
             MemoryBoundError: There are too many wires.
         """
+        names = ("folds", "epochs", "restarts", "seed")
+        asked = asdict(self, filter=lambda each, _: each.name not in names)
         best, model, converged = {"held-out NLL": math.inf}, None, False
         for seed in range(self.seed, self.seed + self.restarts):
             with seeded(torch.Generator().manual_seed(seed)):
-                own = doubled(neural_density(data, **self.options))
+                own = doubled(neural_density(data, **asked))
             folds = Folds(own, data, folds=self.folds, seed=seed)
             strength, loss = folds.run(self.epochs)
             if loss < best["held-out NLL"]:

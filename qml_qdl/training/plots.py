@@ -23,6 +23,8 @@ from qml_qdl.manybody import (
     Trajectory,
 )
 from qml_qdl.models import EQUILIBRIUM, RBM
+from qml_qdl.tomography import DensityMatrix, Measurements
+from qml_qdl.tomography.measurements import misread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +40,10 @@ _MOST_FEATURES = 6
 _MOST_FIELDS = 32
 _MOST_MARKED = 100
 _MOST_SHOWN = 4
-_MOST_OUTCOMES = 24
+_MOST_BARS = 4
+_LEAST_OUTLINE = 0.02
+_MOST_BASES = 9
+_MOST_OUTCOMES = 16
 
 
 def plot_curves(
@@ -549,43 +554,6 @@ def plot_pairs(measured: Any, errors: Any, fitted: Any) -> Figure:
     return figure
 
 
-def plot_fitted(read: Mapping[str, tuple[Any, Any]]) -> Figure:
-    """Plots how often outcomes occurred beside their fitted probabilities.
-
-    Args:
-        read: For each basis counts and probabilities of all outcomes, (2ⁿ,) each.
-
-    Returns:
-        The figure, with a frame for each basis: the likeliest outcomes, and bars of one
-        standard deviation.
-    """
-    from matplotlib.figure import Figure
-
-    columns = min(2, len(read))
-    rows = math.ceil(len(read) / columns)
-    figure = Figure(figsize=(1.2 + 4.2 * columns, 2.6 * rows), layout="constrained")
-    frames = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, (basis, (counts, chances)) in zip(frames, read.items(), strict=False):
-        shots, wires = counts.sum(), len(counts).bit_length() - 1
-        shown = np.argsort(-(counts / shots + chances), kind="stable")[:_MOST_OUTCOMES]
-        places = np.arange(len(shown))
-        bars = np.sqrt(chances[shown] * (1 - chances[shown]).clip(0) / shots)
-        axes.bar(
-            places, counts[shown] / shots, color="lightsteelblue", label="measured"
-        )
-        axes.errorbar(
-            places, chances[shown], bars, fmt="o", color="tab:purple", label="fitted"
-        )
-        labels = [format(code, f"0{wires}b") for code in shown]
-        axes.set_xticks(places, labels, rotation=90, fontsize="x-small")
-        axes.set_title(f"{basis}, {int(shots):,} shots", fontsize="medium")
-        axes.set_ylim(bottom=0)
-    for axes in list(figure.axes)[len(read) :]:
-        axes.set_axis_off()
-    figure.axes[0].legend(fontsize="small")
-    return figure
-
-
 def plot_zero_variance(
     estimates: Sequence[Estimate],
     extrapolation: Extrapolation,
@@ -734,6 +702,152 @@ def plot_errors(
     axes.set_xlabel(across)
     axes.set_ylabel(along)
     axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    return figure
+
+
+def plot_density_matrix(state: DensityMatrix, other: DensityMatrix | None) -> Figure:
+    """Plots a density matrix as bars, real and imaginary; wide ones as a map.
+
+    Args:
+        state: The state.
+        other: Another one of as many wires, whose outlines are drawn around the bars;
+            None for none.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    matrix, size = state.matrix, 2**state.num_wires
+    names = [f"{number:0{state.num_wires}b}" for number in range(size)]
+    figure = Figure(figsize=(9, 4.4), layout="constrained")
+    if state.num_wires > _MOST_BARS:
+        for place, (part, title) in enumerate(
+            ((matrix.real, "Re ρ"), (matrix.imag, "Im ρ"))
+        ):
+            axes = figure.add_subplot(1, 2, place + 1)
+            most = np.abs(matrix).max()
+            shown = axes.imshow(part, cmap="RdBu_r", vmin=-most, vmax=most)
+            axes.set_title(title)
+            figure.colorbar(shown, ax=axes, shrink=0.8)
+        return figure
+    rows, columns = (each.ravel() for each in np.indices((size, size)))
+    low = min(0.0, matrix.real.min(), matrix.imag.min())
+    high = max(matrix.real.max(), matrix.imag.max())
+    for place, name in enumerate(("real", "imag")):
+        axes = figure.add_subplot(1, 2, place + 1, projection="3d")
+        heights = getattr(matrix, name).ravel()
+        colours = np.where(heights < 0, "tab:red", "tab:blue")
+        axes.bar3d(
+            *(columns - 0.35, rows - 0.35, np.minimum(heights, 0)),
+            *(0.7, 0.7, np.abs(heights)),
+            color=colours,
+            alpha=0.85,
+            shade=True,
+        )
+        if other is not None:
+            for x, y, height in zip(
+                columns, rows, getattr(other.matrix, name).ravel(), strict=True
+            ):
+                xs = x + np.array([-0.4, 0.4, 0.4, -0.4, -0.4])
+                ys = y + np.array([-0.4, -0.4, 0.4, 0.4, -0.4])
+                if abs(height) > _LEAST_OUTLINE:
+                    axes.plot(xs, ys, height, color="black", linewidth=0.8)
+        axes.set_zlim(low, high)
+        axes.set_title(f"{'Re' if name == 'real' else 'Im'} ρ")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_ticks(range(size), names, fontsize="xx-small")
+        axes.tick_params(axis="x", rotation=60 if size > 4 else 0)
+    return figure
+
+
+def plot_outcomes(data: Measurements, states: Mapping[str, DensityMatrix]) -> Figure:
+    """Plots how often outcomes occurred in some bases, and what states give.
+
+    Args:
+        data: The measurements.
+        states: States by name; errors of reading act on them as the data say.
+
+    Returns:
+        The figure: frequencies with a standard error, and probabilities.
+    """
+    from matplotlib.figure import Figure
+
+    bases = data.bases
+    if len(bases) > _MOST_BASES:
+        places = np.linspace(0, len(bases) - 1, _MOST_BASES).round().astype(int)
+        bases = tuple(bases[place] for place in places)
+    rows = -(-len(bases) // 3)
+    figure = Figure(figsize=(9, 0.9 + 1.6 * rows), layout="constrained")
+    panels = figure.subplots(
+        rows, min(3, len(bases)), sharex=True, sharey=True, squeeze=False
+    ).ravel()
+    for axes in panels[len(bases) :]:
+        axes.set_axis_off()
+    for axes, basis in zip(panels, bases, strict=False):
+        counts = data.histogram(basis)
+        # Of many outcomes those that occurred most.
+        shown = np.sort(np.argsort(-counts, kind="stable")[:_MOST_OUTCOMES])
+        shares = counts / counts.sum()
+        errors = np.sqrt(shares * (1 - shares) / counts.sum())
+        axes.bar(range(len(shown)), shares[shown], color="lightgrey", label="measured")
+        axes.errorbar(
+            *(range(len(shown)), shares[shown], errors[shown]),
+            fmt="none",
+            ecolor="grey",
+            capsize=2,
+        )
+        for place, (name, state) in enumerate(states.items()):
+            chances = misread(state.probabilities([basis])[0], data.confusion)
+            axes.plot(
+                range(len(shown)),
+                chances[shown],
+                marker="ox^s"[place % 4],
+                markersize=4,
+                linestyle="",
+                color=f"C{place}",
+                label=name,
+            )
+        axes.set_title(basis, fontsize="small")
+        labels = [f"{number:0{data.num_wires}b}" for number in shown]
+        axes.set_xticks(range(len(shown)), labels, rotation=90, fontsize="xx-small")
+    panels[0].legend(fontsize="x-small")
+    return figure
+
+
+def plot_fidelities(
+    shots: Sequence[int], curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+) -> Figure:
+    """Plots infidelities against shots, with error bars.
+
+    Args:
+        shots: Shots of each basis.
+        curves: For each estimator the mean infidelity and its sample standard
+            deviation, for each number of shots.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    axes: Any = figure.subplots()
+    for place, (name, (means, deviations)) in enumerate(curves.items()):
+        values, bars = np.asarray(means), np.asarray(deviations)
+        lower = np.minimum(bars, 0.9 * values)
+        axes.errorbar(
+            *(np.asarray(shots) * (1 + 0.03 * place), values, (lower, bars)),
+            marker="o",
+            markersize=4,
+            capsize=2,
+            label=name,
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set_xlabel("shots of each basis")
+    axes.set_ylabel("infidelity 1 − F")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     return figure

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from qml_qdl import circuits as c
-from qml_qdl import cli, data, hardware, metrics, models
+from qml_qdl import cli, data, hardware, metrics, models, tomography
 from qml_qdl import manybody as m
 from qml_qdl import nn as q
 from qml_qdl import renormalisation as r
@@ -26,7 +26,7 @@ from qml_qdl import vqe as v
 from qml_qdl.circuits.symmetry import named_groups as g
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.hardware.jobs.journal import Journal
-from qml_qdl.hardware.qiskit.conversion.from_qiskit import from_qiskit
+from qml_qdl.hardware.qiskit.conversion.from_qiskit import from_qasm, from_qiskit
 
 Call: TypeAlias = tuple[Callable[..., Any], dict[str, Any]]
 """A callable and its arguments by name."""
@@ -264,6 +264,40 @@ def group_conv() -> q.GroupConv2d:
     return q.GroupConv2d(1, 2, 3, group="p4")
 
 
+def bell() -> tomography.DensityMatrix:
+    return tomography.DensityMatrix([1.0, 0.0, 0.0, 1.0])
+
+
+def confusion(wires: int) -> Any:
+    return np.tile([[0.9, 0.1], [0.2, 0.8]], (wires, 1, 1))
+
+
+@cache
+def shots() -> tomography.Measurements:
+    return bell().sample(["XX", "ZZ"], 20, seed=0)
+
+
+@cache
+def shots_file() -> Path:
+    path = folder() / "shots.txt"
+    shots().save(path)
+    return path
+
+
+class BellEstimator(tomography.Estimator):
+    def fit(self, data: tomography.Measurements) -> tomography.Reconstruction:
+        return tomography.Reconstruction(bell())
+
+
+def qiskit_result() -> Any:
+    from qiskit import QuantumCircuit
+    from qiskit.primitives import StatevectorSampler
+
+    circuit = QuantumCircuit(2)
+    circuit.measure_all()
+    return StatevectorSampler(seed=0).run([circuit], shots=8).result()
+
+
 def chained() -> dict[str, Any]:
     return data.ResumableLoader(table()).state_dict()
 
@@ -471,6 +505,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "hardware.available_targets": lambda: call(hardware.available_targets),
         "hardware.forget_least_busy": lambda: call(hardware.forget_least_busy),
+        "hardware.from_qasm": lambda: call(
+            from_qasm, text='OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; h q[0];'
+        ),
         "hardware.from_qiskit": lambda: call(
             from_qiskit, quantum_circuit=qiskit_circuit(), inputs="x", weights="w"
         ),
@@ -1552,6 +1589,144 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             options=options(),
             runs_dir=tempfile.mkdtemp(dir=folder()),
             name="new",
+        ),
+        # ---- tomography ----
+        "tomography.DensityMatrix": lambda: call(
+            tomography.DensityMatrix, state=np.array([1.0, 0.0, 0.0, 1.0])
+        ),
+        "tomography.DensityMatrix.depolarised": lambda: call(
+            bell().depolarised, probability=0.3
+        ),
+        "tomography.DensityMatrix.entropy": lambda: call(
+            bell().entropy, wires=[0], order=2.0
+        ),
+        "tomography.DensityMatrix.expectation": lambda: call(
+            bell().expectation, observable="XX"
+        ),
+        "tomography.DensityMatrix.fidelity": lambda: call(
+            bell().fidelity, other=bell()
+        ),
+        "tomography.DensityMatrix.from_factor": lambda: call(
+            tomography.DensityMatrix.from_factor, factor=np.array([[1.0], [0.0]])
+        ),
+        "tomography.DensityMatrix.maximally_mixed": lambda: call(
+            tomography.DensityMatrix.maximally_mixed, num_wires=2
+        ),
+        "tomography.DensityMatrix.nearest": lambda: call(
+            tomography.DensityMatrix.nearest, matrix=np.diag([1.2, -0.2])
+        ),
+        "tomography.DensityMatrix.probabilities": lambda: call(
+            bell().probabilities, bases=["XX", "ZZ"]
+        ),
+        "tomography.DensityMatrix.reduced": lambda: call(bell().reduced, wires=[1]),
+        "tomography.DensityMatrix.sample": lambda: call(
+            bell().sample, bases=["XX"], shots=5, seed=0, confusion=confusion(2)
+        ),
+        "tomography.DensityMatrix.trace_distance": lambda: call(
+            bell().trace_distance, other=bell()
+        ),
+        "tomography.Measurements": lambda: call(
+            tomography.Measurements,
+            bases=("XX",),
+            outcomes=[[0, 1]],
+            of=[0],
+            counts=[3],
+            wires=2,
+            confusion=confusion(2),
+            origin=tomography.Origin(),
+        ),
+        "tomography.Measurements.check_dense": lambda: call(
+            shots().check_dense, rows=2
+        ),
+        "tomography.Measurements.from_bits": lambda: call(
+            tomography.Measurements.from_bits,
+            bases=["Z"],
+            bits=[[[0], [1]]],
+            wires=1,
+            confusion=confusion(1),
+            origin=tomography.Origin(),
+        ),
+        "tomography.Measurements.from_counts": lambda: call(
+            tomography.Measurements.from_counts,
+            counts={"Z": {"0": 3}},
+            order="first",
+            wires=1,
+            confusion=confusion(1),
+            origin=tomography.Origin(),
+        ),
+        "tomography.Measurements.from_qiskit": lambda: call(
+            tomography.Measurements.from_qiskit,
+            result=qiskit_result(),
+            bases=["ZZ"],
+            wires=2,
+            confusion=confusion(2),
+            origin=tomography.Origin(),
+        ),
+        "tomography.Measurements.histogram": lambda: call(
+            shots().histogram, basis="XX"
+        ),
+        "tomography.Measurements.in_bases": lambda: call(
+            shots().in_bases, bases=["XX"]
+        ),
+        "tomography.Measurements.missing": lambda: call(shots().missing, bases=["YY"]),
+        "tomography.Measurements.read": lambda: call(
+            tomography.Measurements.read, path=shots_file(), order="first"
+        ),
+        "tomography.Measurements.require": lambda: call(
+            shots().require, bases=["XX"], purpose="this"
+        ),
+        "tomography.Measurements.resampled": lambda: call(
+            shots().resampled, generator=np.random.default_rng(0)
+        ),
+        "tomography.Measurements.restricted": lambda: call(
+            shots().restricted, wires=[1]
+        ),
+        "tomography.Measurements.save": lambda: call(
+            shots().save, path=folder() / "saved.npz"
+        ),
+        "tomography.Measurements.split": lambda: call(
+            shots().split, parts=2, generator=np.random.default_rng(0)
+        ),
+        "tomography.Measurements.thinned": lambda: call(
+            shots().thinned, shots=3, generator=np.random.default_rng(0)
+        ),
+        "tomography.bootstrap": lambda: call(
+            tomography.bootstrap,
+            estimator=BellEstimator(),
+            data=shots(),
+            figure=lambda state: state.purity,
+            repeats=2,
+            seed=0,
+        ),
+        "tomography.exact_state": lambda: call(
+            tomography.exact_state,
+            circuit=c.BasicEntangler(2),
+            inputs=(),
+            weights=torch.ones(1, 2),
+            target="auto",
+        ),
+        "tomography.log_likelihood": lambda: call(
+            tomography.log_likelihood, state=bell(), data=shots()
+        ),
+        "tomography.measure": lambda: call(
+            tomography.measure,
+            circuit=c.BasicEntangler(2),
+            bases="pauli",
+            shots=5,
+            inputs=(),
+            weights=torch.ones(1, 2),
+            target="auto",
+            calibration_rows=0,
+            seed=0,
+            journal=folder() / "jobs.sqlite",
+            run="measured",
+        ),
+        "tomography.pauli_bases": lambda: call(tomography.pauli_bases, num_wires=2),
+        "tomography.random_bases": lambda: call(
+            tomography.random_bases,
+            num_wires=2,
+            count=3,
+            generator=np.random.default_rng(0),
         ),
         # ---- vqe ----
         "vqe.Molecule": lambda: call(

@@ -232,7 +232,7 @@ FREE = (
 UNREACHABLE = ("training.estimate",)
 """Where a right call needs a machine."""
 
-INTERNAL = ("owner", "known", "also", "training.Spec.from_config.name")
+INTERNAL = ("owner", "known", "also", "purpose", "training.Spec.from_config.name")
 """Arguments with which only this library calls its own."""
 
 LARGE = ("PointCloudClassifier", "SpinClassifier", "stein_discrepancy_of_samples")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from typing import Any, TypeAlias, overload
 
-from qiskit import QuantumCircuit
+from qiskit import QuantumCircuit, qasm2, qasm3
 from qiskit.circuit import Parameter, ParameterVector, ParameterVectorElement
 
 from qml_qdl.circuits import Circuit
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import WiresLike, as_many_wires
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    MissingPackageError,
+)
+from qml_qdl.circuits.validation import WiresLike, as_many_wires, validate_call
 from qml_qdl.hardware.qiskit.conversion.imported import AngleExpression, ImportedGates
 from qml_qdl.hardware.qiskit.conversion.instructions import (
     imported_gates,
@@ -119,6 +126,78 @@ def from_qiskit(
         labels, tuple(without_resets(gates)), len(features), len(trained)
     )
     return Circuit((block,))
+
+
+@validate_call
+def from_qasm(
+    text: str,
+    inputs: Parameters | None = None,
+    weights: Parameters | None = None,
+    wires: WiresLike | None = None,
+) -> Circuit:
+    """A circuit in OpenQASM 2 or 3 as a circuit U(x, θ).
+
+    Measurements at its end are left out.
+
+    Args:
+        text: The program.
+        inputs: The parameters of OpenQASM 3 that are x; see `from_qiskit`.
+        weights: The parameters that are θ.
+        wires: For each qubit its wire label; None for 0 … n−1.
+
+    Returns:
+        A circuit of one block; see `from_qiskit`.
+
+    Raises:
+        ArgumentError: It is no program, or has what is no gate.
+        MissingPackageError: For OpenQASM 3 Qiskit needs another package.
+
+    Example:
+        >>> bell = from_qasm(
+        ...     'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; h q[0]; cx q[0], q[1];'
+        ... )
+        >>> bell.wires, bell.num_inputs
+        ((0, 1), 0)
+    """
+    version = re.search(r"^\s*OPENQASM\s+([23])", text, re.MULTILINE)
+    if version is None:
+        raise ArgumentError(
+            f"text: expected a program that begins with OPENQASM 2 or 3, got "
+            f"{text[:40]!r}"
+        )
+    loaded = _from_qasm2(text) if version[1] == "2" else _from_qasm3(text)
+    plain = loaded.remove_final_measurements(inplace=False)
+    return from_qiskit(plain, inputs, weights, wires)
+
+
+def _from_qasm2(text: str) -> QuantumCircuit:
+    try:
+        legacy = qasm2.LEGACY_CUSTOM_INSTRUCTIONS
+        return qasm2.loads(text, custom_instructions=legacy)
+    except qasm2.QASM2ParseError as error:
+        raise _no_program(error.message) from error
+
+
+def _from_qasm3(text: str) -> QuantumCircuit:
+    try:
+        from openqasm3.parser import QASM3ParsingError
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            "text: OpenQASM 3 is read by a package that is not installed; install it "
+            "with pip install qiskit-qasm3-import"
+        ) from error
+    told = StringIO()
+    try:
+        with redirect_stderr(told):  # where the parser says what is wrong
+            return qasm3.loads(text)
+    except QASM3ParsingError as error:
+        raise _no_program(told.getvalue().strip() or "it cannot be read") from error
+    except qasm3.QASM3ImporterError as error:
+        raise _no_program(error.message) from error
+
+
+def _no_program(why: str) -> ArgumentError:
+    return ArgumentError(f"text: expected a program in OpenQASM 2 or 3: {why}")
 
 
 def _observable(

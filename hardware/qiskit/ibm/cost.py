@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, final
 
 import numpy as np
@@ -53,6 +54,12 @@ class IBMMachine(Machine):
     def transpilations(self) -> int:
         """How many circuits were transpiled so far."""
         return self.isa.counters.transpilations
+
+    @property
+    def calibrated(self) -> datetime | None:
+        """When IBM calibrated it last, as its properties tell."""
+        told = getattr(self.isa.backend, "properties", lambda: None)()
+        return getattr(told, "last_update_date", None)
 
     def prepare(self, request: JobRequest, max_qpu_seconds: float) -> JobRequest:
         """Transpiles circuits; see `Machine.prepare`."""

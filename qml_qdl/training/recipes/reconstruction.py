@@ -13,18 +13,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.manybody import AutoregressiveState
 from qml_qdl.tomography import (
     DensityMatrix,
     Experiment,
     Folds,
+    Histogram,
+    LogLinear,
     Measurements,
     NeuralDensity,
-    misread,
+    NonNegativeMPS,
+    named_rivals,
 )
-from qml_qdl.tomography.measurements import MOST_DENSE_WIRES
+from qml_qdl.tomography.measurements import MOST_DENSE_WIRES, misread
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.options import DataOptions, TrainingOptions
 from qml_qdl.training.recipes.ground_state import DescentSteps, Steps
@@ -39,8 +42,11 @@ if TYPE_CHECKING:
 MOST_MIXED_WIRES = 12
 """Whole density matrices are made for up to so many wires."""
 
+_MOST_MATRIX_WIRES = 6
+"""Estimators of whole density matrices stand beside it for up to so many wires."""
+
 _ENOUGH = 30
-"""Shots of a basis whose histogram is drawn, at least."""
+"""Shots of a basis whose outcomes are drawn, at least."""
 
 _COMPARED = 256
 """Bases whose probabilities are compared with those of a known state."""
@@ -214,38 +220,39 @@ class Reconstruction(Sampling):
         known = ("fidelity", "trace distance", "KL") if split.truth is not None else ()
         energies = ("energy",) if split.hamiltonian is not None else ()
         both = ("relative error",) if known and energies else ()
-        return (
-            *("NLL, held out", "NLL", *known, *energies, *both),
-            *("purity", "noise"),
-        )
+        return ("held-out NLL", "NLL", *known, *energies, *both, "purity")
 
     def assess(self, model: nn.Module) -> tuple[dict[str, float], Any]:
         """Measures the state, where it is small enough to be listed."""
         own: Any = model
         folds = self.folds
-        found = {"NLL, held out": float(self.lowest), "NLL": float(folds.loss())}
+        found = {"held-out NLL": float(self.lowest), "NLL": float(folds.loss())}
         state = reconstructed(own)
         if state is not None:
-            found |= compare(state, self.split)
-        if own.noise is not None:
-            found["noise"] = float(own.noise.detach())
+            found |= judged(state, self.split)
         return found, None
 
     @classmethod
     def baselines(cls, split: Experiment) -> list[Baseline]:
-        """Where all shots are along Z, the histogram, as positive amplitudes."""
-        data = split.data
-        if set(data.bases) != {"Z" * data.num_wires}:
+        """Every estimator with a name that such measurements are enough for."""
+        if split.data.num_wires > MOST_DENSE_WIRES:
             return []
-        if data.num_wires > MOST_DENSE_WIRES:
-            return []
-        start = time.perf_counter()
-        counts = data.histogram(data.bases[0])
-        measures = compare(DensityMatrix(np.sqrt(counts)), split)
-        seconds = time.perf_counter() - start
-        note = "roots of how often each outcome was read, with its errors of reading"
-        seen = int((counts > 0).sum())
-        return [Baseline("histogram", measures, seen, seconds, note)]
+        found = []
+        for name, estimator in named_rivals().items():
+            matrix = not isinstance(estimator, Histogram | LogLinear | NonNegativeMPS)
+            if matrix and split.data.num_wires > _MOST_MATRIX_WIRES:
+                continue
+            start = time.perf_counter()
+            try:
+                made = estimator.fit(split.data)
+            except (ArgumentError, DataError):  # for want of bases
+                continue
+            seconds = time.perf_counter() - start
+            note = "" if made.converged else "not converged"
+            measures = judged(made.state, split)
+            label = name.replace("_", " ")
+            found.append(Baseline(label, measures, None, seconds, note))
+        return found
 
     # ---- What is sampled of it, and shown. ----
 
@@ -308,7 +315,7 @@ class Reconstruction(Sampling):
         last: Mapping[str, Any],
     ) -> dict[str, Figure]:
         """What was measured beside what the state gives."""
-        from qml_qdl.training.plots import plot_fitted, plot_pairs
+        from qml_qdl.training.plots import plot_outcomes, plot_pairs
 
         own: Any = model
         state = reconstructed(own)
@@ -316,22 +323,14 @@ class Reconstruction(Sampling):
             return {}
         data: Measurements = task.split.data
         figures = {"pairs": plot_pairs(*pairs(state, data))}
-        often = [data.bases[k] for k in np.argsort(-data.shots, kind="stable")[:4]]
-        often = [b for b in often if data.histogram(b).sum() >= _ENOUGH]
-        if often:
-            read = {
-                basis: (data.histogram(basis), misread(chances, data.confusion))
-                for basis, chances in zip(
-                    often, state.probabilities(often), strict=True
-                )
-            }
-            figures["probabilities"] = plot_fitted(read)
+        if data.shots.max() >= _ENOUGH:
+            figures["outcomes"] = plot_outcomes(data, {task.title or "fitted": state})
         return figures
 
     @classmethod
     def panels(cls) -> list[tuple[str, ...]]:
-        """Likelihoods of all shots and of those held out, and the decay."""
-        return [("train_nll", "val_nll"), ("decay",)]
+        """Likelihoods of all shots and of those held out."""
+        return [("train_nll", "val_nll")]
 
 
 def reconstructed(model: NeuralDensity) -> DensityMatrix | None:
@@ -344,7 +343,7 @@ def reconstructed(model: NeuralDensity) -> DensityMatrix | None:
     return model.density_matrix() if model.num_wires <= most else None
 
 
-def compare(state: DensityMatrix, split: Experiment) -> dict[str, float]:
+def judged(state: DensityMatrix, split: Experiment) -> dict[str, float]:
     """How near a state is to what is known.
 
     Args:
