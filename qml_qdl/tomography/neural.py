@@ -272,13 +272,14 @@ class _Exact:
         dtype = factor.dtype.to_complex()
         if self._halves.left.dtype != dtype:
             self._halves = self._halves.to(dtype)
-        found: Tensor = _Overlaps.apply(factor, self._halves)
-        found = found.flatten(1)
+        made: Any = _Overlaps  # whose apply has no types
+        found: Tensor = made.apply(factor, self._halves).flatten(1)
         if model.noise is not None:
             found = (1 - model.noise) * found + model.noise / 2**model.num_wires
         if self._confusion is None:
             return found[:, 0].log()
-        return misread(found, self._confusion)[self._read].log()
+        read: Tensor = misread(found, self._confusion)[self._read]
+        return read.log()
 
 
 class _TermByTerm:
@@ -348,7 +349,7 @@ class _TermByTerm:
         most = terms.real.detach().amax((1, 2), keepdim=True)
         weights = self._weights.to(terms)[:, :, None]
         sums = ((terms - most).exp() * weights).sum(1)
-        found = sums.abs().square().sum(1).log() + 2 * most[:, 0, 0]
+        found: Tensor = sums.abs().square().sum(1).log() + 2 * most[:, 0, 0]
         if model.noise is None:
             return found
         white = model.noise.log() - model.num_wires * math.log(2)
@@ -458,7 +459,7 @@ class Folds:
 
     Raises:
         ArgumentError: A number cannot be used, or the model cannot learn from these
-            measurements; see `check_bases`.
+            measurements.
         DataError: The model gives what occurred no chance, or there are fewer shots
             than folds.
         MemoryBoundError: As `ShotLikelihood` says.
@@ -495,7 +496,7 @@ class Folds:
                 f"folds: expected at most as many as there are shots, got {folds} for "
                 f"{data.total_shots}"
             )
-        check_bases(model, data)
+        undetermined(model, data)
         self.model = model
         self.likelihood = ShotLikelihood(data)
         self.strongest, self.ratio, self.iterations = strongest, ratio, iterations
@@ -503,9 +504,7 @@ class Folds:
         self.vectors = self.start.repeat(folds + 1, 1)
         self.done = 0
         self.converged = False
-        self._held = torch.from_numpy(dealt(data, folds, seed)).double()
-        every = self._held.sum(0)
-        self._counts = torch.cat([every - self._held, every[None]])
+        self.deal(seed)
         # The share of white noise is not drawn anywhere.
         drawn = sum(as_real(each).numel() for each in model.state.parameters())
         self._drawn = (torch.arange(len(self.start)) < drawn).double()
@@ -514,6 +513,17 @@ class Folds:
                 "data: an outcome occurred that the state makes impossible; take other "
                 "symmetries, or allow for noise"
             )
+
+    def deal(self, seed: int) -> None:
+        """Deals the shots out to the folds.
+
+        Args:
+            seed: Which shot is in which.
+        """
+        folds = len(self) - 1
+        self._held = torch.from_numpy(dealt(self.likelihood.data, folds, seed)).double()
+        every = self._held.sum(0)
+        self._counts = torch.cat([every - self._held, every[None]])
 
     @property
     def strength(self) -> float:
@@ -630,20 +640,21 @@ class Folds:
         self.vectors = kept["vectors"].clone()
 
 
-def check_bases(model: NeuralDensity, data: Measurements) -> None:
-    """Refuses bases that cannot tell what a model would have to learn, or warns.
+def undetermined(model: NeuralDensity, data: Measurements) -> str:
+    """What bases leave open that a model has to learn.
 
     Args:
         model: The density matrix.
         data: The measurements.
 
+    Returns:
+        A sentence; empty where nothing is left open for want of letters.
+
     Raises:
         DataError: All shots are along Z, which phases do not change.
     """
-    with torch.no_grad():
-        spins = torch.ones(1, model.state.num_sites, dtype=model.state.dtype)
-        if not model.state(spins).is_complex():
-            return
+    if not has_phases(model):
+        return ""
     there = [set(letters) for letters in zip(*data.bases, strict=True)]
     fixed = [wire for wire, found in enumerate(there) if found == {"Z"}]
     if len(fixed) == data.num_wires:
@@ -652,22 +663,33 @@ def check_bases(model: NeuralDensity, data: Measurements) -> None:
             "measure along X and Y too, or use positive amplitudes"
         )
     if fixed:
-        logger.warning(
-            "no basis has X or Y on the wires %s, so that phases between their bits "
-            "are not told",
-            ", ".join(map(str, fixed)),
+        wires = ", ".join(str(data.wires[wire]) for wire in fixed)
+        return (
+            f"no basis has X or Y on the wires {wires}, so that phases between their "
+            "bits are not told"
         )
-    elif not any("Y" in found for found in there):
-        logger.warning(
-            "no basis has a Y, so that a state and its complex conjugate are the same"
-        )
+    if not any("Y" in found for found in there):
+        return "no basis has a Y, so that a state and its complex conjugate are alike"
+    return ""
+
+
+@torch.no_grad()
+def has_phases(model: NeuralDensity) -> bool:
+    """Whether amplitudes are complex.
+
+    Args:
+        model: The density matrix.
+    """
+    spins = torch.ones(1, model.state.num_sites, dtype=model.state.dtype)
+    log: Tensor = model.state(spins)
+    return log.is_complex()
 
 
 def dealt(data: Measurements, folds: int, seed: int) -> NDArray[np.int64]:
     """Deals shots out to folds.
 
-    They are shuffled in each basis and dealt out in turn, basis by basis, so that folds
-    have as many of each as can be, also where a basis has a single shot.
+    Shuffled bases, and in each its shots, are dealt out in turn, so that folds have as
+    many of each as can be, also where a basis has a single shot.
 
     Args:
         data: The measurements.
@@ -679,7 +701,8 @@ def dealt(data: Measurements, folds: int, seed: int) -> NDArray[np.int64]:
     """
     generator = np.random.default_rng(seed)
     shots = np.repeat(np.arange(len(data.counts)), data.counts)
-    shots = shots[np.lexsort((generator.random(len(shots)), data.of[shots]))]
+    place = generator.permutation(len(data.bases))[data.of[shots]]
+    shots = shots[np.lexsort((generator.random(len(shots)), place))]
     found = np.zeros((folds, len(data.counts)), np.int64)
     np.add.at(found, (np.arange(len(shots)) % folds, shots), 1)
     return found
@@ -775,7 +798,8 @@ def neural_density(
             if isinstance(part, AutoregressiveNetwork):
                 part.weights[-1].mul_(_FLAT)
             if isinstance(part, FeedForwardState):
-                part.layers[-1].weight.mul_(_FLAT)
+                last: Any = part.layers[-1]
+                last.weight.mul_(_FLAT)
     return NeuralDensity(found, data.num_wires, noise=noise)
 
 
@@ -844,6 +868,8 @@ class NeuralTomography(Estimator):
             with seeded(torch.Generator().manual_seed(seed)):
                 own = doubled(neural_density(data, **asked))
             folds = Folds(own, data, folds=self.folds, seed=seed)
+            if seed == self.seed and (left_open := undetermined(own, data)):
+                logger.warning("%s", left_open)
             strength, loss = folds.run(self.epochs)
             if loss < best["held-out NLL"]:
                 best = {"decay": strength, "held-out NLL": loss, "seed": seed}

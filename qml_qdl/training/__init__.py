@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         Likelihood,
     )
     from qml_qdl.training.recipes.recipe import Recipe, count_parameters
-    from qml_qdl.training.recipes.reconstruction import Reconstruction
+    from qml_qdl.training.recipes.reconstruction import StateReconstruction
     from qml_qdl.training.recipes.supervised import (
         Classification,
         Regression,
@@ -79,7 +79,7 @@ _HOMES = {
     ),
     "options": ("DataOptions", "RunOptions", "TrainingOptions", "default_training"),
     "prediction": ("Predictions", "predict_rows"),
-    "recipes.reconstruction": ("Reconstruction",),
+    "recipes.reconstruction": ("StateReconstruction",),
     "recipes.recipe": ("Recipe", "count_parameters"),
     "registry": ("MODELS", "RECIPES"),
     "report": ("Line", "Report"),
@@ -110,7 +110,7 @@ __all__ = [
     "Line",
     "Predictions",
     "Recipe",
-    "Reconstruction",
+    "StateReconstruction",
     "Regression",
     "Report",
     "Run",

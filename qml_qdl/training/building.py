@@ -87,7 +87,7 @@ def load_data(options: DataOptions) -> Any:
         return _experiment(source, options)
     if source.is_path and not _is_file_or_name(source.class_path):
         own = _own_data(source, options)
-        if isinstance(own, Problem):
+        if not isinstance(own, Dataset):
             return own
         dataset = own
     elif source.init_args and not _is_file_or_name(source.class_path):

@@ -21,7 +21,7 @@ from qml_qdl.tomography import Experiment
 from qml_qdl.training.options import TrainingOptions
 from qml_qdl.training.recipes.ground_state import GroundState
 from qml_qdl.training.recipes.recipe import Recipe, count_parameters
-from qml_qdl.training.recipes.reconstruction import Reconstruction
+from qml_qdl.training.recipes.reconstruction import StateReconstruction
 from qml_qdl.training.recipes.supervised import Classification, Regression, Supervised
 from qml_qdl.training.trainer import claim_folder, run_trainer
 
@@ -94,7 +94,7 @@ def fit(
         recipe: How the model learns and is judged: a class, or one that was made of
             this model, these data and options, which are given there alone; None for
             `Classification`, `Regression` where labels are numbers, `GroundState` of a
-            problem, or `Reconstruction` of measurements.
+            problem, or `StateReconstruction` of measurements.
         seed: Fixes the order of the rows and everything random in the training. The
             global generators are seeded with it; initial weights are the caller's.
         folder: Keeps checkpoints, `metrics.csv` and TensorBoard logs; None keeps none.
@@ -167,7 +167,7 @@ def _by_data(split: Split | Problem | Experiment) -> type[Recipe]:
     if isinstance(split, Problem):
         return GroundState
     if isinstance(split, Experiment):
-        return Reconstruction
+        return StateReconstruction
     return Classification if split.train.has_classes else Regression
 
 

@@ -175,7 +175,7 @@ RECIPES: Mapping[str, str] = MappingProxyType(
         "contrastive_divergence": "qml_qdl.training.ContrastiveDivergence",
         "evidence_lower_bound": "qml_qdl.training.EvidenceLowerBound",
         "ground_state": "qml_qdl.training.GroundState",
-        "reconstruction": "qml_qdl.training.Reconstruction",
+        "reconstruction": "qml_qdl.training.StateReconstruction",
     }
 )
 """How models learn, by name: import paths of the recipes."""

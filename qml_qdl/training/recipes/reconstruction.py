@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,7 @@ from qml_qdl.tomography import (
     named_rivals,
 )
 from qml_qdl.tomography.measurements import MOST_DENSE_WIRES, misread
+from qml_qdl.tomography.neural import has_phases, undetermined
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.options import DataOptions, TrainingOptions
 from qml_qdl.training.recipes.ground_state import DescentSteps, Steps
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
     from qml_qdl.training.building import Task
     from qml_qdl.training.fitting import Fit
+
+logger = logging.getLogger(__name__)
 
 MOST_MIXED_WIRES = 12
 """Whole density matrices are made for up to so many wires."""
@@ -53,7 +57,7 @@ _COMPARED = 256
 
 
 @validate_call
-class Reconstruction(Sampling):
+class StateReconstruction(Sampling):
     """Finds a neural density matrix by maximum likelihood, held back by other shots.
 
     An epoch is one strength of a decay, which becomes weaker from epoch to epoch; the
@@ -121,19 +125,15 @@ class Reconstruction(Sampling):
             raise ArgumentError(
                 "accelerator: L-BFGS runs on the CPU, got 'gpu'; use 'auto' or 'cpu'"
             )
-        self._options: dict[str, Any] = {
-            "folds": folds,
-            "strongest": strongest,
-            "ratio": ratio,
-            "iterations": iterations,
-        }
-        self.folds = self._folds(0)  # or what is wrong would show when training begins
+        self.folds = Folds(
+            *(self.model, split.data),  # type: ignore[arg-type]
+            folds=folds,
+            strongest=strongest,
+            ratio=ratio,
+            iterations=iterations,
+        )
         self.register_buffer("lowest", torch.tensor(math.inf, dtype=torch.float64))
         self.lowest: Tensor
-
-    def _folds(self, seed: int) -> Folds:
-        model: Any = self.model
-        return Folds(model, self.split.data, seed=seed, **self._options)
 
     # ---- What is learnt from, and by what. ----
 
@@ -170,13 +170,17 @@ class Reconstruction(Sampling):
                 f"{type(model).__name__}; make one of a neural state"
             )
 
+    def check_options(self) -> None:
+        """Warns of bases that leave open what is to be learnt, before a run begins."""
+        model: Any = self.model
+        if left_open := undetermined(model, self.split.data):
+            logger.warning("%s: %s", self.split.name, left_open)
+
     @classmethod
     def kinds(cls, model: nn.Module) -> tuple[str, ...]:
         """Beside complex amplitudes positive ones."""
         own: Any = model
-        with torch.no_grad():
-            log = own.state(torch.ones(1, own.state.num_sites, dtype=own.state.dtype))
-        return ("positive",) if log.is_complex() else ()
+        return ("positive",) if has_phases(own) else ()
 
     @classmethod
     def variant(
@@ -189,7 +193,7 @@ class Reconstruction(Sampling):
 
     def train_loader(self, seed: int) -> Iterable[Any]:
         """The steps of an epoch, one for each fold and one for all shots."""
-        self.folds = self._folds(seed)
+        self.folds.deal(seed)
         return Steps(len(self.folds))
 
     def validation_loader(self) -> None:
