@@ -96,6 +96,7 @@ class Experiment:
         return digest.hexdigest()
 
 
+@validate_call
 def read_state(path: str | Path) -> DensityMatrix:
     """Reads a state from a file.
 

@@ -18,6 +18,7 @@ import numpy as np
 import pennylane as qml
 import torch
 from attrs import asdict, evolve, field, frozen
+from attrs.validators import optional
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
@@ -835,7 +836,9 @@ class NeuralTomography(Estimator):
 
     state: str = field(default="rbm", validator=checked(check_choice, KINDS))
     amplitudes: Amplitudes | None = None
-    alpha: int | None = None
+    alpha: int | None = field(
+        default=None, validator=optional(checked(check_count))
+    )
     ancillas: int = field(default=0, validator=checked(check_count, 0))
     noise: bool = field(default=False, validator=checked(check_flag))
     symmetry: Symmetry = "none"
