@@ -47,7 +47,9 @@ from qml_qdl.manybody.operators import SpinOperator
 from qml_qdl.manybody.problems import Problem, Symmetry
 from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.manybody.states.autoregressive import AutoregressiveState
+from qml_qdl.manybody.states.combinations import Symmetrized
 from qml_qdl.manybody.states.feed_forward import FeedForwardState
+from qml_qdl.manybody.states.jastrow import JastrowState
 from qml_qdl.manybody.states.state import (
     NeuralState,
     as_real,
@@ -783,8 +785,11 @@ def neural_density(
     if amplitudes is None:
         turned = any(set(basis) != {"Z"} for basis in data.bases)
         amplitudes = "complex" if turned else "positive"
+    # Where all bits may be turned weights can still be tied by the permutations, which
+    # leaves fewer of them than a projection.
+    tied = spin_flip == 1 and state != "autoregressive"
     found = neural_state(
-        Problem(field, lattice, "measurements", spin_flip=spin_flip),
+        Problem(field, lattice, "measurements", spin_flip=None if tied else spin_flip),
         state=state,
         alpha=alpha,
         layers=layers,
@@ -793,6 +798,8 @@ def neural_density(
         amplitudes=amplitudes,
         **options,
     )
+    if tied and not isinstance(found, JastrowState):  # which is even
+        found = Symmetrized(found, spin_flip=1)
     with torch.no_grad():
         # Networks begin near equal amplitudes, to which the decay draws them.
         for part in found.modules():
@@ -836,9 +843,7 @@ class NeuralTomography(Estimator):
 
     state: str = field(default="rbm", validator=checked(check_choice, KINDS))
     amplitudes: Amplitudes | None = None
-    alpha: int | None = field(
-        default=None, validator=optional(checked(check_count))
-    )
+    alpha: int | None = field(default=None, validator=optional(checked(check_count)))
     ancillas: int = field(default=0, validator=checked(check_count, 0))
     noise: bool = field(default=False, validator=checked(check_flag))
     symmetry: Symmetry = "none"

@@ -81,7 +81,7 @@ def test_a_run_from_end_to_end(files: Path) -> None:
     assert rows["decay"].tolist() == pytest.approx([100, 10, 1])
     best = json.loads((folder / "result.json").read_text())["best_epoch"]
     assert best == rows["val_nll"].argmin()
-    assert own.measures["held-out NLL"] == (pytest.approx(rows["val_nll"].min()),)
+    assert own.measures["held-out NLL"][0] == pytest.approx(rows["val_nll"].min())
     assert {path.stem for path in run.folder.glob("*.png")} == {
         *("curves", "pairs", "outcomes"),
     }
@@ -108,7 +108,7 @@ def test_shots_along_z_stand_beside_distributions(files: Path) -> None:
     exact = Problem.named("transverse_ising", size=3, periodic=False).exact
     assert exact is not None
     error = (own["energy"][0] - exact.energy) / abs(exact.energy)
-    assert own["relative error"] == (pytest.approx(error),)
+    assert own["relative error"][0] == pytest.approx(error)
     assert own["fidelity"][0] > 0.97
     assert run.task().split.truth.purity == pytest.approx(1)
 
