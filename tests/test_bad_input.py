@@ -80,7 +80,14 @@ NO_CALLS = {
         "CRITICAL_COUPLING",
     },
     # Results, and what is abstract.
-    "tomography": {"Estimator", "Origin", "Reconstruction", "Spread"},
+    "tomography": {
+        "Comparison",
+        "Estimator",
+        "Origin",
+        "Reconstruction",
+        "Rival",
+        "Spread",
+    },
     "phases": set(),
     "vqe": {
         "Adapted",

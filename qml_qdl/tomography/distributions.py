@@ -41,6 +41,8 @@ Integers: TypeAlias = NDArray[np.int64]
 
 _SIGNS = np.array([[1.0, 1.0], [1.0, -1.0]])
 _LEAST = 1e-300
+_FLAT = 1e-8
+"""A step that would gain less, in nats, is the last."""
 
 RIDGES = tuple(4.0**power for power in range(-1, 12))
 """Among these a ridge is chosen, in numbers of shots."""
@@ -387,11 +389,11 @@ class _LogLinearModel:
             information += 1e-9 * shots * np.eye(len(weights))
             step = np.linalg.solve(information, upwards)
             gain = float(upwards @ step)
-            if gain < 1e-6:
+            if gain < _FLAT:
                 return chances, couplings, True
             while True:
                 trial = self._value(counts, weights, couplings + step)
-                if trial[0] >= value + 1e-4 * gain or gain < 1e-9:
+                if trial[0] >= value + 1e-4 * gain or gain < _FLAT / 100:
                     break
                 step, gain = step / 2, gain / 2
             couplings = couplings + step

@@ -3,7 +3,7 @@ r"""Distributions as non-negative matrix products: sums and samples of them are 
 .. math:: p(x) = \sum_{a} A_1[x_1]_{1 a_1} A_2[x_2]_{a_1 a_2} … A_n[x_n]_{a_{n-1} 1}
 
 With non-negative entries every such product can be scaled so that the entries of each
-row of each tensor, A[a, :, :], add up to 1: then p is normalised, and is a hidden Markov
+row of each tensor, A[a, :, :], add up to 1: then p is normalised, and a hidden Markov
 chain whose steps differ from wire to wire (Glasser et al. 2019, arXiv:1907.03741).
 Errors of reading act on each wire alone, so that what is read is such a product, too.
 """
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from qml_qdl.circuits.errors import ShapeError
+from qml_qdl.circuits.errors import ArgumentTypeError, DataError, ShapeError
 from qml_qdl.circuits.validation import (
     MOST_SEED,
     check_count,
@@ -38,6 +38,12 @@ Bits: TypeAlias = NDArray[np.uint8]
 
 _NOISE = 0.3
 """How much the logarithms of two copies of a bond's state differ at first."""
+
+_REMEMBERS = np.array([[[0.95, 0.05], [0.05, 0.95]]])
+"""How surely a bit is the state of the bond after it, at first."""
+
+_ENOUGH = 1.0
+"""What a larger bond must gain, in nats."""
 
 _ROUGH = 150
 """Steps at most where bonds are compared."""
@@ -59,6 +65,7 @@ class MatrixProductDistribution:
             each a. The first has one row, the last one column.
 
     Raises:
+        DataError: There are negative entries, or sums other than 1.
         ShapeError: They do not fit together.
 
     Example:
@@ -90,6 +97,7 @@ class MatrixProductDistribution:
             (rows,).
 
         Raises:
+            DataError: They are no bits.
             ShapeError: They are of other wires.
         """
         rows = np.asarray(bits)
@@ -97,6 +105,8 @@ class MatrixProductDistribution:
             raise ShapeError(
                 f"bits: expected (rows, {self.num_wires}), got {rows.shape}"
             )
+        if not np.isin(rows, (0, 1)).all():
+            raise DataError("bits: expected zeros and ones, got others")
         return _forwards(self.tensors, rows)[1]
 
     def probabilities(self) -> Reals:
@@ -126,6 +136,8 @@ class MatrixProductDistribution:
             Bits, (shots, n).
         """
         check_count("shots", shots)
+        if seed is not None:
+            check_count("seed", seed, 0, MOST_SEED)
         generator = Seeds(seed).next()
         found = np.empty((shots, self.num_wires), np.uint8)
         place = np.zeros(shots, np.int64)
@@ -145,9 +157,10 @@ class NonNegativeMPS(Estimator):
     """The state √p of a matrix product with non-negative entries.
 
     L-BFGS climbs the likelihood in the logarithms of the entries; as for the EM
-    algorithm one way forwards and one backwards give what it needs. A larger bond begins where
-    half of it has ended, each of its states twice. There are other maxima, and which
-    one is found hangs on the seed.
+    algorithm one way forwards and one backwards give what it needs. A bond of two
+    begins as the Markov chain of the bits, a larger one where half of it has ended,
+    each of its states twice. There are other maxima, and which one is found hangs on
+    the seed.
 
     Args:
         bond: The bond dimension; None for a power of two chosen by held-out likelihood.
@@ -225,7 +238,8 @@ class NonNegativeMPS(Estimator):
         while True:
             scores.append(sum(growth.log_likelihood(own) for growth, own in parts))
             if scores[-1] < max(scores) or 2 * bond > self.most_bond:
-                return int(2 ** np.argmax(scores))
+                enough = np.array(scores) >= max(scores) - _ENOUGH
+                return int(2 ** enough.argmax())
             bond *= 2
             for growth, _ in parts:
                 growth.grow(bond)
@@ -258,15 +272,33 @@ class _Growth:
     def grow(self, bond: int) -> None:
         """Copies states of all bonds, breaks the symmetry of copies, and climbs."""
         last = len(self._logits) - 1
+        if self.bond == 1 and last:
+            self._logits, self.bond = self._chain(), 2
         rows = np.arange(bond) % self.bond
         for wire, logits in enumerate(self._logits):
             wide = logits if wire == 0 else logits[rows]
             if wire < last:  # what comes to several copies comes to each in parts
                 wide = wide[:, :, rows] - np.log(np.bincount(rows)[rows])
-            noise = self._generator.normal(scale=_NOISE, size=wide.shape)
-            self._logits[wire] = wide + noise
+            if bond > self.bond:
+                wide = wide + self._generator.normal(scale=_NOISE, size=wide.shape)
+            self._logits[wire] = wide
         self.bond = bond if last else 1
         self._climb()
+
+    def _chain(self) -> list[Reals]:
+        """The Markov chain of the bits: the state of a bond is the bit before it.
+
+        From random states the meaning of a bond would turn round from wire to wire, as
+        domain walls that climbing does not move.
+        """
+        one_hot = np.stack([1 - self.bits, self.bits], axis=2).astype(np.float64)
+        weighted = one_hot * self.counts[:, None, None]
+        tensors = [(weighted[:, 0].sum(axis=0) + 1)[None, :, None] * _REMEMBERS]
+        for wire in range(1, len(self._logits)):
+            pairs = weighted[:, wire - 1].T @ one_hot[:, wire] + 1
+            tensors.append(pairs[:, :, None] * _REMEMBERS)
+        tensors[-1] = tensors[-1].sum(axis=2, keepdims=True)
+        return [np.log(tensor) for tensor in tensors]
 
     def _climb(self) -> None:
         shapes = [logits.shape for logits in self._logits]
@@ -358,13 +390,24 @@ def _normalised(logits: Reals) -> Reals:
 
 
 def _as_tensors(given: Any) -> tuple[Reals, ...]:
-    tensors = tuple(np.asarray(each, dtype=np.float64) for each in given)
+    try:
+        tensors = tuple(np.asarray(each, dtype=np.float64) for each in given)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(
+            "tensors: expected arrays (left, 2, right), got "
+            f"{type(given).__name__} of others"
+        ) from error
     right = 1
     for wire, tensor in enumerate(tensors):
         if tensor.ndim != 3 or tensor.shape[:2] != (right, 2):
             raise ShapeError(
                 f"tensors: expected ({right}, 2, bond) on wire {wire}, got "
                 f"{tensor.shape}"
+            )
+        if not (tensor >= 0).all() or np.abs(tensor.sum(axis=(1, 2)) - 1).max() > 1e-9:
+            raise DataError(
+                "tensors: expected entries from 0 that add up to 1 in each row "
+                f"[a, :, :], got others on wire {wire}"
             )
         right = tensor.shape[2]
     if right != 1 or not tensors:

@@ -15,7 +15,7 @@ from qml_qdl.circuits.errors import (
     DataError,
     MemoryBoundError,
 )
-from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.circuits.validation import MOST_SEED, check_count, validate_call
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.tomography.density_matrix import DensityMatrix
 from qml_qdl.tomography.distributions import Histogram, LogLinear
@@ -175,6 +175,8 @@ def compare(
         measurements: inversion needs bases that
     """
     check_count("repeats", repeats, 0)
+    if seed is not None:
+        check_count("seed", seed, 0, MOST_SEED)
     if repeats == 1:
         raise ArgumentError("repeats: expected 0 for no bars, or at least 2, got 1")
     chosen = named_rivals() if estimators is None else estimators

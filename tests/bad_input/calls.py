@@ -291,6 +291,11 @@ def state_file() -> Path:
     return path
 
 
+@cache
+def z_shots() -> tomography.Measurements:
+    return bell().sample(["ZZ"], 20, seed=0)
+
+
 class BellEstimator(tomography.Estimator):
     def fit(self, data: tomography.Measurements) -> tomography.Reconstruction:
         return tomography.Reconstruction(bell())
@@ -1642,6 +1647,70 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "tomography.DensityMatrix.trace_distance": lambda: call(
             bell().trace_distance, other=bell()
         ),
+        "tomography.HedgedMaximumLikelihood": lambda: call(
+            tomography.HedgedMaximumLikelihood,
+            strength=0.5,
+            folds=2,
+            repeats=1,
+            incomplete=True,
+            tolerance=0.1,
+            steps=9,
+            seed=0,
+        ),
+        "tomography.HedgedMaximumLikelihood.fit": lambda: call(
+            tomography.HedgedMaximumLikelihood(strength=1.0, incomplete=True).fit,
+            data=shots(),
+        ),
+        "tomography.Histogram": lambda: call(
+            tomography.Histogram, permutations="reflection", spin_flip=True, steps=9
+        ),
+        "tomography.Histogram.fit": lambda: call(
+            tomography.Histogram().fit, data=z_shots()
+        ),
+        "tomography.LinearInversion": lambda: call(tomography.LinearInversion),
+        "tomography.LinearInversion.matrix": lambda: call(
+            tomography.LinearInversion().matrix,
+            data=bell().sample(tomography.pauli_bases(2), 5, seed=0),
+        ),
+        "tomography.LogLinear": lambda: call(
+            tomography.LogLinear,
+            orders=(1, 2),
+            permutations=[[1, 0]],
+            ridges=(1.0, 2.0),
+            folds=2,
+            steps=9,
+            seed=0,
+        ),
+        "tomography.LogLinear.fit": lambda: call(
+            tomography.LogLinear(ridges=(1.0, 1.0)).fit, data=z_shots()
+        ),
+        "tomography.MatrixProductDistribution": lambda: call(
+            tomography.MatrixProductDistribution, tensors=[np.full((1, 2, 1), 0.5)]
+        ),
+        "tomography.MatrixProductDistribution.log_probabilities": lambda: call(
+            tomography.MatrixProductDistribution(
+                [np.full((1, 2, 1), 0.5)]
+            ).log_probabilities,
+            bits=[[0], [1]],
+        ),
+        "tomography.MatrixProductDistribution.sample": lambda: call(
+            tomography.MatrixProductDistribution([np.full((1, 2, 1), 0.5)]).sample,
+            shots=3,
+            seed=0,
+        ),
+        "tomography.MaximumLikelihood": lambda: call(
+            tomography.MaximumLikelihood,
+            rank=2,
+            incomplete=True,
+            tolerance=0.1,
+            steps=9,
+        ),
+        "tomography.NonNegativeMPS": lambda: call(
+            tomography.NonNegativeMPS, bond=2, most_bond=4, folds=2, steps=9, seed=0
+        ),
+        "tomography.NonNegativeMPS.distribution": lambda: call(
+            tomography.NonNegativeMPS(bond=2).distribution, data=z_shots()
+        ),
         "tomography.Measurements": lambda: call(
             tomography.Measurements,
             bases=("XX",),
@@ -1761,6 +1830,16 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             periodic=False,
         ),
         "tomography.read_state": lambda: call(tomography.read_state, path=state_file()),
+        "tomography.compare": lambda: call(
+            tomography.compare,
+            data=shots(),
+            estimators={"bell": BellEstimator()},
+            state=bell(),
+            hamiltonian="ZZ",
+            repeats=2,
+            seed=0,
+            tell=lambda name: None,
+        ),
         "tomography.exact_state": lambda: call(
             tomography.exact_state,
             circuit=c.BasicEntangler(2),
@@ -1770,6 +1849,12 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "tomography.log_likelihood": lambda: call(
             tomography.log_likelihood, state=bell(), data=shots()
+        ),
+        "tomography.make_estimator": lambda: call(
+            tomography.make_estimator, name="mps", bond=2
+        ),
+        "tomography.named_rivals": lambda: call(
+            tomography.named_rivals, permutations="ring", spin_flip=True
         ),
         "tomography.measure": lambda: call(
             tomography.measure,
