@@ -561,7 +561,7 @@ class Measurements:
 
     @property
     def codes(self) -> NDArray[np.int64]:
-        """Numbers of the outcomes, (k,): the first wire's bit is the most significant.
+        """Numbers of the outcomes, (k,), whose leading bit is that of the first wire.
 
         Raises:
             MemoryBoundError: There are more than 62 wires.
