@@ -76,7 +76,9 @@ class BornRule:
         Returns:
             (bases, 2ⁿ).
         """
-        return on_wires(pauli_coordinates(matrix)[self.words], self._signs)
+        words = pauli_coordinates(matrix)[self.words]
+        found: Reals = on_wires(words, self._signs)
+        return found
 
     def adjoint(self, weights: Reals) -> Complex:
         """The operator whose expectation values are weighted sums of probabilities.
@@ -110,7 +112,9 @@ class BornRule:
         Returns:
             Estimates of tr ρP, (bases, 2ⁿ).
         """
-        return on_wires(frequencies, [np.linalg.inv(each) for each in self._signs])
+        inverse = [np.linalg.inv(each) for each in self._signs]
+        found: Reals = on_wires(frequencies, inverse)
+        return found
 
 
 def pauli_coordinates(matrix: Complex) -> Reals:
@@ -126,7 +130,8 @@ def pauli_coordinates(matrix: Complex) -> Reals:
     paired = [place for wire in range(size) for place in (wire, size + wire)]
     flat = matrix.reshape((2,) * (2 * size)).transpose(paired).reshape(1, -1)
     # tr ρP = Σ ρᵢⱼ Pⱼᵢ = Σ ρᵢⱼ conj(Pᵢⱼ)
-    return on_wires(flat, [_WORDS.conj()] * size)[0].real.copy()
+    found: Reals = on_wires(flat, [_WORDS.conj()] * size)[0].real.copy()
+    return found
 
 
 def pauli_sum(coordinates: Reals) -> Complex:
@@ -138,11 +143,11 @@ def pauli_sum(coordinates: Reals) -> Complex:
     size = (len(coordinates).bit_length() - 1) // 2
     paired = [place for wire in range(size) for place in (wire, size + wire)]
     flat = on_wires(coordinates[None].astype(np.complex128), [_WORDS.T] * size)
-    whole = flat.reshape((2,) * (2 * size)).transpose(np.argsort(paired))
+    whole: Complex = flat.reshape((2,) * (2 * size)).transpose(np.argsort(paired))
     return whole.reshape(2**size, 2**size)
 
 
-def on_wires(table: Any, matrices: Sequence[Any]) -> Any:
+def on_wires(table: Any, matrices: Any) -> Any:
     """Applies a small square matrix on each wire of each row.
 
     Some wires at a time, since products of matrices of 64 rows are the fastest.

@@ -305,7 +305,7 @@ class _Words:
     spans: Integers
 
     @classmethod
-    def of(cls, orders: Sequence[int], rows: Integers | None, num_wires: int) -> _Words:
+    def of(cls, orders: Sequence[int], rows: Integers, num_wires: int) -> _Words:
         """All words of some orders."""
         bits = _bits(num_wires)
         lengths = bits.sum(axis=1)
@@ -415,21 +415,22 @@ class _LogLinearModel:
 # ---- symmetries ----
 
 
-def as_symmetries(permutations: Any, num_wires: int) -> Integers | None:
+def as_symmetries(permutations: Any, num_wires: int) -> Integers:
     """Permutations of wires by name, or as rows.
 
     Args:
-        permutations: "reflection", "translations", "ring", rows, or None.
+        permutations: "reflection", "translations", "ring", rows, or None for none but
+            the identity.
         num_wires: n.
 
     Returns:
-        (g, n), or None.
+        (g, n).
 
     Raises:
         ArgumentError: It is none of these, or of other wires.
     """
     if permutations is None:
-        return None
+        return np.arange(num_wires)[None]
     if not isinstance(permutations, str):
         return as_permutations(permutations, num_wires)
     check_choice("permutations", permutations, SYMMETRIES)
@@ -441,9 +442,7 @@ SYMMETRIES = ("reflection", "translations", "ring")
 """Permutations that have names: of an open chain, and of a ring."""
 
 
-def orbits(
-    rows: Integers | None, num_wires: int, *, spin_flip: bool = False
-) -> Integers:
+def orbits(rows: Integers, num_wires: int, *, spin_flip: bool = False) -> Integers:
     """For each configuration to which set of those that are alike it belongs.
 
     Args:
@@ -459,13 +458,10 @@ def orbits(
         [0, 1, 1, 2]
     """
     codes = np.arange(2**num_wires)
-    images = [] if rows is None else list(_bits(num_wires)[:, rows].swapaxes(0, 1))
-    powers = 1 << np.arange(num_wires)[::-1]
-    joined = [image @ powers for image in images]
-    joined += [codes[::-1]] if spin_flip else []
-    if not joined:
-        return codes
-    ends = (np.tile(codes, len(joined)), np.concatenate(joined))
+    images = _bits(num_wires)[:, rows] @ (1 << np.arange(num_wires)[::-1])
+    if spin_flip:
+        images = np.concatenate([images, codes[::-1, None]], axis=1)
+    ends = (np.repeat(codes, images.shape[1]), images.ravel())
     graph = coo_array((np.ones(len(ends[0]), np.int8), ends))
     found = connected_components(graph, directed=False)[1]
     return np.asarray(found, dtype=np.int64)

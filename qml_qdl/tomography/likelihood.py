@@ -348,10 +348,10 @@ class _Climb:
     def gap(self, factor: Complex, strength: float) -> float:
         """By how much the maximum can be higher, by a linear bound of L alone."""
         matrix = factor @ factor.conj().T
-        upwards = np.linalg.eigvalsh(self.rule.adjoint(self._lack(matrix)[1]))
+        upwards: Reals = np.linalg.eigvalsh(self.rule.adjoint(self._lack(matrix)[1]))
         top = float(upwards[-1])
         if not strength:
-            return max(top - self.shots, 0.0)
+            return max(top - float(self.shots), 0.0)
 
         # tr σR + β log det σ is largest where σ = β (ν - R)⁻¹, and ν has tr σ = 1.
         def surplus(level: float) -> float:
@@ -367,7 +367,8 @@ def _mixed(factor: Complex) -> Complex:
     """The factor of a state of full rank near by: L-BFGS never leaves a lower rank."""
     size = len(factor)
     values, vectors = np.linalg.eigh(factor @ factor.conj().T)
-    return vectors * np.sqrt(0.95 * np.clip(values, 0, None) + 0.05 / size)
+    mixed: Complex = vectors * np.sqrt(0.95 * np.clip(values, 0, None) + 0.05 / size)
+    return mixed
 
 
 def _inverted(rule: BornRule, counts: Reals) -> Complex:

@@ -54,6 +54,34 @@ _FLAT = 1e-3
 _LEAST = 1e-300
 
 
+def _as_tensors(given: Any) -> tuple[Reals, ...]:
+    try:
+        tensors = tuple(np.asarray(each, dtype=np.float64) for each in given)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(
+            "tensors: expected arrays (left, 2, right), got "
+            f"{type(given).__name__} of others"
+        ) from error
+    right = 1
+    for wire, tensor in enumerate(tensors):
+        if tensor.ndim != 3 or tensor.shape[:2] != (right, 2):
+            raise ShapeError(
+                f"tensors: expected ({right}, 2, bond) on wire {wire}, got "
+                f"{tensor.shape}"
+            )
+        if not (tensor >= 0).all() or np.abs(tensor.sum(axis=(1, 2)) - 1).max() > 1e-9:
+            raise DataError(
+                "tensors: expected entries from 0 that add up to 1 in each row "
+                f"[a, :, :], got others on wire {wire}"
+            )
+        right = tensor.shape[2]
+    if right != 1 or not tensors:
+        raise ShapeError(
+            f"tensors: expected one or more, the last with one column, got {right}"
+        )
+    return tensors
+
+
 @final
 @validate_call
 @frozen(eq=False)
@@ -75,7 +103,7 @@ class MatrixProductDistribution:
         array([0.5, 0. , 0. , 0.5])
     """
 
-    tensors: tuple[Reals, ...] = field(converter=lambda given: _as_tensors(given))
+    tensors: tuple[Reals, ...] = field(converter=_as_tensors)
 
     @property
     def num_wires(self) -> int:
@@ -85,7 +113,7 @@ class MatrixProductDistribution:
     @property
     def bond(self) -> int:
         """The largest bond dimension."""
-        return max(tensor.shape[2] for tensor in self.tensors)
+        return max(int(tensor.shape[2]) for tensor in self.tensors)
 
     def log_probabilities(self, bits: Any) -> Reals:
         """The logarithm of p for some strings.
@@ -387,31 +415,3 @@ def _normalised(logits: Reals) -> Reals:
     flat = logits.reshape(len(logits), -1)
     found: Reals = np.exp(log_softmax(flat, axis=1)).reshape(logits.shape)
     return found
-
-
-def _as_tensors(given: Any) -> tuple[Reals, ...]:
-    try:
-        tensors = tuple(np.asarray(each, dtype=np.float64) for each in given)
-    except (TypeError, ValueError) as error:
-        raise ArgumentTypeError(
-            "tensors: expected arrays (left, 2, right), got "
-            f"{type(given).__name__} of others"
-        ) from error
-    right = 1
-    for wire, tensor in enumerate(tensors):
-        if tensor.ndim != 3 or tensor.shape[:2] != (right, 2):
-            raise ShapeError(
-                f"tensors: expected ({right}, 2, bond) on wire {wire}, got "
-                f"{tensor.shape}"
-            )
-        if not (tensor >= 0).all() or np.abs(tensor.sum(axis=(1, 2)) - 1).max() > 1e-9:
-            raise DataError(
-                "tensors: expected entries from 0 that add up to 1 in each row "
-                f"[a, :, :], got others on wire {wire}"
-            )
-        right = tensor.shape[2]
-    if right != 1 or not tensors:
-        raise ShapeError(
-            f"tensors: expected one or more, the last with one column, got {right}"
-        )
-    return tensors

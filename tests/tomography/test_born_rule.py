@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from qml_qdl.circuits.errors import MemoryBoundError
-from qml_qdl.tomography import DensityMatrix, Measurements, misread, pauli_bases
+from qml_qdl.tomography import DensityMatrix, Measurements, pauli_bases
 from qml_qdl.tomography.born_rule import (
     BornRule,
     on_wires,
     pauli_coordinates,
     pauli_sum,
 )
+from qml_qdl.tomography.measurements import misread
 
 
 def any_state(num_wires: int, seed: int = 0) -> DensityMatrix:

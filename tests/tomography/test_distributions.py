@@ -23,9 +23,9 @@ from qml_qdl.tomography import (
     Histogram,
     LogLinear,
     Measurements,
-    misread,
 )
 from qml_qdl.tomography.distributions import as_symmetries, orbits
+from qml_qdl.tomography.measurements import misread
 
 Reals = NDArray[np.float64]
 
@@ -153,7 +153,8 @@ def by_brute_force(
     def distribution(couplings: Reals) -> Reals:
         energies = features @ couplings
         chances = np.exp(energies - energies.max())
-        return chances / chances.sum()
+        normalised: Reals = chances / chances.sum()
+        return normalised
 
     def lack(couplings: Reals) -> float:
         read = misread(distribution(couplings), data.confusion)

@@ -37,10 +37,10 @@ def by_hand(state: DensityMatrix, data: Measurements) -> float:
             for wire, bit in enumerate(true):
                 vector = np.kron(vector, VECTORS[data.bases[of][wire]][bit])
                 if data.confusion is not None:
-                    weight *= data.confusion[wire, bit, bits[wire]]
+                    weight *= float(data.confusion[wire, bit, bits[wire]])
                 else:
                     weight *= bit == bits[wire]
-            chance += weight * np.vdot(vector, state.matrix @ vector).real
+            chance += weight * float(np.vdot(vector, state.matrix @ vector).real)
         total += count * math.log(chance)
     return total
 

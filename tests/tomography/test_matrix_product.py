@@ -23,9 +23,9 @@ from qml_qdl.tomography import (
     MatrixProductDistribution,
     Measurements,
     NonNegativeMPS,
-    misread,
 )
 from qml_qdl.tomography.matrix_product import _Growth
+from qml_qdl.tomography.measurements import misread
 
 GHZ = DensityMatrix([1, 0, 0, 0, 0, 0, 0, 1])
 MISREAD = np.array([[[0.95, 0.05], [0.1, 0.9]]] * 3)
