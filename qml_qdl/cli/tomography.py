@@ -23,8 +23,8 @@ EstimatorOption = Annotated[
     str,
     typer.Option(
         "--model",
-        help="How the state is found: inversion, maximum_likelihood or hedged; of "
-        "shots in Z alone histogram, log_linear or mps.",
+        help="How the state is found: inversion, maximum_likelihood, hedged or neural; "
+        "of shots in Z alone histogram, log_linear or mps.",
     ),
 ]
 EstimatorOptionOption = Annotated[

@@ -60,6 +60,17 @@ def _jastrow(problem: Problem, permutations: Any, dtype: torch.dtype) -> NeuralS
     return Multiplied([state, RBMState(sites, permutations=[range(sites)])])
 
 
+def _jastrow_rbm(
+    problem: Problem, permutations: Any, dtype: torch.dtype, *, alpha: int = 2
+) -> NeuralState:
+    return Multiplied(
+        [
+            _jastrow(problem, permutations, dtype),
+            _rbm(problem, permutations, dtype, alpha=alpha),
+        ]
+    )
+
+
 def _autoregressive(
     problem: Problem,
     permutations: Any,
@@ -240,6 +251,7 @@ the type of the parameters; then options by name."""
 STATES: Mapping[str, Maker] = {
     "rbm": _rbm,
     "jastrow": _jastrow,
+    "jastrow_rbm": _jastrow_rbm,
     "autoregressive": _autoregressive,
     "circuit": _circuit,
     "circuit_rbm": _circuit_rbm,
@@ -266,8 +278,9 @@ def neural_state(
 
     Args:
         problem: What it is the state of.
-        state: Its kind: rbm, jastrow, autoregressive, circuit, circuit_rbm (the product
-            of both), feed_forward, gcnn (group-convolutional) or vit (a transformer).
+        state: Its kind: rbm, jastrow, jastrow_rbm (the product of both),
+            autoregressive, circuit, circuit_rbm (again the product), feed_forward, gcnn
+            (group-convolutional) or vit (a transformer).
         alpha: Hidden units of an RBM for each site; rows of weights where it is
             symmetrised. None for the state's own number.
         layers: Of a network or a circuit. None for the state's own number.

@@ -10,6 +10,7 @@ from qml_qdl.tomography.estimator import (
     bootstrap,
     log_likelihood,
 )
+from qml_qdl.tomography.experiment import Experiment, read_state
 from qml_qdl.tomography.likelihood import (
     HedgedMaximumLikelihood,
     LinearInversion,
@@ -27,6 +28,13 @@ from qml_qdl.tomography.measurements import (
 )
 from qml_qdl.tomography.measuring import exact_state, measure
 from qml_qdl.tomography.named_estimators import make_estimator
+from qml_qdl.tomography.neural import (
+    Folds,
+    NeuralDensity,
+    NeuralTomography,
+    ShotLikelihood,
+    neural_density,
+)
 from qml_qdl.tomography.povm import (
     POVMEstimator,
     SymbolModel,
@@ -56,6 +64,8 @@ __all__ = [
     "Comparison",
     "DensityMatrix",
     "Estimator",
+    "Experiment",
+    "Folds",
     "HedgedMaximumLikelihood",
     "Histogram",
     "LinearInversion",
@@ -63,6 +73,8 @@ __all__ = [
     "MatrixProductDistribution",
     "MaximumLikelihood",
     "Measurements",
+    "NeuralDensity",
+    "NeuralTomography",
     "NonNegativeMPS",
     "Origin",
     "POVMEstimator",
@@ -75,6 +87,7 @@ __all__ = [
     "Shadow",
     "ShadowEstimate",
     "ShadowInfidelity",
+    "ShotLikelihood",
     "Spread",
     "SymbolModel",
     "SymbolRNN",
@@ -88,8 +101,10 @@ __all__ = [
     "measure",
     "measure_process",
     "named_rivals",
+    "neural_density",
     "pauli_bases",
     "povm_probabilities",
     "process_tomography",
     "random_bases",
+    "read_state",
 ]

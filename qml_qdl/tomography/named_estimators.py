@@ -18,6 +18,7 @@ from qml_qdl.tomography.likelihood import (
     MaximumLikelihood,
 )
 from qml_qdl.tomography.matrix_product import NonNegativeMPS
+from qml_qdl.tomography.neural import NeuralTomography
 
 ESTIMATORS: Mapping[str, type[Estimator]] = MappingProxyType(
     {
@@ -27,6 +28,7 @@ ESTIMATORS: Mapping[str, type[Estimator]] = MappingProxyType(
         "histogram": Histogram,
         "log_linear": LogLinear,
         "mps": NonNegativeMPS,
+        "neural": NeuralTomography,
     }
 )
 """The estimators that have names; their fields are their options."""
@@ -38,7 +40,7 @@ def make_estimator(name: str, **options: Any) -> Estimator:
 
     Args:
         name: inversion, maximum_likelihood, hedged (maximum likelihood with a hedge),
-            and of shots in Z alone histogram, log_linear and mps.
+            neural, and of shots in Z alone histogram, log_linear and mps.
         **options: Fields of its class.
 
     Returns:

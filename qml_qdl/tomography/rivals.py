@@ -105,6 +105,8 @@ class Comparison:
 def named_rivals(permutations: Any = None, spin_flip: bool = False) -> dict[str, Any]:
     """All estimators that have names, with what they choose by themselves.
 
+    But for neural ones, which take by far the longest and want to be told of a state.
+
     Args:
         permutations: Permutations of wires that leave amplitudes alone, as `Histogram`
             takes them; with these or a spin flip there is a symmetrised histogram, too.
@@ -117,7 +119,8 @@ def named_rivals(permutations: Any = None, spin_flip: bool = False) -> dict[str,
         >>> list(named_rivals(spin_flip=True))[-2:]
         ['mps', 'symmetrised_histogram']
     """
-    found: dict[str, Any] = {name: made() for name, made in ESTIMATORS.items()}
+    quick = {name: made for name, made in ESTIMATORS.items() if name != "neural"}
+    found: dict[str, Any] = {name: made() for name, made in quick.items()}
     found["log_linear"] = LogLinear(permutations=permutations)
     if permutations is not None or spin_flip:
         symmetries = {"permutations": permutations, "spin_flip": spin_flip}

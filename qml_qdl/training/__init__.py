@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         Likelihood,
     )
     from qml_qdl.training.recipes.recipe import Recipe, count_parameters
+    from qml_qdl.training.recipes.reconstruction import StateReconstruction
     from qml_qdl.training.recipes.supervised import (
         Classification,
         Regression,
@@ -78,6 +79,7 @@ _HOMES = {
     ),
     "options": ("DataOptions", "RunOptions", "TrainingOptions", "default_training"),
     "prediction": ("Predictions", "predict_rows"),
+    "recipes.reconstruction": ("StateReconstruction",),
     "recipes.recipe": ("Recipe", "count_parameters"),
     "registry": ("MODELS", "RECIPES"),
     "report": ("Line", "Report"),
@@ -114,6 +116,7 @@ __all__ = [
     "RunOptions",
     "Sampled",
     "Spec",
+    "StateReconstruction",
     "Supervised",
     "Task",
     "TrainingOptions",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias, get_type_hints
@@ -15,7 +16,7 @@ from lightning.pytorch import seed_everything
 from pennylane.operation import Operator
 from torch import nn
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.validation import (
     check_choice,
     check_count,
@@ -29,7 +30,9 @@ from qml_qdl.data.splitting import Split
 from qml_qdl.data.torch_dataset import from_torch
 from qml_qdl.manybody import Problem, SpinOperator
 from qml_qdl.manybody.problems import problem_maker
+from qml_qdl.manybody.states.state import doubled
 from qml_qdl.nn import QuantumLayer
+from qml_qdl.tomography import Experiment, Measurements, read_state
 from qml_qdl.training.options import (
     DataOptions,
     RunOptions,
@@ -51,18 +54,25 @@ from qml_qdl.training.specs import (
 _OF_TABLES = ("label_column", "header", "drop", "categorical", "missing")
 _OF_FILES = (*_OF_TABLES, "image_size", "color_mode", "data_home")
 
-Source: TypeAlias = Dataset | Problem
-"""What a run learns from: rows, or a Hamiltonian."""
+Source: TypeAlias = Dataset | Problem | Experiment
+"""What a run learns from: rows, a Hamiltonian, or measurements."""
+
+_SPECIAL = {
+    "Hamiltonians": ("nqs", "ground_state"),
+    "measurements": ("nqst", "reconstruction"),
+}
+"""What has no rows, with the model and the recipe that "auto" stands for."""
 
 
 def load_data(options: DataOptions) -> Any:
-    """Loads the whole data set that the options name, or makes the Hamiltonian.
+    """Loads the data set or the measurements, or makes the Hamiltonian, of options.
 
     Args:
         options: Which data.
 
     Returns:
-        The `Dataset`, before the split and of the classes wanted; or the `Problem`.
+        The `Dataset`, before the split and of the classes wanted; the `Experiment`, or
+        the `Problem`.
 
     Raises:
         ArgumentError: An import path names nothing of the kind, or an argument of a
@@ -73,9 +83,11 @@ def load_data(options: DataOptions) -> Any:
     if source.class_path in HAMILTONIANS:
         maker = problem_maker(source.class_path)
         return _problem(maker, source, options)
+    if _holds_measurements(source.class_path):
+        return _experiment(source, options)
     if source.is_path and not _is_file_or_name(source.class_path):
         own = _own_data(source, options)
-        if isinstance(own, Problem):
+        if not isinstance(own, Dataset):
             return own
         dataset = own
     elif source.init_args and not _is_file_or_name(source.class_path):
@@ -112,8 +124,11 @@ def resolved_data(options: DataOptions) -> DataOptions:
     source, home = options.source, options.data_home
     known = not source.is_path or _is_file_or_name(source.class_path)
     if known and source.class_path not in HAMILTONIANS:
-        name = named.canonical_name(source.class_path)
-        source = Spec(name, **source.init_args)
+        given = dict(source.init_args)
+        truth = given.get("state")
+        if isinstance(truth, str) and truth not in HAMILTONIANS:
+            given["state"] = str(Path(truth).resolve())
+        source = Spec(named.canonical_name(source.class_path), **given)
     home = None if home is None else str(Path(home).resolve())
     return evolve(options, source=source, data_home=home)
 
@@ -133,6 +148,37 @@ def _own_data(source: Spec, options: DataOptions) -> Source:
         return _problem(maker, source, options)
     made = maker(**check_arguments("data", maker, source.init_args))
     return made if isinstance(made, Dataset) else from_torch(made, name=maker.__name__)
+
+
+def _holds_measurements(source: str) -> bool:
+    """Whether a file is one of measurements, and not of arrays x and y."""
+    if Path(source).suffix.lower() != ".npz" or not zipfile.is_zipfile(source):
+        return False
+    with zipfile.ZipFile(source) as arrays:
+        return {"bases.npy", "outcomes.npy"} <= set(arrays.namelist())
+
+
+def _experiment(source: Spec, options: DataOptions) -> Experiment:
+    """Measurements, with the state that they are of if that is said."""
+    others = (each.name for each in fields(DataOptions) if each.name != "source")
+    _refuse(options, others, "measurements have")
+    path = Path(source.class_path)
+    data, given = Measurements.read(path), dict(source.init_args)
+    truth = given.pop("state", None)
+    if truth in HAMILTONIANS:
+        maker = problem_maker(truth)
+        problem = maker(**check_arguments("data", maker, given))
+        return Experiment.of_problem(data, path.stem, problem)
+    if given:
+        raise ArgumentError(
+            f"data: measurements take a state, and with the name of a Hamiltonian its "
+            f"arguments, got {', '.join(given)}; leave them out, or add state="
+        )
+    if truth is not None and not isinstance(truth, str):
+        raise ArgumentTypeError(
+            f"state: expected a file or a Hamiltonian's name, got {truth!r}"
+        )
+    return Experiment(data, path.stem, None if truth is None else read_state(truth))
 
 
 def _problem(maker: Callable[..., Any], source: Spec, options: DataOptions) -> Problem:
@@ -193,7 +239,7 @@ class Task:
             DataError: The data cannot be learnt from in this way.
         """
         spec = options.model
-        fitting = AUTO.get(_kind(dataset), "nqs")
+        fitting = _fitting(_kind(dataset))
         name = fitting if spec.class_path == "auto" else spec.class_path
         known = MODELS.get(name)
         check_heeded(spec)
@@ -312,29 +358,24 @@ class Task:
         return self.recipe(model, self.split, self.options.training, **extra)
 
 
-def doubled(model: nn.Module) -> nn.Module:
-    """A model in double precision, complex weights too.
-
-    Args:
-        model: The model, changed in place.
-    """
-    for each in (*model.parameters(), *model.buffers()):
-        if each.is_complex():
-            each.data = each.data.to(torch.complex128)
-    return model.double()
-
-
 def _kind(source: Source) -> str:
     """What data of such a kind are called in the registry."""
     if isinstance(source, Problem):
         return "Hamiltonians"
+    if isinstance(source, Experiment):
+        return "measurements"
     return "images" if source.is_image else "tables"
+
+
+def _fitting(kind: str) -> str:
+    """The model that "auto" stands for."""
+    return AUTO[kind] if kind in AUTO else _SPECIAL[kind][0]
 
 
 def _by_data(source: Source) -> str:
     """How a model learns from such data, where nothing else is said."""
-    if isinstance(source, Problem):
-        return "ground_state"
+    if not isinstance(source, Dataset):
+        return _SPECIAL[_kind(source)][1]
     return "classification" if source.has_classes else "regression"
 
 
@@ -362,24 +403,27 @@ def _model_class(name: str) -> Callable[..., nn.Module]:
 
 def _check_kind(model: str, source: Source, fitting: str) -> None:
     """Refuses rows for models that read Hamiltonians, and the other way round."""
-    known = MODELS.get(model)
+    known, kind = MODELS.get(model), _kind(source)
     reads = " and ".join(AUTO) if known is None else known.reads
     own = known is None and model != "auto"
-    hamiltonian = _kind(source) == "Hamiltonians"
-    if own or hamiltonian == (reads == "Hamiltonians"):
+    if own or kind == reads or not {kind, reads} & set(_SPECIAL):
         return
-    what = "the Hamiltonian" if hamiltonian else "the rows of"
+    what = {"Hamiltonians": "the Hamiltonian", "measurements": "the measurements"}
     names = ", ".join(map(repr, HAMILTONIANS))
-    instead = f"use {fitting!r}" if hamiltonian else f"use data such as {names}"
+    instead = {
+        "Hamiltonians": f"use data such as {names}",
+        "measurements": "use a file that Measurements.save or `qml-qdl measure` wrote",
+    }
+    repair = f"use {fitting!r}" if kind in _SPECIAL else instead[reads]
     raise ArgumentError(
-        f"model: {model!r} reads {reads}, got {what} {source.name!r}; {instead}, or "
-        "another model"
+        f"model: {model!r} reads {reads}, got {what.get(kind, 'the rows of')} "
+        f"{source.name!r}; {repair}, or another model"
     )
 
 
 def _check_readable(model: str, reads: str, dataset: Source, fitting: str) -> None:
     """Refuses rows that a model of the registry cannot read."""
-    if isinstance(dataset, Problem):
+    if not isinstance(dataset, Dataset):
         return
     fits = True  # bits are made of images, and tables are looked at later
     if reads in ("images", "tables"):

@@ -17,9 +17,11 @@ from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.splitting import Split
 from qml_qdl.manybody import Problem
+from qml_qdl.tomography import Experiment
 from qml_qdl.training.options import TrainingOptions
 from qml_qdl.training.recipes.ground_state import GroundState
 from qml_qdl.training.recipes.recipe import Recipe, count_parameters
+from qml_qdl.training.recipes.reconstruction import StateReconstruction
 from qml_qdl.training.recipes.supervised import Classification, Regression, Supervised
 from qml_qdl.training.trainer import claim_folder, run_trainer
 
@@ -66,7 +68,7 @@ class Fit:
 @validate_call
 def fit(
     model: nn.Module,
-    split: Split | Problem,
+    split: Split | Problem | Experiment,
     options: TrainingOptions | None = None,
     *,
     recipe: type[Recipe] | Recipe | None = None,
@@ -87,12 +89,12 @@ def fit(
         model: Maps inputs (rows, …) to logits (rows, classes) or numbers (rows,), or
             what the recipe says; changed in place.
         split: The data; see `qml_qdl.data.split`. Or the problem whose ground state is
-            sought.
+            sought, or the measurements whose state is.
         options: How to train; None for the defaults.
         recipe: How the model learns and is judged: a class, or one that was made of
             this model, these data and options, which are given there alone; None for
-            `Classification`, `Regression` where labels are numbers, or `GroundState` of
-            a problem.
+            `Classification`, `Regression` where labels are numbers, `GroundState` of a
+            problem, or `StateReconstruction` of measurements.
         seed: Fixes the order of the rows and everything random in the training. The
             global generators are seeded with it; initial weights are the caller's.
         folder: Keeps checkpoints, `metrics.csv` and TensorBoard logs; None keeps none.
@@ -161,9 +163,11 @@ def fit(
     return _fit(model, learner, seed, folder, progress, True)
 
 
-def _by_data(split: Split | Problem) -> type[Recipe]:
+def _by_data(split: Split | Problem | Experiment) -> type[Recipe]:
     if isinstance(split, Problem):
         return GroundState
+    if isinstance(split, Experiment):
+        return StateReconstruction
     return Classification if split.train.has_classes else Regression
 
 

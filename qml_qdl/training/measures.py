@@ -37,7 +37,10 @@ SAMPLES = 1000
 SHARES = ("accuracy", "precision", "recall", "coverage", "valid", "acceptance")
 POWERS = ("error bar", "relative error", "variance", "V-score")
 EXACT = ("energy", "fidelity")
-FINE = ("KL", "total variation", "MMD", "relative entropy", "KS", "JS")
+FINE = (
+    *("KL", "total variation", "MMD", "relative entropy", "KS", "JS"),
+    *("held-out NLL", "trace distance", "purity"),
+)
 
 NOISES = 10
 """Times that each test row is judged, with other noise."""

@@ -520,6 +520,40 @@ def plot_structure_factor(found: StructureFactor) -> Figure:
     return figure
 
 
+def plot_pairs(measured: Any, errors: Any, fitted: Any) -> Figure:
+    """Plots means of pairs of readings against what a state makes of them.
+
+    Args:
+        measured: Means of products of two readings ±1, (pairs,).
+        errors: Their standard errors.
+        fitted: What the state has.
+
+    Returns:
+        The figure: beside the means, how many errors they are off, under the normal
+        distribution that these should have.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.6, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot([-1, 1], [-1, 1], color="grey", linewidth=0.8)
+    left.errorbar(
+        fitted, measured, errors, fmt="o", markersize=3, alpha=0.5, linewidth=0.8
+    )
+    left.set_xlabel("fitted")
+    left.set_ylabel("measured")
+    left.set_title("means of pairs of readings")
+    there = np.asarray(errors) > 0
+    off = (np.asarray(measured) - fitted)[there] / np.asarray(errors)[there]
+    most = max(4.0, float(np.abs(off).max(initial=0.0)))
+    right.hist(off, bins=31, range=(-most, most), density=True, alpha=0.6)
+    grid = np.linspace(-most, most, 201)
+    right.plot(grid, np.exp(-(grid**2) / 2) / math.sqrt(2 * math.pi), color="grey")
+    right.set_xlabel("(measured − fitted) / standard error")
+    right.set_yticks([])
+    return figure
+
+
 def plot_zero_variance(
     estimates: Sequence[Estimate],
     extrapolation: Extrapolation,

@@ -62,8 +62,7 @@ from qml_qdl.manybody.dynamics.exact import MOST_EXACT
 from qml_qdl.manybody.dynamics.runge_kutta import METHODS
 from qml_qdl.manybody.dynamics.tdvp import Noise
 from qml_qdl.manybody.problems import HAMILTONIANS, MOST_SUMMED, SamplerName
-from qml_qdl.manybody.states.state import as_complex, as_vector, seeded
-from qml_qdl.training.building import doubled
+from qml_qdl.manybody.states.state import as_complex, as_vector, doubled, seeded
 from qml_qdl.training.checkpoints import (
     LAST,
     AtomicCheckpointIO,

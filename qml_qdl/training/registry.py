@@ -19,7 +19,7 @@ class ModelEntry:
     Args:
         class_path: The import path of its class, or of a function that makes it.
         reads: Which data it reads: "images", "tables", "any" of the two, "bits",
-            "whole numbers", or "Hamiltonians".
+            "whole numbers", "Hamiltonians" or "measurements".
         options: The parameters that are options of the command line, too.
         recipe: How it learns, one of `RECIPES`; None for classification or regression,
             as the data are.
@@ -47,6 +47,7 @@ _BITS = {"epochs": 100, "batch_size": 64, "learning_rate": 0.005}
 _DENSITY = {"epochs": 60, "batch_size": 32}
 _BOUND = {"epochs": 60, "batch_size": 64, "learning_rate": 0.02}
 _DESCENT = {"epochs": 60, "learning_rate": 0.1, "precision": "64-true"}
+_PATH = {"epochs": 12, "patience": 3, "precision": "64-true"}
 
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(
     {
@@ -133,6 +134,17 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             title="{state}",
             training=_DESCENT,
         ),
+        "nqst": ModelEntry(
+            "qml_qdl.tomography.neural_density",
+            "measurements",
+            (
+                *("state", "alpha", "layers", "width", "symmetry", "amplitudes"),
+                *("ancillas", "noise", "spin_flip", "periodic"),
+            ),
+            recipe="reconstruction",
+            title="{state}",
+            training=_PATH,
+        ),
     }
 )
 """Models by name."""
@@ -163,6 +175,7 @@ RECIPES: Mapping[str, str] = MappingProxyType(
         "contrastive_divergence": "qml_qdl.training.ContrastiveDivergence",
         "evidence_lower_bound": "qml_qdl.training.EvidenceLowerBound",
         "ground_state": "qml_qdl.training.GroundState",
+        "reconstruction": "qml_qdl.training.StateReconstruction",
     }
 )
 """How models learn, by name: import paths of the recipes."""

@@ -13,8 +13,7 @@ import pennylane as qml
 from attrs import asdict, frozen
 
 from qml_qdl.circuits import Block, Circuit
-from qml_qdl.circuits.errors import ArgumentError, DataError, RunError, ShapeError
-from qml_qdl.data.files import read_arrays
+from qml_qdl.circuits.errors import ArgumentError, RunError, ShapeError
 from qml_qdl.hardware.files import made_in_memory, write_atomically
 from qml_qdl.hardware.jobs.journal_file import default_place
 from qml_qdl.nn import QuantumLayer
@@ -26,6 +25,7 @@ from qml_qdl.tomography import (
     exact_state,
     make_estimator,
     named_rivals,
+    read_state,
 )
 from qml_qdl.training.checkpoints import load_best
 from qml_qdl.training.json_files import write_json
@@ -323,15 +323,7 @@ def known_state(word: str, num_wires: int) -> DensityMatrix:
         ShapeError: It has other wires.
     """
     if word.lower().endswith(".npz"):
-        arrays = read_arrays(word)
-        if "state" in arrays:
-            found = DensityMatrix(arrays["state"])
-        elif "factor" in arrays:
-            found = DensityMatrix.from_factor(arrays["factor"])
-        else:
-            raise DataError(
-                f"{word}: expected an array 'state' or 'factor', got {sorted(arrays)}"
-            )
+        found = read_state(word)
     else:
         found = exact_state(MeasuredCircuit.find(word, "runs").circuit)
     if found.num_wires != num_wires:

@@ -299,6 +299,13 @@ def shots_file() -> Path:
 
 
 @cache
+def state_file() -> Path:
+    path = folder() / "state.npz"
+    np.savez(path, state=bell().matrix)
+    return path
+
+
+@cache
 def z_shots() -> tomography.Measurements:
     return bell().sample(["ZZ"], 20, seed=0)
 
@@ -1537,6 +1544,16 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "training.EvidenceLowerBound": lambda: call(
             t.EvidenceLowerBound, model=vae(), split=parts(), options=OPTIONS
         ),
+        "training.StateReconstruction": lambda: call(
+            t.StateReconstruction,
+            model=tomography.neural_density(shots()),
+            split=tomography.Experiment(shots()),
+            options=t.TrainingOptions(),
+            folds=2,
+            strongest=10.0,
+            ratio=0.5,
+            iterations=1,
+        ),
         "training.GroundState": lambda: call(
             t.GroundState,
             model=m.RBMState(6),
@@ -1904,6 +1921,52 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             repeats=2,
             seed=0,
         ),
+        "tomography.Experiment": lambda: call(
+            tomography.Experiment, data=shots(), name="bell", truth=bell()
+        ),
+        "tomography.Folds": lambda: call(
+            tomography.Folds,
+            model=tomography.neural_density(shots()),
+            data=shots(),
+            folds=2,
+            strongest=10.0,
+            ratio=0.5,
+            iterations=1,
+            seed=0,
+        ),
+        "tomography.NeuralDensity": lambda: call(
+            tomography.NeuralDensity, state=m.RBMState(3), num_wires=2, noise=True
+        ),
+        "tomography.NeuralTomography": lambda: call(
+            tomography.NeuralTomography,
+            state="rbm",
+            amplitudes="complex",
+            alpha=1,
+            ancillas=1,
+            noise=True,
+            symmetry="none",
+            periodic=False,
+            folds=2,
+            epochs=1,
+            restarts=1,
+            seed=0,
+        ),
+        "tomography.ShotLikelihood": lambda: call(
+            tomography.ShotLikelihood, data=shots()
+        ),
+        "tomography.neural_density": lambda: call(
+            tomography.neural_density,
+            data=shots(),
+            state="rbm",
+            amplitudes="complex",
+            alpha=1,
+            ancillas=0,
+            noise=True,
+            symmetry="all",
+            spin_flip=1,
+            periodic=False,
+        ),
+        "tomography.read_state": lambda: call(tomography.read_state, path=state_file()),
         "tomography.compare": lambda: call(
             tomography.compare,
             data=shots(),

@@ -389,6 +389,7 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
     left_out |= {"callbacks", "logger"}
     left_out |= {"hidden", "latent", "quantum_part", "width", "transform"}
     left_out |= {"state", "alpha", "symmetry", "amplitudes"}
+    left_out |= {"ancillas", "noise", "spin_flip", "periodic"}
     assert {n.replace("-", "_") for n in given} == flags - left_out
     expected = RunOptions(
         data=DataOptions(

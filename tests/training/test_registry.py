@@ -15,6 +15,7 @@ from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.cli.train_options import arguments_of
 from qml_qdl.data import Dataset
 from qml_qdl.manybody import Problem, StochasticReconfiguration, problems
+from qml_qdl.tomography import DensityMatrix, Experiment
 from qml_qdl.training import (
     MODELS,
     RECIPES,
@@ -94,6 +95,15 @@ TABLE: dict[str, dict[str, Any]] = {
         "training": {"epochs": 60, "learning_rate": 0.1, "precision": "64-true"},
         "kinds": ("classical", "jastrow"),
     },
+    "nqst": {
+        "reads": "measurements",
+        "options": [
+            *("state", "alpha", "layers", "width", "symmetry", "amplitudes"),
+            *("ancillas", "noise", "spin_flip", "periodic"),
+        ],
+        "training": {"epochs": 12, "patience": 3, "precision": "64-true"},
+        "kinds": ("classical", "positive"),
+    },
 }
 """The table of version 0.1, whose runs and command lines go on working."""
 DATA: dict[str, Any] = {
@@ -104,6 +114,9 @@ DATA: dict[str, Any] = {
 }
 DATA["any"] = DATA["images"]
 DATA["Hamiltonians"] = Problem.named("heisenberg", size=4)
+DATA["measurements"] = Experiment(
+    DensityMatrix([1, 0, 0, 1]).sample(["XY", "ZZ"], 8, seed=0)
+)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -131,6 +144,7 @@ def test_every_name_is_in_the_table() -> None:
     assert option_names() == (
         *(*WINDOW, "hidden", "latent", "quantum_part"),
         *("width", "transform", "state", "alpha", "symmetry", "amplitudes"),
+        *("ancillas", "noise", "spin_flip", "periodic"),
     )
     for path in RECIPES.values():
         assert issubclass(import_object("recipe", path), Recipe)

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ NUMBERS_AT_ONCE = 2**22
 
 NUMBERS_CACHED = 2**16
 """Spins that are turned together: what is made of more would leave the caches."""
+
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class Walkers(ABC):
@@ -187,18 +190,18 @@ def as_real(tensor: Tensor) -> Tensor:
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
-def as_vector(state: NeuralState) -> Tensor:
+def as_vector(state: nn.Module) -> Tensor:
     """All parameters of a state, (P,), real and double, in the order of `jacobian`.
 
     Args:
-        state: The state.
+        state: The state, or a module of one.
     """
     parts = [as_real(each.detach()).flatten() for each in state.parameters()]
     return torch.cat(parts).double() if parts else torch.zeros(0).double()
 
 
 @torch.no_grad()
-def set_vector(state: NeuralState, vector: Tensor) -> None:
+def set_vector(state: nn.Module, vector: Tensor) -> None:
     """Sets all parameters of a state.
 
     Args:
@@ -210,6 +213,18 @@ def set_vector(state: NeuralState, vector: Tensor) -> None:
         own = as_real(parameter)
         own.copy_(vector[place : place + own.numel()].reshape(own.shape))
         place += own.numel()
+
+
+def doubled(model: Model) -> Model:
+    """A model in double precision, complex weights too.
+
+    Args:
+        model: The model, changed in place.
+    """
+    for each in (*model.parameters(), *model.buffers()):
+        if each.is_complex():
+            each.data = each.data.to(torch.complex128)
+    return model.double()
 
 
 @torch.no_grad()

@@ -35,6 +35,7 @@ from qml_qdl.manybody.problems import MOST_COMPARED, SamplerName
 from qml_qdl.manybody.reconfiguration import Solver
 from qml_qdl.manybody.sectors import check_memory
 from qml_qdl.nn import QuantumLayer
+from qml_qdl.tomography import Folds
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.options import (
     DataOptions,
@@ -112,11 +113,14 @@ class DescentSteps(torch.optim.Optimizer):
     """A descent as the trainer's optimiser: it counts the steps and keeps the state.
 
     Args:
+        model: What it changes.
         descent: What makes the steps.
     """
 
-    def __init__(self, descent: VariationalMonteCarlo) -> None:
-        super().__init__(descent.state.parameters(), {})
+    def __init__(
+        self, model: nn.Module, descent: VariationalMonteCarlo | Folds
+    ) -> None:
+        super().__init__(model.parameters(), {})
         self.descent = descent
 
     def step(self, closure: Any = None) -> Any:
@@ -385,7 +389,7 @@ class GroundState(Sampling):
 
     def configure_optimizers(self) -> Any:
         """Returns the descent."""
-        return DescentSteps(self._monte_carlo(self._seed))
+        return DescentSteps(self.model, self._monte_carlo(self._seed))
 
     def training_step(self, batch: int, batch_index: int) -> None:
         """One step of the descent."""
