@@ -239,6 +239,20 @@ def check_number(
         raise ArgumentError(f"{name}: expected {above}{below}, got {value!r}")
 
 
+def check_seed(seed: int | None) -> None:
+    """Checks that a seed is none, or one that torch and NumPy take.
+
+    Args:
+        seed: What came.
+
+    Raises:
+        ArgumentError: It is negative or too large.
+        ArgumentTypeError: It is no whole number.
+    """
+    if seed is not None:
+        check_count("seed", seed, 0, MOST_SEED)
+
+
 def _check_whole(name: str, value: Any) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise ArgumentTypeError(

@@ -321,6 +321,32 @@ def renormalisation() -> Figure:
     return figure
 
 
+def shadows() -> Figure:
+    """Shots in random bases, and which of them tell a word."""
+    figure, axes = _canvas(7.6, 3.9)
+    shots = [("XYZ", "010"), ("ZZX", "110"), ("XXZ", "001"), ("YXZ", "100")]
+    shots.append(("XZZ", "101"))
+    axes.text(1.55, 3.6, "basis", ha="center")
+    axes.text(3.35, 3.6, "read", ha="center")
+    axes.text(5.35, 3.6, "X ⊗ 1 ⊗ Z", ha="center", color=BLUE)
+    for row, (basis, bits) in enumerate(shots):
+        y = 3.15 - 0.58 * row
+        told = basis[0] == "X" and basis[2] == "Z"
+        for place in range(3):
+            colour = BLUE if told and place != 1 else GREY
+            _box(axes, 1.05 + place / 2, y, basis[place], colour, 0.46, 0.46)
+            _box(axes, 2.85 + place / 2, y, bits[place], colour, 0.46, 0.46)
+        sign = "+9" if bits[0] == bits[2] else "−9"
+        axes.text(5.35, y, sign if told else "0", ha="center", va="center")
+        if told:
+            axes.text(6.6, y, sign[0] + "1", ha="center", va="center", color=BLUE)
+    axes.text(5.35, 0.05, "random:\nmean of all", ha="center", va="bottom", fontsize=9)
+    axes.text(
+        6.6, 0.05, "compatible:\nmean of these", ha="center", va="bottom", fontsize=9
+    )
+    return figure
+
+
 PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
     {
         "circuit": circuit,
@@ -329,6 +355,7 @@ PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
         "targets": targets,
         "neural-state": neural_state,
         "renormalisation": renormalisation,
+        "shadows": shadows,
         "comparison": comparison,
     }
 )

@@ -84,9 +84,13 @@ NO_CALLS = {
         "Comparison",
         "Estimator",
         "Origin",
+        "ProcessReconstruction",
         "Reconstruction",
         "Rival",
+        "Shadow",
+        "ShadowEstimate",
         "Spread",
+        "SymbolModel",
     },
     "phases": set(),
     "vqe": {

@@ -39,6 +39,7 @@ PICTURES = {
     ),
     "ground_state": ("ground-state.png", "ground-state-square.png"),
     "molecule": ("molecule.png", "molecule-states.png"),
+    "shadows": ("shadows.png", "shadows-correlations.png"),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
@@ -52,6 +53,7 @@ IN_NOTEBOOKS = {
     "mera",
     "ground_state",
     "molecule",
+    "shadows",
 }
 """Those whose notebooks train as well: these run in the quick suite."""
 

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from qml_qdl.circuits.entropies import check_order, entropy_of
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
 from qml_qdl.circuits.validation import (
-    MOST_SEED,
     as_items,
     check_count,
     check_number,
+    check_seed,
     validate_call,
 )
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.manybody.sectors import check_memory
+from qml_qdl.tomography.born_rule import BornRule
 from qml_qdl.tomography.measurements import Measurements, Origin, as_words, misread
 
 Complex = NDArray[np.complex128]
@@ -38,6 +39,9 @@ TURNS = {
     "Z": np.eye(2, dtype=np.complex128),
 }
 """For each letter the matrix that turns its eigenstates into `|0⟩` and `|1⟩`."""
+
+NUMBERS_AT_ONCE = 2**22
+"""Probabilities that are found together."""
 
 TOLERANCE = 1e-6
 """How far from hermitian, normalised and positive a matrix may be."""
@@ -316,15 +320,24 @@ class DensityMatrix:
             ShapeError: A basis has another number of letters.
         """
         words = as_words(bases)
-        found = np.empty((len(words), len(self.factor)))
-        for place, basis in enumerate(words):
+        for basis in words:
             if len(basis) != self.num_wires:
                 raise ShapeError(
                     f"bases: expected words of {self.num_wires} letters, got {basis!r}"
                 )
-            turned = turn(self.factor, basis)
-            found[place] = np.square(np.abs(turned)).sum(axis=1)
-        return found
+        size, rank = self.factor.shape
+        found = np.empty((len(words), size))
+        if len(words) * rank < size:
+            for place, basis in enumerate(words):
+                turned = turn(self.factor, basis)
+                found[place] = np.square(np.abs(turned)).sum(axis=1)
+            return found
+        matrix = self.matrix
+        step = max(1, NUMBERS_AT_ONCE // size)
+        for first in range(0, len(words), step):
+            part = slice(first, first + step)
+            found[part] = BornRule(words[part]).probabilities(matrix)
+        return np.clip(found, 0, None)
 
     def sample(
         self,
@@ -350,25 +363,23 @@ class DensityMatrix:
             Measurements(wires=2, bases=2, shots=100)
         """
         check_count("shots", shots)
-        if seed is not None:
-            check_count("seed", seed, 0, MOST_SEED)
+        check_seed(seed)
         generator = Seeds(seed).next()
-        if seed is not None:
-            check_count("seed", seed, 0, MOST_SEED)
         chosen, times = np.unique(as_words(bases), return_counts=True)
         words = chosen.tolist()
-        outcomes, of, counts = [], [], []
         given = None if confusion is None else np.asarray(confusion, dtype=float)
-        for place, basis in enumerate(words):
-            chances = misread(self.probabilities([basis])[0], given)
+        outcomes, of, counts = [], [], []
+        step = max(1, NUMBERS_AT_ONCE // len(self.factor))
+        for first in range(0, len(words), step):
+            part = slice(first, first + step)
+            chances = misread(self.probabilities(words[part]), given)
             chances = np.clip(chances, 0, None)
-            drawn = generator.multinomial(
-                shots * int(times[place]), chances / chances.sum()
-            )
-            there = np.flatnonzero(drawn)
-            outcomes.append(there)
-            of.append(np.full(len(there), place))
-            counts.append(drawn[there])
+            chances /= chances.sum(axis=1, keepdims=True)
+            drawn = generator.multinomial(shots * times[part], chances)
+            there, codes = np.nonzero(drawn)
+            outcomes.append(codes)
+            of.append(first + there)
+            counts.append(drawn[there, codes])
         codes = np.concatenate(outcomes)
         powers = np.arange(self.num_wires)[::-1]
         return Measurements(
@@ -486,6 +497,33 @@ def _as_complex(name: str, numbers: Any) -> Complex:
         raise ArgumentTypeError(
             f"{name}: expected a matrix or amplitudes, got {type(numbers).__name__}"
         ) from error
+
+
+def as_square(name: str, given: Any) -> Complex:
+    """A square matrix of finite numbers.
+
+    Args:
+        name: The argument's name, for messages.
+        given: What came.
+
+    Raises:
+        ArgumentError: A number is not finite.
+        ArgumentTypeError: It is no array of numbers.
+        ShapeError: It is not square.
+    """
+    try:
+        array = np.asarray(given, dtype=np.complex128)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(
+            f"{name}: expected a matrix, got {type(given).__name__}"
+        ) from error
+    if not array.ndim:
+        raise ArgumentTypeError(f"{name}: expected a matrix, got {given!r}")
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise ShapeError(f"{name}: expected a square matrix, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ArgumentError(f"{name}: expected finite numbers, got NaN or infinity")
+    return array
 
 
 def _as_array(state: Any) -> Complex:

@@ -348,7 +348,8 @@ class _Climb:
     def gap(self, factor: Complex, strength: float) -> float:
         """By how much the maximum can be higher, by a linear bound of L alone."""
         matrix = factor @ factor.conj().T
-        upwards: Reals = np.linalg.eigvalsh(self.rule.adjoint(self._lack(matrix)[1]))
+        ratios = self._lack(matrix)[1]
+        upwards = np.linalg.eigvalsh(self.rule.adjoint(ratios)).astype(np.float64)
         top = float(upwards[-1])
         if not strength:
             return max(top - float(self.shots), 0.0)

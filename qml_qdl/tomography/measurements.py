@@ -120,7 +120,15 @@ def _as_bases(bases: Any) -> tuple[str, ...]:
     return items
 
 
-def _as_bits(bits: Any) -> NDArray[np.uint8]:
+def as_bits(bits: Any) -> NDArray[np.uint8]:
+    """Bits as an array.
+
+    Args:
+        bits: Zeros and ones.
+
+    Raises:
+        DataError: They are none.
+    """
     try:
         table = np.asarray(bits)
     except ValueError as error:  # rows of different lengths
@@ -163,7 +171,16 @@ def _as_counts(numbers: Any) -> NDArray[np.int64]:
     return _as_whole("counts", numbers)
 
 
-def _as_confusion(given: Any) -> NDArray[np.float64] | None:
+def as_confusion(given: Any) -> NDArray[np.float64] | None:
+    """Confusion matrices as an array, (wires, 2, 2), that can be inverted.
+
+    Args:
+        given: As `Measurements` has them.
+
+    Raises:
+        DataError: They are no probabilities, or a wire reads the same whatever it is.
+        ShapeError: They have another shape.
+    """
     if given is None:
         return None
     try:
@@ -229,11 +246,11 @@ class Measurements:
     """
 
     bases: tuple[str, ...] = field(converter=_as_bases)
-    outcomes: NDArray[np.uint8] = field(converter=_as_bits)
+    outcomes: NDArray[np.uint8] = field(converter=as_bits)
     of: NDArray[np.int64] = field(converter=_as_places)
     counts: NDArray[np.int64] = field(converter=_as_counts)
     wires: tuple[Hashable, ...] = field(converter=as_wires)
-    confusion: NDArray[np.float64] | None = field(default=None, converter=_as_confusion)
+    confusion: NDArray[np.float64] | None = field(default=None, converter=as_confusion)
     origin: Origin = field(factory=Origin)
 
     def __attrs_post_init__(self) -> None:
@@ -319,7 +336,7 @@ class Measurements:
                 f"bits: expected shots for each of {len(words)} bases, got "
                 f"{'no sequence' if entries is None else len(entries)}"
             )
-        tables = [_as_bits(each) for each in entries]
+        tables = [as_bits(each) for each in entries]
         if any(table.ndim != 2 for table in tables):
             raise ShapeError("bits: expected (shots, wires) for each basis")
         widths = {table.shape[1] for table in tables} or {0}
@@ -561,7 +578,7 @@ class Measurements:
 
     @property
     def codes(self) -> NDArray[np.int64]:
-        """Numbers of the outcomes, (k,): the first wire's bit is the most significant.
+        """Numbers of the outcomes, (k,), the first wire's bit the most significant.
 
         Raises:
             MemoryBoundError: There are more than 62 wires.

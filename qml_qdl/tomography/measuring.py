@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 import torch
+from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -40,6 +42,9 @@ from qml_qdl.tomography.measurements import (
 
 BASES = ("pauli", "random", "z")
 """Bases by name: all 3ⁿ, some at random, that of Z alone."""
+
+CALIBRATION_SHOTS = 2048
+"""With few shots for each basis there are rows for so many of each calibration."""
 
 TURNS: Mapping[str, tuple[float, float]] = {
     "X": (0.0, -np.pi / 2),
@@ -90,7 +95,8 @@ def measure(
         target: Where it runs: a target's name, a PennyLane device or a Qiskit backend.
             None means the layer's or the QNode's own, and "auto" for a `Circuit`.
         calibration_rows: Rows that prepare `|0…0⟩`, and as many `|1…1⟩`, each with
-            `shots` shots; 4 on machines and their models if left open, none elsewhere.
+            `shots` shots; on machines and their models 4 if left open, more where shots
+            are few, and none elsewhere.
         seed: Seed of random bases and of simulated shots; None for others each time,
             but on machines, where random bases follow from all else.
         account: The name of a saved IBM account; None for the default one.
@@ -116,6 +122,105 @@ def measure(
         >>> data.bases[:4], data.total_shots
         (('XX', 'XY', 'XZ', 'YX'), 900)
     """
+    found = run_rows(
+        circuit,
+        Frame(after=turn_by),
+        lambda wires, generator: _chosen(bases, num_bases, wires, generator),
+        turn_angles,
+        [bases if isinstance(bases, str) else list(bases), num_bases],
+        shots=shots,
+        inputs=inputs,
+        weights=weights,
+        target=target,
+        calibration_rows=calibration_rows,
+        seed=seed,
+        account=account,
+        max_qpu_seconds=max_qpu_seconds,
+        journal=journal,
+        run=run,
+    )
+    return Measurements.from_bits(
+        found.chosen, found.bits, found.wires, found.confusion, found.origin
+    )
+
+
+@frozen
+class Frame:
+    """Gates around a circuit whose angles are another row for each measurement.
+
+    Args:
+        after: Queues gates, given a row of angles and the wires, before these are read.
+        before: The same before the circuit.
+    """
+
+    after: Callable[[Any, Sequence[Hashable]], None]
+    before: Callable[[Any, Sequence[Hashable]], None] | None = None
+
+
+@frozen(eq=False)
+class RowsRead:
+    """What was read, row by row.
+
+    Args:
+        chosen: What the rows are, as `choose` gave it.
+        bits: (rows, shots, wires).
+        wires: Labels of the wires.
+        confusion: How they are misread, where it was measured.
+        origin: Where it came from.
+    """
+
+    chosen: Any
+    bits: NDArray[Any]
+    wires: tuple[Hashable, ...]
+    confusion: NDArray[np.float64] | None
+    origin: Origin
+
+
+@validate_call
+def run_rows(
+    circuit: Any,
+    frame: Frame,
+    choose: Callable[[int, np.random.Generator], Any],
+    angles_of: Callable[[Any], Tensor],
+    asked: Sequence[Any],
+    *,
+    shots: int,
+    inputs: Any = (),
+    weights: Any = None,
+    target: Target | None = None,
+    calibration_rows: int | None = None,
+    seed: int | None = None,
+    account: str | None = None,
+    max_qpu_seconds: float | None = None,
+    journal: str | Path | None = None,
+    run: str | None = None,
+) -> RowsRead:
+    """Runs a circuit within a frame, with many rows of the frame's angles, in one job.
+
+    Args:
+        circuit: As `measure` takes it.
+        frame: The gates around it.
+        choose: What the rows are, given the number of wires and random numbers.
+        angles_of: Their angles, (rows, angles).
+        asked: What was asked for, by which the journal knows it.
+        shots: Shots of each row.
+        inputs: The rest: as `measure` takes them.
+        weights: See `measure`.
+        target: See `measure`.
+        calibration_rows: See `measure`.
+        seed: See `measure`.
+        account: See `measure`.
+        max_qpu_seconds: See `measure`.
+        journal: See `measure`.
+        run: See `measure`.
+
+    Returns:
+        What was read.
+
+    Raises:
+        ArgumentError: Inputs or weights do not fit the circuit.
+        TargetError: The target is unknown, cannot run the circuit or be calibrated.
+    """
     check_count("shots", shots)
     prepared, layer = _prepared(circuit, inputs, weights)
     wires = prepared.wires
@@ -129,35 +234,36 @@ def measure(
         where = there if where is None else where
     elif where is None:
         where = circuit.device if isinstance(circuit, qml.QNode) else "auto"
-    turned = QuantumLayer(
-        qml.QNode(prepared.turned, qml.device("default.qubit", wires=wires)),
+    framed = QuantumLayer(
+        qml.QNode(prepared.within(frame), qml.device("default.qubit", wires=wires)),
         {},
         target=where,
         shots=shots,
         seed=seed,
         **told,
     )
-    device = turned.qnode.device
+    device = framed.qnode.device
     words: list[Any] = [
         *map(_described, prepared.operations),
         [*map(str, wires)],
         str(where),
+        *asked,
+        shots,
+        seed,
     ]
-    words += [bases if isinstance(bases, str) else list(bases), num_bases, shots, seed]
     digest = hashlib.sha256(json.dumps(words).encode()).hexdigest()
-    chosen = _chosen(bases, num_bases, len(wires), _generator(seed, digest, device))
+    chosen = choose(len(wires), _generator(seed, digest, device))
     if calibration_rows is None:
         noisy = isinstance(device, ExecutorDevice) and device.executor.machine
-        calibration_rows = 4 if noisy else 0
+        enough = max(4, math.ceil(CALIBRATION_SHOTS / shots))
+        calibration_rows = enough if noisy else 0
     check_count("calibration_rows", calibration_rows, 0)
     digest = hashlib.sha256(f"{digest} {calibration_rows}".encode()).hexdigest()
-    record_jobs(turned, journal or default_place(), run or f"measure-{digest[:16]}")
-    angles = _angles(chosen)
+    record_jobs(framed, journal or default_place(), run or f"measure-{digest[:16]}")
     sent = _jobs_sent(device)
-    bits, confusion = _run(turned, angles, calibration_rows)
-    return Measurements.from_bits(
-        chosen, bits, wires, confusion, _origin(where, device, prepared.name, sent)
-    )
+    bits, confusion = _run(framed, angles_of(chosen), calibration_rows)
+    origin = _origin(where, device, prepared.name, sent)
+    return RowsRead(chosen, bits, wires, confusion, origin)
 
 
 @validate_call
@@ -230,15 +336,30 @@ class _Prepared:
             qml.apply(operation)
         return qml.density_matrix(self.wires)
 
-    def turned(self, inputs: Any) -> Any:
-        """The circuit, each wire turned by two angles, and read."""
-        for operation in self.operations:
-            qml.apply(operation)
-        count = len(self.wires)
-        for place, wire in enumerate(self.wires):
-            qml.RZ(inputs[..., place], wire)
-            qml.RY(inputs[..., count + place], wire)
-        return qml.sample(wires=self.wires)
+    def within(self, frame: Frame) -> Callable[[Any], Any]:
+        """The circuit within a frame, and read."""
+
+        def framed(inputs: Any) -> Any:
+            if frame.before is not None:
+                frame.before(inputs, self.wires)
+            for operation in self.operations:
+                qml.apply(operation)
+            frame.after(inputs, self.wires)
+            return qml.sample(wires=self.wires)
+
+        return framed
+
+
+def turn_by(angles: Any, wires: Sequence[Hashable]) -> None:
+    """Queues RZ and RY on each wire, after which reading in Z reads in a Pauli basis.
+
+    Args:
+        angles: A row of what `turn_angles` gives.
+        wires: The wires.
+    """
+    for place, wire in enumerate(wires):
+        qml.RZ(angles[..., place], wire)
+        qml.RY(angles[..., len(wires) + place], wire)
 
 
 def _prepared(
@@ -401,7 +522,12 @@ def _chosen(
     return words
 
 
-def _angles(bases: Sequence[str]) -> Tensor:
+def turn_angles(bases: Sequence[str]) -> Tensor:
+    """Angles of `turn_by`, (bases, 2 wires).
+
+    Args:
+        bases: Words of X, Y and Z.
+    """
     turns = np.array([[TURNS[letter] for letter in basis] for basis in bases])
     return torch.from_numpy(np.concatenate([turns[:, :, 0], turns[:, :, 1]], axis=1))
 

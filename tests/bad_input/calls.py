@@ -278,6 +278,20 @@ def shots() -> tomography.Measurements:
 
 
 @cache
+def shadow() -> tomography.PauliShadow:
+    return tomography.PauliShadow(bell().sample(tomography.pauli_bases(2), 20, seed=0))
+
+
+@cache
+def clifford_shadow() -> tomography.CliffordShadow:
+    return tomography.CliffordShadow.sample(bell(), 20, seed=0)
+
+
+def process() -> tomography.Process:
+    return tomography.Process.from_kraus(np.eye(2))
+
+
+@cache
 def shots_file() -> Path:
     path = folder() / "shots.txt"
     shots().save(path)
@@ -1596,6 +1610,52 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             name="new",
         ),
         # ---- tomography ----
+        "tomography.CliffordBases": lambda: call(
+            tomography.CliffordBases,
+            targets=np.zeros((1, 2), bool),
+            phases=np.zeros((1, 2, 2), np.uint8),
+        ),
+        "tomography.CliffordBases.random": lambda: call(
+            tomography.CliffordBases.random,
+            num_wires=2,
+            count=3,
+            generator=np.random.default_rng(0),
+        ),
+        "tomography.CliffordShadow": lambda: call(
+            tomography.CliffordShadow,
+            bases=clifford_shadow().bases,
+            outcomes=np.zeros((20, 1, 2)),
+            wires=2,
+            confusion=confusion(2),
+        ),
+        "tomography.CliffordShadow.expectation": lambda: call(
+            clifford_shadow().expectation,
+            observables=["XX"],
+            confidence=0.9,
+            groups=1,
+        ),
+        "tomography.CliffordShadow.fidelity": lambda: call(
+            clifford_shadow().fidelity, state=bell(), confidence=0.9, groups=1
+        ),
+        "tomography.CliffordShadow.matrices": lambda: call(
+            clifford_shadow().matrices, groups=2
+        ),
+        "tomography.CliffordShadow.measure": lambda: call(
+            tomography.CliffordShadow.measure,
+            circuit=U,
+            num_bases=3,
+            shots=2,
+            inputs=torch.zeros(2),
+            weights=torch.ones(1, 2),
+        ),
+        "tomography.CliffordShadow.sample": lambda: call(
+            tomography.CliffordShadow.sample,
+            state=bell(),
+            num_bases=3,
+            shots=2,
+            seed=0,
+            confusion=confusion(2),
+        ),
         "tomography.DensityMatrix": lambda: call(
             tomography.DensityMatrix, state=np.array([1.0, 0.0, 0.0, 1.0])
         ),
@@ -1759,6 +1819,83 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "tomography.Measurements.thinned": lambda: call(
             shots().thinned, shots=3, generator=np.random.default_rng(0)
         ),
+        "tomography.POVMEstimator": lambda: call(
+            tomography.POVMEstimator,
+            model="rnn",
+            epochs=2,
+            batch_size=8,
+            learning_rate=0.01,
+            seed=0,
+            tell=print,
+        ),
+        "tomography.POVMEstimator.fit": lambda: call(
+            tomography.POVMEstimator(epochs=1).fit, data=shadow().data
+        ),
+        "tomography.POVMEstimator.train": lambda: call(
+            tomography.POVMEstimator(epochs=1).train, data=shots()
+        ),
+        "tomography.PauliShadow": lambda: call(
+            tomography.PauliShadow, data=shots(), weighting="compatible"
+        ),
+        "tomography.PauliShadow.expectation": lambda: call(
+            shadow().expectation, observables=["XX"], confidence=0.9, groups=1
+        ),
+        "tomography.PauliShadow.fidelity": lambda: call(
+            shadow().fidelity, state=bell(), confidence=0.9, groups=1
+        ),
+        "tomography.PauliShadow.matrices": lambda: call(shadow().matrices, groups=1),
+        "tomography.PauliShadow.purity": lambda: call(shadow().purity, wires=[0]),
+        "tomography.PauliShadow.renyi_entropy": lambda: call(
+            shadow().renyi_entropy, wires=[0]
+        ),
+        "tomography.PauliShadow.state": lambda: call(shadow().state, wires=[0]),
+        "tomography.Process": lambda: call(
+            tomography.Process, choi=np.eye(4, dtype=complex) / 2
+        ),
+        "tomography.Process.average_gate_fidelity": lambda: call(
+            process().average_gate_fidelity, gate=np.eye(2)
+        ),
+        "tomography.Process.from_kraus": lambda: call(
+            tomography.Process.from_kraus, operators=np.eye(2)[None]
+        ),
+        "tomography.Process.process_fidelity": lambda: call(
+            process().process_fidelity, gate=np.eye(2)
+        ),
+        "tomography.Process.sample": lambda: call(
+            process().sample,
+            shots=5,
+            inputs=["0", "+"],
+            bases=["X"],
+            seed=0,
+            confusion=confusion(1),
+        ),
+        "tomography.ProcessMeasurements": lambda: call(
+            tomography.ProcessMeasurements,
+            inputs=("00",),
+            outputs=(shots(),),
+        ),
+        "tomography.ShadowInfidelity": lambda: call(
+            tomography.ShadowInfidelity, shadow=shadow(), groups=1
+        ),
+        "tomography.SymbolRNN": lambda: call(
+            tomography.SymbolRNN,
+            num_wires=2,
+            layers=1,
+            width=4,
+            generator=torch.Generator(),
+            device="cpu",
+            dtype=torch.float64,
+        ),
+        "tomography.SymbolTransformer": lambda: call(
+            tomography.SymbolTransformer,
+            num_wires=2,
+            layers=1,
+            embed_dim=8,
+            heads=2,
+            generator=torch.Generator(),
+            device="cpu",
+            dtype=torch.float64,
+        ),
         "tomography.bootstrap": lambda: call(
             tomography.bootstrap,
             estimator=BellEstimator(),
@@ -1783,6 +1920,23 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             inputs=(),
             weights=torch.ones(1, 2),
             target="auto",
+        ),
+        "tomography.classical_fidelity": lambda: call(
+            tomography.classical_fidelity, probabilities=[0.5, 0.5], others=[1.0, 0.0]
+        ),
+        "tomography.measure_process": lambda: call(
+            tomography.measure_process,
+            circuit=c.BasicEntangler(1),
+            shots=2,
+            weights=torch.ones(1, 1),
+        ),
+        "tomography.povm_probabilities": lambda: call(
+            tomography.povm_probabilities, state=bell(), confusion=confusion(2)
+        ),
+        "tomography.process_tomography": lambda: call(
+            tomography.process_tomography,
+            data=process().sample(5, seed=0),
+            iterations=5,
         ),
         "tomography.log_likelihood": lambda: call(
             tomography.log_likelihood, state=bell(), data=shots()
