@@ -348,8 +348,7 @@ class _Climb:
     def gap(self, factor: Complex, strength: float) -> float:
         """By how much the maximum can be higher, by a linear bound of L alone."""
         matrix = factor @ factor.conj().T
-        ratios = self._lack(matrix)[1]
-        upwards = np.linalg.eigvalsh(self.rule.adjoint(ratios)).astype(np.float64)
+        upwards = np.linalg.eigvalsh(self.rule.adjoint(self._lack(matrix)[1]))
         top = float(upwards[-1])
         if not strength:
             return max(top - float(self.shots), 0.0)

@@ -75,6 +75,7 @@ def test_objects_of_a_module_of_ones_own(capsys: Capture) -> None:
     assert Measurements.read("measurements.npz").total_shots == 6
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own
 def test_the_circuit_of_a_run(capsys: Capture) -> None:
     words = ["train", "--model", "nqs", "--state", "circuit", "--data", "heisenberg"]
     words += ["--data.size", "4", "--epochs", "1", "--seeds", "1", "--no-twin"]
