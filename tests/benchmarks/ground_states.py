@@ -151,7 +151,7 @@ def all_tasks() -> list[Task]:
         *of_ring("Ising", 20, [(4, 1, 600, 500_000, False)]),
         *of_square(0.0),
         *of_square(0.5),
-        *of_ring("Ising", 80, [(4, 1, 1000, *long)]),
+        *of_ring("Ising", 80, [(4, 1, 4000, *long)]),
         *of_ring("Heisenberg", 80, [(4, 0, 400, *long)]),
     ]
 
