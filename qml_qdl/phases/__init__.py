@@ -1,1 +1,48 @@
-"""Phases of matter: recognised by order parameters and learnt from measurements."""
+"""Phases: what is learnt of them from snapshots and states."""
+
+from qml_qdl.phases.boundary import (
+    Boundary,
+    binder_crossing,
+    binder_cumulant,
+    extrapolate,
+    fidelity_susceptibility,
+    find_boundary,
+)
+from qml_qdl.phases.features import (
+    bond_order,
+    correlators,
+    magnetisation,
+    raw_spins,
+    string_order,
+)
+from qml_qdl.phases.learners import Learner, OnFeatures, ShadowKernel, Threshold
+from qml_qdl.phases.preparation import (
+    CRITICAL_TEMPERATURE,
+    ground_states,
+    ising_scan,
+    measure_states,
+)
+from qml_qdl.phases.scan import Scan
+
+__all__ = [
+    "CRITICAL_TEMPERATURE",
+    "Boundary",
+    "Learner",
+    "OnFeatures",
+    "Scan",
+    "ShadowKernel",
+    "Threshold",
+    "binder_crossing",
+    "binder_cumulant",
+    "bond_order",
+    "correlators",
+    "extrapolate",
+    "fidelity_susceptibility",
+    "find_boundary",
+    "ground_states",
+    "ising_scan",
+    "magnetisation",
+    "measure_states",
+    "raw_spins",
+    "string_order",
+]
