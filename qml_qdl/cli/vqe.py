@@ -179,7 +179,7 @@ def vqe(
         make_device(target, range(sought.num_sites), told)
     folder, made = new_folder(runs_dir, name, str(sought))
     try:
-        found = LowestStates(sought, molecule, tell=None if quiet else _Progress())
+        found = LowestStates(sought, molecule, tell=None if quiet else Progress())
         found.solve(
             ansatz,
             accuracy,
@@ -207,7 +207,7 @@ def vqe(
             folder.rmdir()
         raise
     for title, rows in found.tables(_SHOWN):
-        Console().print(_table(title, rows))
+        Console().print(table_of(title, rows))
     for line in found.lines:
         print(line)
     print(f"Everything is in {folder}")
@@ -265,7 +265,7 @@ def _arguments(spins: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-class _Progress:
+class Progress:
     """What is being done: a line that changes, or lines on stderr in a pipe."""
 
     def __init__(self) -> None:
@@ -273,6 +273,12 @@ class _Progress:
         self._bar = sys.stderr.isatty()
 
     def __call__(self, text: str, *, end: bool = False) -> None:
+        """Tells it.
+
+        Args:
+            text: What is being done.
+            end: Whether nothing is any more.
+        """
         now = time.monotonic()
         if self._bar:
             print(f"\r\033[K{'' if end else text}", end="", file=sys.stderr, flush=True)
@@ -281,7 +287,13 @@ class _Progress:
             self._last = now
 
 
-def _table(title: str, rows: Sequence[Sequence[str]]) -> Any:
+def table_of(title: str, rows: Sequence[Sequence[str]]) -> Any:
+    """A table for the terminal (rich).
+
+    Args:
+        title: Its title.
+        rows: Its lines, the names of the columns first.
+    """
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")

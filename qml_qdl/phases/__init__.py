@@ -16,6 +16,11 @@ from qml_qdl.phases.features import (
     string_order,
 )
 from qml_qdl.phases.learners import Learner, OnFeatures, ShadowKernel, Threshold
+from qml_qdl.phases.networks import (
+    SnapshotCNN,
+    SnapshotNetwork,
+    SnapshotTransformer,
+)
 from qml_qdl.phases.preparation import (
     CRITICAL_TEMPERATURE,
     ground_states,
@@ -23,14 +28,21 @@ from qml_qdl.phases.preparation import (
     measure_states,
 )
 from qml_qdl.phases.scan import Scan
+from qml_qdl.phases.systems import ClusterIsing, Ising2D, System, make_system
 
 __all__ = [
     "CRITICAL_TEMPERATURE",
     "Boundary",
+    "ClusterIsing",
+    "Ising2D",
     "Learner",
     "OnFeatures",
     "Scan",
     "ShadowKernel",
+    "SnapshotCNN",
+    "SnapshotNetwork",
+    "SnapshotTransformer",
+    "System",
     "Threshold",
     "binder_crossing",
     "binder_cumulant",
@@ -42,6 +54,7 @@ __all__ = [
     "ground_states",
     "ising_scan",
     "magnetisation",
+    "make_system",
     "measure_states",
     "raw_spins",
     "string_order",

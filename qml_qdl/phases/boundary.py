@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,7 @@ def find_boundary(
     probabilities: Any,
     name: str | None = None,
     *,
+    rows: int | None = None,
     samples: int = 200,
     seed: int = 0,
 ) -> Boundary:
@@ -82,12 +83,15 @@ def find_boundary(
     At each coupling probabilities are averaged; where the monotone curve nearest to
     the means crosses one half, interpolated, is the boundary. The bootstrap takes whole
     groups of each point anew, as Markov chains, or rows where a point has one group
-    only. Its error knows of the test data alone, not of the training.
+    only; with `rows`, so many single rows, which tells what fewer snapshots would have
+    found. Its error knows of the test data alone, not of the training.
 
     Args:
         scan: What was classified.
         probabilities: Of the ordered phase, for each row, (rows,).
         name: Which coupling; None for the first.
+        rows: Rows of each point in a sample of the bootstrap; None for whole groups, as
+            many as there are.
         samples: How many samples of the bootstrap.
         seed: Their seed.
 
@@ -105,6 +109,8 @@ def find_boundary(
     """
     check_count("samples", samples, 2)
     check_count("seed", seed, 0, MOST_SEED)
+    if rows is not None:
+        check_count("rows", rows)
     chances = np.asarray(probabilities, dtype=np.float64)
     if chances.shape != (len(scan),):
         raise ShapeError(
@@ -113,15 +119,17 @@ def find_boundary(
         )
     along = scan.along(name)
     values = np.unique(along)
+    if len(values) < 2:
+        raise DataError("scan: a boundary needs two couplings or more, got one")
     units: list[list[Floats]] = []  # of each coupling what is drawn anew
     for value in values:
         here = along == value
         groups = np.unique(scan.group[here])
-        if len(groups) > 1:
+        if len(groups) > 1 and rows is None:
             units.append([chances[here & (scan.group == each)] for each in groups])
         else:
             units.append(list(chances[here][:, None]))
-    curve = np.array([np.concatenate(each).mean() for each in units])
+    curve = np.array([chances[along == value].mean() for value in values])
     generator = np.random.default_rng(seed)
     sums = [np.array([[each.sum(), len(each)] for each in unit]) for unit in units]
     drawn = np.empty((samples, len(values)))
@@ -131,8 +139,6 @@ def find_boundary(
         )
         total = counts @ own
         drawn[:, place] = total[:, 0] / total[:, 1]
-    if len(values) < 2:
-        raise DataError("scan: a boundary needs two couplings or more, got one")
     places = np.array([_crossing(values, each) for each in drawn])
     there = places[~np.isnan(places)]
     error = there.std(ddof=1) if len(there) > 0.9 * samples else float("nan")
@@ -312,6 +318,3 @@ def fidelity_susceptibility(
         raise DataError("scan: expected one point for each value of the coupling")
     overlaps = np.abs((states[1:] * states[:-1]).sum(1))
     return values[:-1] + steps / 2, -2 * np.log(np.minimum(overlaps, 1)) / steps**2
-
-
-Probability = Callable[[Scan], Floats]

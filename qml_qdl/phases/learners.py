@@ -98,7 +98,7 @@ class Threshold(Learner):
     """
 
     def __init__(self, feature: Callable[[Scan], Floats], name: str = "") -> None:
-        super().__init__(name or f"threshold on {feature.__name__}")
+        super().__init__(name or getattr(feature, "__name__", "threshold"))
         self._feature = feature
         self.cut, self.sign = 0.0, 1.0
 
@@ -145,9 +145,9 @@ class OnFeatures(Learner):
         name: str = "",
     ) -> None:
         check_choice("kind", kind, ("linear", "neighbour"))
-        titles = {"linear": "linear model", "neighbour": "1-NN"}
+        titles = {"linear": "linear", "neighbour": "1-NN"}
         shown = getattr(features, "__name__", "features").replace("_", " ")
-        super().__init__(name or f"{titles[kind]} on {shown}")
+        super().__init__(name or f"{titles[kind]}, {shown}")
         self.kind = kind
         self._features = features
         self._model: Any = None

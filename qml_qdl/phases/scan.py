@@ -53,7 +53,7 @@ def _as_words(words: Any) -> tuple[str, ...]:
 
 def _as_numbers(values: Any) -> NDArray[np.int64]:
     array = np.asarray(values)
-    if array.size and array.dtype.kind not in "iu":
+    if array.dtype.kind not in "iu":
         raise DataError(f"of, group: expected whole numbers, got {array.dtype}")
     return array.astype(np.int64)
 
@@ -308,6 +308,17 @@ class Scan:
         """The snapshots as ±1, (rows, bases, shots, sites)."""
         return 1 - 2 * self.bits.astype(np.float32)
 
+    @property
+    def amplitudes(self) -> NDArray[np.float64]:
+        """The state of each row, (rows, 2ⁿ).
+
+        Raises:
+            DataError: States are not known.
+        """
+        if self.states is None:
+            raise DataError("scan: expected one with states, got snapshots only")
+        return self.states[self.of]
+
     def along(self, name: str | None = None) -> NDArray[np.float64]:
         """A coupling at each row, (rows,).
 
@@ -383,9 +394,9 @@ class Scan:
             group=np.repeat(self.group, parts),
         )
 
-    def divide(
+    def parts(
         self, *shares: float, strata: Any = None, seed: int = 0
-    ) -> tuple[Scan, ...]:
+    ) -> tuple[NDArray[np.intp], ...]:
         """Divides whole groups at random, as many of each stratum.
 
         Args:
@@ -396,7 +407,7 @@ class Scan:
             seed: Seed of the choice.
 
         Returns:
-            A scan for each share, and one more.
+            Rows for each share, and those of one more part.
 
         Raises:
             ArgumentError: Shares are not between 0 and 1, or a part has no group.
@@ -427,4 +438,29 @@ class Scan:
                 )
             for number, chosen in enumerate(cuts):
                 part[here & np.isin(self.group, chosen)] = number
-        return tuple(self.take(part == number) for number in range(len(edges) + 1))
+        return tuple(np.flatnonzero(part == k) for k in range(len(edges) + 1))
+
+    def divide(
+        self, *shares: float, strata: Any = None, seed: int = 0
+    ) -> tuple[Scan, ...]:
+        """The scans of `parts`.
+
+        Args:
+            *shares: As of `parts`.
+            strata: As of `parts`.
+            seed: As of `parts`.
+
+        Returns:
+            A scan for each share, and one more.
+
+        Raises:
+            ArgumentError: Shares are not between 0 and 1, or a part has no group.
+            ShapeError: There are not as many strata as rows.
+
+        Example:
+            >>> bits, groups = np.zeros((4, 1, 1, 1)), [0, 1, 2, 3]
+            >>> scan = Scan(("h",), [0.0], ("Z",), bits, [0] * 4, groups)
+            >>> [len(part) for part in scan.divide(0.75)]
+            [3, 1]
+        """
+        return tuple(map(self.take, self.parts(*shares, strata=strata, seed=seed)))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 from pennylane.operation import Operator
 from pennylane.pauli import PauliWord
@@ -66,7 +66,9 @@ class System(ABC):
     def __attrs_post_init__(self) -> None:
         check_count("size", self.size, 3)
         check_count("points", self.points, 4)
-        check_number("margin", self.margin, 0.0, float("inf"))
+        check_number("margin", self.margin, -float("inf"), float("inf"))
+        if self.margin < 0:
+            raise ArgumentError(f"margin: expected 0 or more, got {self.margin:g}")
         check_count("snapshots", self.snapshots)
         low, high = self.limits
         if not low + self.margin < self.boundary < high - self.margin:
@@ -180,8 +182,8 @@ class Ising2D(System):
     def rivals(self) -> list[Learner]:
         """Thresholds on |m| and on the energy, linear model and 1-NN on correlators."""
         return [
-            Threshold(magnetisation, "threshold on |m|"),
-            Threshold(bond_order, "threshold on the energy"),
+            Threshold(magnetisation, "|m|"),
+            Threshold(bond_order, "energy"),
             OnFeatures("linear"),
             OnFeatures("neighbour"),
             OnFeatures("linear", raw_spins),
@@ -203,8 +205,9 @@ class ClusterIsing(System):
         size: Sites, 5 … 16.
         points: Test couplings h₁, between those of the training, evenly apart.
         margin: Couplings as near to h₁ = 1 have no label in training.
-        snapshots: Of each state, in two bases together, where Z and X alternate.
+        snapshots: Of each row, in two bases together, where Z and X alternate.
         limits: The smallest and the largest h₁.
+        sets: Rows of each test state, by which errors are known.
         states: States to train with, of which those in the margin are left out.
 
     Raises:
@@ -226,11 +229,13 @@ class ClusterIsing(System):
     snapshots: int = 100
     limits: tuple[float, float] = field(default=(0.05, 1.95), converter=_range)
     states: int = 40
+    sets: int = 10
 
     def __attrs_post_init__(self) -> None:
         System.__attrs_post_init__(self)
         check_count("size", self.size, 5, 16)
         check_count("states", self.states, 4)
+        check_count("sets", self.sets)
         if self.snapshots % 2:
             raise ArgumentError(
                 f"snapshots: expected an even number, for two bases, got "
@@ -268,7 +273,7 @@ class ClusterIsing(System):
     def scan(
         self,
         couplings: Any,
-        snapshots: int | None = None,
+        sets: int = 1,
         seed: int = 0,
         tell: Tell = lambda *_: None,
     ) -> Scan:
@@ -276,27 +281,25 @@ class ClusterIsing(System):
 
         Args:
             couplings: h₁ of each, (points,); or h₁ and h₂, (points, 2).
-            snapshots: Of each state; None for those of the system.
+            sets: Rows of each.
             seed: Seed of the shots.
             tell: Called with the share that is done, and with what is being done.
 
         Returns:
-            A scan with a row for each state.
+            A scan with some rows for each state.
         """
         states = ground_states(self.hamiltonian, couplings, tell=tell)
-        shots = (snapshots or self.snapshots) // 2
-        bits = measure_states(states, self.bases, shots, seed=seed)
-        names = ("h1", "h2")[: 1 if np.ndim(couplings) == 1 else 2]
-        title = f"cluster-Ising, {self.size} sites"
-        return Scan(
-            names,
+        shots = sets * self.snapshots // 2
+        whole = Scan(
+            ("h1", "h2")[: 1 if np.ndim(couplings) == 1 else 2],
             couplings,
             self.bases,
-            bits,
-            np.arange(len(bits)),
+            measure_states(states, self.bases, shots, seed=seed),
+            np.arange(len(states)),
             states=states,
-            title=title,
+            title=f"cluster-Ising, {self.size} sites",
         )
+        return whole.sets(self.snapshots)
 
     def prepare(self, seed: int, tell: Tell) -> tuple[Scan, Scan]:
         """Ground states on the line h₂ = 0; tests lie between states of training."""
@@ -306,29 +309,16 @@ class ClusterIsing(System):
         test = low + step * np.arange(1, self.points + 1)
         near = np.isclose(test[:, None], train, atol=1e-9).any(1)
         test = test + near * step / 3  # none is one of training
-        seeds = np.random.SeedSequence(seed).generate_state(2)
-        both = self.scan(np.concatenate([train, test]), 2, tell=tell)
-        found = []
-        for rows, own in ((slice(0, self.states), 0), (slice(self.states, None), 1)):
-            states = both.states[rows]  # type: ignore[index]
-            bits = measure_states(
-                states, self.bases, self.snapshots // 2, seed=int(seeds[own])
-            )
-            part = evolve(
-                both,
-                couplings=both.couplings[rows],
-                bits=bits,
-                of=np.arange(len(bits)),
-                group=np.arange(len(bits)),
-                states=states,
-            )
-            found.append(part)
-        return found[0], found[1]
+        first, second = np.random.SeedSequence(seed).generate_state(2).tolist()
+        return (
+            self.scan(train, seed=first, tell=tell),
+            self.scan(test, self.sets, second, tell),
+        )
 
     def rivals(self) -> list[Learner]:
         """A threshold on string order, linear model, 1-NN and shadow kernel."""
         return [
-            Threshold(string_order, "threshold on string order"),
+            Threshold(string_order, "string order"),
             OnFeatures("linear"),
             OnFeatures("neighbour"),
             ShadowKernel(),

@@ -23,6 +23,7 @@ from qml_qdl.manybody import (
     Trajectory,
 )
 from qml_qdl.models import EQUILIBRIUM, RBM
+from qml_qdl.phases import Boundary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -665,6 +666,74 @@ def plot_errors(
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     return figure
+
+
+def plot_phases(
+    boundaries: Mapping[str, Boundary], coupling: str, known: float
+) -> Figure:
+    """Plots how likely the ordered phase is along a coupling, by each learner.
+
+    Args:
+        boundaries: What learners found, by their names.
+        coupling: What is across.
+        known: Where the phases of the infinite system meet.
+
+    Returns:
+        The figure; bands are standard deviations, and dots where one half is crossed.
+    """
+    figure, axes = _along_coupling(known)
+    for name, found in boundaries.items():
+        (line,) = axes.plot(found.values, found.curve, linewidth=1.2, label=name)
+        low, high = found.curve - found.spread, found.curve + found.spread
+        colour = line.get_color()
+        axes.fill_between(found.values, low, high, color=colour, alpha=0.15)
+        axes.plot([found.coupling], [0.5], "o", color=colour, markersize=4)
+    axes.set_xlabel(coupling)
+    axes.set_ylabel("probability of the ordered phase")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def plot_boundaries(
+    boundaries: Mapping[str, Mapping[int, Boundary]], coupling: str, known: float
+) -> Figure:
+    """Plots where learners put a boundary by how many snapshots of each state.
+
+    Args:
+        boundaries: By name and number of snapshots.
+        coupling: What is upward.
+        known: Where the phases of the infinite system meet.
+
+    Returns:
+        The figure; bars are standard deviations of the bootstrap.
+    """
+    figure, axes = _along_coupling(known, across=False)
+    for place, (name, found) in enumerate(boundaries.items()):
+        pairs = [(n, b) for n, b in found.items() if np.isfinite(b.coupling)]
+        if not pairs:
+            continue
+        shift = 1.03 ** (place - len(boundaries) / 2)  # so that bars stand side by side
+        counts = [n * shift for n, _ in pairs]
+        places = [b.coupling for _, b in pairs]
+        errors = [b.error for _, b in pairs]
+        axes.errorbar(counts, places, errors, fmt=".-", linewidth=1, label=name)
+    axes.set_xscale("log")
+    axes.set_xlabel("snapshots of each state")
+    axes.set_ylabel(f"boundary {coupling}")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def _along_coupling(known: float, across: bool = True) -> tuple[Figure, Any]:
+    """A frame with a line where phases meet."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    axes: Any = figure.subplots()
+    line = axes.axvline if across else axes.axhline
+    line(known, color="grey", linestyle="--", label="infinite system")
+    axes.grid(alpha=0.3)
+    return figure, axes
 
 
 def save_figure(figure: Figure, path: Path, **settings: Any) -> None:
