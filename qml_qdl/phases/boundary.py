@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.circuits.validation import (
@@ -51,13 +52,7 @@ class Boundary:
 
 def _crossing(values: Floats, curve: Floats) -> float:
     """Where the monotone curve that is nearest crosses one half."""
-    from sklearn.isotonic import IsotonicRegression
-
-    # Either direction; of two fits the nearer one.
-    fits = [
-        IsotonicRegression(increasing=up).fit_transform(values, curve)
-        for up in (False, True)
-    ]
+    fits = [isotonic_regression(curve, increasing=up).x for up in (False, True)]
     fit = min(fits, key=lambda each: float(np.square(each - curve).sum()))
     above = fit >= 0.5
     if above.all() or not above.any():
@@ -134,9 +129,8 @@ def find_boundary(
     sums = [np.array([[each.sum(), len(each)] for each in unit]) for unit in units]
     drawn = np.empty((samples, len(values)))
     for place, own in enumerate(sums):
-        counts = generator.multinomial(
-            len(own), np.full(len(own), 1 / len(own)), samples
-        )
+        equal = np.full(len(own), 1 / len(own))
+        counts = generator.multinomial(rows or len(own), equal, samples)
         total = counts @ own
         drawn[:, place] = total[:, 0] / total[:, 1]
     places = np.array([_crossing(values, each) for each in drawn])
