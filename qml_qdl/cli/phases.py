@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from qml_qdl.cli.options import AccountOption, MaxQpuSecondsOption
 from qml_qdl.cli.train import NameOption, NewRunsDirOption
 from qml_qdl.cli.vqe import Progress, QuietOption, table_of
 
@@ -23,11 +24,12 @@ SystemArgument = Annotated[
         show_default=False,
     ),
 ]
-PhaseSizeOption = Annotated[
-    int | None,
+PhaseSizesOption = Annotated[
+    list[int] | None,
     _option(
         "Data",
-        "Sites of a side, or of the chain.",
+        "Sites of a side, or of the chain; given several times, boundaries are "
+        "extrapolated to the infinite system.",
         min=3,
         show_default="16 of ising2d, 9 of cluster_ising",
     ),
@@ -88,6 +90,18 @@ PhaseEpochsOption = Annotated[
         show_default="15 to 100",
     ),
 ]
+PreparedTargetOption = Annotated[
+    str | None,
+    _option(
+        "Noise",
+        "Of cluster_ising: prepare the test states by circuits, and measure them here, "
+        "too: auto, aer:fake_torino, ibm:ibm_torino and the like.",
+        show_default="nowhere",
+    ),
+]
+PreparedLayersOption = Annotated[
+    int, _option("Noise", "Layers of the circuits that prepare states.", min=1)
+]
 NetworksOption = Annotated[
     bool,
     _option("Learning", "Whether networks learn, or the rivals alone."),
@@ -96,7 +110,7 @@ NetworksOption = Annotated[
 
 def phases(
     system: SystemArgument,
-    size: PhaseSizeOption = None,
+    size: PhaseSizesOption = None,
     points: PointsOption = None,
     snapshots: SnapshotsOption = None,
     margin: MarginOption = None,
@@ -106,6 +120,10 @@ def phases(
     seed: PhaseSeedOption = 0,
     epochs: PhaseEpochsOption = None,
     networks: NetworksOption = True,
+    target: PreparedTargetOption = None,
+    layers: PreparedLayersOption = 4,
+    account: AccountOption = None,
+    max_qpu_seconds: MaxQpuSecondsOption = None,
     name: NameOption = None,
     runs_dir: NewRunsDirOption = Path("runs"),
     quiet: QuietOption = False,
@@ -119,39 +137,62 @@ def phases(
     """
     from rich.console import Console
 
+    from qml_qdl.hardware.options import TargetOptions
+    from qml_qdl.hardware.targets import make_device
     from qml_qdl.phases import make_system
-    from qml_qdl.training.phases import PhaseStudy
+    from qml_qdl.training.phases import PhaseStudy, compare_sizes, write_tables
     from qml_qdl.training.run import new_folder
 
-    chosen = make_system(
-        system,
-        size=size,
-        points=points,
-        snapshots=snapshots,
-        margin=margin,
-        chains=chains,
-        states=states,
-    )
+    chosen = [
+        make_system(
+            system,
+            size=each,
+            points=points,
+            snapshots=snapshots,
+            margin=margin,
+            chains=chains,
+            states=states,
+        )
+        for each in dict.fromkeys(size or [None])
+    ]
+    options = {"seed": seed, "account": account, "max_qpu_seconds": max_qpu_seconds}
+    if target is not None:  # what cannot be used is refused before anything is learnt
+        chosen[0].check_circuits()
+        make_device(target, range(chosen[0].size), TargetOptions(**options))
     progress = Progress()
 
     def tell(done: float, text: str) -> None:
-        progress(f"{done:4.0%} {text}", end=not text and done == 1)
+        progress(f"{done:4.0%} {text}", end=not text)
 
-    folder, made = new_folder(runs_dir, name, f"{system}-{chosen.size}")
+    sizes = "-".join(str(each.size) for each in chosen)
+    folder, made = new_folder(runs_dir, name, f"{system}-{sizes}")
+    studies = []
     try:
-        study = PhaseStudy(
-            chosen,
-            epochs=epochs,
-            networks=networks,
-            **({} if quiet else {"tell": tell}),
-        )
-        study.run(range(seed, seed + seeds))
-        study.write(folder)
+        for each in chosen:
+            study = PhaseStudy(
+                each,
+                epochs=epochs,
+                networks=networks,
+                **({} if quiet else {"tell": tell}),
+            )
+            own = folder if len(chosen) == 1 else folder / f"size-{each.size}"
+            study.run(range(seed, seed + seeds))
+            own.mkdir(exist_ok=True)
+            study.write(own)  # what a machine does not return is not lost with it
+            if target is not None:
+                study.measure(layers, target=target, **options)
+                study.write(own)
+            studies.append(study)
     except BaseException:
         if made and not any(folder.iterdir()):
             folder.rmdir()
         raise
-    Console().print(table_of(*study.table()))
-    for line in study.lines:
+    tables = [table for study in studies for table in study.tables()]
+    if len(studies) > 1:
+        tables.append(compare_sizes(studies))
+        write_tables(folder, tables, studies[0].lines)
+    for table in tables:
+        Console().print(table_of(*table))
+    for line in studies[0].lines:
         print(line)
     print(f"Everything is in {folder}")

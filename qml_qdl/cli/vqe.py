@@ -298,7 +298,8 @@ def table_of(title: str, rows: Sequence[Sequence[str]]) -> Any:
 
     table = Table(title=title, title_justify="left")
     for number, name in enumerate(rows[0]):
-        table.add_column(name, justify="right" if number else "left")
+        justify: Any = "right" if number else "left"
+        table.add_column(name, justify=justify, overflow="fold")
     for row in rows[1:]:
         table.add_row(*row)
     return table

@@ -8,6 +8,7 @@ from qml_qdl.phases.boundary import (
     fidelity_susceptibility,
     find_boundary,
 )
+from qml_qdl.phases.confusion import Confusion, learn_by_confusion
 from qml_qdl.phases.features import (
     bond_order,
     correlators,
@@ -17,6 +18,7 @@ from qml_qdl.phases.features import (
 )
 from qml_qdl.phases.learners import Learner, OnFeatures, ShadowKernel, Threshold
 from qml_qdl.phases.networks import (
+    SnapshotAutoencoder,
     SnapshotCNN,
     SnapshotNetwork,
     SnapshotTransformer,
@@ -34,11 +36,13 @@ __all__ = [
     "CRITICAL_TEMPERATURE",
     "Boundary",
     "ClusterIsing",
+    "Confusion",
     "Ising2D",
     "Learner",
     "OnFeatures",
     "Scan",
     "ShadowKernel",
+    "SnapshotAutoencoder",
     "SnapshotCNN",
     "SnapshotNetwork",
     "SnapshotTransformer",
@@ -53,6 +57,7 @@ __all__ = [
     "find_boundary",
     "ground_states",
     "ising_scan",
+    "learn_by_confusion",
     "magnetisation",
     "make_system",
     "measure_states",

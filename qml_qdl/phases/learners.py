@@ -120,9 +120,17 @@ class Threshold(Learner):
         best = int(widths.argmax())
         self.cut = float((edges[best] + edges[best + 1]) / 2)
 
+    def decide(self, values: Floats) -> Floats:
+        """1 on the ordered side of the cut, else 0.
+
+        Args:
+            values: What the feature is, (rows,).
+        """
+        return (self.sign * values >= self.cut).astype(np.float64)
+
     def probability(self, scan: Scan) -> Floats:
         """1 on the ordered side of the cut, else 0."""
-        return (self.sign * self._of(scan) >= self.cut).astype(np.float64)
+        return self.decide(self._of(scan))
 
 
 class OnFeatures(Learner):

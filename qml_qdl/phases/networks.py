@@ -227,3 +227,56 @@ class SnapshotTransformer(SnapshotNetwork):
         tokens = self.patches(snapshots).flatten(2).transpose(1, 2) + self.places
         found: Tensor = self.encoder(tokens).mean(1)
         return found
+
+
+class SnapshotAutoencoder(nn.Module):
+    """Squeezes each snapshot into a few numbers, and brings it back.
+
+    Trained on one phase it does not know the other, whose snapshots it brings back
+    badly: anomalies, by which a boundary is found from one side (Kottmann and others
+    2020, arXiv:2003.09905).
+
+    Args:
+        num_sites: Spins of a snapshot.
+        latent: Numbers it is squeezed into.
+
+    Shape:
+        - Input: (rows, shots · num_sites), ±1.
+        - Output: (rows,), one minus the mean squared error over 4: 1 where all comes
+          back.
+
+    Example:
+        >>> import torch
+        >>> SnapshotAutoencoder(16, 4)(torch.ones(2, 3 * 16)).shape
+        torch.Size([2])
+    """
+
+    @validate_call
+    def __init__(self, num_sites: int, latent: int = 8) -> None:
+        super().__init__()
+        check_count("num_sites", num_sites)
+        check_count("latent", latent)
+        self.num_sites = num_sites
+        self.encoder = nn.Sequential(nn.Linear(num_sites, latent), nn.Tanh())
+        self.decoder = nn.Sequential(nn.Linear(latent, num_sites), nn.Tanh())
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """How well each row comes back, 0 … 1.
+
+        Args:
+            rows: Spins ±1, (rows, shots · num_sites).
+
+        Returns:
+            (rows,).
+
+        Raises:
+            ShapeError: It is no whole number of shots.
+        """
+        if rows.ndim != 2 or not rows.shape[1] or rows.shape[1] % self.num_sites:
+            raise ShapeError(
+                f"rows: expected (rows, {self.num_sites} · shots), got "
+                f"{tuple(rows.shape)}"
+            )
+        spins = rows.reshape(len(rows), -1, self.num_sites)
+        errors = (self.decoder(self.encoder(spins)) - spins).square()
+        return 1 - errors.mean((1, 2)) / 4

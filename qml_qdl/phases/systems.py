@@ -98,6 +98,16 @@ class System(ABC):
         """
         return scan.take(abs(scan.along(self.coupling) - self.boundary) >= self.margin)
 
+    def check_circuits(self) -> None:
+        """Refuses systems that circuits do not prepare; by default any.
+
+        Raises:
+            ArgumentError: It is one.
+        """
+        raise ArgumentError(
+            f"target: spins of {self.name} are not prepared by circuits; leave it out"
+        )
+
     @abstractmethod
     def prepare(self, seed: int, tell: Tell) -> tuple[Scan, Scan]:
         """Prepares what is learnt from, and what is judged.
@@ -252,6 +262,9 @@ class ClusterIsing(System):
         """The two bases in which Z and X alternate."""
         long = "ZX" * self.size
         return long[: self.size], long[1 : self.size + 1]
+
+    def check_circuits(self) -> None:
+        """Refuses nothing: circuits prepare it."""
 
     def hamiltonian(self, h1: float, h2: float = 0.0) -> Operator:
         """The Hamiltonian, with parities that make the ground state one.
