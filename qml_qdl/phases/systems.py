@@ -120,6 +120,15 @@ class System(ABC):
             A scan to train with, and one to test; no group is in both.
         """
 
+    def plane(self, seed: int, tell: Tell) -> Scan | None:
+        """A scan over two couplings, for a phase diagram; None where there is one.
+
+        Args:
+            seed: Seed of everything random.
+            tell: Called with the share that is done, and with what is being done.
+        """
+        return None
+
     @abstractmethod
     def rivals(self) -> list[Learner]:
         """What every network stands beside, untrained; the order parameter first."""
@@ -190,13 +199,13 @@ class Ising2D(System):
         return train.sets(self.snapshots), test.sets(self.snapshots)
 
     def rivals(self) -> list[Learner]:
-        """Thresholds on |m| and on the energy, linear model and 1-NN on correlators."""
+        """Thresholds on |m| and energy, models on correlators, and on raw spins."""
         return [
             Threshold(magnetisation, "|m|"),
             Threshold(bond_order, "energy"),
-            OnFeatures("linear"),
-            OnFeatures("neighbour"),
-            OnFeatures("linear", raw_spins),
+            OnFeatures("linear", name="linear"),
+            OnFeatures("neighbour", name="1-NN"),
+            OnFeatures("linear", raw_spins, "raw spins"),
         ]
 
 
@@ -328,18 +337,33 @@ class ClusterIsing(System):
             self.scan(test, self.sets, second, tell),
         )
 
+    def plane(self, seed: int, tell: Tell) -> Scan:
+        """Ground states over h₁ and h₂, none of them one of the training's."""
+        grid = np.meshgrid(
+            np.linspace(*self.limits, _PLANE[0]),
+            np.linspace(-_FURTHEST, _FURTHEST, _PLANE[1]),
+            indexing="ij",
+        )
+        return self.scan(np.stack(grid, -1).reshape(-1, 2), seed=seed, tell=tell)
+
     def rivals(self) -> list[Learner]:
-        """A threshold on string order, linear model, 1-NN and shadow kernel."""
+        """A threshold on string order, models on correlators, a kernel of shadows."""
         return [
             Threshold(string_order, "string order"),
-            OnFeatures("linear"),
-            OnFeatures("neighbour"),
+            OnFeatures("linear", name="linear"),
+            OnFeatures("neighbour", name="1-NN"),
             ShadowKernel(),
         ]
 
 
 _PINNING = 1e-3
 """The weight of the parities."""
+
+_PLANE = (10, 8)
+"""Values of h₁ and of h₂ in a phase diagram: an even number, so that 0 is none."""
+
+_FURTHEST = 0.8
+"""The largest |h₂| there."""
 
 SYSTEMS: dict[str, type[System]] = {each.name: each for each in (Ising2D, ClusterIsing)}
 """Systems by name."""

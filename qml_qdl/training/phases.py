@@ -32,7 +32,12 @@ from qml_qdl.training.phase_learners import (
     StateLearner,
     make_networks,
 )
-from qml_qdl.training.plots import plot_boundaries, plot_phases, save_figure
+from qml_qdl.training.plots import (
+    plot_boundaries,
+    plot_phase_diagram,
+    plot_phases,
+    save_figure,
+)
 from qml_qdl.training.report import markdown
 from qml_qdl.training.statistics import Summary, summarise
 
@@ -83,6 +88,7 @@ class PhaseStudy:
         self.learners: list[Learner] = []
         self.measured: dict[str, dict[str, Finding]] = {}
         self.fidelities = np.empty(0)
+        self.diagrams: dict[str, Floats] = {}
         self._epochs, self._networks, self._tell = epochs, networks, tell
 
     def run(self, seeds: Sequence[int]) -> None:
@@ -112,6 +118,12 @@ class PhaseStudy:
             tell(0.95, f"seed {seed}: learning by confusion")
             self.findings.setdefault("confusion", []).append(self._confuse(train, test))
             self.learners = learners
+        plane = self.system.plane(seeds[-1], self._tell)
+        if plane is not None:
+            self.scans["plane"] = plane
+            self.diagrams = {
+                each.name: each.probability(plane) for each in self.learners
+            }
         self._tell(1.0, "")
 
     def _confuse(self, train: Scan, test: Scan) -> Finding:
@@ -145,7 +157,7 @@ class PhaseStudy:
             fewer,
         )
 
-    def measure(self, layers: int = 4, **options: Any) -> None:
+    def measure(self, layers: int = 4, sets: int = 3, **options: Any) -> None:
         """Prepares the test states by circuits, and measures them on a target.
 
         The learners of the last seed see snapshots of the target, beside those of the
@@ -153,6 +165,7 @@ class PhaseStudy:
 
         Args:
             layers: Layers of the circuits.
+            sets: Rows of each state.
             **options: What `QuantumLayer` takes, such as the target.
 
         Raises:
@@ -160,7 +173,7 @@ class PhaseStudy:
         """
         self.system.check_circuits()
         assert isinstance(self.system, ClusterIsing)
-        system, sets = self.system, self.system.sets
+        system = self.system
         couplings = self.scans["test"].couplings[:, 0]
         prepared = PreparedStates(system, couplings, layers=layers, tell=self._tell)
         target = str(options["target"])
@@ -198,9 +211,8 @@ class PhaseStudy:
             f"{test.title}: {known} rows to train, {len(test)} to test, each of "
             f"{_many(test.snapshots, 'snapshot')}; {_many(len(first), 'seed')}"
         )
-        against = f"− {next(iter(self.findings))}"
-        header = ["learner", "accuracy", against, f"boundary {system.coupling}"]
-        rows = [[*header, "bootstrap ±", "weights", "s"]]
+        header = ["learner", "accuracy", "− first", f"boundary {system.coupling}"]
+        rows = [[*header, "error", "weights", "s"]]
         for name, found in self.findings.items():
             pairs = zip(found, first, strict=True)
             gain = summarise(one.accuracy - other.accuracy for one, other in pairs)
@@ -249,9 +261,11 @@ class PhaseStudy:
         found = [
             f"the infinite system's boundary is {system.coupling} = "
             f"{system.boundary:.4f}; {margin}, and that of a finite one is elsewhere",
-            "mean ± standard deviation over seeds, each with data of its own; the "
-            "third column is the difference on the same data; the bootstrap's error is "
-            "that of one seed's test data",
+            "mean ± standard deviation over seeds, each with data of its own; − first: "
+            "the difference to the first line on the same data; error: of the boundary, "
+            "by the bootstrap over one seed's test data",
+            "linear and 1-NN read correlators, a threshold on its feature is fitted to "
+            "the training rows",
         ]
         if self.scans["test"].states is not None:
             place, low, high = self._turning()
@@ -313,6 +327,11 @@ class PhaseStudy:
         ):
             figure.axes[0].set_title(self.scans["test"].title)
             save_figure(figure, folder / f"{title}.png")
+        if self.diagrams:
+            save_figure(
+                plot_phase_diagram(self.scans["plane"], self.diagrams),
+                folder / "diagram.png",
+            )
 
 
 def compare_sizes(studies: Sequence[PhaseStudy], nu: float = 1.0) -> Table:

@@ -23,7 +23,7 @@ from qml_qdl.manybody import (
     Trajectory,
 )
 from qml_qdl.models import EQUILIBRIUM, RBM
-from qml_qdl.phases import Boundary
+from qml_qdl.phases import Boundary, Scan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -721,6 +721,45 @@ def plot_boundaries(
     axes.set_xlabel("snapshots of each state")
     axes.set_ylabel(f"boundary {coupling}")
     axes.legend(fontsize="small")
+    return figure
+
+
+def plot_phase_diagram(scan: Scan, probabilities: Mapping[str, Any]) -> Figure:
+    """Plots how likely the ordered phase is over two couplings, by each learner.
+
+    Args:
+        scan: Rows on a grid of two couplings.
+        probabilities: Of each row, (rows,), by the learners' names.
+
+    Returns:
+        The figure; lines are where it is one half.
+    """
+    from matplotlib.figure import Figure
+
+    across, up = (np.unique(each) for each in scan.couplings.T)
+    columns = min(4, len(probabilities))
+    lines = math.ceil(len(probabilities) / columns)
+    figure = Figure(
+        figsize=(2.4 * columns + 1, 2.3 * lines + 0.4), layout="constrained"
+    )
+    figure.suptitle(f"{scan.title}: probability of the ordered phase")
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.flat[len(probabilities) :]:
+        axes.axis("off")
+    order = np.lexsort(scan.couplings[scan.of].T[::-1])
+    shown = None
+    for axes, (name, found) in zip(grid.flat, probabilities.items(), strict=False):
+        table = np.asarray(found)[order].reshape(len(across), len(up)).T
+        shown = axes.pcolormesh(
+            across, up, table, cmap="RdBu_r", vmin=0, vmax=1, shading="gouraud"
+        )
+        if table.min() < 0.5 < table.max():
+            axes.contour(across, up, table, [0.5], colors="black", linewidths=1)
+        axes.set_title(name, fontsize="small")
+    figure.supxlabel(scan.names[0], fontsize="small")
+    figure.supylabel(scan.names[1], fontsize="small")
+    if shown is not None:
+        figure.colorbar(shown, ax=grid, shrink=0.8)
     return figure
 
 
