@@ -262,10 +262,9 @@ class PhaseStudy:
             f"the infinite system's boundary is {system.coupling} = "
             f"{system.boundary:.4f}; {margin}, and that of a finite one is elsewhere",
             "mean ± standard deviation over seeds, each with data of its own; − first: "
-            "the difference to the first line on the same data; error: of the boundary, "
-            "by the bootstrap over one seed's test data",
-            "linear and 1-NN read correlators, a threshold on its feature is fitted to "
-            "the training rows",
+            "the difference to the first line on the same data; error: that of the "
+            "boundary, by the bootstrap over one seed's test data",
+            "linear and 1-NN read correlators; cuts are fitted to the training rows",
         ]
         if self.scans["test"].states is not None:
             place, low, high = self._turning()
