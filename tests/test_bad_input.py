@@ -81,7 +81,7 @@ NO_CALLS = {
     },
     # Results, and what is abstract.
     "tomography": {"Estimator", "Reconstruction", "Spread"},
-    "phases": set(),
+    "phases": {"Boundary", "Confusion", "Learner", "SnapshotNetwork", "System"},
     "vqe": {
         "Adapted",
         "Energy",

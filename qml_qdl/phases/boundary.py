@@ -18,7 +18,7 @@ from qml_qdl.circuits.validation import (
     check_number,
     validate_call,
 )
-from qml_qdl.phases.scan import Scan
+from qml_qdl.phases.scan import Scan, as_floats
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class Boundary:
     Args:
         coupling: The place; NaN where the curve does not cross one half.
         error: Its standard deviation over samples of the bootstrap; NaN where one of
-            ten of them or more has no crossing.
+            ten of them or more has no crossing, or a point has a single row.
         values: The couplings of the curve, rising, (points,).
         curve: The mean probability at each, (points,).
         spread: Standard deviations of the curve, (points,).
@@ -106,7 +106,7 @@ def find_boundary(
     check_count("seed", seed, 0, MOST_SEED)
     if rows is not None:
         check_count("rows", rows)
-    chances = np.asarray(probabilities, dtype=np.float64)
+    chances = as_floats("probabilities", probabilities)
     if chances.shape != (len(scan),):
         raise ShapeError(
             f"probabilities: expected {len(scan)}, one for each row, got "
@@ -135,7 +135,8 @@ def find_boundary(
         drawn[:, place] = total[:, 0] / total[:, 1]
     places = np.array([_crossing(values, each) for each in drawn])
     there = places[~np.isnan(places)]
-    error = there.std(ddof=1) if len(there) > 0.9 * samples else float("nan")
+    known = len(there) > 0.9 * samples and min(map(len, units)) > 1
+    error = there.std(ddof=1) if known else float("nan")
     return Boundary(
         _crossing(values, curve), float(error), values, curve, drawn.std(0, ddof=1)
     )
@@ -180,6 +181,12 @@ def binder_cumulant(scan: Scan) -> tuple[Floats, Floats]:
                 f"point {point}; prepare more chains"
             )
         means = np.stack([rows[here & (scan.group == g)].mean(0) for g in groups])
+        if np.count_nonzero(means[:, 0]) < 2:
+            raise DataError(
+                f"scan: the spins of point {point} add up to zero in nearly all "
+                "snapshots, so that there is no cumulant; take larger lattices or more "
+                "snapshots"
+            )
         whole, count = means.mean(0), len(groups)
         left = (count * whole - means) / (count - 1)
         kept = 1 - left[:, 1] / (3 * left[:, 0] ** 2)
@@ -263,7 +270,8 @@ def extrapolate(
         (2.2, 0.022)
     """
     check_number("nu", nu, 0.0, float("inf"))
-    numbers = [np.asarray(as_items(x), np.float64) for x in (sizes, places, errors)]
+    given = {"sizes": sizes, "places": places, "errors": errors}
+    numbers = [as_floats(name, as_items(each)) for name, each in given.items()]
     if len({each.shape for each in numbers}) > 1:
         raise ShapeError(
             "sizes, places, errors: expected as many of each, got "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.signal import find_peaks, peak_prominences
 
 from qml_qdl.circuits.errors import DataError
-from qml_qdl.circuits.validation import validate_call
+from qml_qdl.circuits.validation import check_type, validate_call
 from qml_qdl.phases.learners import Learner, OnFeatures
 from qml_qdl.phases.scan import Scan
 
@@ -71,6 +71,7 @@ def learn_by_confusion(
         raise DataError(
             f"train: expected four couplings or more, got {len(values)}; take more"
         )
+    check_type("learner: its result", learner(), Learner)
     guesses = (values[1:] + values[:-1]) / 2
     accuracy = np.array(
         [

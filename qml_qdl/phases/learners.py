@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
-from qml_qdl.circuits.validation import check_choice, check_number, validate_call
+from qml_qdl.circuits.validation import (
+    check_choice,
+    check_number,
+    check_text,
+    validate_call,
+)
 from qml_qdl.phases.features import correlators
 from qml_qdl.phases.scan import Scan
 
@@ -20,6 +25,7 @@ _ROWS = 2_000
 """Snapshots whose overlaps with others are found at once."""
 
 
+@validate_call
 class Learner(ABC):
     """Tells the ordered phase (1) from the other (0) by rows of a scan.
 
@@ -28,6 +34,7 @@ class Learner(ABC):
     """
 
     def __init__(self, name: str) -> None:
+        check_text("name", name)
         self.name = name
 
     def fit(self, scan: Scan, labels: Any) -> Self:
@@ -79,6 +86,7 @@ class Learner(ABC):
         return float(((self.probability(scan) >= 0.5) == np.asarray(labels)).mean())
 
 
+@validate_call
 class Threshold(Learner):
     """One number of each row, and the cut that errs least on the training rows.
 
@@ -97,8 +105,11 @@ class Threshold(Learner):
         1.0
     """
 
-    def __init__(self, feature: Callable[[Scan], Floats], name: str = "") -> None:
-        super().__init__(name or getattr(feature, "__name__", "threshold"))
+    def __init__(
+        self, feature: Callable[[Scan], Floats], name: str | None = None
+    ) -> None:
+        usual = getattr(feature, "__name__", "threshold").replace("_", " ")
+        super().__init__(usual if name is None else name)
         self._feature = feature
         self.cut, self.sign = 0.0, 1.0
 
@@ -133,29 +144,29 @@ class Threshold(Learner):
         return self.decide(self._of(scan))
 
 
+@validate_call
 class OnFeatures(Learner):
     """A classifier of scikit-learn on features of each row, standardised.
 
     Args:
         kind: "linear", logistic regression; or "neighbour", the nearest neighbour.
         features: Gives (rows, features) of a scan.
-        name: What it is called; "" for kind and features.
+        name: What it is called; None for kind and features.
 
     Raises:
         ArgumentError: The kind is unknown.
     """
 
-    @validate_call
     def __init__(
         self,
         kind: Literal["linear", "neighbour"] = "linear",
         features: Callable[[Scan], Floats] = correlators,
-        name: str = "",
+        name: str | None = None,
     ) -> None:
         check_choice("kind", kind, ("linear", "neighbour"))
         titles = {"linear": "linear", "neighbour": "1-NN"}
         shown = getattr(features, "__name__", "features").replace("_", " ")
-        super().__init__(name or f"{titles[kind]}, {shown}")
+        super().__init__(f"{titles[kind]}, {shown}" if name is None else name)
         self.kind = kind
         self._features = features
         self._model: Any = None
@@ -180,6 +191,7 @@ class OnFeatures(Learner):
         return found
 
 
+@validate_call
 class ShadowKernel(Learner):
     r"""A support vector machine on classical shadows.
 
@@ -201,7 +213,6 @@ class ShadowKernel(Learner):
         ArgumentError: A number is not above 0.
     """
 
-    @validate_call
     def __init__(
         self, tau: float = 1.0, gamma: float = 1.0, penalty: float = 1.0
     ) -> None:

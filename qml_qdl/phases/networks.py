@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, DataError, ShapeError
 from qml_qdl.circuits.validation import as_items, check_count, validate_call
+from qml_qdl.manybody.sectors import check_spins
 
 
+@validate_call
 class SnapshotNetwork(nn.Module, ABC):
     """Embeds each snapshot, and classifies the mean of the embeddings of a set.
 
@@ -91,14 +93,11 @@ class SnapshotNetwork(nn.Module, ABC):
             (rows, num_classes), logits.
 
         Raises:
+            ArgumentError: A number is not ±1.
             ShapeError: It is no whole number of shots.
         """
         bases, channels, sites = self.mask.shape
-        if rows.ndim != 2 or not rows.shape[1] or rows.shape[1] % (bases * sites):
-            raise ShapeError(
-                f"rows: expected (rows, {bases * sites} · shots), got "
-                f"{tuple(rows.shape)}"
-            )
+        _check_spins(rows, bases * sites)
         spins = rows.reshape(len(rows), bases, -1, 1, sites) * self.mask[:, None]
         flat = spins.reshape(-1, channels, sites)
         parts = [flat, flat * self.turned] if self.flip else [flat]
@@ -108,6 +107,7 @@ class SnapshotNetwork(nn.Module, ABC):
         return logits
 
 
+@validate_call
 class SnapshotCNN(SnapshotNetwork):
     """Convolutions over the lattice of each snapshot, then the mean over its sites.
 
@@ -132,7 +132,6 @@ class SnapshotCNN(SnapshotNetwork):
         torch.Size([2, 2])
     """
 
-    @validate_call
     def __init__(
         self,
         shape: Sequence[int],
@@ -161,6 +160,7 @@ class SnapshotCNN(SnapshotNetwork):
         return found
 
 
+@validate_call
 class SnapshotTransformer(SnapshotNetwork):
     """Attention between the patches of each snapshot, with their places.
 
@@ -188,7 +188,6 @@ class SnapshotTransformer(SnapshotNetwork):
         torch.Size([2, 2])
     """
 
-    @validate_call
     def __init__(
         self,
         shape: Sequence[int],
@@ -229,6 +228,7 @@ class SnapshotTransformer(SnapshotNetwork):
         return found
 
 
+@validate_call
 class SnapshotAutoencoder(nn.Module):
     """Squeezes each snapshot into a few numbers, and brings it back.
 
@@ -251,7 +251,6 @@ class SnapshotAutoencoder(nn.Module):
         torch.Size([2])
     """
 
-    @validate_call
     def __init__(self, num_sites: int, latent: int = 8) -> None:
         super().__init__()
         check_count("num_sites", num_sites)
@@ -270,13 +269,19 @@ class SnapshotAutoencoder(nn.Module):
             (rows,).
 
         Raises:
+            ArgumentError: A number is not ±1.
             ShapeError: It is no whole number of shots.
         """
-        if rows.ndim != 2 or not rows.shape[1] or rows.shape[1] % self.num_sites:
-            raise ShapeError(
-                f"rows: expected (rows, {self.num_sites} · shots), got "
-                f"{tuple(rows.shape)}"
-            )
+        _check_spins(rows, self.num_sites)
         spins = rows.reshape(len(rows), -1, self.num_sites)
         errors = (self.decoder(self.encoder(spins)) - spins).square()
         return 1 - errors.mean((1, 2)) / 4
+
+
+def _check_spins(rows: Tensor, size: int) -> None:
+    """Checks spins of whole shots, (rows, size · shots)."""
+    if rows.ndim != 2 or not rows.shape[1] or rows.shape[1] % size:
+        raise ShapeError(
+            f"rows: expected (rows, {size} · shots), got {tuple(rows.shape)}"
+        )
+    check_spins(rows, rows.shape[1])

@@ -17,7 +17,7 @@ from qml_qdl.circuits.validation import (
     validate_call,
 )
 from qml_qdl.manybody import ground_state
-from qml_qdl.phases.scan import Scan
+from qml_qdl.phases.scan import Scan, as_couplings
 from qml_qdl.renormalisation import CRITICAL_COUPLING, IsingClusters, IsingModel
 
 CRITICAL_TEMPERATURE = 1 / CRITICAL_COUPLING
@@ -149,8 +149,7 @@ def ground_states(
         >>> found.shape
         (2, 16)
     """
-    table = np.asarray(couplings, dtype=np.float64)
-    table = table[:, None] if table.ndim == 1 else table
+    table = as_couplings(couplings)
     found = []
     for number, point in enumerate(table):
         tell(number / len(table), f"ground state {number + 1} of {len(table)}")

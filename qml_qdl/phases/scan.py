@@ -33,13 +33,40 @@ def _as_bits(bits: Any) -> NDArray[np.uint8]:
     return table.astype(np.uint8)
 
 
-def _as_table(couplings: Any) -> NDArray[np.float64]:
+def as_floats(name: str, values: Any) -> NDArray[np.float64]:
+    """Real numbers as an array.
+
+    Args:
+        name: What an error calls them.
+        values: An array, a tensor or nested sequences.
+
+    Raises:
+        DataError: They are no real numbers, or rows differ in length.
+    """
     try:
-        table = np.asarray(couplings, dtype=np.float64)
+        array = np.asarray(values)
     except (TypeError, ValueError) as error:
-        raise DataError("couplings: expected numbers (points, couplings)") from error
+        raise DataError(f"{name}: expected numbers, {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name}: expected real numbers, got {array.dtype}")
+    return array.astype(np.float64)
+
+
+def as_couplings(couplings: Any) -> NDArray[np.float64]:
+    """Couplings of points as a table.
+
+    Args:
+        couplings: (points,) or (points, couplings).
+
+    Returns:
+        (points, couplings).
+
+    Raises:
+        DataError: They are no finite numbers of such a shape.
+    """
+    table = as_floats("couplings", couplings)
     table = table[:, None] if table.ndim == 1 else table
-    if table.ndim != 2 or not np.isfinite(table).all():
+    if table.ndim != 2 or 0 in table.shape or not np.isfinite(table).all():
         raise DataError(
             "couplings: expected finite numbers (points, couplings), got an array of "
             f"shape {table.shape}"
@@ -101,7 +128,7 @@ class Scan:
     """
 
     names: tuple[str, ...] = field(converter=_as_words)
-    couplings: NDArray[np.float64] = field(converter=_as_table)
+    couplings: NDArray[np.float64] = field(converter=as_couplings)
     bases: tuple[str, ...] = field(converter=_as_words)
     bits: NDArray[np.uint8] = field(converter=_as_bits)
     of: NDArray[np.int64] = field(converter=_as_numbers)
@@ -356,7 +383,8 @@ class Scan:
             DataError: There would be none left, or one is not there.
         """
         try:
-            chosen = np.arange(len(self))[np.asarray(rows)]
+            wanted = np.asarray(rows)
+            chosen = np.arange(len(self))[wanted if wanted.size else slice(0)]
         except IndexError as error:
             raise DataError(f"rows: expected rows of the scan, {error}") from error
         if chosen.ndim != 1 or not len(chosen):

@@ -12,6 +12,7 @@ import numpy as np
 from attrs import asdict, field, frozen
 from numpy.typing import NDArray
 
+from qml_qdl.circuits.errors import DataError
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.phases import (
     Boundary,
@@ -362,8 +363,12 @@ def compare_sizes(studies: Sequence[PhaseStudy], nu: float = 1.0) -> Table:
         scans = [study.scans["train"] for study in studies]
         crossings = []
         for small, large in pairwise(scans):
-            place, error = binder_crossing(small, large)
-            crossings.append(f"{place:.3f} ± {error:.3f}")
+            try:
+                place, error = binder_crossing(small, large)
+            except DataError:  # which would lose the boundaries that were found
+                crossings.append("too few points")
+            else:
+                crossings.append(f"{place:.3f} ± {error:.3f}")
         rows.append(["Binder crossing", "–", *crossings, "–"])
     title = (
         f"boundary {system.coupling} by size, along L^(−1/ν) with ν = {nu:g}; the "
