@@ -92,7 +92,7 @@ NO_CALLS = {
         "Spread",
         "SymbolModel",
     },
-    "phases": set(),
+    "phases": {"Boundary", "Confusion", "Learner", "SnapshotNetwork", "System"},
     "vqe": {
         "Adapted",
         "Energy",

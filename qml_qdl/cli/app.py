@@ -20,6 +20,7 @@ from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
 from qml_qdl.cli.measure import measure
+from qml_qdl.cli.phases import phases
 from qml_qdl.cli.predict import predict
 from qml_qdl.cli.quench import quench
 from qml_qdl.cli.sample import sample
@@ -75,6 +76,10 @@ def program_of(train: Callable[..., None]) -> typer.Typer:
             quench,
             "qml-qdl quench transverse_ising --size 10 --from h=1 --to h=0.5 --time 1",
         ),
+        (
+            phases,
+            "qml-qdl phases ising2d, or qml-qdl phases cluster_ising --seeds 5",
+        ),
         (predict, "qml-qdl predict my-run new.csv --out predicted.csv"),
         (estimate, "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"),
         (
@@ -103,6 +108,7 @@ _COMMANDS = (
     "sample",
     "predict",
     "quench",
+    "phases",
     "estimate",
     "vqe",
     "measure",

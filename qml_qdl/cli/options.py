@@ -129,6 +129,24 @@ def named_values(flag: str, words: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def table_of(title: str, rows: Sequence[Sequence[str]]) -> Any:
+    """A table for the terminal (rich).
+
+    Args:
+        title: Its title.
+        rows: Its lines, the names of the columns first.
+    """
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for number, name in enumerate(rows[0]):
+        justify: Any = "right" if number else "left"
+        table.add_column(name, justify=justify, overflow="fold")
+    for row in rows[1:]:
+        table.add_row(*row)
+    return table
+
+
 class Progress:
     """What is being done: a line that changes, or lines on stderr in a pipe."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from qml_qdl.cli.options import (
     MaxQpuSecondsOption,
     Progress,
     named_values,
+    table_of,
 )
 from qml_qdl.cli.train import NameOption, NewRunsDirOption
 from qml_qdl.training.registry import HAMILTONIANS
@@ -207,7 +208,7 @@ def vqe(
             folder.rmdir()
         raise
     for title, rows in found.tables(_SHOWN):
-        Console().print(_table(title, rows))
+        Console().print(table_of(title, rows))
     for line in found.lines:
         print(line)
     print(f"Everything is in {folder}")
@@ -263,14 +264,3 @@ def _arguments(spins: Mapping[str, Any]) -> dict[str, Any]:
         sizes = list(spins["size"])
         found["size"] = sizes if len(sizes) > 1 else sizes[0]
     return found
-
-
-def _table(title: str, rows: Sequence[Sequence[str]]) -> Any:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for number, name in enumerate(rows[0]):
-        table.add_column(name, justify="right" if number else "left")
-    for row in rows[1:]:
-        table.add_row(*row)
-    return table

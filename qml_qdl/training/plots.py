@@ -23,6 +23,7 @@ from qml_qdl.manybody import (
     Trajectory,
 )
 from qml_qdl.models import EQUILIBRIUM, RBM
+from qml_qdl.phases import Boundary, Scan
 from qml_qdl.tomography import DensityMatrix, Measurements
 from qml_qdl.tomography.measurements import misread
 
@@ -851,6 +852,113 @@ def plot_fidelities(
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     return figure
+
+
+def plot_phases(
+    boundaries: Mapping[str, Boundary], coupling: str, known: float
+) -> Figure:
+    """Plots how likely the ordered phase is along a coupling, by each learner.
+
+    Args:
+        boundaries: What learners found, by their names.
+        coupling: What is across.
+        known: Where the phases of the infinite system meet.
+
+    Returns:
+        The figure; bands are standard deviations, and dots where one half is crossed.
+    """
+    figure, axes = _along_coupling(known)
+    for name, found in boundaries.items():
+        (line,) = axes.plot(found.values, found.curve, linewidth=1.2, label=name)
+        low, high = found.curve - found.spread, found.curve + found.spread
+        colour = line.get_color()
+        axes.fill_between(found.values, low, high, color=colour, alpha=0.15)
+        axes.plot([found.coupling], [0.5], "o", color=colour, markersize=4)
+    axes.set_xlabel(coupling)
+    axes.set_ylabel("probability of the ordered phase")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def plot_boundaries(
+    boundaries: Mapping[str, Mapping[int, Boundary]], coupling: str, known: float
+) -> Figure:
+    """Plots where learners put a boundary by how many snapshots of each state.
+
+    Args:
+        boundaries: By name and number of snapshots.
+        coupling: What is upward.
+        known: Where the phases of the infinite system meet.
+
+    Returns:
+        The figure; bars are standard deviations of the bootstrap.
+    """
+    figure, axes = _along_coupling(known, across=False)
+    for place, (name, found) in enumerate(boundaries.items()):
+        pairs = [(n, b) for n, b in found.items() if np.isfinite(b.coupling)]
+        if not pairs:
+            continue
+        shift = 1.03 ** (place - len(boundaries) / 2)  # so that bars stand side by side
+        counts = [n * shift for n, _ in pairs]
+        places = [b.coupling for _, b in pairs]
+        errors = [b.error for _, b in pairs]
+        axes.errorbar(counts, places, errors, fmt=".-", linewidth=1, label=name)
+    axes.set_xscale("log")
+    axes.set_xlabel("snapshots of each state")
+    axes.set_ylabel(f"boundary {coupling}")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def plot_phase_diagram(scan: Scan, probabilities: Mapping[str, Any]) -> Figure:
+    """Plots how likely the ordered phase is over two couplings, by each learner.
+
+    Args:
+        scan: Rows on a grid of two couplings.
+        probabilities: Of each row, (rows,), by the learners' names.
+
+    Returns:
+        The figure; lines are where it is one half.
+    """
+    from matplotlib.figure import Figure
+
+    across, up = (np.unique(each) for each in scan.couplings.T)
+    columns = min(4, len(probabilities))
+    lines = math.ceil(len(probabilities) / columns)
+    figure = Figure(
+        figsize=(2.4 * columns + 1, 2.3 * lines + 0.4), layout="constrained"
+    )
+    figure.suptitle(f"{scan.title}: probability of the ordered phase")
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.flat[len(probabilities) :]:
+        axes.axis("off")
+    order = np.lexsort(scan.couplings[scan.of].T[::-1])
+    shown = None
+    for axes, (name, found) in zip(grid.flat, probabilities.items(), strict=False):
+        table = np.asarray(found)[order].reshape(len(across), len(up)).T
+        shown = axes.pcolormesh(
+            across, up, table, cmap="RdBu_r", vmin=0, vmax=1, shading="gouraud"
+        )
+        if table.min() < 0.5 < table.max():
+            axes.contour(across, up, table, [0.5], colors="black", linewidths=1)
+        axes.set_title(name, fontsize="small")
+    figure.supxlabel(scan.names[0], fontsize="small")
+    figure.supylabel(scan.names[1], fontsize="small")
+    if shown is not None:
+        figure.colorbar(shown, ax=grid, shrink=0.8)
+    return figure
+
+
+def _along_coupling(known: float, across: bool = True) -> tuple[Figure, Any]:
+    """A frame with a line where phases meet."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    axes: Any = figure.subplots()
+    line = axes.axvline if across else axes.axhline
+    line(known, color="grey", linestyle="--", label="infinite system")
+    axes.grid(alpha=0.3)
+    return figure, axes
 
 
 def save_figure(figure: Figure, path: Path, **settings: Any) -> None:

@@ -112,10 +112,8 @@ class Report:
 
     def markdown(self) -> str:
         """Returns the table as Markdown."""
-        rows = [self.header, tuple("---" for _ in self.header)]
-        rows += map(self.cells, self.lines)
-        lines = ["| " + " | ".join(row) + " |" for row in rows]
-        return "\n".join([f"# {self.title}", "", *lines, "", *self.footnotes, ""])
+        rows = [self.header, *map(self.cells, self.lines)]
+        return "\n".join([markdown(self.title, rows), *self.footnotes, ""])
 
     def write(self, folder: Path) -> None:
         """Writes `report.md` and `report.json`.
@@ -142,6 +140,18 @@ class Report:
             for line in self.lines
         ]
         write_json(folder / "report.json", {"title": self.title, "lines": lines})
+
+
+def markdown(title: str, rows: Sequence[Sequence[str]]) -> str:
+    """A table as Markdown.
+
+    Args:
+        title: Its title.
+        rows: Its lines, the names of the columns first.
+    """
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    table = "\n".join("| " + " | ".join(row) + " |" for row in lines)
+    return f"# {title}\n\n{table}\n"
 
 
 def make_report(

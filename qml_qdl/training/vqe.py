@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from qml_qdl.manybody import Problem, ground_state
 from qml_qdl.nn.jobs import record_jobs
 from qml_qdl.training.json_files import write_json
 from qml_qdl.training.plots import plot_errors, save_figure
+from qml_qdl.training.report import markdown
 from qml_qdl.vqe import (
     CHEMICAL_ACCURACY,
     Molecule,
@@ -307,7 +308,7 @@ class LowestStates:
             },
             sealed=True,
         )
-        parts = [_markdown(title, rows) for title, rows in self.tables()]
+        parts = [markdown(title, rows) for title, rows in self.tables()]
         text = "\n".join([*parts, *(f"- {line}" for line in self.lines), ""])
         write_atomically(folder / "report.md", lambda file: file.write(text.encode()))
         errors = [self.error(energy) for energy in solution.history]
@@ -329,9 +330,3 @@ class LowestStates:
         )
         figure.axes[0].set_title(str(self.sought))
         save_figure(figure, folder / "energies.png")
-
-
-def _markdown(title: str, rows: Sequence[Sequence[str]]) -> str:
-    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    table = "\n".join("| " + " | ".join(row) + " |" for row in lines)
-    return f"# {title}\n\n{table}\n"

@@ -20,6 +20,7 @@ from qml_qdl import circuits as c
 from qml_qdl import cli, data, hardware, metrics, models, tomography
 from qml_qdl import manybody as m
 from qml_qdl import nn as q
+from qml_qdl import phases as ph
 from qml_qdl import renormalisation as r
 from qml_qdl import training as t
 from qml_qdl import vqe as v
@@ -52,6 +53,20 @@ def rows(*shape: int) -> Tensor:
 
 def call(function: Callable[..., Any], /, **arguments: Any) -> Call:
     return function, arguments
+
+
+@cache
+def scan() -> ph.Scan:
+    """Four temperatures, two chains of two snapshots each."""
+    bits = (rows(8, 1, 2, 4) > 0.5).numpy()
+    of = [0, 0, 1, 1, 2, 2, 3, 3]
+    return ph.Scan(("T",), [1.0, 2, 3, 4], ("ZZZZ",), bits, of, range(8), (2, 2))
+
+
+@cache
+def chain_scan() -> ph.Scan:
+    """Two ground states of a chain of five sites."""
+    return ph.ClusterIsing(5, points=4, snapshots=4).scan([0.5, 1.5], 2)
 
 
 @cache
@@ -722,6 +737,139 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "models.SpinClassifier.forward": lambda: call(
             models.SpinClassifier(3, 2, layers=1), points=rows(2, 3, 3)
         ),
+        # ---- phases ----
+        "phases.ClusterIsing": lambda: call(
+            ph.ClusterIsing,
+            size=5,
+            points=4,
+            margin=0.3,
+            snapshots=4,
+            limits=(0.1, 1.9),
+            states=6,
+            sets=2,
+        ),
+        "phases.Ising2D": lambda: call(
+            ph.Ising2D,
+            size=4,
+            points=4,
+            margin=0.3,
+            snapshots=1,
+            limits=(1.0, 3.5),
+            chains=5,
+            length=2,
+        ),
+        "phases.OnFeatures": lambda: call(ph.OnFeatures, kind="linear", name="it"),
+        "phases.Scan": lambda: call(
+            ph.Scan,
+            names=("h",),
+            couplings=[0.0, 1.0],
+            bases=("ZZ",),
+            bits=np.zeros((2, 1, 3, 2)),
+            of=[0, 1],
+            group=[0, 1],
+            shape=(2,),
+            states=np.ones((2, 4)),
+            title="it",
+        ),
+        "phases.Scan.along": lambda: call(scan().along, name="T"),
+        "phases.Scan.measurements": lambda: call(scan().measurements, row=1),
+        "phases.Scan.sets": lambda: call(scan().sets, snapshots=1),
+        "phases.ShadowKernel": lambda: call(
+            ph.ShadowKernel, tau=1.0, gamma=0.5, penalty=2.0
+        ),
+        "phases.SnapshotAutoencoder": lambda: call(
+            ph.SnapshotAutoencoder, num_sites=4, latent=2
+        ),
+        "phases.SnapshotAutoencoder.forward": lambda: call(
+            ph.SnapshotAutoencoder(4, 2).forward, rows=rows(2, 8).round() * 2 - 1
+        ),
+        "phases.SnapshotCNN": lambda: call(
+            ph.SnapshotCNN,
+            shape=(2, 2),
+            bases=["ZZZZ"],
+            width=3,
+            num_classes=2,
+            flip=True,
+        ),
+        "phases.SnapshotCNN.forward": lambda: call(
+            ph.SnapshotCNN((4,), ["ZZZZ"], 3).forward, rows=rows(2, 8).round() * 2 - 1
+        ),
+        "phases.SnapshotTransformer": lambda: call(
+            ph.SnapshotTransformer,
+            shape=(2, 2),
+            bases=["ZZZZ"],
+            width=4,
+            num_classes=2,
+            patch=1,
+            layers=1,
+            heads=2,
+            flip=True,
+        ),
+        "phases.Threshold": lambda: call(
+            ph.Threshold, feature=ph.magnetisation, name="it"
+        ),
+        "phases.Threshold.fit": lambda: call(
+            ph.Threshold(ph.magnetisation).fit,
+            scan=scan(),
+            labels=[1, 1, 1, 1, 0, 0, 0, 0],
+        ),
+        "phases.binder_crossing": lambda: call(
+            ph.binder_crossing,
+            small=ph.ising_scan([2.1, 2.3, 2.5, 2.7], 4, 20, 5),
+            large=ph.ising_scan([2.1, 2.3, 2.5, 2.7], 6, 20, 5),
+            samples=5,
+            seed=0,
+        ),
+        "phases.binder_cumulant": lambda: call(
+            ph.binder_cumulant, scan=ph.ising_scan([2.0], 4, 5, 5)
+        ),
+        "phases.bond_order": lambda: call(ph.bond_order, scan=scan()),
+        "phases.correlators": lambda: call(ph.correlators, scan=scan()),
+        "phases.extrapolate": lambda: call(
+            ph.extrapolate, sizes=[8, 16], places=[2.5, 2.4], errors=[0.1, 0.1], nu=1.0
+        ),
+        "phases.fidelity_susceptibility": lambda: call(
+            ph.fidelity_susceptibility, scan=chain_scan(), name="h1"
+        ),
+        "phases.find_boundary": lambda: call(
+            ph.find_boundary,
+            scan=scan(),
+            probabilities=[1.0, 1, 0.7, 0.8, 0.2, 0, 0, 0],
+            name="T",
+            rows=1,
+            samples=5,
+            seed=0,
+        ),
+        "phases.ground_states": lambda: call(
+            ph.ground_states,
+            hamiltonian=lambda h: m.transverse_ising(m.Lattice.chain(3), h=h),
+            couplings=[1.0, 2.0],
+        ),
+        "phases.ising_scan": lambda: call(
+            ph.ising_scan,
+            temperatures=[1.0, 3.0],
+            size=3,
+            chains=2,
+            snapshots=1,
+            warm_up=1,
+            apart=1,
+            seed=0,
+        ),
+        "phases.learn_by_confusion": lambda: call(
+            ph.learn_by_confusion,
+            train=ph.ising_scan([1.0, 1.5, 3, 4], 4, 5, 5),
+            test=ph.ising_scan([1.0, 1.5, 3, 4], 4, 5, 5),
+            name="T",
+        ),
+        "phases.magnetisation": lambda: call(
+            ph.magnetisation, scan=scan(), staggered=True, letter="Z"
+        ),
+        "phases.make_system": lambda: call(ph.make_system, name="ising2d"),
+        "phases.measure_states": lambda: call(
+            ph.measure_states, states=[[1.0, 0, 0, 1]], bases=["XX"], shots=3, seed=0
+        ),
+        "phases.raw_spins": lambda: call(ph.raw_spins, scan=scan()),
+        "phases.string_order": lambda: call(ph.string_order, scan=chain_scan(), span=2),
         # ---- renormalisation ----
         "renormalisation.IsingChain": lambda: call(
             r.IsingChain, coupling=0.5, field=0.1, constant=0.2

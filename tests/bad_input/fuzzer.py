@@ -209,6 +209,7 @@ Text is never right: where words are free, `FREE` says so.
 
 FREE = (
     "name",
+    "title",
     "label_column",
     "data_home",
     "runs_dir",
