@@ -100,4 +100,4 @@ def main(folder: str | None = None, repeats: int = REPEATS) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(sys.argv[1] if len(sys.argv) > 1 else None)

@@ -148,6 +148,7 @@ def phases(
     from qml_qdl.training.phases import PhaseStudy, compare_sizes, write_tables
     from qml_qdl.training.run import new_folder
 
+    sizes_asked: list[int | None] = [*(size or ())] or [None]
     chosen = [
         make_system(
             system,
@@ -158,9 +159,13 @@ def phases(
             chains=chains,
             states=states,
         )
-        for each in dict.fromkeys(size or [None])
+        for each in dict.fromkeys(sizes_asked)
     ]
-    options = {"seed": seed, "account": account, "max_qpu_seconds": max_qpu_seconds}
+    options: dict[str, Any] = {
+        "seed": seed,
+        "account": account,
+        "max_qpu_seconds": max_qpu_seconds,
+    }
     if target is not None:  # what cannot be used is refused before anything is learnt
         chosen[0].check_circuits()
         make_device(target, range(chosen[0].size), TargetOptions(**options))

@@ -78,7 +78,8 @@ def bond_order(scan: Scan) -> Floats:
     grid = spins.reshape(*spins.shape[:2], *scan.shape)
     axes = tuple(range(2, grid.ndim))
     bonds = [(grid * np.roll(grid, 1, axis)).mean(axes) for axis in axes]
-    return np.mean(bonds, axis=0).mean(-1)[:, None]
+    features: NDArray[np.float64] = np.mean(bonds, axis=0).mean(-1)[:, None]
+    return features
 
 
 @validate_call
@@ -129,7 +130,8 @@ def string_order(scan: Scan, span: int | None = None) -> Floats:
             f"alternate, such as {('ZX' * sites)[:sites]}, got "
             f"{', '.join(scan.bases[:4])}; measure them there"
         )
-    return np.mean(found, axis=0)[:, None]
+    features: NDArray[np.float64] = np.mean(found, axis=0)[:, None]
+    return features
 
 
 @validate_call
@@ -165,7 +167,8 @@ def correlators(scan: Scan) -> Floats:
         for axis in range(place.ndim):
             opposite = np.roll(np.flip(opposite, axis), 1, axis)
         kept = np.flatnonzero((place <= opposite).reshape(-1))[1:]
-        return distances[..., kept].reshape(len(scan), -1)
+        features: NDArray[np.float64] = distances[..., kept].reshape(len(scan), -1)
+        return features
     first, second = np.triu_indices(scan.num_sites, 1)
     pairs = np.einsum("rbsi,rbsj->rbij", spins, spins) / spins.shape[2]
     both = [spins.mean(2), pairs[..., first, second]]
@@ -185,4 +188,7 @@ def raw_spins(scan: Scan) -> Floats:
     Returns:
         (rows, bases · sites).
     """
-    return scan.spins.astype(np.float64).mean(2).reshape(len(scan), -1)
+    features: NDArray[np.float64] = (
+        scan.spins.astype(np.float64).mean(2).reshape(len(scan), -1)
+    )
+    return features

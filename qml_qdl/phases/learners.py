@@ -273,7 +273,8 @@ class ShadowKernel(Learner):
         """1 on the ordered side of the separating plane, else 0."""
         assert self._scan is not None
         plane = self._model.decision_function(self.kernel(scan, self._scan))
-        return (plane >= 0).astype(np.float64)
+        found: Floats = (plane >= 0).astype(np.float64)
+        return found
 
 
 _OVERLAPS = np.full((6, 6), 0.5)

@@ -275,7 +275,8 @@ class SnapshotAutoencoder(nn.Module):
         _check_spins(rows, self.num_sites)
         spins = rows.reshape(len(rows), -1, self.num_sites)
         errors = (self.decoder(self.encoder(spins)) - spins).square()
-        return 1 - errors.mean((1, 2)) / 4
+        found: Tensor = 1 - errors.mean((1, 2)) / 4
+        return found
 
 
 def _check_spins(rows: Tensor, size: int) -> None:

@@ -97,6 +97,10 @@ def _as_states(states: Any) -> NDArray[np.float64] | None:
     return table.astype(np.float64)
 
 
+def _as_given(value: Any) -> Any:
+    return value  # what None stands for the others tell
+
+
 @validate_call
 @frozen(eq=False)
 class Scan:
@@ -132,8 +136,8 @@ class Scan:
     bases: tuple[str, ...] = field(converter=_as_words)
     bits: NDArray[np.uint8] = field(converter=_as_bits)
     of: NDArray[np.int64] = field(converter=_as_numbers)
-    group: NDArray[np.int64] = field(default=None, converter=lambda each: each)
-    shape: tuple[int, ...] = field(default=None, converter=lambda each: each)
+    group: NDArray[np.int64] = field(default=None, converter=_as_given)
+    shape: tuple[int, ...] = field(default=None, converter=_as_given)
     states: NDArray[np.float64] | None = field(default=None, converter=_as_states)
     title: str = ""
 
@@ -323,12 +327,12 @@ class Scan:
     @property
     def num_sites(self) -> int:
         """How many sites were read."""
-        return self.bits.shape[3]
+        return int(self.bits.shape[3])
 
     @property
     def snapshots(self) -> int:
         """Snapshots of a row, in all bases together."""
-        return self.bits.shape[1] * self.bits.shape[2]
+        return int(self.bits.shape[1] * self.bits.shape[2])
 
     @property
     def spins(self) -> NDArray[np.float32]:
@@ -357,7 +361,8 @@ class Scan:
         """
         name = self.names[0] if name is None else name
         check_choice("name", name, self.names)
-        return self.couplings[self.of, self.names.index(name)]
+        found: NDArray[np.float64] = self.couplings[self.of, self.names.index(name)]
+        return found
 
     def measurements(self, row: int) -> Measurements:
         """The snapshots of a row.

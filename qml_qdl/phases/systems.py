@@ -387,7 +387,7 @@ def make_system(name: str, **options: Any) -> System:
     check_choice("system", name, tuple(SYSTEMS))
     kind = SYSTEMS[name]
     given = {key: value for key, value in options.items() if value is not None}
-    known = {each.name for each in kind.__attrs_attrs__}  # type: ignore[attr-defined]
+    known = {each.name for each in kind.__attrs_attrs__}
     for key in given:
         if key not in known:
             raise ArgumentError(

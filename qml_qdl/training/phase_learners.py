@@ -218,7 +218,8 @@ class CircuitLearner(StateLearner):
 
     def outcome(self, bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Whether the last wire says "ordered"."""
-        return bits[..., 0] == 1
+        found: NDArray[np.bool_] = bits[..., 0] == 1
+        return found
 
     def decide(self, shares: Floats) -> Floats:
         """1 on the ordered side of the cut, else 0."""
@@ -306,7 +307,8 @@ class StateAnomalyLearner(StateLearner):
 
     def outcome(self, bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Whether all trash is in `|0⟩`."""
-        return ~bits.any(-1)
+        found: NDArray[np.bool_] = np.logical_not(np.any(bits, axis=-1))
+        return found
 
     def decide(self, shares: Floats) -> Floats:
         """The share, scaled."""
@@ -377,7 +379,8 @@ class PreparedStates:
         record_jobs(layer, default_place(), f"phases-{words}")
         with torch.no_grad():
             found = layer(torch.from_numpy(self.angles))
-        return found.numpy().astype(np.uint8)
+        bits: NDArray[np.uint8] = found.numpy().astype(np.uint8)
+        return bits
 
     def scan(self, sets: int, **options: Any) -> Scan:
         """Snapshots of all states in the system's bases.
@@ -421,7 +424,8 @@ class PreparedStates:
         }
         shots = sets * self.system.snapshots
         found = learner.outcome(self._read(learner.circuit, weights, shots, options))
-        return found.reshape(len(found) * sets, -1).mean(1)
+        shares: NDArray[np.float64] = found.reshape(len(found) * sets, -1).mean(1)
+        return shares
 
 
 def make_networks(

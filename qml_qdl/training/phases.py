@@ -103,9 +103,12 @@ class PhaseStudy:
             def tell(done: float, text: str, number: int = number) -> None:
                 self._tell((number + done) / len(seeds), text)
 
-            train, test = self.system.prepare(
-                seed, lambda done, text, own=tell: own(0.2 * done, text)
-            )
+            def prepared(
+                done: float, text: str, own: Callable[[float, str], None] = tell
+            ) -> None:
+                own(0.2 * done, text)
+
+            train, test = self.system.prepare(seed, prepared)
             self.scans = {"train": train, "test": test}
             known = self.system.labelled(train)
             labels = self.system.ordered(known)

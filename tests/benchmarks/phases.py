@@ -17,6 +17,10 @@ from attrs import field, frozen
 from qml_qdl.cli import main
 
 
+def _apart(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 @frozen
 class Task:
     """One call of the command.
@@ -27,7 +31,7 @@ class Task:
     """
 
     name: str
-    words: tuple[str, ...] = field(converter=lambda text: tuple(text.split()))
+    words: tuple[str, ...] = field(converter=_apart)
 
 
 TASKS = (

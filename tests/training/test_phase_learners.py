@@ -102,7 +102,7 @@ def test_prepared_snapshots(prepared: PreparedStates, scans: tuple[Scan, Scan]) 
     order = string_order(found)[:, 0].reshape(6, -1).mean(1)
     exact = string_order(SYSTEM.scan(prepared.couplings, 20, seed=4))[:, 0]
     good = prepared.fidelities > 0.99
-    assert order[good] == pytest.approx(exact.reshape(6, -1).mean(1)[good], abs=0.12)
+    assert order[good] == pytest.approx(exact.reshape(6, -1).mean(1)[good], abs=0.2)
 
 
 def test_a_measurement_is_paid_once(

@@ -13,8 +13,10 @@ from qml_qdl.training.json_files import read_json
 from qml_qdl.training.phases import PhaseStudy, compare_sizes
 
 
-def ising(size: int, seeds: int = 1, networks: bool = False) -> PhaseStudy:
-    system = Ising2D(size, points=8, chains=15, length=10, limits=(1.6, 3.2))
+def ising(
+    size: int, seeds: int = 1, networks: bool = False, points: int = 8
+) -> PhaseStudy:
+    system = Ising2D(size, points=points, chains=15, length=10, limits=(1.6, 3.2))
     study = PhaseStudy(system, networks=networks)
     study.run(range(seeds))
     return study
@@ -51,7 +53,7 @@ def test_lines_are_of_the_same_data(chain: PhaseStudy) -> None:
     shown = f"{100 * np.mean(gains):.1f}% ± {100 * np.std(gains, ddof=1):.1f}"
     assert rows[2][2] == shown
     assert rows[1][2] == rows[9][1] == "–"
-    assert rows[5][5] == "53"  # weights of the QCNN
+    assert rows[5][5] == "51"  # weights of the QCNN
     assert "states of this size turn fastest at" in chain.lines[-1]
 
 
@@ -91,7 +93,7 @@ def test_states_on_a_target(chain: PhaseStudy) -> None:
 
 
 def test_sizes_lead_to_the_infinite_lattice() -> None:
-    title, rows = compare_sizes([ising(6), ising(12)])
+    title, rows = compare_sizes([ising(6, points=16), ising(12, points=16)])
     assert "2.2692" in title
     assert rows[0] == ["learner", "L = 6", "L = 12", "L → ∞"]
     table = {row[0]: row[1:] for row in rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -87,7 +88,7 @@ def test_what_is_no_sum_is_refused(text: str) -> None:
 
 def test_the_model_comes_first_and_rivals_beside(tmp_path: Path) -> None:
     data = BELL.depolarised(0.1).sample(pauli_bases(2), 200, seed=0)
-    options = {"state": BELL, "repeats": 2, "seed": 0}
+    options: dict[str, Any] = {"state": BELL, "repeats": 2, "seed": 0}
     found = StateTomography(data, "maximum_likelihood", **options)
     found.fit()
     found.draw_curves(repeats=2)
