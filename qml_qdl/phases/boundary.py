@@ -296,7 +296,7 @@ def fidelity_susceptibility(
 ) -> tuple[Floats, Floats]:
     """How fast states turn along a coupling: largest at the transition of their size.
 
-    χ = −2 ln |⟨ψ(g)|ψ(g + δ)⟩| / δ² between neighbouring points (Gu 2010,
+    χ = −2 ln `|⟨ψ(g)|ψ(g + δ)⟩|` / δ² between neighbouring points (Gu 2010,
     arXiv:0811.3127).
 
     Args:

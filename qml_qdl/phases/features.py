@@ -25,7 +25,7 @@ def _in_basis(scan: Scan, letter: str) -> Floats:
 
 @validate_call
 def magnetisation(scan: Scan, *, staggered: bool = False, letter: str = "Z") -> Floats:
-    """The mean of |m| over the snapshots of each row: order that breaks the symmetry.
+    """The mean of `|m|` over the snapshots of each row: order that breaks the symmetry.
 
     Args:
         scan: With snapshots in the basis of the letter.

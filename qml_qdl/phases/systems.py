@@ -199,7 +199,7 @@ class Ising2D(System):
         return train.sets(self.snapshots), test.sets(self.snapshots)
 
     def rivals(self) -> list[Learner]:
-        """Thresholds on |m| and energy, models on correlators, and on raw spins."""
+        """Thresholds on `|m|` and energy, models on correlators, and on raw spins."""
         return [
             Threshold(magnetisation, "|m|"),
             Threshold(bond_order, "energy"),

@@ -268,7 +268,11 @@ def run_rows(
 
 @validate_call
 def exact_state(
-    circuit: Any, *, inputs: Any = (), weights: Any = None, target: Target = "auto"
+    circuit: Any,
+    *,
+    inputs: Any = (),
+    weights: Any = None,
+    target: Target | None = None,
 ) -> DensityMatrix:
     """The state that a circuit prepares, without shots and errors of reading.
 
@@ -276,9 +280,9 @@ def exact_state(
         circuit: As `measure` takes it.
         inputs: As `measure` takes them.
         weights: Likewise.
-        target: A simulator that tells density matrices; one of a machine's model, such
-            as "aer:fake_torino", has its noise but for errors of reading, on the qubits
-            that its transpiler chooses.
+        target: A simulator that tells density matrices; None for "auto". One of a
+            machine's model, such as "aer:fake_torino", has its noise but for errors of
+            reading, on the qubits that its transpiler chooses.
 
     Returns:
         The state.
@@ -298,7 +302,7 @@ def exact_state(
     layer = QuantumLayer(
         qml.QNode(prepared.state, qml.device("default.qubit", wires=prepared.wires)),
         {},
-        target=target,
+        target="auto" if target is None else target,
     )
     # Not as a layer: what has no tensor in it comes as an array.
     with torch.no_grad(), recorded_alone(layer.qnode.device):
