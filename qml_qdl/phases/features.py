@@ -86,7 +86,7 @@ def bond_order(scan: Scan) -> Floats:
 def string_order(scan: Scan, span: int | None = None) -> Floats:
     r"""The order of cluster states, which no local order parameter sees.
 
-    .. math:: Z_a X_{a+1} X_{a+3} \dots X_{b-1} Z_b, \quad b = a + \text{span}
+    .. math:: Z_a X_{a+1} X_{a+3} \ldots X_{b-1} Z_b, \quad b = a + \text{span}
 
     It is the product of the stabilisers between a and b, and read from snapshots where
     Z and X alternate; the mean is over snapshots and all places of the string (Pollmann
