@@ -38,7 +38,7 @@ def learn_by_confusion(
     test: Scan,
     name: str | None = None,
     *,
-    learner: Callable[[], Learner] = OnFeatures,
+    learner: Callable[..., Learner] = OnFeatures,
 ) -> Confusion:
     """Supposes a boundary between each two couplings, and learns each.
 
