@@ -199,9 +199,10 @@ class ShadowKernel(Learner):
        \frac{\gamma}{n} \sum_i \mathrm{tr}\,\sigma_i^t \sigma_i^{\prime t'}
        \right)\right]
 
-    with the local shadows :math:`\sigma = 3 |s\rangle\langle s| - 1` of the snapshots: the
-    overlap of two is 5 where letter and bit agree, −4 where the bits differ, and 1/2
-    where the letters do. It is a polynomial of any degree in reduced density matrices
+    with the local shadows :math:`\sigma = 3 |s\rangle\langle s| - 1` of the snapshots:
+    the overlap of two is 5 where letter and bit agree, −4 where the bits differ, and
+    1/2 where the letters do. It is a polynomial of any degree in reduced density
+    matrices
     (Huang and others 2022, arXiv:2106.12627). Kernels are normalised, k(S, S) = 1.
 
     Args:

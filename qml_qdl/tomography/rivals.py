@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import field, frozen
-from rich.table import Table
 
 from qml_qdl.circuits.errors import (
     ArgumentError,
@@ -27,6 +26,9 @@ from qml_qdl.tomography.estimator import (
 )
 from qml_qdl.tomography.measurements import Measurements
 from qml_qdl.tomography.named_estimators import ESTIMATORS
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 FOLDS = 4
 """Parts of the shots of each basis that are left out in turn."""
@@ -86,6 +88,8 @@ class Comparison:
 
     def table(self) -> Table:
         """The table for the terminal: rich shows it."""
+        from rich.table import Table
+
         first, *others = self.rows()
         table = Table()
         for name in first:

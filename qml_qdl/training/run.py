@@ -370,7 +370,12 @@ def new_folder(runs_dir: str | Path, name: str | None, usual: str) -> tuple[Path
             f"name: expected a plain folder name, got {name!r}; use runs_dir for "
             "the place"
         )
-    folder = Path(runs_dir) / (name or f"{usual}-{time.strftime('%Y%m%d-%H%M%S')}")
+    begun = name or f"{usual}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = Path(runs_dir) / begun
+    number = 2
+    while name is None and folder.exists():  # one that began in the same second
+        folder = Path(runs_dir) / f"{begun}-{number}"
+        number += 1
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     # A process that was killed here leaves an empty folder, which is no run.

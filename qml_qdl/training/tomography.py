@@ -349,12 +349,12 @@ def pauli_sum(text: str) -> Any:
 
     Example:
         >>> pauli_sum("ZZ - 0.5*XI")
-        1.0 * (Z(0) @ Z(1)) + -0.5 * X(0)
+        Z(0) @ Z(1) + -0.5 * X(0)
     """
     plain = re.sub(r"\s", "", text)
     term = r"([+-]?)(?:(\d+\.?\d*(?:[eE][+-]?\d+)?)\*?)?([IXYZ]+)"
     terms = re.findall(term, plain)
-    if not terms or "".join(re.match(rf"(?:{term})*", plain)[0]) != plain:  # type: ignore[index]
+    if not terms or not re.fullmatch(rf"(?:{term})+", plain):
         raise ArgumentError(
             f"hamiltonian: expected Pauli words with numbers, such as 'ZZ + 0.5*XI', "
             f"got {text!r}"
