@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from attrs import field, frozen
@@ -26,9 +26,6 @@ from qml_qdl.tomography.estimator import (
 )
 from qml_qdl.tomography.measurements import Measurements
 from qml_qdl.tomography.named_estimators import ESTIMATORS
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 FOLDS = 4
 """Parts of the shots of each basis that are left out in turn."""
@@ -86,8 +83,8 @@ class Comparison:
             columns.append([name, *cells, held_out, ", ".join(chosen)])
         return [list(row) for row in zip(*columns, strict=True)]
 
-    def table(self) -> Table:
-        """The table for the terminal: rich shows it."""
+    def table(self) -> Any:
+        """The table for the terminal, `rich.table.Table`: rich shows it."""
         from rich.table import Table
 
         first, *others = self.rows()
