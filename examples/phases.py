@@ -16,7 +16,7 @@ from qml_qdl.phases import ClusterIsing, Ising2D, System
 from qml_qdl.training.phases import PhaseStudy
 from qml_qdl.training.plots import plot_phases, save_figure
 
-EPOCHS = 8
+EPOCHS = {"ising2d": 8, "cluster_ising": 60}  # a chain has few rows
 SYSTEMS: dict[str, System] = {
     # Small ones: the command `qml-qdl phases` takes larger ones.
     "ising2d": Ising2D(8, points=12, chains=30),
@@ -24,9 +24,9 @@ SYSTEMS: dict[str, System] = {
 }
 
 
-def study(system: System) -> PhaseStudy:
+def study(name: str) -> PhaseStudy:
     """Prepares, learns and judges: networks, and all their rivals."""
-    found = PhaseStudy(system, epochs=EPOCHS)
+    found = PhaseStudy(SYSTEMS[name], epochs=EPOCHS[name])
     found.run([0])
     for title, rows in found.tables():
         Console(width=100).print(table_of(title, rows))
@@ -45,8 +45,8 @@ def picture(found: PhaseStudy) -> Figure:
 
 def main(folder: str | None = None) -> None:
     """Both systems."""
-    for name, system in SYSTEMS.items():
-        found = study(system)
+    for name in SYSTEMS:
+        found = study(name)
         if folder is not None:
             save_figure(picture(found), Path(folder) / f"{name}.png")
 

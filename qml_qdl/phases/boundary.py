@@ -29,8 +29,9 @@ class Boundary:
 
     Args:
         coupling: The place; NaN where the curve does not cross one half.
-        error: Its standard deviation over samples of the bootstrap; NaN where one of
-            ten of them or more has no crossing, or a point has a single row.
+        error: Its standard deviation over samples of the bootstrap, or what the
+            distance of the points leaves open, if that is more; NaN where one of ten
+            samples or more has no crossing, or a point has a single row.
         values: The couplings of the curve, rising, (points,).
         curve: The mean probability at each, (points,).
         spread: Standard deviations of the curve, (points,).
@@ -50,17 +51,24 @@ class Boundary:
         return f"{self.coupling:.3f} ± {self.error:.3f}"
 
 
-def _crossing(values: Floats, curve: Floats) -> float:
-    """Where the monotone curve that is nearest crosses one half."""
+def _crossing(values: Floats, curve: Floats) -> tuple[float, float]:
+    """Where the nearest monotone curve crosses one half, and how well points tell it.
+
+    A curve that falls at once, from 1 to 0, says between which points and no more: any
+    place there is as likely, with the standard deviation δ/√12 for the distance δ. One
+    that falls by half or less between them goes on beyond, and is interpolated.
+    """
     fits = [isotonic_regression(curve, increasing=up).x for up in (False, True)]
     fit = min(fits, key=lambda each: float(np.square(each - curve).sum()))
     above = fit >= 0.5
     if above.all() or not above.any():
-        return float("nan")
+        return float("nan"), float("nan")
     last = int(np.flatnonzero(above[:-1] != above[1:])[0])
     low, high = fit[last], fit[last + 1]
     share = (0.5 - low) / (high - low)
-    return float(values[last] + share * (values[last + 1] - values[last]))
+    apart = float(values[last + 1] - values[last])
+    open_still = max(0.0, 2 * abs(high - low) - 1) * apart / 12**0.5
+    return float(values[last] + share * apart), open_still
 
 
 @validate_call
@@ -79,7 +87,8 @@ def find_boundary(
     the means crosses one half, interpolated, is the boundary. The bootstrap takes whole
     groups of each point anew, as Markov chains, or rows where a point has one group
     only; with `rows`, so many single rows, which tells what fewer snapshots would have
-    found. Its error knows of the test data alone, not of the training.
+    found. Its error knows of the test data alone, not of the training, and is no less
+    than what points leave open that are far apart for so steep a curve.
 
     Args:
         scan: What was classified.
@@ -133,13 +142,12 @@ def find_boundary(
         counts = generator.multinomial(rows or len(own), equal, samples)
         total = counts @ own
         drawn[:, place] = total[:, 0] / total[:, 1]
-    places = np.array([_crossing(values, each) for each in drawn])
+    places = np.array([_crossing(values, each)[0] for each in drawn])
     there = places[~np.isnan(places)]
     known = len(there) > 0.9 * samples and min(map(len, units)) > 1
-    error = there.std(ddof=1) if known else float("nan")
-    return Boundary(
-        _crossing(values, curve), float(error), values, curve, drawn.std(0, ddof=1)
-    )
+    found, apart = _crossing(values, curve)
+    error = max(there.std(ddof=1), apart) if known else float("nan")
+    return Boundary(found, float(error), values, curve, drawn.std(0, ddof=1))
 
 
 def _moments(scan: Scan) -> Floats:

@@ -246,7 +246,7 @@ def run_rows(
     words: list[Any] = [
         *map(_described, prepared.operations),
         [*map(str, wires)],
-        str(where),
+        _place(device),
         *asked,
         shots,
         seed,
@@ -485,6 +485,17 @@ def _described(operation: Any) -> list[Any]:
     numbers = [np.asarray(qml.math.unwrap([x])[0]).tolist() for x in operation.data]
     wires = [*map(str, operation.wires)]
     return [operation.name, wires, repr(numbers), sorted(operation.hyperparameters)]
+
+
+def _place(device: Any) -> list[str]:
+    """Where a device runs, in words that are the same in every process."""
+    if not isinstance(device, ExecutorDevice):
+        return [device.name]
+    told = device.options
+    plain = {name: getattr(told, name) for name in sorted(told.given)}
+    kinds = (bool, int, float, str, tuple)  # others have addresses in their words
+    words = [f"{k}={v!r}" for k, v in plain.items() if isinstance(v, kinds)]
+    return [device.executor.name, *(w for w in words if not w.startswith("run="))]
 
 
 def _generator(seed: int | None, digest: str, device: Any) -> np.random.Generator:

@@ -16,6 +16,7 @@ from torch import nn
 
 from qml_qdl.circuits import (
     AmplitudeEncoding,
+    AngleEncoding,
     Circuit,
     Driven,
     FixedGates,
@@ -211,10 +212,8 @@ class CircuitLearner(StateLearner):
     def circuit(self) -> Circuit:
         """The circuit without the encoding."""
         layer: Any = self.model
-        whole: Circuit = layer.quantum.circuit
-        bare = Circuit(tuple(each for each in whole.blocks if not each.num_features))
-        wires: Any = whole.readout
-        return bare.with_readout(Samples(wires.wires))
+        readout: Any = layer.quantum.circuit.readout
+        return _processing(layer.quantum.circuit, readout.wires)
 
     def outcome(self, bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Whether the last wire says "ordered"."""
@@ -301,9 +300,7 @@ class StateAnomalyLearner(StateLearner):
     def circuit(self) -> Circuit:
         """The processing, with the trash as readout."""
         encoder: Any = self.model
-        whole: Circuit = encoder.layer.circuit
-        bare = Circuit(tuple(each for each in whole.blocks if not each.num_features))
-        return bare.with_readout(Samples(encoder.trash))
+        return _processing(encoder.layer.circuit, encoder.trash)
 
     def outcome(self, bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Whether all trash is in `|0⟩`."""
@@ -313,6 +310,12 @@ class StateAnomalyLearner(StateLearner):
     def decide(self, shares: Floats) -> Floats:
         """The share, scaled."""
         return _scaled(shares, *self._ends)
+
+
+def _processing(whole: Circuit, wires: Any) -> Circuit:
+    """A circuit without what encodes, which some of its wires are read of."""
+    blocks = tuple(each for each in whole.blocks if not each.num_features)
+    return Circuit(blocks).with_readout(Samples(wires))
 
 
 class PreparedStates:
@@ -347,8 +350,8 @@ class PreparedStates:
         )
         along_x = FixedGates(sites, "Hadamard", tuple(range(sites)))
         self.system, self.couplings = system, np.asarray(couplings, np.float64)
-        self.circuit = Driven(evolution) @ along_x
         count = int(np.prod(evolution.weight_shape))
+        self.circuit = Driven(evolution, features=slice(0, count)) @ along_x
         self.angles = np.empty((len(self.couplings), count))
         start = np.random.default_rng(seed).uniform(0.1, 0.25, count)
         states = np.empty((len(self.couplings), 2**sites), complex)
@@ -364,9 +367,14 @@ class PreparedStates:
         self.fidelities = np.abs((states * exact).sum(1)) ** 2
 
     def _read(
-        self, after: Circuit, weights: Any, shots: int, options: dict[str, Any]
+        self,
+        after: Circuit,
+        weights: Any,
+        angles: Floats,
+        shots: int,
+        options: dict[str, Any],
     ) -> NDArray[np.uint8]:
-        """What is read where another circuit follows, (points, shots, wires read).
+        """What is read where another circuit follows, (rows, shots, wires read).
 
         A program that asks for the same once more, as after it was killed, finds its
         jobs in the user's journal and pays for none twice.
@@ -374,11 +382,11 @@ class PreparedStates:
         whole = after @ self.circuit
         layer = QuantumLayer(whole, shots=shots, init_method=weights, **options)
         plain = {name: np.asarray(each).tolist() for name, each in weights.items()}
-        asked = [repr(whole), self.angles.tolist(), plain, shots, str(options)]
+        asked = [repr(whole), angles.tolist(), plain, shots, str(options)]
         words = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
         record_jobs(layer, default_place(), f"phases-{words}")
         with torch.no_grad():
-            found = layer(torch.from_numpy(self.angles))
+            found = layer(torch.from_numpy(angles))
         bits: NDArray[np.uint8] = found.numpy().astype(np.uint8)
         return bits
 
@@ -393,16 +401,24 @@ class PreparedStates:
             A scan like those of the system, without states.
         """
         sites, shots = self.system.size, sets * self.system.snapshots // 2
-        parts = []
-        for basis in self.system.bases:
-            turned = tuple(k for k, letter in enumerate(basis) if letter == "X")
-            turn = FixedGates(sites, "Hadamard", turned).with_readout(Samples())
-            parts.append(self._read(turn, {}, shots, options))
+        # The bases are turns by angles, rows of the same circuit: one job for all.
+        first = self.angles.shape[1]
+        turn = AngleEncoding(sites, "Y", features=slice(first, first + sites))
+        letters = np.array([list(basis) for basis in self.system.bases])
+        turns = np.where(letters == "X", -np.pi / 2, 0.0)
+        rows = [
+            np.concatenate([angles, turned])
+            for turned in turns
+            for angles in self.angles
+        ]
+        after = Circuit((turn,)).with_readout(Samples())
+        found = self._read(after, {}, np.array(rows), shots, options)
+        parts = found.reshape(len(turns), len(self.angles), shots, sites)
         return Scan(
             ("h1",),
             self.couplings,
             self.system.bases,
-            np.stack(parts, 1),
+            parts.swapaxes(0, 1),
             np.arange(len(self.couplings)),
             title=f"cluster-Ising, {sites} sites, {options.get('target') or 'auto'}",
         ).sets(self.system.snapshots)
@@ -423,7 +439,8 @@ class PreparedStates:
             for name, each in learner.model.named_parameters()
         }
         shots = sets * self.system.snapshots
-        found = learner.outcome(self._read(learner.circuit, weights, shots, options))
+        bits = self._read(learner.circuit, weights, self.angles, shots, options)
+        found = learner.outcome(bits)
         shares: NDArray[np.float64] = found.reshape(len(found) * sets, -1).mean(1)
         return shares
 

@@ -45,7 +45,8 @@ class Summary:
                 return few
             return f"{few} ± {self.deviation:.{places}e}"
         scale, sign = (100, "%") if percent else (1, "")
-        text = f"{scale * self.mean:.{places}f}{sign}"
+        # Rounded first, so that what rounds to 0 has no sign.
+        text = f"{round(scale * self.mean, places) + 0.0:.{places}f}{sign}"
         if self.deviation is None:
             return text
         return f"{text} ± {scale * self.deviation:.{places}f}"

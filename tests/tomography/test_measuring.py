@@ -180,6 +180,14 @@ def test_a_machine_is_paid_once(
         assert len(server.jobs) == 1
         other = measure(layer, "random", 4, num_bases=20, run="more", **options)
         assert len(server.jobs) == 2
+        # A device in the target's place is the same machine, wherever it was made.
+        for layout, count in ((None, 2), (None, 2), ([0, 1, 2], 3)):
+            device = qml.device(
+                "qdl.qiskit", wires=3, backend="ibm:ibm_manila", initial_layout=layout
+            )
+            own = {"target": device, "inputs": X, "run": None}
+            measure(layer, "random", 4, num_bases=20, **own)
+            assert len(server.jobs) == count
         with pytest.raises(TargetError, match="ibm_manila has no exact results"):
             exact_state(layer, inputs=X, target="ibm:ibm_manila")
     assert first.origin.jobs == again.origin.jobs != other.origin.jobs

@@ -90,6 +90,24 @@ def readout_noise() -> NoiseModel:
     return model
 
 
+def test_samples_come_with_how_they_are_misread() -> None:
+    options: dict[str, Any] = {"noise_model": readout_noise(), "seed": 1}
+    device = qml.device("qdl.qiskit", wires=WIRES, backend="aer", **options)
+    order = list(range(WIRES))[::-1]
+    tape = qml.tape.QuantumScript([qml.X(0)], [qml.sample(wires=order)], shots=4000)
+    (samples,), (confusion,) = device.execute_calibrated([tape], 8)
+    assert samples.shape == (4000, WIRES)
+    up = 0.02 * (np.array(order) + 1)
+    assert confusion[:, 0, 1] == pytest.approx(up, abs=0.01)
+    assert confusion[:, 1, 0] == pytest.approx(0.1, abs=0.01)
+    assert np.allclose(confusion.sum(axis=2), 1)
+    # Wire 0, the last, was 1; the others were 0.
+    assert samples.mean(axis=0)[-1] == pytest.approx(0.9, abs=0.03)
+    mitigating = device.changed(mitigation="readout")
+    with pytest.raises(TargetError, match="mitigation: samples cannot be mitigated"):
+        mitigating.execute_calibrated([tape], 8)
+
+
 def test_errors_of_reading_alone_are_undone() -> None:
     options: dict[str, Any] = {"noise_model": readout_noise(), "seed": 1}
     given = Mitigation(zne_scales=(1,), calibration_rows=50)

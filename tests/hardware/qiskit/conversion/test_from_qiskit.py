@@ -21,7 +21,7 @@ from qiskit.circuit import library as lib
 from qiskit.quantum_info import Pauli, SparseObservable, SparsePauliOp, Statevector
 
 from qml_qdl import hardware
-from qml_qdl.circuits import Expectation
+from qml_qdl.circuits import Expectation, State
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.nn import QuantumLayer
 
@@ -173,3 +173,50 @@ def test_wrong_types_are_refused() -> None:
         hardware.from_qiskit(QuantumCircuit())
     with pytest.raises(ArgumentError, match="wires: expected 2 wires"):
         hardware.from_qiskit(circuit, "a", "v", wires=3)
+
+
+GATES = "qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; rz(0.3) q[1]; measure q -> c;"
+PROGRAMS = {
+    2: f'OPENQASM 2.0; include "qelib1.inc"; {GATES}',
+    3: f'OPENQASM 3.0; include "stdgates.inc"; {GATES}'.replace(
+        "measure q -> c;", "c = measure q;"
+    ),
+}
+
+
+@pytest.mark.parametrize("version", PROGRAMS)
+def test_programs_of_openqasm_are_their_circuits(version: int) -> None:
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.rz(0.3, 1)
+    expected = Statevector(circuit).reverse_qargs().data
+    found = hardware.from_qasm(PROGRAMS[version]).with_readout(State())
+    state = QuantumLayer(found)().numpy()
+    assert abs(np.vdot(expected, state)) == pytest.approx(1, abs=1e-6)
+
+
+def test_parameters_of_openqasm_3_are_inputs_or_weights() -> None:
+    text = 'OPENQASM 3.0; include "stdgates.inc"; input float a; qubit q; rx(a) q;'
+    assert hardware.from_qasm(text, inputs="a").num_inputs == 1
+    made = hardware.from_qasm(text, weights="a", wires=["w"])
+    assert made.wires == ("w",)
+    assert made.weight_shapes == {"weights_0": (1,)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "text: expected a program that begins with OPENQASM 2 or 3, got ''"),
+        ("h q[0];", "begins with OPENQASM 2 or 3, got 'h q"),
+        ("OPENQASM 2.0; qreg q[1]; foo q[0];", "OpenQASM 2 or 3: .*'foo' is not"),
+        ("OPENQASM 3.0; foo q", "text: expected a program in OpenQASM 2 or 3: "),
+        ("OPENQASM 3.0; qubit q; foo q;", "text: expected a program in OpenQASM"),
+    ],
+)
+def test_what_is_no_program_is_refused(
+    text: str, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        hardware.from_qasm(text)
+    assert capfd.readouterr().err == ""  # the parser's own words are in the message
