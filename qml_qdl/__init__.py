@@ -8,6 +8,9 @@ same weights anywhere. The rooms load when they are first used:
 - `qml_qdl.nn`: torch modules
 - `qml_qdl.manybody`: spins on lattices and their ground states
 - `qml_qdl.renormalisation`: what a system looks like from far away
+- `qml_qdl.vqe`: molecules and their electrons
+- `qml_qdl.tomography`, `qml_qdl.phases`: states and phases behind measurements
+- `qml_qdl.geometry`: fields on planes, spheres, meshes and lattices
 - `qml_qdl.models`, `qml_qdl.metrics`, `qml_qdl.data`, `qml_qdl.training`: learning
   with them
 - `qml_qdl.errors`: everything this library raises on purpose
@@ -22,13 +25,17 @@ if TYPE_CHECKING:
     import qml_qdl.circuits as circuits
     import qml_qdl.data as data
     import qml_qdl.errors as errors
+    import qml_qdl.geometry as geometry
     import qml_qdl.hardware as hardware
     import qml_qdl.manybody as manybody
     import qml_qdl.metrics as metrics
     import qml_qdl.models as models
     import qml_qdl.nn as nn
+    import qml_qdl.phases as phases
     import qml_qdl.renormalisation as renormalisation
+    import qml_qdl.tomography as tomography
     import qml_qdl.training as training
+    import qml_qdl.vqe as vqe
 
 __version__ = "0.2.0"
 
@@ -37,13 +44,17 @@ __all__ = [
     "circuits",
     "data",
     "errors",
+    "geometry",
     "hardware",
     "manybody",
     "metrics",
     "models",
     "nn",
+    "phases",
     "renormalisation",
+    "tomography",
     "training",
+    "vqe",
 ]
 
 _ROOMS = {name: f"{__name__}.{name}" for name in __all__[1:]}

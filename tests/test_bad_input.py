@@ -28,6 +28,7 @@ ROOMS = (
     "vqe",
     "tomography",
     "phases",
+    "geometry",
     "metrics",
     "data",
     "training",
@@ -92,6 +93,7 @@ NO_CALLS = {
         "Spread",
         "SymbolModel",
     },
+    "geometry": set(),
     "phases": {"Boundary", "Confusion", "Learner", "SnapshotNetwork", "System"},
     "vqe": {
         "Adapted",

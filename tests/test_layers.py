@@ -33,6 +33,13 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.metrics",
         "qml_qdl.nn",
     },
+    "qml_qdl.geometry": {
+        "qml_qdl.circuits",
+        "qml_qdl.data",
+        "qml_qdl.hardware",
+        "qml_qdl.models",
+        "qml_qdl.nn",
+    },
     "qml_qdl.manybody": {
         "qml_qdl.circuits",
         "qml_qdl.hardware",
@@ -76,6 +83,7 @@ ALLOWED: dict[str, set[str]] = {
     "qml_qdl.training": {
         "qml_qdl.circuits",
         "qml_qdl.data",
+        "qml_qdl.geometry",
         "qml_qdl.manybody",
         "qml_qdl.metrics",
         "qml_qdl.hardware",
@@ -95,6 +103,7 @@ ALLOWED: dict[str, set[str]] = {
     "qml_qdl.cli": {
         "qml_qdl.circuits",
         "qml_qdl.data",
+        "qml_qdl.geometry",
         "qml_qdl.manybody",
         "qml_qdl.metrics",
         "qml_qdl.hardware",
