@@ -81,6 +81,7 @@ class EquivariantClassifier(nn.Module):
         hidden: int = 32,
         dropout: float = 0.3,
         pooling: str = "max",
+        sampling: str = "auto",
         layers: int = 2,
         target: Target | None = None,
         shots: Shots = "keep",
@@ -113,13 +114,16 @@ class EquivariantClassifier(nn.Module):
             group,
             stride,
             padding,
+            sampling=sampling,
             layers=layers,
             target=target,
             shots=shots,
             diff_method=diff_method,
         )
         rows, columns = self.conv.output_size((image_shape[1], image_shape[2]))
-        self.read = GroupLinear((channels, rows, columns), hidden, group)
+        self.read = GroupLinear(
+            (channels, rows, columns), hidden, group, sampling=sampling
+        )
         self.dropout = nn.Dropout(dropout)
         self.pool = GroupPool(pooling)
         self.head = nn.Linear(hidden, num_classes)
@@ -158,11 +162,15 @@ class EquivariantClassifier(nn.Module):
                 conv.group.name,
                 patches.stride,
                 patches.padding,
+                sampling=patches.sampling,
             ),
             nn.Tanh(),
             nn.Dropout(self.dropout.p),
             GroupLinear(
-                self.read.map_shape, self.read.linear.out_features, conv.group.name
+                self.read.map_shape,
+                self.read.linear.out_features,
+                conv.group.name,
+                sampling=self.read.sampling,
             ),
             nn.ReLU(),
             GroupPool(self.pool.mode),

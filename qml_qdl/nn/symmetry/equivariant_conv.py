@@ -40,7 +40,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
         in_channels: Channels of the input.
         out_channels: Channels of the result, for each element of the group.
         kernel_size: Height and width of a patch, in pixels.
-        group: "p4", "p4m" or "c8".
+        group: "p4", "p4m", "c8" or "c16".
         stride: Pixels from one patch to the next; it must divide
             n + 2·padding − kernel_size for images of n pixels.
         padding: Pixels added on each side.
@@ -49,9 +49,13 @@ class EquivariantQuantumConv2d(GroupConvolution):
         device: Where the weights are, a torch device.
         dtype: Type of the weights; None for torch's default.
         lifting: Whether the input is images; else feature maps of the same group.
+        sampling: Where a patch is read: "pixels"; "rings" about its centre, whose
+            samples all turns of the group only permute; or "auto", rings where turns
+            interpolate.
         circuit: Takes the place of the default: a `Circuit` that reads
-            in_channels·kernel_size² features, times the order of the group without
-            lifting, and has as many outputs as there are output channels.
+            in_channels·kernel_size² features, or as many as `patches.num_pixels` says
+            on rings, times the order of the group without lifting, and has as many
+            outputs as there are output channels.
         encoding: How the default circuit reads pixels, as in `QuantumConv2d`.
         layers: Strongly entangling layers of the default circuit.
         **options: What each circuit's layer is told:
@@ -94,6 +98,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
         dtype: torch.dtype | None = None,
         *,
         lifting: bool = True,
+        sampling: str = "auto",
         circuit: Circuit | Block | None = None,
         encoding: str = "auto",
         layers: int = 2,
@@ -107,6 +112,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
             padding,
             padding_mode,
             lifting,
+            sampling,
         )
         super().__init__(patches, out_channels, bias, device, dtype)
         circuits = (
