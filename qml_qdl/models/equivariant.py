@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import Shots
+from qml_qdl.nn.patch_sizes import check_image_shape
 from qml_qdl.nn.symmetry.equivariant_conv import EquivariantQuantumConv2d
 from qml_qdl.nn.symmetry.group_conv import GroupConv2d
 from qml_qdl.nn.symmetry.group_pool import GroupLinear, GroupPool
@@ -88,18 +89,7 @@ class EquivariantClassifier(nn.Module):
         diff_method: str = "best",
     ) -> None:
         super().__init__()
-        if len(image_shape) != 3:
-            raise ArgumentError(
-                "image_shape: expected (channels, height, width), got "
-                f"{tuple(image_shape)}; a grey image has one channel"
-            )
-        for size in image_shape:
-            check_count("image_shape", size)
-        if image_shape[1] != image_shape[2]:
-            raise ShapeError(
-                f"image_shape: expected square images, which quarter turns keep, got "
-                f"{tuple(image_shape)}; pad or crop them"
-            )
+        check_image_shape(image_shape, square=True)
         check_count("num_classes", num_classes)
         check_count("hidden", hidden)
         if not 0 <= dropout < 1:

@@ -59,6 +59,12 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
         "equivariant": ModelEntry(
             "qml_qdl.models.EquivariantClassifier", "images", _WINDOW
         ),
+        "steerable": ModelEntry(
+            "qml_qdl.geometry.SteerableClassifier",
+            "images",
+            ("channels", "kernel_size", "layers", "hidden"),
+            title="steerable network",
+        ),
         "patch_gan": ModelEntry(
             "qml_qdl.models.PatchGenerator",
             "images",
