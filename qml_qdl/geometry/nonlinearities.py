@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import (
     as_items,
     check_choice,
@@ -17,7 +17,8 @@ from qml_qdl.circuits.validation import (
     check_number,
     validate_call,
 )
-from qml_qdl.geometry.field_types import FieldType, Fields
+from qml_qdl.geometry.field_types import Fields, FieldType
+from qml_qdl.nn.options import check_floating
 
 SMALLEST = 1e-6
 """Added to squared norms, so that a norm has a gradient where the field vanishes."""
@@ -258,8 +259,8 @@ class FourierNonlinearity(nn.Module):
         check_count("samples", samples, 2 * top + 1, most=10_000)
         self.in_type, self.samples, self.function = in_type, int(samples), function
         orders = torch.arange(top + 1, dtype=torch.float64)
-        angles = 2 * math.pi * torch.arange(self.samples) / self.samples
-        phases = angles[:, None].double() * orders
+        steps = torch.arange(self.samples, dtype=torch.float64)[:, None]
+        phases = 2 * math.pi / self.samples * steps * orders
         self.register_buffer("cosines", phases.cos(), persistent=False)
         self.register_buffer("sines", phases.sin(), persistent=False)
 
@@ -319,30 +320,65 @@ POOLINGS = ("mean", "max")
 
 
 @validate_call
-class InvariantPool(nn.Module):
-    """Numbers that do not change when the picture turns: norms, pooled over the disk.
+class NormPool(nn.Module):
+    """The norms of fields: pictures, which turn with the picture and as it does.
 
     Args:
         in_type: The fields.
-        poolings: "mean", "max", or both.
 
     Shape:
         - Input: (rows, in_type.size, H, W), complex.
-        - Output: (rows, num_features), real.
+        - Output: the same, real.
+
+    Example:
+        >>> import torch
+        >>> pool = NormPool(FieldType({2: 1}))
+        >>> float(pool(torch.full((1, 1, 1, 1), 3 + 4j))[0, 0, 0, 0])
+        5.0
+    """
+
+    def __init__(self, in_type: FieldType) -> None:
+        super().__init__()
+        self.in_type = in_type
+
+    def forward(self, fields: Fields) -> Tensor:
+        """Takes norms.
+
+        Args:
+            fields: (rows, in_type.size, H, W), complex.
+
+        Returns:
+            The same shape, real.
+
+        Raises:
+            ShapeError: The fields have another shape.
+            ArgumentTypeError: They are real where an order is not 0.
+        """
+        self.in_type.check(fields)
+        return norms(fields)
+
+
+@validate_call
+class DiskPool(nn.Module):
+    """Pools pictures over their largest disk: numbers that do not turn.
+
+    Args:
+        poolings: "mean", "max", or both.
+
+    Shape:
+        - Input: (rows, channels, H, W), real.
+        - Output: (rows, channels · poolings).
 
     Raises:
         ArgumentError: A pooling is unknown.
 
     Example:
         >>> import torch
-        >>> pool = InvariantPool(FieldType({0: 2, 1: 3}))
-        >>> pool(torch.randn(4, 5, 8, 8, dtype=torch.complex64)).shape
+        >>> DiskPool(["mean", "max"])(torch.rand(4, 5, 8, 8)).shape
         torch.Size([4, 10])
     """
 
-    def __init__(
-        self, in_type: FieldType, poolings: Sequence[str] = POOLINGS
-    ) -> None:
+    def __init__(self, poolings: Sequence[str] = POOLINGS) -> None:
         super().__init__()
         items = as_items(poolings)
         if not items:
@@ -352,31 +388,30 @@ class InvariantPool(nn.Module):
             )
         for each in items:
             check_choice("poolings", each, POOLINGS)
-        self.in_type, self.poolings = in_type, items
+        self.poolings = items
 
-    @property
-    def num_features(self) -> int:
-        """Numbers that go out: one for each field and pooling."""
-        return self.in_type.size * len(self.poolings)
-
-    def forward(self, fields: Fields) -> Tensor:
-        """Pools fields.
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Pools pictures.
 
         Args:
-            fields: (rows, in_type.size, H, W), complex.
+            pictures: (rows, channels, H, W).
 
         Returns:
-            (rows, num_features).
+            (rows, channels · poolings).
 
         Raises:
-            ShapeError: The fields have another shape.
-            ArgumentTypeError: They are real where an order is not 0.
+            ShapeError: They have another number of dimensions, or no pixels.
+            ArgumentTypeError: They are whole numbers.
         """
-        self.in_type.check(fields)
-        sizes = norms(fields)
-        inside = disk(fields.shape[-2], fields.shape[-1], sizes)
+        check_floating("pictures", pictures)
+        if pictures.ndim != 4 or not pictures[0:1].shape[2:].numel():
+            raise ShapeError(
+                "pictures: expected (rows, channels, H, W), with pixels, got "
+                f"{tuple(pictures.shape)}"
+            )
+        inside = disk(pictures.shape[-2], pictures.shape[-1], pictures)
         found = {
-            "mean": lambda: (sizes * inside).sum((2, 3)) / inside.sum(),
-            "max": lambda: (sizes * inside).amax((2, 3)),
+            "mean": (pictures * inside).sum((2, 3)) / inside.sum(),
+            "max": pictures.masked_fill(inside == 0, -math.inf).amax((2, 3)),
         }
-        return torch.cat([found[each]() for each in self.poolings], 1)
+        return torch.cat([found[each] for each in self.poolings], 1)

@@ -39,7 +39,7 @@ from qml_qdl.circuits.validation import (
     check_number,
     validate_call,
 )
-from qml_qdl.geometry.field_types import FieldType, Fields
+from qml_qdl.geometry.field_types import Fields, FieldType
 from qml_qdl.nn.patch_sizes import PADDING_MODES, pad, symmetric_size
 
 REACH = 3.0
@@ -398,5 +398,9 @@ def _checked_rings(rings: Sequence[float]) -> tuple[float, ...]:
             f"rings: expected at least one radius, in pixels, got {rings!r}"
         )
     for radius in items:
-        check_number("rings: a radius", radius, -1e-300, math.inf)
+        check_number("rings: a radius", radius, -math.inf, math.inf)
+        if radius < 0:
+            raise ArgumentError(
+                f"rings: expected radii of 0 pixels or more, got {radius}"
+            )
     return tuple(map(float, items))

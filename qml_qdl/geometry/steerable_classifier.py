@@ -8,11 +8,12 @@ from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.geometry.field_types import FieldType
 from qml_qdl.geometry.nonlinearities import (
+    DiskPool,
     FourierNonlinearity,
     GatedNonlinearity,
-    InvariantPool,
     NormBatchNorm,
     NormNonlinearity,
+    NormPool,
     disk,
 )
 from qml_qdl.geometry.steerable import SteerableConv2d
@@ -26,9 +27,9 @@ NONLINEARITIES = ("norm", "gated", "fourier")
 class SteerableClassifier(nn.Module):
     """Steerable convolutions of complex fields, then invariants and a small network.
 
-    Each layer is a `SteerableConv2d`, which keeps the size, a `NormBatchNorm` and a
-    nonlinearity; at the end the norms of all fields are pooled over the largest disk in
-    the image. The logits of an image turned by 90° are those of the image, to rounding,
+    Each layer is a `SteerableConv2d`, which keeps the size; between layers stand
+    `NormBatchNorm` and a nonlinearity, and at the end the norms of all fields are
+    pooled over the largest disk in the image. The logits of an image turned by 90° are those of the image, to rounding,
     and those of other turns as nearly as pixels tell them (harmonic networks, Worrall et
     al. 2017, arXiv:1612.04642). It is classical, and a rival of circuits on the same
     data.
@@ -91,29 +92,29 @@ class SteerableClassifier(nn.Module):
         incoming = FieldType({0: image_shape[0]})
         fields = FieldType.uniform(channels, max_order)
         self.blocks = nn.ModuleList()
-        for _ in range(layers):
-            change = _nonlinearity(nonlinearity, fields)
+        for layer in range(layers):
+            last = layer == layers - 1
+            change = None if last else _nonlinearity(nonlinearity, fields)
+            kind = fields if change is None else change.in_type
+            bias = nonlinearity != "norm"
             conv = SteerableConv2d(
-                incoming,
-                change.in_type,
-                kernel_size,
-                padding="same",
-                bias=nonlinearity != "norm",
+                incoming, kind, kernel_size, padding="same", bias=bias
             )
-            self.blocks.append(
-                nn.Sequential(conv, NormBatchNorm(change.in_type), change)
-            )
+            parts = [conv] if change is None else [conv, NormBatchNorm(kind), change]
+            self.blocks.append(nn.Sequential(*parts))
             incoming = fields
-        self.pool = InvariantPool(fields)
-        features = self.pool.num_features
         self.head = nn.Sequential(
-            nn.LayerNorm(features),
+            NormPool(fields),
+            nn.BatchNorm2d(fields.size),
+            nn.ReLU(),
+            DiskPool(),
             nn.Dropout(dropout),
-            nn.Linear(features, hidden),
+            nn.Linear(2 * fields.size, hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(hidden, num_classes),
         )
+        self.out_type = fields
 
     def forward(self, images: Tensor) -> Tensor:
         """Classifies images.
@@ -127,7 +128,7 @@ class SteerableClassifier(nn.Module):
         Raises:
             ShapeError: The images have another shape.
         """
-        logits: Tensor = self.head(self.pool(self.fields(images)))
+        logits: Tensor = self.head(self.fields(images))
         return logits
 
     def fields(self, images: Tensor) -> Tensor:
@@ -137,7 +138,7 @@ class SteerableClassifier(nn.Module):
             images: (rows, channels, height, width).
 
         Returns:
-            (rows, pool.in_type.size, height, width), complex, and 0 outside of the disk.
+            (rows, out_type.size, height, width), complex, and 0 outside of the disk.
 
         Raises:
             ShapeError: The images have another shape.
