@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
@@ -23,13 +24,24 @@ NONLINEARITIES = ("norm", "gated", "fourier")
 """What stands between steerable layers, by name."""
 
 
+class _FeatureNorm(nn.BatchNorm1d):
+    """Batch normalisation; a single row, which has no spread, takes the running one."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        if len(features) > 1 or not self.training:
+            return super().forward(features)
+        return functional.batch_norm(
+            features, self.running_mean, self.running_var, self.weight, self.bias
+        )
+
+
 @validate_call
 class SteerableClassifier(nn.Module):
     """Steerable convolutions of complex fields, then invariants and a small network.
 
-    Each layer is a `SteerableConv2d`, which keeps the size; between layers stand
-    `NormBatchNorm` and a nonlinearity, and at the end the norms of all fields are
-    pooled over the largest disk in the image. The logits of an image turned by 90° are those of the image, to rounding,
+    Each layer is a `SteerableConv2d`, which keeps the size, a `NormBatchNorm` and a
+    nonlinearity; at the end the norms of all fields are pooled over the largest disk in
+    the image. The logits of an image turned by 90° are those of the image, to rounding,
     and those of other turns as nearly as pixels tell them (harmonic networks, Worrall et
     al. 2017, arXiv:1612.04642). It is classical, and a rival of circuits on the same
     data.
@@ -92,29 +104,31 @@ class SteerableClassifier(nn.Module):
         incoming = FieldType({0: image_shape[0]})
         fields = FieldType.uniform(channels, max_order)
         self.blocks = nn.ModuleList()
-        for layer in range(layers):
-            last = layer == layers - 1
-            change = None if last else _nonlinearity(nonlinearity, fields)
-            kind = fields if change is None else change.in_type
-            bias = nonlinearity != "norm"
+        for _ in range(layers):
+            change = _nonlinearity(nonlinearity, fields)
             conv = SteerableConv2d(
-                incoming, kind, kernel_size, padding="same", bias=bias
+                incoming,
+                change.in_type,
+                kernel_size,
+                padding="same",
+                bias=nonlinearity != "norm",
             )
-            parts = [conv] if change is None else [conv, NormBatchNorm(kind), change]
-            self.blocks.append(nn.Sequential(*parts))
+            norm = NormBatchNorm(change.in_type)
+            self.blocks.append(nn.Sequential(conv, norm, change))
             incoming = fields
+        self.out_type = fields
+        pool = DiskPool()
+        features = fields.size * len(pool.poolings)
         self.head = nn.Sequential(
             NormPool(fields),
-            nn.BatchNorm2d(fields.size),
-            nn.ReLU(),
-            DiskPool(),
+            pool,
+            _FeatureNorm(features),
             nn.Dropout(dropout),
-            nn.Linear(2 * fields.size, hidden),
+            nn.Linear(features, hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(hidden, num_classes),
         )
-        self.out_type = fields
 
     def forward(self, images: Tensor) -> Tensor:
         """Classifies images.
