@@ -1,4 +1,4 @@
-r"""Steerable convolution: kernels of circular harmonics, which turn fields with pictures.
+r"""Steerable convolution: circular harmonics, which turn fields with pictures.
 
 A kernel κ from fields of order i to fields of order o keeps the symmetry exactly if
 :math:`\kappa(R_\alpha x) = e^{i(o - i)\alpha} \kappa(x)`, that is, if it is a circular
@@ -251,10 +251,10 @@ class SteerableConv2d(nn.Module):
         if not bool(carried.all()):
             orders = zip(self.out_type.orders, carried.tolist(), strict=True)
             raise ArgumentError(
-                f"out_type: expected fields that rings of radii {self.rings} carry from "
-                f"{self.in_type}, a ring of radius q differences of orders up to 2q, got "
-                f"the orders {sorted({m for m, ok in orders if not ok})}, too; use a "
-                "larger kernel_size, other rings, or a smaller sigma"
+                f"out_type: expected fields that rings of radii {self.rings} carry "
+                f"from {self.in_type}, a ring of radius q differences of orders up to "
+                f"2q, got the orders {sorted({m for m, ok in orders if not ok})}, too; "
+                "use a larger kernel_size, other rings, or a smaller sigma"
             )
         # What no ring carries reads a row of zeros behind all others.
         places[places < 0] = filled
@@ -361,9 +361,9 @@ class SteerableConv2d(nn.Module):
         check_number("factor", factor, 0, math.inf)
         if self.stride != 1 or 2 * self.padding != self.pixels - 1:
             raise ArgumentError(
-                "rescaled: expected a layer of stride 1 with padding='same', got stride="
-                f"{self.stride} and padding={self.padding}; others would cut off another "
-                "part of the picture"
+                "rescaled: expected a layer of stride 1 with padding='same', got "
+                f"stride={self.stride} and padding={self.padding}; others would cut "
+                "off another part of the picture"
             )
         like = next(self.parameters())
         layer: SteerableConv2d = SteerableConv2d(

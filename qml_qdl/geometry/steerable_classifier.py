@@ -42,8 +42,8 @@ class SteerableClassifier(nn.Module):
     Each layer is a `SteerableConv2d`, which keeps the size, a `NormBatchNorm` and a
     nonlinearity; at the end the norms of all fields are pooled over the largest disk in
     the image. The logits of an image turned by 90° are those of the image, to rounding,
-    and those of other turns as nearly as pixels tell them (harmonic networks, Worrall et
-    al. 2017, arXiv:1612.04642). It is classical, and a rival of circuits on the same
+    and those of other turns as nearly as pixels tell them (harmonic networks, Worrall
+    et al. 2017, arXiv:1612.04642). It is classical, and a rival of circuits on the same
     data.
 
     Args:
@@ -159,8 +159,8 @@ class SteerableClassifier(nn.Module):
         """
         if tuple(images.shape[1:]) != self.image_shape:
             raise ShapeError(
-                f"images: expected (rows, {', '.join(map(str, self.image_shape))}), got "
-                f"{tuple(images.shape)}"
+                f"images: expected (rows, {', '.join(map(str, self.image_shape))}), "
+                f"got {tuple(images.shape)}"
             )
         inside = disk(images.shape[-2], images.shape[-1], images)
         fields = images * inside

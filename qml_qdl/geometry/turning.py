@@ -70,7 +70,9 @@ def turning_error(
         check_count(name, value)
     turns = as_items(angles)
     if not turns:
-        raise ArgumentError(f"angles: expected at least one, in radians, got {angles!r}")
+        raise ArgumentError(
+            f"angles: expected at least one, in radians, got {angles!r}"
+        )
     for angle in turns:
         check_number("angles: one", angle, -math.inf, math.inf)
 
@@ -83,8 +85,8 @@ def turning_error(
         out_type.check(fields)
         if fields.shape[-1] % 2 != size % 2 or fields.shape[-2] != fields.shape[-1]:
             raise ShapeError(
-                f"function: expected fields about the same middle as pictures of {size} "
-                f"pixels, got {tuple(fields.shape)}; use padding='same'"
+                "function: expected fields about the same middle as pictures of "
+                f"{size} pixels, got {tuple(fields.shape)}; use padding='same'"
             )
         return fields[..., fields.shape[-2] // 2, fields.shape[-1] // 2]
 

@@ -73,7 +73,9 @@ def test_what_acts_on_parts_of_numbers_is_seen() -> None:
     # Gates that are no scalars.
     gated = GatedNonlinearity(FieldType({1: 1}))
     other = FieldType({1: 2})
-    mistaken = error(gated, other, gated.out_type, 0.3, random_fields(other, torch.float64))
+    mistaken = error(
+        gated, other, gated.out_type, 0.3, random_fields(other, torch.float64)
+    )
     assert mistaken > 0.05
 
 
@@ -173,7 +175,7 @@ def test_pooled_norms_do_not_turn(dtype: torch.dtype) -> None:
     [
         (
             lambda: FourierNonlinearity(MIXED),
-            r"in_type: expected as many fields of each order from 0 up, which are funct",
+            r"in_type: expected as many fields of each order from 0 up",
         ),
         (lambda: FourierNonlinearity(UNIFORM, 4), r"samples: expected at least 5, got"),
         (lambda: DiskPool(["sum"]), r"poolings: expected one of 'mean', 'm"),

@@ -81,7 +81,7 @@ def test_quarter_turns_are_exact(
 
 
 def test_broken_versions_are_seen() -> None:
-    """Fields taken for others, a bias where none may be, kernels that are not harmonic."""
+    """Fields taken for others, a bias where none may be, kernels not harmonic."""
     conv = make(PICTURE, FieldType({1: 2}), 7, padding="same", dtype=torch.float64)
     picture = random_fields(PICTURE, 9, 9, dtype=torch.float64).real
     assert quarter_error(conv, picture) < 1e-12
@@ -109,7 +109,10 @@ def test_rings_are_blurred_circles() -> None:
     def blurred(r: float) -> float:
         found, _ = quad(
             lambda k: (
-                k * jv(order, k * radius) * jv(order, k * r) * math.exp(-((sigma * k) ** 2) / 2)
+                k
+                * jv(order, k * radius)
+                * jv(order, k * r)
+                * math.exp(-((sigma * k) ** 2) / 2)
             ),
             0,
             30,
@@ -140,7 +143,9 @@ def test_default_rings_end_within_the_kernel() -> None:
 
 
 def test_the_kernel_is_torchs_convolution_of_harmonics() -> None:
-    conv = make(FieldType({1: 1}), FieldType({3: 1}), 7, bias=False, dtype=torch.float64)
+    conv = make(
+        FieldType({1: 1}), FieldType({3: 1}), 7, bias=False, dtype=torch.float64
+    )
     weights = torch.view_as_complex(conv.weights["2"])[0]
     basis = [ring_harmonic(2, q, 0.6, 7) for q in (1.0, 2.0)]
     kernel = weights[0] * torch.tensor(basis[0]) + weights[1] * torch.tensor(basis[1])
@@ -154,14 +159,18 @@ def test_first_weights_keep_the_variance_of_noise() -> None:
     conv = make(MIXED, FieldType({0: 20, 1: 20}), 9, padding="same")
     conv.reset_parameters(torch.Generator().manual_seed(0))
     noise = random_fields(MIXED, 32, 32, dtype=torch.float32)
-    assert float(conv(noise).detach().abs().square().mean()) == pytest.approx(1, rel=0.2)
+    assert float(conv(noise).detach().abs().square().mean()) == pytest.approx(
+        1, rel=0.2
+    )
 
 
 def test_the_same_kernels_in_finer_pictures() -> None:
     """What a layer says in the middle of a picture hardly hangs on its pixels."""
     from qml_qdl.nn.symmetry.equivariance import smooth_images
 
-    conv = make(PICTURE, FieldType({0: 1, 1: 1}), 7, padding="same", dtype=torch.float64)
+    conv = make(
+        PICTURE, FieldType({0: 1, 1: 1}), 7, padding="same", dtype=torch.float64
+    )
     torch.nn.init.normal_(conv.bias)
     found = []
     for size, factor in ((17, 1), (33, 2), (65, 4)):
@@ -217,10 +226,19 @@ def test_it_is_a_module() -> None:
             lambda: make(PICTURE, PICTURE, 5, padding="full"),
             r"padding: expected a number of pixels, 'same' or 'valid', got 'full'",
         ),
-        (lambda: make(PICTURE, PICTURE, 5, padding=-1), r"padding: expected at least 0"),
-        (lambda: make(PICTURE, PICTURE, 5, sigma=0.0), r"sigma: expected a number above"),
+        (
+            lambda: make(PICTURE, PICTURE, 5, padding=-1),
+            r"padding: expected at least 0",
+        ),
+        (
+            lambda: make(PICTURE, PICTURE, 5, sigma=0.0),
+            r"sigma: expected a number above",
+        ),
         (lambda: make(PICTURE, PICTURE, 5, rings=[]), r"rings: expected at least one"),
-        (lambda: make(PICTURE, PICTURE, 5, rings=[-1.0]), r"rings: expected radii of 0"),
+        (
+            lambda: make(PICTURE, PICTURE, 5, rings=[-1.0]),
+            r"rings: expected radii of 0",
+        ),
         (
             lambda: make(PICTURE, PICTURE, 5)(torch.zeros(1, 2, 8, 8)),
             r"fields: expected \(rows, 1, H, W\)",

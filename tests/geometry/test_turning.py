@@ -34,7 +34,9 @@ def network(factor: float, orders: FieldType = FIELDS) -> nn.Module:
 
 def test_the_error_falls_with_the_resolution() -> None:
     """Kernels fixed in pixels: under 0.5 % at 64 × 64."""
-    found = [turning_error(network(1), FIELDS, n, rows=4, **DOUBLE) for n in (16, 32, 64)]
+    found = [
+        turning_error(network(1), FIELDS, n, rows=4, **DOUBLE) for n in (16, 32, 64)
+    ]
     print(found)
     assert found[0] > 3 * found[1]
     assert found[2] < 0.005

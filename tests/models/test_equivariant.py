@@ -114,7 +114,10 @@ def test_the_equivariant_classifier_learns_what_does_not_turn() -> None:
             r"image_shape: expected square images.*got \(1, 8, 6\); pad or crop them",
         ),
         (lambda: images_model(stride=2), r"images: not equivariant, since"),
-        (lambda: images_model(group="p6"), r"group: expected one of 'p4', 'p4m', 'c8', 'c16'"),
+        (
+            lambda: images_model(group="p6"),
+            r"group: expected one of 'p4', 'p4m', 'c8', 'c16'",
+        ),
         (
             lambda: images_model(dropout=1.0),
             r"dropout: expected a share of 0 or more an",

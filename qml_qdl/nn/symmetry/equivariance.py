@@ -10,7 +10,12 @@ from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ShapeError
-from qml_qdl.circuits.validation import check_count, check_number, check_type, validate_call
+from qml_qdl.circuits.validation import (
+    check_count,
+    check_number,
+    check_type,
+    validate_call,
+)
 from qml_qdl.nn.symmetry.image_groups import ImageGroup, turned_points
 
 

@@ -28,11 +28,12 @@ class EquivariantQuantumConv2d(GroupConvolution):
     patches, positions and images run as one batch of one structure. The first layer
     lifts images to feature maps with a place for each element of the group; with
     `lifting=False` the layer goes from such maps to such maps. For "p4" and "p4m" it is
-    equivariant to rounding, whatever the circuit. "c8" interpolates patches turned by
-    odd multiples of 45° and is exact at multiples of 90° only: on images of 8 × 8
-    pixels the logits of an `EquivariantClassifier` change at 45° by about as much as
-    they differ from image to image, as its docstring says. `check_equivariance` says
-    how large the error is, which falls as the images have more pixels.
+    equivariant to rounding, whatever the circuit. "c8" and "c16" read patches on rings
+    about their centres, whose samples turns by 45° and 22.5° only permute. These are
+    interpolated between pixels, and a square map of patches does not turn into itself,
+    so that multiples of 90° alone are exact; the docstring of `EquivariantClassifier`
+    has numbers. `check_equivariance` says how large the error is, which falls as the
+    images have more pixels.
 
     The default circuit is that of `QuantumConv2d`.
 

@@ -122,9 +122,9 @@ class GroupConvolution(nn.Module, ABC):
         """Measures f(gx) against g f(x) on random inputs, for every element.
 
         Where all elements only move pixels, the inputs are noise and the error is one
-        of rounding. For "c8" and "c16" they are smooth images that look alike at every size, and
-        a rim of outputs is left out: the error is that of interpolation, and falls as
-        the image has more pixels.
+        of rounding. For "c8" and "c16" they are smooth images that look alike at every
+        size, and a rim of outputs is left out: the error is that of interpolation, and
+        falls as the image has more pixels.
 
         Args:
             image_size: Height and width of the inputs; None for four strides more than

@@ -165,9 +165,7 @@ class GroupPatches(nn.Module):
             ShapeError: A patch is larger than the padded image, or the patches are not
                 where they would be on a turned image.
         """
-        return symmetric_size(
-            image_size, self.kernel_size, self.stride, self.padding
-        )
+        return symmetric_size(image_size, self.kernel_size, self.stride, self.padding)
 
     def extra_repr(self) -> str:
         """What `print` shows: the arguments."""

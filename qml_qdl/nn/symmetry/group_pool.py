@@ -159,7 +159,8 @@ class GroupLinear(nn.Module):
             )
         else:
             turned = torch.stack(
-                [group.act_on_maps(group.inverse(g), maps) for g in range(group.order)], 1
+                [group.act_on_maps(group.inverse(g), maps) for g in range(group.order)],
+                1,
             )
         values: Tensor = self.linear(turned.flatten(2))
         return values.transpose(1, 2)

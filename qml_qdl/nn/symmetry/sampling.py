@@ -1,4 +1,4 @@
-"""Where a kernel reads an image: at pixels, or on rings that a group turns into itself."""
+"""Where a kernel reads an image: at pixels, or on rings whose samples turns permute."""
 
 from __future__ import annotations
 
