@@ -11,8 +11,8 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.circuits.validation import check_count, check_number, validate_call
+from qml_qdl.circuits.errors import ArgumentTypeError, ShapeError
+from qml_qdl.circuits.validation import MOST, check_count, check_number, validate_call
 
 Fields: TypeAlias = Annotated[Tensor, "complex, or real where all orders are 0"]
 """A feature map of a `FieldType`: (rows, size, H, W)."""
@@ -168,5 +168,6 @@ class FieldType:
             ShapeError: The feature maps have another shape.
         """
         self.check(fields)
-        moved = fields.rot90(int(quarters) % 4, (-2, -1))
-        return self.turned(moved, math.pi / 2 * (int(quarters) % 4))
+        check_count("quarters", quarters, -MOST, MOST)
+        times = int(quarters) % 4
+        return self.turned(fields.rot90(times, (-2, -1)), math.pi / 2 * times)

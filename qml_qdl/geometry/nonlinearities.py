@@ -20,8 +20,8 @@ from qml_qdl.circuits.validation import (
 from qml_qdl.geometry.field_types import Fields, FieldType
 from qml_qdl.nn.options import check_floating
 
-SMALLEST = 1e-6
-"""Added to squared norms, so that a norm has a gradient where the field vanishes."""
+SMALLEST = 1e-3
+"""The norm of a field that vanishes, so that directions have gradients there."""
 
 
 def norms(fields: Fields) -> Tensor:
@@ -33,9 +33,8 @@ def norms(fields: Fields) -> Tensor:
     Returns:
         Real, of the same shape.
     """
-    if not fields.is_complex():
-        return (fields.square() + SMALLEST).sqrt()
-    return (fields.real.square() + fields.imag.square() + SMALLEST).sqrt()
+    sizes = fields.abs()
+    return torch.hypot(sizes, torch.full_like(sizes, SMALLEST))
 
 
 @validate_call

@@ -198,22 +198,18 @@ class SteerableConv2d(nn.Module):
         self.reset_parameters(generator)
 
     def _as_pixels(self, padding: int | str) -> int:
-        if padding == "same":
-            if not self.pixels % 2:
-                raise ArgumentError(
-                    "padding: 'same' would add more on one side for a kernel of "
-                    f"{self.pixels} pixels, which no turn keeps; use an odd kernel_size"
-                )
-            return self.pixels // 2
+        if not isinstance(padding, str):
+            check_count("padding", padding, 0)
+            return int(padding)
+        check_choice("padding", padding, ("same", "valid"))
         if padding == "valid":
             return 0
-        if isinstance(padding, str):
+        if not self.pixels % 2:
             raise ArgumentError(
-                "padding: expected a number of pixels, 'same' or 'valid', got "
-                f"{padding!r}"
+                "padding: 'same' would add more on one side for a kernel of "
+                f"{self.pixels} pixels, which no turn keeps; use an odd kernel_size"
             )
-        check_count("padding", padding, 0)
-        return int(padding)
+        return self.pixels // 2
 
     def _pairs(self) -> list[tuple[int, int]]:
         """The orders, out and in, of every kernel."""

@@ -12,6 +12,7 @@ from qml_qdl.circuits.validation import (
     as_items,
     check_count,
     check_number,
+    check_seed,
     validate_call,
 )
 from qml_qdl.geometry.field_types import Fields, FieldType
@@ -68,6 +69,7 @@ def turning_error(
     """
     for name, value in (("size", size), ("channels", channels), ("rows", rows)):
         check_count(name, value)
+    check_seed(seed)
     turns = as_items(angles)
     if not turns:
         raise ArgumentError(

@@ -224,7 +224,7 @@ def test_it_is_a_module() -> None:
         ),
         (
             lambda: make(PICTURE, PICTURE, 5, padding="full"),
-            r"padding: expected a number of pixels, 'same' or 'valid', got 'full'",
+            r"padding: expected one of 'same', 'valid', got 'full'",
         ),
         (
             lambda: make(PICTURE, PICTURE, 5, padding=-1),
