@@ -38,6 +38,12 @@ TABLE: dict[str, dict[str, Any]] = {
     "dressed": {"reads": "tables", "options": ["layers", "target"]},
     "qcnn": {"reads": "any", "options": ["target"]},
     "equivariant": {"reads": "images", "options": WINDOW},
+    "steerable": {
+        "reads": "images",
+        "options": ["channels", "kernel_size", "layers", "hidden"],
+        "refuses": [],
+        "kinds": ("classical",),
+    },
     "patch_gan": {
         "reads": "images",
         "options": ["layers", "target"],
