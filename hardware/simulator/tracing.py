@@ -299,11 +299,10 @@ def _source(
     if came != scalars:
         places = {slot: place for place, slot in enumerate(came)}
         order = torch.tensor([places[s] for s in scalars], device=like.device)
+    others = arrays + rest
     return AngleSource(
         Gather.of([*gathered.values()], *numbers, like) if gathered else None,
-        trace.expressions([angles[s] for s in arrays + rest])
-        if arrays + rest
-        else None,
+        trace.expressions([angles[s] for s in others]) if others else None,
         tuple(arrays),
         order,
     )
