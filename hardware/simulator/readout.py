@@ -101,7 +101,7 @@ class Flip:
         """
         own = factors if self.outputs is None else factors.index_select(0, self.outputs)
         real, imag = (
-            None if weights is None else _as_states(weights.T @ own, state)
+            weights if weights is None else _as_states(weights.T @ own, state)
             for weights in (self.real, self.imag)
         )
         phases = real
@@ -109,6 +109,7 @@ class Flip:
             phases = torch.complex(
                 torch.zeros_like(imag) if real is None else real, -imag
             )
+        assert phases is not None  # there are words
         changed = phases * state
         if self.sources is None:
             return changed
