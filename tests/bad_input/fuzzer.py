@@ -239,7 +239,10 @@ INTERNAL = ("owner", "known", "also", "purpose", "training.Spec.from_config.name
 LARGE = ("PointCloudClassifier", "SpinClassifier", "stein_discrepancy_of_samples")
 """Where right numbers may be so large that their squares are none."""
 
-SIGNED = ("step", "quarters", "spin_flip", "parity", "magnetisation", "momentum")
+SIGNED = (
+    *("step", "spin_flip", "parity", "magnetisation", "momentum", "charge"),
+    "quarters",
+)
 """Arguments whose whole numbers may be negative."""
 
 SEEDS = ("seed", "first_seed", "split_seed", "seed_transpiler", "sample_seed")
