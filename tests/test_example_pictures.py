@@ -40,6 +40,11 @@ PICTURES = {
     "ground_state": ("ground-state.png", "ground-state-square.png"),
     "molecule": ("molecule.png", "molecule-states.png"),
     "shadows": ("shadows.png", "shadows-correlations.png"),
+    "steerable": (
+        "steerable-turning.png",
+        "steerable-law.png",
+        "steerable-angles.png",
+    ),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
@@ -54,6 +59,7 @@ IN_NOTEBOOKS = {
     "ground_state",
     "molecule",
     "shadows",
+    "steerable",
 }
 """Those whose notebooks train as well: these run in the quick suite."""
 
