@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from qml_qdl.circuits.errors import ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.nn.symmetry.image_groups import ImageGroup
-from qml_qdl.nn.symmetry.sampling import as_sampling, readings, sample_points
+from qml_qdl.nn.symmetry.sampling import as_sampling, reading_grid, sample_points
 
 POOLINGS = ("max", "mean")
 
@@ -117,12 +118,8 @@ class GroupLinear(nn.Module):
         channels, size, _ = self.map_shape
         self.sampling = as_sampling(sampling, self.group)
         points = sample_points(size, self.group.turns, self.sampling)
-        if self.sampling == "rings":
-            # What leaves the map when it is turned is not read.
-            half = (size - 1) / 2
-            points = points[points.norm(dim=-1) <= half + 1e-9]
-        resample = readings(self.group, points, size)
-        self.register_buffer("resample", resample, persistent=False)
+        grid = reading_grid(self.group, points, size)
+        self.register_buffer("grid", grid, persistent=False)
         self.linear = nn.Linear(
             channels * self.group.order * len(points),
             out_features,
@@ -151,11 +148,14 @@ class GroupLinear(nn.Module):
             )
         group = self.group
         if self.sampling == "rings":
-            read = self.get_buffer("resample").to(maps)
-            places = group.table.to(maps.device)
-            turned = torch.einsum("bchq,gpq->bgchp", maps.flatten(3), read)
+            flat = maps.flatten(1, 2)
+            grid = self.get_buffer("grid").to(maps).expand(len(flat), -1, -1, -1)
+            read = functional.grid_sample(
+                flat, grid, mode="bilinear", align_corners=True
+            ).unflatten(1, (channels, -1))
+            # Undoing g on both: place h now holds what was at gh.
             turned = torch.stack(
-                [turned[:, g][..., places[g], :] for g in range(group.order)], 1
+                [read[:, :, group.table[g], g] for g in range(group.order)], 1
             )
         else:
             turned = torch.stack(

@@ -65,8 +65,8 @@ def sample_points(size: int, turns: int, sampling: str) -> Tensor:
     return torch.cat(points)
 
 
-def readings(group: ImageGroup, points: Tensor, size: int) -> Tensor:
-    """How each element of a group reads points of a square, once it is undone.
+def reading_grid(group: ImageGroup, points: Tensor, size: int) -> Tensor:
+    """Where each element of a group reads points of a square, once it is undone.
 
     Args:
         group: The group.
@@ -74,19 +74,32 @@ def readings(group: ImageGroup, points: Tensor, size: int) -> Tensor:
         size: Pixels of a side of the square.
 
     Returns:
-        (order, points, size²), float64: bilinear weights of the pixels, zero outside.
+        (1, order, points, 2), as torch's `grid_sample` reads it with corners aligned.
     """
-    basis = torch.eye(size**2, dtype=torch.float64).reshape(1, -1, size, size)
     found = []
     for element in range(group.order):
         mirrored, turned = divmod(element, group.turns)
         # Undone on the image, the element itself is done to the points.
         source = points * points.new_tensor([-1.0 if mirrored else 1.0, 1.0])
-        source = turned_points(source, 2 * math.pi * turned / group.turns)
-        grid = (source * (2 / max(size - 1, 1)))[None, None]
-        read = functional.grid_sample(basis, grid, mode="bilinear", align_corners=True)
-        found.append(read[0, :, 0].T)
-    weights = torch.stack(found)
+        found.append(turned_points(source, 2 * math.pi * turned / group.turns))
+    return torch.stack(found)[None] * (2 / max(size - 1, 1))
+
+
+def readings(group: ImageGroup, points: Tensor, size: int) -> Tensor:
+    """The same for small squares, as weights of the pixels.
+
+    Args:
+        group: The group.
+        points: (points, 2), in pixels from the centre.
+        size: Pixels of a side of the square.
+
+    Returns:
+        (order, points, size²), float64: bilinear weights, zero outside.
+    """
+    basis = torch.eye(size**2, dtype=torch.float64).reshape(1, -1, size, size)
+    grid = reading_grid(group, points, size)
+    read = functional.grid_sample(basis, grid, mode="bilinear", align_corners=True)
+    weights = read[0].permute(1, 2, 0)
     # What rounding leaves of a weight of 0 would be all that a blank patch has.
     return weights.where(weights > 1e-12, 0.0)
 

@@ -45,6 +45,28 @@ def test_whole_maps_are_read_in_every_position(name: str) -> None:
         torch.testing.assert_close(turned[:, :, places], values)
 
 
+@pytest.mark.parametrize("name", ["c8", "c16"])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_rings_of_a_map_are_read_alike_in_every_position(name: str, size: int) -> None:
+    """At quarter turns; by c8 at all, where nothing moves in space."""
+    layer = GroupLinear((2, size, size), 3, name, dtype=torch.float64)
+    group = layer.group
+    assert layer.sampling == "rings"
+    maps = torch.rand(4, 2, group.order, size, size, dtype=torch.float64)
+    values = layer(maps)
+    for element in range(0, group.order, group.order // 4):
+        turned = layer(group.act_on_maps(element, maps))
+        places = [group.product(element, g) for g in range(group.order)]
+        torch.testing.assert_close(turned[:, :, places], values)
+    if size % 2 and name == "c8":  # a spot in the middle, which any turn leaves there
+        spot = torch.zeros_like(maps)
+        spot[..., size // 2, size // 2] = maps[..., size // 2, size // 2]
+        moved = spot.index_select(2, group.table[group.inverse(1)])
+        places = [group.product(1, g) for g in range(group.order)]
+        torch.testing.assert_close(layer(moved)[:, :, places], layer(spot))
+    assert layer(maps[:0]).shape == (0, 3, group.order)
+
+
 @pytest.mark.parametrize(
     ("act", "text"),
     [
