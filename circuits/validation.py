@@ -442,7 +442,8 @@ def validate_call(function: _Function) -> _Function:
     """Checks arguments against their annotations, before a function runs.
 
     Numbers, flags, text, paths, functions and objects are looked at by their type
-    alone; tensors must be real. What is annotated otherwise is left to the function.
+    alone; tensors must be real. What is annotated otherwise, with `Annotated` say, is
+    left to the function.
     Where the function needs a package that is not installed, the error says how to
     install it.
 
@@ -539,6 +540,8 @@ def _checks_of(function: Any) -> dict[str, _Check]:
 
 def _check_of(annotation: Any) -> _Check | None:
     """The check of an annotation; None where there is nothing to check."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return None
     union = typing.get_origin(annotation) in (typing.Union, UnionType)
     parts = typing.get_args(annotation) if union else (annotation,)
     # A type variable stands for what it is bound to.

@@ -139,6 +139,45 @@ def count_patches(
     return counts
 
 
+def symmetric_size(
+    image_size: Sequence[int], kernel_size: int, stride: int, padding: int
+) -> tuple[int, int]:
+    """How many square patches fit on an image, where they lie as on a turned one.
+
+    Args:
+        image_size: Height and width of the images, in pixels.
+        kernel_size: Height and width of a patch.
+        stride: Pixels from one patch to the next.
+        padding: Pixels added on each side.
+
+    Returns:
+        (n + 2·padding − kernel_size) / stride + 1 for each.
+
+    Raises:
+        ShapeError: A patch is larger than the padded image, or the patches are not
+            where they would be on a turned image.
+    """
+    sizes = []
+    for length in as_sizes("image_size", image_size, 1, 2):
+        room = length + 2 * padding - kernel_size
+        if room < 0:
+            raise ShapeError(
+                f"images: a patch of kernel_size={kernel_size} is larger than the "
+                f"padded image of {length + 2 * padding} pixels; add padding or use a "
+                "smaller kernel"
+            )
+        if room % stride:
+            raise ShapeError(
+                "images: not equivariant, since (n + 2·padding − kernel_size) mod "
+                f"stride = ({length} + 2·{padding} − {kernel_size}) mod {stride} = "
+                f"{room % stride} is not 0: patches begin at one edge and do not reach "
+                "the other, so that on a turned image they lie elsewhere; change the "
+                "padding, the stride or the kernel"
+            )
+        sizes.append(room // stride + 1)
+    return sizes[0], sizes[1]
+
+
 def extract_patches(
     images: Tensor,
     kernel: Sequence[int],
