@@ -161,7 +161,7 @@ class Mesh:
 
     @property
     def euler_characteristic(self) -> int:
-        """χ of the surface: vertices − edges + faces, 2 of a sphere and 0 of a torus."""
+        """χ: vertices − edges + faces, 2 of a sphere and 0 of a torus."""
         return len(self.vertices) - len(self.edges) + len(self.faces)
 
     @cached_property

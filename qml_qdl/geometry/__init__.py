@@ -1,3 +1,7 @@
 """Fields on planes, spheres, meshes and lattices, and layers that turn with them."""
 
-__all__: list[str] = []
+from qml_qdl.geometry.field_types import FieldType
+from qml_qdl.geometry.mesh import FieldLinear, MeshConv
+from qml_qdl.geometry.quantum_mesh import QuantumMeshConv
+
+__all__ = ["FieldLinear", "FieldType", "MeshConv", "QuantumMeshConv"]
