@@ -2,6 +2,14 @@
 
 from qml_qdl.geometry.field_types import FieldType
 from qml_qdl.geometry.mesh import FieldLinear, MeshConv
+from qml_qdl.geometry.mesh_segmenter import MeshNetwork, MeshSegmenter
 from qml_qdl.geometry.quantum_mesh import QuantumMeshConv
 
-__all__ = ["FieldLinear", "FieldType", "MeshConv", "QuantumMeshConv"]
+__all__ = [
+    "FieldLinear",
+    "FieldType",
+    "MeshConv",
+    "MeshNetwork",
+    "MeshSegmenter",
+    "QuantumMeshConv",
+]

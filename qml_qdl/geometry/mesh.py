@@ -230,6 +230,7 @@ class MeshConv(nn.Module):
         Raises:
             DataError: Its neighbours cannot be seen from one another.
         """
+        self.mesh = mesh
         found = mesh.neighbours(self.rings)
         centres = self.rings * np.arange(1, self.radial + 1) / self.radial
         steps = found.lengths[..., None] / self.scale - centres

@@ -376,6 +376,8 @@ def _by_data(source: Source) -> str:
     """How a model learns from such data, where nothing else is said."""
     if not isinstance(source, Dataset):
         return _SPECIAL[_kind(source)][1]
+    if source.num_places:
+        return "segmentation"
     return "classification" if source.has_classes else "regression"
 
 
