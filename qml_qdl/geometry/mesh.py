@@ -2,14 +2,15 @@ r"""Gauge-equivariant convolution of fields on a mesh, whatever the frames.
 
 What vertex p gathers from its neighbours q, seen at the angle :math:`\theta_q`, is
 
-.. math:: \sum_q R(r_q)\, e^{i(o - i)\theta_q}\, e^{i\,i\,g_q} f_q ,
+.. math:: \sum_q R(r_q)\, e^{i(o - i)\theta_q} \left(e^{i\,i\,g_q} f_q - f_p\right) ,
 
 where :math:`g_q` is the angle of parallel transport and R any function of the distance.
 Turned by α, the frame at p sees :math:`\theta_q - \alpha` and :math:`g_q - \alpha`, so
 that the sum, whose phases add up to :math:`o`, becomes :math:`e^{-io\alpha}` times
 itself: a field of order o. Turned by β, the frame at q makes
 :math:`e^{-i\,i\beta} f_q` of :math:`f_q` and :math:`g_q + \beta` of :math:`g_q`, and
-nothing changes. The complex conjugate of a field of order i is one of order −i. With
+nothing changes. With :math:`f_p` taken away, directions that are uneven around p bring
+nothing of a field that is parallel. The complex conjugate of a field of order i is one of order −i. With
 these all real linear maps between the fields are at hand (de Haan et al. 2020,
 arXiv:2003.05425, table 1).
 """
@@ -150,9 +151,9 @@ class MeshConv(nn.Module):
 
     In frames turned by α a field of order m becomes e^{−imα} times itself, and so do
     those that come out, to rounding (de Haan et al. 2020, arXiv:2003.05425). Neighbours
-    are carried along the surface and weighed by their areas; kernels are angular
-    harmonics times trained combinations of smooth functions of the distance, and the
-    vertex itself has a `FieldLinear`. All vertices share the weights, which know of the
+    are carried along the surface, compared with the vertex, and weighed by their areas;
+    kernels are angular harmonics times trained combinations of smooth functions of the
+    distance, and the vertex itself has a `FieldLinear`. All vertices share the weights, which know of the
     mesh a unit of length alone.
 
     Args:
@@ -241,13 +242,20 @@ class MeshConv(nn.Module):
         tables = []
         for order in dict.fromkeys(_with_conjugates(self.in_type)):
             phases = (into - order) * found.angles + order * found.transports
-            table = np.einsum("ovd,vdk->vdok", np.exp(1j * phases), kernels)
+            there = np.exp(1j * phases)
+            here = -np.exp(1j * (into - order) * found.angles)
+            parts = [
+                np.einsum("ovd,vdk->vdok", there, kernels),
+                np.einsum("ovd,vdk->vok", here, kernels)[:, None],
+            ]
+            table = np.concatenate(parts, axis=1)
             tables.append(table.reshape(*table.shape[:2], -1))
         device = self.weight.device
         # In double precision, and cast where they are used, whatever the weights are.
         basis = torch.view_as_real(torch.from_numpy(np.stack(tables)))
         self.register_buffer("basis", basis.to(device), persistent=False)
-        places = torch.tensor(found.places, device=device)
+        own = np.arange(mesh.num_vertices)[:, None]
+        places = torch.tensor(np.hstack([found.places, own]), device=device)
         self.register_buffer("places", places, persistent=False)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:

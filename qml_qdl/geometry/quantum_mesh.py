@@ -16,7 +16,6 @@ from qml_qdl.circuits.symmetry.charges import (
     ChargeConserving,
     ChargeEncoding,
     charge_readout,
-    charge_words,
 )
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.meshes import Mesh
@@ -92,7 +91,8 @@ class QuantumMeshConv(nn.Module):
         self.in_type, self.out_type = in_type, out_type
         circuit, words = _charge_circuit(charges, layers, out_type)
         self.charges, self.layers = tuple(map(int, charges)), int(layers)
-        kinds = {"device": device, "dtype": dtype}
+        kinds: dict[str, Any] = {"device": device, "dtype": dtype}
+        kinds["generator"] = options.pop("generator", None)
         wires = FieldType(Counter(self.charges * self.layers))
         self.gather = MeshConv(
             mesh, in_type, wires, rings=rings, radial=radial, **kinds
@@ -160,12 +160,13 @@ def _charge_circuit(
     observables: list[Any] = []
     words = {}
     for order in out_type.multiplicities:
-        if not charge_words(charges, order):
+        try:
+            found = charge_readout(wires, charges, charge=order).observables
+        except ArgumentError as error:
             raise ArgumentError(
                 f"charges: no word on the charges {list(charges)} has the order {order}"
                 f" of {out_type}; add a wire of charge {order}"
-            )
-        found = charge_readout(wires, charges, charge=order).observables
+            ) from error
         found += found[-1:] * (len(found) % 2)
         words[order] = len(found) // 2
         observables += found
