@@ -4,6 +4,7 @@ from qml_qdl.data.bits import all_bits, bit_index, frequencies
 from qml_qdl.data.dataset import Dataset, encode_labels, stratified_rows
 from qml_qdl.data.dequantisation import Dequantiser
 from qml_qdl.data.files import read_npz
+from qml_qdl.data.flows import motions, random_flows
 from qml_qdl.data.images import read_image_folder
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.meshes import Mesh, convex_mesh, ellipsoid, icosphere, torus
@@ -30,7 +31,9 @@ __all__ = [
     "from_torch",
     "icosphere",
     "load",
+    "motions",
     "names",
+    "random_flows",
     "read_csv",
     "read_image_folder",
     "read_npz",

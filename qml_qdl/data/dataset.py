@@ -362,8 +362,9 @@ class Dataset:
             return self
         if self.num_places:
             raise DataError(
-                f"labels: expected one number per row, got classes at {self.num_places} "
-                f"places of each in {self.name!r}; use the recipe 'segmentation'"
+                "labels: expected one number per row, got classes at "
+                f"{self.num_places} places of each in {self.name!r}; use the recipe "
+                "'segmentation'"
             )
         numbers = []
         for name in self.class_names:

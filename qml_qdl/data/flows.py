@@ -8,7 +8,7 @@ import numpy as np
 
 from qml_qdl.circuits.errors import DataError
 from qml_qdl.circuits.validation import check_count, check_number, validate_call
-from qml_qdl.data.meshes import Doubles, Indices, Mesh
+from qml_qdl.data.meshes import Doubles, Indices, Mesh, finite_array
 
 MOTIONS = ("speeds up", "bends left", "slows down", "bends right")
 """What a flow does: its acceleration ahead, to the left, behind or to the right."""
@@ -23,11 +23,12 @@ def random_flows(
 ) -> tuple[Doubles, Doubles]:
     r"""Smooth random flows on the unit sphere, with their accelerations.
 
-    A flow :math:`u = \nabla f + n \times \nabla g` is made of two potentials, each a sum
-    of six plane waves of random direction, length and phase in space. A steady flow
-    accelerates what it carries by :math:`a = \nabla_u u`, the covariant derivative,
-    which is exact here: with :math:`H_f = P\, \mathrm{Hess} f\, P - \partial_n f\, P`,
-    P the projection onto the tangent plane, :math:`a = H_f u + n \times H_g u`.
+    A flow :math:`u = \nabla f + n \times \nabla g` is made of two potentials, each
+    a sum of six plane waves of random direction, length and phase in space. A steady
+    flow accelerates what it carries by :math:`a = \nabla_u u`, the covariant
+    derivative, which is exact here: with
+    :math:`H_f = P\, \mathrm{Hess} f\, P - \partial_n f\, P`, P the projection onto
+    the tangent plane, :math:`a = H_f u + n \times H_g u`.
 
     Args:
         points: Where on the unit sphere (points, 3).
@@ -52,11 +53,12 @@ def random_flows(
     check_count("rows", rows)
     check_count("seed", seed, 0)
     check_number("wave_number", wave_number, 0.0, np.inf)
-    n = np.asarray(points, dtype=np.float64)
-    if n.ndim != 2 or n.shape[1:] != (3,) or np.abs((n**2).sum(1) - 1).max() > 1e-6:
+    n = finite_array("points", points, None, 3)
+    lengths = np.linalg.norm(n, axis=1)
+    if not len(n) or np.abs(lengths - 1).max() > 1e-6:
         raise DataError(
-            f"points: expected unit vectors (points, 3), got shape {n.shape}; divide "
-            "them by their lengths"
+            f"points: expected one or more unit vectors, got {len(n)} of lengths up to "
+            f"{lengths.max(initial=0):g}; divide them by their lengths"
         )
     generator = np.random.default_rng(seed)
     normal, tangent = n[:, :, None] * n[:, None, :], np.eye(3)

@@ -37,7 +37,20 @@ _ICOSAHEDRON = tuple(
 )
 
 
-def _real(name: str, values: Any, *shape: int | None) -> Doubles:
+def finite_array(name: str, values: Any, *shape: int | None) -> Doubles:
+    """Checks that numbers are real, finite and of a shape.
+
+    Args:
+        name: What an error calls them.
+        values: An array, a tensor or nested sequences.
+        *shape: The sizes; None for any.
+
+    Returns:
+        A copy in double precision that cannot be written to.
+
+    Raises:
+        DataError: They are not.
+    """
     array = as_array(name, values)
     fits = len(array.shape) == len(shape) and all(
         want in (None, size) for want, size in zip(shape, array.shape, strict=True)
@@ -59,7 +72,7 @@ def _kept(array: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
 
 
 def _as_vertices(vertices: Any) -> Doubles:
-    return _real("vertices", vertices, None, 3)
+    return finite_array("vertices", vertices, None, 3)
 
 
 def _as_faces(faces: Any) -> Indices:
@@ -74,7 +87,7 @@ def _as_faces(faces: Any) -> Indices:
 
 
 def _as_frames(frames: Any) -> Doubles | None:
-    return None if frames is None else _real("frames", frames, None, 2, 3)
+    return None if frames is None else finite_array("frames", frames, None, 2, 3)
 
 
 @frozen(eq=False)
@@ -379,7 +392,7 @@ class Mesh:
         Raises:
             DataError: There is not one finite angle for each vertex.
         """
-        turns = _real("angles", angles, self.num_vertices)[:, None]
+        turns = finite_array("angles", angles, self.num_vertices)[:, None]
         first, second = self.frames[:, 0], self.frames[:, 1]
         cosines, sines = np.cos(turns), np.sin(turns)
         turned = [cosines * first + sines * second, cosines * second - sines * first]
@@ -404,7 +417,7 @@ class Mesh:
             >>> np.allclose(turned.neighbours().angles, mesh.neighbours().angles)
             True
         """
-        matrix = _real("rotation", rotation, 3, 3)
+        matrix = finite_array("rotation", rotation, 3, 3)
         off = np.abs(matrix @ matrix.T - np.eye(3)).max()
         if off > _TOLERANCE or np.linalg.det(matrix) < 0:
             raise DataError(
@@ -663,7 +676,7 @@ def ellipsoid(axes: Any = (1.0, 1.0, 2.0), subdivisions: int = 2) -> Mesh:
         ArgumentError: A number is out of its range.
         DataError: The axes are not three numbers.
     """
-    lengths = _real("axes", axes, 3)
+    lengths = finite_array("axes", axes, 3)
     if lengths.min() <= 0:
         raise ArgumentError(
             f"axes: expected three lengths above 0, got {lengths.tolist()}"

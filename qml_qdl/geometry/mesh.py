@@ -10,9 +10,9 @@ that the sum, whose phases add up to :math:`o`, becomes :math:`e^{-io\alpha}` ti
 itself: a field of order o. Turned by β, the frame at q makes
 :math:`e^{-i\,i\beta} f_q` of :math:`f_q` and :math:`g_q + \beta` of :math:`g_q`, and
 nothing changes. With :math:`f_p` taken away, directions that are uneven around p bring
-nothing of a field that is parallel. The complex conjugate of a field of order i is one of order −i. With
-these all real linear maps between the fields are at hand (de Haan et al. 2020,
-arXiv:2003.05425, table 1).
+nothing of a field that is parallel. The complex conjugate of a field of order i is one
+of order −i. With these all real linear maps between the fields are at hand (de Haan et
+al. 2020, arXiv:2003.05425, table 1).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ShapeError
+from qml_qdl.circuits.errors import ArgumentTypeError, ShapeError
 from qml_qdl.circuits.validation import check_count, check_number, validate_call
 from qml_qdl.data.meshes import Mesh
-from qml_qdl.geometry.field_types import FieldType, Fields
+from qml_qdl.geometry.field_types import Fields, FieldType
 
 MOST_RADIAL = 100
 """No kernel combines more functions of the distance."""
@@ -117,8 +117,7 @@ class FieldLinear(nn.Module):
             ShapeError: There is not one channel for each field.
             ArgumentTypeError: They are real where an order is not 0.
         """
-        self.in_type.check(fields.flatten(2)[..., None])
-        fields = _as_complex(fields)
+        fields = _checked(self.in_type, fields)
         both = torch.cat([fields, fields.conj()], 1)
         matrix = both.new_zeros(self.out_type.size, both.shape[1])
         if self.weight is not None:
@@ -136,7 +135,20 @@ def _weight(count: int, **options: Any) -> nn.Parameter | None:
     return nn.Parameter(torch.empty(count, 2, **options)) if count else None
 
 
-def _as_complex(fields: Tensor) -> Tensor:
+def _checked(kind: FieldType, fields: Fields, vertices: int | None = None) -> Tensor:
+    """Fields of a type as complex numbers, at so many places where that is known."""
+    if not isinstance(fields, Tensor):
+        raise ArgumentTypeError(
+            f"fields: expected a Tensor, got {fields!r}; make one with torch.as_tensor"
+        )
+    fits = fields.ndim >= 2 if vertices is None else fields.shape[2:] == (vertices,)
+    if not fits or fields.shape[1] != kind.size:
+        places = "…" if vertices is None else vertices
+        raise ShapeError(
+            f"fields: expected (rows, {kind.size}, {places}), a number at each place "
+            f"for each field of {kind}, got {tuple(fields.shape)}"
+        )
+    kind.check((fields.flatten(2) if fields.ndim > 2 else fields[..., None])[..., None])
     return fields if fields.is_complex() else torch.complex(fields, 0 * fields)
 
 
@@ -153,8 +165,8 @@ class MeshConv(nn.Module):
     those that come out, to rounding (de Haan et al. 2020, arXiv:2003.05425). Neighbours
     are carried along the surface, compared with the vertex, and weighed by their areas;
     kernels are angular harmonics times trained combinations of smooth functions of the
-    distance, and the vertex itself has a `FieldLinear`. All vertices share the weights, which know of the
-    mesh a unit of length alone.
+    distance, and the vertex itself has a `FieldLinear`. All vertices share the weights,
+    which know of the mesh a unit of length alone.
 
     Args:
         mesh: The surface.
@@ -285,14 +297,9 @@ class MeshConv(nn.Module):
             ShapeError: The fields have another shape.
             ArgumentTypeError: They are whole numbers, or real where an order is not 0.
         """
-        wanted = (self.in_type.size, len(self.places))
-        if fields.ndim != 3 or tuple(fields.shape[1:]) != wanted:
-            raise ShapeError(
-                f"fields: expected (rows, {wanted[0]}, {wanted[1]}), a number at each "
-                f"vertex for each field of {self.in_type}, got {tuple(fields.shape)}"
-            )
-        found = self._gathered(_as_complex(fields)) + self.here(fields)
-        return found
+        fields = _checked(self.in_type, fields, len(self.places))
+        found: Tensor = self.here(fields)
+        return found + self._gathered(fields)
 
     def _gathered(self, fields: Tensor) -> Tensor:
         both = torch.cat([fields, fields.conj()], 1).permute(2, 1, 0)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ArgumentTypeError, DataError, ShapeError
+from qml_qdl.circuits.errors import DataError, ShapeError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.meshes import MOST_SUBDIVISIONS, Mesh, icosphere
 from qml_qdl.data.splitting import Split
@@ -268,14 +268,10 @@ class MeshNetwork(nn.Module):
             conv.put_on(mesh)
 
 
-def _as_fields(fields: Tensor) -> Tensor:
+def _as_fields(fields: Any) -> Any:
     """Lines of a table as complex fields; fields as they are."""
-    if not isinstance(fields, Tensor):
-        raise ArgumentTypeError(
-            f"fields: expected a Tensor, got {fields!r}; make one with torch.as_tensor"
-        )
-    if fields.is_complex():
-        return fields
+    if not isinstance(fields, Tensor) or fields.is_complex():
+        return fields  # which convolutions look at
     if fields.ndim != 2 or fields.shape[1] % 2:
         raise ShapeError(
             "fields: expected (rows, 2·vertices), two components at each vertex, or "

@@ -49,7 +49,7 @@ class QuantumMeshConv(nn.Module):
         radial: How many functions of the distance are combined, 1 or more.
         device: Where the weights are, a torch device.
         dtype: Real type of the weights; None for torch's default.
-        **options: `target`, `shots`, `diff_method` and what else a `QuantumLayer` takes.
+        **options: `target`, `shots`, `diff_method` and others of a `QuantumLayer`.
 
     Shape:
         - Input: (rows, in_type.size, vertices), complex, or real where all orders are

@@ -5,7 +5,8 @@
 prints the mean over seeds of the share of vertices recognised, ± the standard deviation
 of the sample, and paired differences to the circuits. A seed divides the flows, and
 seeds the weights. Everything is trained in the mesh's own frames, and tested there, in
-random frames, and on another mesh: as many points on a spiral, rotated, in random frames.
+random frames, and on another mesh: as many points on a spiral, rotated, in random
+frames.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from qml_qdl.geometry import MeshNetwork, MeshSegmenter
 from qml_qdl.training import TrainingOptions, count_parameters, fit
 from qml_qdl.training.statistics import summarise
 
-TRAINING = TrainingOptions(epochs=60, batch_size=16, learning_rate=0.02)
+TRAINING = TrainingOptions(epochs=40, batch_size=16, learning_rate=0.02)
 MESH = icosphere(2)
 PLACES = ("own frames", "random frames", "another mesh")
 
@@ -39,7 +40,7 @@ class GraphNetwork(nn.Module):
     It sees numbers as they are given, each in its own frame.
     """
 
-    def __init__(self, mesh: Mesh, width: int = 24) -> None:
+    def __init__(self, mesh: Mesh, width: int = 48) -> None:
         super().__init__()
         self.message = nn.Sequential(
             nn.Linear(7, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()

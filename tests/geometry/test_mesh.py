@@ -1,4 +1,4 @@
-"""Mesh convolutions: no frame, rotation or name of a vertex matters; broken ones fail."""
+"""Mesh convolutions: no frame, rotation or name matters; broken ones fail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import torch
 from attrs import evolve
 from scipy.spatial.transform import Rotation
-from torch import Tensor, nn
+from torch import Tensor
 
 from qml_qdl.data.meshes import Mesh, Neighbours, ellipsoid, icosphere, torus
 from qml_qdl.errors import ArgumentError, ArgumentTypeError, ShapeError
@@ -307,11 +307,11 @@ def test_seeds_fix_the_weights() -> None:
 def test_what_cannot_be() -> None:
     mesh = MESHES["sphere"]
     layer = MeshConv(mesh, BEFORE, AFTER)
-    with pytest.raises(ShapeError, match=r"\(rows, 5, 42\), a number at each vertex"):
+    with pytest.raises(ShapeError, match=r"\(rows, 5, 42\), a number at each place"):
         layer(torch.randn(3, 5, 41, dtype=torch.complex64))
     with pytest.raises(ArgumentTypeError, match="complex numbers"):
         layer(torch.randn(3, 5, 42))
-    with pytest.raises(ShapeError, match="a channel for each"):
+    with pytest.raises(ShapeError, match="a number at each place"):
         layer.here(torch.randn(3, 4, 42, dtype=torch.complex64))
     for options, message in (
         ({"rings": 0}, "rings: expected at least 1"),

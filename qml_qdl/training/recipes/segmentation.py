@@ -19,9 +19,9 @@ from qml_qdl.training.recipes.supervised import Classification
 class Segmentation(Classification):
     """Fits a model that returns logits (rows, classes, places), by cross entropy.
 
-    A place has as many inputs as any other: a pixel's of an image, or numbers that stand
-    side by side in the line of a table, place by place. Inputs stay as they are: the
-    components of a field would not turn together if each had a scale of its own.
+    A place has as many inputs as any other: a pixel's of an image, or numbers that
+    stand side by side in the line of a table, place by place. Inputs stay as they are:
+    the components of a field would not turn together if each had a scale of its own.
     Accuracy is the share of places. It has no interval, since the places of a row are
     not independent. It stands beside logistic regression, the nearest neighbour and
     the majority class, all of a place alone.
