@@ -38,6 +38,7 @@ PICTURES = {
         "renormalisation-flow.png",
     ),
     "ground_state": ("ground-state.png", "ground-state-square.png"),
+    "mesh": ("mesh-frames.png", "mesh-flow.png"),
     "molecule": ("molecule.png", "molecule-states.png"),
     "shadows": ("shadows.png", "shadows-correlations.png"),
 }
@@ -52,6 +53,7 @@ IN_NOTEBOOKS = {
     "renormalisation",
     "mera",
     "ground_state",
+    "mesh",
     "molecule",
     "shadows",
 }

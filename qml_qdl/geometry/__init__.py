@@ -3,6 +3,7 @@
 from qml_qdl.geometry.field_types import FieldType
 from qml_qdl.geometry.mesh import FieldLinear, MeshConv
 from qml_qdl.geometry.mesh_segmenter import MeshNetwork, MeshSegmenter
+from qml_qdl.geometry.plots import plot_field
 from qml_qdl.geometry.quantum_mesh import QuantumMeshConv
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "MeshNetwork",
     "MeshSegmenter",
     "QuantumMeshConv",
+    "plot_field",
 ]

@@ -746,6 +746,15 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             geo.MeshSegmenter(MESH, 2, charges=(0, 1), layers=1).forward,
             fields=rows(2, 24),
         ),
+        "geometry.plot_field": lambda: call(
+            geo.plot_field,
+            mesh=MESH,
+            vectors=MESH.frames[:, 0],
+            classes=[0, 1] * 6,
+            class_names=["a", "b"],
+            elevation=10.0,
+            azimuth=0.0,
+        ),
         "geometry.QuantumMeshConv": lambda: call(
             geo.QuantumMeshConv,
             mesh=MESH,
