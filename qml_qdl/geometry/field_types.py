@@ -11,8 +11,8 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.circuits.validation import check_count, check_number, validate_call
+from qml_qdl.circuits.errors import ArgumentTypeError, ShapeError
+from qml_qdl.circuits.validation import MOST, check_count, check_number, validate_call
 
 Fields: TypeAlias = Annotated[Tensor, "complex, or real where all orders are 0"]
 """A feature map of a `FieldType`: (rows, size, H, W)."""
@@ -38,10 +38,10 @@ def _sorted(multiplicities: object) -> Mapping[int, int]:
 class FieldType:
     """How the channels of a complex feature map turn with the picture.
 
-    Where the picture is turned by α, counter-clockwise on the screen, a field of order m
-    moves with it and is multiplied by `exp(i m α)`: it is a section of the bundle that
-    the representation m of SO(2) induces over the plane. Fields of order 0 are pictures;
-    gradients, as complex numbers, have order 1.
+    Where the picture is turned by α, counter-clockwise on the screen, a field of order
+    m moves with it and is multiplied by `exp(i m α)`: it is a section of the bundle
+    that the representation m of SO(2) induces over the plane. Fields of order 0 are
+    pictures; gradients, as complex numbers, have order 1.
 
     Args:
         multiplicities: How many fields there are of each order; channels are in rising
@@ -168,29 +168,6 @@ class FieldType:
             ShapeError: The feature maps have another shape.
         """
         self.check(fields)
-        moved = fields.rot90(int(quarters) % 4, (-2, -1))
-        return self.turned(moved, math.pi / 2 * (int(quarters) % 4))
-
-
-def require_orders(kind: FieldType, reason: str) -> int:
-    """Refuses types that are not as many fields of each order from 0 up.
-
-    Args:
-        kind: The type.
-        reason: Why, for the message.
-
-    Returns:
-        How many there are of each order.
-
-    Raises:
-        ArgumentError: They are not.
-    """
-    counts = set(kind.multiplicities.values())
-    if len(counts) > 1 or tuple(kind.multiplicities) != tuple(
-        range(len(kind.multiplicities))
-    ):
-        raise ArgumentError(
-            f"in_type: expected as many fields of each order from 0 up, {reason}, got "
-            f"{kind}; use FieldType.uniform"
-        )
-    return counts.pop()
+        check_count("quarters", quarters, -MOST, MOST)
+        times = int(quarters) % 4
+        return self.turned(fields.rot90(times, (-2, -1)), math.pi / 2 * times)

@@ -1,4 +1,4 @@
-r"""Steerable convolution: kernels of circular harmonics, which turn fields with pictures.
+r"""Steerable convolution: circular harmonics, which turn fields with pictures.
 
 A kernel κ from fields of order i to fields of order o keeps the symmetry exactly if
 :math:`\kappa(R_\alpha x) = e^{i(o - i)\alpha} \kappa(x)`, that is, if it is a circular
@@ -39,7 +39,7 @@ from qml_qdl.circuits.validation import (
     check_number,
     validate_call,
 )
-from qml_qdl.geometry.field_types import FieldType, Fields
+from qml_qdl.geometry.field_types import Fields, FieldType
 from qml_qdl.nn.patch_sizes import PADDING_MODES, pad, symmetric_size
 
 REACH = 3.0
@@ -198,22 +198,18 @@ class SteerableConv2d(nn.Module):
         self.reset_parameters(generator)
 
     def _as_pixels(self, padding: int | str) -> int:
-        if padding == "same":
-            if not self.pixels % 2:
-                raise ArgumentError(
-                    "padding: 'same' would add more on one side for a kernel of "
-                    f"{self.pixels} pixels, which no turn keeps; use an odd kernel_size"
-                )
-            return self.pixels // 2
+        if not isinstance(padding, str):
+            check_count("padding", padding, 0)
+            return int(padding)
+        check_choice("padding", padding, ("same", "valid"))
         if padding == "valid":
             return 0
-        if isinstance(padding, str):
+        if not self.pixels % 2:
             raise ArgumentError(
-                "padding: expected a number of pixels, 'same' or 'valid', got "
-                f"{padding!r}"
+                "padding: 'same' would add more on one side for a kernel of "
+                f"{self.pixels} pixels, which no turn keeps; use an odd kernel_size"
             )
-        check_count("padding", padding, 0)
-        return int(padding)
+        return self.pixels // 2
 
     def _pairs(self) -> list[tuple[int, int]]:
         """The orders, out and in, of every kernel."""
@@ -251,10 +247,10 @@ class SteerableConv2d(nn.Module):
         if not bool(carried.all()):
             orders = zip(self.out_type.orders, carried.tolist(), strict=True)
             raise ArgumentError(
-                f"out_type: expected fields that rings of radii {self.rings} carry from "
-                f"{self.in_type}, a ring of radius q differences of orders up to 2q, got "
-                f"the orders {sorted({m for m, ok in orders if not ok})}, too; use a "
-                "larger kernel_size, other rings, or a smaller sigma"
+                f"out_type: expected fields that rings of radii {self.rings} carry "
+                f"from {self.in_type}, a ring of radius q differences of orders up to "
+                f"2q, got the orders {sorted({m for m, ok in orders if not ok})}, too; "
+                "use a larger kernel_size, other rings, or a smaller sigma"
             )
         # What no ring carries reads a row of zeros behind all others.
         places[places < 0] = filled
@@ -361,9 +357,9 @@ class SteerableConv2d(nn.Module):
         check_number("factor", factor, 0, math.inf)
         if self.stride != 1 or 2 * self.padding != self.pixels - 1:
             raise ArgumentError(
-                "rescaled: expected a layer of stride 1 with padding='same', got stride="
-                f"{self.stride} and padding={self.padding}; others would cut off another "
-                "part of the picture"
+                "rescaled: expected a layer of stride 1 with padding='same', got "
+                f"stride={self.stride} and padding={self.padding}; others would cut "
+                "off another part of the picture"
             )
         like = next(self.parameters())
         layer: SteerableConv2d = SteerableConv2d(
@@ -398,5 +394,9 @@ def _checked_rings(rings: Sequence[float]) -> tuple[float, ...]:
             f"rings: expected at least one radius, in pixels, got {rings!r}"
         )
     for radius in items:
-        check_number("rings: a radius", radius, -1e-300, math.inf)
+        check_number("rings: a radius", radius, -math.inf, math.inf)
+        if radius < 0:
+            raise ArgumentError(
+                f"rings: expected radii of 0 pixels or more, got {radius}"
+            )
     return tuple(map(float, items))

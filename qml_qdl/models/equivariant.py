@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ArgumentError, ShapeError
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
 from qml_qdl.nn.options import Shots
+from qml_qdl.nn.patch_sizes import check_image_shape
 from qml_qdl.nn.symmetry.equivariant_conv import EquivariantQuantumConv2d
 from qml_qdl.nn.symmetry.group_conv import GroupConv2d
 from qml_qdl.nn.symmetry.group_pool import GroupLinear, GroupPool
@@ -81,24 +82,14 @@ class EquivariantClassifier(nn.Module):
         hidden: int = 32,
         dropout: float = 0.3,
         pooling: str = "max",
+        sampling: str = "auto",
         layers: int = 2,
         target: Target | None = None,
         shots: Shots = "keep",
         diff_method: str = "best",
     ) -> None:
         super().__init__()
-        if len(image_shape) != 3:
-            raise ArgumentError(
-                "image_shape: expected (channels, height, width), got "
-                f"{tuple(image_shape)}; a grey image has one channel"
-            )
-        for size in image_shape:
-            check_count("image_shape", size)
-        if image_shape[1] != image_shape[2]:
-            raise ShapeError(
-                f"image_shape: expected square images, which quarter turns keep, got "
-                f"{tuple(image_shape)}; pad or crop them"
-            )
+        check_image_shape(image_shape, square=True)
         check_count("num_classes", num_classes)
         check_count("hidden", hidden)
         if not 0 <= dropout < 1:
@@ -113,13 +104,16 @@ class EquivariantClassifier(nn.Module):
             group,
             stride,
             padding,
+            sampling=sampling,
             layers=layers,
             target=target,
             shots=shots,
             diff_method=diff_method,
         )
         rows, columns = self.conv.output_size((image_shape[1], image_shape[2]))
-        self.read = GroupLinear((channels, rows, columns), hidden, group)
+        self.read = GroupLinear(
+            (channels, rows, columns), hidden, group, sampling=sampling
+        )
         self.dropout = nn.Dropout(dropout)
         self.pool = GroupPool(pooling)
         self.head = nn.Linear(hidden, num_classes)
@@ -158,11 +152,15 @@ class EquivariantClassifier(nn.Module):
                 conv.group.name,
                 patches.stride,
                 patches.padding,
+                sampling=patches.sampling,
             ),
             nn.Tanh(),
             nn.Dropout(self.dropout.p),
             GroupLinear(
-                self.read.map_shape, self.read.linear.out_features, conv.group.name
+                self.read.map_shape,
+                self.read.linear.out_features,
+                conv.group.name,
+                sampling=self.read.sampling,
             ),
             nn.ReLU(),
             GroupPool(self.pool.mode),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.conv import QuantumConv2d
 from qml_qdl.nn.execution import Shots
 from qml_qdl.nn.layer import QuantumLayer
-from qml_qdl.nn.patch_sizes import Sizes
+from qml_qdl.nn.patch_sizes import Sizes, check_image_shape
 
 
 @validate_call
@@ -62,13 +61,7 @@ class QuanvolutionClassifier(nn.Module):
         diff_method: str = "best",
     ) -> None:
         super().__init__()
-        if len(image_shape) != 3:
-            raise ArgumentError(
-                "image_shape: expected (channels, height, width), got "
-                f"{tuple(image_shape)}; a grey image has one channel"
-            )
-        for size in image_shape:
-            check_count("image_shape", size)
+        check_image_shape(image_shape)
         check_count("num_classes", num_classes)
         self.image_shape = tuple(image_shape)
         self.conv = QuantumConv2d(

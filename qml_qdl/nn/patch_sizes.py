@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
-from qml_qdl.circuits.validation import MOST, as_items
+from qml_qdl.circuits.validation import MOST, as_items, check_count
 
 Sizes: TypeAlias = int | tuple[int, ...]
 """A size given once for all directions, or for each."""
@@ -49,6 +49,31 @@ def as_sizes(name: str, value: Any, minimum: int, dims: int) -> tuple[int, ...]:
             f"of them, got {value!r}"
         )
     return tuple(int(n) for n in sizes)
+
+
+def check_image_shape(image_shape: Sequence[int], *, square: bool = False) -> None:
+    """Checks the shape of the images that a model reads.
+
+    Args:
+        image_shape: (channels, height, width).
+        square: Whether height and width must be equal.
+
+    Raises:
+        ArgumentError: There are not three whole numbers from 1 up.
+        ShapeError: The images are not square, but must be.
+    """
+    if len(image_shape) != 3:
+        raise ArgumentError(
+            "image_shape: expected (channels, height, width), got "
+            f"{tuple(image_shape)}; a grey image has one channel"
+        )
+    for size in image_shape:
+        check_count("image_shape", size)
+    if square and image_shape[1] != image_shape[2]:
+        raise ShapeError(
+            f"image_shape: expected square images, which quarter turns keep, got "
+            f"{tuple(image_shape)}; pad or crop them"
+        )
 
 
 def sides_of(

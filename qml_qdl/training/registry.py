@@ -66,6 +66,12 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             ("layers", "hidden", "target"),
             training=_FIELDS,
         ),
+        "steerable": ModelEntry(
+            "qml_qdl.geometry.SteerableClassifier",
+            "images",
+            ("channels", "kernel_size", "layers", "hidden"),
+            title="steerable network",
+        ),
         "patch_gan": ModelEntry(
             "qml_qdl.models.PatchGenerator",
             "images",

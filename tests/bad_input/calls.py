@@ -17,8 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from qml_qdl import circuits as c
-from qml_qdl import cli, data, hardware, metrics, models, tomography
-from qml_qdl import geometry as geo
+from qml_qdl import cli, data, geometry, hardware, metrics, models, tomography
 from qml_qdl import manybody as m
 from qml_qdl import nn as q
 from qml_qdl import phases as ph
@@ -46,9 +45,10 @@ CHAINS = torch.stack([SPINS, -SPINS, SPINS, -SPINS])
 ISING_TERM = -qml.X(0) @ qml.X(1) - qml.Z(0)
 SAMPLES = m.Samples(SPINS, chains=2)
 MESH = data.icosphere(0)
-NUMBERS, VECTOR = geo.FieldType({0: 1}), geo.FieldType({1: 1})
-SEVERAL = geo.FieldType({0: 1, 1: 1})
 LOGITS = torch.tensor([0.3, -0.2, 0.5, 0.1])
+PICTURE = geometry.FieldType({0: 1})
+FIELDS = geometry.FieldType({0: 1, 1: 1})
+VECTOR = geometry.FieldType({1: 1})
 
 
 def rows(*shape: int) -> Tensor:
@@ -714,28 +714,33 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             models.DressedClassifier(4, 2, num_wires=2), rows=rows(3, 4)
         ),
         "geometry.FieldLinear": lambda: call(
-            geo.FieldLinear, in_type=VECTOR, out_type=SEVERAL
+            geometry.FieldLinear, in_type=VECTOR, out_type=FIELDS
         ),
         "geometry.FieldLinear.forward": lambda: call(
-            geo.FieldLinear(NUMBERS, NUMBERS).forward, fields=rows(2, 1, 12)
+            geometry.FieldLinear(PICTURE, PICTURE).forward, fields=rows(2, 1, 12)
         ),
         "geometry.MeshConv": lambda: call(
-            geo.MeshConv, mesh=MESH, in_type=VECTOR, out_type=SEVERAL, rings=1, radial=2
+            geometry.MeshConv,
+            mesh=MESH,
+            in_type=VECTOR,
+            out_type=FIELDS,
+            rings=1,
+            radial=2,
         ),
         "geometry.MeshConv.forward": lambda: call(
-            geo.MeshConv(MESH, NUMBERS, SEVERAL).forward, fields=rows(2, 1, 12)
+            geometry.MeshConv(MESH, PICTURE, FIELDS).forward, fields=rows(2, 1, 12)
         ),
         "geometry.MeshConv.put_on": lambda: call(
-            geo.MeshConv(MESH, NUMBERS, SEVERAL).put_on, mesh=MESH
+            geometry.MeshConv(MESH, PICTURE, FIELDS).put_on, mesh=MESH
         ),
         "geometry.MeshNetwork": lambda: call(
-            geo.MeshNetwork, mesh=MESH, num_classes=2, width=2, depth=2, samples=5
+            geometry.MeshNetwork, mesh=MESH, num_classes=2, width=2, depth=2, samples=5
         ),
         "geometry.MeshNetwork.forward": lambda: call(
-            geo.MeshNetwork(MESH, 2, 2).forward, fields=rows(2, 24)
+            geometry.MeshNetwork(MESH, 2, 2).forward, fields=rows(2, 24)
         ),
         "geometry.MeshSegmenter": lambda: call(
-            geo.MeshSegmenter,
+            geometry.MeshSegmenter,
             mesh=MESH,
             num_classes=2,
             charges=(0, 1),
@@ -743,11 +748,11 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             hidden=2,
         ),
         "geometry.MeshSegmenter.forward": lambda: call(
-            geo.MeshSegmenter(MESH, 2, charges=(0, 1), layers=1).forward,
+            geometry.MeshSegmenter(MESH, 2, charges=(0, 1), layers=1).forward,
             fields=rows(2, 24),
         ),
         "geometry.plot_field": lambda: call(
-            geo.plot_field,
+            geometry.plot_field,
             mesh=MESH,
             vectors=MESH.frames[:, 0],
             classes=[0, 1] * 6,
@@ -756,17 +761,17 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             azimuth=0.0,
         ),
         "geometry.QuantumMeshConv": lambda: call(
-            geo.QuantumMeshConv,
+            geometry.QuantumMeshConv,
             mesh=MESH,
             in_type=VECTOR,
-            out_type=SEVERAL,
+            out_type=FIELDS,
             charges=(0, 1),
             layers=1,
             rings=1,
             radial=1,
         ),
         "geometry.QuantumMeshConv.forward": lambda: call(
-            geo.QuantumMeshConv(MESH, NUMBERS, SEVERAL, charges=(0, 1)).forward,
+            geometry.QuantumMeshConv(MESH, PICTURE, FIELDS, charges=(0, 1)).forward,
             fields=rows(2, 1, 12),
         ),
         "models.EquivariantClassifier": lambda: call(
@@ -814,6 +819,106 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "models.SpinClassifier.forward": lambda: call(
             models.SpinClassifier(3, 2, layers=1), points=rows(2, 3, 3)
+        ),
+        # ---- geometry ----
+        "geometry.DiskPool": lambda: call(geometry.DiskPool, poolings=["mean", "max"]),
+        "geometry.DiskPool.forward": lambda: call(
+            geometry.DiskPool(), pictures=rows(2, 1, 4, 4)
+        ),
+        "geometry.FieldType": lambda: call(
+            geometry.FieldType, multiplicities={0: 2, 1: 1}
+        ),
+        "geometry.FieldType.check": lambda: call(
+            PICTURE.check, fields=rows(2, 1, 4, 4)
+        ),
+        "geometry.FieldType.quarter_turned": lambda: call(
+            PICTURE.quarter_turned, fields=rows(2, 1, 4, 4), quarters=1
+        ),
+        "geometry.FieldType.turned": lambda: call(
+            PICTURE.turned, fields=rows(2, 1, 4, 4), angle=0.5
+        ),
+        "geometry.FieldType.uniform": lambda: call(
+            geometry.FieldType.uniform, channels=2, max_order=1
+        ),
+        "geometry.FourierNonlinearity": lambda: call(
+            geometry.FourierNonlinearity, in_type=FIELDS, samples=8
+        ),
+        "geometry.FourierNonlinearity.forward": lambda: call(
+            geometry.FourierNonlinearity(PICTURE, 8), fields=rows(2, 1, 4, 4)
+        ),
+        "geometry.GatedNonlinearity": lambda: call(
+            geometry.GatedNonlinearity, out_type=FIELDS
+        ),
+        "geometry.GatedNonlinearity.forward": lambda: call(
+            geometry.GatedNonlinearity(PICTURE), fields=rows(2, 2, 4, 4) + 0j
+        ),
+        "geometry.NormBatchNorm": lambda: call(
+            geometry.NormBatchNorm, in_type=FIELDS, eps=1e-5, momentum=0.1
+        ),
+        "geometry.NormBatchNorm.forward": lambda: call(
+            geometry.NormBatchNorm(PICTURE), fields=rows(2, 1, 4, 4)
+        ),
+        "geometry.NormNonlinearity": lambda: call(
+            geometry.NormNonlinearity, in_type=FIELDS, bias=0.5
+        ),
+        "geometry.NormNonlinearity.forward": lambda: call(
+            geometry.NormNonlinearity(PICTURE), fields=rows(2, 1, 4, 4)
+        ),
+        "geometry.NormPool": lambda: call(geometry.NormPool, in_type=FIELDS),
+        "geometry.NormPool.forward": lambda: call(
+            geometry.NormPool(PICTURE), fields=rows(2, 1, 4, 4)
+        ),
+        "geometry.SteerableClassifier": lambda: call(
+            geometry.SteerableClassifier,
+            image_shape=(1, 5, 5),
+            num_classes=2,
+            channels=1,
+            max_order=1,
+            kernel_size=5,
+            layers=1,
+            hidden=2,
+            nonlinearity="norm",
+            dropout=0.2,
+        ),
+        "geometry.SteerableClassifier.fields": lambda: call(
+            geometry.SteerableClassifier((1, 5, 5), 2, channels=1, layers=1).fields,
+            images=rows(2, 1, 5, 5),
+        ),
+        "geometry.SteerableClassifier.forward": lambda: call(
+            geometry.SteerableClassifier((1, 5, 5), 2, channels=1, layers=1),
+            images=rows(2, 1, 5, 5),
+        ),
+        "geometry.SteerableConv2d": lambda: call(
+            geometry.SteerableConv2d,
+            in_type=PICTURE,
+            out_type=FIELDS,
+            kernel_size=5,
+            stride=1,
+            padding=2,
+            padding_mode="zeros",
+            rings=[0.0, 1.0],
+            sigma=0.6,
+            scale=1.0,
+        ),
+        "geometry.SteerableConv2d.forward": lambda: call(
+            geometry.SteerableConv2d(PICTURE, FIELDS, 5), fields=rows(2, 1, 5, 5)
+        ),
+        "geometry.SteerableConv2d.output_size": lambda: call(
+            geometry.SteerableConv2d(PICTURE, FIELDS, 5).output_size, image_size=(7, 8)
+        ),
+        "geometry.SteerableConv2d.rescaled": lambda: call(
+            geometry.SteerableConv2d(PICTURE, FIELDS, 5, padding="same").rescaled,
+            factor=2.0,
+        ),
+        "geometry.turning_error": lambda: call(
+            geometry.turning_error,
+            function=torch.tanh,
+            out_type=PICTURE,
+            size=8,
+            channels=1,
+            angles=[0.5],
+            rows=2,
+            seed=1,
         ),
         # ---- phases ----
         "phases.ClusterIsing": lambda: call(

@@ -245,7 +245,15 @@ LARGE = (
 )
 """Where right numbers may be so large that their squares are none."""
 
-SIGNED = ("step", "spin_flip", "parity", "magnetisation", "momentum", "charge")
+SIGNED = (
+    "step",
+    "quarters",
+    "spin_flip",
+    "parity",
+    "magnetisation",
+    "momentum",
+    "charge",
+)
 """Arguments whose whole numbers may be negative."""
 
 SEEDS = ("seed", "first_seed", "split_seed", "seed_transpiler", "sample_seed")

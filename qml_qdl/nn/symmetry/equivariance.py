@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -9,8 +10,13 @@ from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ShapeError
-from qml_qdl.circuits.validation import check_count, check_type, validate_call
-from qml_qdl.nn.symmetry.image_groups import ImageGroup
+from qml_qdl.circuits.validation import (
+    check_count,
+    check_number,
+    check_type,
+    validate_call,
+)
+from qml_qdl.nn.symmetry.image_groups import ImageGroup, turned_points
 
 
 @frozen
@@ -117,6 +123,7 @@ def smooth_images(
     channels: int,
     size: int,
     *,
+    angle: float = 0.0,
     dtype: torch.dtype | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
@@ -128,12 +135,15 @@ def smooth_images(
         rows: Number of images.
         channels: Channels of each.
         size: Height and width, in pixels.
+        angle: By how much they are turned before they are rendered, in radians and
+            counter-clockwise, about the pixel in row and column size // 2: nothing is
+            interpolated.
         dtype: Their type; None for torch's default.
         generator: Random numbers; None for torch's own.
 
     Returns:
         (rows, channels, size, size), from 0 to 1. The same generator gives the same
-        pictures, rendered with more or fewer pixels.
+        pictures, rendered with more or fewer pixels, or turned.
 
     Raises:
         ArgumentError: A number is below 1.
@@ -144,14 +154,17 @@ def smooth_images(
     """
     for name, value in (("rows", rows), ("channels", channels), ("size", size)):
         check_count(name, value)
+    check_number("angle", angle, -math.inf, math.inf)
     bells = 4
     shape = (rows, channels, bells, 1, 1)
     random = torch.rand(3, *shape, generator=generator, dtype=torch.float64)
-    radius, angle = 0.45 * random[0].sqrt(), 2 * torch.pi * random[1]
+    radius, place = 0.45 * random[0].sqrt(), 2 * torch.pi * random[1]
     line = torch.linspace(-1, 1, size, dtype=torch.float64)
-    x, y = line[None, :], line[:, None]
-    squares = (x - radius * angle.cos()) ** 2 + (y - radius * angle.sin()) ** 2
+    grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), dim=-1)
+    middle = line[size // 2]
+    x, y = (turned_points(grid - middle, -angle) + middle).unbind(-1)
+    squares = (x - radius * place.cos()) ** 2 + (y - radius * place.sin()) ** 2
     images = (random[2] * torch.exp(-squares / (2 * 0.15**2))).sum(2)
-    return (images / images.amax((-1, -2), keepdim=True)).to(
-        dtype or torch.get_default_dtype()
-    )
+    # Not by the brightest pixel, which is another one where the picture is turned.
+    images = images / random[2].sum(2)
+    return images.to(dtype or torch.get_default_dtype())

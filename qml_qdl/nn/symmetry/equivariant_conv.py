@@ -28,11 +28,12 @@ class EquivariantQuantumConv2d(GroupConvolution):
     patches, positions and images run as one batch of one structure. The first layer
     lifts images to feature maps with a place for each element of the group; with
     `lifting=False` the layer goes from such maps to such maps. For "p4" and "p4m" it is
-    equivariant to rounding, whatever the circuit. "c8" interpolates patches turned by
-    odd multiples of 45° and is exact at multiples of 90° only: on images of 8 × 8
-    pixels the logits of an `EquivariantClassifier` change at 45° by about as much as
-    they differ from image to image, as its docstring says. `check_equivariance` says
-    how large the error is, which falls as the images have more pixels.
+    equivariant to rounding, whatever the circuit. "c8" and "c16" read patches on rings
+    about their centres, whose samples turns by 45° and 22.5° only permute. These are
+    interpolated between pixels, and a square map of patches does not turn into itself,
+    so that multiples of 90° alone are exact; the docstring of `EquivariantClassifier`
+    has numbers. `check_equivariance` says how large the error is, which falls as the
+    images have more pixels.
 
     The default circuit is that of `QuantumConv2d`.
 
@@ -40,7 +41,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
         in_channels: Channels of the input.
         out_channels: Channels of the result, for each element of the group.
         kernel_size: Height and width of a patch, in pixels.
-        group: "p4", "p4m" or "c8".
+        group: "p4", "p4m", "c8" or "c16".
         stride: Pixels from one patch to the next; it must divide
             n + 2·padding − kernel_size for images of n pixels.
         padding: Pixels added on each side.
@@ -49,9 +50,13 @@ class EquivariantQuantumConv2d(GroupConvolution):
         device: Where the weights are, a torch device.
         dtype: Type of the weights; None for torch's default.
         lifting: Whether the input is images; else feature maps of the same group.
+        sampling: Where a patch is read: "pixels"; "rings" about its centre, whose
+            samples all turns of the group only permute; or "auto", rings where turns
+            interpolate.
         circuit: Takes the place of the default: a `Circuit` that reads
-            in_channels·kernel_size² features, times the order of the group without
-            lifting, and has as many outputs as there are output channels.
+            in_channels·kernel_size² features, or as many as `patches.num_pixels` says
+            on rings, times the order of the group without lifting, and has as many
+            outputs as there are output channels.
         encoding: How the default circuit reads pixels, as in `QuantumConv2d`.
         layers: Strongly entangling layers of the default circuit.
         **options: What each circuit's layer is told:
@@ -94,6 +99,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
         dtype: torch.dtype | None = None,
         *,
         lifting: bool = True,
+        sampling: str = "auto",
         circuit: Circuit | Block | None = None,
         encoding: str = "auto",
         layers: int = 2,
@@ -107,6 +113,7 @@ class EquivariantQuantumConv2d(GroupConvolution):
             padding,
             padding_mode,
             lifting,
+            sampling,
         )
         super().__init__(patches, out_channels, bias, device, dtype)
         circuits = (

@@ -122,13 +122,13 @@ class GroupConvolution(nn.Module, ABC):
         """Measures f(gx) against g f(x) on random inputs, for every element.
 
         Where all elements only move pixels, the inputs are noise and the error is one
-        of rounding. For "c8" they are smooth images that look alike at every size, and
-        a rim of outputs is left out: the error is that of interpolation, and falls as
-        the image has more pixels.
+        of rounding. For "c8" and "c16" they are smooth images that look alike at every
+        size, and a rim of outputs is left out: the error is that of interpolation, and
+        falls as the image has more pixels.
 
         Args:
             image_size: Height and width of the inputs; None for four strides more than
-                a patch, and at least 32 for "c8".
+                a patch, and at least 32 for "c8" and "c16".
             rows: How many inputs.
             dtype: Type of the inputs; None for torch's default.
             generator: Random numbers; None for torch's own.
@@ -179,7 +179,7 @@ class GroupConv2d(GroupConvolution):
         in_channels: Channels of the input.
         out_channels: Channels of the result, for each element of the group.
         kernel_size: Height and width of a patch, in pixels.
-        group: "p4", "p4m" or "c8".
+        group: "p4", "p4m", "c8" or "c16".
         stride: Pixels from one patch to the next.
         padding: Pixels added on each side.
         bias: Whether a trained number is added to each output channel.
@@ -187,6 +187,9 @@ class GroupConv2d(GroupConvolution):
         device: Where the weights are, a torch device.
         dtype: Type of the weights; None for torch's default.
         lifting: Whether the input is images; else feature maps of the same group.
+        sampling: Where a patch is read: "pixels"; "rings" about its centre, whose
+            samples all turns of the group only permute; or "auto", rings where turns
+            interpolate.
 
     Shape:
         - Input: (rows, in_channels, H, W), or without lifting
@@ -217,6 +220,7 @@ class GroupConv2d(GroupConvolution):
         dtype: torch.dtype | None = None,
         *,
         lifting: bool = True,
+        sampling: str = "auto",
     ) -> None:
         patches = GroupPatches(
             ImageGroup(group),
@@ -226,6 +230,7 @@ class GroupConv2d(GroupConvolution):
             padding,
             padding_mode,
             lifting,
+            sampling,
         )
         super().__init__(patches, out_channels, bias, device, dtype)
         self.kernel = nn.Linear(

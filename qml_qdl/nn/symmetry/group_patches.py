@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,8 +9,9 @@ from torch.nn import functional
 from qml_qdl.circuits.errors import ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.nn.options import check_floating
-from qml_qdl.nn.patch_sizes import PADDING_MODES, as_sizes
-from qml_qdl.nn.symmetry.image_groups import ImageGroup, turned_grid
+from qml_qdl.nn.patch_sizes import PADDING_MODES, pad, symmetric_size
+from qml_qdl.nn.symmetry.image_groups import ImageGroup
+from qml_qdl.nn.symmetry.sampling import as_sampling, reach, readings, sample_points
 
 
 @validate_call
@@ -34,6 +33,8 @@ class GroupPatches(nn.Module):
         padding_mode: "zeros", "reflect", "replicate" or "circular".
         lifting: Whether the input is images; else feature maps with a place for each
             element of the group.
+        sampling: "pixels", "rings" about the patch's centre, or "auto" for rings where
+            turns interpolate. Where all only move pixels, rings are not needed.
 
     Shape:
         - Input: (rows, in_channels, H, W), or (rows, in_channels, order, H, W).
@@ -53,6 +54,7 @@ class GroupPatches(nn.Module):
         padding: int = 0,
         padding_mode: str = "zeros",
         lifting: bool = True,
+        sampling: str = "auto",
     ) -> None:
         super().__init__()
         check_count("in_channels", in_channels)
@@ -64,18 +66,24 @@ class GroupPatches(nn.Module):
         self.in_channels, self.kernel_size = int(in_channels), int(kernel_size)
         self.stride, self.padding = int(stride), int(padding)
         self.padding_mode = padding_mode
-        # A patch turned by 45° reaches beyond itself.
-        self.margin = math.ceil((self.kernel_size - 1) / 2 * group.margin)
-        if group.is_exact:
+        self.sampling = as_sampling(sampling, group)
+        points = sample_points(self.kernel_size, group.turns, self.sampling)
+        self.num_points = len(points)
+        self.moves_pixels = group.is_exact and self.sampling == "pixels"
+        if self.moves_pixels:
+            self.margin = 0
             self.register_buffer("index", self._index(), persistent=False)
         else:
-            self.register_buffer("resample", self._resample(), persistent=False)
+            # A square turned by 45° reaches beyond itself.
+            self.margin = reach(points, self.kernel_size)
+            resample = readings(group, points, self.wide)
+            self.register_buffer("resample", resample, persistent=False)
 
     @property
     def num_pixels(self) -> int:
         """Numbers in a patch: the features that a kernel reads."""
         places = 1 if self.lifting else self.group.order
-        return self.in_channels * places * self.kernel_size**2
+        return self.in_channels * places * self.num_points
 
     def _index(self) -> Tensor:
         """(order, num_pixels): where each number of a turned patch was before."""
@@ -87,29 +95,6 @@ class GroupPatches(nn.Module):
         act = group.act_on_images if self.lifting else group.act_on_maps
         turned = [act(group.inverse(g), numbers) for g in range(group.order)]
         return torch.stack([each.flatten() for each in turned])
-
-    def _resample(self) -> Tensor:
-        """(order, k², K²): how each pixel of a turned patch is interpolated."""
-        group, size, wide = self.group, self.kernel_size, self.wide
-        basis = torch.eye(wide**2, dtype=torch.float64).reshape(-1, 1, wide, wide)
-        inner = slice(self.margin, self.margin + size)
-        matrices = []
-        for element in range(group.order):
-            back = group.inverse(element)
-            if group.only_moves_pixels(back):
-                pixels = group.act_on_images(back, basis)[..., inner, inner]
-            else:
-                scale = (size - 1) / (wide - 1)
-                angle = 2 * math.pi * back / group.turns
-                grid = turned_grid(size, angle, basis, scale)
-                pixels = functional.grid_sample(
-                    basis,
-                    grid.expand(len(basis), -1, -1, -1),
-                    mode="bilinear",
-                    align_corners=True,
-                )
-            matrices.append(pixels.reshape(wide**2, size**2).T)
-        return torch.stack(matrices)
 
     @property
     def wide(self) -> int:
@@ -132,9 +117,11 @@ class GroupPatches(nn.Module):
         """
         self._check(images)
         flat = images.flatten(1, -3)  # channels and elements are one dimension
-        patches = functional.unfold(self._padded(flat), self.wide, stride=self.stride)
+        added = (self.padding + self.margin,) * 2
+        padded = pad(flat, (added, added), self.padding_mode)
+        patches = functional.unfold(padded, self.wide, stride=self.stride)
         patches = patches.transpose(1, 2)  # (rows, patches, channels·elements·pixels)
-        if self.group.is_exact:
+        if self.moves_pixels:
             return patches[..., self.get_buffer("index")]
         return self._interpolated(patches)
 
@@ -178,40 +165,7 @@ class GroupPatches(nn.Module):
             ShapeError: A patch is larger than the padded image, or the patches are not
                 where they would be on a turned image.
         """
-        sizes = []
-        for length in as_sizes("image_size", image_size, 1, 2):
-            room = length + 2 * self.padding - self.kernel_size
-            if room < 0:
-                raise ShapeError(
-                    f"images: a patch of kernel_size={self.kernel_size} is larger than "
-                    f"the padded image of {length + 2 * self.padding} pixels; add "
-                    "padding or use a smaller kernel"
-                )
-            if room % self.stride:
-                raise ShapeError(
-                    "images: not equivariant, since (n + 2·padding − kernel_size) mod "
-                    f"stride = ({length} + 2·{self.padding} − {self.kernel_size}) mod "
-                    f"{self.stride} = {room % self.stride} is not 0: patches begin at "
-                    "one edge and do not reach the other, so that on a turned image "
-                    "they lie elsewhere; change the padding, the stride or the kernel"
-                )
-            sizes.append(room // self.stride + 1)
-        return sizes[0], sizes[1]
-
-    def _padded(self, images: Tensor) -> Tensor:
-        added = self.padding + self.margin
-        if not added:
-            return images
-        spare = {"reflect": 1, "circular": 0}.get(self.padding_mode)
-        if spare is not None and added > min(images.shape[-2:]) - spare:
-            raise ShapeError(
-                f"images: padding_mode={self.padding_mode!r} can add at most "
-                f"{min(images.shape[-2:]) - spare} pixels to images of "
-                f"{tuple(images.shape[-2:])}, got {added}; use less padding or larger "
-                "images"
-            )
-        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
-        return functional.pad(images, (added,) * 4, mode=mode)
+        return symmetric_size(image_size, self.kernel_size, self.stride, self.padding)
 
     def extra_repr(self) -> str:
         """What `print` shows: the arguments."""
@@ -227,4 +181,6 @@ class GroupPatches(nn.Module):
             parts.append(f"padding_mode={self.padding_mode!r}")
         if not self.lifting:
             parts.append("lifting=False")
+        if self.sampling == "rings":
+            parts.append("sampling='rings'")
         return ", ".join(parts)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from qml_qdl.circuits.errors import ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.nn.symmetry.image_groups import ImageGroup
+from qml_qdl.nn.symmetry.sampling import as_sampling, readings, sample_points
 
 POOLINGS = ("max", "mean")
 
@@ -71,9 +72,12 @@ class GroupLinear(nn.Module):
     Args:
         map_shape: (channels, height, width) of the input; height and width are equal.
         out_features: Numbers for each element of the group.
-        group: "p4", "p4m" or "c8".
+        group: "p4", "p4m", "c8" or "c16".
         device: Where the weights are, a torch device.
         dtype: Type of the weights; None for torch's default.
+        sampling: Where the maps are read: "pixels"; "rings" about their centre, whose
+            samples all turns of the group only permute; or "auto", rings where turns
+            interpolate.
 
     Shape:
         - Input: (rows, channels, order, height, width).
@@ -96,6 +100,8 @@ class GroupLinear(nn.Module):
         group: str = "p4",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        sampling: str = "auto",
     ) -> None:
         super().__init__()
         check_count("out_features", out_features)
@@ -108,9 +114,17 @@ class GroupLinear(nn.Module):
             check_count("map_shape", size)
         self.map_shape: tuple[int, int, int] = map_shape
         self.group = ImageGroup(group)
-        channels, height, width = self.map_shape
+        channels, size, _ = self.map_shape
+        self.sampling = as_sampling(sampling, self.group)
+        points = sample_points(size, self.group.turns, self.sampling)
+        if self.sampling == "rings":
+            # What leaves the map when it is turned is not read.
+            half = (size - 1) / 2
+            points = points[points.norm(dim=-1) <= half + 1e-9]
+        resample = readings(self.group, points, size)
+        self.register_buffer("resample", resample, persistent=False)
         self.linear = nn.Linear(
-            channels * self.group.order * height * width,
+            channels * self.group.order * len(points),
             out_features,
             device=device,
             dtype=dtype,
@@ -136,8 +150,17 @@ class GroupLinear(nn.Module):
                 f"{tuple(maps.shape)}"
             )
         group = self.group
-        turned = torch.stack(
-            [group.act_on_maps(group.inverse(g), maps) for g in range(group.order)], 1
-        )
+        if self.sampling == "rings":
+            read = self.get_buffer("resample").to(maps)
+            places = group.table.to(maps.device)
+            turned = torch.einsum("bchq,gpq->bgchp", maps.flatten(3), read)
+            turned = torch.stack(
+                [turned[:, g][..., places[g], :] for g in range(group.order)], 1
+            )
+        else:
+            turned = torch.stack(
+                [group.act_on_maps(group.inverse(g), maps) for g in range(group.order)],
+                1,
+            )
         values: Tensor = self.linear(turned.flatten(2))
         return values.transpose(1, 2)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 
-_KINDS = {"p4": (4, False), "p4m": (4, True), "c8": (8, False)}
+_KINDS = {"p4": (4, False), "p4m": (4, True), "c8": (8, False), "c16": (16, False)}
 
 
 @validate_call
@@ -23,16 +23,17 @@ class ImageGroup:
 
     Element number m·turns + r mirrors the image left to right where m is 1, then turns
     it r times, counter-clockwise. "p4" turns by 90°, "p4m" by 90° and mirrors; both
-    only move pixels (Cohen and Welling 2016, arXiv:1602.07576). "c8" turns by 45°, the
-    coarse stand-in for all rotations of the plane; there odd elements interpolate
-    linearly between pixels, and cut off corners, so that they are no exact symmetry:
-    see `EquivariantClassifier` for how far from it they are on small images.
+    only move pixels (Cohen and Welling 2016, arXiv:1602.07576). "c8" turns by 45° and
+    "c16" by 22.5°, coarse stand-ins for all rotations of the plane; there other turns
+    than by 90° interpolate linearly between pixels, and cut off corners, so that they
+    are no exact symmetry: see `EquivariantClassifier` for how far from it they are on
+    small images.
 
     An element g acts on an image as (Lf)(x) = f(g⁻¹x), and on feature maps with a place
     for each element as (Lf)(h, x) = f(g⁻¹h, g⁻¹x).
 
     Args:
-        name: "p4", "p4m" or "c8".
+        name: "p4", "p4m", "c8" or "c16".
 
     Raises:
         ArgumentError: The name is unknown.
@@ -124,7 +125,7 @@ class ImageGroup:
             (..., H, W), or (..., W, H) for a quarter turn.
 
         Raises:
-            ShapeError: An image that is turned by 45° is not square.
+            ShapeError: An image that is turned by less than 90° is not square.
         """
         self._check_element("element", element)
         mirrored, turned = divmod(element, self.turns)
@@ -140,8 +141,8 @@ class ImageGroup:
         height, width = images.shape[-2:]
         if height != width:
             raise ShapeError(
-                f"images: to be turned by 45° they must be square, got {height} × "
-                f"{width}; pad them to a square"
+                f"images: to be turned by less than 90° they must be square, got "
+                f"{height} × {width}; pad them to a square"
             )
         flat = images.reshape(-1, 1, height, width)
         grid = turned_grid(height, angle, flat)
@@ -174,20 +175,14 @@ class ImageGroup:
         places = self.table[self.inverse(element)].to(maps.device)
         return self.act_on_images(element, maps.index_select(-3, places))
 
-    @cached_property
-    def margin(self) -> float:
-        """How much further a turned square reaches, as part of its half side."""
-        return 0.0 if self.is_exact else math.sqrt(2) - 1
 
-
-def turned_grid(size: int, angle: float, like: Tensor, scale: float = 1.0) -> Tensor:
+def turned_grid(size: int, angle: float, like: Tensor) -> Tensor:
     """Where the pixels of an image were before it was turned counter-clockwise.
 
     Args:
         size: Pixels of a side.
         angle: In radians.
         like: A tensor of the wanted dtype and device.
-        scale: Factor on the coordinates.
 
     Returns:
         (1, size, size, 2): x to the right and y downwards, −1 … 1 from the centre of
@@ -200,9 +195,21 @@ def turned_grid(size: int, angle: float, like: Tensor, scale: float = 1.0) -> Te
         raise ArgumentError(
             f"size: expected at least 2 pixels to turn, got {size}; use a larger kernel"
         )
-    line = torch.linspace(-1, 1, size, dtype=torch.float64) * scale
+    line = torch.linspace(-1, 1, size, dtype=torch.float64)
     y, x = torch.meshgrid(line, line, indexing="ij")
+    return turned_points(torch.stack([x, y], dim=-1), -angle)[None].to(like)
+
+
+def turned_points(points: Tensor, angle: float) -> Tensor:
+    """Turns points counter-clockwise on the screen, whose y axis points down.
+
+    Args:
+        points: (..., 2): x to the right, y downwards.
+        angle: In radians.
+
+    Returns:
+        (..., 2).
+    """
+    x, y = points.unbind(-1)
     cos, sin = math.cos(angle), math.sin(angle)
-    # Counter-clockwise on the screen, whose y axis points down; undone to look back.
-    back = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)
-    return back[None].to(like)
+    return torch.stack([cos * x + sin * y, cos * y - sin * x], dim=-1)

@@ -147,10 +147,14 @@ def test_the_classical_layer_is_torchs_convolution(group: str, channels: int) ->
         torch.testing.assert_close(deep(inputs)[:, :, g], expected)
 
 
+@pytest.mark.parametrize("sampling", ["pixels", "rings"])
 @pytest.mark.parametrize("lifting", [True, False], ids=["lifting", "group"])
 @pytest.mark.parametrize("kind", ["quantum", "classical"])
-def test_c8_is_exact_for_quarters_and_nears_the_rest(kind: str, lifting: bool) -> None:
+def test_c8_is_exact_for_quarters_and_nears_the_rest(
+    kind: str, lifting: bool, sampling: str
+) -> None:
     options: dict[str, Any] = {"padding": 1, "lifting": lifting, "dtype": torch.float64}
+    options["sampling"] = sampling
     if kind == "quantum":  # a circuit that reads two corners of the patch
         last = 9 * (1 if lifting else 8) - 1
         circuit = StronglyEntangling(2) @ AngleEncoding(2, features=[0, last])
@@ -170,6 +174,7 @@ def test_c8_is_exact_for_quarters_and_nears_the_rest(kind: str, lifting: bool) -
 
 def test_it_is_a_module() -> None:
     conv: Any = EquivariantQuantumConv2d(1, 2, 2, "c8")
+    assert "sampling='rings'" in repr(conv)
     x = torch.rand(1, 1, 4, 4)
     fresh: Any = EquivariantQuantumConv2d(1, 2, 2, "c8")
     fresh.load_state_dict(conv.state_dict(), strict=True)
@@ -233,11 +238,11 @@ def lift(**options: Any) -> Any:
         ),
         (
             lambda: lift(padding=2, padding_mode="reflect")(torch.rand(1, 1, 2, 2)),
-            r"images: padding_mode='reflect' can add at most 1 pixels to images of",
+            r"images: padding_mode='reflect' can add at most 1 pixels to a side of 2",
         ),
         (
             lambda: lift(group="p6"),
-            r"group: expected one of 'p4', 'p4m', 'c8', got 'p6'",
+            r"group: expected one of 'p4', 'p4m', 'c8', 'c16', got 'p6'",
         ),
         (
             lambda: lift(kernel_size=(2, 2)),

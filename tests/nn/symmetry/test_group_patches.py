@@ -15,7 +15,9 @@ from qml_qdl.nn.symmetry.group_patches import GroupPatches
 
 @pytest.mark.parametrize("name", ["p4", "p4m", "c8"])
 def test_the_first_elements_patches_are_torchs(name: str) -> None:
-    patches = GroupPatches(ImageGroup(name), 2, 3, stride=2, padding=1)
+    patches = GroupPatches(
+        ImageGroup(name), 2, 3, stride=2, padding=1, sampling="pixels"
+    )
     images = torch.rand(4, 2, 7, 7, dtype=torch.float64)
     found = patches(images)
     assert found.shape == (4, 16, patches.group.order, 2 * 9)
@@ -44,12 +46,35 @@ def test_places_of_maps_are_undone_too() -> None:
 
 
 def test_eighth_turns_are_interpolated_from_wider_patches() -> None:
-    patches = GroupPatches(ImageGroup("c8"), 1, 3)
+    patches = GroupPatches(ImageGroup("c8"), 1, 3, sampling="pixels")
     assert patches.margin == 1
     assert patches.wide == 5
     constant = patches(torch.ones(1, 1, 7, 7))  # its middle is as it was
     middle = constant[0, 12]
     torch.testing.assert_close(middle, torch.ones(8, 9))
+
+
+@pytest.mark.parametrize("name", ["c8", "c16"])
+@pytest.mark.parametrize("lifting", [True, False])
+def test_turns_permute_what_is_read_on_rings(name: str, lifting: bool) -> None:
+    """Element g reads what element g + s reads, s samples further: exactly, always."""
+    group = ImageGroup(name)
+    patches = GroupPatches(group, 1, 2, lifting=lifting)
+    assert patches.num_points == 4
+    places = () if lifting else (group.order,)
+    images = torch.rand(2, 1, *places, 5, 5, dtype=torch.float64)
+    read = patches(images).unflatten(-1, (-1, 4))
+    step = group.turns // 4
+    further = read.roll(-1, -1)  # each sample is the next one's
+    if not lifting:
+        further = further.roll(-step, -2)
+    torch.testing.assert_close(read.roll(-step, 2), further)
+    # A square's pixels are no such ring.
+    square = GroupPatches(group, 1, 2, lifting=lifting, sampling="pixels")
+    assert square.margin == 1
+    eighth = square(images)[:, :, group.turns // 8].sort(-1).values
+    upright = square(images)[:, :, 0].sort(-1).values
+    assert float((eighth - upright).abs().max()) > 0.1
 
 
 @pytest.mark.parametrize(

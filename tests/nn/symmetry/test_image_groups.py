@@ -13,14 +13,14 @@ from qml_qdl.nn import ImageGroup
 from qml_qdl.nn.symmetry.equivariance import smooth_images
 from qml_qdl.nn.symmetry.image_groups import turned_grid
 
-NAMES = ["p4", "p4m", "c8"]
+NAMES = ["p4", "p4m", "c8", "c16"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_table_is_that_of_a_group(name: str) -> None:
     group = ImageGroup(name)
     order, table = group.order, group.table
-    assert order == {"p4": 4, "p4m": 8, "c8": 8}[name]
+    assert order == {"p4": 4, "p4m": 8, "c8": 8, "c16": 16}[name]
     for line in (*table, *table.T):
         assert sorted(line.tolist()) == list(range(order))
     for g in range(order):
@@ -36,7 +36,7 @@ def test_the_action_multiplies_as_the_group(name: str) -> None:
     group = ImageGroup(name)
     images, maps = torch.rand(2, 3, 5, 5), torch.rand(2, 3, group.order, 5, 5)
     exact = [g for g in range(group.order) if group.only_moves_pixels(g)]
-    assert len(exact) == min(group.order, 4 if name == "c8" else 8)
+    assert len(exact) == 4 * (1 + (name == "p4m"))
     for g in exact:
         for h in exact:
             product = group.product(g, h)
@@ -68,7 +68,7 @@ def test_two_eighths_are_nearly_a_quarter() -> None:
         images = smooth_images(2, 1, size, generator=torch.Generator().manual_seed(0))
         twice = group.act_on_images(1, group.act_on_images(1, images))
         errors.append(float((twice - group.act_on_images(2, images)).abs().max()))
-    assert errors[0] > 3 * errors[1] > 9 * errors[2]
+    assert errors[0] > 2.5 * errors[1] > 7 * errors[2]
     assert 1e-6 < errors[2] < 0.02
 
 
@@ -77,11 +77,11 @@ def test_two_eighths_are_nearly_a_quarter() -> None:
     [
         (
             lambda: ImageGroup("p3"),
-            r"group: expected one of 'p4', 'p4m', 'c8', got 'p3'",
+            r"group: expected one of 'p4', 'p4m', 'c8', 'c16', got 'p3'",
         ),
         (
             lambda: ImageGroup("c8").act_on_images(1, torch.rand(2, 3)),
-            r"images: to be turned by 45° they must be square, got 2 × 3; pad them",
+            r"images: to be turned by less than 90° they must be square, got 2 × 3",
         ),
         (
             lambda: ImageGroup("p4").act_on_maps(1, torch.rand(2, 8, 3, 3)),
