@@ -328,7 +328,8 @@ class Mesh:
         share = (b * first).sum(1) / (1 + cosines)
         carried = first - share[:, None] * (a + b)
         across = np.einsum("eax,ex->ea", self.frames[to], carried)
-        return np.arctan2(across[:, 1], across[:, 0])
+        turns: Doubles = np.arctan2(across[:, 1], across[:, 0])
+        return turns
 
     def components(self, vectors: Any) -> Complexes:
         """Tangent vectors as complex numbers in the frames.
@@ -620,7 +621,7 @@ def icosphere(subdivisions: int = 2) -> Mesh:
 
 
 def _unit(vectors: Doubles) -> Doubles:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 @validate_call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -247,7 +248,7 @@ def test_what_is_no_frame(change: Any, message: str) -> None:
 
 def test_other_wrong_arguments() -> None:
     mesh = icosphere(0)
-    for bad, message in (
+    wrong: tuple[tuple[Callable[[], Any], str], ...] = (
         (lambda: Mesh([["a"] * 3] * 4, mesh.faces), "vertices: expected finite"),
         (lambda: Mesh(mesh.vertices + np.inf, mesh.faces), "not all finite"),
         (lambda: mesh.rotated(-np.eye(3)), "determinant 1, got one of -1"),
@@ -257,16 +258,18 @@ def test_other_wrong_arguments() -> None:
         (lambda: convex_mesh(CUBE[:4]), "lie in no plane, got 4"),
         (lambda: convex_mesh([*CUBE, [0.5] * 3]), "got 1 inside"),
         (lambda: ellipsoid((1, 2)), "axes: expected finite"),
-    ):
+    )
+    for bad, message in wrong:
         with pytest.raises(DataError, match=message):
             bad()
-    for bad, message in (
+    wrong = (
         (lambda: icosphere(8), "subdivisions: expected at most 7"),
         (lambda: mesh.neighbours(0), "rings: expected at least 1"),
         (lambda: torus(1.0, 1.0), "minor: expected a number above 0 and below 1"),
         (lambda: torus(around=2), "around: expected at least 3"),
         (lambda: ellipsoid((1, 2, 0)), "lengths above 0"),
-    ):
+    )
+    for bad, message in wrong:
         with pytest.raises(ArgumentError, match=message):
             bad()
     with pytest.raises(ShapeError, match=r"vectors: expected numbers \(..., 12, 3\)"):
