@@ -246,13 +246,8 @@ LARGE = (
 """Where right numbers may be so large that their squares are none."""
 
 SIGNED = (
-    "step",
+    *("step", "spin_flip", "parity", "magnetisation", "momentum", "charge"),
     "quarters",
-    "spin_flip",
-    "parity",
-    "magnetisation",
-    "momentum",
-    "charge",
 )
 """Arguments whose whole numbers may be negative."""
 

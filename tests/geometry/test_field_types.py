@@ -13,6 +13,7 @@ from qml_qdl.circuits.errors import QdlError
 from qml_qdl.geometry import FieldType
 
 KIND = FieldType({2: 1, 0: 2, -1: 1})
+wrong: Any = "x"
 
 
 def test_channels_are_in_the_order_of_their_orders() -> None:
@@ -78,7 +79,7 @@ def test_a_gradient_is_a_field_of_order_one() -> None:
             lambda: KIND.check(torch.zeros(1, 4, 4, 4)),
             r"fields: expected complex numbers for .*got torch.float32; only pictures",
         ),
-        (lambda: KIND.check("x"), r"fields: expected a Tensor, got 'x'"),
+        (lambda: KIND.check(wrong), r"fields: expected a Tensor, got 'x'"),
         (
             lambda: KIND.turned(torch.zeros(4), 1.0),
             r"fields: expected \(rows, 4, \.\.\.",

@@ -18,7 +18,7 @@ from qml_qdl.nn.symmetry.image_groups import turned_points
 EXACT = {torch.float32: 1e-4, torch.float64: 1e-12}
 
 
-def small(shape: tuple[int, int, int] = (1, 7, 7), **options: Any) -> Any:
+def small(shape: Any = (1, 7, 7), **options: Any) -> Any:
     torch.manual_seed(0)
     return SteerableClassifier(
         shape, 3, **{"channels": 2, "hidden": 6, "layers": 2, **options}

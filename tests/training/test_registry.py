@@ -44,6 +44,12 @@ TABLE: dict[str, dict[str, Any]] = {
         "training": {"epochs": 40, "batch_size": 16, "learning_rate": 0.02},
         "refuses": [],
     },
+    "steerable": {
+        "reads": "images",
+        "options": ["channels", "kernel_size", "layers", "hidden"],
+        "refuses": [],
+        "kinds": ("classical",),
+    },
     "patch_gan": {
         "reads": "images",
         "options": ["layers", "target"],
