@@ -54,7 +54,7 @@ def plot_field(
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-    from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
+    from mpl_toolkits.mplot3d import Axes3D
 
     for name, angle in (("elevation", elevation), ("azimuth", azimuth)):
         check_number(name, angle, -np.inf, np.inf)

@@ -135,7 +135,6 @@ def broken(mesh: Mesh, **parts: Any) -> Any:
 def test_broken_versions_fail(make: Callable[..., Any]) -> None:
     """No transport, transport backwards, directions that are not the frame's."""
     mesh = MESHES["torus"]
-    parts: dict[str, Callable[[Neighbours], Any]] = {}
     layer = make(mesh, dtype=torch.float64)
     assert change(layer, broken(mesh)) < 1e-12
     for parts in (
