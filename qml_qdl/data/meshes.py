@@ -174,7 +174,7 @@ class Mesh:
 
     @property
     def euler_characteristic(self) -> int:
-        """χ: vertices − edges + faces, 2 of a sphere and 0 of a torus."""
+        """Vertices − edges + faces, χ, which is 2 of a sphere and 0 of a torus."""
         return len(self.vertices) - len(self.edges) + len(self.faces)
 
     @cached_property

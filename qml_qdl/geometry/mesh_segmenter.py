@@ -264,7 +264,8 @@ class MeshNetwork(nn.Module):
         Raises:
             DataError: Its neighbours cannot be seen from one another.
         """
-        for conv in self.convs:
+        convs: Any = self.convs
+        for conv in convs:
             conv.put_on(mesh)
 
 

@@ -191,11 +191,11 @@ def run(seeds: int) -> None:
     print(f"\n| model | weights | {' | '.join(PLACES)} | less than the circuits |")
     print("|---|---|---|---|---|---|")
     first = np.array(found["circuits (MeshSegmenter)"])
-    for name, scores in found.items():
+    for name, rows in found.items():
         cells = [
-            summarise(column).text(percent=True) for column in zip(*scores, strict=True)
+            summarise(column).text(percent=True) for column in zip(*rows, strict=True)
         ]
-        gap = summarise((first - np.array(scores))[:, 0].tolist()).text(percent=True)
+        gap = summarise((first - np.array(rows))[:, 0].tolist()).text(percent=True)
         print(f"| {name} | {sizes.get(name, '–')} | {' | '.join(cells)} | {gap} |")
 
 

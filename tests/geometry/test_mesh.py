@@ -12,7 +12,7 @@ import pytest
 import torch
 from attrs import evolve
 from scipy.spatial.transform import Rotation
-from torch import Tensor
+from torch import Tensor, nn
 
 from qml_qdl.data.meshes import Mesh, Neighbours, ellipsoid, icosphere, torus
 from qml_qdl.errors import ArgumentError, ArgumentTypeError, ShapeError
@@ -123,10 +123,12 @@ def broken(mesh: Mesh, **parts: Any) -> Any:
             return evolve(found, **{name: made(found) for name, made in parts.items()})
 
         def with_turned_frames(self, angles: Any) -> Mesh:
-            return broken(Mesh.with_turned_frames(self, angles), **parts)
+            made: Mesh = broken(Mesh.with_turned_frames(self, angles), **parts)
+            return made
 
         def rotated(self, rotation: Any) -> Mesh:
-            return broken(Mesh.rotated(self, rotation), **parts)
+            made: Mesh = broken(Mesh.rotated(self, rotation), **parts)
+            return made
 
     return Broken(mesh.vertices, mesh.faces, mesh.frames)
 
@@ -293,14 +295,13 @@ def test_seeds_fix_the_weights() -> None:
         MeshConv(mesh, BEFORE, AFTER, generator=torch.Generator().manual_seed(3))
         for _ in range(2)
     )
-    assert torch.equal(one.weight, other.weight)
-    assert torch.equal(one.here.weight, other.here.weight)
-    quantum = [
+    quantum: list[nn.Module] = [
         QuantumMeshConv(mesh, BEFORE, AFTER, generator=torch.Generator().manual_seed(3))
         for _ in range(2)
     ]
-    for first, second in zip(*(each.parameters() for each in quantum), strict=True):
-        assert torch.equal(first, second)
+    for pair in ([one, other], quantum):
+        for first, second in zip(*(each.parameters() for each in pair), strict=True):
+            assert torch.equal(first, second)
 
 
 def test_what_cannot_be() -> None:
