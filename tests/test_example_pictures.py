@@ -38,6 +38,7 @@ PICTURES = {
         "renormalisation-flow.png",
     ),
     "ground_state": ("ground-state.png", "ground-state-square.png"),
+    "mesh": ("mesh-frames.png", "mesh-flow.png"),
     "molecule": ("molecule.png", "molecule-states.png"),
     "shadows": ("shadows.png", "shadows-correlations.png"),
     "steerable": (
@@ -57,6 +58,7 @@ IN_NOTEBOOKS = {
     "renormalisation",
     "mera",
     "ground_state",
+    "mesh",
     "molecule",
     "shadows",
     "steerable",

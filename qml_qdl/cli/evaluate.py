@@ -122,7 +122,7 @@ def tell(result: Evaluation) -> None:
     )
     alike = ""
     if result.agreement is not None:
-        classes = result.low is not None
+        classes = "accuracy" in result.measures
         alike = f"same class for {result.agreement:.1%}"
         alike = f"; {alike if classes else f'correlation {result.agreement:.4f}'}"
     print(f"at the end of training: {_reached(result.trained)} of these rows{alike}")

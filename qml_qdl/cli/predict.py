@@ -83,5 +83,5 @@ def predict(
         low, high = found.values.min(), found.values.max()
         print(f"numbers from {low:.6g} to {high:.6g}, mean {found.values.mean():.6g}")
     else:
-        counts = Counter(found.values).most_common()
+        counts = Counter(found.values.ravel()).most_common()
         print(", ".join(f"{count} {name}" for name, count in counts))

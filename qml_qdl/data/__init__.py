@@ -4,8 +4,10 @@ from qml_qdl.data.bits import all_bits, bit_index, frequencies
 from qml_qdl.data.dataset import Dataset, encode_labels, stratified_rows
 from qml_qdl.data.dequantisation import Dequantiser
 from qml_qdl.data.files import read_npz
+from qml_qdl.data.flows import motions, random_flows
 from qml_qdl.data.images import read_image_folder
 from qml_qdl.data.loader import ResumableLoader
+from qml_qdl.data.meshes import Mesh, convex_mesh, ellipsoid, icosphere, torus
 from qml_qdl.data.named import load, names
 from qml_qdl.data.splitting import Split, split
 from qml_qdl.data.synthetic import bars_and_stripes
@@ -15,20 +17,27 @@ from qml_qdl.data.torch_dataset import from_torch
 __all__ = [
     "Dataset",
     "Dequantiser",
+    "Mesh",
     "ResumableLoader",
     "Split",
     "all_bits",
     "bars_and_stripes",
     "bit_index",
+    "convex_mesh",
+    "ellipsoid",
     "encode_labels",
     "frequencies",
     "from_pandas",
     "from_torch",
+    "icosphere",
     "load",
+    "motions",
     "names",
+    "random_flows",
     "read_csv",
     "read_image_folder",
     "read_npz",
     "split",
     "stratified_rows",
+    "torus",
 ]

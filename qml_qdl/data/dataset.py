@@ -92,11 +92,11 @@ def _as_labels(labels: Any) -> Labels:
 
 
 def _as_codes(array: Labels) -> Integers:
-    if array.ndim != 1 or array.dtype.kind not in "iu":
+    if array.ndim not in (1, 2) or array.dtype.kind not in "iu" or 0 in array.shape[1:]:
         raise DataError(
-            "labels: expected one whole number per row, got an array of "
-            f"{array.dtype} with shape {array.shape}; encode_labels makes them, and "
-            "numbers to fit have no class names"
+            "labels: expected one whole number per row, or (rows, places), got an "
+            f"array of {array.dtype} with shape {array.shape}; encode_labels makes "
+            "them, and numbers to fit have no class names"
         )
     return _frozen_copy(array, np.int64)
 
@@ -162,8 +162,9 @@ class Dataset:
     Args:
         inputs: Numbers (rows, features) for a table, or pixels in [0, 1]
             (rows, channels, height, width) for images. Kept as float32.
-        labels: One class index 0 … classes−1 per row, kept as int64; or without class
-            names one finite number per row, kept as float32.
+        labels: One class index 0 … classes−1 per row, kept as int64, or several
+            (rows, places) where each place of a row has a class, as in segmentation; or
+            without class names one finite number per row, kept as float32.
         class_names: A name for each class, a classifier needs two; none if the labels
             are numbers to fit (regression).
         name: What the data are called in reports.
@@ -215,10 +216,10 @@ class Dataset:
                 )
             outside = (self.labels < 0) | (self.labels >= classes)
             if outside.any():
-                row = int(np.argmax(outside))
+                row = int(np.argwhere(outside)[0, 0])
                 raise DataError(
                     f"labels: expected class indices 0 … {classes - 1}, got "
-                    f"{self.labels[row]} in row {row}"
+                    f"{self.labels[outside][0]} in row {row}"
                 )
         if self.is_image:
             low, high = float(self.inputs.min()), float(self.inputs.max())
@@ -233,6 +234,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         labels = f"{self.num_classes} classes" if self.has_classes else "numbers"
+        labels += f" at {self.num_places} places" if self.num_places else ""
         return (
             f"Dataset({self.name!r}, {len(self)} rows of shape {self.input_shape}, "
             f"{labels})"
@@ -257,6 +259,16 @@ class Dataset:
     def num_classes(self) -> int:
         """How many classes there are, 0 if the labels are numbers to fit."""
         return len(self.class_names)
+
+    @property
+    def num_places(self) -> int:
+        """How many places of a row have a class each, 0 if the row has one as a whole.
+
+        Example:
+            >>> Dataset([[0.1, 0.7]], [[0, 1]], ["low", "high"]).num_places
+            2
+        """
+        return self.labels.shape[1] if self.labels.ndim == 2 else 0
 
     @property
     def are_numbers(self) -> bool:
@@ -306,6 +318,11 @@ class Dataset:
                 f"label: {self.name!r} has numbers to fit and no classes, got "
                 f"{', '.join(wanted) or '–'}; leave it out"
             )
+        if self.num_places:
+            raise DataError(
+                f"label: the rows of {self.name!r} have a class at each of "
+                f"{self.num_places} places, and none as a whole; leave it out"
+            )
         for name in wanted:
             if name not in self.class_names:
                 raise DataError(
@@ -343,6 +360,12 @@ class Dataset:
         """
         if not self.has_classes:
             return self
+        if self.num_places:
+            raise DataError(
+                "labels: expected one number per row, got classes at "
+                f"{self.num_places} places of each in {self.name!r}; use the recipe "
+                "'segmentation'"
+            )
         numbers = []
         for name in self.class_names:
             try:
@@ -437,12 +460,15 @@ def _decoded(row: int, label: bytes) -> str:
 
 
 def strata(dataset: Dataset) -> Integers:
-    """Returns for each row what shall keep its share: its class, one for all numbers.
+    """Returns for each row what shall keep its share: its class, if it has one.
 
     Args:
         dataset: Classes or numbers.
+
+    Returns:
+        Class indices (rows,); zeros where labels are numbers, or classes of places.
     """
-    if dataset.has_classes:
+    if dataset.has_classes and not dataset.num_places:
         return dataset.labels
     return np.zeros(len(dataset), dtype=np.int64)
 

@@ -14,13 +14,16 @@ from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import as_items, did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 from qml_qdl.data.files import read_npz
+from qml_qdl.data.flows import MOTIONS, motions, random_flows
 from qml_qdl.data.images import ColorMode, read_image_folder
+from qml_qdl.data.meshes import icosphere
 from qml_qdl.data.synthetic import bars_and_stripes
 from qml_qdl.data.tables import Header, MissingCells, is_table, read_csv
 
 _DEFAULTS = {"header": "auto", "missing": "error"}
 _COPIES = 200
 _DRAWS = 50_000
+_FLOWS = 200
 _FASHION_CLASSES = (
     "T-shirt/top",
     "trouser",
@@ -100,6 +103,23 @@ def _log_normal(data_home: Path | None) -> Dataset:
     return Dataset(numbers, labels, ("below 2", "2 to 7"), name="log_normal")
 
 
+def _oriented_mesh(data_home: Path | None) -> Dataset:
+    """200 flows on an icosphere of 162 vertices, and what the flow does at each.
+
+    A row has the components x, y of one vertex after the other, in `Mesh.frames`.
+    """
+    mesh = icosphere(2)
+    velocities, accelerations = random_flows(mesh.vertices, _FLOWS)
+    components = mesh.components(velocities)
+    inputs = np.stack([components.real, components.imag], axis=-1)
+    return Dataset(
+        inputs.reshape(_FLOWS, -1),
+        motions(mesh, velocities, accelerations),
+        MOTIONS,
+        name="oriented_mesh",
+    )
+
+
 def _openml(
     name: str, openml_name: str, classes: tuple[str, ...] | None, data_home: Path | None
 ) -> Dataset:
@@ -141,6 +161,7 @@ _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
         "two_moons": _two_moons,
         "bars_and_stripes": _bars_and_stripes,
         "log_normal": _log_normal,
+        "oriented_mesh": _oriented_mesh,
         "mnist": lambda data_home: _openml("mnist", "mnist_784", None, data_home),
         "fashion_mnist": lambda data_home: _openml(
             "fashion_mnist", "Fashion-MNIST", _FASHION_CLASSES, data_home

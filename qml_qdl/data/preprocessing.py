@@ -42,6 +42,7 @@ class Preprocessing:
         label_mean: What is subtracted from the labels, None for classes and unscaled
             numbers.
         label_deviation: What they are divided by, None likewise.
+        num_places: How many places of a row have a class each, 0 for one of the row.
     """
 
     input_shape: tuple[int, ...] = field(converter=_as_tuple)
@@ -52,6 +53,7 @@ class Preprocessing:
     deviation: Doubles | None = field(default=None, converter=_as_doubles, repr=False)
     label_mean: float | None = field(default=None, repr=False)
     label_deviation: float | None = field(default=None, repr=False)
+    num_places: int = field(default=0, repr=False)
 
     @classmethod
     def fit(cls, train: Dataset, *, standardise: bool = True) -> Preprocessing:
@@ -76,7 +78,7 @@ class Preprocessing:
             else ()
         )
         fitted = cls(train.input_shape, train.class_names, columns, fills)
-        scales: dict[str, Any] = {}
+        scales: dict[str, Any] = {"num_places": train.num_places}
         if standardise and not train.is_image:
             mean, deviation = _scale(fitted._numbers(train))
             words = fitted._are_words()

@@ -157,10 +157,11 @@ def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
     counts = np.bincount(classes)
     present = np.flatnonzero(counts)
     rows = len(dataset)
+    strata_differ = dataset.has_classes and not dataset.num_places
     smaller = min(int(np.ceil(fraction * rows)), int(rows - np.ceil(fraction * rows)))
     if counts[present].min() < 2 or smaller < len(present):
         each = of_least = hint = ""
-        if dataset.has_classes:
+        if strata_differ:
             least = int(present[counts[present].argmin()])
             each = " of each class"
             of_least = f", {counts[least]} of class {dataset.class_names[least]!r}"
@@ -173,7 +174,7 @@ def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datas
     kept, cut = train_test_split(
         np.arange(rows),
         test_size=float(fraction),
-        stratify=classes if dataset.has_classes else None,
+        stratify=classes if strata_differ else None,
         random_state=seed,
     )
     return dataset.take(kept), dataset.take(cut)

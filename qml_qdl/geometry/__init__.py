@@ -1,6 +1,8 @@
 """Fields on planes, spheres, meshes and lattices, and layers that turn with them."""
 
 from qml_qdl.geometry.field_types import FieldType
+from qml_qdl.geometry.mesh import FieldLinear, MeshConv
+from qml_qdl.geometry.mesh_segmenter import MeshNetwork, MeshSegmenter
 from qml_qdl.geometry.nonlinearities import (
     DiskPool,
     FourierNonlinearity,
@@ -9,19 +11,27 @@ from qml_qdl.geometry.nonlinearities import (
     NormNonlinearity,
     NormPool,
 )
+from qml_qdl.geometry.plots import plot_field
+from qml_qdl.geometry.quantum_mesh import QuantumMeshConv
 from qml_qdl.geometry.steerable import SteerableConv2d
 from qml_qdl.geometry.steerable_classifier import SteerableClassifier
 from qml_qdl.geometry.turning import turning_error
 
 __all__ = [
     "DiskPool",
+    "FieldLinear",
     "FieldType",
     "FourierNonlinearity",
     "GatedNonlinearity",
+    "MeshConv",
+    "MeshNetwork",
+    "MeshSegmenter",
     "NormBatchNorm",
     "NormNonlinearity",
     "NormPool",
+    "QuantumMeshConv",
     "SteerableClassifier",
     "SteerableConv2d",
+    "plot_field",
     "turning_error",
 ]

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
     from qml_qdl.training.recipes.recipe import Recipe, count_parameters
     from qml_qdl.training.recipes.reconstruction import StateReconstruction
+    from qml_qdl.training.recipes.segmentation import Segmentation
     from qml_qdl.training.recipes.supervised import (
         Classification,
         Regression,
@@ -86,6 +87,7 @@ _HOMES = {
     "run": ("Run",),
     "sampling": ("Sampled", "sample"),
     "specs": ("Spec",),
+    "recipes.segmentation": ("Segmentation",),
     "recipes.supervised": ("Classification", "Regression", "Supervised"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -115,6 +117,7 @@ __all__ = [
     "Run",
     "RunOptions",
     "Sampled",
+    "Segmentation",
     "Spec",
     "StateReconstruction",
     "Supervised",

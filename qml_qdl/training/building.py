@@ -278,9 +278,9 @@ class Task:
         """
         zeros = np.zeros((1, *preprocessing.input_shape))
         names = preprocessing.class_names
-        row = Dataset(
-            zeros, np.zeros(1, np.int64), names, "zeros", preprocessing.columns
-        )
+        places = preprocessing.num_places
+        labels = np.zeros((1, places) if places else 1, np.int64)
+        row = Dataset(zeros, labels, names, "zeros", preprocessing.columns)
         recipe = _recipe_of(options, row)
         model_class = _model_class(options.model.class_path)
         own = options.model.class_path not in MODELS and hasattr(
@@ -376,6 +376,8 @@ def _by_data(source: Source) -> str:
     """How a model learns from such data, where nothing else is said."""
     if not isinstance(source, Dataset):
         return _SPECIAL[_kind(source)][1]
+    if source.num_places:
+        return "segmentation"
     return "classification" if source.has_classes else "regression"
 
 

@@ -22,6 +22,7 @@ from qml_qdl.training.options import TrainingOptions
 from qml_qdl.training.recipes.ground_state import GroundState
 from qml_qdl.training.recipes.recipe import Recipe, count_parameters
 from qml_qdl.training.recipes.reconstruction import StateReconstruction
+from qml_qdl.training.recipes.segmentation import Segmentation
 from qml_qdl.training.recipes.supervised import Classification, Regression, Supervised
 from qml_qdl.training.trainer import claim_folder, run_trainer
 
@@ -93,7 +94,8 @@ def fit(
         options: How to train; None for the defaults.
         recipe: How the model learns and is judged: a class, or one that was made of
             this model, these data and options, which are given there alone; None for
-            `Classification`, `Regression` where labels are numbers, `GroundState` of a
+            `Classification`, `Regression` where labels are numbers, `Segmentation`
+            where places of a row have classes, `GroundState` of a
             problem, or `StateReconstruction` of measurements.
         seed: Fixes the order of the rows and everything random in the training. The
             global generators are seeded with it; initial weights are the caller's.
@@ -168,7 +170,13 @@ def _by_data(split: Split | Problem | Experiment) -> type[Recipe]:
         return GroundState
     if isinstance(split, Experiment):
         return StateReconstruction
-    return Classification if split.train.has_classes else Regression
+    return _supervised(split.train)
+
+
+def _supervised(dataset: Dataset) -> type[Supervised]:
+    if dataset.num_places:
+        return Segmentation
+    return Classification if dataset.has_classes else Regression
 
 
 def _fit(
@@ -219,9 +227,10 @@ def predict(
         first: Number of the first batch in that name.
 
     Returns:
-        Class indices or numbers (rows,); numbers are standardised as the labels are.
+        Class indices (rows,), or (rows, places) where places have classes; or numbers
+        (rows,), standardised as the labels are.
     """
-    recipe: type[Supervised] = Classification if dataset.has_classes else Regression
+    recipe = _supervised(dataset)
     check_count("first", first, 0)
     return recipe.predict(model, dataset, batch_size=batch_size, step=step, first=first)
 

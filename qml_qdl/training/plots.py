@@ -214,7 +214,7 @@ def plot_confusion(test: Dataset, predictions: Integers, title: str) -> Figure:
 
     Args:
         test: The test part.
-        predictions: Class index of each of its rows.
+        predictions: Class index of each of its rows, or of each place of them.
         title: What stands above.
 
     Returns:
@@ -224,7 +224,8 @@ def plot_confusion(test: Dataset, predictions: Integers, title: str) -> Figure:
     from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
     classes = range(test.num_classes)
-    counts = confusion_matrix(test.labels, predictions, labels=list(classes))
+    known, found = test.labels.ravel(), np.ravel(predictions)
+    counts = confusion_matrix(known, found, labels=list(classes))
     figure = Figure(figsize=(6, 5.4), layout="constrained")
     axes = figure.subplots()
     display = ConfusionMatrixDisplay(counts, display_labels=test.class_names)

@@ -38,8 +38,10 @@ class Predictions:
     """What a trained model predicts of new rows.
 
     Args:
-        values: The name of a class, or a number in the unit of the data, of each row.
-        probabilities: Those of the classes (rows, classes), None of numbers.
+        values: The name of a class, or a number in the unit of the data, of each row;
+            or the names of classes (rows, places) of a segmentation.
+        probabilities: Those of the classes (rows, classes), or (rows, classes, places)
+            of a segmentation; None of numbers.
         class_names: The classes, in the order of the probabilities.
         files: The images' files, None of all else.
         kind: "quantum", "twin" or "classical".
@@ -67,14 +69,19 @@ class Predictions:
     def write(self, path: str | Path) -> None:
         """Writes a CSV file: a line for each row, with the probabilities beside.
 
+        Of a segmentation it has a column for each place, and no probabilities.
+
         Args:
             path: Where to.
         """
         from pandas import DataFrame
 
         files = {} if self.files is None else {"file": self.files}
-        frame = DataFrame({**files, "prediction": self.values})
-        if self.probabilities is not None:
+        values = {"prediction": self.values}
+        if self.values.ndim == 2:
+            values = {f"place {k}": column for k, column in enumerate(self.values.T)}
+        frame = DataFrame({**files, **values})
+        if self.probabilities is not None and self.values.ndim == 1:
             for name, column in zip(
                 self.class_names, self.probabilities.T, strict=True
             ):

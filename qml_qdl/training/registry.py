@@ -40,6 +40,7 @@ _WINDOW = ("channels", "kernel_size", "stride", "layers", "target")
 _VAE = ("layers", "target", "hidden", "latent", "quantum_part")
 _IMAGES = {"epochs": 375, "batch_size": 32}
 _TABLES = {"epochs": 200, "batch_size": 32}
+_FIELDS = {"epochs": 40, "batch_size": 16, "learning_rate": 0.02}
 _VALUES = {"epochs": 60, "batch_size": 1024}
 _BORN = {"epochs": 100, "batch_size": 128, "learning_rate": 0.3}
 _RBM = {"epochs": 300, "batch_size": 128, "learning_rate": 0.02}
@@ -58,6 +59,12 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
         "qcnn": ModelEntry("qml_qdl.models.QCNNClassifier", "any", ("target",)),
         "equivariant": ModelEntry(
             "qml_qdl.models.EquivariantClassifier", "images", _WINDOW
+        ),
+        "mesh": ModelEntry(
+            "qml_qdl.geometry.MeshSegmenter",
+            "tables",
+            ("layers", "hidden", "target"),
+            training=_FIELDS,
         ),
         "steerable": ModelEntry(
             "qml_qdl.geometry.SteerableClassifier",
@@ -174,6 +181,7 @@ RECIPES: Mapping[str, str] = MappingProxyType(
     {
         "classification": "qml_qdl.training.Classification",
         "regression": "qml_qdl.training.Regression",
+        "segmentation": "qml_qdl.training.Segmentation",
         "adversarial": "qml_qdl.training.Adversarial",
         "adversarial_distribution": "qml_qdl.training.AdversarialDistribution",
         "likelihood": "qml_qdl.training.Likelihood",

@@ -44,9 +44,11 @@ SPINS = torch.tensor([[1.0, -1, 1, -1, 1, -1], [1, 1, 1, -1, -1, -1]])
 CHAINS = torch.stack([SPINS, -SPINS, SPINS, -SPINS])
 ISING_TERM = -qml.X(0) @ qml.X(1) - qml.Z(0)
 SAMPLES = m.Samples(SPINS, chains=2)
+MESH = data.icosphere(0)
 LOGITS = torch.tensor([0.3, -0.2, 0.5, 0.1])
 PICTURE = geometry.FieldType({0: 1})
 FIELDS = geometry.FieldType({0: 1, 1: 1})
+VECTOR = geometry.FieldType({1: 1})
 
 
 def rows(*shape: int) -> Tensor:
@@ -710,6 +712,67 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "models.DressedClassifier.forward": lambda: call(
             models.DressedClassifier(4, 2, num_wires=2), rows=rows(3, 4)
+        ),
+        "geometry.FieldLinear": lambda: call(
+            geometry.FieldLinear, in_type=VECTOR, out_type=FIELDS
+        ),
+        "geometry.FieldLinear.forward": lambda: call(
+            geometry.FieldLinear(PICTURE, PICTURE).forward, fields=rows(2, 1, 12)
+        ),
+        "geometry.MeshConv": lambda: call(
+            geometry.MeshConv,
+            mesh=MESH,
+            in_type=VECTOR,
+            out_type=FIELDS,
+            rings=1,
+            radial=2,
+        ),
+        "geometry.MeshConv.forward": lambda: call(
+            geometry.MeshConv(MESH, PICTURE, FIELDS).forward, fields=rows(2, 1, 12)
+        ),
+        "geometry.MeshConv.put_on": lambda: call(
+            geometry.MeshConv(MESH, PICTURE, FIELDS).put_on, mesh=MESH
+        ),
+        "geometry.MeshNetwork": lambda: call(
+            geometry.MeshNetwork, mesh=MESH, num_classes=2, width=2, depth=2, samples=5
+        ),
+        "geometry.MeshNetwork.forward": lambda: call(
+            geometry.MeshNetwork(MESH, 2, 2).forward, fields=rows(2, 24)
+        ),
+        "geometry.MeshSegmenter": lambda: call(
+            geometry.MeshSegmenter,
+            mesh=MESH,
+            num_classes=2,
+            charges=(0, 1),
+            layers=1,
+            hidden=2,
+        ),
+        "geometry.MeshSegmenter.forward": lambda: call(
+            geometry.MeshSegmenter(MESH, 2, charges=(0, 1), layers=1).forward,
+            fields=rows(2, 24),
+        ),
+        "geometry.plot_field": lambda: call(
+            geometry.plot_field,
+            mesh=MESH,
+            vectors=MESH.frames[:, 0],
+            classes=[0, 1] * 6,
+            class_names=["a", "b"],
+            elevation=10.0,
+            azimuth=0.0,
+        ),
+        "geometry.QuantumMeshConv": lambda: call(
+            geometry.QuantumMeshConv,
+            mesh=MESH,
+            in_type=VECTOR,
+            out_type=FIELDS,
+            charges=(0, 1),
+            layers=1,
+            rings=1,
+            radial=1,
+        ),
+        "geometry.QuantumMeshConv.forward": lambda: call(
+            geometry.QuantumMeshConv(MESH, PICTURE, FIELDS, charges=(0, 1)).forward,
+            fields=rows(2, 1, 12),
         ),
         "models.EquivariantClassifier": lambda: call(
             models.EquivariantClassifier,
@@ -1743,6 +1806,38 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             data.ResumableLoader(table()).load_state_dict, state=chained()
         ),
         "data.bars_and_stripes": lambda: call(data.bars_and_stripes, height=2, width=2),
+        "data.Mesh": lambda: call(
+            data.Mesh, vertices=MESH.vertices, faces=MESH.faces, frames=MESH.frames
+        ),
+        "data.Mesh.components": lambda: call(
+            MESH.components, vectors=MESH.frames[:, 0]
+        ),
+        "data.Mesh.neighbours": lambda: call(MESH.neighbours, rings=2),
+        "data.Mesh.relabelled": lambda: call(MESH.relabelled, order=list(range(12))),
+        "data.Mesh.rotated": lambda: call(MESH.rotated, rotation=np.eye(3)),
+        "data.Mesh.vectors": lambda: call(
+            MESH.vectors, components=rows(12).numpy() + 1j
+        ),
+        "data.Mesh.with_turned_frames": lambda: call(
+            MESH.with_turned_frames, angles=rows(12).numpy()
+        ),
+        "data.convex_mesh": lambda: call(data.convex_mesh, points=MESH.vertices),
+        "data.ellipsoid": lambda: call(
+            data.ellipsoid, axes=(1.0, 2.0, 1.0), subdivisions=0
+        ),
+        "data.icosphere": lambda: call(data.icosphere, subdivisions=0),
+        "data.motions": lambda: call(
+            data.motions,
+            mesh=MESH,
+            velocities=MESH.frames[:, 0],
+            accelerations=MESH.frames[:, 1],
+        ),
+        "data.random_flows": lambda: call(
+            data.random_flows, points=MESH.vertices, rows=2, wave_number=1.0, seed=1
+        ),
+        "data.torus": lambda: call(
+            data.torus, major=1.0, minor=0.5, around=4, across=3
+        ),
         "data.encode_labels": lambda: call(data.encode_labels, labels=["a", "b"]),
         "data.from_pandas": lambda: call(
             data.from_pandas,
@@ -1785,6 +1880,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             data.stratified_rows, dataset=table(), rows=4
         ),
         # ---- training ----
+        "training.Segmentation": lambda: call(
+            t.Segmentation, model=linear(), split=parts(), options=OPTIONS
+        ),
         "training.Classification": lambda: call(
             t.Classification, model=linear(), split=parts(), options=OPTIONS
         ),

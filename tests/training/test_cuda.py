@@ -16,6 +16,7 @@ KINDS = {
     "quanvolution": ["--data", "digits"],
     "dressed": ["--data", "wine"],
     "qcnn": ["--data", "digits", "--label", "0", "--label", "1"],
+    "mesh": ["--data", "oriented_mesh"],
     "patch_gan": ["--data", "digits", "--label", "0"],
     "conv_gan": ["--data", "digits", "--label", "0"],
     "style_gan": ["--data", "two_moons"],
@@ -43,7 +44,7 @@ def test_train_there_and_use_here(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cuda, "is_available", lambda: False)
         command = ["evaluate", str(run)]
-        if kind in list(KINDS)[3:]:
+        if kind in list(KINDS)[4:]:
             command = ["sample", str(run), "-n", "4"]
         assert main(command) == 0
     assert capsys.readouterr().out

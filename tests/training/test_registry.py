@@ -38,6 +38,12 @@ TABLE: dict[str, dict[str, Any]] = {
     "dressed": {"reads": "tables", "options": ["layers", "target"]},
     "qcnn": {"reads": "any", "options": ["target"]},
     "equivariant": {"reads": "images", "options": WINDOW},
+    "mesh": {
+        "reads": "tables",
+        "options": ["layers", "hidden", "target"],
+        "training": {"epochs": 40, "batch_size": 16, "learning_rate": 0.02},
+        "refuses": [],
+    },
     "steerable": {
         "reads": "images",
         "options": ["channels", "kernel_size", "layers", "hidden"],
@@ -119,6 +125,7 @@ DATA: dict[str, Any] = {
     "bits": Dataset(np.arange(180).reshape(60, 3) % 2, np.arange(60) % 2, "ab"),
 }
 DATA["any"] = DATA["images"]
+DATA["mesh"] = Dataset(np.zeros((60, 24)), np.tile([0, 1], (60, 6)), "ab")
 DATA["Hamiltonians"] = Problem.named("heisenberg", size=4)
 DATA["measurements"] = Experiment(
     DensityMatrix([1, 0, 0, 1]).sample(["XY", "ZZ"], 8, seed=0)
@@ -132,7 +139,7 @@ def test_the_table_of_models_comes_out_as_it_was(name: str) -> None:
     assert model.reads == wanted["reads"]
     assert list(model.options) == wanted["options"]
     assert dict(model.training) == wanted["training"]
-    task = Task.of(RunOptions(model=Spec(name)), DATA[model.reads])
+    task = Task.of(RunOptions(model=Spec(name)), DATA.get(name, DATA[model.reads]))
     maker: Any = getattr(task.model_class, "from_data", task.model_class)
     # Names, defaults and help come from the signature and the docstring.
     signature, help_texts = inspect.signature(maker).parameters, arguments_of(maker)

@@ -363,7 +363,9 @@ class Classification(Supervised):
         return {"accuracy": float(np.mean(predictions == part.labels))}
 
     @classmethod
-    def interval(cls, predictions: Any, part: Dataset) -> tuple[float, float]:
+    def interval(
+        cls, predictions: Any, part: Dataset
+    ) -> tuple[float, float] | tuple[None, None]:
         """Wilson's interval of the accuracy."""
         return wilson_interval(int((predictions == part.labels).sum()), len(part))
 
@@ -375,12 +377,12 @@ class Classification(Supervised):
     @classmethod
     def decide(cls, outputs: Tensor) -> Tensor:
         """The class of the highest logit."""
-        return outputs.argmax(dim=-1)
+        return outputs.argmax(dim=1)
 
     @classmethod
     def probabilities(cls, outputs: Tensor) -> Tensor:
         """The softmax of the logits."""
-        return outputs.double().softmax(dim=-1)
+        return outputs.double().softmax(dim=1)
 
     def shaped(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (rows, classes) and class indices (rows,)."""
@@ -398,6 +400,7 @@ class Classification(Supervised):
                 f"labels: classification needs classes, got numbers in "
                 f"{dataset.name!r}; use the recipe 'regression'"
             )
+        cls.check_places(dataset)
         if dataset.num_classes < 2:
             raise DataError(
                 f"labels: {model!r} tells classes apart and needs two or more, got "
@@ -405,6 +408,23 @@ class Classification(Supervised):
                 "class, or use a generative model"
             )
         return dataset
+
+    @classmethod
+    def check_places(cls, dataset: Dataset) -> None:
+        """Refuses classes of places rather than of rows.
+
+        Args:
+            dataset: The data set, which has classes.
+
+        Raises:
+            DataError: It has such.
+        """
+        if dataset.num_places:
+            raise DataError(
+                f"labels: classification needs one class per row, got one at each of "
+                f"{dataset.num_places} places in {dataset.name!r}; use the recipe "
+                "'segmentation', or argmax(axis=1) of labels that are one-hot"
+            )
 
     @classmethod
     def baselines(cls, split: Split) -> list[Baseline]:
@@ -417,7 +437,7 @@ class Classification(Supervised):
         from qml_qdl.training.plots import plot_confusion
 
         test = split.test
-        share = f"{title}: {fit.measures['accuracy']:.1%} of {len(test)}"
+        share = f"{title}: {fit.measures['accuracy']:.1%} of {test.labels.size}"
         return plot_confusion(test, fit.predictions, share)
 
 
