@@ -69,6 +69,11 @@ from qml_qdl.circuits.symmetry.equivariant import (
 )
 from qml_qdl.circuits.symmetry.gauge import GaugeLattice, LinkEncoding, gauge_circuit
 from qml_qdl.circuits.symmetry.groups import WireGroup
+from qml_qdl.circuits.symmetry.induced import (
+    CommutantProcessing,
+    InducedField,
+    SpinWeightedField,
+)
 from qml_qdl.circuits.symmetry.inner_products import (
     InnerProductEncoding,
     point_cloud_circuit,
@@ -99,6 +104,7 @@ __all__ = [
     "Block",
     "Brickwork",
     "Circuit",
+    "CommutantProcessing",
     "ConvolutionLayer",
     "DirectionEncoding",
     "Driven",
@@ -117,6 +123,7 @@ __all__ = [
     "HurCircuit",
     "IQPCircuit",
     "IQPEncoding",
+    "InducedField",
     "InnerProductEncoding",
     "IsingLayers",
     "LinkEncoding",
@@ -136,6 +143,7 @@ __all__ = [
     "SimCircuit",
     "SimplifiedTwoDesign",
     "Singlets",
+    "SpinWeightedField",
     "State",
     "StronglyEntangling",
     "SwapTest",

@@ -1,3 +1,5 @@
 """Fields on planes, spheres, meshes and lattices, and layers that turn with them."""
 
-__all__: list[str] = []
+from qml_qdl.geometry.induced import InducedLinear
+
+__all__ = ["InducedLinear"]

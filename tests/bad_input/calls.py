@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from qml_qdl import circuits as c
-from qml_qdl import cli, data, hardware, metrics, models, tomography
+from qml_qdl import cli, data, geometry, hardware, metrics, models, tomography
 from qml_qdl import manybody as m
 from qml_qdl import nn as q
 from qml_qdl import phases as ph
@@ -34,6 +34,7 @@ Call: TypeAlias = tuple[Callable[..., Any], dict[str, Any]]
 
 U = c.BasicEntangler(2) @ c.AngleEncoding(2)
 RING = g.translations(3)
+ON_RING = c.InducedField(RING, c.WireGroup([c.WireAction.identity(3)]))
 BITS = torch.tensor([[0.0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0]])
 P = torch.tensor([0.1, 0.2, 0.3, 0.4])
 Q = torch.tensor([0.4, 0.3, 0.2, 0.1])
@@ -388,6 +389,12 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.Driven.on": lambda: call(
             c.Driven(c.BasicEntangler(2)).on, wires=[2, 3]
         ),
+        "circuits.CommutantProcessing": lambda: call(
+            c.CommutantProcessing, wires=2, field=ON_RING
+        ),
+        "circuits.CommutantProcessing.on": lambda: call(
+            c.CommutantProcessing(2, ON_RING).on, wires=[3, 4]
+        ),
         "circuits.EquivariantProcessing": lambda: call(
             c.EquivariantProcessing, wires=3, group=RING, generators=["ZZI", "XII"]
         ),
@@ -480,6 +487,24 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.WireAction.matrix": lambda: call(c.WireAction([1, 0]).matrix),
         "circuits.WireAction.permute": lambda: call(
             c.WireAction([1, 0]).permute, features=rows(2)
+        ),
+        "circuits.InducedField": lambda: call(
+            c.InducedField, group=RING, subgroup=RING, irrep=[1, 1, 1]
+        ),
+        "circuits.InducedField.characters": lambda: call(ON_RING.characters),
+        "circuits.InducedField.maps_to": lambda: call(ON_RING.maps_to, target=ON_RING),
+        "circuits.InducedField.matrix": lambda: call(
+            ON_RING.matrix, element=c.WireAction([1, 2, 0])
+        ),
+        "circuits.InducedField.on_group": lambda: call(
+            ON_RING.on_group, values=np.ones(3)
+        ),
+        "circuits.SpinWeightedField": lambda: call(c.SpinWeightedField, spin=1, lmax=2),
+        "circuits.SpinWeightedField.maps_to": lambda: call(
+            c.SpinWeightedField(1, 2).maps_to, target=c.SpinWeightedField(0, 1)
+        ),
+        "circuits.SpinWeightedField.matrix": lambda: call(
+            c.SpinWeightedField(1, 2).matrix, turn=[0.1, 0.2, 0.3]
         ),
         "circuits.WireGroup": lambda: call(
             c.WireGroup, generators=[c.WireAction([1, 2, 0])]
@@ -736,6 +761,16 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "models.SpinClassifier.forward": lambda: call(
             models.SpinClassifier(3, 2, layers=1), points=rows(2, 3, 3)
+        ),
+        # ---- geometry ----
+        "geometry.InducedLinear": lambda: call(
+            geometry.InducedLinear, source=ON_RING, target=ON_RING
+        ),
+        "geometry.InducedLinear.forward": lambda: call(
+            geometry.InducedLinear(ON_RING, ON_RING), values=rows(2, 1, 3)
+        ),
+        "geometry.InducedLinear.reset_parameters": lambda: call(
+            geometry.InducedLinear(ON_RING, ON_RING).reset_parameters
         ),
         # ---- phases ----
         "phases.ClusterIsing": lambda: call(

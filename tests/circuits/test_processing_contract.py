@@ -17,6 +17,7 @@ from qml_qdl.circuits import (
     Block,
     Brickwork,
     Circuit,
+    CommutantProcessing,
     ConvolutionLayer,
     EquivariantProcessing,
     Excitations,
@@ -24,6 +25,7 @@ from qml_qdl.circuits import (
     HardwareEfficient,
     HeisenbergExchange,
     HurCircuit,
+    InducedField,
     IQPCircuit,
     IsingLayers,
     PauliRotations,
@@ -33,6 +35,8 @@ from qml_qdl.circuits import (
     SimCircuit,
     SimplifiedTwoDesign,
     StronglyEntangling,
+    WireAction,
+    WireGroup,
 )
 from qml_qdl.circuits.symmetry.named_groups import symmetric_group, translations
 from qml_qdl.testing import ProcessingContract
@@ -132,6 +136,13 @@ SHARING = [
     pytest.param(
         EquivariantProcessing(LABELS, symmetric_group(3), ["YII"]),
         id="equivariant-labels",
+    ),
+    pytest.param(
+        CommutantProcessing(
+            LABELS,
+            InducedField(translations(5), WireGroup([WireAction.identity(5)])),
+        ),
+        id="commutant",
     ),
     pytest.param(HeisenbergExchange(3, layers=2), id="exchange"),
     pytest.param(HeisenbergExchange(LABELS, pattern="linear"), id="exchange-labels"),
