@@ -352,8 +352,8 @@ class SpinWeightedField(Field):
     s is the irrep e^{−isα} of the turns about a point: 0 for functions, 1 for tangent
     vectors as complex numbers, 2 for polarisation (Newman and Penrose 1966). By
     Frobenius' reciprocity each degree l from `|s|` on is there once, which is cut off
-    after L; what commutes with all rotations, to a field of spin weight t, is one number for
-    each degree that both have: L + 1 − max(`|s|`, `|t|`) of them.
+    after L; what commutes with all rotations, to a field of spin weight t, is one
+    number for each degree that both have: L + 1 − max(`|s|`, `|t|`) of them.
 
     Numbers are the coefficients, degree by degree, each with its orders m = l … −l.
 

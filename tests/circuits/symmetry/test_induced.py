@@ -180,9 +180,8 @@ def test_spin_weighted_fields(s: int, t: int) -> None:
     generators = list(zip(f.generators, g.generators, strict=True))
     assert len(basis) == nullity(f, g, generators[::2])
     turn = [0.3, -1.2, 0.5]
-    np.testing.assert_allclose(
-        g.matrix(turn) @ basis, basis @ f.matrix(turn), atol=1e-12
-    )
+    after, before = g.matrix(turn), f.matrix(turn)
+    np.testing.assert_allclose(after @ basis, basis @ before, atol=1e-12)
     flat = basis.reshape(len(basis), -1)
     np.testing.assert_allclose(flat @ flat.T, np.eye(len(flat)), atol=1e-12)
     broken = basis[0].copy()
