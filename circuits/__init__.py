@@ -61,7 +61,20 @@ from qml_qdl.circuits.readouts import (
     z_words,
 )
 from qml_qdl.circuits.swap_test import Exchange, SwapTest
+from qml_qdl.circuits.symmetry.charges import (
+    ChargeConserving,
+    ChargeEncoding,
+    charge_readout,
+    charge_rotations,
+    charge_words,
+)
 from qml_qdl.circuits.symmetry.collective import permutation_equivariant
+from qml_qdl.circuits.symmetry.continuous_gauge import (
+    PhaseEncoding,
+    QuaternionEncoding,
+    su2_gauge_circuit,
+    u1_gauge_circuit,
+)
 from qml_qdl.circuits.symmetry.equivariance import encoding_error, invariance_error
 from qml_qdl.circuits.symmetry.equivariant import (
     EquivariantProcessing,
@@ -103,6 +116,8 @@ __all__ = [
     "BasisEncoding",
     "Block",
     "Brickwork",
+    "ChargeConserving",
+    "ChargeEncoding",
     "Circuit",
     "CommutantProcessing",
     "ConvolutionLayer",
@@ -129,10 +144,12 @@ __all__ = [
     "LinkEncoding",
     "MutualInformation",
     "PauliRotations",
+    "PhaseEncoding",
     "Probabilities",
     "Processing",
     "QdlError",
     "QuantumPool",
+    "QuaternionEncoding",
     "RandomLayers",
     "Readout",
     "RotationEncoding",
@@ -151,6 +168,9 @@ __all__ = [
     "WireAction",
     "WireGroup",
     "ZZFeatureMap",
+    "charge_readout",
+    "charge_rotations",
+    "charge_words",
     "encoding_error",
     "exchange_readout",
     "gauge_circuit",
@@ -164,6 +184,8 @@ __all__ = [
     "reupload",
     "reverse_mera",
     "share",
+    "su2_gauge_circuit",
     "twirl",
+    "u1_gauge_circuit",
     "z_words",
 ]

@@ -16,6 +16,7 @@ from qml_qdl.circuits import (
     BasicEntangler,
     Block,
     Brickwork,
+    ChargeConserving,
     Circuit,
     CommutantProcessing,
     ConvolutionLayer,
@@ -145,6 +146,12 @@ SHARING = [
         id="commutant",
     ),
     pytest.param(HeisenbergExchange(3, layers=2), id="exchange"),
+    pytest.param(ChargeConserving(3, (1, 1, 2)), id="charges"),
+    pytest.param(ChargeConserving(1, [0], 2), id="charges-one-wire"),
+    pytest.param(
+        ChargeConserving(LABELS, [1, 1, -2], 2, words=["+-I", "+++", "ZIZ"]),
+        id="charges-labels",
+    ),
     pytest.param(HeisenbergExchange(LABELS, pattern="linear"), id="exchange-labels"),
     pytest.param(
         HamiltonianVariational(3, qml.X(0) + qml.X(2) + 0.5 * qml.Z(0) @ qml.Y(1)),
