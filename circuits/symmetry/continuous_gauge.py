@@ -121,9 +121,8 @@ class QuaternionEncoding(Encoding):
 def _angles(q: Any) -> tuple[Any, Any, Any]:
     """The angles α, β, γ with which RX(α)RY(β)RZ(γ) is the rotation of a quaternion.
 
-    Multiplied out, with `|q|` = 1, c = cos(β/2) and s = sin(β/2):
-    (a + c′, b + d) = (c + s)·(cos, sin)((α + γ)/2) and
-    (a − c′, b − d) = (c − s)·(cos, sin)((α − γ)/2), where c′ is the third number.
+    Multiplied out, for q of length 1 and k, l = cos(β/2) ± sin(β/2):
+    (a + c, b + d) = k·(cos, sin)((α + γ)/2), (a − c, b − d) = l·(cos, sin)((α − γ)/2).
     So the angles are smooth about q = 1, unlike those about Z, Y and Z, and where one
     pair vanishes the other still is what it should be.
     """
@@ -211,7 +210,8 @@ def su2_gauge_circuit(lattice: GaugeLattice, layers: int = 2) -> Circuit:
     exp(−iθ·u SWAP u†) along all links, where u carries the spins of the link's end into
     the frame of its beginning, and then one at each site. Spins at a site turn with its
     frame: whatever is made of these gates, and the readout ⟨SWAP⟩ at each site, knows
-    of the links what closed walks say alone.
+    of the links what closed walks say alone. A link u and −u make the same gate, so
+    that of a closed walk's product w what counts is (tr w)², not the sign of tr w.
 
     Args:
         lattice: The lattice; x has four numbers for each link, one link after the

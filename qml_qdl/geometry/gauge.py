@@ -118,7 +118,7 @@ def transform_links(lattice: GaugeLattice, links: Tensor, frames: Tensor) -> Ten
     Args:
         lattice: The lattice.
         links: (rows, num_links) or (rows, num_links, 4).
-        frames: (rows, num_sites) or (rows, num_sites, 4).
+        frames: (rows, num_sites) or (rows, num_sites, 4); one row serves all.
 
     Returns:
         Links of the same shape. Phases are not brought back to −π … π.
@@ -140,8 +140,13 @@ def transform_links(lattice: GaugeLattice, links: Tensor, frames: Tensor) -> Ten
     _check_field("frames", frames, lattice.num_sites)
     if links.ndim != frames.ndim:
         raise ShapeError(
-            f"frames: expected those of the links' group, got {tuple(frames.shape)} for "
-            f"links {tuple(links.shape)}; of SU(2) both have four numbers each"
+            f"frames: expected those of the links' group, got {tuple(frames.shape)} "
+            f"for links {tuple(links.shape)}; of SU(2) both have four numbers each"
+        )
+    if len(frames) not in (1, len(links)):
+        raise ShapeError(
+            f"frames: expected one for each of {len(links)} fields, or for all, got "
+            f"{len(frames)}"
         )
     starts, ends = _ends(lattice)
     before, after = frames[:, starts], frames[:, ends]
@@ -381,7 +386,7 @@ def _begun_walks(
 
 
 def _neighbours(lattice: GaugeLattice) -> tuple[list[list[int]], list[list[int]]]:
-    """For each site and way: which site, and by which of `_steps`, the last for none."""
+    """For each site and way: which site, by which of `_steps`; the last for none."""
     links = lattice.num_links
     sites = [[site] * 4 for site in range(lattice.num_sites)]
     numbers = [[2 * links] * 4 for _ in sites]
@@ -406,7 +411,8 @@ class GaugeRegressor(nn.Module):
     """A gauge-invariant circuit on the links of a lattice, then one linear layer.
 
     What it says of a field no choice of frames changes, exactly and at every step of
-    training: see `u1_gauge_circuit` and `su2_gauge_circuit`.
+    training: see `u1_gauge_circuit` and `su2_gauge_circuit`. Of SU(2) it does not tell
+    a link from its negative, so that it learns squares of traces, not their signs.
 
     Args:
         lattice: The lattice. U(1) takes a wire for each link, SU(2) two for each site.

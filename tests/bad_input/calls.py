@@ -33,6 +33,7 @@ Call: TypeAlias = tuple[Callable[..., Any], dict[str, Any]]
 """A callable and its arguments by name."""
 
 U = c.BasicEntangler(2) @ c.AngleEncoding(2)
+PLAQUETTE = c.GaugeLattice(2, 2, periodic=False)
 RING = g.translations(3)
 ON_RING = c.InducedField(RING, c.WireGroup([c.WireAction.identity(3)]))
 BITS = torch.tensor([[0.0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0]])
@@ -499,6 +500,8 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.InducedField.on_group": lambda: call(
             ON_RING.on_group, values=np.ones(3)
         ),
+        "circuits.PhaseEncoding": lambda: call(c.PhaseEncoding, wires=2, strength=0.5),
+        "circuits.QuaternionEncoding": lambda: call(c.QuaternionEncoding, wires=2),
         "circuits.SpinWeightedField": lambda: call(c.SpinWeightedField, spin=1, lmax=2),
         "circuits.SpinWeightedField.maps_to": lambda: call(
             c.SpinWeightedField(1, 2).maps_to, target=c.SpinWeightedField(0, 1)
@@ -538,6 +541,12 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "circuits.exchange_readout": lambda: call(
             c.exchange_readout, wires=3, pairs=[(0, 1)]
+        ),
+        "circuits.su2_gauge_circuit": lambda: call(
+            c.su2_gauge_circuit, lattice=c.GaugeLattice(2, 2)
+        ),
+        "circuits.u1_gauge_circuit": lambda: call(
+            c.u1_gauge_circuit, lattice=c.GaugeLattice(2, 2)
         ),
         "circuits.gauge_circuit": lambda: call(
             c.gauge_circuit, lattice=c.GaugeLattice(2, 2)
@@ -781,6 +790,39 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             models.SpinClassifier(3, 2, layers=1), points=rows(2, 3, 3)
         ),
         # ---- geometry ----
+        "geometry.GaugeRegressor": lambda: call(
+            geometry.GaugeRegressor, lattice=PLAQUETTE, group="u1", layers=1
+        ),
+        "geometry.GaugeRegressor.classical_twin": lambda: call(
+            geometry.GaugeRegressor(PLAQUETTE, "u1").classical_twin
+        ),
+        "geometry.GaugeRegressor.forward": lambda: call(
+            geometry.GaugeRegressor(PLAQUETTE, "u1", layers=1), links=rows(2, 4)
+        ),
+        "geometry.GaugeRegressor.quantum_layers": lambda: call(
+            geometry.GaugeRegressor(PLAQUETTE, "u1").quantum_layers
+        ),
+        "geometry.LinkCovariantNetwork": lambda: call(
+            geometry.LinkCovariantNetwork, lattice=PLAQUETTE, group="su2", channels=2
+        ),
+        "geometry.LinkCovariantNetwork.forward": lambda: call(
+            geometry.LinkCovariantNetwork(PLAQUETTE, "u1"), links=rows(2, 4)
+        ),
+        "geometry.random_frames": lambda: call(
+            geometry.random_frames, lattice=PLAQUETTE, group="u1", rows=2
+        ),
+        "geometry.random_links": lambda: call(
+            geometry.random_links, lattice=PLAQUETTE, group="su2", rows=2
+        ),
+        "geometry.transform_links": lambda: call(
+            geometry.transform_links,
+            lattice=PLAQUETTE,
+            links=rows(2, 4),
+            frames=rows(2, 4),
+        ),
+        "geometry.wilson_loops": lambda: call(
+            geometry.wilson_loops, lattice=PLAQUETTE, links=rows(2, 4)
+        ),
         "geometry.InducedLinear": lambda: call(
             geometry.InducedLinear, source=ON_RING, target=ON_RING
         ),
