@@ -76,7 +76,7 @@ def test_a_phase_is_a_complex_number(phase: float, strength: float) -> None:
 
 
 def test_phases_carry_the_charges_of_their_ends() -> None:
-    """A turn at one site: the links that begin there by a, those that end there by −a."""
+    """A turn at a site: links that begin there by a, those that end there by −a."""
     order = 12
     for site in range(4):
         charges = [(start == site) - (end == site) for start, end in TORUS.ends]
