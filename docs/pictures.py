@@ -348,11 +348,11 @@ def shadows() -> Figure:
 
 
 def geometry() -> Figure:
-    """A plaquette before and after its sites' frames are turned: its loop is the same."""
+    """A plaquette before and after its sites' frames are turned: one loop."""
     figure, axes = _canvas(7.6, 3.2)
     around = np.array([[0, 1], [1, 1], [1, 0], [0, 0]]) * 1.7
     for left, turns in ((0.7, (0, 0, 0, 0)), (4.9, (40, 160, 250, -60))):
-        sites = around + (left, 0.75)
+        sites = around + np.array([left, 0.75])
         for k, (x, y) in enumerate(sites):
             start, end = (k, (k + 1) % 4) if k < 2 else ((k + 1) % 4, k)
             step = sites[end] - sites[start]

@@ -1,4 +1,4 @@
-"""Gauge fields: circuits that learn of a lattice's links what no choice of frames moves.
+"""Gauge fields: what circuits learn of links, whatever frames the sites are given.
 
 `python examples/gauge.py FOLDER` also writes its pictures there, in a minute. Over five
 seeds, and with more steps: `python -m tests.benchmarks.gauge_fields`.
