@@ -126,7 +126,7 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     losses = []
     for step in range(steps):
-        rows = torch.randint(len(links), (64,), generator=generator)
+        rows = torch.randint(len(links), (32,), generator=generator)
         batch = links[rows]
         if augmented:
             batch = in_other_frames(group, batch, 1000 * seed + step)
@@ -183,8 +183,8 @@ def measure(
             torch.manual_seed(seed)
             if name in NAMES:
                 model: Any = make(name, group)
-                # The plain networks are quick, and need more steps.
-                longer = steps * (5 if name != "circuit" else 1)
+                # Networks are quick, and need more steps.
+                longer = steps * (4 if name != "circuit" else 1)
                 augmented = name == "plain, random frames"
                 history = train(model, group, links, longer, seed, augmented)
                 losses.setdefault(name, history)
@@ -193,6 +193,9 @@ def measure(
             models.setdefault(name, model)
             cells = explained(model, group, test), explained(model, group, turned)
             found.setdefault(name, []).append(cells)
+            if seeds > 1:
+                text = f"{cells[0]:.2%}, in other frames {cells[1]:.2%}"
+                print(f"{group}, seed {seed}, {name}: {text}", flush=True)
     return found, models, losses
 
 

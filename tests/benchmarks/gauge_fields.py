@@ -18,15 +18,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--group", action="append", choices=["u1", "su2"])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=250)
     options = parser.parse_args()
     torch.set_num_threads(1)
     example = load("gauge")
     for group in options.group or example.TASKS:
         found, models, _ = example.measure(group, options.seeds, options.steps)
         example.print_table(group, found, models)
-        for name, pairs in found.items():
-            print(f"{name:24}", [round(share, 4) for share, _ in pairs])
 
 
 if __name__ == "__main__":
