@@ -243,5 +243,5 @@ def su2_gauge_circuit(lattice: GaugeLattice, layers: int = 2) -> Circuit:
     steps += [HeisenbergExchange(site, pattern="linear") for site in sites]
     layer = reduce(matmul, steps[::-1])
     wires = 2 * lattice.num_sites
-    circuit = reduce(matmul, [layer] * layers) @ Singlets(wires)
+    circuit: Circuit = reduce(matmul, [layer] * layers) @ Singlets(wires)
     return circuit.with_readout(exchange_readout(wires, sites))

@@ -169,7 +169,6 @@ class InducedField(Field):
                 f"{sorted(sizes)}; an irrep of another group has others"
             )
         rho = np.array(matrices)
-        # One size larger than a bound of the rounding errors of d products.
         products = rho[:, None] @ rho[None] - rho[self.subgroup.table]
         unitary = rho @ rho.conj().swapaxes(1, 2) - np.eye(rho.shape[1])
         for error, what, repair in (
@@ -203,7 +202,7 @@ class InducedField(Field):
     @cached_property
     def is_real(self) -> bool:
         """Whether ρ is real."""
-        return not np.abs(np.imag(self.irrep)).max() > _ROUNDING
+        return not np.abs(np.array(self.irrep).imag).max() > _ROUNDING
 
     @cached_property
     def trivial(self) -> InducedField:
@@ -294,7 +293,8 @@ class InducedField(Field):
         pairs = np.array([self._places[g] for g in self.group.elements])
         inverses = np.array(self.irrep).conj().swapaxes(1, 2)[pairs[:, 1]]
         inverses = inverses.real if self.is_real else inverses
-        return np.einsum("gab,...gb->...ga", inverses, fibres[..., pairs[:, 0], :])
+        found = np.einsum("gab,...gb->...ga", inverses, fibres[..., pairs[:, 0], :])
+        return np.asarray(found)
 
     def maps_to(self, target: Field) -> NDArray[Any]:
         """Averages random matrices over the group; characters say how many there are.
@@ -461,7 +461,8 @@ class CommutantProcessing(Processing):
     maps that are not unitary no circuit makes. The first `dimension` basis states hold
     a feature map, as `AmplitudeEncoding` prepares it; the others stay apart, and no
     gate reaches them. Each exponential is exact, in angles of rotations (see
-    `Diagonalised`), which take some 4ⁿ CNOT gates on a machine.
+    `Diagonalised`), which take some 4ⁿ CNOT gates on a machine. Where the irrep is
+    trivial, `Probabilities` of the first basis states move as the points do.
     Weights: (layers, maps).
 
     Args:
