@@ -461,7 +461,8 @@ class GaugeRegressor(nn.Module):
         self.quantum = QuantumLayer(
             circuit, target=target, shots=shots, diff_method=diff_method
         )
-        self.head = nn.Linear(circuit.output_shape[0], num_outputs)
+        outputs = 2 * len(lattice.walks) if group == "u1" else lattice.num_sites
+        self.head = nn.Linear(outputs, num_outputs)
 
     def forward(self, links: Tensor) -> Tensor:
         """Predicts numbers of fields.
