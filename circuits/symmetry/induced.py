@@ -114,8 +114,8 @@ class InducedField(Field):
             it for an element; None for the trivial one.
 
     Raises:
-        ArgumentError: H is no subgroup, ρ is no unitary representation of it, or the
-            there are too many points.
+        ArgumentError: H is no subgroup, ρ is no unitary representation of it, or there
+            are too many points.
         ArgumentTypeError: An argument is of another type.
 
     Example:
@@ -171,15 +171,25 @@ class InducedField(Field):
         rho = np.array(matrices)
         products = rho[:, None] @ rho[None] - rho[self.subgroup.table]
         unitary = rho @ rho.conj().swapaxes(1, 2) - np.eye(rho.shape[1])
-        for error, what, repair in (
-            (products, "a representation: ρ(g)ρ(h) is not ρ(gh)", "give it in order"),
-            (unitary, "unitary: ρ(g)ρ(g)† is not 1", "change its basis"),
+        for error, wanted, two, repair in (
+            (
+                products,
+                "a representation",
+                "ρ(g)ρ(h) and ρ(gh)",
+                "give the matrices in the order of subgroup.elements",
+            ),
+            (
+                unitary,
+                "unitary matrices",
+                "ρ(g)ρ(g)† and 1",
+                "choose a basis in which they are",
+            ),
         ):
             worst = float(np.abs(error).max())
             if not worst < _ROUNDING:
                 raise ArgumentError(
-                    f"irrep: expected matrices that are {what}, by {worst:.1e}; "
-                    f"{repair}, as the elements of the subgroup come"
+                    f"irrep: expected {wanted}, but {two} differ by {worst:.1e}; "
+                    f"{repair}"
                 )
         return matrices
 

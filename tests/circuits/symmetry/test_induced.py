@@ -394,11 +394,11 @@ def test_values(rebuild: Callable[[object], Any]) -> None:
         ),
         (
             lambda: InducedField(S4, THREE, range(6)),
-            r"irrep: expected matrices that are a representation: .* by 2.3e\+01; give",
+            r"irrep: expected a representation, but .* differ by 2.3e\+01; give the",
         ),
         (
             lambda: InducedField(S4, THREE, lambda g: np.diag([1, 0])),
-            r"irrep: expected matrices that are unitary: .* by 1.0e\+00; change its",
+            r"irrep: expected unitary matrices, but .* differ by 1.0e\+00; choose",
         ),
         (
             lambda: InducedField(S4, THREE, [[1, 2]] * 6),
