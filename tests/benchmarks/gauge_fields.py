@@ -13,17 +13,19 @@ import torch
 
 from tests.test_example_pictures import load
 
+STEPS = {"u1": 250, "su2": 500}
+"""Steps of the circuits; networks have four times as many."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--group", action="append", choices=["u1", "su2"])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=250)
     options = parser.parse_args()
     torch.set_num_threads(1)
     example = load("gauge")
     for group in options.group or example.TASKS:
-        found, models, _ = example.measure(group, options.seeds, options.steps)
+        found, models, _ = example.measure(group, options.seeds, STEPS[group])
         example.print_table(group, found, models)
 
 
