@@ -84,6 +84,7 @@ from qml_qdl.circuits.symmetry.gauge import GaugeLattice, LinkEncoding, gauge_ci
 from qml_qdl.circuits.symmetry.groups import WireGroup
 from qml_qdl.circuits.symmetry.induced import (
     CommutantProcessing,
+    FeatureField,
     InducedField,
     SpinWeightedField,
 )
@@ -129,6 +130,7 @@ __all__ = [
     "Exchange",
     "Excitations",
     "Expectation",
+    "FeatureField",
     "FixedGates",
     "GaugeLattice",
     "HamiltonianEncoding",

@@ -121,7 +121,7 @@ class GaugeLattice:
 
     @cached_property
     def walks(self) -> tuple[Walk, ...]:
-        """Closed walks: around each plaquette clockwise, then around the torus.
+        """Closed walks around each plaquette, clockwise, then around the torus.
 
         A plaquette's begins at its upper left site, one around the torus at its first
         row or column.

@@ -44,7 +44,7 @@ MOST_NUMBERS = 2**24
 _ROUNDING = 1e-9
 
 
-class Field(ABC):
+class FeatureField(ABC):
     """A space of feature maps on which a group acts by unitary matrices: abstract."""
 
     # ---- Must be defined: these four, and nothing else. ----
@@ -61,11 +61,11 @@ class Field(ABC):
 
     @property
     @abstractmethod
-    def trivial(self) -> Field:
+    def trivial(self) -> FeatureField:
         """The field of one number that the group leaves alone."""
 
     @abstractmethod
-    def maps_to(self, target: Field) -> NDArray[Any]:
+    def maps_to(self, target: FeatureField) -> NDArray[Any]:
         """A basis of Hom_G: of the matrices that commute with the group.
 
         Args:
@@ -95,7 +95,7 @@ def _as_square(matrix: Any) -> tuple[tuple[complex, ...], ...]:
 
 @validate_call
 @frozen(slots=False, repr=False)
-class InducedField(Field):
+class InducedField(FeatureField):
     """Ind_H^G ρ of a finite group: fields of type ρ on G/H.
 
     With H = G it is ρ itself, with H trivial all functions on G, with the trivial ρ
@@ -290,7 +290,8 @@ class InducedField(Field):
             values: (..., dimension).
 
         Returns:
-            (..., order, fibre), f(g) for each element in order: f(gh) = ρ(h⁻¹)f(g).
+            (..., order, fibre), f(g) for each element of the group, as they come, where
+            f(gh) is ρ(h⁻¹)f(g).
 
         Raises:
             ShapeError: The feature map has another size.
@@ -306,7 +307,7 @@ class InducedField(Field):
         found = np.einsum("gab,...gb->...ga", inverses, fibres[..., pairs[:, 0], :])
         return np.asarray(found)
 
-    def maps_to(self, target: Field) -> NDArray[Any]:
+    def maps_to(self, target: FeatureField) -> NDArray[Any]:
         """Averages random matrices over the group; characters say how many there are.
 
         M ↦ mean of F(g)ME(g)† is the projection on Hom_G(E, F). Of as many random
@@ -356,7 +357,7 @@ class InducedField(Field):
 
 @validate_call
 @frozen(slots=False)
-class SpinWeightedField(Field):
+class SpinWeightedField(FeatureField):
     """Ind of SO(3) from SO(2): fields of spin weight s on the sphere, cut at degree L.
 
     s is the irrep e^{−isα} of the turns about a point: 0 for functions, 1 for tangent
@@ -409,7 +410,7 @@ class SpinWeightedField(Field):
 
     @cached_property
     def generators(self) -> NDArray[np.complex128]:
-        """Jx, Jy and Jz: (3, dimension, dimension)."""
+        """(3, dimension, dimension), the matrices of Jx, Jy and Jz."""
         blocks = [spin_matrices(2 * degree + 1) for degree in self.degrees]
         return np.array([block_diag(*parts) for parts in zip(*blocks, strict=True)])
 
@@ -430,7 +431,7 @@ class SpinWeightedField(Field):
             raise ShapeError(f"turn: expected three real numbers, got {turn!r}")
         return np.asarray(expm(-1j * np.tensordot(vector, self.generators, 1)))
 
-    def maps_to(self, target: Field) -> NDArray[Any]:
+    def maps_to(self, target: FeatureField) -> NDArray[Any]:
         """One map for each degree of both: the identity there (Schur's lemma)."""
         if not isinstance(target, SpinWeightedField):
             raise ArgumentError(
@@ -445,7 +446,7 @@ class SpinWeightedField(Field):
         return found
 
 
-def _hermitian_maps(space: Field) -> NDArray[np.complex128]:
+def _hermitian_maps(space: FeatureField) -> NDArray[np.complex128]:
     """A basis of the Hermitian matrices without trace that commute with the group.
 
     (maps, dimension, dimension), each with eigenvalues up to 1 in size. A multiple of
@@ -494,7 +495,7 @@ class CommutantProcessing(Processing):
         (2, 4)
     """
 
-    field: Field = field(validator=checked(check_type, Field))
+    field: FeatureField = field(validator=checked(check_type, FeatureField))
     layers: int = 1
 
     def __attrs_post_init__(self) -> None:

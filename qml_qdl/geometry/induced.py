@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, ShapeError
-from qml_qdl.circuits.symmetry.induced import Field
+from qml_qdl.circuits.symmetry.induced import FeatureField
 from qml_qdl.circuits.validation import (
     check_count,
     check_flag,
@@ -63,8 +63,8 @@ class InducedLinear(nn.Module):
     @validate_call
     def __init__(
         self,
-        source: Field,
-        target: Field,
+        source: FeatureField,
+        target: FeatureField,
         in_channels: int = 1,
         out_channels: int = 1,
         bias: bool = True,
@@ -73,7 +73,7 @@ class InducedLinear(nn.Module):
     ) -> None:
         super().__init__()
         for name, space in (("source", source), ("target", target)):
-            check_type(name, space, Field)
+            check_type(name, space, FeatureField)
         check_count("in_channels", in_channels)
         check_count("out_channels", out_channels)
         check_flag("bias", bias)

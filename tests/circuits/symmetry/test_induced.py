@@ -25,7 +25,7 @@ from qml_qdl.circuits.errors import QdlError
 from qml_qdl.circuits.symmetry.groups import commutant_dimension, group_correlation
 from qml_qdl.circuits.symmetry.induced import (
     CommutantProcessing,
-    Field,
+    FeatureField,
     InducedField,
     SpinWeightedField,
 )
@@ -97,7 +97,7 @@ def test_it_is_a_representation_on_functions_of_the_group(name: str) -> None:
     assert space.points[0] == WireAction.identity(4)
 
 
-def nullity(source: Field, target: Field, turns: Any) -> int:
+def nullity(source: FeatureField, target: FeatureField, turns: Any) -> int:
     """How many matrices commute with some pairs of matrices, by linear algebra."""
     a, b = source.dimension, target.dimension
     rows = [np.kron(y, np.eye(a)) - np.kron(np.eye(b), x.T) for x, y in turns]
