@@ -72,8 +72,8 @@ class FeatureField(ABC):
             target: Another field of the same group.
 
         Returns:
-            (maps, target.dimension, dimension), orthonormal: the sum of the products of
-            all entries of two is 1 or 0. Real where both fields are.
+            (maps, target.dimension, dimension), orthonormal, so that the sum of the
+            products of all entries of two is 1 or 0. Real where both fields are.
 
         Raises:
             ArgumentError: The other field is one of another group.
