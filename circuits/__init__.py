@@ -69,6 +69,12 @@ from qml_qdl.circuits.symmetry.charges import (
     charge_words,
 )
 from qml_qdl.circuits.symmetry.collective import permutation_equivariant
+from qml_qdl.circuits.symmetry.continuous_gauge import (
+    PhaseEncoding,
+    QuaternionEncoding,
+    su2_gauge_circuit,
+    u1_gauge_circuit,
+)
 from qml_qdl.circuits.symmetry.equivariance import encoding_error, invariance_error
 from qml_qdl.circuits.symmetry.equivariant import (
     EquivariantProcessing,
@@ -76,6 +82,12 @@ from qml_qdl.circuits.symmetry.equivariant import (
 )
 from qml_qdl.circuits.symmetry.gauge import GaugeLattice, LinkEncoding, gauge_circuit
 from qml_qdl.circuits.symmetry.groups import WireGroup
+from qml_qdl.circuits.symmetry.induced import (
+    CommutantProcessing,
+    FeatureField,
+    InducedField,
+    SpinWeightedField,
+)
 from qml_qdl.circuits.symmetry.inner_products import (
     InnerProductEncoding,
     point_cloud_circuit,
@@ -108,6 +120,7 @@ __all__ = [
     "ChargeConserving",
     "ChargeEncoding",
     "Circuit",
+    "CommutantProcessing",
     "ConvolutionLayer",
     "DirectionEncoding",
     "Driven",
@@ -117,6 +130,7 @@ __all__ = [
     "Exchange",
     "Excitations",
     "Expectation",
+    "FeatureField",
     "FixedGates",
     "GaugeLattice",
     "HamiltonianEncoding",
@@ -126,15 +140,18 @@ __all__ = [
     "HurCircuit",
     "IQPCircuit",
     "IQPEncoding",
+    "InducedField",
     "InnerProductEncoding",
     "IsingLayers",
     "LinkEncoding",
     "MutualInformation",
     "PauliRotations",
+    "PhaseEncoding",
     "Probabilities",
     "Processing",
     "QdlError",
     "QuantumPool",
+    "QuaternionEncoding",
     "RandomLayers",
     "Readout",
     "RotationEncoding",
@@ -145,6 +162,7 @@ __all__ = [
     "SimCircuit",
     "SimplifiedTwoDesign",
     "Singlets",
+    "SpinWeightedField",
     "State",
     "StronglyEntangling",
     "SwapTest",
@@ -168,6 +186,8 @@ __all__ = [
     "reupload",
     "reverse_mera",
     "share",
+    "su2_gauge_circuit",
     "twirl",
+    "u1_gauge_circuit",
     "z_words",
 ]

@@ -347,6 +347,28 @@ def shadows() -> Figure:
     return figure
 
 
+def geometry() -> Figure:
+    """A plaquette before and after its sites' frames are turned: one loop."""
+    figure, axes = _canvas(7.6, 3.2)
+    around = np.array([[0, 1], [1, 1], [1, 0], [0, 0]]) * 1.7
+    for left, turns in ((0.7, (0, 0, 0, 0)), (4.9, (40, 160, 250, -60))):
+        sites = around + np.array([left, 0.75])
+        for k, (x, y) in enumerate(sites):
+            start, end = (k, (k + 1) % 4) if k < 2 else ((k + 1) % 4, k)
+            step = sites[end] - sites[start]
+            _arrow(axes, sites[start] + 0.13 * step, sites[end] - 0.13 * step, GREY)
+            angle = np.radians(turns[k])
+            for colour, axis in ((BLUE, angle), (ORANGE, angle + np.pi / 2)):
+                tip = (x + 0.32 * np.cos(axis), y + 0.32 * np.sin(axis))
+                _arrow(axes, (x, y), tip, colour)
+            axes.plot(x, y, "o", color="#333333", markersize=4)
+        axes.text(left + 0.85, 1.6, "tr w", ha="center", va="center", fontsize=14)
+    axes.text(1.55, 0.15, "links u, frames as they are", ha="center")
+    axes.text(5.75, 0.15, "links g u g⁻¹, frames turned", ha="center")
+    _arrow(axes, (3.3, 1.6), (4.1, 1.6))
+    return figure
+
+
 PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
     {
         "circuit": circuit,
@@ -356,6 +378,7 @@ PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
         "neural-state": neural_state,
         "renormalisation": renormalisation,
         "shadows": shadows,
+        "geometry": geometry,
         "comparison": comparison,
     }
 )

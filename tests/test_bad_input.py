@@ -41,6 +41,7 @@ NO_CALLS = {
         "ArgumentTypeError",
         "Block",
         "Encoding",
+        "FeatureField",
         "Processing",
         "QdlError",
         "Readout",

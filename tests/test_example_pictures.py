@@ -46,6 +46,7 @@ PICTURES = {
         "steerable-law.png",
         "steerable-angles.png",
     ),
+    "gauge": ("gauge-outputs.png", "gauge-field.png"),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
 
@@ -62,6 +63,7 @@ IN_NOTEBOOKS = {
     "molecule",
     "shadows",
     "steerable",
+    "gauge",
 }
 """Those whose notebooks train as well: these run in the quick suite."""
 

@@ -114,7 +114,7 @@ class EquivariantProcessing(Processing):
         """For each generator words that are rotations, and sums that are one gate."""
         return tuple(
             tuple(
-                part[0] if len(part) == 1 else Diagonalised(part)
+                part[0] if len(part) == 1 else Diagonalised.of(part)
                 for part in exponential_parts(words)
             )
             for words in self.terms

@@ -1,4 +1,4 @@
-"""exp(−iθG) of a sum G of Pauli words, also of words that do not commute."""
+"""exp(−iθG) of Hermitian matrices G, and of sums of words that do not commute."""
 
 from __future__ import annotations
 
@@ -88,39 +88,52 @@ def _phases(values: NDArray[np.float64], count: int) -> dict[tuple[int, ...], fl
     }
 
 
-def _as_terms(terms: Iterable[PauliTerm]) -> tuple[PauliTerm, ...]:
-    return tuple(terms)
-
-
 @frozen(eq=False)
 class Diagonalised:
-    """exp(−iθG) of one sum G = VΛV† of Pauli words, exact for every θ.
+    """exp(−iθG) of one Hermitian matrix G = VΛV†, exact for every θ.
 
     Three gates: V†, then exp(−iθΛ) as rotations about products of Z by 2θ times a
     number each, then V. θ is in angles of rotations only, so that every target and
     every way to gradients knows what to do with it; V does not depend on θ. On k wires
     there are up to 2ᵏ − 1 rotations, and half of them where the eigenvalues come in
-    pairs ±λ. A machine needs of the order of 4ᵏ CNOT gates for V and for V†.
+    pairs ±λ. A machine needs of the order of 4ᵏ CNOT gates for V and for V†. A multiple
+    of the identity in G is left out: it is a phase.
 
     Args:
-        terms: Pauli words; a multiple of the identity must not be among them.
-
-    Raises:
-        ArgumentError: They act on more than `MOST_WIRES` wires together.
+        matrix: G, (2ᵏ, 2ᵏ), the first wire leading.
+        wires: The labels of k wires.
 
     Example:
-        >>> gate = Diagonalised([("X", (0,), 1.0), ("Z", (0,), 1.0)])
+        >>> gate = Diagonalised.of([("X", (0,), 1.0), ("Z", (0,), 1.0)])
         >>> gate.wires, gate.factors  # ±√2
         ((0,), {(0,): -1.414...})
     """
 
-    terms: tuple[PauliTerm, ...] = field(converter=_as_terms)
-    wires: tuple[Hashable, ...] = field(init=False)
+    matrix: NDArray[Any] = field(repr=False)
+    wires: tuple[Hashable, ...]
     vectors: NDArray[np.complex128] = field(init=False, repr=False)
     factors: dict[tuple[int, ...], float] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        wires = tuple(dict.fromkeys(w for _, each, _ in self.terms for w in each))
+        values, vectors = np.linalg.eigh(self.matrix)
+        object.__setattr__(self, "vectors", vectors)
+        object.__setattr__(self, "factors", _phases(values, len(self.wires)))
+
+    @classmethod
+    def of(cls, terms: Iterable[PauliTerm]) -> Diagonalised:
+        """The exponential of a sum of Pauli words.
+
+        Args:
+            terms: Pauli words; a multiple of the identity must not be among them.
+
+        Returns:
+            The gate, on the wires of the words.
+
+        Raises:
+            ArgumentError: They act on more than `MOST_WIRES` wires together.
+        """
+        words = tuple(terms)
+        wires = tuple(dict.fromkeys(w for _, each, _ in words for w in each))
         if len(wires) > MOST_WIRES:
             raise ArgumentError(
                 f"generators: words that do not commute act on {len(wires)} wires "
@@ -128,10 +141,7 @@ class Diagonalised:
                 "use a smaller group, fewer wires, or generators whose words commute, "
                 "such as words of one letter"
             )
-        values, vectors = np.linalg.eigh(_matrix(self.terms, wires))
-        object.__setattr__(self, "wires", wires)
-        object.__setattr__(self, "vectors", vectors)
-        object.__setattr__(self, "factors", _phases(values, len(wires)))
+        return cls(_matrix(words, wires), wires)
 
     def queue(self, theta: Any) -> None:
         """Queues the gates of exp(−iθG).

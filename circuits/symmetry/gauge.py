@@ -32,15 +32,21 @@ from qml_qdl.circuits.validation import (
 Link: TypeAlias = tuple[int, int, int]
 """Row and column of a site, and 0 for the link to its right, 1 for the one below."""
 
+Walk: TypeAlias = tuple[tuple[int, int], ...]
+"""Steps along links: each the link's number, and 1 for onwards or −1 for back."""
+
 
 @frozen(slots=False)
 class GaugeLattice:
-    """A square lattice with a Z₂ variable on each link, one wire for each.
+    """A square lattice with a variable on each link.
 
-    A gauge transformation at a site flips the variables of all links that end there:
-    X on their wires (Wegner 1971; Kogut 1979, Rev. Mod. Phys. 51, 659). Around each
-    plaquette the product of the four variables does not change; nor does the product
-    along a loop around the torus.
+    Of the group Z₂ a variable is ±1 and has one wire. A gauge transformation at a site
+    flips the variables of all links that end there: X on their wires (Wegner 1971;
+    Kogut 1979, Rev. Mod. Phys. 51, 659). Around each plaquette the product of the four
+    variables does not change; nor does the product along a loop around the torus. Of
+    U(1) and SU(2) a variable u on the link from site s to site t, to the right or
+    downwards, becomes gₛ u gₜ⁻¹, and products along `walks` begin and end with the g
+    of one site.
 
     Args:
         rows: Rows of sites, 2 or more.
@@ -54,8 +60,8 @@ class GaugeLattice:
         >>> lattice = GaugeLattice(2, 2)
         >>> lattice.num_links, lattice.stars[0], lattice.plaquettes[0]
         (8, (0, 1, 2, 5), (0, 1, 3, 4))
-        >>> lattice.group.order
-        8
+        >>> lattice.group.order, lattice.ends[1], lattice.walks[0]
+        (8, (0, 2), ((0, 1), (3, 1), (4, -1), (1, -1)))
     """
 
     rows: int
@@ -85,51 +91,71 @@ class GaugeLattice:
         """Number of links, which is the number of wires."""
         return len(self.links)
 
+    @property
+    def num_sites(self) -> int:
+        """Number of sites, which are counted row by row."""
+        return self.rows * self.columns
+
     @cached_property
     def _wire(self) -> dict[Link, int]:
         return {link: wire for wire, link in enumerate(self.links)}
 
-    def _wires(self, links: list[Link]) -> tuple[int, ...]:
-        """The wires of those links that exist."""
-        wrapped = [(r % self.rows, c % self.columns, d) for r, c, d in links]
-        if not self.periodic:
-            kept = [link == was for link, was in zip(wrapped, links, strict=True)]
-            wrapped = [link for link, keep in zip(wrapped, kept, strict=True) if keep]
-        return tuple(sorted(self._wire[k] for k in wrapped if k in self._wire))
+    @cached_property
+    def ends(self) -> tuple[tuple[int, int], ...]:
+        """For each link the numbers of the sites from which and to which it leads."""
+        return tuple(
+            (self._site(row, column), self._site(row + down, column + 1 - down))
+            for row, column, down in self.links
+        )
+
+    def _site(self, row: int, column: int) -> int:
+        return row % self.rows * self.columns + column % self.columns
 
     @cached_property
     def stars(self) -> tuple[tuple[int, ...], ...]:
         """For each site the wires of the links that end there."""
         return tuple(
-            self._wires([(r, c, 0), (r, c - 1, 0), (r, c, 1), (r - 1, c, 1)])
-            for r in range(self.rows)
-            for c in range(self.columns)
+            tuple(wire for wire, ends in enumerate(self.ends) if site in ends)
+            for site in range(self.num_sites)
         )
+
+    @cached_property
+    def walks(self) -> tuple[Walk, ...]:
+        """Closed walks around each plaquette, clockwise, then around the torus.
+
+        A plaquette's begins at its upper left site, one around the torus at its first
+        row or column.
+        """
+        rows, columns = range(self.rows), range(self.columns)
+        wire, periodic = self._wire, self.periodic
+        squares = [
+            (
+                (wire[r, c, 0], 1),
+                (wire[r, (c + 1) % self.columns, 1], 1),
+                (wire[(r + 1) % self.rows, c, 0], -1),
+                (wire[r, c, 1], -1),
+            )
+            for r in (rows if periodic else rows[:-1])
+            for c in (columns if periodic else columns[:-1])
+        ]
+        if not periodic:
+            return tuple(squares)
+        across = [tuple((wire[r, c, 0], 1) for c in columns) for r in rows]
+        down = [tuple((wire[r, c, 1], 1) for r in rows) for c in columns]
+        return (*squares, *across, *down)
 
     @cached_property
     def plaquettes(self) -> tuple[tuple[int, ...], ...]:
         """For each plaquette the wires of its four links."""
-        squares = [
-            self._wires([(r, c, 0), (r, c + 1, 1), (r + 1, c, 0), (r, c, 1)])
-            for r in range(self.rows)
-            for c in range(self.columns)
-        ]
-        return tuple(square for square in squares if len(square) == 4)
+        around = self.rows + self.columns if self.periodic else 0
+        squares = self.walks[: len(self.walks) - around]
+        return tuple(tuple(sorted(wire for wire, _ in walk)) for walk in squares)
 
     @cached_property
     def loops(self) -> tuple[tuple[int, ...], ...]:
         """The wires of the loops around the torus; none without periodic edges."""
-        if not self.periodic:
-            return ()
-        across = [
-            self._wires([(r, c, 0) for c in range(self.columns)])
-            for r in range(self.rows)
-        ]
-        down = [
-            self._wires([(r, c, 1) for r in range(self.rows)])
-            for c in range(self.columns)
-        ]
-        return (*across, *down)
+        loops = self.walks[len(self.plaquettes) :]
+        return tuple(tuple(wire for wire, _ in walk) for walk in loops)
 
     @cached_property
     def group(self) -> WireGroup:

@@ -113,21 +113,31 @@ class RotationEncoding(Encoding):
 def _polar(features: Any, index: int) -> tuple[Any, Any, Any]:
     """Polar angle, azimuth and radius of one point, with gradients that are finite."""
     x, y, z = (features[..., 3 * index + k] for k in range(3))
-    across = x * x + y * y
-    one, zero = qml.math.ones_like(across), qml.math.zeros_like(across)
-    axis = across == 0
-    # Values are replaced before arctan2 and sqrt, whose gradients are NaN at 0.
-    distance = qml.math.where(
-        axis, zero, qml.math.sqrt(qml.math.where(axis, one, across))
-    )
-    origin = axis & (z == 0)
-    polar = qml.math.arctan2(distance, qml.math.where(origin, one, z))
-    azimuth = qml.math.arctan2(
-        qml.math.where(axis, zero, y), qml.math.where(axis, one, x)
-    )
-    square = qml.math.where(origin, one, across + z * z)
-    radius = qml.math.where(origin, zero, qml.math.sqrt(square))
+    across, azimuth = plane_polar(x, y)
+    radius, polar = plane_polar(z, across)
     return polar, azimuth, radius
+
+
+def plane_polar(x: Any, y: Any) -> tuple[Any, Any]:
+    """Radius and angle of points in a plane, with gradients that are finite.
+
+    Args:
+        x: Any tensor.
+        y: Another.
+
+    Returns:
+        √(x² + y²), and the angle from −π to π. At the origin both are 0, and so are
+        their gradients, which do not exist there.
+    """
+    square = x * x + y * y
+    one, zero = qml.math.ones_like(square), qml.math.zeros_like(square)
+    origin = square == 0
+    # Values are replaced before arctan2 and sqrt, whose gradients are NaN at 0.
+    radius = qml.math.sqrt(qml.math.where(origin, one, square))
+    angle = qml.math.arctan2(
+        qml.math.where(origin, zero, y), qml.math.where(origin, one, x)
+    )
+    return qml.math.where(origin, zero, radius), angle
 
 
 @frozen(repr=False)

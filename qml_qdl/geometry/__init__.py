@@ -1,6 +1,15 @@
 """Fields on planes, spheres, meshes and lattices, and layers that turn with them."""
 
 from qml_qdl.geometry.field_types import FieldType
+from qml_qdl.geometry.gauge import (
+    GaugeRegressor,
+    LinkCovariantNetwork,
+    random_frames,
+    random_links,
+    transform_links,
+    wilson_loops,
+)
+from qml_qdl.geometry.induced import InducedLinear
 from qml_qdl.geometry.mesh import FieldLinear, MeshConv
 from qml_qdl.geometry.mesh_segmenter import MeshNetwork, MeshSegmenter
 from qml_qdl.geometry.nonlinearities import (
@@ -23,6 +32,9 @@ __all__ = [
     "FieldType",
     "FourierNonlinearity",
     "GatedNonlinearity",
+    "GaugeRegressor",
+    "InducedLinear",
+    "LinkCovariantNetwork",
     "MeshConv",
     "MeshNetwork",
     "MeshSegmenter",
@@ -33,5 +45,9 @@ __all__ = [
     "SteerableClassifier",
     "SteerableConv2d",
     "plot_field",
+    "random_frames",
+    "random_links",
+    "transform_links",
     "turning_error",
+    "wilson_loops",
 ]

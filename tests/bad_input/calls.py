@@ -33,7 +33,9 @@ Call: TypeAlias = tuple[Callable[..., Any], dict[str, Any]]
 """A callable and its arguments by name."""
 
 U = c.BasicEntangler(2) @ c.AngleEncoding(2)
+PLAQUETTE = c.GaugeLattice(2, 2, periodic=False)
 RING = g.translations(3)
+ON_RING = c.InducedField(RING, c.WireGroup([c.WireAction.identity(3)]))
 BITS = torch.tensor([[0.0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0]])
 P = torch.tensor([0.1, 0.2, 0.3, 0.4])
 Q = torch.tensor([0.4, 0.3, 0.2, 0.1])
@@ -392,6 +394,12 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.Driven.on": lambda: call(
             c.Driven(c.BasicEntangler(2)).on, wires=[2, 3]
         ),
+        "circuits.CommutantProcessing": lambda: call(
+            c.CommutantProcessing, wires=2, field=ON_RING
+        ),
+        "circuits.CommutantProcessing.on": lambda: call(
+            c.CommutantProcessing(2, ON_RING).on, wires=[3, 4]
+        ),
         "circuits.EquivariantProcessing": lambda: call(
             c.EquivariantProcessing, wires=3, group=RING, generators=["ZZI", "XII"]
         ),
@@ -485,6 +493,26 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.WireAction.permute": lambda: call(
             c.WireAction([1, 0]).permute, features=rows(2)
         ),
+        "circuits.InducedField": lambda: call(
+            c.InducedField, group=RING, subgroup=RING, irrep=[1, 1, 1]
+        ),
+        "circuits.InducedField.characters": lambda: call(ON_RING.characters),
+        "circuits.InducedField.maps_to": lambda: call(ON_RING.maps_to, target=ON_RING),
+        "circuits.InducedField.matrix": lambda: call(
+            ON_RING.matrix, element=c.WireAction([1, 2, 0])
+        ),
+        "circuits.InducedField.on_group": lambda: call(
+            ON_RING.on_group, values=np.ones(3)
+        ),
+        "circuits.PhaseEncoding": lambda: call(c.PhaseEncoding, wires=2, strength=0.5),
+        "circuits.QuaternionEncoding": lambda: call(c.QuaternionEncoding, wires=2),
+        "circuits.SpinWeightedField": lambda: call(c.SpinWeightedField, spin=1, lmax=2),
+        "circuits.SpinWeightedField.maps_to": lambda: call(
+            c.SpinWeightedField(1, 2).maps_to, target=c.SpinWeightedField(0, 1)
+        ),
+        "circuits.SpinWeightedField.matrix": lambda: call(
+            c.SpinWeightedField(1, 2).matrix, turn=[0.1, 0.2, 0.3]
+        ),
         "circuits.WireGroup": lambda: call(
             c.WireGroup, generators=[c.WireAction([1, 2, 0])]
         ),
@@ -517,6 +545,12 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "circuits.exchange_readout": lambda: call(
             c.exchange_readout, wires=3, pairs=[(0, 1)]
+        ),
+        "circuits.su2_gauge_circuit": lambda: call(
+            c.su2_gauge_circuit, lattice=c.GaugeLattice(2, 2)
+        ),
+        "circuits.u1_gauge_circuit": lambda: call(
+            c.u1_gauge_circuit, lattice=c.GaugeLattice(2, 2)
         ),
         "circuits.gauge_circuit": lambda: call(
             c.gauge_circuit, lattice=c.GaugeLattice(2, 2)
@@ -919,6 +953,48 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             angles=[0.5],
             rows=2,
             seed=1,
+        ),
+        "geometry.GaugeRegressor": lambda: call(
+            geometry.GaugeRegressor, lattice=PLAQUETTE, group="u1", layers=1
+        ),
+        "geometry.GaugeRegressor.classical_twin": lambda: call(
+            geometry.GaugeRegressor(PLAQUETTE, "u1").classical_twin
+        ),
+        "geometry.GaugeRegressor.forward": lambda: call(
+            geometry.GaugeRegressor(PLAQUETTE, "u1", layers=1), links=rows(2, 4)
+        ),
+        "geometry.GaugeRegressor.quantum_layers": lambda: call(
+            geometry.GaugeRegressor(PLAQUETTE, "u1").quantum_layers
+        ),
+        "geometry.LinkCovariantNetwork": lambda: call(
+            geometry.LinkCovariantNetwork, lattice=PLAQUETTE, group="su2", channels=2
+        ),
+        "geometry.LinkCovariantNetwork.forward": lambda: call(
+            geometry.LinkCovariantNetwork(PLAQUETTE, "u1"), links=rows(2, 4)
+        ),
+        "geometry.random_frames": lambda: call(
+            geometry.random_frames, lattice=PLAQUETTE, group="u1", rows=2
+        ),
+        "geometry.random_links": lambda: call(
+            geometry.random_links, lattice=PLAQUETTE, group="su2", rows=2
+        ),
+        "geometry.transform_links": lambda: call(
+            geometry.transform_links,
+            lattice=PLAQUETTE,
+            links=rows(2, 4),
+            frames=rows(2, 4),
+        ),
+        "geometry.wilson_loops": lambda: call(
+            geometry.wilson_loops, lattice=PLAQUETTE, links=rows(2, 4)
+        ),
+        "geometry.InducedLinear": lambda: call(
+            geometry.InducedLinear, source=ON_RING, target=ON_RING
+        ),
+        "geometry.InducedLinear.forward": lambda: call(
+            geometry.InducedLinear(ON_RING, ON_RING), values=rows(2, 1, 3)
+        ),
+        "geometry.InducedLinear.reset_parameters": lambda: call(
+            geometry.InducedLinear(ON_RING, ON_RING).reset_parameters
         ),
         # ---- phases ----
         "phases.ClusterIsing": lambda: call(

@@ -246,7 +246,7 @@ LARGE = (
 """Where right numbers may be so large that their squares are none."""
 
 SIGNED = (
-    *("step", "spin_flip", "parity", "magnetisation", "momentum", "charge"),
+    *("step", "spin", "spin_flip", "parity", "magnetisation", "momentum", "charge"),
     "quarters",
 )
 """Arguments whose whole numbers may be negative."""

@@ -20,6 +20,8 @@ from qml_qdl.circuits import (
     InnerProductEncoding,
     IQPEncoding,
     LinkEncoding,
+    PhaseEncoding,
+    QuaternionEncoding,
     RotationEncoding,
     ZZFeatureMap,
 )
@@ -86,6 +88,8 @@ ENCODINGS = [
     pytest.param(RotationEncoding(1, scaling=0.5), id="rotation"),
     pytest.param(RotationEncoding(2, trainable_scaling=True), id="rotation-trained"),
     pytest.param(LinkEncoding(3), id="link"),
+    pytest.param(PhaseEncoding(["b", "a"], 0.4), id="phase"),
+    pytest.param(QuaternionEncoding(2), id="quaternion"),
     pytest.param(ChargeEncoding(2, (1, -2), scaling=0.5), id="charges"),
     pytest.param(
         ChargeEncoding(["b", "a"], [0, 3], features=range(1, 5)), id="charges-labels"

@@ -18,6 +18,7 @@ from qml_qdl.circuits import (
     Brickwork,
     ChargeConserving,
     Circuit,
+    CommutantProcessing,
     ConvolutionLayer,
     EquivariantProcessing,
     Excitations,
@@ -25,6 +26,7 @@ from qml_qdl.circuits import (
     HardwareEfficient,
     HeisenbergExchange,
     HurCircuit,
+    InducedField,
     IQPCircuit,
     IsingLayers,
     PauliRotations,
@@ -34,6 +36,8 @@ from qml_qdl.circuits import (
     SimCircuit,
     SimplifiedTwoDesign,
     StronglyEntangling,
+    WireAction,
+    WireGroup,
 )
 from qml_qdl.circuits.symmetry.named_groups import symmetric_group, translations
 from qml_qdl.testing import ProcessingContract
@@ -133,6 +137,13 @@ SHARING = [
     pytest.param(
         EquivariantProcessing(LABELS, symmetric_group(3), ["YII"]),
         id="equivariant-labels",
+    ),
+    pytest.param(
+        CommutantProcessing(
+            LABELS,
+            InducedField(translations(5), WireGroup([WireAction.identity(5)])),
+        ),
+        id="commutant",
     ),
     pytest.param(HeisenbergExchange(3, layers=2), id="exchange"),
     pytest.param(ChargeConserving(3, (1, 1, 2)), id="charges"),

@@ -11,6 +11,8 @@ import pytest
 import torch
 from torch import nn
 
+from qml_qdl.circuits import GaugeLattice
+from qml_qdl.geometry import GaugeRegressor
 from qml_qdl.models import (
     DressedClassifier,
     EquivariantClassifier,
@@ -75,6 +77,12 @@ MODELS = [
         (3, 2),
         2,
         id="point-cloud",
+    ),
+    pytest.param(
+        lambda **k: GaugeRegressor(GaugeLattice(2, 2, periodic=False), "u1", 3, **k),
+        (4,),
+        3,
+        id="gauge",
     ),
 ]
 every_model = pytest.mark.parametrize(("make", "shape", "classes"), MODELS)

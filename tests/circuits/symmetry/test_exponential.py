@@ -54,7 +54,7 @@ def matrix(terms: list[PauliTerm], wires: Any) -> Any:
 
 def gate(terms: list[PauliTerm], theta: float) -> tuple[Any, Any]:
     """The matrix of a gate, and its wires."""
-    part = Diagonalised(terms)
+    part = Diagonalised.of(terms)
     with qml.queuing.AnnotatedQueue() as queue:
         part.queue(theta)
     tape = qml.tape.QuantumScript.from_queue(queue)
@@ -82,7 +82,7 @@ def test_it_is_the_exponential(terms: list[PauliTerm], theta: float) -> None:
 def test_eigenvalues_in_pairs_need_half_of_the_rotations() -> None:
     """An odd number of Z in each: the others would not change sign with λ."""
     words = [("XY", (k, k + 1), 1.0) for k in range(2)]
-    factors = Diagonalised(words).factors
+    factors = Diagonalised.of(words).factors
     assert factors
     assert {len(places) % 2 for places in factors} == {1}
 
@@ -180,7 +180,7 @@ def test_it_can_be_driven() -> None:
     "make",
     [
         lambda: EquivariantProcessing(7, translations(7), ["XY" + 5 * "I"]),
-        lambda: Diagonalised([("XY", (k, k + 1), 1.0) for k in range(6)]),
+        lambda: Diagonalised.of([("XY", (k, k + 1), 1.0) for k in range(6)]),
     ],
 )
 def test_too_many_wires(make: Callable[[], object]) -> None:
