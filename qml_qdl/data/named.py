@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import as_items, did_you_mean, validate_call
@@ -41,6 +42,25 @@ def _digits(data_home: Path | None) -> Dataset:
     bunch = load_digits()
     pixels = bunch.images[:, np.newaxis] / 16.0
     return Dataset(pixels, bunch.target, bunch.target_names, name="digits")
+
+
+def _rotated_digits(data_home: Path | None) -> Dataset:
+    """The digits on 14×14 pixels, upright: room to turn them, see `rotate_images`.
+
+    Enlarged to 10×10 by linear interpolation, with a margin of 2.
+    """
+    from scipy.ndimage import zoom
+
+    digits = _digits(data_home)
+    larger = zoom(
+        digits.inputs,
+        (1, 1, 1.25, 1.25),
+        order=1,
+        mode="grid-constant",
+        grid_mode=True,
+    )
+    pixels = np.pad(larger.clip(0, 1), ((0, 0), (0, 0), (2, 2), (2, 2)))
+    return evolve(digits, inputs=pixels, name="rotated_digits")
 
 
 def _table(loader_name: str, name: str) -> Dataset:
@@ -132,6 +152,7 @@ def _openml(
 _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
     {
         "digits": _digits,
+        "rotated_digits": _rotated_digits,
         "iris": lambda data_home: _table("load_iris", "iris"),
         "wine": lambda data_home: _table("load_wine", "wine"),
         "breast_cancer": lambda data_home: _table(
@@ -151,6 +172,8 @@ _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
 
 def names() -> tuple[str, ...]:
     """Returns the names that `load` knows.
+
+    "rotated_digits" are upright as they are loaded; `rotate_images` turns them.
 
     "mnist" and "fashion_mnist" are downloaded from openml.org on first use; the others
     come with scikit-learn or are made here. "diabetes" has numbers to fit, all others

@@ -59,6 +59,12 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
         "equivariant": ModelEntry(
             "qml_qdl.models.EquivariantClassifier", "images", _WINDOW
         ),
+        "rings": ModelEntry(
+            "qml_qdl.geometry.RingClassifier",
+            "images",
+            ("layers", "circuits", "target"),
+            training={"epochs": 60, "batch_size": 50, "learning_rate": 0.02},
+        ),
         "patch_gan": ModelEntry(
             "qml_qdl.models.PatchGenerator",
             "images",

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from qml_qdl.geometry import RingClassifier
 from qml_qdl.models import (
     DressedClassifier,
     EquivariantClassifier,
@@ -75,6 +76,14 @@ MODELS = [
         (3, 2),
         2,
         id="point-cloud",
+    ),
+    pytest.param(
+        lambda **k: RingClassifier(
+            (2, 5, 6), 3, charges=(0, 1, 1, 2), circuits=1, layers=2, **k
+        ),
+        (2, 5, 6),
+        3,
+        id="rings",
     ),
 ]
 every_model = pytest.mark.parametrize(("make", "shape", "classes"), MODELS)

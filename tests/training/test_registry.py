@@ -38,6 +38,11 @@ TABLE: dict[str, dict[str, Any]] = {
     "dressed": {"reads": "tables", "options": ["layers", "target"]},
     "qcnn": {"reads": "any", "options": ["target"]},
     "equivariant": {"reads": "images", "options": WINDOW},
+    "rings": {
+        "reads": "images",
+        "options": ["layers", "circuits", "target"],
+        "training": {"epochs": 60, "batch_size": 50, "learning_rate": 0.02},
+    },
     "patch_gan": {
         "reads": "images",
         "options": ["layers", "target"],
@@ -133,7 +138,8 @@ def test_the_table_of_models_comes_out_as_it_was(name: str) -> None:
     for option in model.options:
         assert signature[option].default is not inspect.Parameter.empty
         assert help_texts[option].endswith(".") or "None" in help_texts[option]
-    generates = name not in ("quanvolution", "dressed", "qcnn", "equivariant")
+    classifiers = ("quanvolution", "dressed", "qcnn", "equivariant", "rings")
+    generates = name not in classifiers
     refuses = wanted.get("refuses", ["optimizer"] if generates else [])
     assert [each for each in ["optimizer"] if each in task.recipe.unheeded] == refuses
     assert task.kinds(task.build("quantum", 0)) == wanted["kinds"]
@@ -142,7 +148,7 @@ def test_the_table_of_models_comes_out_as_it_was(name: str) -> None:
 def test_every_name_is_in_the_table() -> None:
     assert list(MODELS) == list(TABLE)
     assert option_names() == (
-        *(*WINDOW, "hidden", "latent", "quantum_part"),
+        *(*WINDOW, "circuits", "hidden", "latent", "quantum_part"),
         *("width", "transform", "state", "alpha", "symmetry", "amplitudes"),
         *("ancillas", "noise", "spin_flip", "periodic"),
     )
