@@ -165,6 +165,7 @@ class ModeMixing(nn.Module):
         return found.index_add(2, self.neutral, bias.expand(len(found), -1, -1))
 
 
+@validate_call
 class RingNetwork(nn.Module, ABC):
     """Rings of an image, mixed mode by mode, then invariants and one linear layer.
 
@@ -403,6 +404,7 @@ class RingClassifier(RingNetwork):
         )
 
 
+@validate_call
 class RingProducts(RingNetwork):
     """Products of modes that no rotation changes: a bispectrum of trained mixtures.
 

@@ -236,7 +236,13 @@ UNREACHABLE = ("training.estimate",)
 INTERNAL = ("owner", "known", "also", "purpose", "training.Spec.from_config.name")
 """Arguments with which only this library calls its own."""
 
-LARGE = ("PointCloudClassifier", "SpinClassifier", "stein_discrepancy_of_samples")
+LARGE = (
+    "PointCloudClassifier",
+    "RingClassifier",
+    "SpinClassifier",
+    "resampling_error",
+    "stein_discrepancy_of_samples",
+)
 """Where right numbers may be so large that their squares are none."""
 
 SIGNED = ("step", "spin_flip", "parity", "magnetisation", "momentum", "charge")
