@@ -173,11 +173,10 @@ _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
 def names() -> tuple[str, ...]:
     """Returns the names that `load` knows.
 
-    "rotated_digits" are upright as they are loaded; `rotate_images` turns them.
-
     "mnist" and "fashion_mnist" are downloaded from openml.org on first use; the others
     come with scikit-learn or are made here. "diabetes" has numbers to fit, all others
-    have classes.
+    have classes. "rotated_digits" are upright, on larger images than "digits", with
+    room for `rotate_images` to turn them in.
     """
     return tuple(_LOADERS)
 

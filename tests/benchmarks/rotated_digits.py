@@ -1,6 +1,6 @@
 """Digits learnt upright and scored at 0°, 45° and random angles, model beside model.
 
-    nice -n 10 .venv/bin/python -m tests.benchmarks.rotated_digits --seeds 5 --rows 500
+    .venv/bin/python -m tests.benchmarks.rotated_digits --seeds 0 1 2 --rows 500 rings
 
 Each seed has its own training rows, initial weights and angles; all models of a seed
 have the same. Accuracies are on all other rows, in percent: mean ± sample standard
@@ -228,7 +228,7 @@ def summary(values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="parts of names of models")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(5))
     parser.add_argument("--rows", type=int, nargs="+", default=[500, 200, 100, 50])
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -239,7 +239,7 @@ def main() -> None:
     ]
     for rows in options.rows:
         for name in chosen:
-            found = [run(name, seed, rows) for seed in range(options.seeds)]
+            found = [run(name, seed, rows) for seed in options.seeds]
             cells = [f"{a} {summary([each[a] for each in found])}" for a in found[0]]
             print(f"= {name} | {rows} rows | {' | '.join(cells)}", flush=True)
 

@@ -131,7 +131,7 @@ def test_repr_says_what_it_is() -> None:
         (lambda: ImageRings(2), r"radii: expected one or more from 0 to 0.5, which"),
         (lambda: ImageRings(8, radii=[3.6]), r"to 3.5, .* leave out what is larger"),
         (lambda: ImageRings(8, radii=[-1]), r"radii: expected one or more from 0 to"),
-        (lambda: ImageRings(8, radii=["a"]), r"radii: expected numbers, in pixels"),
+        (lambda: ImageRings(8, radii=["a"]), r"radii: expected numbers, in pixels"),  # type: ignore[list-item]
         (lambda: ImageRings(8, radii=[]), r"radii: expected one or more"),
         (lambda: ImageRings(8, radii=[math.nan]), r"radii: expected one or more"),
         (lambda: ImageRings((8, 8, 1)), r"image_size: expected height and width"),  # type: ignore[arg-type]
