@@ -30,6 +30,7 @@ from qml_qdl.circuits.validation import (
     WiresLike,
     as_items,
     as_wires,
+    check_choice,
     check_count,
     check_number,
     shape_of,
@@ -324,6 +325,8 @@ class ChargeConserving(Processing):
     promises. A word A with ladder letters has two generators, A + A† and −i(A − A†),
     each a sum of Pauli words that commute, so that its exponential is exactly one
     Pauli rotation for each; a word of Z alone has one. Weights: (layers, generators).
+    With Z among the words, the first of the two is enough to make every phase, at half
+    the gates.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.
@@ -332,10 +335,12 @@ class ChargeConserving(Processing):
         words: Words of the letters I, Z, + for σ⁺ = (X + iY)/2 and - for its adjoint,
             one a wire, such as "++--" for the plaquettes of a U(1) gauge field; None
             for all of `charge_words`.
+        quadratures: "both" generators of each word, or only the "real" one, A + A†.
 
     Raises:
         ArgumentError: The charges are not one for each wire, a word's net charge is
-            not 0, it does not fit the wires, or `layers` is below 1.
+            not 0, it does not fit the wires, `layers` is below 1, or `quadratures`
+            is another word.
         ArgumentTypeError: The charges are no whole numbers, or the words no texts.
 
     Example:
@@ -354,8 +359,11 @@ class ChargeConserving(Processing):
         default=None, converter=_as_words, kw_only=True
     )
 
+    quadratures: str = field(default="both", kw_only=True)
+
     def __attrs_post_init__(self) -> None:
         check_count("layers", self.layers)
+        check_choice("quadratures", self.quadratures, ("both", "real"))
         _check_charges(self.charges, self.wires)
         _check_words(self.words or (), self.charges, 0)
 
@@ -363,7 +371,8 @@ class ChargeConserving(Processing):
     def generators(self) -> tuple[tuple[PauliTerm, ...], ...]:
         """For each weight of a layer the Pauli words of G: letters, wires, factor."""
         words = self.words or charge_words(self.charges)
-        return tuple(g for word in words for g in _quadratures(word, self.wires))
+        most = 1 if self.quadratures == "real" else 2
+        return tuple(g for w in words for g in _quadratures(w, self.wires)[:most])
 
     @property
     def weight_shape(self) -> tuple[int, ...]:

@@ -298,8 +298,8 @@ def _phases(turns: Sequence[Turn], count: int) -> NDArray[np.float64]:
     """(links, terms, turns): each turn's phase in each term of its link."""
     phases = np.array([turn.phases for turn in turns]).reshape(-1, count, 2)
     choices = np.array([*product((0, 1), repeat=count)])
-    found: NDArray[np.float64] = phases[:, np.arange(count), choices]
-    return found
+    # In one row of memory, as programs that are exported want constants to be.
+    return np.ascontiguousarray(phases[:, np.arange(count), choices])
 
 
 def _terms(turns: Sequence[Turn], count: int) -> Matrix:

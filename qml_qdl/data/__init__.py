@@ -9,6 +9,7 @@ from qml_qdl.data.images import read_image_folder
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.meshes import Mesh, convex_mesh, ellipsoid, icosphere, torus
 from qml_qdl.data.named import load, names
+from qml_qdl.data.rotation import rotate_images
 from qml_qdl.data.splitting import Split, split
 from qml_qdl.data.synthetic import bars_and_stripes
 from qml_qdl.data.tables import from_pandas, read_csv
@@ -37,6 +38,7 @@ __all__ = [
     "read_csv",
     "read_image_folder",
     "read_npz",
+    "rotate_images",
     "split",
     "stratified_rows",
     "torus",

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import as_items, did_you_mean, validate_call
@@ -44,6 +45,25 @@ def _digits(data_home: Path | None) -> Dataset:
     bunch = load_digits()
     pixels = bunch.images[:, np.newaxis] / 16.0
     return Dataset(pixels, bunch.target, bunch.target_names, name="digits")
+
+
+def _rotated_digits(data_home: Path | None) -> Dataset:
+    """The digits on 14×14 pixels, upright: room to turn them, see `rotate_images`.
+
+    Enlarged to 10×10 by linear interpolation, with a margin of 2.
+    """
+    from scipy.ndimage import zoom
+
+    digits = _digits(data_home)
+    larger = zoom(
+        digits.inputs,
+        (1, 1, 1.25, 1.25),
+        order=1,
+        mode="grid-constant",
+        grid_mode=True,
+    )
+    pixels = np.pad(larger.clip(0, 1), ((0, 0), (0, 0), (2, 2), (2, 2)))
+    return evolve(digits, inputs=pixels, name="rotated_digits")
 
 
 def _table(loader_name: str, name: str) -> Dataset:
@@ -152,6 +172,7 @@ def _openml(
 _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
     {
         "digits": _digits,
+        "rotated_digits": _rotated_digits,
         "iris": lambda data_home: _table("load_iris", "iris"),
         "wine": lambda data_home: _table("load_wine", "wine"),
         "breast_cancer": lambda data_home: _table(
@@ -175,7 +196,8 @@ def names() -> tuple[str, ...]:
 
     "mnist" and "fashion_mnist" are downloaded from openml.org on first use; the others
     come with scikit-learn or are made here. "diabetes" has numbers to fit, all others
-    have classes.
+    have classes. "rotated_digits" are upright, on larger images than "digits", with
+    room for `rotate_images` to turn them in.
     """
     return tuple(_LOADERS)
 

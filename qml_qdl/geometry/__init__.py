@@ -22,6 +22,13 @@ from qml_qdl.geometry.nonlinearities import (
 )
 from qml_qdl.geometry.plots import plot_field
 from qml_qdl.geometry.quantum_mesh import QuantumMeshConv
+from qml_qdl.geometry.ring_classifier import (
+    RingClassifier,
+    RingProducts,
+    RotationError,
+    ring_circuit,
+)
+from qml_qdl.geometry.rings import ImageRings
 from qml_qdl.geometry.steerable import SteerableConv2d
 from qml_qdl.geometry.steerable_classifier import SteerableClassifier
 from qml_qdl.geometry.turning import turning_error
@@ -33,6 +40,7 @@ __all__ = [
     "FourierNonlinearity",
     "GatedNonlinearity",
     "GaugeRegressor",
+    "ImageRings",
     "InducedLinear",
     "LinkCovariantNetwork",
     "MeshConv",
@@ -42,11 +50,15 @@ __all__ = [
     "NormNonlinearity",
     "NormPool",
     "QuantumMeshConv",
+    "RingClassifier",
+    "RingProducts",
+    "RotationError",
     "SteerableClassifier",
     "SteerableConv2d",
     "plot_field",
     "random_frames",
     "random_links",
+    "ring_circuit",
     "transform_links",
     "turning_error",
     "wilson_loops",

@@ -72,6 +72,12 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             ("channels", "kernel_size", "layers", "hidden"),
             title="steerable network",
         ),
+        "rings": ModelEntry(
+            "qml_qdl.geometry.RingClassifier",
+            "images",
+            ("layers", "circuits", "target"),
+            training={"epochs": 60, "batch_size": 50, "learning_rate": 0.02},
+        ),
         "patch_gan": ModelEntry(
             "qml_qdl.models.PatchGenerator",
             "images",

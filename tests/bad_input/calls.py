@@ -1951,9 +1951,50 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             color_mode="grayscale",
         ),
         "data.read_npz": lambda: call(data.read_npz, path=str(npz())),
+        "data.rotate_images": lambda: call(
+            data.rotate_images, images=rows(2, 1, 4, 4).numpy(), degrees=[30.0, 90.0]
+        ),
         "data.split": lambda: call(data.split, dataset=table(), limit=10),
         "data.stratified_rows": lambda: call(
             data.stratified_rows, dataset=table(), rows=4
+        ),
+        # ---- geometry ----
+        "geometry.ImageRings": lambda: call(
+            geometry.ImageRings, image_size=6, radii=[0.5, 2.0], max_mode=3
+        ),
+        "geometry.ImageRings.forward": lambda: call(
+            geometry.ImageRings(6), images=rows(2, 1, 6, 6)
+        ),
+        "geometry.ImageRings.sampled": lambda: call(
+            geometry.ImageRings(6).sampled, images=rows(2, 1, 6, 6)
+        ),
+        "geometry.ImageRings.turned": lambda: call(
+            geometry.ImageRings(6).turned, modes=1j * rows(2, 1, 2, 6), angle=0.3
+        ),
+        "geometry.ImageRings.resampling_error": lambda: call(
+            geometry.ImageRings(6).resampling_error,
+            images=rows(2, 1, 6, 6),
+            degrees=30.0,
+        ),
+        "geometry.RingClassifier": lambda: call(
+            geometry.RingClassifier,
+            image_shape=(1, 6, 6),
+            num_classes=2,
+            charges=(0, 1),
+            layers=1,
+            circuits=1,
+        ),
+        "geometry.RingClassifier.forward": lambda: call(
+            geometry.RingClassifier(
+                (1, 6, 6), 2, charges=(0, 1), layers=1, circuits=1
+            ).eval(),
+            images=rows(2, 1, 6, 6),
+        ),
+        "geometry.RingProducts": lambda: call(
+            geometry.RingProducts, image_shape=(1, 6, 6), num_classes=2, charges=(0, 1)
+        ),
+        "geometry.ring_circuit": lambda: call(
+            geometry.ring_circuit, charges=(0, 1), layers=1
         ),
         # ---- training ----
         "training.Segmentation": lambda: call(

@@ -241,6 +241,9 @@ LARGE = (
     "SpinClassifier",
     "QuantumMeshConv",
     "MeshSegmenter",
+    "RingClassifier",
+    "SpinClassifier",
+    "resampling_error",
     "stein_discrepancy_of_samples",
 )
 """Where right numbers may be so large that their squares are none."""

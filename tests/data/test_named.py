@@ -10,6 +10,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+from scipy.ndimage import zoom
 from sklearn.datasets import _openml
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
@@ -18,6 +19,7 @@ from qml_qdl.data.named import canonical_name
 
 SHAPES = {
     "digits": (1797, (1, 8, 8), 10),
+    "rotated_digits": (1797, (1, 14, 14), 10),
     "iris": (150, (4,), 3),
     "wine": (178, (13,), 3),
     "breast_cancer": (569, (30,), 2),
@@ -100,6 +102,21 @@ def test_shipped_data_need_no_download(name: str) -> None:
     assert (len(data), data.input_shape, data.num_classes) == (rows, shape, classes)
     assert data.name == name
     assert load(name).fingerprint() == data.fingerprint()
+
+
+def test_rotated_digits_are_larger_digits_with_a_margin() -> None:
+    """Against SciPy, image by image."""
+    small, large = load("digits"), load("rotated_digits")
+    assert (small.labels == large.labels).all()
+    for row in (0, 5):
+        image = zoom(
+            small.inputs[row, 0], 10 / 8, order=1, grid_mode=True, mode="grid-constant"
+        )
+        np.testing.assert_allclose(large.inputs[row, 0, 2:-2, 2:-2], image, atol=1e-6)
+    margin = large.inputs.copy()
+    margin[..., 2:-2, 2:-2] = 0
+    assert not margin.any()
+    assert 0 <= large.inputs.min() < large.inputs.max() <= 1
 
 
 def test_every_name_is_known() -> None:

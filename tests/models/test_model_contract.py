@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from qml_qdl.circuits import GaugeLattice
-from qml_qdl.geometry import GaugeRegressor
+from qml_qdl.geometry import GaugeRegressor, RingClassifier
 from qml_qdl.models import (
     DressedClassifier,
     EquivariantClassifier,
@@ -83,6 +83,14 @@ MODELS = [
         (4,),
         3,
         id="gauge",
+    ),
+    pytest.param(
+        lambda **k: RingClassifier(
+            (2, 5, 6), 3, charges=(0, 1, 1, 2), circuits=1, layers=2, **k
+        ),
+        (2, 5, 6),
+        3,
+        id="rings",
     ),
 ]
 every_model = pytest.mark.parametrize(("make", "shape", "classes"), MODELS)

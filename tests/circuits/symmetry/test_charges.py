@@ -184,6 +184,22 @@ def test_words_are_their_exponentials(word: str, unitary: Callable[..., Any]) ->
         )
 
 
+def test_real_quadratures_and_z_make_every_phase(unitary: Callable[..., Any]) -> None:
+    """exp(−iθ(e^{iφ}A + h.c.)) is a turn by A + A† between two about Z."""
+    words = ["ZII", "-++"]
+    real = ChargeConserving(3, (2, 1, 1), words=words, quadratures="real")
+    assert real.weight_shape == (1, 2)
+    assert real.generators == ChargeConserving(3, (2, 1, 1), words=words).generators[:2]
+    theta, phase = 0.7, 0.4
+    layers = [
+        unitary(real, None, np.array([angles]))
+        for angles in ([-phase / 2, theta], [phase / 2, 0])
+    ]
+    ladder = np.exp(1j * phase) * matrix("-++")
+    expected = expm(-1j * theta * (ladder + ladder.conj().T))
+    np.testing.assert_allclose(layers[1] @ layers[0], expected, atol=1e-13)
+
+
 @pytest.mark.parametrize("charge", [0, 1, 2, -3])
 def test_words_have_their_charge(charge: int) -> None:
     """Brute force: [Q, A] = qA, and no word is listed with its adjoint or twice."""
@@ -329,6 +345,10 @@ def test_one_register_of_amplitudes_does_not_see_phases(
         ),
         (lambda: ChargeConserving(2, (1,)), r"charges: expected 2 whole numbers"),
         (lambda: ChargeConserving(2, (1, 1), 0), r"layers: expected at least 1"),
+        (
+            lambda: ChargeConserving(2, (1, 1), quadratures="imaginary"),
+            r"quadratures: expected one of 'both', 'real', got 'imaginary'",
+        ),
         (
             lambda: ChargeConserving(3, (1, 1, 0), words=["++I"]),
             r"words: expected words of net charge 0, but '\+\+I' on the charges "
