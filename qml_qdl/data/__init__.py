@@ -7,6 +7,12 @@ from qml_qdl.data.files import read_npz
 from qml_qdl.data.images import read_image_folder
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.named import load, names
+from qml_qdl.data.sphere import (
+    SphereGrid,
+    rotate_coefficients,
+    spherical_harmonics,
+    stereographic,
+)
 from qml_qdl.data.splitting import Split, split
 from qml_qdl.data.synthetic import bars_and_stripes
 from qml_qdl.data.tables import from_pandas, read_csv
@@ -16,6 +22,7 @@ __all__ = [
     "Dataset",
     "Dequantiser",
     "ResumableLoader",
+    "SphereGrid",
     "Split",
     "all_bits",
     "bars_and_stripes",
@@ -29,6 +36,9 @@ __all__ = [
     "read_csv",
     "read_image_folder",
     "read_npz",
+    "rotate_coefficients",
+    "spherical_harmonics",
     "split",
+    "stereographic",
     "stratified_rows",
 ]

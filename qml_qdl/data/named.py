@@ -15,6 +15,7 @@ from qml_qdl.circuits.validation import as_items, did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
 from qml_qdl.data.files import read_npz
 from qml_qdl.data.images import ColorMode, read_image_folder
+from qml_qdl.data.sphere import SphereGrid, stereographic
 from qml_qdl.data.synthetic import bars_and_stripes
 from qml_qdl.data.tables import Header, MissingCells, is_table, read_csv
 
@@ -100,6 +101,19 @@ def _log_normal(data_home: Path | None) -> Dataset:
     return Dataset(numbers, labels, ("below 2", "2 to 7"), name="log_normal")
 
 
+def _spherical_digits(data_home: Path | None) -> Dataset:
+    """The digits on the northern part of a sphere, 60° from pole to edge.
+
+    Of degrees up to 15, as 16 × 32 points tell them, so that they can be turned without
+    an error by `SphereGrid(16).rotate`; 0.6% of the squares belong to higher ones.
+    """
+    flat = _digits(None)
+    fine, grid = SphereGrid(48), SphereGrid(16)
+    coefficients = fine.analysis(stereographic(flat.inputs, fine), grid.lmax)
+    fields = grid.synthesis(coefficients)
+    return Dataset(fields, flat.labels, flat.class_names, name="spherical_digits")
+
+
 def _openml(
     name: str, openml_name: str, classes: tuple[str, ...] | None, data_home: Path | None
 ) -> Dataset:
@@ -132,6 +146,7 @@ def _openml(
 _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
     {
         "digits": _digits,
+        "spherical_digits": _spherical_digits,
         "iris": lambda data_home: _table("load_iris", "iris"),
         "wine": lambda data_home: _table("load_wine", "wine"),
         "breast_cancer": lambda data_home: _table(
