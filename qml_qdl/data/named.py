@@ -104,14 +104,15 @@ def _log_normal(data_home: Path | None) -> Dataset:
 def _spherical_digits(data_home: Path | None) -> Dataset:
     """The digits on the northern part of a sphere, 60° from pole to edge.
 
-    Of degrees up to 15, as 16 × 32 points tell them, so that they can be turned without
-    an error by `SphereGrid(16).rotate`; 0.6% of the squares belong to higher ones.
+    Of degrees up to 15, as 16 × 32 points tell them, so that `SphereGrid(16).rotate`
+    turns them without an error; 0.6% of the squares belong to higher ones. Waves of a
+    band leave 0 … 1: pixels are (f + ¼)/1.5, of turned fields, too.
     """
     flat = _digits(None)
     fine, grid = SphereGrid(48), SphereGrid(16)
     coefficients = fine.analysis(stereographic(flat.inputs, fine), grid.lmax)
-    fields = grid.synthesis(coefficients)
-    return Dataset(fields, flat.labels, flat.class_names, name="spherical_digits")
+    pixels = (grid.synthesis(coefficients) + 0.25) / 1.5
+    return Dataset(pixels, flat.labels, flat.class_names, name="spherical_digits")
 
 
 def _openml(

@@ -59,6 +59,12 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
         "equivariant": ModelEntry(
             "qml_qdl.models.EquivariantClassifier", "images", _WINDOW
         ),
+        "sphere": ModelEntry(
+            "qml_qdl.geometry.SphereClassifier",
+            "images",
+            ("lmax", "circuits", "layers", "encoding", "grid", "target"),
+            training={"learning_rate": 0.03},
+        ),
         "patch_gan": ModelEntry(
             "qml_qdl.models.PatchGenerator",
             "images",
