@@ -73,6 +73,14 @@ from qml_qdl.circuits.symmetry.inner_products import (
     InnerProductEncoding,
     point_cloud_circuit,
 )
+from qml_qdl.circuits.symmetry.registers import (
+    ClebschGordan,
+    RegisterExchange,
+    SphericalEncoding,
+    coupling_readout,
+    spin_readout,
+    tensor_operators,
+)
 from qml_qdl.circuits.symmetry.spin import (
     DirectionEncoding,
     HeisenbergExchange,
@@ -99,6 +107,7 @@ __all__ = [
     "Block",
     "Brickwork",
     "Circuit",
+    "ClebschGordan",
     "ConvolutionLayer",
     "DirectionEncoding",
     "Driven",
@@ -128,6 +137,7 @@ __all__ = [
     "QuantumPool",
     "RandomLayers",
     "Readout",
+    "RegisterExchange",
     "RotationEncoding",
     "Rotations",
     "Samples",
@@ -136,6 +146,7 @@ __all__ = [
     "SimCircuit",
     "SimplifiedTwoDesign",
     "Singlets",
+    "SphericalEncoding",
     "State",
     "StronglyEntangling",
     "SwapTest",
@@ -143,6 +154,7 @@ __all__ = [
     "WireAction",
     "WireGroup",
     "ZZFeatureMap",
+    "coupling_readout",
     "encoding_error",
     "exchange_readout",
     "gauge_circuit",
@@ -156,6 +168,8 @@ __all__ = [
     "reupload",
     "reverse_mera",
     "share",
+    "spin_readout",
+    "tensor_operators",
     "twirl",
     "z_words",
 ]

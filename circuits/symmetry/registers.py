@@ -201,10 +201,11 @@ def clebsch_gordan(dimension: int) -> NDArray[np.complex128]:
 class SphericalEncoding(Encoding):
     r"""A field on the sphere as gates: exp(−iΣ c_lm T_lm) on each register.
 
-    The field's real coefficients c, degree after degree to l = 2j, as `SphereGrid`
-    makes them. Where the field turns by R, the gate S becomes U(R)SU(R)†, so that it
-    may stand anywhere after an equivariant state, `ClebschGordan` alone say, and be
-    repeated. A field that is zero is the identity.
+    The field's real coefficients c of the degrees 1 to 2j, as `SphereGrid` makes them:
+    of all coefficients features 1 to (2j + 1)² − 1, since the field's mean would be a
+    phase that no result tells. Where the field turns by R, the gate S becomes
+    U(R)SU(R)†, so that it may stand anywhere after an equivariant state,
+    `ClebschGordan` alone say, and be repeated. A field that is zero is the identity.
 
     Its eigenvectors depend on the data, so that no fixed gates around rotations make
     it: the matrix itself comes from the data. Where PennyLane differentiates by
@@ -226,12 +227,12 @@ class SphericalEncoding(Encoding):
 
     Raises:
         ArgumentError: The wires are no registers, the number of features is not
-            (2j + 1)², or both kinds of factors are to be trained.
+            (2j + 1)² − 1, or both kinds of factors are to be trained.
 
     Example:
-        >>> S = SphericalEncoding(8, 2, trainable_degrees=True)
+        >>> S = SphericalEncoding(8, 2, features=range(1, 16), trainable_degrees=True)
         >>> S.num_features, S.weight_shape
-        (16, (4, 4))
+        (15, (4, 3))
     """
 
     register: int = 1
@@ -250,14 +251,14 @@ class SphericalEncoding(Encoding):
 
     @property
     def num_features(self) -> int:
-        """(2j + 1)², for the degrees 0 to 2j."""
-        return 4**self.register
+        """(2j + 1)² − 1, for the degrees 1 to 2j."""
+        return 4**self.register - 1
 
     @property
     def weight_shape(self) -> tuple[int, ...] | None:
-        """(registers, 2j + 1) or (num_features,), if factors are trained; else None."""
+        """(registers, 2j) or (num_features,), if factors are trained; else None."""
         if self.trainable_degrees:
-            return (len(self.wires) // self.register, 2**self.register)
+            return (len(self.wires) // self.register, 2**self.register - 1)
         return (self.num_features,) if self.trainable_scaling else None
 
     def queue(self, inputs: Any, weights: Any) -> None:
@@ -266,9 +267,7 @@ class SphericalEncoding(Encoding):
             Encoding.queue(self, inputs, weights)
             return
         features = self.selected(inputs)
-        degrees = [
-            degree for degree in range(2**self.register) for _ in range(2 * degree + 1)
-        ]
+        degrees = [int(k**0.5) - 1 for k in range(1, 4**self.register)]
         for number, wires in enumerate(registers_of(self.wires, self.register)):
             self._gate(features * weights[number, degrees], wires)
 
@@ -279,7 +278,7 @@ class SphericalEncoding(Encoding):
 
     def _gate(self, features: Any, wires: Sequence[Hashable]) -> None:
         dimension = 2**self.register
-        basis = tensor_operators(dimension).reshape(dimension**2, -1)
+        basis = tensor_operators(dimension)[1:].reshape(dimension**2 - 1, -1)
         # iM = i(A + iB); two real products, as features are real.
         parts = [
             qml.math.tensordot(

@@ -61,7 +61,12 @@ def sphere_circuit(lmax: int = 3, layers: int = 3, encoding: str = "gates") -> C
         copies = AmplitudeEncoding(halves[1]) @ AmplitudeEncoding(halves[0])
         circuit = RegisterExchange(wires, register, layers) @ start @ copies
     else:
-        field = SphericalEncoding(wires, register, trainable_degrees=True)
+        field = SphericalEncoding(
+            wires,
+            register,
+            features=range(1, (lmax + 1) ** 2),  # the mean would be a phase
+            trainable_degrees=True,
+        )
         circuit = reupload(RegisterExchange(wires, register), field, layers) @ start
     return circuit.with_readout(coupling_readout(wires, register))
 
@@ -147,7 +152,7 @@ class SphereClassifier(nn.Module):
             )
             for _ in range(circuits)
         )
-        size = circuits * (circuit.output_shape[0] or 1)
+        size = image_shape[0] + circuits * (circuit.output_shape[0] or 1)
         self.norm = nn.BatchNorm1d(size)
         self.head = nn.Linear(size, num_classes)
 
@@ -167,20 +172,21 @@ class SphereClassifier(nn.Module):
         return logits
 
     def features(self, images: Tensor) -> Tensor:
-        """What the circuits read, which no rotation changes.
+        """Means of the fields and what the circuits read, which no rotation changes.
 
         Args:
             images: (rows, channels, nlat, nlon).
 
         Returns:
-            (rows, circuits × outputs).
+            (rows, channels + circuits × outputs).
 
         Raises:
             ShapeError: The fields are not on the grid.
         """
-        fields = self.mixed(self.coefficients(images)).unbind(1)
-        found = [run(each) for run, each in zip(self.circuits, fields, strict=True)]
-        return torch.cat(found, dim=1)
+        fields = self.coefficients(images)
+        mixed = self.mixed(fields).unbind(1)
+        found = [run(each) for run, each in zip(self.circuits, mixed, strict=True)]
+        return torch.cat([fields[..., 0], *found], dim=1)
 
     def quantum_layers(self) -> list[QuantumLayer]:
         """The layers that run circuits."""

@@ -20,6 +20,7 @@ from qml_qdl.circuits import (
     IQPEncoding,
     LinkEncoding,
     RotationEncoding,
+    SphericalEncoding,
     ZZFeatureMap,
 )
 from qml_qdl.testing import EncodingContract
@@ -84,6 +85,8 @@ ENCODINGS = [
     ),
     pytest.param(RotationEncoding(1, scaling=0.5), id="rotation"),
     pytest.param(RotationEncoding(2, trainable_scaling=True), id="rotation-trained"),
+    pytest.param(SphericalEncoding(2), id="spherical-spin-half"),
+    pytest.param(SphericalEncoding(["b", "a"], 2, scaling=0.7), id="spherical"),
     pytest.param(LinkEncoding(3), id="link"),
     pytest.param(InnerProductEncoding(2), id="inner-products"),
     pytest.param(

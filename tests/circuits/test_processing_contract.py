@@ -29,6 +29,7 @@ from qml_qdl.circuits import (
     PauliRotations,
     Processing,
     RandomLayers,
+    RegisterExchange,
     Rotations,
     SimCircuit,
     SimplifiedTwoDesign,
@@ -135,6 +136,8 @@ SHARING = [
     ),
     pytest.param(HeisenbergExchange(3, layers=2), id="exchange"),
     pytest.param(HeisenbergExchange(LABELS, pattern="linear"), id="exchange-labels"),
+    pytest.param(RegisterExchange(LABELS, layers=2, pattern="ring"), id="registers"),
+    pytest.param(RegisterExchange(4, 2), id="registers-of-two"),
     pytest.param(
         HamiltonianVariational(3, qml.X(0) + qml.X(2) + 0.5 * qml.Z(0) @ qml.Y(1)),
         id="variational",
