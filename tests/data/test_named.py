@@ -25,6 +25,7 @@ SHAPES = {
     "two_moons": (500, (2,), 2),
     "bars_and_stripes": (2800, (1, 3, 3), 14),
     "log_normal": (50_000, (1,), 2),
+    "spherical_digits": (1797, (1, 16, 32), 10),
 }
 
 
