@@ -266,29 +266,31 @@ class SphericalEncoding(Encoding):
         if not self.trainable_degrees:
             Encoding.queue(self, inputs, weights)
             return
-        features = self.selected(inputs)
         degrees = [int(k**0.5) - 1 for k in range(1, 4**self.register)]
+        scaled = self.selected(inputs)[..., None, :] * weights[:, degrees]
+        gates = self._exponentials(scaled)
         for number, wires in enumerate(registers_of(self.wires, self.register)):
-            self._gate(features * weights[number, degrees], wires)
+            FieldGate(gates[..., number, :, :], wires=wires, unitary_check=False)
 
     def encode(self, features: Any) -> None:
-        """Queues a gate on each register."""
+        """Queues the same gate on each register."""
+        gate = self._exponentials(features)
         for wires in registers_of(self.wires, self.register):
-            self._gate(features, wires)
+            FieldGate(gate, wires=wires, unitary_check=False)
 
-    def _gate(self, features: Any, wires: Sequence[Hashable]) -> None:
+    def _exponentials(self, features: Any) -> Any:
+        """(..., 2j + 1, 2j + 1), of (..., num_features)."""
         dimension = 2**self.register
         basis = tensor_operators(dimension)[1:].reshape(dimension**2 - 1, -1)
-        # iM = i(A + iB); two real products, as features are real.
-        parts = [
+        # −iM of M = A + iB; two real products, as features are real.
+        a, b = (
             qml.math.tensordot(
                 features, qml.math.cast_like(part, features), axes=[[-1], [0]]
             )
             for part in (basis.real.copy(), basis.imag.copy())
-        ]
+        )
         shape = (*qml.math.shape(features)[:-1], dimension, dimension)
-        exponent = qml.math.reshape(parts[1] - 1j * parts[0], shape)
-        FieldGate(qml.math.expm(exponent), wires=wires, unitary_check=False)
+        return qml.math.expm(qml.math.reshape(b - 1j * a, shape))
 
 
 class FieldGate(qml.QubitUnitary):

@@ -105,8 +105,8 @@ def test_images_lie_about_the_pole() -> None:
     field = stereographic(image, grid)
     x, y, z = np.moveaxis(grid.directions, -1, 0)
     inside = z > np.cos(np.pi / 6)
-    assert (field[inside & (x > 0.2) & (y > 0.2)] == 1).all()
-    assert (field[inside & ((x < -0.2) | (y < -0.2))] == 0).all()
+    assert field[inside & (x > 0.2) & (y > 0.2)].min() > 1 - 1e-12
+    assert field[inside & ((x < -0.2) | (y < -0.2))].max() < 1e-12
     assert not field[z < 0].any()
     several = stereographic(np.ones((2, 3, 5, 4)), SphereGrid(4))
     assert several.shape == (2, 3, 4, 8)
