@@ -61,6 +61,13 @@ from qml_qdl.circuits.readouts import (
     z_words,
 )
 from qml_qdl.circuits.swap_test import Exchange, SwapTest
+from qml_qdl.circuits.symmetry.charges import (
+    ChargeConserving,
+    ChargeEncoding,
+    charge_readout,
+    charge_rotations,
+    charge_words,
+)
 from qml_qdl.circuits.symmetry.collective import permutation_equivariant
 from qml_qdl.circuits.symmetry.equivariance import encoding_error, invariance_error
 from qml_qdl.circuits.symmetry.equivariant import (
@@ -106,6 +113,8 @@ __all__ = [
     "BasisEncoding",
     "Block",
     "Brickwork",
+    "ChargeConserving",
+    "ChargeEncoding",
     "Circuit",
     "ClebschGordan",
     "ConvolutionLayer",
@@ -154,6 +163,9 @@ __all__ = [
     "WireAction",
     "WireGroup",
     "ZZFeatureMap",
+    "charge_readout",
+    "charge_rotations",
+    "charge_words",
     "coupling_readout",
     "encoding_error",
     "exchange_readout",

@@ -28,7 +28,7 @@ _AS_THEIR_NUMBERS = frozenset(
 """Make tensors of torch's default type if there is a number with a fraction."""
 
 
-_COPIES = frozenset({torch.as_tensor, torch.tensor})
+_COPIES = frozenset({torch.as_tensor, torch.asarray, torch.tensor})
 """Copy tensors, or lists of them, but not always their gradients."""
 
 
@@ -64,10 +64,10 @@ class KeptNumbers(TorchFunctionMode):
         """Adds a dtype where a number becomes a tensor, and copies tensors."""
         options = kwargs or {}
         if func in _COPIES and args and _holds_tensors(args[0]):
-            if func is torch.as_tensor and isinstance(args[0], torch.Tensor):
-                return func(*args, **options)
-            options.pop("requires_grad", None)
-            return _joined(args[0]).to(**options)
+            same = func is not torch.tensor and isinstance(args[0], torch.Tensor)
+            given = {key: value for key, value in options.items() if value is not None}
+            given.pop("requires_grad", None)
+            return (args[0] if same else _joined(args[0])).to(**given)
         if not self.double:
             return func(*args, **options)
         if func in _ALWAYS_FLOATING or (

@@ -282,34 +282,34 @@ class BlockList:
             for chain in block
             for turn in chain + [_NOTHING] * (length * count - len(chain))
         ]
-        links = [turns[i : i + count] for i in range(0, len(turns), count)]
         index = [0 if t.slot is None else positions[t.slot] for t in turns]
         return BlockMaker(
             size,
             options.tensor(np.array(index)),
-            options.tensor(np.array([_phases(link) for link in links])),
-            options.tensor(np.array([_terms(link) for link in links])),
+            options.tensor(_phases(turns, count)),
+            options.tensor(_terms(turns, count)),
             options.tensor(partial_traces(size).astype(complex)),
             length,
             all(turn.slot is None for turn in turns),
         )
 
 
-def _phases(link: Sequence[Turn]) -> list[list[float]]:
-    """(terms, turns): each turn's phase in each term."""
-    choices = product((0, 1), repeat=len(link))
-    return [
-        [turn.phases[choice] for turn, choice in zip(link, chosen, strict=True)]
-        for chosen in choices
-    ]
+def _phases(turns: Sequence[Turn], count: int) -> NDArray[np.float64]:
+    """(links, terms, turns): each turn's phase in each term of its link."""
+    phases = np.array([turn.phases for turn in turns]).reshape(-1, count, 2)
+    choices = np.array([*product((0, 1), repeat=count)])
+    found: NDArray[np.float64] = phases[:, np.arange(count), choices]
+    return found
 
 
-def _terms(link: Sequence[Turn]) -> list[Matrix]:
-    """(terms, 4): the product of one of each turn's two matrices, for each choice."""
-    terms = [IDENTITY]
-    for turn in link:
-        terms = [m @ term for term in terms for m in (turn.first, turn.second)]
-    return [term.reshape(4) for term in terms]
+def _terms(turns: Sequence[Turn], count: int) -> Matrix:
+    """(links, terms, 4): products of one of each turn's two matrices."""
+    pairs = np.array([(turn.first, turn.second) for turn in turns])
+    pairs = pairs.reshape(-1, count, 1, 2, 2, 2)
+    terms = np.eye(2, dtype=complex)[None, None].repeat(len(pairs), 0)
+    for place in range(count):
+        terms = (pairs[:, place] @ terms[:, :, None]).reshape(len(pairs), -1, 2, 2)
+    return terms.reshape(len(pairs), -1, 4)
 
 
 _NOTHING = Turn(None, (0.0, 0.0), IDENTITY, np.zeros((2, 2), dtype=complex))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import groupby
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pennylane as qml
@@ -16,6 +17,7 @@ from qml_qdl.hardware.simulator.blocks import BlockList, BlockMaker
 from qml_qdl.hardware.simulator.evolution import Evolution
 from qml_qdl.hardware.simulator.gates import Dense, Rotation
 from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
+from qml_qdl.hardware.simulator.modes import made_to_last
 from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
 from qml_qdl.hardware.simulator.program import (
     Angles,
@@ -65,6 +67,7 @@ class StageCompiler:
         self.fixed: dict[int, Tensor] = {}
         self._groups: list[list[int]] = []
         self._taken_by: dict[int, list[int]] = {}
+        self._permutations: dict[Hashable, PermutationStep] = {}
         self._num_wires = num_wires
         self._options = options
         self._common = {slot: index for index, slot in enumerate(common)}
@@ -144,15 +147,17 @@ class StageCompiler:
         return first
 
     def _permutation(self, stage: Permutation) -> None:
-        sources, factors = permutation(stage, self._num_wires)
-        plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
-        self.steps.append(
-            PermutationStep(
+        # Gates of one kind have the very same arrays, so that layers are known again.
+        key = tuple((g.wires, id(g.sources), id(g.factors)) for g in stage.gates)
+        if key not in self._permutations:
+            sources, factors = permutation(stage, self._num_wires)
+            plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
+            self._permutations[key] = PermutationStep(
                 self._options.tensor(sources),
                 self._options.tensor(np.argsort(sources)),
                 None if plain else self._options.tensor(factors)[:, None],
             )
-        )
+        self.steps.append(self._permutations[key])
 
     def _diagonal(self, stage: Diagonal) -> None:
         """One step for all rotations, or one for each wide one among many wires."""
@@ -300,6 +305,32 @@ def _block_feed(maker: BlockMaker) -> Feed:
 
 def _common_feed(index: Tensor) -> Feed:
     return lambda angles, groups: angles.common.index_select(0, index)[:, None]
+
+
+_PROGRAMS: WeakValueDictionary[Hashable, Program] = WeakValueDictionary()
+"""Those that anybody still has."""
+
+
+def shared_program(
+    structure: Structure, batched: Sequence[bool], options: TensorOptions
+) -> Program:
+    """The program of a structure: that which somebody has already, or a new one.
+
+    Args:
+        structure: As of `compile_structure`.
+        batched: The same.
+        options: The same.
+
+    Returns:
+        The program.
+    """
+    key = structure, tuple(batched), options
+    found = _PROGRAMS.get(key)
+    if found is None:
+        with made_to_last():
+            found = compile_structure(structure, batched, options)
+            _PROGRAMS[key] = found
+    return found
 
 
 def compile_structure(

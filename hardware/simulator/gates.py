@@ -183,52 +183,45 @@ def _rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
     return phases, "Z" * len(operation.control_values) + word
 
 
-def actions(gate: Gate) -> tuple[Action, ...]:
-    """How a gate acts on amplitudes, step by step.
+Acting: TypeAlias = Callable[[Gate], tuple[Action, ...]]
+
+
+def acting(operation: Any) -> Acting:
+    """How gates of one kind act on amplitudes, wherever they stand.
 
     Args:
-        gate: A gate of a structure, of a native kind.
+        operation: An operation of a native kind; its own numbers mean nothing.
 
     Returns:
-        One action, but three rotations for a `Rot`.
+        For a gate of that kind one action, but three rotations for a `Rot`.
     """
-    if known_name(gate.operation) == "Rot":
+    name = known_name(operation)
+    if name == "Rot":
         half = -_signs(1) / 2
-        return tuple(
+        return lambda gate: tuple(
             Rotation(gate.wires, slot, half, (BASES[axis],))
             for slot, axis in zip(gate.slots, "ZYZ", strict=True)
         )
-    return (action(gate),)
-
-
-def action(gate: Gate) -> Action:
-    """How a gate that is no `Rot` acts on amplitudes.
-
-    Args:
-        gate: A gate of a structure, of a native kind.
-
-    Returns:
-        A rotation, a constant, a monomial or a dense gate.
-    """
-    operation, wires = gate.operation, gate.wires
-    if known_name(operation) == "GlobalPhase":
-        return Rotation((0,), gate.slots[0], np.array([-1.0, -1.0]), (IDENTITY,))
+    if name == "GlobalPhase":
+        both = np.array([-1.0, -1.0])
+        return lambda gate: (Rotation((0,), gate.slots[0], both, (IDENTITY,)),)
     if is_rotation(operation):
         phases, word = _rotation(operation)
         bases = tuple(BASES[letter] for letter in word)
-        return Rotation(wires, gate.slots[0], phases, bases)
-    if known_name(operation) == "Identity":
-        return Constant(wires[0], IDENTITY)
-    if gate.slots:
-        return Dense(wires, gate.slots, rebindable(operation))
+        return lambda gate: (Rotation(gate.wires, gate.slots[0], phases, bases),)
+    if name == "Identity":
+        return lambda gate: (Constant(gate.wires[0], IDENTITY),)
+    if operation.data:
+        return lambda gate: (Dense(gate.wires, gate.slots, rebindable(gate.operation)),)
     matrix = np.asarray(operation.matrix(), dtype=complex)
-    if len(wires) == 1:
-        return Constant(wires[0], matrix)
+    if len(operation.wires) == 1:
+        return lambda gate: (Constant(gate.wires[0], matrix),)
     filled = np.abs(matrix) > 1e-12
     if (filled.sum(0) == 1).all() and (filled.sum(1) == 1).all():
         sources = filled.argmax(1)
-        return Monomial(wires, sources, matrix[np.arange(len(matrix)), sources])
-    return Dense(wires, (), operation, matrix)
+        factors = matrix[np.arange(len(matrix)), sources]
+        return lambda gate: (Monomial(gate.wires, sources, factors),)
+    return lambda gate: (Dense(gate.wires, (), gate.operation, matrix),)
 
 
 def rebindable(operation: Any) -> Any:

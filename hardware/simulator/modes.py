@@ -19,9 +19,9 @@ def made_to_last() -> Iterator[None]:
     """While entered, what is made may serve later runs, whatever is switched on then.
 
     Tensors made in inference mode cannot be trained with afterwards, and those made
-    inside a transform of `torch.func` are dead after it. One thread at a time, since
-    `make_fx` changes torch for all of them. Where a program is traced, what is made is
-    no part of it but one of its constants.
+    inside a transform of `torch.func` are dead after it. One thread at a time, so that
+    nothing is made twice. Where a program is traced, what is made is no part of it but
+    one of its constants.
 
     Example:
         >>> import torch

@@ -23,6 +23,8 @@ _COMMON = frozenset({"CNOT", "CZ", "GlobalPhase", "Hadamard", "PauliX", "Rot", "
 _OBSERVABLES = frozenset({"Hermitian", "SparseHamiltonian"})
 """Have a matrix, but it is not that of a gate."""
 
+_SINGLE = {torch.float64: torch.float32, torch.complex128: torch.complex64}
+
 MOST_DENSE_WIRES = 6
 """Wider gates are taken apart, if they can be."""
 
@@ -66,7 +68,7 @@ def decomposition(operation: Any) -> list[Any]:
         DecompositionUndefinedError: The simulator cannot run it.
     """
     parts = _parts(operation)
-    single = (torch.float32, torch.complex64)
+    single = tuple(_SINGLE.values())
     tensors = [n for n in operation.data if isinstance(n, torch.Tensor)]
     if any(t.dtype in single for t in tensors) and all(
         t.dtype in single or not (t.is_floating_point() or t.is_complex())
@@ -120,13 +122,12 @@ def _is_unitary(exponential: Any) -> bool:
 
 
 def _in_single_precision(operation: Any) -> Any:
-    dtypes = {torch.float64: torch.float32, torch.complex128: torch.complex64}
+    if not any(getattr(n, "dtype", None) in _SINGLE for n in operation.data):
+        return operation
     numbers = [
-        n.to(dtypes.get(n.dtype, n.dtype)) if isinstance(n, torch.Tensor) else n
+        n.to(_SINGLE.get(n.dtype, n.dtype)) if isinstance(n, torch.Tensor) else n
         for n in operation.data
     ]
-    if all(n is old for n, old in zip(numbers, operation.data, strict=True)):
-        return operation
     return qml.ops.functions.bind_new_parameters(rebindable(operation), numbers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.purity import exact_key
 from qml_qdl.hardware.caches import LruCache
-from qml_qdl.hardware.simulator.compiler import compile_structure
+from qml_qdl.hardware.simulator.compiler import shared_program
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import (
@@ -28,6 +29,9 @@ from qml_qdl.hardware.simulator.tracing import TracedCircuit, trace_circuit
 from qml_qdl.hardware.structure import Plan
 
 _TRACED = LruCache[Hashable, TracedCircuit](16)
+
+FEW_WIRES = 10
+"""Up to so many, what is compiled takes a few MiB, and lasts as long as its trace."""
 
 
 class CircuitRunner:
@@ -53,8 +57,7 @@ class CircuitRunner:
         self._traced: dict[
             tuple[torch.dtype, torch.device], tuple[TracedCircuit, int, bool]
         ] = {}
-        self._programs: dict[TensorOptions, Program] = {}
-        self._readings: dict[Hashable, Expectations] = {}
+        self._kept: dict[Hashable, Any] = {}
 
     def __call__(self, inputs: Tensor | None, weights: Sequence[Tensor]) -> Tensor:
         """Runs all rows.
@@ -116,29 +119,29 @@ class CircuitRunner:
         reads_words: bool,
     ) -> Tensor:
         plan, rows = traced.plan, angles.num_rows
-        if options not in self._programs:
-            with made_to_last():
-                self._programs[options] = compile_structure(
-                    plan.structure, plan.batched, options
-                )
-        state = self._programs[options](angles)
+        # What is small lasts as long as the trace, for models of other seeds.
+        few = plan.structure.num_wires <= FEW_WIRES
+        kept = traced.kept if few else self._kept
+
+        def compiled(key: Hashable, make: Callable[[], Any]) -> Any:
+            if key not in kept:
+                with made_to_last():
+                    kept[key] = make()
+            return kept[key]
+
+        program: Program = compiled(
+            options, lambda: shared_program(plan.structure, plan.batched, options)
+        )
+        state = program(angles)
         if reads_words:
-            expectations = self._compiled(
-                options, lambda: _compile_words(plan, options)
+            expectations: Expectations = compiled(
+                ("words", options), lambda: _compile_words(plan, options)
             )
             return expectations(state).T
-        reader = Reader(state, 1 if rows is None else rows, options, self._compiled)
+        reader = Reader(state, 1 if rows is None else rows, options, compiled)
         results = reader.read_all(plan.measurements)
         flat = [r.flatten(1) if r.ndim > 1 else r[:, None] for r in results]
         return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
-
-    def _compiled(
-        self, key: Hashable, compile_now: Callable[[], Expectations]
-    ) -> Expectations:
-        if key not in self._readings:
-            with made_to_last():
-                self._readings[key] = compile_now()
-        return self._readings[key]
 
 
 def _traced(circuit: Circuit, like: Tensor) -> TracedCircuit:

@@ -6,7 +6,7 @@ one tensor product, a chain of CNOTs one permutation, and an encoding one phase.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from qml_qdl.hardware.simulator.gates import (
     IDENTITY,
+    Acting,
     Action,
     Constant,
     Dense,
     Matrix,
     Monomial,
     Rotation,
-    actions,
+    acting,
 )
 from qml_qdl.hardware.structure import Gate
 
@@ -105,6 +106,7 @@ class _Builder:
     def __init__(self, num_wires: int) -> None:
         self.stages: list[Stage] = []
         self._places: list[list[int]] = [[] for _ in range(num_wires)]
+        self._projectors: dict[int, tuple[Matrix, Matrix]] = {}
 
     def place(self, wires: Sequence[int], kind: Stage) -> Stage:
         """The stage for a gate on some wires: an old one, or `kind` as a new one."""
@@ -163,7 +165,10 @@ class _Builder:
             stage.gates.append(gate)
         elif len(gate.wires) == 1 and not batched[gate.slot]:
             (basis,) = gate.bases
-            first, second = (np.outer(v, v.conj()) for v in basis.T)
+            if id(basis) not in self._projectors:  # of one of `BASES`, which stay
+                first, second = (np.outer(v, v.conj()) for v in basis.T)
+                self._projectors[id(basis)] = first, second
+            first, second = self._projectors[id(basis)]
             phases = (float(gate.phases[0]), float(gate.phases[1]))
             self.turn(gate.wires[0], Turn(gate.slot, phases, first, second))
         else:
@@ -203,8 +208,12 @@ def make_schedule(
         Stages in the order of application.
     """
     builder = _Builder(num_wires)
+    known: dict[Hashable, Acting] = {}  # gates of one kind act alike
     for gate in gates:
-        for each in actions(gate):
+        kind = gate.key, len(gate.wires)
+        if kind not in known:
+            known[kind] = acting(gate.operation)
+        for each in known[kind](gate):
             builder.add(each, batched)
     return [s for s in builder.stages if not isinstance(s, Product) or s.turns]
 

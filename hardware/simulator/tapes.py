@@ -14,7 +14,7 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.caches import LruCache
-from qml_qdl.hardware.simulator.compiler import compile_structure
+from qml_qdl.hardware.simulator.compiler import shared_program
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
@@ -111,7 +111,7 @@ def run_tape(
         options = TensorOptions.of(dtype, device, count, wires)
         program: Program = cache.get(
             (plan.structure, plan.batched, options),
-            lambda: compile_structure(plan.structure, plan.batched, options),
+            lambda: shared_program(plan.structure, plan.batched, options),
         )
         angles = _angles(program, plan, tensors, rows, options)
         if part != rows:

@@ -1,142 +1,36 @@
-"""Tracing: a circuit's angles as affine functions of its inputs and weights.
+"""Tracing: a circuit's angles as functions of its inputs and weights.
 
-A `Circuit` is run a single time on symbols. Nearly every angle turns out to be one
-number of x or θ, times a factor, plus an offset: those are gathered in one go. What is
-left, such as the products of an IQP encoding, is a small graph of tensor operations.
+A `Circuit` is run a single time on symbols. Angles that are one number of x or θ, times
+a factor, plus an offset, which are nearly all, are gathered in one go. What is left,
+such as the products of an IQP encoding, is done anew with the numbers of each call.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 import torch
-from attrs import frozen
+from attrs import field, frozen
 from pennylane.ops import MidMeasure
 from torch import Tensor
-from torch.fx import Graph, GraphModule, Node
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentError, TargetError
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.program import Angles
-from qml_qdl.hardware.structure import Plan, make_plan
-
-_aten = torch.ops.aten
-
-_SHAPE_ONLY = frozenset(
-    {
-        _aten.alias.default,
-        _aten.clone.default,
-        _aten.detach.default,
-        _aten.expand.default,
-        _aten.lift_fresh_copy.default,
-        _aten.permute.default,
-        _aten.select.int,
-        _aten.slice.Tensor,
-        _aten.squeeze.default,
-        _aten.squeeze.dim,
-        _aten.t.default,
-        _aten.transpose.int,
-        _aten.unbind.int,
-        _aten.unsqueeze.default,
-        _aten.view.default,
-        operator.getitem,
-    }
+from qml_qdl.hardware.simulator.symbols import (
+    Affine,
+    Expressions,
+    ImpureError,
+    Symbol,
+    Trace,
+    form_of,
 )
-"""Operations that move numbers about, and leave each what it is."""
-
-
-@frozen(eq=False)
-class Affine:
-    """Numbers of the form factor · source + offset.
-
-    Args:
-        source: Which number of x, then θ; −1 for none. Of any shape.
-        factor: Of the same shape.
-        offset: Of the same shape.
-    """
-
-    source: Tensor
-    factor: Tensor
-    offset: Tensor
-
-    @classmethod
-    def constant(cls, value: Tensor) -> Affine:
-        """Numbers that depend on nothing."""
-        value = value.double()
-        return cls(torch.full(value.shape, -1), torch.zeros_like(value), value)
-
-    def mapped(self, function: Any, *rest: Any) -> Any:
-        """The numbers moved about by a tensor operation."""
-        parts = [function(t, *rest) for t in (self.source, self.factor, self.offset)]
-        if isinstance(parts[0], Tensor):
-            return Affine(*parts)
-        return [Affine(*each) for each in zip(*parts, strict=True)]
-
-    def scaled(self, factor: Any) -> Affine:
-        """The numbers times a constant."""
-        source = self.source.expand((self.factor * factor).shape)
-        return Affine(source, self.factor * factor, self.offset * factor)
-
-    def shifted(self, offset: Any) -> Affine:
-        """The numbers plus a constant."""
-        moved = self.offset + offset
-        return Affine(
-            self.source.expand(moved.shape), self.factor.expand(moved.shape), moved
-        )
-
-
-def form_of(node: Node, known: Mapping[Node, Any]) -> Any:
-    """The form of a node's result.
-
-    Args:
-        node: A node of a traced graph.
-        known: The forms of the nodes before it; None where one has none.
-
-    Returns:
-        The form, a list of forms for an operation with several results, or None.
-    """
-    arguments: list[Any] = [
-        known.get(a) if isinstance(a, Node) else a for a in node.args
-    ]
-    if any(
-        a is None and isinstance(n, Node)
-        for a, n in zip(arguments, node.args, strict=True)
-    ):
-        return None
-    first = arguments[0] if arguments else None
-    target: Any = node.target
-    if isinstance(first, list) and target is operator.getitem:
-        return first[arguments[1]]
-    if not isinstance(first, Affine) or node.kwargs.keys() - {"dtype"}:
-        return None
-    if target in _SHAPE_ONLY:
-        return first.mapped(target, *arguments[1:])
-    second = arguments[1] if len(arguments) == 2 else None
-    if isinstance(second, Affine):
-        if target is _aten.mul.Tensor and (first.source < 0).all():
-            first, second = second, first
-        second = second.offset if (second.source < 0).all() else None
-    if target is _aten.neg.default:
-        return first.scaled(-1.0)
-    if second is None:
-        return None
-    if target is _aten.mul.Tensor:
-        return first.scaled(second)
-    if target is _aten.div.Tensor:
-        return first.scaled(1.0 / second)
-    if target is _aten.add.Tensor:
-        return first.shifted(second)
-    if target is _aten.sub.Tensor:
-        return first.shifted(-second)
-    if target is _aten.rsub.Scalar:
-        return first.scaled(-1.0).shifted(second)
-    return None
+from qml_qdl.hardware.structure import Plan, make_plan
 
 
 def deferred(tape: Any, wires: Sequence[Hashable]) -> Any:
@@ -194,9 +88,11 @@ class Gather:
         Returns:
             The gather.
         """
-        sources = torch.tensor([int(form.source) for form in forms])
-        factors = torch.tensor([float(f.factor) for f in forms], dtype=torch.float64)
-        offsets = torch.tensor([float(f.offset) for f in forms], dtype=torch.float64)
+        sources = torch.stack([form.source for form in forms])
+        factors, offsets = (
+            torch.tensor([float(part) for part in parts], dtype=torch.float64)
+            for parts in ((f.factor for f in forms), (f.offset for f in forms))
+        )
         fixed = sources < 0
         index = torch.where(fixed, count, sources - first)
         factors, offsets = factors + offsets * fixed, offsets * ~fixed
@@ -233,13 +129,13 @@ class AngleSource:
 
     Args:
         gather: Those that depend on one number; None where there are none.
-        graph: Computes all others for one row, arrays first; None for none.
-        arrays: Slots of the arrays among the graph's results.
+        computed: All others, of one row, arrays first; None for none.
+        arrays: Slots of the arrays among them.
         order: (slots,) puts gathered, then computed angles in order; None if they are.
     """
 
     gather: Gather | None
-    graph: GraphModule | None
+    computed: Expressions | None
     arrays: tuple[int, ...]
     order: Tensor | None
 
@@ -250,7 +146,7 @@ class AngleSource:
 
         Args:
             numbers: What is gathered from, (…, rows).
-            found: What the graph computed.
+            found: What was computed.
 
         Returns:
             Angles (slots, rows), and arrays by slot.
@@ -278,11 +174,13 @@ class TracedCircuit:
         plan: The circuit's plan; its angles are symbols and mean nothing.
         rows: Where angles come from that depend on x.
         common: Where all others come from.
+        kept: What was compiled of it, for all who run it.
     """
 
     plan: Plan
     rows: AngleSource
     common: AngleSource
+    kept: dict[Hashable, Any] = field(factory=dict)
 
     def angles(self, inputs: Tensor | None, weights: Sequence[Tensor]) -> Angles:
         """The angles of a batch.
@@ -296,15 +194,15 @@ class TracedCircuit:
         """
         data = [] if inputs is None else [inputs]
         found: Sequence[Tensor] = ()
-        if self.common.graph is not None:
-            found = self.common.graph(*(x[0] for x in data), *weights)
+        if self.common.computed is not None:
+            found = self.common.computed(*(x[0] for x in data), *weights)
         numbers = [weight.reshape(-1, 1) for weight in weights]
         like = torch.empty(0, 1) if inputs is None else inputs.new_empty(0, 1)
         common, arrays = self.common(numbers or [like], found)
         found = ()
-        if self.rows.graph is not None:
+        if self.rows.computed is not None:
             axes = (0,) * len(data) + (None,) * len(weights)
-            found = torch.vmap(self.rows.graph, in_dims=axes)(*data, *weights)
+            found = torch.vmap(self.rows.computed, in_dims=axes)(*data, *weights)
         rows, row_arrays = self.rows([x.T for x in data] or [like], found)
         count = None if inputs is None else inputs.shape[0]
         return Angles(
@@ -325,48 +223,44 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
     Raises:
         ArgumentError: The circuit is not pure: it asks for the value of a symbol.
     """
-    # Half a second to import, and needed only here.
-    from torch._subclasses.fake_tensor import (
-        DataDependentOutputException,
-        DynamicOutputShapeException,
-    )
-    from torch.fx.experimental.proxy_tensor import make_fx
-    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
-
     shapes = circuit.weight_shapes
-    plans: list[Plan] = []
-
-    def angles(*symbols: Tensor) -> list[Any]:
-        inputs = symbols[0] if circuit.num_inputs else None
-        weights = symbols[1:] if circuit.num_inputs else symbols
-        tape = qml.tape.make_qscript(circuit)(
-            inputs, dict(zip(shapes, weights, strict=True))
-        )
-        tape = native_tape(deferred(tape, circuit.wires))
-        plans.append(make_plan(tape, circuit.wires))
-        # A plain number would be taken in single precision.
-        return [
-            torch.as_tensor(np.float64(angle) if isinstance(angle, float) else angle)
-            for angle in plans[-1].angles
-        ]
-
-    data = [like.new_zeros(circuit.num_inputs)] if circuit.num_inputs else []
-    symbols = [*data, *(like.new_zeros(shape) for shape in shapes.values())]
-    double = like.dtype == torch.float64
+    trace = Trace(like.device)
+    data = [like.new_empty(circuit.num_inputs)] if circuit.num_inputs else []
+    inputs = [trace.source(each, True) for each in data]
+    weights = {
+        name: trace.source(like.new_empty(shape), False)
+        for name, shape in shapes.items()
+    }
     try:
-        with KeptNumbers(double):
-            graph = make_fx(angles, tracing_mode="fake")(*symbols).graph
-    except (
-        DataDependentOutputException,
-        DynamicOutputShapeException,
-        GuardOnDataDependentSymNode,
-    ) as error:
+        with KeptNumbers(like.dtype == torch.float64), torch.enable_grad():
+            tape = qml.tape.make_qscript(circuit)(
+                inputs[0] if inputs else None, weights
+            )
+            tape = native_tape(deferred(tape, circuit.wires))
+            plan = make_plan(tape, circuit.wires)
+            angles = [_as_tensor(angle) for angle in plan.angles]
+    except ImpureError as error:
         raise ArgumentError(
             f"circuit: a part of {circuit!r} promises by pure = True to be an "
-            "expression in x and θ, but asks for their values on the way; leave pure "
-            "out, and it runs at every call"
+            f"expression in x and θ, but {error} on the way; leave pure out, and it "
+            "runs at every call"
         ) from error
-    return _analysed(plans[-1], graph, circuit.num_inputs, like)
+    batched = tuple(isinstance(a, Symbol) and a.on_inputs for a in angles)
+    plan = Plan(plan.structure, plan.angles, batched, plan.measurements)
+    slots: dict[bool, list[int]] = {True: [], False: []}
+    for slot, depends in enumerate(batched):
+        slots[depends].append(slot)
+    count = sum(weight.numel() for weight in weights.values())
+    return TracedCircuit(
+        plan,
+        _source(slots[True], angles, trace, (0, circuit.num_inputs), like),
+        _source(slots[False], angles, trace, (circuit.num_inputs, count), like),
+    )
+
+
+def _as_tensor(angle: Any) -> Tensor:
+    """A plain number would be taken in single precision."""
+    return torch.as_tensor(np.float64(angle) if isinstance(angle, float) else angle)
 
 
 def native_tape(tape: Any) -> Any:
@@ -388,85 +282,27 @@ def native_tape(tape: Any) -> Any:
     return native
 
 
-def _analysed(plan: Plan, graph: Graph, num_inputs: int, like: Tensor) -> TracedCircuit:
-    known: dict[Node, Any] = {}
-    on_inputs: set[Node] = set()
-    sources = 0
-    for node in graph.nodes:
-        if node.op == "placeholder":
-            size = node.meta["val"].numel()
-            index = torch.arange(sources, sources + size)
-            if num_inputs and not sources:
-                on_inputs.add(node)
-            ones = torch.ones(size, dtype=torch.float64)
-            form = Affine(index, ones, torch.zeros_like(ones))
-            known[node] = form.mapped(torch.reshape, node.meta["val"].shape)
-            sources += size
-        elif node.op == "get_attr":
-            value = getattr(graph.owning_module, str(node.target))
-            if not value.is_complex():  # matrices are no angles
-                known[node] = Affine.constant(value)
-        elif node.op == "call_function":
-            known[node] = form_of(node, known)
-            if on_inputs & set(node.all_input_nodes):
-                on_inputs.add(node)
-    (results,) = graph.output_node().args
-    assert isinstance(results, list | tuple)
-    batched = tuple(node in on_inputs for node in results)
-    structure = evolve_batched(plan, batched)
-    split: dict[bool, list[int]] = {True: [], False: []}
-    for slot, depends in enumerate(batched):
-        split[depends].append(slot)
-    make = {
-        depends: _source(
-            slots,
-            results,
-            known,
-            graph,
-            (0, num_inputs) if depends else (num_inputs, sources - num_inputs),
-            like,
-        )
-        for depends, slots in split.items()
-    }
-    return TracedCircuit(structure, make[True], make[False])
-
-
-def evolve_batched(plan: Plan, batched: tuple[bool, ...]) -> Plan:
-    """The plan with other flags."""
-    return Plan(plan.structure, plan.angles, batched, plan.measurements)
-
-
 def _source(
     slots: Sequence[int],
-    results: Sequence[Any],
-    known: Mapping[Node, Any],
-    graph: Graph,
+    angles: Sequence[Tensor],
+    trace: Trace,
     numbers: tuple[int, int],
     like: Tensor,
 ) -> AngleSource:
-    arrays = [s for s in slots if results[s].meta["val"].ndim]
-    scalars = [s for s in slots if not results[s].meta["val"].ndim]
-    gathered = [s for s in scalars if known.get(results[s]) is not None]
-    computed = [s for s in scalars if known.get(results[s]) is None]
-    gather = None
-    if gathered:
-        forms = [known[results[s]] for s in gathered]
-        gather = Gather.of(forms, *numbers, like)
-    module = None
-    if arrays or computed:
-        module = _pruned(graph, [results[s] for s in arrays + computed])
-    came = gathered + computed
+    arrays = [s for s in slots if angles[s].ndim]
+    scalars = [s for s in slots if not angles[s].ndim]
+    found = {slot: form_of(angles[slot]) for slot in scalars}
+    gathered = {slot: form for slot, form in found.items() if form is not None}
+    rest = [slot for slot in scalars if slot not in gathered]
+    came = [*gathered, *rest]
     order = None
     if came != scalars:
-        order = torch.tensor([came.index(s) for s in scalars], device=like.device)
-    return AngleSource(gather, module, tuple(arrays), order)
-
-
-def _pruned(graph: Graph, results: Sequence[Node]) -> GraphModule:
-    """The part of a graph that computes some of its results."""
-    pruned = Graph()
-    copies: dict[Node, Node] = {}
-    pruned.graph_copy(graph, copies)
-    pruned.output([copies[node] for node in results])
-    pruned.eliminate_dead_code()
-    return GraphModule(graph.owning_module or {}, pruned)
+        places = {slot: place for place, slot in enumerate(came)}
+        order = torch.tensor([places[s] for s in scalars], device=like.device)
+    others = arrays + rest
+    return AngleSource(
+        Gather.of([*gathered.values()], *numbers, like) if gathered else None,
+        trace.expressions([angles[s] for s in others]) if others else None,
+        tuple(arrays),
+        order,
+    )

@@ -490,6 +490,24 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "circuits.WireGroup.joined": lambda: call(RING.joined, other=g.spin_flip(3)),
         "circuits.ZZFeatureMap": lambda: call(c.ZZFeatureMap, wires=3),
+        "circuits.ChargeConserving": lambda: call(
+            c.ChargeConserving, wires=3, charges=(1, 1, 2), words=["+-I", "++-"]
+        ),
+        "circuits.ChargeEncoding": lambda: call(
+            c.ChargeEncoding, wires=2, charges=(1, -2)
+        ),
+        "circuits.ChargeEncoding.turned": lambda: call(
+            c.ChargeEncoding(2, (1, -2)).turned, features=rows(4), angle=0.3
+        ),
+        "circuits.charge_readout": lambda: call(
+            c.charge_readout, wires=2, charges=(1, 1), words=["+I"], charge=1
+        ),
+        "circuits.charge_rotations": lambda: call(
+            c.charge_rotations, charges=(1, 2), order=8
+        ),
+        "circuits.charge_words": lambda: call(
+            c.charge_words, charges=(1, 1, 2), charge=1
+        ),
         "circuits.encoding_error": lambda: call(
             c.encoding_error, encoding=c.AngleEncoding(3), group=RING, samples=2
         ),

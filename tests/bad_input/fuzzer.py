@@ -239,7 +239,7 @@ INTERNAL = ("owner", "known", "also", "purpose", "training.Spec.from_config.name
 LARGE = ("PointCloudClassifier", "SpinClassifier", "stein_discrepancy_of_samples")
 """Where right numbers may be so large that their squares are none."""
 
-SIGNED = ("step", "spin_flip", "parity", "magnetisation", "momentum")
+SIGNED = ("step", "spin_flip", "parity", "magnetisation", "momentum", "charge")
 """Arguments whose whole numbers may be negative."""
 
 SEEDS = ("seed", "first_seed", "split_seed", "seed_transpiler", "sample_seed")

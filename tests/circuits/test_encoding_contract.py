@@ -12,6 +12,7 @@ from qml_qdl.circuits import (
     ArccosEncoding,
     BasisEncoding,
     Block,
+    ChargeEncoding,
     DirectionEncoding,
     Driven,
     HamiltonianEncoding,
@@ -88,6 +89,10 @@ ENCODINGS = [
     pytest.param(SphericalEncoding(2), id="spherical-spin-half"),
     pytest.param(SphericalEncoding(["b", "a"], 2, scaling=0.7), id="spherical"),
     pytest.param(LinkEncoding(3), id="link"),
+    pytest.param(ChargeEncoding(2, (1, -2), scaling=0.5), id="charges"),
+    pytest.param(
+        ChargeEncoding(["b", "a"], [0, 3], features=range(1, 5)), id="charges-labels"
+    ),
     pytest.param(InnerProductEncoding(2), id="inner-products"),
     pytest.param(
         InnerProductEncoding(["a", "b"], "Y", features=range(1, 7)),

@@ -302,9 +302,24 @@ def test_a_branch_on_values_breaks_the_promise() -> None:
 
     layer = QuantumLayer(Both(2))
     with pytest.raises(
-        ArgumentError, match=r"Both\(2\).* pure = True .* leave pure out"
+        ArgumentError,
+        match=r"Both\(2\).* pure = True .* asks for their values .* leave pure out",
     ):
         layer(angles(3))
+
+
+def test_a_change_in_place_breaks_the_promise() -> None:
+    class Clamped(OneEach):
+        pure = True
+
+        def encode(self, features: Any) -> None:
+            features.clamp_(max=1)
+            super().encode(features)
+
+    with pytest.raises(
+        ArgumentError, match=r"changes a tensor in place, by clamp_, .* leave pure out"
+    ):
+        QuantumLayer(Clamped(2))(angles(3))
 
 
 @frozen

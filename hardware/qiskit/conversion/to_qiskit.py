@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pennylane as qml
-from autoray import register_function  # type: ignore[import-untyped]
+from autoray import register_function
 from pennylane.devices.preprocess import decompose
 from qiskit import QuantumCircuit
 from qiskit.circuit import (

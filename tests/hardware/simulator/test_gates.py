@@ -13,7 +13,7 @@ from qml_qdl.hardware.simulator.gates import (
     Dense,
     Monomial,
     Rotation,
-    action,
+    acting,
 )
 from qml_qdl.hardware.simulator.native import is_native
 from qml_qdl.hardware.structure import Gate
@@ -44,7 +44,8 @@ def as_gate(operation: Any) -> Gate:
 )
 def test_action_of(operation: Any, expected: type) -> None:
     assert is_native(operation)
-    assert isinstance(action(as_gate(operation)), expected)
+    (found,) = acting(operation)(as_gate(operation))
+    assert isinstance(found, expected)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_action_of(operation: Any, expected: type) -> None:
 )
 def test_rotation_is_the_matrix(operation: Any) -> None:
     """V D V† of the phases and bases is PennyLane's matrix."""
-    found = action(as_gate(operation))
+    (found,) = acting(operation)(as_gate(operation))
     assert isinstance(found, Rotation)
     basis = np.ones((1, 1), dtype=complex)
     for matrix in found.bases:

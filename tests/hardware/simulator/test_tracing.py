@@ -57,12 +57,12 @@ def test_angles_are_the_circuits(name: str) -> None:
 def test_plain_angles_are_gathered(name: str) -> None:
     """Every angle is one number, a factor and an offset: no graph is left."""
     traced = trace_circuit(CIRCUITS[name], torch.empty(0))
-    assert traced.rows.graph is None
-    assert traced.common.graph is None
+    assert traced.rows.computed is None
+    assert traced.common.computed is None
 
 
 def test_products_are_computed() -> None:
-    assert trace_circuit(CIRCUITS["IQP"], torch.empty(0)).rows.graph is not None
+    assert trace_circuit(CIRCUITS["IQP"], torch.empty(0)).rows.computed is not None
 
 
 def test_a_tape_without_measurements_comes_back() -> None:

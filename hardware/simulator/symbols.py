@@ -1,0 +1,550 @@
+"""Symbols: tensors without values, which remember what was done with them.
+
+A pure circuit is run on them once. Nearly every angle turns out to be one number of x
+or θ, times a factor, plus an offset; of what else there is the operations are known,
+to be done with numbers later.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import autoray
+import torch
+from attrs import evolve, frozen
+from torch import Tensor
+
+_T = Tensor
+
+
+class ImpureError(Exception):
+    """A symbol was used as no expression can use it; says how."""
+
+
+@frozen(eq=False)
+class Affine:
+    """Numbers of the form factor · source + offset.
+
+    Args:
+        source: Which number of all, of any shape; −1 for none.
+        factor: One for all, or of the same shape.
+        offset: The same.
+    """
+
+    source: Tensor
+    factor: float | Tensor = 1.0
+    offset: float | Tensor = 0.0
+
+    @classmethod
+    def constant(cls, value: Any) -> Affine:
+        """Numbers that depend on nothing."""
+        number = torch.as_tensor(value).double()
+        return cls(torch.full(number.shape, -1), 0.0, number)
+
+    def moved(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """The numbers moved about by a tensor operation: one form, or several."""
+        found = function(self.source, *args, **kwargs)
+        one = isinstance(found, Tensor)
+        sources = [found] if one else list(found)
+        both: list[list[Any]] = []
+        for part in (self.factor, self.offset):
+            if isinstance(part, Tensor):
+                parts = function(part, *args, **kwargs)
+                both.append([parts] if one else list(parts))
+            else:
+                both.append([part] * len(sources))
+        forms = [Affine(*each) for each in zip(sources, *both, strict=True)]
+        return forms[0] if one else forms
+
+    def scaled(self, factor: Any, shape: torch.Size) -> Affine:
+        """The numbers times a constant, as an array of some shape."""
+        return self._with(self.factor * factor, self.offset * factor, shape)
+
+    def shifted(self, offset: Any, shape: torch.Size) -> Affine:
+        """The numbers plus a constant, as an array of some shape."""
+        return self._with(self.factor, self.offset + offset, shape)
+
+    def _with(self, factor: Any, offset: Any, shape: torch.Size) -> Affine:
+        source = (
+            self.source if self.source.shape == shape else self.source.expand(shape)
+        )
+        return Affine(
+            source,
+            *(
+                part.double().expand(shape) if isinstance(part, Tensor) else part
+                for part in (factor, offset)
+            ),
+        )
+
+
+@frozen
+class Place:
+    """Stands for a value in a step: that of a source, or of a step before.
+
+    Args:
+        index: Which; the sources come first.
+    """
+
+    index: int
+
+
+@frozen(eq=False)
+class Step:
+    """One operation.
+
+    Args:
+        function: What was called.
+        args: Its arguments, in which symbols or places stand for values.
+        kwargs: Its keywords.
+        with_gradient: Whether its result had a gradient where it was called.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    with_gradient: bool = True
+
+    def __call__(self, values: Sequence[Any]) -> Any:
+        """Does it.
+
+        Args:
+            values: Of the sources, and of all steps before.
+        """
+
+        def value(part: Any) -> Any:
+            return values[part.index] if isinstance(part, Place) else part
+
+        args, kwargs = _replaced(self.args, value), _replaced(self.kwargs, value)
+        if self.with_gradient:
+            return self.function(*args, **kwargs)
+        with torch.no_grad():
+            return self.function(*args, **kwargs)
+
+
+@frozen(eq=False)
+class Expressions:
+    """Steps that are done anew with the numbers of each call.
+
+    Args:
+        steps: In their order.
+        results: The place of each result, or a constant.
+    """
+
+    steps: tuple[Step, ...]
+    results: tuple[Any, ...]
+
+    def __call__(self, *numbers: Tensor) -> list[Tensor]:
+        """The results.
+
+        Args:
+            *numbers: The sources.
+        """
+        values: list[Any] = list(numbers)
+        for step in self.steps:
+            values.append(step(values))
+        return [
+            values[result.index] if isinstance(result, Place) else result
+            for result in self.results
+        ]
+
+
+class Trace:
+    """What is done with some symbols, in its order.
+
+    Args:
+        device: Where the numbers will be.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        # What decides which functions of torch an array has, PennyLane asks autoray.
+        autoray.register_backend(Symbol, "torch")
+        self.device = device
+        self._steps: list[Step | None] = []
+        self._numbers = 0
+
+    def source(self, like: Tensor, on_inputs: bool) -> Symbol:
+        """A new symbol for a tensor of numbers; all of them come before any step.
+
+        Args:
+            like: A tensor of its shape and type.
+            on_inputs: Whether it stands for what differs from row to row.
+        """
+        count = like.numel()
+        index = torch.arange(self._numbers, self._numbers + count).reshape(like.shape)
+        self._numbers += count
+        return self._symbol(
+            _empty(like.shape, like.dtype), None, on_inputs, Affine(index)
+        )
+
+    def _symbol(
+        self, shape: Tensor, step: Step | None, on_inputs: bool, form: Affine | None
+    ) -> Symbol:
+        symbol = shape.as_subclass(Symbol)
+        symbol.history, symbol.place = self, Place(len(self._steps))
+        symbol.on_inputs, symbol.form = on_inputs, form
+        self._steps.append(step)
+        return symbol
+
+    def record(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Does an operation on shapes, and on forms where it keeps them.
+
+        Args:
+            function: The operation.
+            args: Its arguments, a symbol among them or inside of them.
+            kwargs: Its keywords.
+
+        Returns:
+            A new symbol, several, or what is no tensor, such as a shape.
+        """
+        function = _SAME.get(function, function)
+        first = args[0] if args else None
+        form = first.form if isinstance(first, Symbol) else None
+        symbols: list[Symbol] = []
+        if form is not None and function in _MOVING and not _holds(args[1:], symbols):
+            assert isinstance(first, Symbol)
+            moved = form.moved(function, args[1:], kwargs)
+            shapes = (
+                _empty(moved.source.shape, first.dtype)
+                if isinstance(moved, Affine)
+                else [_empty(each.source.shape, first.dtype) for each in moved]
+            )
+            return self._results(function, args, kwargs, [first], shapes, moved)
+        symbols = []
+        _holds((args, kwargs), symbols)
+        shapes = _shapes(function, args, kwargs)
+        if not isinstance(shapes, Tensor | tuple | list):
+            return shapes
+        if isinstance(shapes, Symbol):  # it was given back as it is
+            return shapes
+        if not isinstance(shapes, Tensor) and not any(
+            isinstance(each, Tensor) for each in shapes
+        ):
+            return shapes  # a shape, or sizes
+        found = None
+        if isinstance(shapes, Tensor) and shapes.is_floating_point():
+            found = _form(function, args, kwargs, shapes.shape)
+        return self._results(function, args, kwargs, symbols, shapes, found)
+
+    def _results(
+        self,
+        function: Any,
+        args: Any,
+        kwargs: Any,
+        symbols: Sequence[Symbol],
+        shapes: Any,
+        forms: Any,
+    ) -> Any:
+        on_inputs = any(symbol.on_inputs for symbol in symbols)
+        gradient = torch.is_grad_enabled()
+        step = Step(function, args, kwargs, gradient)
+        if isinstance(shapes, Tensor):
+            return self._symbol(shapes, step, on_inputs, forms if gradient else None)
+        whole = Place(len(self._steps))
+        self._steps.append(step)
+        items = []
+        for place, shape in enumerate(shapes):
+            one = Step(operator.getitem, (whole, place), {}, gradient)
+            form = forms[place] if forms is not None and gradient else None
+            items.append(self._symbol(shape, one, on_inputs, form))
+        kind: Any = type(shapes)  # some have names for their parts
+        return kind(items)
+
+    def expressions(self, results: Sequence[Any]) -> Expressions:
+        """The steps that some results need.
+
+        Args:
+            results: Symbols, or constants.
+        """
+        needed = {r.place.index for r in results if isinstance(r, Symbol)}
+        for index in range(len(self._steps) - 1, -1, -1):
+            step = self._steps[index]
+            if step is not None and index in needed:
+                needed.update(_places((step.args, step.kwargs)))
+        kept = [k for k, s in enumerate(self._steps) if s is None or k in needed]
+        places = {old: Place(new) for new, old in enumerate(kept)}
+
+        def placed(part: Any) -> Any:
+            place = part.place if isinstance(part, Symbol) else part
+            return places[place.index] if isinstance(place, Place) else part
+
+        steps = [self._steps[k] for k in kept]
+        return Expressions(
+            tuple(
+                evolve(
+                    step,
+                    args=_replaced(step.args, placed),
+                    kwargs=_replaced(step.kwargs, placed),
+                )
+                for step in steps
+                if step is not None
+            ),
+            tuple(map(placed, results)),
+        )
+
+
+class Symbol(Tensor):
+    """A tensor with a shape and a type, and no values: made by a `Trace`."""
+
+    history: Trace
+    place: Place
+    on_inputs: bool
+    form: Affine | None
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Every use of a symbol comes by here."""
+        keywords = kwargs or {}
+        with torch._C.DisableTorchFunctionSubclass():
+            if func in _PLAIN:
+                return func(*args, **keywords)
+            symbols: list[Symbol] = []
+            if not (args and isinstance(args[0], Symbol)):
+                _holds((args, keywords), symbols)
+            trace = (symbols or args)[0].history
+            if func in _WHERE:
+                return getattr(torch.empty(0, device=trace.device), _WHERE[func])
+            if func is _T.__deepcopy__:
+                return args[0]
+            if func is _T.__iter__:
+                return iter(trace.record(_T.unbind, args, keywords))
+            name = getattr(func, "__name__", "")
+            if func in _READ:
+                raise ImpureError("asks for their values")
+            if _is_change(name) or keywords.get("out") is not None:
+                raise ImpureError(f"changes a tensor in place, by {name},")
+            try:
+                return trace.record(func, args, keywords)
+            except NotImplementedError as error:  # shapes that depend on values
+                raise ImpureError("asks for their values") from error
+
+
+_PLAIN = frozenset(
+    {
+        *(_T.__len__, _T.dim, _T.is_complex, _T.is_floating_point, _T.numel, _T.size),
+        *(
+            getattr(_T, name).__get__
+            for name in (
+                *("dtype", "grad", "grad_fn", "is_leaf", "layout", "ndim"),
+                *("requires_grad", "shape"),
+            )
+        ),
+        _T.__hash__,
+        _T.__repr__,
+    }
+)
+"""Say what a tensor is, not what its values are."""
+
+_WHERE = {
+    getattr(_T, name).__get__: name
+    for name in ("device", "is_cpu", "is_cuda", "is_meta")
+}
+"""Say where a tensor is."""
+
+_READ = frozenset(
+    {
+        *(_T.__array__, _T.__bool__, _T.__complex__, _T.__contains__, _T.__float__),
+        *(_T.__format__, _T.__index__, _T.__int__, _T.allclose, _T.data_ptr),
+        *(_T.equal, _T.is_nonzero, _T.item, _T.numpy, _T.tolist),
+        *(torch.allclose, torch.equal, torch.is_nonzero),
+    }
+)
+"""Ask for values, and give no tensor."""
+
+_SAME: dict[Any, Any] = {
+    _T.data.__get__: _T.detach,  # type: ignore[attr-defined]
+    _T.moveaxis: _T.movedim,
+    torch.column_stack: lambda parts: torch.hstack(
+        [part.reshape(part.shape[0] if part.ndim else 1, -1) for part in parts]
+    ),
+    torch.moveaxis: torch.movedim,
+}
+"""For what `torch.vmap` does not know, which it knows."""
+
+_MOVING = frozenset(
+    {
+        *(_T.__getitem__, _T.broadcast_to, _T.chunk, _T.clone, _T.contiguous),
+        *(_T.expand, _T.flatten, _T.flip, _T.index_select, _T.movedim),
+        *(_T.narrow, _T.permute, _T.ravel, _T.repeat, _T.reshape, _T.roll, _T.select),
+        *(_T.split, _T.squeeze, _T.swapaxes, _T.t, _T.tile, _T.transpose, _T.unbind),
+        *(_T.unflatten, _T.unsqueeze, _T.view),
+        *(torch.broadcast_to, torch.chunk, torch.clone, torch.flatten, torch.flip),
+        *(torch.index_select, torch.movedim, torch.narrow),
+        *(torch.permute, torch.ravel, torch.reshape, torch.roll, torch.select),
+        *(torch.split, torch.squeeze, torch.swapaxes, torch.t, torch.tile),
+        *(torch.transpose, torch.unbind, torch.unflatten, torch.unsqueeze),
+        *(getattr(_T, name).__get__ for name in ("T", "mT")),
+    }
+)
+"""Move numbers about, and leave each what it is."""
+
+_COPIES = frozenset({_T.cpu, _T.cuda})
+_CASTS = _COPIES | {_T.double, _T.float, _T.to, _T.type, _T.type_as}
+_JOINS = frozenset({torch.cat, torch.concat, torch.concatenate, torch.stack})
+_NEGATIVES = frozenset({_T.__neg__, _T.neg, _T.negative, torch.neg, torch.negative})
+_PRODUCTS = frozenset(
+    {_T.__mul__, _T.__rmul__, _T.mul, _T.multiply, torch.mul, torch.multiply}
+)
+_QUOTIENTS = frozenset(
+    {_T.__truediv__, _T.div, _T.divide, _T.true_divide, torch.div, torch.divide}
+)
+_SUMS = frozenset({_T.__add__, _T.__radd__, _T.add, torch.add})
+_DIFFERENCES = frozenset({_T.__sub__, _T.sub, _T.subtract, torch.sub, torch.subtract})
+_REVERSED = frozenset({_T.__rsub__, torch.rsub})
+
+
+def form_of(number: Any) -> Affine | None:
+    """The form of a number: a symbol's, or that of a constant; None where none is.
+
+    Args:
+        number: A symbol, or a tensor.
+    """
+    if isinstance(number, Symbol):
+        return number.form
+    return Affine.constant(number) if _is_constant(number) else None
+
+
+def _form(function: Any, args: Any, kwargs: Any, shape: torch.Size) -> Affine | None:
+    """The form of a result that is a real tensor; None where it has none."""
+    first = args[0] if args else None
+    if function in _CASTS:
+        return first.form if isinstance(first, Symbol) else None
+    if function in _JOINS:
+        rest = {key: value for key, value in kwargs.items() if key != "tensors"}
+        parts = args[0] if args else kwargs["tensors"]
+        return _joined(function, parts, args[1:], rest)
+    if kwargs:
+        return None
+    if function in _NEGATIVES and isinstance(first, Symbol):
+        return None if first.form is None else first.form.scaled(-1.0, shape)
+    if len(args) != 2:
+        return None
+    second, swapped = args[1], not isinstance(first, Symbol)
+    if swapped:
+        first, second = second, first
+    if not isinstance(first, Symbol) or first.form is None or not _is_constant(second):
+        return None
+    form = first.form
+    if function in _PRODUCTS:
+        return form.scaled(second, shape)
+    if function in _QUOTIENTS:
+        return None if swapped else form.scaled(1.0 / second, shape)
+    if function in _SUMS:
+        return form.shifted(second, shape)
+    if function in _DIFFERENCES | _REVERSED:
+        if (function in _REVERSED) == swapped:  # symbol − constant
+            return form.shifted(-second, shape)
+        return form.scaled(-1.0, form.source.shape).shifted(second, shape)
+    return None
+
+
+def _joined(function: Any, parts: Any, args: Any, kwargs: Any) -> Affine | None:
+    """The form of several tensors as one."""
+    forms = []
+    for part in parts:
+        if isinstance(part, Symbol):
+            if part.form is None:
+                return None
+            forms.append(part.form)
+        elif _is_constant(part):
+            forms.append(Affine.constant(part))
+        else:
+            return None
+
+    def whole(form: Affine, part: float | Tensor) -> Tensor:
+        if isinstance(part, Tensor):
+            return part
+        return torch.full(form.source.shape, part, dtype=torch.float64)
+
+    return Affine(
+        function([form.source for form in forms], *args, **kwargs),
+        function([whole(form, form.factor) for form in forms], *args, **kwargs),
+        function([whole(form, form.offset) for form in forms], *args, **kwargs),
+    )
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether a value is known, real, and without a gradient."""
+    if isinstance(value, Symbol):
+        return False
+    if isinstance(value, Tensor):
+        return not value.is_complex() and not value.requires_grad
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_IN_PLACE = frozenset(
+    (
+        *("__set__", "__setitem__", "__setstate__", "__delitem__"),
+        *(f"__i{name}__" for name in ("add", "and", "floordiv", "lshift", "mod")),
+        *(f"__i{name}__" for name in ("mul", "or", "pow", "rshift", "sub", "xor")),
+        *("__itruediv__", "__idiv__"),
+    )
+)
+
+
+def _is_change(name: str) -> bool:
+    return name in _IN_PLACE or (name.endswith("_") and not name.endswith("__"))
+
+
+def _empty(shape: torch.Size, dtype: torch.dtype) -> Tensor:
+    return torch.empty(shape, dtype=dtype, device="meta")
+
+
+def _replaced(value: Any, function: Callable[[Any], Any]) -> Any:
+    """Nested arguments, each replaced by what a function makes of it."""
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return kind([_replaced(each, function) for each in value])
+    if kind is dict:
+        return {key: _replaced(each, function) for key, each in value.items()}
+    if kind is slice:
+        parts = (value.start, value.stop, value.step)
+        return slice(*(_replaced(each, function) for each in parts))
+    return function(value)
+
+
+def _nested(value: Any) -> Iterator[Any]:
+    kind = type(value)
+    if kind is tuple or kind is list:
+        for each in value:
+            yield from _nested(each)
+    elif kind is dict:
+        yield from _nested(list(value.values()))
+    elif kind is slice:
+        yield from (value.start, value.stop, value.step)
+    else:
+        yield value
+
+
+def _holds(value: Any, found: list[Symbol]) -> bool:
+    """Whether there are symbols in nested arguments; adds them to a list."""
+    found += [each for each in _nested(value) if isinstance(each, Symbol)]
+    return bool(found)
+
+
+def _places(value: Any) -> Iterator[int]:
+    """The places that nested arguments stand for."""
+    for each in _nested(value):
+        place = each.place if isinstance(each, Symbol) else each
+        if isinstance(place, Place):
+            yield place.index
+
+
+def _shapes(function: Any, args: Any, kwargs: Any) -> Any:
+    """What an operation gives for constants and devices without values."""
+
+    def lowered(part: Any) -> Any:
+        if isinstance(part, Tensor) and not isinstance(part, Symbol):
+            return part.to("meta")
+        named = function is _T.to and isinstance(part, str)
+        return "meta" if named or isinstance(part, torch.device) else part
+
+    if function in _COPIES:
+        function, args, kwargs = torch.clone, args[:1], {}
+    keywords = _replaced(kwargs, lowered)
+    if "device" in keywords:
+        keywords["device"] = "meta"
+    return function(*_replaced(args, lowered), **keywords)
