@@ -41,8 +41,11 @@ from qml_qdl.circuits.validation import (
 MOST_REGISTER = 3
 """Registers have so many wires at most: spins to 7/2, gates on pairs of six wires."""
 
+MOST_DIMENSION = 64
+"""Tensor operators of a spin of so many dimensions fill 256 MiB."""
 
-@lru_cache(maxsize=16)
+
+@validate_call
 def tensor_operators(dimension: int) -> NDArray[np.complex128]:
     r"""Hermitian tensor operators of a spin, which turn as real harmonics do.
 
@@ -57,7 +60,7 @@ def tensor_operators(dimension: int) -> NDArray[np.complex128]:
         (d², d, d): l = 0 … 2j one after the other, m = −l … l within each; read only.
 
     Raises:
-        ArgumentError: `dimension` is below 1.
+        ArgumentError: `dimension` is below 1 or above 64.
 
     Example:
         >>> import numpy as np
@@ -65,6 +68,12 @@ def tensor_operators(dimension: int) -> NDArray[np.complex128]:
         >>> np.allclose(T[1], np.array([[0, -1j], [1j, 0]]) / np.sqrt(2))
         True
     """
+    check_count("dimension", dimension, most=MOST_DIMENSION)
+    return _tensor_operators(int(dimension))
+
+
+@lru_cache(maxsize=16)
+def _tensor_operators(dimension: int) -> NDArray[np.complex128]:
     x, y, _ = spin_matrices(dimension)
     lowering = x - 1j * y
     found = []

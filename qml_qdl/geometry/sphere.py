@@ -208,5 +208,6 @@ class SphereClassifier(nn.Module):
             classes,
             lmax=lmax,
             width=twin_width(self.image_shape[0], classes, lmax, weights),
+            dropout=0.0,  # as here
             grid=self.grid,
         )

@@ -143,8 +143,11 @@ MODELS: Mapping[str, Trainer] = MappingProxyType(
         "circuits, lmax 3": partial(
             trained, lambda: SphereClassifier(SHAPE, 10), 0.03, 25
         ),
-        "their classical twin, lmax 3": partial(
-            trained, lambda: SphereClassifier(SHAPE, 10).classical_twin(), 0.01, 20
+        "their classical twin, lmax 3, as long": partial(
+            trained, lambda: SphereClassifier(SHAPE, 10).classical_twin(), 0.03, 25
+        ),
+        "their classical twin, lmax 3, 60 epochs": partial(
+            trained, lambda: SphereClassifier(SHAPE, 10).classical_twin(), 0.03, 60
         ),
         "circuits of the field as a state, lmax 3": partial(
             trained, lambda: SphereClassifier(SHAPE, 10, encoding="state"), 0.03, 25
