@@ -39,6 +39,7 @@ PICTURES = {
     ),
     "ground_state": ("ground-state.png", "ground-state-square.png"),
     "molecule": ("molecule.png", "molecule-states.png"),
+    "sphere": ("sphere.png", "sphere-tilts.png"),
     "shadows": ("shadows.png", "shadows-correlations.png"),
 }
 """Examples with `main(folder, steps)`, which returns losses, and what they write."""
@@ -54,6 +55,7 @@ IN_NOTEBOOKS = {
     "ground_state",
     "molecule",
     "shadows",
+    "sphere",
 }
 """Those whose notebooks train as well: these run in the quick suite."""
 

@@ -261,7 +261,7 @@ class SphericalEncoding(Encoding):
     @property
     def num_features(self) -> int:
         """(2j + 1)² − 1, for the degrees 1 to 2j."""
-        return 4**self.register - 1
+        return int(4**self.register) - 1
 
     @property
     def weight_shape(self) -> tuple[int, ...] | None:
@@ -302,7 +302,7 @@ class SphericalEncoding(Encoding):
         return qml.math.expm(qml.math.reshape(b - 1j * a, shape))
 
 
-class FieldGate(qml.QubitUnitary):
+class FieldGate(qml.QubitUnitary):  # type: ignore[misc]
     """A gate whose matrix comes from the data.
 
     A PennyLane operation. Devices that do not take matrices with gradients ask for its

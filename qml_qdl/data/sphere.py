@@ -9,6 +9,7 @@ pole, z, longitudes from x towards y, in radians.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -115,7 +116,7 @@ class SphereGrid:
             even = k % 2 == 0
             integrals = np.where(even, 2 / (1 - np.where(even, k, 0) ** 2.0), 0.0)
             weights = np.linalg.solve(np.cos(np.outer(k, self.colatitudes)), integrals)
-        return weights * 2 * np.pi / self.nlon
+        return np.asarray(weights * 2 * np.pi / self.nlon)
 
     @property
     def directions(self) -> Doubles:
@@ -229,9 +230,9 @@ class SphereGrid:
             longitudes = 2 * lmax + 1
             latitudes = lmax + 1 if self.kind == KINDS[0] else longitudes
             raise ArgumentError(
-                f"lmax: a {self.kind} grid of {self.nlat} × {self.nlon} points tells "
-                f"degrees up to {self.lmax}, got {lmax}; use {latitudes} colatitudes "
-                f"and {longitudes} longitudes or more, or a lower lmax"
+                f"lmax: {self.nlat} × {self.nlon} points ({self.kind}) tell degrees up "
+                f"to {self.lmax}, got {lmax}; use {latitudes} colatitudes and "
+                f"{longitudes} longitudes or more, or a lower lmax"
             )
         return lmax
 
@@ -249,14 +250,14 @@ def _waves(lmax: int, longitudes: Doubles) -> Doubles:
     orders = np.arange(-lmax, lmax + 1)
     angles = longitudes[..., None] * abs(orders)
     waves = np.where(orders < 0, np.sin(angles), np.cos(angles))
-    return waves * np.where(orders == 0, 1.0, np.sqrt(2))
+    return np.asarray(waves * np.where(orders == 0, 1.0, np.sqrt(2)))
 
 
 def _polynomials(lmax: int, colatitudes: Doubles) -> Doubles:
     """(…, lmax + 1, lmax + 1): of each l and m ≥ 0, without Condon and Shortley."""
     found = sph_harm_y_all(lmax, lmax, colatitudes, 0.0).real[:, : lmax + 1]
     signs = (-1.0) ** np.arange(lmax + 1)
-    return np.moveaxis(found, (0, 1), (-2, -1)) * signs
+    return np.asarray(np.moveaxis(found, (0, 1), (-2, -1)) * signs)
 
 
 def degrees_and_orders(lmax: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -288,7 +289,7 @@ def degree_of(name: str, coefficients: Any) -> int:
         ShapeError: Their number is no square.
     """
     shape = shape_of(name, coefficients)
-    root = round((shape[-1] if shape else 0) ** 0.5)
+    root = math.isqrt(shape[-1] if shape else 0)
     if not shape or root < 1 or root**2 != shape[-1]:
         raise ShapeError(
             f"{name}: expected (..., (lmax + 1)²), all orders of the degrees 0 to "

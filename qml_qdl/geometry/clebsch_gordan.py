@@ -37,6 +37,7 @@ def bispectrum(coefficients: Tensor) -> Tensor:
 
     Raises:
         ShapeError: The number of coefficients is no square.
+        ArgumentError: A third power is not finite.
         MissingPackageError: e3nn is not installed.
 
     Example:
@@ -59,7 +60,13 @@ def bispectrum(coefficients: Tensor) -> Tensor:
                 symbol = o3.wigner_3j(a, b, c, coefficients.dtype, coefficients.device)
                 triple = (parts[a], parts[b], parts[c])
                 found.append(torch.einsum("abc,...a,...b,...c->...", symbol, *triple))
-    return torch.stack(found, dim=-1)
+    result = torch.stack(found, dim=-1)
+    if not result.isfinite().all():
+        raise ArgumentError(
+            "coefficients: expected numbers of which third powers are finite, got some "
+            f"up to {float(coefficients.abs().max()):g}; scale them"
+        )
+    return result
 
 
 @validate_call

@@ -132,7 +132,7 @@ class SphereClassifier(nn.Module):
         check_count("circuits", circuits)
         circuit = sphere_circuit(lmax, layers, encoding)
         self.coefficients = FieldCoefficients(image_shape, lmax, grid)
-        self.image_shape = tuple(image_shape)
+        self.image_shape = image_shape
         self.grid = grid
         self.mixed = DegreeLinear(image_shape[0], circuits, lmax)
         # Factors of degrees of both signs: registers that read alike would stay alike.

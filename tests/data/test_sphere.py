@@ -136,7 +136,7 @@ def test_spherical_digits_are_the_digits() -> None:
         (lambda: SphereGrid(4, 8, "gauss"), "kind: expected one of"),
         (
             lambda: SphereGrid(8, 16, "equiangular").tables(4),
-            "lmax: a equiangular grid of 8 × 16 .* 3, got 4; use 9 colatitudes and 9",
+            r"lmax: 8 × 16 points \(equiangular\) .* 3, got 4; use 9 colatitudes and 9",
         ),
         (lambda: SphereGrid(8, 8).tables(4), "use 5 colatitudes and 9 longitudes"),
         (lambda: SphereGrid(4).analysis(np.zeros((8, 4))), r"fields: .* \(8, 4\)"),

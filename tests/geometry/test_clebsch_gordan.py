@@ -78,7 +78,9 @@ def test_networks_do_not_turn() -> None:
     assert (wrong - found).abs().max() > 1e-3
     assert model(torch.zeros(1, 2, 6, 11)).isfinite().all()
     torch.autograd.backward([model.train()(torch.zeros(2, 2, 6, 11)).sum()])
-    assert all(weight.grad.isfinite().all() for weight in model.parameters())
+    for weight in model.parameters():
+        assert weight.grad is not None
+        assert weight.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("width", [1, 3, 9])
@@ -98,7 +100,10 @@ def test_twins_have_the_width_of_their_weights(width: int) -> None:
             lambda: ClebschGordanProduct(1, 1)(fields(2, 1, 4), fields(2, 2, 4)),
             r"second: expected \(rows, 1, 4\)",
         ),
-        (lambda: SphereNetwork((4, 8), 2), r"image_shape: .* got \(4, 8\)"),
+        (
+            lambda: SphereNetwork((4, 8), 2),  # type: ignore[arg-type]
+            r"image_shape: .* got \(4, 8\)",
+        ),
         (lambda: SphereNetwork((1, 4, 8), 2), "lmax: .* up to 3, got 7"),
         (lambda: SphereNetwork((1, 8, 16), 2, dropout=1.0), "dropout: expected"),
         (lambda: SphereNetwork((1, 8, 16), 2, grid="healpix"), "kind: expected one"),
