@@ -30,8 +30,8 @@ class SphericalTransform(nn.Module):
         lmax: The highest degree; None for the grid's.
 
     Shape:
-        - Input: (*batch, nlat, nlon).
-        - Output: (*batch, (lmax + 1)²), in the convention of `SphereGrid`.
+        - Input: `(*batch, nlat, nlon)`.
+        - Output: `(*batch, (lmax + 1)²)`, in the convention of `SphereGrid`.
 
     Raises:
         ArgumentError: `lmax` is above the grid's.
@@ -54,10 +54,10 @@ class SphericalTransform(nn.Module):
         """The coefficients of fields.
 
         Args:
-            fields: (*batch, nlat, nlon).
+            fields: `(*batch, nlat, nlon)`.
 
         Returns:
-            (*batch, (lmax + 1)²).
+            `(*batch, (lmax + 1)²)`.
 
         Raises:
             ShapeError: The fields are not on the grid.
@@ -77,10 +77,10 @@ class SphericalTransform(nn.Module):
         """The fields of coefficients.
 
         Args:
-            coefficients: (*batch, (lmax + 1)²).
+            coefficients: `(*batch, (lmax + 1)²)`.
 
         Returns:
-            (*batch, nlat, nlon).
+            `(*batch, nlat, nlon)`.
 
         Raises:
             ShapeError: There are more or fewer coefficients.
