@@ -22,10 +22,7 @@ from qml_qdl.circuits.errors import (
 )
 from qml_qdl.circuits.fixed_gates import FixedGates
 from qml_qdl.circuits.initializers import INITIALIZERS, initial_weights
-from qml_qdl.circuits.processings.excitations import (
-    Excitations,
-    PauliRotations,
-)
+from qml_qdl.circuits.processings.excitations import Excitations, PauliRotations
 from qml_qdl.circuits.processings.hamiltonian_variational import HamiltonianVariational
 from qml_qdl.circuits.processings.hardware_efficient import (
     HardwareEfficient,
@@ -92,6 +89,14 @@ from qml_qdl.circuits.symmetry.inner_products import (
     InnerProductEncoding,
     point_cloud_circuit,
 )
+from qml_qdl.circuits.symmetry.registers import (
+    ClebschGordan,
+    RegisterExchange,
+    SphericalEncoding,
+    coupling_readout,
+    spin_readout,
+    tensor_operators,
+)
 from qml_qdl.circuits.symmetry.spin import (
     DirectionEncoding,
     HeisenbergExchange,
@@ -120,6 +125,7 @@ __all__ = [
     "ChargeConserving",
     "ChargeEncoding",
     "Circuit",
+    "ClebschGordan",
     "CommutantProcessing",
     "ConvolutionLayer",
     "DirectionEncoding",
@@ -154,6 +160,7 @@ __all__ = [
     "QuaternionEncoding",
     "RandomLayers",
     "Readout",
+    "RegisterExchange",
     "RotationEncoding",
     "Rotations",
     "Samples",
@@ -162,6 +169,7 @@ __all__ = [
     "SimCircuit",
     "SimplifiedTwoDesign",
     "Singlets",
+    "SphericalEncoding",
     "SpinWeightedField",
     "State",
     "StronglyEntangling",
@@ -173,6 +181,7 @@ __all__ = [
     "charge_readout",
     "charge_rotations",
     "charge_words",
+    "coupling_readout",
     "encoding_error",
     "exchange_readout",
     "gauge_circuit",
@@ -186,7 +195,9 @@ __all__ = [
     "reupload",
     "reverse_mera",
     "share",
+    "spin_readout",
     "su2_gauge_circuit",
+    "tensor_operators",
     "twirl",
     "u1_gauge_circuit",
     "z_words",

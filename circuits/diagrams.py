@@ -164,7 +164,11 @@ def _try_changes(
         other = tape_of_gates(circuit, {**numbers, name: values}).operations
         if len(other) != len(tape.operations):
             return []  # other gates for other numbers, of which nothing can be said
-        return [at for at in taken if other[at].data != tape.operations[at].data]
+        return [
+            at
+            for at in taken
+            if not all(map(np.array_equal, other[at].data, tape.operations[at].data))
+        ]
 
     for name, values in numbers.items():
         if changed(name, ...):

@@ -40,6 +40,7 @@ PICTURES = {
     "ground_state": ("ground-state.png", "ground-state-square.png"),
     "mesh": ("mesh-frames.png", "mesh-flow.png"),
     "molecule": ("molecule.png", "molecule-states.png"),
+    "sphere": ("sphere.png", "sphere-tilts.png"),
     "shadows": ("shadows.png", "shadows-correlations.png"),
     "steerable": (
         "steerable-turning.png",
@@ -64,6 +65,7 @@ IN_NOTEBOOKS = {
     "shadows",
     "steerable",
     "gauge",
+    "sphere",
 }
 """Those whose notebooks train as well: these run in the quick suite."""
 

@@ -103,15 +103,22 @@ class Encoding(Block):
         """A trained scaling starts from `scaling`."""
         return self.scaling
 
+    def selected(self, inputs: Any) -> Any:
+        """The features that are read of the whole x.
+
+        Args:
+            inputs: (num_inputs,) or (rows, num_inputs).
+        """
+        if self.features is None:
+            return inputs
+        first, last = self.features[0], self.features[-1] + 1
+        if self.features == tuple(range(first, last)):
+            return inputs[..., first:last]
+        return inputs[..., list(self.features)]
+
     def queue(self, inputs: Any, weights: Any) -> None:
         """Selects the features, scales them and encodes them."""
-        features = inputs
-        if self.features is not None:
-            first, last = self.features[0], self.features[-1] + 1
-            if self.features == tuple(range(first, last)):
-                features = inputs[..., first:last]
-            else:
-                features = inputs[..., list(self.features)]
+        features = self.selected(inputs)
         if self.trainable_scaling:
             features = features * weights
         elif self.scaling != 1.0:

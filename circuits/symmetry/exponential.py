@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -74,8 +74,21 @@ def _matrix(
     return total
 
 
-def _phases(values: NDArray[np.float64], count: int) -> dict[tuple[int, ...], float]:
-    """Numbers λ, one for each basis state, as a sum of products of Z (Walsh)."""
+def z_products(values: NDArray[np.float64], count: int) -> dict[tuple[int, ...], float]:
+    """Numbers, one for each basis state, as a sum of products of Z (Walsh).
+
+    Args:
+        values: (2ᵏ,).
+        count: k wires.
+
+    Returns:
+        Each product's factor, by positions of its wires; that of none is left out, and
+        so are those that rounding makes.
+
+    Example:
+        >>> z_products(np.array([1.0, 2.0, 2.0, 5.0]), 2)
+        {(1,): -1.0, (0,): -1.0, (0, 1): 0.5}
+    """
     coefficients = values.reshape((2,) * count)
     for axis in range(count):
         plus, minus = np.moveaxis(coefficients, axis, 0)
@@ -117,7 +130,7 @@ class Diagonalised:
     def __attrs_post_init__(self) -> None:
         values, vectors = np.linalg.eigh(self.matrix)
         object.__setattr__(self, "vectors", vectors)
-        object.__setattr__(self, "factors", _phases(values, len(self.wires)))
+        object.__setattr__(self, "factors", z_products(values, len(self.wires)))
 
     @classmethod
     def of(cls, terms: Iterable[PauliTerm]) -> Diagonalised:
@@ -149,13 +162,27 @@ class Diagonalised:
         Args:
             theta: θ, a number or one for each row.
         """
-        adjoint = self.vectors.conj().T
-        qml.QubitUnitary(adjoint, wires=self.wires, unitary_check=False)
-        for places, factor in self.factors.items():
-            angle = 2 * factor * theta
-            wires = [self.wires[place] for place in places]
-            if len(wires) == 1:
-                qml.RZ(angle, wires=wires)
-            else:
-                qml.MultiRZ(angle, wires=wires)
-        qml.QubitUnitary(self.vectors, wires=self.wires, unitary_check=False)
+        angles = {places: 2 * factor * theta for places, factor in self.factors.items()}
+        queue_in_basis(self.vectors, self.wires, angles)
+
+
+def queue_in_basis(
+    vectors: NDArray[np.complex128],
+    wires: Sequence[Hashable],
+    angles: Mapping[tuple[int, ...], Any],
+) -> None:
+    """Queues V†, rotations about products of Z, and V.
+
+    Args:
+        vectors: V, (2ᵏ, 2ᵏ).
+        wires: k labels.
+        angles: The angle of each product, by positions of its wires.
+    """
+    qml.QubitUnitary(vectors.conj().T, wires=wires, unitary_check=False)
+    for places, angle in angles.items():
+        turned = [wires[place] for place in places]
+        if len(turned) == 1:
+            qml.RZ(angle, wires=turned)
+        else:
+            qml.MultiRZ(angle, wires=turned)
+    qml.QubitUnitary(vectors, wires=wires, unitary_check=False)

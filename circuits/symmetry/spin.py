@@ -251,18 +251,37 @@ def exchange_readout(
         (3,)
     """
     labels = as_wires(wires)
-    places = range(len(labels))
-    chosen = tuple(combinations(places, 2)) if pairs is None else tuple(pairs)
-    if not chosen or any(
-        i == j or i not in places or j not in places for i, j in chosen
-    ):
-        raise ArgumentError(
-            f"pairs: expected pairs of different positions 0 to {len(labels) - 1}, got "
-            f"{list(chosen)}"
-        )
+    chosen = check_pairs(len(labels), pairs)
     observables = []
     for i, j in chosen:
         a, b = labels[i], labels[j]
         words = (qml.X(a) @ qml.X(b), qml.Y(a) @ qml.Y(b), qml.Z(a) @ qml.Z(b))
         observables.append(qml.dot([0.5] * 4, [qml.Identity(a), *words]))
     return Expectation(observables)
+
+
+def check_pairs(
+    count: int, pairs: Iterable[tuple[int, int]] | None
+) -> tuple[tuple[int, int], ...]:
+    """Checks pairs of positions.
+
+    Args:
+        count: How many positions there are.
+        pairs: Pairs; None for all.
+
+    Returns:
+        The pairs.
+
+    Raises:
+        ArgumentError: A pair is not of two different positions, or there is none.
+    """
+    places = range(count)
+    chosen = tuple(combinations(places, 2)) if pairs is None else tuple(pairs)
+    if not chosen or any(
+        i == j or i not in places or j not in places for i, j in chosen
+    ):
+        raise ArgumentError(
+            f"pairs: expected pairs of different positions 0 to {count - 1}, got "
+            f"{list(chosen)}"
+        )
+    return chosen

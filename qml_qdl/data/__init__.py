@@ -10,6 +10,12 @@ from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.meshes import Mesh, convex_mesh, ellipsoid, icosphere, torus
 from qml_qdl.data.named import load, names
 from qml_qdl.data.rotation import rotate_images
+from qml_qdl.data.sphere import (
+    SphereGrid,
+    rotate_coefficients,
+    spherical_harmonics,
+    stereographic,
+)
 from qml_qdl.data.splitting import Split, split
 from qml_qdl.data.synthetic import bars_and_stripes
 from qml_qdl.data.tables import from_pandas, read_csv
@@ -20,6 +26,7 @@ __all__ = [
     "Dequantiser",
     "Mesh",
     "ResumableLoader",
+    "SphereGrid",
     "Split",
     "all_bits",
     "bars_and_stripes",
@@ -38,8 +45,11 @@ __all__ = [
     "read_csv",
     "read_image_folder",
     "read_npz",
+    "rotate_coefficients",
     "rotate_images",
+    "spherical_harmonics",
     "split",
+    "stereographic",
     "stratified_rows",
     "torus",
 ]

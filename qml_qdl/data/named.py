@@ -18,6 +18,7 @@ from qml_qdl.data.files import read_npz
 from qml_qdl.data.flows import MOTIONS, motions, random_flows
 from qml_qdl.data.images import ColorMode, read_image_folder
 from qml_qdl.data.meshes import icosphere
+from qml_qdl.data.sphere import SphereGrid, stereographic
 from qml_qdl.data.synthetic import bars_and_stripes
 from qml_qdl.data.tables import Header, MissingCells, is_table, read_csv
 
@@ -140,6 +141,20 @@ def _oriented_mesh(data_home: Path | None) -> Dataset:
     )
 
 
+def _spherical_digits(data_home: Path | None) -> Dataset:
+    """The digits on the northern part of a sphere, 60° from pole to edge.
+
+    Of degrees up to 15, as 16 × 32 points tell them, so that `SphereGrid(16).rotate`
+    turns them without an error; 0.6% of the squares belong to higher ones. Waves of a
+    band leave 0 … 1: pixels are (f + ¼)/1.5, of turned fields, too.
+    """
+    flat = _digits(None)
+    fine, grid = SphereGrid(48), SphereGrid(16)
+    coefficients = fine.analysis(stereographic(flat.inputs, fine), grid.lmax)
+    pixels = (grid.synthesis(coefficients) + 0.25) / 1.5
+    return Dataset(pixels, flat.labels, flat.class_names, name="spherical_digits")
+
+
 def _openml(
     name: str, openml_name: str, classes: tuple[str, ...] | None, data_home: Path | None
 ) -> Dataset:
@@ -173,6 +188,7 @@ _LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = MappingProxyType(
     {
         "digits": _digits,
         "rotated_digits": _rotated_digits,
+        "spherical_digits": _spherical_digits,
         "iris": lambda data_home: _table("load_iris", "iris"),
         "wine": lambda data_home: _table("load_wine", "wine"),
         "breast_cancer": lambda data_home: _table(

@@ -1,5 +1,10 @@
 """Fields on planes, spheres, meshes and lattices, and layers that turn with them."""
 
+from qml_qdl.geometry.clebsch_gordan import (
+    ClebschGordanProduct,
+    SphereNetwork,
+    bispectrum,
+)
 from qml_qdl.geometry.field_types import FieldType
 from qml_qdl.geometry.gauge import (
     GaugeRegressor,
@@ -29,11 +34,20 @@ from qml_qdl.geometry.ring_classifier import (
     ring_circuit,
 )
 from qml_qdl.geometry.rings import ImageRings
+from qml_qdl.geometry.sphere import SphereClassifier, sphere_circuit
+from qml_qdl.geometry.spherical_layers import (
+    DegreeLinear,
+    DegreeNorm,
+    SphericalTransform,
+)
 from qml_qdl.geometry.steerable import SteerableConv2d
 from qml_qdl.geometry.steerable_classifier import SteerableClassifier
 from qml_qdl.geometry.turning import turning_error
 
 __all__ = [
+    "ClebschGordanProduct",
+    "DegreeLinear",
+    "DegreeNorm",
     "DiskPool",
     "FieldLinear",
     "FieldType",
@@ -53,12 +67,17 @@ __all__ = [
     "RingClassifier",
     "RingProducts",
     "RotationError",
+    "SphereClassifier",
+    "SphereNetwork",
+    "SphericalTransform",
     "SteerableClassifier",
     "SteerableConv2d",
+    "bispectrum",
     "plot_field",
     "random_frames",
     "random_links",
     "ring_circuit",
+    "sphere_circuit",
     "transform_links",
     "turning_error",
     "wilson_loops",

@@ -78,6 +78,12 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             ("layers", "circuits", "target"),
             training={"epochs": 60, "batch_size": 50, "learning_rate": 0.02},
         ),
+        "sphere": ModelEntry(
+            "qml_qdl.geometry.SphereClassifier",
+            "images",
+            ("lmax", "circuits", "layers", "encoding", "grid", "target"),
+            training={"learning_rate": 0.03},
+        ),
         "patch_gan": ModelEntry(
             "qml_qdl.models.PatchGenerator",
             "images",

@@ -14,6 +14,7 @@ import pandas as pd
 import pennylane as qml
 import torch
 from PIL import Image
+from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from qml_qdl import circuits as c
@@ -59,6 +60,12 @@ def rows(*shape: int) -> Tensor:
 
 def call(function: Callable[..., Any], /, **arguments: Any) -> Call:
     return function, arguments
+
+
+@cache
+def small_sphere() -> geometry.SphereClassifier:
+    """Four wires, on the smallest grid."""
+    return geometry.SphereClassifier((1, 2, 4), 2, lmax=1, circuits=1, layers=1)
 
 
 @cache
@@ -388,6 +395,7 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.Circuit.with_readout": lambda: call(
             U.with_readout, readout=c.State()
         ),
+        "circuits.ClebschGordan": lambda: call(c.ClebschGordan, wires=4, register=2),
         "circuits.ConvolutionLayer": lambda: call(c.ConvolutionLayer, wires=4),
         "circuits.DirectionEncoding": lambda: call(c.DirectionEncoding, wires=2),
         "circuits.Driven": lambda: call(c.Driven, processing=c.BasicEntangler(2)),
@@ -461,6 +469,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "circuits.QuantumPool": lambda: call(c.QuantumPool, wires=4),
         "circuits.RandomLayers": lambda: call(c.RandomLayers, wires=3),
+        "circuits.RegisterExchange": lambda: call(
+            c.RegisterExchange, wires=4, register=2, layers=2, pattern="linear"
+        ),
         "circuits.RotationEncoding": lambda: call(c.RotationEncoding, wires=2),
         "circuits.Rotations": lambda: call(c.Rotations, wires=2),
         "circuits.Samples": lambda: call(c.Samples, wires=[0]),
@@ -472,6 +483,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.SimCircuit": lambda: call(c.SimCircuit, number=3),
         "circuits.SimplifiedTwoDesign": lambda: call(c.SimplifiedTwoDesign, wires=3),
         "circuits.Singlets": lambda: call(c.Singlets, wires=4),
+        "circuits.SphericalEncoding": lambda: call(
+            c.SphericalEncoding, wires=4, register=2, trainable_degrees=True
+        ),
         "circuits.State": lambda: call(c.State),
         "circuits.State.measure": lambda: call(c.State().measure, wires=(0, 1)),
         "circuits.State.output_shape": lambda: call(
@@ -543,6 +557,9 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "circuits.encoding_error": lambda: call(
             c.encoding_error, encoding=c.AngleEncoding(3), group=RING, samples=2
         ),
+        "circuits.coupling_readout": lambda: call(
+            c.coupling_readout, wires=4, register=2, pairs=[(0, 1)], powers=[1]
+        ),
         "circuits.exchange_readout": lambda: call(
             c.exchange_readout, wires=3, pairs=[(0, 1)]
         ),
@@ -581,6 +598,8 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "circuits.reverse_mera": lambda: call(c.reverse_mera, wires=4),
         "circuits.share": lambda: call(c.share, name="W", circuit=c.BasicEntangler(2)),
+        "circuits.spin_readout": lambda: call(c.spin_readout, wires=4, register=2),
+        "circuits.tensor_operators": lambda: call(c.tensor_operators, dimension=4),
         "circuits.twirl": lambda: call(c.twirl, operator="ZII", group=RING),
         "circuits.z_words": lambda: call(c.z_words, num_wires=3, count=4),
         "circuits.symmetry.translations": lambda: call(g.translations, shape=3),
@@ -995,6 +1014,71 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "geometry.InducedLinear.reset_parameters": lambda: call(
             geometry.InducedLinear(ON_RING, ON_RING).reset_parameters
+        ),
+        "geometry.ClebschGordanProduct": lambda: call(
+            geometry.ClebschGordanProduct, channels=2, lmax=1
+        ),
+        "geometry.ClebschGordanProduct.forward": lambda: call(
+            geometry.ClebschGordanProduct(2, 1),
+            first=rows(2, 2, 4),
+            second=rows(2, 2, 4),
+        ),
+        "geometry.DegreeLinear": lambda: call(
+            geometry.DegreeLinear, in_channels=1, out_channels=2, lmax=1
+        ),
+        "geometry.DegreeLinear.forward": lambda: call(
+            geometry.DegreeLinear(1, 2, 1), fields=rows(2, 1, 4)
+        ),
+        "geometry.DegreeNorm": lambda: call(
+            geometry.DegreeNorm, channels=1, lmax=1, momentum=0.2, eps=1e-3
+        ),
+        "geometry.DegreeNorm.forward": lambda: call(
+            geometry.DegreeNorm(1, 1), fields=rows(2, 1, 4)
+        ),
+        "geometry.SphereClassifier": lambda: call(
+            geometry.SphereClassifier,
+            image_shape=(1, 2, 4),
+            num_classes=2,
+            lmax=1,
+            circuits=1,
+            layers=1,
+            encoding="state",
+            grid="gauss-legendre",
+        ),
+        "geometry.SphereClassifier.features": lambda: call(
+            small_sphere().features, images=rows(2, 1, 2, 4)
+        ),
+        "geometry.SphereClassifier.forward": lambda: call(
+            small_sphere(), images=rows(2, 1, 2, 4)
+        ),
+        "geometry.SphereNetwork": lambda: call(
+            geometry.SphereNetwork,
+            image_shape=(1, 3, 5),
+            num_classes=2,
+            lmax=2,
+            width=1,
+            dropout=0.1,
+            grid="gauss-legendre",
+        ),
+        "geometry.SphereNetwork.forward": lambda: call(
+            geometry.SphereNetwork((1, 3, 5), 2, lmax=1, width=1),
+            images=rows(2, 1, 3, 5),
+        ),
+        "geometry.SphericalTransform": lambda: call(
+            geometry.SphericalTransform, grid=data.SphereGrid(3), lmax=1
+        ),
+        "geometry.SphericalTransform.forward": lambda: call(
+            geometry.SphericalTransform(data.SphereGrid(3)), fields=rows(2, 3, 6)
+        ),
+        "geometry.SphericalTransform.synthesis": lambda: call(
+            geometry.SphericalTransform(data.SphereGrid(3), 1).synthesis,
+            coefficients=rows(2, 4),
+        ),
+        "geometry.bispectrum": lambda: call(
+            geometry.bispectrum, coefficients=rows(2, 9)
+        ),
+        "geometry.sphere_circuit": lambda: call(
+            geometry.sphere_circuit, lmax=1, layers=2, encoding="state"
         ),
         # ---- phases ----
         "phases.ClusterIsing": lambda: call(
@@ -1954,7 +2038,37 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         "data.rotate_images": lambda: call(
             data.rotate_images, images=rows(2, 1, 4, 4).numpy(), degrees=[30.0, 90.0]
         ),
+        "data.rotate_coefficients": lambda: call(
+            data.rotate_coefficients,
+            coefficients=rows(2, 4).numpy(),
+            rotation=Rotation.from_euler("z", 1.0),
+        ),
+        "data.SphereGrid": lambda: call(
+            data.SphereGrid, nlat=4, nlon=8, kind="equiangular"
+        ),
+        "data.SphereGrid.analysis": lambda: call(
+            data.SphereGrid(2).analysis, fields=rows(2, 2, 4).numpy(), lmax=1
+        ),
+        "data.SphereGrid.rotate": lambda: call(
+            data.SphereGrid(2).rotate,
+            fields=rows(2, 2, 4).numpy(),
+            rotation=Rotation.from_euler("z", 1.0),
+            lmax=1,
+        ),
+        "data.SphereGrid.synthesis": lambda: call(
+            data.SphereGrid(2).synthesis, coefficients=rows(2, 4).numpy()
+        ),
+        "data.SphereGrid.tables": lambda: call(data.SphereGrid(2).tables, lmax=1),
+        "data.spherical_harmonics": lambda: call(
+            data.spherical_harmonics, lmax=1, directions=[0.0, 0.0, 1.0]
+        ),
         "data.split": lambda: call(data.split, dataset=table(), limit=10),
+        "data.stereographic": lambda: call(
+            data.stereographic,
+            images=rows(2, 3, 4).numpy(),
+            grid=data.SphereGrid(3),
+            half_angle=1.0,
+        ),
         "data.stratified_rows": lambda: call(
             data.stratified_rows, dataset=table(), rows=4
         ),

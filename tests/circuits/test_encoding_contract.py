@@ -23,6 +23,7 @@ from qml_qdl.circuits import (
     PhaseEncoding,
     QuaternionEncoding,
     RotationEncoding,
+    SphericalEncoding,
     ZZFeatureMap,
 )
 from qml_qdl.testing import EncodingContract
@@ -87,6 +88,8 @@ ENCODINGS = [
     ),
     pytest.param(RotationEncoding(1, scaling=0.5), id="rotation"),
     pytest.param(RotationEncoding(2, trainable_scaling=True), id="rotation-trained"),
+    pytest.param(SphericalEncoding(2), id="spherical-spin-half"),
+    pytest.param(SphericalEncoding(["b", "a"], 2, scaling=0.7), id="spherical"),
     pytest.param(LinkEncoding(3), id="link"),
     pytest.param(PhaseEncoding(["b", "a"], 0.4), id="phase"),
     pytest.param(QuaternionEncoding(2), id="quaternion"),

@@ -32,6 +32,7 @@ from qml_qdl.circuits import (
     PauliRotations,
     Processing,
     RandomLayers,
+    RegisterExchange,
     Rotations,
     SimCircuit,
     SimplifiedTwoDesign,
@@ -153,6 +154,8 @@ SHARING = [
         id="charges-labels",
     ),
     pytest.param(HeisenbergExchange(LABELS, pattern="linear"), id="exchange-labels"),
+    pytest.param(RegisterExchange(LABELS, layers=2, pattern="ring"), id="registers"),
+    pytest.param(RegisterExchange(4, 2), id="registers-of-two"),
     pytest.param(
         HamiltonianVariational(3, qml.X(0) + qml.X(2) + 0.5 * qml.Z(0) @ qml.Y(1)),
         id="variational",

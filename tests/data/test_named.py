@@ -28,6 +28,7 @@ SHAPES = {
     "bars_and_stripes": (2800, (1, 3, 3), 14),
     "log_normal": (50_000, (1,), 2),
     "oriented_mesh": (200, (324,), 4),
+    "spherical_digits": (1797, (1, 16, 32), 10),
 }
 
 
