@@ -201,8 +201,9 @@ class TracedCircuit:
         common, arrays = self.common(numbers or [like], found)
         found = ()
         if self.rows.computed is not None:
+            # A method has a name; else each call would print all the steps for one.
             axes = (0,) * len(data) + (None,) * len(weights)
-            found = torch.vmap(self.rows.computed, in_dims=axes)(*data, *weights)
+            found = torch.vmap(self.rows.computed.__call__, in_dims=axes)(*data, *weights)
         rows, row_arrays = self.rows([x.T for x in data] or [like], found)
         count = None if inputs is None else inputs.shape[0]
         return Angles(

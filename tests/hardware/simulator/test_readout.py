@@ -7,7 +7,7 @@ import pennylane as qml
 import pytest
 import torch
 
-from qml_qdl.hardware.simulator.readout import compile_expectations, squares
+from qml_qdl.hardware.simulator.readout import Flips, compile_expectations, squares
 from qml_qdl.hardware.simulator.tensor_options import TensorOptions
 from tests.hardware.simulator.programs import CPU
 
@@ -60,6 +60,39 @@ def test_expectations_are_those_of_matrices(
         expected = np.einsum("rs,rs->r", double.conj(), changed).real
         tolerance = 1e-5 if dtype == torch.complex64 else 1e-12
         np.testing.assert_allclose(each.numpy(), expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("few", [False, True], ids=["rows last", "rows first"])
+def test_many_words_have_the_gradients_of_the_plain_formula(few: bool) -> None:
+    """The first, applied as one operator, and the second."""
+    random = np.random.default_rng(0)
+    letters = ["".join(random.choice([*"IXYZ"], 3)) for _ in range(12)]
+    words = [qml.pauli.string_to_pauli_word(word).pauli_rep for word in letters]
+    sentences = [*words[:8], words[8] + 0.5 * words[9], -2 * (words[10] + words[11])]
+    options = TensorOptions(torch.complex128, CPU, few, False)
+    expectations = compile_expectations(sentences, 3, options)
+    generator = torch.Generator().manual_seed(0)
+    shape = (2, 8, 1) if few else (1, 8, 2)
+    state = torch.randn(shape, dtype=torch.complex128, generator=generator)
+    state.requires_grad_()
+    assert torch.autograd.gradcheck(expectations, (state,))
+    assert torch.autograd.gradgradcheck(expectations, (state,))
+    (flips,) = expectations.parts
+    assert isinstance(flips, Flips)
+    torch.testing.assert_close(flips(state), flips.plainly(state))
+
+
+def test_words_that_would_fill_the_memory_are_read_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sentences = [sentence(terms, [0, 1, 2]) for terms in WORDS[:3]]
+    options = TensorOptions(torch.complex128, CPU, False, False)
+    state = torch.randn(1, 8, 4, dtype=torch.complex128)
+    whole = compile_expectations(sentences, 3, options)
+    monkeypatch.setattr("qml_qdl.hardware.simulator.readout.MOST_NUMBERS", 8)
+    alone = compile_expectations(sentences, 3, options)
+    assert len(alone.parts) > len(whole.parts) == 1
+    torch.testing.assert_close(alone(state), whole(state))
 
 
 def test_squares_has_the_gradient_of_the_plain_formula() -> None:
