@@ -54,6 +54,10 @@ TABLE: dict[str, dict[str, Any]] = {
         "reads": "images",
         "options": ["layers", "circuits", "target"],
         "training": {"epochs": 60, "batch_size": 50, "learning_rate": 0.02},
+    "sphere": {
+        "reads": "images",
+        "options": ["lmax", "circuits", "layers", "encoding", "grid", "target"],
+        "training": {"learning_rate": 0.03},
     },
     "patch_gan": {
         "reads": "images",
@@ -124,7 +128,7 @@ TABLE: dict[str, dict[str, Any]] = {
 }
 """The table of version 0.1, whose runs and command lines go on working."""
 DATA: dict[str, Any] = {
-    "images": Dataset(np.full((60, 1, 4, 4), 0.5), np.arange(60) % 2, "ab"),
+    "images": Dataset(np.full((60, 1, 8, 8), 0.5), np.arange(60) % 2, "ab"),
     "tables": Dataset(np.arange(120.0).reshape(60, 2), np.arange(60) % 2, "ab"),
     "whole numbers": Dataset(np.arange(60)[:, None] % 4, np.arange(60) % 2, "ab"),
     "bits": Dataset(np.arange(180).reshape(60, 3) % 2, np.arange(60) % 2, "ab"),
@@ -153,6 +157,10 @@ def test_the_table_of_models_comes_out_as_it_was(name: str) -> None:
         assert help_texts[option].endswith(".") or "None" in help_texts[option]
     classifiers = ("quanvolution", "dressed", "qcnn", "equivariant", "rings")
     generates = name not in classifiers
+    },
+    generates = name not in (
+        *("quanvolution", "dressed", "qcnn", "equivariant", "sphere"),
+    )
     refuses = wanted.get("refuses", ["optimizer"] if generates else [])
     assert [each for each in ["optimizer"] if each in task.recipe.unheeded] == refuses
     assert task.kinds(task.build("quantum", 0)) == wanted["kinds"]
@@ -162,6 +170,9 @@ def test_every_name_is_in_the_table() -> None:
     assert list(MODELS) == list(TABLE)
     assert option_names() == (
         *(*WINDOW, "circuits", "hidden", "latent", "quantum_part"),
+    },
+        *(*WINDOW, "lmax", "circuits", "encoding", "grid"),
+        *("hidden", "latent", "quantum_part"),
         *("width", "transform", "state", "alpha", "symmetry", "amplitudes"),
         *("ancillas", "noise", "spin_flip", "periodic"),
     )
