@@ -16,7 +16,8 @@ from qml_qdl.data.dataset import as_array
 def rotate_images(images: Any, degrees: Any) -> NDArray[np.floating[Any]]:
     """Turns images counter-clockwise about their centres, by cubic splines.
 
-    What is turned in from outside is 0, and splines may overshoot a little at edges.
+    What is turned in from outside is 0. Splines overshoot a little at edges:
+    `.clip(0, 1)` where pixels have to stay in their range.
     A rotation and the one back are not the identity but for multiples of 90°.
 
     Args:
