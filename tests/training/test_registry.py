@@ -54,6 +54,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "reads": "images",
         "options": ["layers", "circuits", "target"],
         "training": {"epochs": 60, "batch_size": 50, "learning_rate": 0.02},
+    },
     "sphere": {
         "reads": "images",
         "options": ["lmax", "circuits", "layers", "encoding", "grid", "target"],
@@ -155,12 +156,8 @@ def test_the_table_of_models_comes_out_as_it_was(name: str) -> None:
     for option in model.options:
         assert signature[option].default is not inspect.Parameter.empty
         assert help_texts[option].endswith(".") or "None" in help_texts[option]
-    classifiers = ("quanvolution", "dressed", "qcnn", "equivariant", "rings")
+    classifiers = ("quanvolution", "dressed", "qcnn", "equivariant", "rings", "sphere")
     generates = name not in classifiers
-    },
-    generates = name not in (
-        *("quanvolution", "dressed", "qcnn", "equivariant", "sphere"),
-    )
     refuses = wanted.get("refuses", ["optimizer"] if generates else [])
     assert [each for each in ["optimizer"] if each in task.recipe.unheeded] == refuses
     assert task.kinds(task.build("quantum", 0)) == wanted["kinds"]
@@ -169,10 +166,8 @@ def test_the_table_of_models_comes_out_as_it_was(name: str) -> None:
 def test_every_name_is_in_the_table() -> None:
     assert list(MODELS) == list(TABLE)
     assert option_names() == (
-        *(*WINDOW, "circuits", "hidden", "latent", "quantum_part"),
-    },
-        *(*WINDOW, "lmax", "circuits", "encoding", "grid"),
-        *("hidden", "latent", "quantum_part"),
+        *(*WINDOW, "hidden", "circuits", "lmax", "encoding", "grid"),
+        *("latent", "quantum_part"),
         *("width", "transform", "state", "alpha", "symmetry", "amplitudes"),
         *("ancillas", "noise", "spin_flip", "periodic"),
     )
