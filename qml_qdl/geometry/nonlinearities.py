@@ -61,7 +61,7 @@ class NormBatchNorm(nn.Module):
         >>> import torch
         >>> norm = NormBatchNorm(FieldType({1: 2}))
         >>> z = 5 * torch.randn(4, 2, 8, 8, dtype=torch.complex64)
-        >>> round(float(norm(z).abs().square().mean()), 3)
+        >>> round(float(norm(z).detach().abs().square().mean()), 3)
         1.0
     """
 

@@ -65,7 +65,7 @@ def ring_harmonic(
         of pixels, whether or not the pixels hold all of it.
 
     Example:
-        >>> round(float((abs(ring_harmonic(1, 2.0, 0.6, 9)) ** 2).sum()), 3)
+        >>> round(float((abs(ring_harmonic(1, 8.0, 2.4, 41)) ** 2).sum()), 3)
         1.0
     """
     line = np.arange(kernel_size) - (kernel_size - 1) / 2
