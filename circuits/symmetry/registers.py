@@ -2,7 +2,7 @@ r"""Spins larger than ½: registers of wires that turn as one, for fields on a s
 
 n wires are one spin j where 2ⁿ = 2j + 1. Operators on it are sums of tensor operators
 :math:`T_{lm}`, each l from 0 to 2j once, and a rotation U of the spin does to them what
-it does to spherical harmonics: :math:`UT_{lm}U^† = \sum_{m'} D^l_{m'm} T_{lm'}`. A real
+it does to spherical harmonics: :math:`UT_{lm}U^\dagger = \sum_{m'} D^l_{m'm} T_{lm'}`. A real
 field :math:`\sum c_{lm} Y_{lm}` is thus the Hermitian :math:`\sum c_{lm} T_{lm}`, which
 can be a gate, or, written out as a vector, a state of two spins. Where all registers
 turn alike, what is made of their couplings :math:`J_a·J_b` turns too.
@@ -49,7 +49,7 @@ MOST_DIMENSION = 64
 def tensor_operators(dimension: int) -> NDArray[np.complex128]:
     r"""Hermitian tensor operators of a spin, which turn as real harmonics do.
 
-    Of :math:`T_{ll} ∝ J_+^l` commutators with :math:`J_-` make those of smaller m, as
+    Of :math:`T_{ll} \propto J_+^l` commutators with :math:`J_-` make those of smaller m, as
     they make harmonics; then :math:`(T_{l,m} ± T_{l,-m})/\sqrt{2}` in the convention of
     `qml_qdl.data.SphereGrid`. They are orthonormal, Tr AB = 0 or 1.
 

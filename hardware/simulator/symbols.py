@@ -123,7 +123,7 @@ class Step:
             return self.function(*args, **kwargs)
 
 
-@frozen(eq=False, repr=False)  # `torch.vmap` asks for it at every call
+@frozen(eq=False)
 class Expressions:
     """Steps that are done anew with the numbers of each call.
 

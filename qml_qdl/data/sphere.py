@@ -446,7 +446,7 @@ def stereographic(
     Example:
         >>> field = stereographic(np.ones((4, 4)), SphereGrid(9))
         >>> field[:, 0].round(2).tolist()
-        [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        [1.0, 1.0, 0.8, 0.03, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
     check_number("half_angle", half_angle, 0.0, np.pi)
     shape = shape_of("images", images)
