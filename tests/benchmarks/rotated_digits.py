@@ -1,12 +1,13 @@
 """Digits learnt upright and scored at 0°, 45° and random angles, model beside model.
 
-    .venv/bin/python -m tests.benchmarks.rotated_digits --seeds 0 1 2 --rows 500 rings
+    .venv/bin/python -m tests.benchmarks.rotated_digits --seeds 1 2 3 -- rings
 
 Each seed has its own training rows, initial weights and angles; all models of a seed
 have the same. Accuracies are on all other rows, in percent: mean ± sample standard
-deviation over the seeds. Steps and learning rates were set once for all sizes, without
-the scored rows; the strength of the logistic regression is cross-validated on the
-training rows. Without names, all models run.
+deviation over the seeds. Steps and learning rates were set once for all sizes, with
+scores of seed 0 in sight, which is why it is not among the default seeds; the strength
+of the logistic regression is cross-validated on the training rows. Without names, all
+models run.
 """
 
 from __future__ import annotations
@@ -228,7 +229,7 @@ def summary(values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="parts of names of models")
-    parser.add_argument("--seeds", type=int, nargs="+", default=range(5))
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(1, 6))
     parser.add_argument("--rows", type=int, nargs="+", default=[500, 200, 100, 50])
     options = parser.parse_args()
     torch.set_num_threads(1)
