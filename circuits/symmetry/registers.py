@@ -2,10 +2,10 @@ r"""Spins larger than ½: registers of wires that turn as one, for fields on a s
 
 n wires are one spin j where 2ⁿ = 2j + 1. Operators on it are sums of tensor operators
 :math:`T_{lm}`, each l from 0 to 2j once, and a rotation U of the spin does to them what
-it does to spherical harmonics: :math:`UT_{lm}U^\dagger = \sum_{m'} D^l_{m'm} T_{lm'}`. A real
+it does to harmonics: :math:`U T_{lm} U^{-1} = \sum_{m'} D^l_{m'm} T_{lm'}`. A real
 field :math:`\sum c_{lm} Y_{lm}` is thus the Hermitian :math:`\sum c_{lm} T_{lm}`, which
 can be a gate, or, written out as a vector, a state of two spins. Where all registers
-turn alike, what is made of their couplings :math:`J_a·J_b` turns too.
+turn alike, what is made of their couplings Jₐ·J_b turns too.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ MOST_DIMENSION = 64
 def tensor_operators(dimension: int) -> NDArray[np.complex128]:
     r"""Hermitian tensor operators of a spin, which turn as real harmonics do.
 
-    Of :math:`T_{ll} \propto J_+^l` commutators with :math:`J_-` make those of smaller m, as
-    they make harmonics; then :math:`(T_{l,m} ± T_{l,-m})/\sqrt{2}` in the convention of
-    `qml_qdl.data.SphereGrid`. They are orthonormal, Tr AB = 0 or 1.
+    Of the highest, :math:`J_+^l` over its norm, commutators with :math:`J_-` make those
+    of smaller m, as they make harmonics; Hermitian parts of these are real harmonics in
+    the convention of `qml_qdl.data.SphereGrid`. They are orthonormal, Tr AB = 0 or 1.
 
     Args:
         dimension: d = 2j + 1.
 
     Returns:
-        (d², d, d): l = 0 … 2j one after the other, m = −l … l within each; read only.
+        (d², d, d), l = 0 … 2j one after the other, m = −l … l within each; read only.
 
     Raises:
         ArgumentError: `dimension` is below 1 or above 64.
@@ -93,7 +93,7 @@ def _tensor_operators(dimension: int) -> NDArray[np.complex128]:
 
 
 def coupling(dimension: int) -> NDArray[np.float64]:
-    r"""The coupling of two spins, :math:`J_a·J_b / j(j+1)`, from −1 to j/(j + 1).
+    r"""The coupling of two spins, Jₐ·J_b / j(j + 1), from −1 to j/(j + 1).
 
     Args:
         dimension: d = 2j + 1, 2 or more.
@@ -336,7 +336,7 @@ class FieldGate(qml.QubitUnitary):  # type: ignore[misc]
 
 @frozen(repr=False)
 class RegisterExchange(Processing):
-    r"""Couplings exp(−iΣₖ θₖ xᵏ) of pairs of registers, x = J_a·J_b / j(j+1).
+    r"""Couplings exp(−iΣₖ θₖ xᵏ) of pairs of registers, x = Jₐ·J_b / j(j + 1).
 
     k = 1 … 2j: all that two spins j can do to one another without a direction in space
     (2j + 1 total spins, one of them a phase for all). For single wires,
@@ -422,7 +422,7 @@ def coupling_readout(
     pairs: Iterable[tuple[int, int]] | None = None,
     powers: Iterable[int] | None = None,
 ) -> Expectation:
-    r"""⟨xᵏ⟩ of pairs of registers, x = J_a·J_b / j(j+1), which no rotation changes.
+    r"""⟨xᵏ⟩ of pairs of registers, x = Jₐ·J_b / j(j + 1), which no rotation changes.
 
     Args:
         wires: A number of wires, meaning 0 … n−1, or their labels.

@@ -347,7 +347,7 @@ def rotate_coefficients(coefficients: Any, rotation: Rotation) -> Doubles:
         rotation: One rotation for all, or as many as there are fields.
 
     Returns:
-        Of the same shape: where f was, f(R⁻¹x).
+        Of the same shape, f(R⁻¹x) where f was.
 
     Raises:
         ShapeError: The number of coefficients is no square, or the rotations are not

@@ -33,7 +33,7 @@ def bispectrum(coefficients: Tensor) -> Tensor:
         coefficients: (..., (lmax + 1)²), in the convention of `SphereGrid`.
 
     Returns:
-        (..., numbers): 1 + lmax + triples 1 ≤ a ≤ b ≤ c ≤ a + b.
+        (..., numbers), 1 + lmax + triples 1 ≤ a ≤ b ≤ c ≤ a + b.
 
     Raises:
         ShapeError: The number of coefficients is no square.
