@@ -94,7 +94,8 @@ NO_CALLS = {
         "Spread",
         "SymbolModel",
     },
-    "geometry": set(),
+    # A result.
+    "geometry": {"RotationError"},
     "phases": {"Boundary", "Confusion", "Learner", "SnapshotNetwork", "System"},
     "vqe": {
         "Adapted",

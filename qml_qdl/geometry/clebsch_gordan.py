@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.data.sphere import degree_of
+from qml_qdl.geometry.nonlinearities import FeatureNorm
 from qml_qdl.geometry.spherical_layers import (
     DegreeLinear,
     DegreeNorm,
@@ -195,7 +196,7 @@ class SphereNetwork(nn.Module):
         self.norm = DegreeNorm(width, lmax)
         self.mixed = DegreeLinear(width, width, lmax)
         size = network_invariants(channels, width, lmax)
-        self.invariants_norm = nn.BatchNorm1d(size)
+        self.invariants_norm = FeatureNorm(size)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(size, num_classes)
 

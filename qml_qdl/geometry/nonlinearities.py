@@ -37,6 +37,22 @@ def norms(fields: Fields) -> Tensor:
     return torch.hypot(sizes, torch.full_like(sizes, SMALLEST))
 
 
+class FeatureNorm(nn.BatchNorm1d):
+    """Batch normalisation; a single row, which has no spread, takes the running one."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The normalised features.
+
+        Args:
+            features: (rows, features).
+        """
+        if len(features) > 1 or not self.training:
+            return super().forward(features)
+        return functional.batch_norm(
+            features, self.running_mean, self.running_var, self.weight, self.bias
+        )
+
+
 @validate_call
 class NormBatchNorm(nn.Module):
     """Divides each field by the root mean square of its norm over the batch.

@@ -16,6 +16,7 @@ from qml_qdl.circuits.symmetry.registers import (
 )
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.geometry.clebsch_gordan import SphereNetwork, twin_width
+from qml_qdl.geometry.nonlinearities import FeatureNorm
 from qml_qdl.geometry.spherical_layers import DegreeLinear, FieldCoefficients
 from qml_qdl.hardware.targets import Target
 from qml_qdl.nn.layer import QuantumLayer
@@ -153,7 +154,7 @@ class SphereClassifier(nn.Module):
             for _ in range(circuits)
         )
         size = image_shape[0] + circuits * (circuit.output_shape[0] or 1)
-        self.norm = nn.BatchNorm1d(size)
+        self.norm = FeatureNorm(size)
         self.head = nn.Linear(size, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -158,7 +158,7 @@ class DegreeNorm(nn.Module):
         _check_fields(fields, len(self.mean), self.lmax)
         degrees = torch.tensor(degrees_and_orders(self.lmax)[0], device=fields.device)
         first = fields[..., :1]
-        if self.training:
+        if self.training and len(fields):
             mean = first.mean(0)
             centred = torch.cat([first - mean, fields[..., 1:]], -1)
             square = by_degree(centred.square().mean(0), self.lmax)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from qml_qdl.circuits.errors import ArgumentError, ShapeError
 from qml_qdl.circuits.validation import check_choice, check_count, validate_call
 from qml_qdl.geometry.field_types import FieldType
 from qml_qdl.geometry.nonlinearities import (
     DiskPool,
+    FeatureNorm,
     FourierNonlinearity,
     GatedNonlinearity,
     NormBatchNorm,
@@ -22,17 +22,6 @@ from qml_qdl.nn.patch_sizes import check_image_shape
 
 NONLINEARITIES = ("norm", "gated", "fourier")
 """What stands between steerable layers, by name."""
-
-
-class _FeatureNorm(nn.BatchNorm1d):
-    """Batch normalisation; a single row, which has no spread, takes the running one."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        if len(features) > 1 or not self.training:
-            return super().forward(features)
-        return functional.batch_norm(
-            features, self.running_mean, self.running_var, self.weight, self.bias
-        )
 
 
 @validate_call
@@ -124,7 +113,7 @@ class SteerableClassifier(nn.Module):
         self.head = nn.Sequential(
             NormPool(fields),
             pool,
-            _FeatureNorm(features),
+            FeatureNorm(features),
             nn.Dropout(dropout),
             nn.Linear(features, hidden),
             nn.ReLU(),

@@ -26,9 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from qml_qdl.data import load, rotate_images
-from qml_qdl.geometry import ImageRings, RingClassifier
-from qml_qdl.training.registry import MODELS
-from qml_qdl.training.specs import import_object
+from qml_qdl.geometry import ImageRings, RingClassifier, SteerableClassifier
 
 Predict: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 SHAPE, CLASSES = (1, 14, 14), 10
@@ -117,8 +115,7 @@ def twin(digits: Digits) -> Predict:
 
 
 def steerable(digits: Digits) -> Predict:
-    model: Any = import_object("steerable", MODELS["steerable"].class_path)
-    return trained(model(SHAPE, CLASSES), digits, 0.01, STEPS)
+    return trained(SteerableClassifier(SHAPE, CLASSES), digits, 0.01, STEPS)
 
 
 def network() -> nn.Module:
@@ -198,7 +195,7 @@ RIVALS: Mapping[str, Callable[[Digits], Predict]] = {
     "rings (quantum)": rings,
     "CNN": cnn,
     "CNN, augmented": cnn_augmented,
-    **({"steerable": steerable} if "steerable" in MODELS else {}),
+    "steerable": steerable,
 }
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -388,6 +389,7 @@ def test_every_option_reaches_the_run(tmp_path: Path) -> None:
     left_out |= {"recipe", "scheduler", "loss", "gradient_clip", "precision"}
     left_out |= {"callbacks", "logger"}
     left_out |= {"hidden", "latent", "quantum_part", "width", "transform"}
+    left_out |= {"circuits", "lmax", "encoding", "grid"}
     left_out |= {"state", "alpha", "symmetry", "amplitudes"}
     left_out |= {"ancillas", "noise", "spin_flip", "periodic"}
     assert {n.replace("-", "_") for n in given} == flags - left_out
@@ -440,6 +442,37 @@ def test_options_of_generative_models_reach_the_run(
     assert seen[0].model == Spec("vae", hidden=9, latent=3, quantum_part="encoder")
     assert seen[0].training == training.default_training("vae")
     assert seen[0].data.labels == ("4",)
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "options"),
+    [
+        ("rotated_digits", "rings", {"layers": 1, "circuits": 1}),
+        ("oriented_mesh", "mesh", {"layers": 1, "hidden": 4}),
+        ("digits", "steerable", {"channels": 2, "layers": 1, "hidden": 4}),
+        (
+            "spherical_digits",
+            "sphere",
+            {
+                **{"lmax": 1, "circuits": 1, "layers": 1},
+                **{"encoding": "state", "grid": "gauss-legendre"},
+            },
+        ),
+    ],
+)
+def test_fields_are_learnt_from_and_predicted(
+    data: str, model: str, options: dict[str, Any], here: Path, capsys: Capture
+) -> None:
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    words += ["--limit", 60, "--epochs", 1, "--seeds", 1, "--accelerator", "cpu"]
+    given = ["train", "--data", data, "--model", model, *map(str, words)]
+    assert main([*given, "--name", "fields", "--quiet"]) == 0
+    assert "%" in capsys.readouterr().out
+    run = Run.open("fields")
+    assert run.options.model.init_args.items() >= options.items()
+    rows = load(data).inputs[:3]
+    np.savez(here / "new.npz", x=rows)
+    assert main(["predict", "fields", "new.npz"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from qml_qdl.geometry import (
     NormNonlinearity,
     NormPool,
 )
+from qml_qdl.geometry.nonlinearities import FeatureNorm
 
 MIXED = FieldType({-1: 1, 0: 2, 1: 2, 3: 1})
 UNIFORM = FieldType.uniform(3, 2)
@@ -196,3 +197,11 @@ def test_pooled_norms_do_not_turn(dtype: torch.dtype) -> None:
 def test_errors(act: Callable[[], Any], text: str) -> None:
     with pytest.raises(QdlError, match=text):
         act()
+
+
+def test_a_single_row_is_normalised_by_the_running_spread() -> None:
+    """Where torch refuses it, which ends a training whose last batch is one row."""
+    norm, x = FeatureNorm(3), torch.randn(5, 3)
+    torch.testing.assert_close(norm(x), torch.nn.BatchNorm1d(3)(x))
+    one = norm(x[:1])
+    torch.testing.assert_close(one, norm.eval()(x[:1]))

@@ -105,3 +105,10 @@ def test_norm_normalises_each_degree() -> None:
 def test_wrong_arguments_are_refused(make: Callable[[], Any], text: str) -> None:
     with pytest.raises(QdlError, match=text):
         make()
+
+
+def test_a_batch_without_rows_leaves_the_running_means_alone() -> None:
+    norm = DegreeNorm(2, 1)
+    assert norm(torch.zeros(0, 2, 4)).shape == (0, 2, 4)
+    assert norm.mean.equal(torch.zeros(2))
+    assert norm.square.equal(torch.ones(2, 2))

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from qml_qdl.circuits import GaugeLattice
-from qml_qdl.geometry import GaugeRegressor, RingClassifier
+from qml_qdl.geometry import GaugeRegressor, RingClassifier, SphereClassifier
 from qml_qdl.models import (
     DressedClassifier,
     EquivariantClassifier,
@@ -91,6 +91,14 @@ MODELS = [
         (2, 5, 6),
         3,
         id="rings",
+    ),
+    pytest.param(
+        lambda **k: SphereClassifier(
+            (1, 4, 8), 3, lmax=1, circuits=1, layers=2, encoding="state", **k
+        ),
+        (1, 4, 8),
+        3,
+        id="sphere",
     ),
 ]
 every_model = pytest.mark.parametrize(("make", "shape", "classes"), MODELS)
