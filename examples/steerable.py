@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from scipy.ndimage import rotate, zoom
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qml_qdl.data import load
+from qml_qdl.data import load, rotate_images
 from qml_qdl.geometry import (
     FieldType,
     FourierNonlinearity,
@@ -157,11 +156,8 @@ def plot_turning(size: int = 65) -> Figure:
 
 def digits(seed: int, train: int = 500) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Upright digits on 14 × 14 pixels and labels, to train on and to test with."""
-    data = load("digits")
-    larger = zoom(
-        data.inputs, (1, 1, 1.25, 1.25), order=1, mode="grid-constant", grid_mode=True
-    )
-    images = torch.tensor(np.pad(larger.clip(0, 1), ((0, 0), (0, 0), (2, 2), (2, 2))))
+    data = load("rotated_digits")
+    images = torch.tensor(data.inputs)
     rows = np.random.default_rng(seed).permutation(len(images))
     labels = torch.tensor(data.labels)
     first, rest = rows[:train], rows[train:]
@@ -170,8 +166,7 @@ def digits(seed: int, train: int = 500) -> tuple[Tensor, Tensor, Tensor, Tensor]
 
 def turned(images: Tensor, degrees: float) -> Tensor:
     """Images turned counter-clockwise by cubic splines."""
-    found = rotate(images.numpy(), degrees, axes=(3, 2), reshape=False, order=3)
-    return torch.tensor(found)
+    return torch.tensor(rotate_images(images.numpy(), degrees))
 
 
 def train(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
