@@ -169,6 +169,7 @@ class GroundState(Sampling):
     automatic_optimization: bool
 
     learns_from: ClassVar[type] = Problem
+    divided: ClassVar[type] = Problem
     follows: ClassVar[tuple[str, ...]] = (
         "problem",
         "lattice",

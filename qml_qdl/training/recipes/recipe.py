@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, Metric
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import did_you_mean, validate_call
+from qml_qdl.circuits.validation import check_type, did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.preprocessing import Preprocessing
-from qml_qdl.data.splitting import split
+from qml_qdl.data.splitting import Split, split
 from qml_qdl.training.baselines import Baseline
 from qml_qdl.training.checkpoints import BEST
 from qml_qdl.training.options import DataOptions, TrainingOptions
@@ -93,6 +93,9 @@ class Recipe(LightningModule, ABC):
     learns_from: ClassVar[type] = Dataset
     """What kind of data it reads."""
 
+    divided: ClassVar[type] = Split
+    """What `divide` makes of them."""
+
     follows: ClassVar[tuple[str, ...]] = (
         "input_shape",
         "image_shape",
@@ -124,6 +127,7 @@ class Recipe(LightningModule, ABC):
 
     def __init__(self, model: nn.Module, split: Any, options: TrainingOptions) -> None:
         super().__init__()
+        check_type("split", split, self.divided)
         self.model = model
         self.split: Any = split
         self.options = options

@@ -83,6 +83,7 @@ class StateReconstruction(Sampling):
     automatic_optimization: bool
 
     learns_from: ClassVar[type] = Experiment
+    divided: ClassVar[type] = Experiment
     follows: ClassVar[tuple[str, ...]] = ("data", "num_wires", "num_sites")
     columns: tuple[str, ...] = ("train_nll", "val_nll", "decay")
     monitor: ClassVar[str] = "val_nll"
