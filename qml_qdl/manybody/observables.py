@@ -57,8 +57,16 @@ class Means:
             >>> Means.of(samples, lambda spins: spins.sum(1).abs()).values.item()
             2.0
         """
+        given = function
+
+        def checked(spins: Tensor) -> Tensor:
+            found = given(spins)
+            check_type("function: its result", found, Tensor)
+            return found
+
+        function = checked
         if samples.sector is not None:
-            function = _over_orbits(function, samples.sector)
+            function = _over_orbits(checked, samples.sector)
         weights = samples.weights
         if weights is not None and samples.is_exact:
             size = max(1, NUMBERS_AT_ONCE // samples.spins.shape[1] ** 2)

@@ -43,7 +43,7 @@ def chain(rows: int) -> torch.Tensor:
 def test_a_tree_is_a_distribution_and_finds_the_chain() -> None:
     tree = BitTree.fit(chain(20_000))
     chances = tree.log_likelihood(all_bits(3)).exp()
-    assert float(chances.sum()) == pytest.approx(1)
+    assert float(chances.sum()) == pytest.approx(1, abs=1e-5)
     wanted = [0.7 * 0.9 * 0.9, 0.7 * 0.9 * 0.1, 0.7 * 0.1 * 0.1, 0.7 * 0.1 * 0.9]
     assert chances[:4].tolist() == pytest.approx(wanted, abs=0.01)
     assert tree.parameters == 5
@@ -196,12 +196,12 @@ def test_twins_have_as_many_weights() -> None:
     machine = ListedRBM(9, weights=297)
     assert sum(w.numel() for w in machine.parameters()) == 299
     chances = machine().detach()
-    assert float(chances.sum()) == pytest.approx(1)
+    assert float(chances.sum()) == pytest.approx(1, abs=1e-5)
     with torch.no_grad():
         machine.machine.visible_bias[0] = -20
     assert bool((machine.sample(100)[:, 0] == 1).all())
     table = DistributionTable(torch.arange(8.0))
-    assert float(table().detach().sum()) == pytest.approx(1)
+    assert float(table().detach().sum()) == pytest.approx(1, abs=1e-5)
     sampled = table.sample(5000, torch.Generator().manual_seed(0))
     seen = torch.bincount(sampled.long(), minlength=8) / 5000
     torch.testing.assert_close(seen, table().detach(), atol=0.03, rtol=0)
