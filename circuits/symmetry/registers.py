@@ -316,22 +316,22 @@ class FieldGate(qml.QubitUnitary):  # type: ignore[misc]
     name = "QubitUnitary"  # by which devices know what they take
 
     @staticmethod
-    def compute_decomposition(U: Any, wires: Any) -> list[Any]:  # noqa: N803
+    def compute_decomposition(matrix: Any, wires: Any) -> list[Any]:
         """Rotations on one wire, and the matrix itself where it has no gradient.
 
         Raises:
             TargetError: It has one, on more than one wire.
         """
         if len(wires) == 1:
-            return list(qml.QubitUnitary.compute_decomposition(U, wires))
-        if qml.math.requires_grad(U):
+            return list(qml.QubitUnitary.compute_decomposition(matrix, wires))
+        if qml.math.requires_grad(matrix):
             raise TargetError(
                 "target: a field as gates on registers of two wires or more has "
                 "gradients on simulators that take matrices, and on Qiskit's; use "
                 "target='auto' or 'default.qubit' without shots, or 'aer', or the "
                 "field as a state, ClebschGordan after AmplitudeEncoding"
             )
-        return [qml.QubitUnitary(U, wires=wires, unitary_check=False)]
+        return [qml.QubitUnitary(matrix, wires=wires, unitary_check=False)]
 
 
 @frozen(repr=False)

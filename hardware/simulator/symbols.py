@@ -428,6 +428,8 @@ def _form(function: Any, args: Any, kwargs: Any, shape: torch.Size) -> Affine | 
     if not isinstance(first, Symbol) or first.form is None or not _is_constant(second):
         return None
     form = first.form
+    if isinstance(second, Tensor):
+        second = second.double()  # beside whole numbers torch would keep single ones
     if function in _PRODUCTS:
         return form.scaled(second, shape)
     if function in _QUOTIENTS:

@@ -102,6 +102,16 @@ def test_a_form_is_what_the_operations_give(name: str) -> None:
     assert result.dtype == expected.dtype
 
 
+def test_beside_whole_numbers_no_digits_are_lost() -> None:
+    def make(x: Any, w: Any) -> Any:
+        return (0.1 + x) / torch.arange(3, 6) + torch.arange(3)
+
+    form = form_of(traced(make)[1])
+    assert form is not None
+    found = form.factor * numbers()[0][form.source] + form.offset
+    torch.testing.assert_close(found, make(*numbers()), atol=1e-15, rtol=0)
+
+
 @pytest.mark.parametrize("name", COMPUTED)
 def test_what_has_no_form_is_done_anew(name: str) -> None:
     _, result = traced(COMPUTED[name])
