@@ -11,6 +11,7 @@ same weights anywhere. The rooms load when they are first used:
 - `qml_qdl.vqe`: molecules and their electrons
 - `qml_qdl.tomography`, `qml_qdl.phases`: states and phases behind measurements
 - `qml_qdl.geometry`: fields on planes, spheres, meshes and lattices
+- `qml_qdl.kernels`, `qml_qdl.sklearn`: kernels, and estimators for scikit-learn
 - `qml_qdl.models`, `qml_qdl.metrics`, `qml_qdl.data`, `qml_qdl.training`: learning
   with them
 - `qml_qdl.errors`: everything this library raises on purpose
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
     import qml_qdl.errors as errors
     import qml_qdl.geometry as geometry
     import qml_qdl.hardware as hardware
+    import qml_qdl.kernels as kernels
     import qml_qdl.manybody as manybody
     import qml_qdl.metrics as metrics
     import qml_qdl.models as models
     import qml_qdl.nn as nn
     import qml_qdl.phases as phases
     import qml_qdl.renormalisation as renormalisation
+    import qml_qdl.sklearn as sklearn
     import qml_qdl.tomography as tomography
     import qml_qdl.training as training
     import qml_qdl.vqe as vqe
@@ -46,12 +49,14 @@ __all__ = [
     "errors",
     "geometry",
     "hardware",
+    "kernels",
     "manybody",
     "metrics",
     "models",
     "nn",
     "phases",
     "renormalisation",
+    "sklearn",
     "tomography",
     "training",
     "vqe",

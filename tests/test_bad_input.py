@@ -29,6 +29,8 @@ ROOMS = (
     "tomography",
     "phases",
     "geometry",
+    "kernels",
+    "sklearn",
     "metrics",
     "data",
     "training",

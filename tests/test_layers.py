@@ -40,6 +40,13 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.models",
         "qml_qdl.nn",
     },
+    "qml_qdl.kernels": {
+        "qml_qdl.circuits",
+        "qml_qdl.data",
+        "qml_qdl.hardware",
+        "qml_qdl.metrics",
+        "qml_qdl.nn",
+    },
     "qml_qdl.manybody": {
         "qml_qdl.circuits",
         "qml_qdl.hardware",
@@ -94,6 +101,16 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.tomography",
         "qml_qdl.vqe",
     },
+    "qml_qdl.sklearn": {
+        "qml_qdl.circuits",
+        "qml_qdl.data",
+        "qml_qdl.hardware",
+        "qml_qdl.kernels",
+        "qml_qdl.metrics",
+        "qml_qdl.models",
+        "qml_qdl.nn",
+        "qml_qdl.training",
+    },
     "qml_qdl.testing": {
         "qml_qdl.circuits",
         "qml_qdl.models",
@@ -104,6 +121,7 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.circuits",
         "qml_qdl.data",
         "qml_qdl.geometry",
+        "qml_qdl.kernels",
         "qml_qdl.manybody",
         "qml_qdl.metrics",
         "qml_qdl.hardware",
@@ -111,6 +129,7 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.nn",
         "qml_qdl.phases",
         "qml_qdl.renormalisation",
+        "qml_qdl.sklearn",
         "qml_qdl.tomography",
         "qml_qdl.training",
         "qml_qdl.vqe",
@@ -119,6 +138,7 @@ ALLOWED: dict[str, set[str]] = {
 QISKIT = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime"}
 LAZY = QISKIT | {"PIL", "matplotlib", "pandas", "quimb", "sklearn", "zuko"}
 QISKIT_ROOM = "qml_qdl.hardware.qiskit"
+SKLEARN_ROOM = "qml_qdl.sklearn"
 TRAINER = {"lightning", "pytorch_lightning"}
 
 
@@ -163,7 +183,9 @@ def room_of(module: str) -> str:
 
 
 def may_load(module: str, package: str = "qiskit") -> bool:
-    """Whether a module may load Qiskit, or IBM's client, when it loads itself."""
+    """Whether a module may load Qiskit, IBM's client or scikit-learn as it loads."""
+    if package == "sklearn":
+        return within(module, SKLEARN_ROOM)
     wanted = "ibm" if package == "qiskit_ibm_runtime" else ""
     name = module.removeprefix(QISKIT_ROOM + ".")
     return package in QISKIT and within(module, QISKIT_ROOM) and name.startswith(wanted)
@@ -298,6 +320,8 @@ SEEDED = [
     ("qml_qdl.nn.x", "from qml_qdl.testing import layers", "may not import"),
     ("qml_qdl.nn.x", "def f():\n import pytest", "pytest outside"),
     ("qml_qdl.training.x", "import sklearn.svm", "when the module loads"),
+    ("qml_qdl.kernels.x", "import sklearn.svm", "when the module loads"),
+    ("qml_qdl.nn.x", "import qml_qdl.sklearn", "may not import"),
     ("qml_qdl.training.x", "import matplotlib.pyplot", "when the module loads"),
     ("qml_qdl", "import qml_qdl.nn", "may not import"),
 ]

@@ -1,0 +1,3 @@
+"""Quantum kernels: Gram matrices from circuits, and what is learnt with them."""
+
+__all__: list[str] = []
