@@ -119,6 +119,18 @@ class CircuitRunner:
                 return bound.direct(inputs, None, weights)
             return self._run(bound, inputs, weights)
 
+    def direct(self, like: Tensor) -> NativeCircuit | None:
+        """The kernel from inputs and weights to all values, where it can do all.
+
+        Args:
+            like: A tensor of the inputs' precision and place.
+
+        Returns:
+            What takes inputs, None and weights of that precision; None where more has
+            to be done to them or to what it gives.
+        """
+        return None if self._precision is not None else self._bind(like).direct
+
     def _run(
         self,
         bound: _Bound,
@@ -163,7 +175,10 @@ class CircuitRunner:
         if program is None:
             return None
 
-        def plainly(x: Tensor | None, _: None, own: Sequence[Tensor]) -> Tensor:
+        def plainly(
+            x: Tensor | None, first: Tensor | None, own: Sequence[Tensor]
+        ) -> Tensor:
+            assert first is None  # whatever is prepared has no such form
             return self._run(bound, x, own, natively=False)
 
         return NativeCircuit(program, plainly, most_kept(plan, bound.most))
@@ -176,7 +191,8 @@ def most_kept(plan: Plan, most: int) -> int:
         plan: A plan.
         most: How many of its rows may run at once by torch.
     """
-    return most * STATES_AT_ONCE * 2 ** (plan.structure.num_wires + 1)
+    numbers = 2 << plan.structure.num_wires
+    return most * STATES_AT_ONCE * numbers
 
 
 def reads_words(plan: Plan) -> bool:

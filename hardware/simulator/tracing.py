@@ -98,16 +98,16 @@ class Gather:
         )
         fixed = sources < 0
         places = torch.where(fixed, -1, sources - first)
-        each = (t.tolist() for t in (places, factors, offsets))
+        parts = [places.tolist(), factors.tolist(), offsets.tolist()]
         index = torch.where(fixed, count, sources - first)
-        forms = tuple(zip(*each, strict=True))
+        triples = tuple(zip(*parts, strict=True))
         factors, offsets = factors + offsets * fixed, offsets * ~fixed
         in_order = torch.equal(index, torch.arange(count))
         return cls(
             None if in_order else index.to(like.device),
             None if (factors == 1).all() else factors[:, None].to(like),
             None if (offsets == 0).all() else offsets[:, None].to(like),
-            forms,
+            triples,
         )
 
     def __call__(self, numbers: Sequence[Tensor]) -> Tensor:

@@ -98,6 +98,11 @@ class NativeProgram:
     def _read(self) -> Any:
         return self.kernel.program(self.assembly.whole, self.assembly.real)
 
+    @property
+    def features(self) -> int:
+        """How many numbers of a row it takes."""
+        return self.assembly.features
+
     def kept(self, rows: int) -> int:
         """How many numbers the last states of some rows have."""
         found: int = self.kernel.kept(self.handle, self.double, rows)
@@ -201,7 +206,10 @@ def _rows(x: Tensor | None, prepared: Tensor | None) -> int:
 
 def _matrix(tensor: Tensor | None) -> tuple[int, int, int]:
     """Address and strides of a matrix."""
-    return (0, 0, 0) if tensor is None else (tensor.data_ptr(), *tensor.stride())
+    if tensor is None:
+        return 0, 0, 0
+    row, column = tensor.stride()
+    return tensor.data_ptr(), row, column
 
 
 def _states(tensor: Tensor | None) -> tuple[int, int]:
@@ -222,14 +230,15 @@ def is_plain(tensors: Iterable[Tensor | None]) -> bool:
         False for subclasses, for what is not on the processor, and while torch
         transforms, traces or exports what runs.
     """
-    if is_transformed() or torch._C._len_torch_dispatch_stack():
-        return False
-    return all(
-        t is None
-        or ((type(t) is Tensor or type(t) is Parameter) and t.layout is torch.strided)
-        for t in tensors
-    )
+    for tensor in tensors:
+        if tensor is not None and (
+            type(tensor) not in _PLAIN or tensor.layout is not torch.strided
+        ):
+            return False
+    return not (torch._C._len_torch_dispatch_stack() or is_transformed())
 
+
+_PLAIN = (Parameter, Tensor)
 
 Plainly = Callable[[Tensor | None, Tensor | None, Sequence[Tensor]], Tensor]
 
