@@ -333,6 +333,7 @@ def _differentiable(
     with torch.enable_grad():
         values = ctx.circuit.plainly(x, prepared, tensors)
     wanted = ctx.needs_input_grad[1:]
-    chosen = [number for number, want in zip(numbers, wanted, strict=True) if want]
+    pairs = zip(numbers, wanted, strict=True)
+    chosen = [number for number, want in pairs if want and number is not None]
     found = iter(torch.autograd.grad(values, chosen, change, create_graph=again))
     return [next(found) if want else None for want in wanted]
