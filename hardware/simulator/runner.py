@@ -55,7 +55,7 @@ class CircuitRunner:
         self._memory = memory
         self._precision = precision
         self._traced: dict[
-            tuple[torch.dtype, torch.device], tuple[TracedCircuit, int, bool]
+            tuple[torch.dtype, torch.device], tuple[TracedCircuit, int]
         ] = {}
         self._kept: dict[Hashable, Any] = {}
 
@@ -82,66 +82,83 @@ class CircuitRunner:
             inputs = None if inputs is None else in_precision(inputs, self._precision)
         like = inputs if inputs is not None else weights[0]
         with own_precision(like.device):
-            traced, most, reads_words = self._trace(like)
+            traced, most = self._trace(like)
             angles = traced.angles(inputs, weights)
-            rows = MANY_ROWS if exported else angles.num_rows
-            if rows is None or rows <= most:
-                return self._run(traced, angles, self._options(like, rows), reads_words)
+            # What is small lasts as long as the trace, for models of other seeds.
+            few = traced.plan.structure.num_wires <= FEW_WIRES
+            kept = traced.kept if few else self._kept
+            return run_angles(traced.plan, angles, like, most, kept)
 
-            def run(first: int, last: int) -> Tensor:
-                options = self._options(like, last - first)
-                part = angles.part(first, last)
-                return self._run(traced, part, options, reads_words)
-
-            return torch.cat(in_chunks(run, rows, most))
-
-    def _options(self, like: Tensor, rows: int | None) -> TensorOptions:
-        wires = len(self._circuit.wires)
-        return TensorOptions.of(like.dtype, like.device, rows, wires)
-
-    def _trace(self, like: Tensor) -> tuple[TracedCircuit, int, bool]:
+    def _trace(self, like: Tensor) -> tuple[TracedCircuit, int]:
         key = (like.dtype, like.device)
         if key not in self._traced:
             with made_to_last():
                 most = rows_at_once(len(self._circuit.wires), *key, self._memory)
                 new = torch.empty(0, dtype=like.dtype, device=like.device)
-                traced = _traced(self._circuit, new)
-                # Expectation values of Pauli words times numbers, and nothing else.
-                words = map(is_fixed_pauli_expectation, traced.plan.measurements)
-                self._traced[key] = traced, most, all(words)
+                self._traced[key] = _traced(self._circuit, new), most
         return self._traced[key]
 
-    def _run(
-        self,
-        traced: TracedCircuit,
-        angles: Angles,
-        options: TensorOptions,
-        reads_words: bool,
-    ) -> Tensor:
-        plan, rows = traced.plan, angles.num_rows
-        # What is small lasts as long as the trace, for models of other seeds.
-        few = plan.structure.num_wires <= FEW_WIRES
-        kept = traced.kept if few else self._kept
 
-        def compiled(key: Hashable, make: Callable[[], Any]) -> Any:
-            if key not in kept:
-                with made_to_last():
-                    kept[key] = make()
-            return kept[key]
+def run_angles(
+    plan: Plan, angles: Angles, like: Tensor, most: int, kept: dict[Hashable, Any]
+) -> Tensor:
+    """Runs a plan on the angles of all rows, in chunks where they need much memory.
 
-        program: Program = compiled(
-            options, lambda: shared_program(plan.structure, plan.batched, options)
-        )
-        state = program(angles)
-        if reads_words:
-            expectations: Expectations = compiled(
-                ("words", options), lambda: _compile_words(plan, options)
+    Args:
+        plan: Of native gates; its own angles are not looked at.
+        angles: Those of the rows.
+        like: A tensor of their precision and place.
+        most: How many rows may run at once.
+        kept: What was compiled of the plan, and will be.
+
+    Returns:
+        (rows, outputs), all measurements side by side; a single row where nothing
+        differs from row to row.
+    """
+    exported = torch.compiler.is_exporting()  # for any number of rows
+    rows = MANY_ROWS if exported else angles.num_rows
+    wires = plan.structure.num_wires
+
+    def run(part: Angles, rows: int | None) -> Tensor:
+        options = TensorOptions.of(like.dtype, like.device, rows, wires)
+        return _run(plan, part, options, kept)
+
+    with own_precision(like.device):
+        if rows is None or rows <= most:
+            return run(angles, rows)
+        return torch.cat(
+            in_chunks(
+                lambda first, last: run(angles.part(first, last), last - first),
+                rows,
+                most,
             )
-            return expectations(state).T
-        reader = Reader(state, 1 if rows is None else rows, options, compiled)
-        results = reader.read_all(plan.measurements)
-        flat = [r.flatten(1) if r.ndim > 1 else r[:, None] for r in results]
-        return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
+        )
+
+
+def _run(
+    plan: Plan, angles: Angles, options: TensorOptions, kept: dict[Hashable, Any]
+) -> Tensor:
+    rows = angles.num_rows
+
+    def compiled(key: Hashable, make: Callable[[], Any]) -> Any:
+        if key not in kept:
+            with made_to_last():
+                kept[key] = make()
+        return kept[key]
+
+    program: Program = compiled(
+        options, lambda: shared_program(plan.structure, plan.batched, options)
+    )
+    state = program(angles)
+    expectations: Expectations | None = compiled(
+        ("words", options), lambda: _compile_words(plan, options)
+    )
+    if expectations is not None:
+        return expectations(state).T
+    reader = Reader(state, 1 if rows is None else rows, options, compiled)
+    results = reader.read_all(plan.measurements)
+    flat = [r.flatten(1) if r.ndim > 1 else r[:, None] for r in results]
+    return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
 
 
 def _traced(circuit: Circuit, like: Tensor) -> TracedCircuit:
@@ -154,6 +171,9 @@ def _traced(circuit: Circuit, like: Tensor) -> TracedCircuit:
     return _TRACED.find(known) or _TRACED.keep(known, trace_circuit(circuit, like))
 
 
-def _compile_words(plan: Plan, options: TensorOptions) -> Expectations:
+def _compile_words(plan: Plan, options: TensorOptions) -> Expectations | None:
+    """Expectation values of Pauli words times numbers; None if anything else is read."""
+    if not all(map(is_fixed_pauli_expectation, plan.measurements)):
+        return None
     sentences = [measurement.obs.pauli_rep for measurement in plan.measurements]
     return compile_expectations(sentences, plan.structure.num_wires, options)

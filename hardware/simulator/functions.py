@@ -1,0 +1,516 @@
+"""Quantum functions on the simulator: called at every run, on symbols.
+
+A QNode's function, or a circuit with blocks of a user's own, may do otherwise in every
+call. What it queues is known by its structure and its symbols: where that was met
+before, the compiled program runs, and its angles are gathered in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, TypeAlias
+
+import numpy as np
+import pennylane as qml
+import torch
+from attrs import evolve, field, frozen
+from pennylane import measurements as kinds
+from pennylane.devices import ExecutionConfig
+from pennylane.math import Interface
+from torch import Tensor
+
+from qml_qdl.hardware.caches import LruCache
+from qml_qdl.hardware.precision import KeptNumbers
+from qml_qdl.hardware.preprocessing import finite_states, with_lost
+from qml_qdl.hardware.simulator.memory import rows_at_once
+from qml_qdl.hardware.simulator.program import Angles
+from qml_qdl.hardware.simulator.runner import run_angles
+from qml_qdl.hardware.simulator.symbols import (
+    Affine,
+    Expressions,
+    ImpureError,
+    Symbol,
+    Trace,
+    form_of,
+)
+from qml_qdl.hardware.simulator.tapes import with_vector
+from qml_qdl.hardware.simulator.tensor_options import in_precision
+from qml_qdl.hardware.simulator.tracing import AngleSource, Gather, as_angle
+from qml_qdl.hardware.structure import (
+    Plan,
+    constant_key,
+    kind_key,
+    make_plan,
+    measurement_key,
+)
+
+Function: TypeAlias = Callable[[Sequence[Any], Mapping[str, Any]], Any]
+"""Takes inputs in order and weights by name, and returns what it measures."""
+
+MOST_MISSES = 8
+"""After so many calls, one after the other, of which each queued what was not met
+before, a function is not run on symbols any more."""
+
+MOST_STEPS = 10_000
+"""A trace of more operations is given up: they seem to differ from call to call."""
+
+MOST_SHAPES = 32
+"""For so many shapes of inputs, the latest, what was queued is known."""
+
+_FIXED = frozenset(
+    (
+        *(qml.CNOT, qml.CRX, qml.CRY, qml.CRZ, qml.CY, qml.CZ, qml.H, qml.PhaseShift),
+        *(qml.RX, qml.RY, qml.RZ, qml.Rot, qml.S, qml.SWAP, qml.SX, qml.T, qml.U3),
+        *(qml.Toffoli, qml.X, qml.Y, qml.Z, qml.IsingXX, qml.IsingYY, qml.IsingZZ),
+    )
+)
+"""Gates that are told by their class."""
+
+_READ = frozenset(
+    (
+        *(kinds.DensityMatrixMP, kinds.ExpectationMP, kinds.MutualInfoMP),
+        *(kinds.ProbabilityMP, kinds.PurityMP, kinds.StateMP, kinds.VarianceMP),
+        kinds.VnEntropyMP,
+    )
+)
+"""Measurements that are told by `measurement_key` and their observable's numbers."""
+
+_MEASURING = (qml.ops.MidMeasure, qml.ops.Conditional, qml.Projector)
+
+
+class _Queue:
+    """What a function queued: its key, and its gates on nothing but symbols.
+
+    Args:
+        trace: Of the call that goes on.
+        operations: The gates, in whose numbers there may be symbols.
+        measurements: What is measured at the end.
+
+    Raises:
+        ImpureError: It cannot be told from what another call would queue.
+    """
+
+    def __init__(
+        self, trace: Trace, operations: Sequence[Any], measurements: Sequence[Any]
+    ) -> None:
+        self._trace = trace
+        self._operations, self._measurements = operations, measurements
+        self._floats: list[float] = []
+        self._data = [[self._number(n) for n in op.data] for op in operations]
+        self._tensors: list[Symbol] = []
+        if self._floats:
+            # A tensor of its own, so that other numbers are no other structure.
+            floats = torch.tensor(self._floats, dtype=torch.float64)
+            self._floats_symbol = trace.taken(floats)
+        self.key: Hashable = (
+            *map(self._operation_key, operations, self._data),
+            *map(self._measurement_key, measurements),
+        )
+
+    def _number(self, number: Any) -> Any:
+        """A symbol, a constant's key, or the place of a float among them all."""
+        if type(number) is Symbol:
+            return number
+        if isinstance(number, int | float | np.floating):
+            self._floats.append(float(number))
+            return len(self._floats) - 1
+        if isinstance(number, Tensor):
+            return self._trace.taken(number)
+        if isinstance(number, np.ndarray) and number.dtype.kind in "fc":
+            return self._trace.taken(torch.as_tensor(np.asarray(number)))
+        return constant_key(number), number
+
+    def _operation_key(self, operation: Any, data: Sequence[Any]) -> Hashable:
+        kind = type(operation)
+        numbers = tuple(
+            n.place.index if type(n) is Symbol else n[0] if type(n) is tuple else None
+            for n in data
+        )
+        wires = operation.wires.labels
+        if kind in _FIXED:
+            return kind, wires, numbers
+        if isinstance(operation, _MEASURING):
+            self._trace.refuse("measures on the way")
+        return kind_key(operation), wires, numbers
+
+    def _measurement_key(self, measurement: Any) -> Hashable:
+        kind, observable = type(measurement), measurement.obs
+        if kind not in _READ or measurement.mv is not None:
+            self._trace.refuse(f"measures {kind.__name__}")
+        if type(observable) in _FIXED:
+            return kind, type(observable), observable.wires.labels
+        if observable is None:
+            if measurement._eigvals is not None:
+                self._trace.refuse("measures eigenvalues")
+            return measurement_key(measurement)
+        sentence = observable.pauli_rep
+        numbers = observable.data if sentence is None else sentence.values()
+        if any(isinstance(number, Tensor) for number in numbers):
+            self._trace.refuse("is measured")
+        return measurement_key(measurement), tuple(map(constant_key, numbers))
+
+    def tape(self) -> Any:
+        """A tape in whose gates every number is a symbol that may change."""
+
+        def symbol(number: Any) -> Any:
+            if type(number) is tuple:
+                return number[1]
+            return self._floats_symbol[number] if type(number) is int else number
+
+        operations = [
+            qml.ops.functions.bind_new_parameters(operation, list(map(symbol, data)))
+            if any(type(each) is not Symbol for each in data)
+            or any(a is not b for a, b in zip(data, operation.data, strict=True))
+            else operation
+            for operation, data in zip(self._operations, self._data, strict=True)
+        ]
+        return qml.tape.QuantumScript(operations, self._measurements)
+
+
+@frozen(eq=False)
+class QueuedTape:
+    """A structure that a function queued, and how its angles come from all numbers.
+
+    Args:
+        plan: The plan; its angles are symbols and mean nothing.
+        rows: Where angles come from that differ from row to row.
+        common: Where all others come from.
+        rows_from: Which numbers the first are gathered from, (rows, …) each.
+        common_from: Which numbers the others are gathered from.
+        like: An empty tensor of the angles' precision and place.
+        num_rows: Number of rows; None without the dimension.
+        most: How many rows may run at once.
+        shape: Of what is measured in one row.
+        kept: What was compiled of it.
+    """
+
+    plan: Plan
+    rows: AngleSource
+    common: AngleSource
+    rows_from: tuple[int, ...]
+    common_from: tuple[int, ...]
+    like: Tensor
+    num_rows: int | None
+    most: int
+    shape: tuple[int, ...]
+    kept: dict[Hashable, Any] = field(factory=dict)
+
+    @property
+    def prepared(self) -> frozenset[int]:
+        """The slot of the state that the circuit begins with."""
+        first = self.plan.structure.gates[:1]
+        states = [g for g in first if isinstance(g.operation, qml.StatePrep)]
+        return frozenset(slot for gate in states for slot in gate.slots)
+
+    def angles(self, numbers: Sequence[Tensor]) -> Angles:
+        """The angles of a call.
+
+        Args:
+            numbers: What all sources stand for.
+        """
+        common = [numbers[k].reshape(-1, 1).to(self.like) for k in self.common_from]
+        rows = [numbers[k].flatten(1).T.to(self.like) for k in self.rows_from]
+        found, row_found = (
+            () if source.computed is None else source.computed(*numbers)
+            for source in (self.common, self.rows)
+        )
+        angles, arrays = self.common(common or [self.like], found)
+        row_angles, row_arrays = self.rows(rows or [self.like], row_found)
+        every = {
+            slot: in_precision(array.to(self.like.device), self.like.dtype)
+            for slot, array in {**arrays, **row_arrays}.items()
+        }
+        each = frozenset(row_arrays)
+        return Angles(angles[:, 0], row_angles, every, self.num_rows, each)
+
+    def __call__(self, numbers: Sequence[Tensor]) -> Tensor:
+        """Runs it.
+
+        Args:
+            numbers: What all sources stand for.
+
+        Returns:
+            `(rows, *shape)`, or `(*shape,)`.
+        """
+        angles, lost = self.angles(numbers), None
+        for slot in self.prepared & angles.row_arrays:
+            states, lost = finite_states(angles.arrays[slot])
+            angles = evolve(angles, arrays={**angles.arrays, slot: states})
+        values = run_angles(self.plan, angles, self.like, self.most, self.kept)
+        values = with_lost(values, lost)
+        if self.num_rows is None:
+            return values.reshape(self.shape)
+        whole = values.expand(self.num_rows, -1)
+        return whole.reshape(self.num_rows, *self.shape)
+
+
+class FunctionRunner:
+    """Runs a quantum function on batches, without PennyLane's execution on the way.
+
+    Args:
+        device: A simulator device, which says what it runs as it is.
+        function: The function; it may return anything, do anything else besides, and
+            read the numbers that it is given.
+    """
+
+    def __init__(self, device: Any, function: Function) -> None:
+        self._device, self._function = device, function
+        self._met = LruCache[Hashable, tuple[Trace, list[Symbol], dict[Any, Any]]](
+            MOST_SHAPES
+        )
+        self._misses = 0
+        self.refused: str | None = None
+        """Why it is not run on symbols any more."""
+
+    def __call__(
+        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+    ) -> Tensor | None:
+        """Runs all rows.
+
+        Args:
+            inputs: Tensors (rows, features) or (features,).
+            weights: The trained tensors by name.
+            rows: How many rows must come; None for none.
+
+        Returns:
+            What is measured: `(rows, *shape)` or `(*shape,)`, of several measurements
+            side by side in one dimension. None where PennyLane has to run it; the
+            function may have been called.
+
+        Raises:
+            MemoryBoundError: Not even one row fits into the memory.
+        """
+        numbers = [*inputs, *weights.values()]
+        if self.refused or not all(n.is_floating_point() for n in numbers):
+            return None
+        double = any(number.dtype == torch.float64 for number in numbers)
+        try:
+            with (
+                torch.inference_mode(False),
+                torch.enable_grad(),
+                KeptNumbers(double),
+            ):
+                tape, sources = self._queued(inputs, weights, numbers)
+        except ImpureError as error:
+            self.refused = str(error)
+            return None
+        except Exception:
+            # Whatever it is, PennyLane's run of the function meets it again and
+            # raises it, or does not, where it is about symbols.
+            self._missed()
+            return None
+        # A QNode that has other rows is told so where PennyLane runs it.
+        return tape(sources) if tape.num_rows == rows else None
+
+    def _missed(self) -> None:
+        self._misses += 1
+        if self._misses > MOST_MISSES:
+            self.refused = "queues something new in every call"
+
+    def _queued(
+        self,
+        inputs: Sequence[Tensor],
+        weights: Mapping[str, Tensor],
+        numbers: Sequence[Tensor],
+    ) -> tuple[QueuedTape, list[Tensor]]:
+        signature = (
+            torch.get_default_dtype(),
+            *((n.shape, n.dtype, n.device) for n in numbers),
+        )
+        met = self._met.find(signature)
+        if met is None or len(met[0]) > MOST_STEPS:
+            trace = Trace(numbers[0].device)
+            sources = [trace.source(n, k < len(inputs)) for k, n in enumerate(numbers)]
+            met = self._met.keep(signature, (trace, sources, {}))
+        trace, sources, tapes = met
+        with trace.of_call(sources, numbers):
+            data = sources[: len(inputs)]
+            with qml.queuing.AnnotatedQueue() as queue:
+                output = self._function(
+                    data, dict(zip(weights, sources[len(inputs) :], strict=True))
+                )
+            operations, measurements = qml.queuing.process_queue(queue)
+            _check_output(output, measurements, trace)
+            queued = _Queue(trace, operations, measurements)
+            values = trace.numbers()
+            if trace.refused:
+                raise ImpureError(trace.refused)
+            # A single measurement keeps its shape, several are laid side by side.
+            single = not isinstance(output, list | tuple)
+            key = single, queued.key
+        tape = tapes.get(key)
+        if tape is None:
+            self._missed()
+            tape = tapes[key] = self._traced(trace, queued.tape(), values, single)
+        else:
+            self._misses = 0
+        return tape, [*values.values()]
+
+    def _traced(
+        self, trace: Trace, tape: Any, values: Mapping[int, Tensor], single: bool
+    ) -> QueuedTape:
+        """A tape with symbols, brought into the form that runs."""
+        numbers = [number for operation in tape.operations for number in operation.data]
+        dtype = _precision(numbers) if self._device.dtype is None else self._device.dtype
+        count = len(tape.measurements)
+        tape = native(tape, self._device)
+        if len(tape.measurements) != count:
+            raise ImpureError("measures sums")
+        plan = make_plan(tape, range(max(1, len(tape.wires))))
+        angles = [as_angle(angle) for angle in plan.angles]
+        sizes = {
+            a.shape[0] for a, own in zip(angles, plan.batched, strict=True) if own
+        }
+        if len(sizes) > 1:
+            raise ImpureError("has several numbers of rows")
+        num_rows = sizes.pop() if sizes else None
+        like = torch.empty(0, 1, dtype=dtype.to_real(), device=trace.device)
+        sources = [trace.at(place) for place in values]
+        made = {}
+        for own in (False, True):
+            slots = [slot for slot, each in enumerate(plan.batched) if each == own]
+            made[own] = _source(slots, plan, angles, trace, sources, like, num_rows)
+        wires = plan.structure.num_wires
+        shape: tuple[int, ...] = (-1,)
+        if single:
+            shape = tuple(plan.measurements[0].shape(None, wires))
+        return QueuedTape(
+            plan,
+            made[True][0],
+            made[False][0],
+            made[True][1],
+            made[False][1],
+            like,
+            num_rows,
+            rows_at_once(wires, like.dtype, like.device, self._device.memory),
+            shape,
+        )
+
+
+def native(tape: Any, device: Any) -> Any:
+    """A tape as a device of ours runs it, on wires 0, 1, …
+
+    Args:
+        tape: A tape with symbols.
+        device: The device.
+
+    Raises:
+        ImpureError: What is done depends on what the symbols are.
+    """
+    asked = ExecutionConfig(gradient_method="best", interface=Interface.TORCH)
+    config = device.setup_execution_config(asked, tape)
+    tapes, _ = device.preprocess_transforms(config)([tape])
+    if len(tapes) != 1:
+        raise ImpureError("is several circuits")
+    return with_vector(tapes[0].map_to_standard_wires())
+
+
+def _check_output(output: Any, measurements: Sequence[Any], trace: Trace) -> None:
+    """Leaves to PennyLane what is not all measurements in their order."""
+
+    def flat(part: Any) -> list[Any]:
+        if type(part) in (list, tuple):
+            return [leaf for each in part for leaf in flat(each)]
+        return [part]
+
+    found = flat(output)
+    if len(found) != len(measurements) or any(
+        a is not b for a, b in zip(found, measurements, strict=True)
+    ):
+        trace.refuse("returns something else than its measurements in order")
+
+
+def _precision(numbers: Sequence[Any]) -> torch.dtype:
+    """float32 if all tensors are that; see `run_tape`."""
+    dtypes = {
+        number.dtype.to_real()
+        for number in numbers
+        if isinstance(number, Tensor)
+        and (number.is_floating_point() or number.is_complex())
+    }
+    return torch.float32 if dtypes == {torch.float32} else torch.float64
+
+
+def _source(
+    slots: Sequence[int],
+    plan: Plan,
+    angles: Sequence[Tensor],
+    trace: Trace,
+    sources: Sequence[Symbol],
+    like: Tensor,
+    num_rows: int | None,
+) -> tuple[AngleSource, tuple[int, ...]]:
+    """Where the angles of some slots come from, and which sources are gathered."""
+    dimensions = {
+        slot: dimension
+        for gate in plan.structure.gates
+        if gate.slots
+        for slot, dimension in zip(gate.slots, gate.operation.ndim_params, strict=True)
+    }
+    arrays = [slot for slot in slots if dimensions[slot]]
+    scalars = [slot for slot in slots if not dimensions[slot]]
+    own = bool(slots) and plan.batched[slots[0]]
+    rows = num_rows if own else None
+    found = {slot: _column(angles[slot], sources, rows) for slot in scalars}
+    gathered = {slot: each for slot, each in found.items() if each is not None}
+    rest = [slot for slot in scalars if slot not in gathered]
+    taken = sorted({place for place, _ in gathered.values() if place >= 0})
+    sizes = [sources[place].numel() // (rows or 1) for place in taken]
+    firsts = dict(zip(taken, accumulate(sizes, initial=0), strict=False))
+    forms = [
+        Affine(form.source + firsts.get(place, 0), form.factor, form.offset)
+        for place, form in gathered.values()
+    ]
+    came = [*gathered, *rest]
+    order = None
+    if came != scalars:
+        places = {slot: place for place, slot in enumerate(came)}
+        order = torch.tensor([places[slot] for slot in scalars], device=like.device)
+    others = arrays + rest
+    expressions: Expressions | None = None
+    if others:
+        expressions = trace.expressions([angles[slot] for slot in others], sources)
+    gather = Gather.of(forms, 0, sum(sizes), like) if forms else None
+    return AngleSource(gather, expressions, tuple(arrays), order), tuple(taken)
+
+
+def _column(
+    angle: Tensor, sources: Sequence[Symbol], rows: int | None
+) -> tuple[int, Affine] | None:
+    """Which source an angle is one number of each row of, and as a form of which.
+
+    Args:
+        angle: () or (rows,).
+        sources: All of them.
+        rows: Number of rows; None where there is one angle for all.
+
+    Returns:
+        The place of the source, −1 for none, and the form, of a single number within
+        the row; None where the angle is something else.
+    """
+    form = form_of(angle)
+    if form is None:
+        return None
+    wanted = form.source.reshape(-1)
+    parts = [torch.as_tensor(p).reshape(-1) for p in (form.factor, form.offset)]
+    if any((part != part[0]).any() for part in parts):
+        return None
+    factor, offset = (float(part[0]) for part in parts)
+    if rows is None and wanted[0] < 0:
+        return -1, Affine(wanted[0], factor, offset)
+    for place, source in enumerate(sources):
+        if source.form is None or not source.numel():
+            continue
+        first, size = source.form.source.reshape(-1)[0], source.numel() // (rows or 1)
+        if not first <= wanted[0] < first + source.numel():
+            continue
+        column = wanted[0] - first
+        if rows is not None:
+            expected = first + column + size * torch.arange(rows)
+            if source.shape[:1] != (rows,) or not torch.equal(wanted, expected):
+                return None
+            if column >= size:
+                return None
+        return place, Affine(column, factor, offset)
+    return None
