@@ -104,6 +104,7 @@ class _Queue:
             floats = torch.tensor(self._floats, dtype=torch.float64)
             self._floats_symbol = trace.taken(floats)
         self.key: Hashable = (
+            tuple(trace.numbers()),
             *map(self._operation_key, operations, self._data),
             *map(self._measurement_key, measurements),
         )
@@ -111,6 +112,7 @@ class _Queue:
     def _number(self, number: Any) -> Any:
         """A symbol, a constant's key, or the place of a float among them all."""
         if type(number) is Symbol:
+            self._trace.check(number)
             return number
         if isinstance(number, int | float | np.floating):
             self._floats.append(float(number))

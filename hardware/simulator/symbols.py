@@ -261,6 +261,16 @@ class Trace:
 
         return function(*_replaced(args, value), **_replaced(kwargs, value))
 
+    def check(self, symbol: Symbol) -> None:
+        """Refuses what a `torch.autograd.Function` gave, whose gradient is its own.
+
+        Args:
+            symbol: One of this trace.
+        """
+        with torch._C.DisableTorchFunctionSubclass():
+            if symbol.grad_fn is not None:
+                self.refuse("has a torch.autograd.Function")
+
     def refuse(self, reason: str) -> NoReturn:
         """Says that a symbol was used as none can be.
 
@@ -289,7 +299,9 @@ class Trace:
     def _symbol(
         self, shape: Tensor, step: Step | None, on_inputs: bool, form: Affine | None
     ) -> Symbol:
-        symbol = shape.as_subclass(Symbol)
+        # It wants a gradient, so that functions with one of their own leave a mark.
+        marked = shape.is_floating_point() or shape.is_complex()
+        symbol: Symbol = _T._make_subclass(Symbol, shape, marked)
         symbol.history, symbol.place = self, Place(len(self._steps))
         symbol.on_inputs, symbol.form = on_inputs, form
         self._steps.append(step)
@@ -343,6 +355,7 @@ class Trace:
         """
         kind = type(part)
         if kind is Symbol:
+            self.check(part)
             return Symbol, part.place.index
         if kind is int or kind in _KEYS:
             return kind, part
@@ -374,7 +387,8 @@ class Trace:
             return self._results(function, args, kwargs, [first], shapes, moved)
         symbols = []
         _holds((args, kwargs), symbols)
-        shapes = _shapes(function, args, kwargs)
+        with torch.no_grad():
+            shapes = _shapes(function, args, kwargs)
         if not isinstance(shapes, Tensor | tuple | list):
             return shapes
         if isinstance(shapes, Symbol):  # it was given back as it is
@@ -480,8 +494,11 @@ class Symbol(Tensor):
                 _holds((args, keywords), symbols)
             trace: Trace = (symbols or args)[0].history
             if func in _OF_GRADIENTS:
-                called = trace._values is not None
-                return (trace.read if called else _called)(func, args, keywords)
+                if trace._values is not None:
+                    return trace.read(func, args, keywords)
+                return _OF_GRADIENTS[func]
+            if func in _HOOKS:
+                trace.refuse("wants to see their gradients")
             if func in _WHERE:
                 return getattr(torch.empty(0, device=trace.device), _WHERE[func])
             if func is _T.__deepcopy__:
@@ -511,20 +528,19 @@ _PLAIN = frozenset(
 )
 """Say what a tensor is, not what its values are."""
 
-_OF_GRADIENTS = frozenset(
-    {
-        *(
-            getattr(_T, name).__get__
-            for name in ("grad", "grad_fn", "is_leaf", "requires_grad")
-        ),
-        _T.__repr__,
-    }
+_OF_GRADIENTS = {
+    _T.grad.__get__: None,  # type: ignore[attr-defined]
+    _T.grad_fn.__get__: None,  # type: ignore[attr-defined]
+    _T.is_leaf.__get__: True,  # type: ignore[attr-defined]
+    _T.requires_grad.__get__: False,  # type: ignore[attr-defined]
+    _T.__repr__: "Symbol",
+}
+"""Say whether a tensor has a gradient, with what a symbol outside of a call says."""
+
+_HOOKS = frozenset(
+    (_T.register_hook, _T.register_post_accumulate_grad_hook, _T.backward)
 )
-"""Say whether a tensor has a gradient; a symbol outside of a call says it has none."""
-
-
-def _called(function: Any, args: Any, kwargs: Any) -> Any:
-    return function(*args, **kwargs)
+"""Are about the gradients of a tensor."""
 
 
 class _UnknownError(Exception):

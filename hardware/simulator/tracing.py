@@ -242,6 +242,11 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
             tape = native_tape(deferred(tape, circuit.wires))
             plan = make_plan(tape, circuit.wires)
             angles = [as_angle(angle) for angle in plan.angles]
+            for angle in angles:
+                if isinstance(angle, Symbol):
+                    trace.check(angle)
+            if trace.refused:  # and somebody caught the error
+                raise ImpureError(trace.refused)
     except ImpureError as error:
         raise ArgumentError(
             f"circuit: a part of {circuit!r} promises by pure = True to be an "

@@ -293,6 +293,40 @@ def swallowing(inputs: Any, weights: Any, turn: Any) -> Any:
     return zs()
 
 
+class Through(torch.autograd.Function):
+    """Rounds, with the gradient of what was not rounded."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return (x * 4).round() / 4
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient
+
+
+def straight_through(inputs: Any, weights: Any, turn: Any) -> Any:
+    qml.AngleEmbedding(Through.apply(inputs), range(WIRES))  # type: ignore
+    entangle(weights)
+    return zs()
+
+
+def straight_through_last(inputs: Any, weights: Any, turn: Any) -> Any:
+    qml.AngleEmbedding(inputs, range(WIRES))
+    qml.RX(Through.apply(turn), 0)  # type: ignore
+    entangle(weights)
+    return zs()
+
+
+def hooked(inputs: Any, weights: Any, turn: Any) -> Any:
+    angles = inputs * turn
+    if angles.requires_grad:
+        angles.register_hook(lambda gradient: gradient * 3)
+    qml.AngleEmbedding(angles, range(WIRES))
+    entangle(weights)
+    return zs()
+
+
 def measured_before(inputs: Any, weights: Any, turn: Any) -> Any:
     qml.AngleEmbedding(inputs, range(WIRES))
     bit = qml.measure(0)
@@ -382,6 +416,9 @@ AS_EVER: dict[str, tuple[Function, str]] = {
     "in_place": (in_place, "in place, by __setitem__"),
     "filled": (filled, "in place that was used before"),
     "swallowing": (swallowing, "in place, by mul_"),
+    "straight_through": (straight_through, "autograd.Function"),
+    "straight_through_last": (straight_through_last, "autograd.Function"),
+    "hooked": (hooked, "see their gradients"),
     "measured_before": (measured_before, "measures on the way"),
     "noisy": (noisy, "draws random numbers"),
     "masked": (masked, "asks for their values"),
