@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
+import pennylane as qml
 import torch
 from attrs import fields
 from pennylane.devices.execution_config import ExecutionConfig
+from pennylane.math import Interface
+from pennylane.transforms.core import CompilePipeline
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import MOST_SEED, check_count
@@ -16,7 +19,9 @@ from qml_qdl.hardware.device import Abilities, TapeDevice, Traits
 from qml_qdl.hardware.keywords import BACKENDS_ONLY, SIMULATOR, refuse_keyword
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.simulator.functions import PlannedTape, TapePlans
 from qml_qdl.hardware.simulator.memory import rows_at_once
+from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 
@@ -96,6 +101,31 @@ class SimulatorDevice(TapeDevice):
         self.dtype = None if c_dtype is None else _complex(c_dtype)
         self._seeds = Seeds(seed)
         self._cache = ProgramCache()
+        self._plans = TapePlans(self)
+
+    def native_transforms(self, config: ExecutionConfig) -> CompilePipeline:
+        """The transforms that make native gates of any circuit.
+
+        Args:
+            config: PennyLane's configuration.
+        """
+        return super().preprocess_transforms(config)
+
+    def preprocess_transforms(self, execution_config: Any = None) -> CompilePipeline:
+        """As of every device; a tape that was met before stays as it is.
+
+        Args:
+            execution_config: PennyLane's configuration.
+
+        Returns:
+            The transforms.
+        """
+        config = execution_config or ExecutionConfig()
+        if config.interface != Interface.TORCH or config.gradient_method != "backprop":
+            return self.native_transforms(config)
+        pipeline = CompilePipeline()
+        pipeline.add_transform(_planned, device=self, config=config)
+        return pipeline
 
     def check_tape(self, tape: Any) -> None:
         """Refuses what does not fit into the memory; see `TapeDevice.check_tape`."""
@@ -110,9 +140,24 @@ class SimulatorDevice(TapeDevice):
         sampled = any(tape.shots for tape in circuits)
         rng = self.seeds.next() if sampled else None
         return tuple(
-            run_tape(tape, self._cache, rng, mode, self.memory, self.dtype)
+            tape.results()
+            if isinstance(tape, PlannedTape)
+            else run_tape(tape, self._cache, rng, mode, self.memory, self.dtype)
             for tape in circuits
         )
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def _planned(
+    tape: Any, device: SimulatorDevice, config: ExecutionConfig
+) -> tuple[Sequence[Any], Callable[[Any], Any]]:
+    """The tape as it is, if the device met it before; else as it runs."""
+    traced = is_transformed() or torch._C._len_torch_dispatch_stack()
+    found = None if tape.shots or traced else device._plans.find(tape)
+    if found is not None:
+        return [found], lambda results: results[0]
+    tapes, combine = device.native_transforms(config)([tape])
+    return tapes, lambda results: combine(results)[0]
 
 
 _KNOWN = ("wires", "shots", "seed", "memory", "c_dtype")

@@ -7,8 +7,10 @@ before, the compiled program runs, and its angles are gathered in one go.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import accumulate
+from threading import RLock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -55,6 +57,9 @@ before, a function is not run on symbols any more."""
 MOST_STEPS = 10_000
 """A trace of more operations is given up: they seem to differ from call to call."""
 
+MOST_TAPES = 256
+"""How many tapes a device knows, the latest."""
+
 MOST_SHAPES = 32
 """For so many shapes of inputs, the latest, what was queued is known."""
 
@@ -76,7 +81,12 @@ _READ = frozenset(
 )
 """Measurements that are told by `measurement_key` and their observable's numbers."""
 
+_COMPLEX = (kinds.DensityMatrixMP, kinds.StateMP)
+
 _MEASURING = (qml.ops.MidMeasure, qml.ops.Conditional, qml.Projector)
+
+
+_FINDING = RLock()
 
 
 class _Queue:
@@ -183,7 +193,7 @@ class QueuedTape:
         like: An empty tensor of the angles' precision and place.
         num_rows: Number of rows; None without the dimension.
         most: How many rows may run at once.
-        shape: Of what is measured in one row.
+        shapes: Of what each measurement gives for one row.
         kept: What was compiled of it.
     """
 
@@ -195,7 +205,7 @@ class QueuedTape:
     like: Tensor
     num_rows: int | None
     most: int
-    shape: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
     kept: dict[Hashable, Any] = field(factory=dict)
 
     @property
@@ -233,7 +243,7 @@ class QueuedTape:
             numbers: What all sources stand for.
 
         Returns:
-            `(rows, *shape)`, or `(*shape,)`.
+            (rows, outputs), or (outputs,), all measurements side by side.
         """
         angles, lost = self.angles(numbers), None
         for slot in self.prepared & angles.row_arrays:
@@ -241,10 +251,32 @@ class QueuedTape:
             angles = evolve(angles, arrays={**angles.arrays, slot: states})
         values = run_angles(self.plan, angles, self.like, self.most, self.kept)
         values = with_lost(values, lost)
-        if self.num_rows is None:
-            return values.reshape(self.shape)
-        whole = values.expand(self.num_rows, -1)
-        return whole.reshape(self.num_rows, *self.shape)
+        return values[0] if self.num_rows is None else values.expand(self.num_rows, -1)
+
+    def results(self, numbers: Sequence[Tensor]) -> Any:
+        """Runs it.
+
+        Args:
+            numbers: What all sources stand for.
+
+        Returns:
+            One tensor, or a tuple for several measurements, as PennyLane's devices give
+            them.
+        """
+        values = self(numbers)
+        rows = values.shape[:-1]
+        if not any(self.shapes):  # numbers
+            parts = values.unbind(-1)
+        else:
+            sizes = [math.prod(shape) for shape in self.shapes]
+            parts = values.split(sizes, -1)
+        results = tuple(
+            (part if type(measurement) in _COMPLEX else part.real).reshape(rows + shape)
+            for part, shape, measurement in zip(
+                parts, self.shapes, self.plan.measurements, strict=True
+            )
+        )
+        return results if len(results) > 1 else results[0]
 
 
 class FunctionRunner:
@@ -293,7 +325,7 @@ class FunctionRunner:
                 torch.enable_grad(),
                 KeptNumbers(double),
             ):
-                tape, sources = self._queued(inputs, weights, numbers)
+                tape, sources, single = self._queued(inputs, weights, numbers)
         except ImpureError as error:
             self.refused = str(error)
             return None
@@ -302,8 +334,11 @@ class FunctionRunner:
             # raises it, or does not, where it is about symbols.
             self._missed()
             return None
-        # A QNode that has other rows is told so where PennyLane runs it.
-        return tape(sources) if tape.num_rows == rows else None
+        if tape.num_rows != rows:
+            return None  # which is told to who made the QNode, where PennyLane runs it
+        values = tape(sources)
+        # A single measurement keeps its shape, several are laid side by side.
+        return values.reshape(values.shape[:-1] + tape.shapes[0]) if single else values
 
     def _missed(self) -> None:
         self._misses += 1
@@ -315,7 +350,7 @@ class FunctionRunner:
         inputs: Sequence[Tensor],
         weights: Mapping[str, Tensor],
         numbers: Sequence[Tensor],
-    ) -> tuple[QueuedTape, list[Tensor]]:
+    ) -> tuple[QueuedTape, list[Tensor], bool]:
         signature = (
             torch.get_default_dtype(),
             *((n.shape, n.dtype, n.device) for n in numbers),
@@ -338,74 +373,158 @@ class FunctionRunner:
             values = trace.numbers()
             if trace.refused:
                 raise ImpureError(trace.refused)
-            # A single measurement keeps its shape, several are laid side by side.
-            single = not isinstance(output, list | tuple)
-            key = single, queued.key
-        tape = tapes.get(key)
+        tape = tapes.get(queued.key)
         if tape is None:
             self._missed()
-            tape = tapes[key] = self._traced(trace, queued.tape(), values, single)
+            tape = tapes[queued.key] = _traced(trace, queued, values, self._device)
         else:
             self._misses = 0
-        return tape, [*values.values()]
-
-    def _traced(
-        self, trace: Trace, tape: Any, values: Mapping[int, Tensor], single: bool
-    ) -> QueuedTape:
-        """A tape with symbols, brought into the form that runs."""
-        numbers = [number for operation in tape.operations for number in operation.data]
-        dtype = _precision(numbers) if self._device.dtype is None else self._device.dtype
-        count = len(tape.measurements)
-        tape = native(tape, self._device)
-        if len(tape.measurements) != count:
-            raise ImpureError("measures sums")
-        plan = make_plan(tape, range(max(1, len(tape.wires))))
-        angles = [as_angle(angle) for angle in plan.angles]
-        sizes = {
-            a.shape[0] for a, own in zip(angles, plan.batched, strict=True) if own
-        }
-        if len(sizes) > 1:
-            raise ImpureError("has several numbers of rows")
-        num_rows = sizes.pop() if sizes else None
-        like = torch.empty(0, 1, dtype=dtype.to_real(), device=trace.device)
-        sources = [trace.at(place) for place in values]
-        made = {}
-        for own in (False, True):
-            slots = [slot for slot, each in enumerate(plan.batched) if each == own]
-            made[own] = _source(slots, plan, angles, trace, sources, like, num_rows)
-        wires = plan.structure.num_wires
-        shape: tuple[int, ...] = (-1,)
-        if single:
-            shape = tuple(plan.measurements[0].shape(None, wires))
-        return QueuedTape(
-            plan,
-            made[True][0],
-            made[False][0],
-            made[True][1],
-            made[False][1],
-            like,
-            num_rows,
-            rows_at_once(wires, like.dtype, like.device, self._device.memory),
-            shape,
-        )
+        return tape, [*values.values()], not isinstance(output, list | tuple)
 
 
-def native(tape: Any, device: Any) -> Any:
-    """A tape as a device of ours runs it, on wires 0, 1, …
+class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
+    """A tape that runs as it came; who looks at its gates sees native ones.
 
     Args:
-        tape: A tape with symbols.
-        device: The device.
+        tape: The tape.
+        planned: How it runs.
+        numbers: What its sources stand for.
+        native: Makes the tape with native gates.
+    """
+
+    def __init__(
+        self,
+        tape: Any,
+        planned: QueuedTape,
+        numbers: Sequence[Tensor],
+        native: Callable[[Any], Any],
+    ) -> None:
+        super().__init__(shots=tape.shots, trainable_params=tape.trainable_params)
+        del self._ops, self._measurements
+        self._tape, self._native = tape, native
+        self._planned, self._numbers = planned, numbers
+
+    def __getattr__(self, name: str) -> Any:
+        """Gates and measurements, made where somebody asks for them."""
+        if name not in ("_ops", "_measurements"):
+            raise AttributeError(name)
+        native = self._native(self._tape)
+        self._ops, self._measurements = native.operations, native.measurements
+        return vars(self)[name]
+
+    def results(self) -> Any:
+        """Runs it; see `QueuedTape.results`."""
+        return self._planned.results(self._numbers)
+
+
+class TapePlans:
+    """What a device knows of tapes that it met before: they run as they came.
+
+    Args:
+        device: A simulator device, which says what it runs as it is.
+    """
+
+    def __init__(self, device: Any) -> None:
+        self._device = device
+        self._trace = Trace(torch.device("cpu"))
+        self._met = LruCache[Hashable, QueuedTape | str](MOST_TAPES)
+
+    def find(self, tape: Any) -> PlannedTape | None:
+        """The tape with how it runs, which is found out where it comes again.
+
+        Args:
+            tape: A tape without shots, whose numbers are torch's tensors.
+
+        Returns:
+            The tape; None where it has to be brought into another form first.
+        """
+        with _FINDING:
+            if len(self._trace) > MOST_STEPS:
+                self._trace = Trace(torch.device("cpu"))
+                self._met = LruCache(MOST_TAPES)
+            trace = self._trace
+            try:
+                with trace.of_call([], []):
+                    queued = _Queue(trace, tape.operations, tape.measurements)
+                    values = trace.numbers()
+            except ImpureError:
+                return None
+            known = self._met.find(queued.key)
+            if known is None:
+                self._met.keep(queued.key, "once")
+            elif known == "once":
+                known = self._met.keep(queued.key, self._planned(queued, values))
+        if isinstance(known, QueuedTape):
+            return PlannedTape(tape, known, [*values.values()], self._native)
+        return None
+
+    def _planned(
+        self, queued: _Queue, values: Mapping[int, Tensor]
+    ) -> QueuedTape | str:
+        double = any(number.dtype == torch.float64 for number in values.values())
+        if any(number.device != self._trace.device for number in values.values()):
+            return "elsewhere"
+        try:
+            with (
+                torch.inference_mode(False),
+                torch.enable_grad(),
+                KeptNumbers(double),
+            ):
+                return _traced(self._trace, queued, values, self._device)
+        except Exception as error:
+            # The device runs the tape in another form, and meets whatever it is again.
+            return str(error)
+
+    def __reduce__(self) -> Any:
+        return TapePlans, (self._device,)
+
+    def _native(self, tape: Any) -> Any:
+        return _native(tape, self._device)
+
+
+def _native(tape: Any, device: Any) -> Any:
+    asked = ExecutionConfig(gradient_method="best", interface=Interface.TORCH)
+    config = device.setup_execution_config(asked, tape)
+    (native,), _ = device.native_transforms(config)([tape])
+    return native
+
+
+def _traced(
+    trace: Trace, queued: _Queue, values: Mapping[int, Tensor], device: Any
+) -> QueuedTape:
+    """What was queued, brought into the form that runs.
 
     Raises:
         ImpureError: What is done depends on what the symbols are.
     """
-    asked = ExecutionConfig(gradient_method="best", interface=Interface.TORCH)
-    config = device.setup_execution_config(asked, tape)
-    tapes, _ = device.preprocess_transforms(config)([tape])
-    if len(tapes) != 1:
-        raise ImpureError("is several circuits")
-    return with_vector(tapes[0].map_to_standard_wires())
+    tape = queued.tape()
+    numbers = [number for operation in tape.operations for number in operation.data]
+    dtype = _precision(numbers) if device.dtype is None else device.dtype
+    native = _native(tape, device)
+    if len(native.measurements) != len(tape.measurements):
+        raise ImpureError("measures sums")
+    tape = with_vector(native.map_to_standard_wires())
+    wires = max(1, len(tape.wires))
+    plan = make_plan(tape, range(wires))
+    angles = [as_angle(angle) for angle in plan.angles]
+    sizes = {a.shape[0] for a, own in zip(angles, plan.batched, strict=True) if own}
+    if len(sizes) > 1:
+        raise ImpureError("has several numbers of rows")
+    num_rows = sizes.pop() if sizes else None
+    like = torch.empty(0, 1, dtype=dtype.to_real(), device=trace.device)
+    sources = [trace.at(place) for place in values]
+    (common, common_from), (rows, rows_from) = (
+        _source(
+            [slot for slot, each in enumerate(plan.batched) if each == own],
+            *(plan, angles, trace, sources, like, num_rows),
+        )
+        for own in (False, True)
+    )
+    return QueuedTape(
+        *(plan, rows, common, rows_from, common_from, like, num_rows),
+        rows_at_once(wires, like.dtype, like.device, device.memory),
+        tuple(tuple(each.shape(None, wires)) for each in plan.measurements),
+    )
 
 
 def _check_output(output: Any, measurements: Sequence[Any], trace: Trace) -> None:
