@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
-import pennylane as qml
 import torch
 from attrs import fields
 from pennylane.devices.execution_config import ExecutionConfig
@@ -19,9 +18,12 @@ from qml_qdl.hardware.device import Abilities, TapeDevice, Traits
 from qml_qdl.hardware.keywords import BACKENDS_ONLY, SIMULATOR, refuse_keyword
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds
-from qml_qdl.hardware.simulator.functions import PlannedTape, TapePlans
+from qml_qdl.hardware.simulator.functions import (
+    PlannedTape,
+    TapePlans,
+    with_plans,
+)
 from qml_qdl.hardware.simulator.memory import rows_at_once
-from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 
@@ -48,8 +50,7 @@ class SimulatorDevice(TapeDevice):
         ArgumentTypeError: There is no such keyword, or its type cannot be used.
 
     Example:
-        >>> import pennylane as qml
-        >>> dev = qml.device("qdl.simulator", wires=2)
+        >>>         >>> dev = qml.device("qdl.simulator", wires=2)
         >>> @qml.qnode(dev)
         ... def circuit(x):
         ...     qml.RY(x, 0)
@@ -121,11 +122,10 @@ class SimulatorDevice(TapeDevice):
             The transforms.
         """
         config = execution_config or ExecutionConfig()
+        pipeline = self.native_transforms(config)
         if config.interface != Interface.TORCH or config.gradient_method != "backprop":
-            return self.native_transforms(config)
-        pipeline = CompilePipeline()
-        pipeline.add_transform(_planned, device=self, config=config)
-        return pipeline
+            return pipeline
+        return with_plans(pipeline, self._plans)
 
     def check_tape(self, tape: Any) -> None:
         """Refuses what does not fit into the memory; see `TapeDevice.check_tape`."""
@@ -145,19 +145,6 @@ class SimulatorDevice(TapeDevice):
             else run_tape(tape, self._cache, rng, mode, self.memory, self.dtype)
             for tape in circuits
         )
-
-
-@qml.transform  # type: ignore[untyped-decorator]
-def _planned(
-    tape: Any, device: SimulatorDevice, config: ExecutionConfig
-) -> tuple[Sequence[Any], Callable[[Any], Any]]:
-    """The tape as it is, if the device met it before; else as it runs."""
-    traced = is_transformed() or torch._C._len_torch_dispatch_stack()
-    found = None if tape.shots or traced else device._plans.find(tape)
-    if found is not None:
-        return [found], lambda results: results[0]
-    tapes, combine = device.native_transforms(config)([tape])
-    return tapes, lambda results: combine(results)[0]
 
 
 _KNOWN = ("wires", "shots", "seed", "memory", "c_dtype")

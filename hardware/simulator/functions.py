@@ -20,12 +20,14 @@ from attrs import evolve, field, frozen
 from pennylane import measurements as kinds
 from pennylane.devices import ExecutionConfig
 from pennylane.math import Interface
+from pennylane.transforms.core import BoundTransform, CompilePipeline, Transform
 from torch import Tensor
 
 from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import finite_states, with_lost
 from qml_qdl.hardware.simulator.memory import rows_at_once
+from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.program import Angles
 from qml_qdl.hardware.simulator.runner import run_angles
 from qml_qdl.hardware.simulator.symbols import (
@@ -383,13 +385,13 @@ class FunctionRunner:
 
 
 class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
-    """A tape that runs as it came; who looks at its gates sees native ones.
+    """A tape that runs as it came; who looks at it sees what transforms made of it.
 
     Args:
         tape: The tape.
         planned: How it runs.
         numbers: What its sources stand for.
-        native: Makes the tape with native gates.
+        pending: Transforms, each of which gives one tape, to be done if one looks.
     """
 
     def __init__(
@@ -397,24 +399,82 @@ class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
         tape: Any,
         planned: QueuedTape,
         numbers: Sequence[Tensor],
-        native: Callable[[Any], Any],
+        pending: Sequence[Callable[[Any], Any]] = (),
     ) -> None:
-        super().__init__(shots=tape.shots, trainable_params=tape.trainable_params)
+        super().__init__(shots=tape.shots)
         del self._ops, self._measurements
-        self._tape, self._native = tape, native
+        self._tape, self._pending = tape, pending
         self._planned, self._numbers = planned, numbers
 
     def __getattr__(self, name: str) -> Any:
         """Gates and measurements, made where somebody asks for them."""
         if name not in ("_ops", "_measurements"):
             raise AttributeError(name)
-        native = self._native(self._tape)
-        self._ops, self._measurements = native.operations, native.measurements
+        tape = self._tape
+        for transform in self._pending:
+            ((tape,), _) = transform(tape)
+        self._ops, self._measurements = tape.operations, tape.measurements
         return vars(self)[name]
+
+    def then(self, transform: Callable[[Any], Any]) -> PlannedTape:
+        """The tape with one more transform, which is done if one looks at it.
+
+        Args:
+            transform: Gives one tape, and a function of results that does nothing.
+        """
+        pending = (*self._pending, transform)
+        return PlannedTape(self._tape, self._planned, self._numbers, pending)
 
     def results(self) -> Any:
         """Runs it; see `QueuedTape.results`."""
         return self._planned.results(self._numbers)
+
+
+@frozen
+class _Deferring:
+    """A transform that is not done to tapes whose way to run is known.
+
+    Args:
+        transform: The transform.
+        plans: Where tapes are looked up; None where that was done before.
+    """
+
+    transform: Callable[..., Any]
+    plans: TapePlans | None = field(eq=False)
+
+    @property
+    def __name__(self) -> str:
+        return self.transform.__name__
+
+    def __call__(self, tape: Any, *args: Any, **options: Any) -> Any:
+        found = tape if isinstance(tape, PlannedTape) else None
+        if self.plans is not None:
+            found = self.plans.find(tape)
+        if found is None:
+            return self.transform(tape, *args, **options)
+
+        def later(tape: Any) -> Any:
+            return self.transform(tape, *args, **options)
+
+        return [found.then(later)], _only
+
+
+def _only(results: Sequence[Any]) -> Any:
+    return results[0]
+
+
+def with_plans(pipeline: CompilePipeline, plans: TapePlans) -> CompilePipeline:
+    """A device's transforms, which leave tapes whose way to run is known alone.
+
+    Args:
+        pipeline: The transforms.
+        plans: Where such tapes are found.
+    """
+    changed = CompilePipeline()
+    for place, bound in enumerate(pipeline):
+        transform = _Deferring(bound.tape_transform, None if place else plans)
+        changed.append(BoundTransform(Transform(transform), bound.args, bound.kwargs))
+    return changed
 
 
 class TapePlans:
@@ -433,11 +493,13 @@ class TapePlans:
         """The tape with how it runs, which is found out where it comes again.
 
         Args:
-            tape: A tape without shots, whose numbers are torch's tensors.
+            tape: A tape whose numbers are torch's tensors.
 
         Returns:
             The tape; None where it has to be brought into another form first.
         """
+        if tape.shots or is_transformed() or torch._C._len_torch_dispatch_stack():
+            return None
         with _FINDING:
             if len(self._trace) > MOST_STEPS:
                 self._trace = Trace(torch.device("cpu"))
@@ -447,15 +509,15 @@ class TapePlans:
                 with trace.of_call([], []):
                     queued = _Queue(trace, tape.operations, tape.measurements)
                     values = trace.numbers()
-            except ImpureError:
-                return None
+            except Exception:
+                return None  # of a tape that another way, which meets it, may run
             known = self._met.find(queued.key)
             if known is None:
                 self._met.keep(queued.key, "once")
             elif known == "once":
                 known = self._met.keep(queued.key, self._planned(queued, values))
         if isinstance(known, QueuedTape):
-            return PlannedTape(tape, known, [*values.values()], self._native)
+            return PlannedTape(tape, known, [*values.values()])
         return None
 
     def _planned(
@@ -478,16 +540,6 @@ class TapePlans:
     def __reduce__(self) -> Any:
         return TapePlans, (self._device,)
 
-    def _native(self, tape: Any) -> Any:
-        return _native(tape, self._device)
-
-
-def _native(tape: Any, device: Any) -> Any:
-    asked = ExecutionConfig(gradient_method="best", interface=Interface.TORCH)
-    config = device.setup_execution_config(asked, tape)
-    (native,), _ = device.native_transforms(config)([tape])
-    return native
-
 
 def _traced(
     trace: Trace, queued: _Queue, values: Mapping[int, Tensor], device: Any
@@ -500,7 +552,9 @@ def _traced(
     tape = queued.tape()
     numbers = [number for operation in tape.operations for number in operation.data]
     dtype = _precision(numbers) if device.dtype is None else device.dtype
-    native = _native(tape, device)
+    asked = ExecutionConfig(gradient_method="best", interface=Interface.TORCH)
+    config = device.setup_execution_config(asked, tape)
+    (native,), _ = device.native_transforms(config)([tape])
     if len(native.measurements) != len(tape.measurements):
         raise ImpureError("measures sums")
     tape = with_vector(native.map_to_standard_wires())

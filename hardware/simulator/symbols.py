@@ -205,6 +205,8 @@ class Trace:
         assert self._values is not None
         if id(number) in self._taken:
             return self._taken[id(number)][0]
+        if number.is_inference():
+            self.refuse("is of inference mode, and may change unnoticed")
         key = ("taken", len(self._taken), number.shape, number.dtype)
         symbol: Symbol | None = self._known.get(key)
         if symbol is None:
