@@ -18,11 +18,7 @@ from qml_qdl.hardware.device import Abilities, TapeDevice, Traits
 from qml_qdl.hardware.keywords import BACKENDS_ONLY, SIMULATOR, refuse_keyword
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds
-from qml_qdl.hardware.simulator.functions import (
-    PlannedTape,
-    TapePlans,
-    with_plans,
-)
+from qml_qdl.hardware.simulator.functions import PlannedTape, TapePlans
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
@@ -122,10 +118,9 @@ class SimulatorDevice(TapeDevice):
             The transforms.
         """
         config = execution_config or ExecutionConfig()
-        pipeline = self.native_transforms(config)
         if config.interface != Interface.TORCH or config.gradient_method != "backprop":
-            return pipeline
-        return with_plans(pipeline, self._plans)
+            return self.native_transforms(config)
+        return self._plans.pipeline(config)
 
     def check_tape(self, tape: Any) -> None:
         """Refuses what does not fit into the memory; see `TapeDevice.check_tape`."""

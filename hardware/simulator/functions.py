@@ -463,20 +463,6 @@ def _only(results: Sequence[Any]) -> Any:
     return results[0]
 
 
-def with_plans(pipeline: CompilePipeline, plans: TapePlans) -> CompilePipeline:
-    """A device's transforms, which leave tapes whose way to run is known alone.
-
-    Args:
-        pipeline: The transforms.
-        plans: Where such tapes are found.
-    """
-    changed = CompilePipeline()
-    for place, bound in enumerate(pipeline):
-        transform = _Deferring(bound.tape_transform, None if place else plans)
-        changed.append(BoundTransform(Transform(transform), bound.args, bound.kwargs))
-    return changed
-
-
 class TapePlans:
     """What a device knows of tapes that it met before: they run as they came.
 
@@ -488,6 +474,22 @@ class TapePlans:
         self._device = device
         self._trace = Trace(torch.device("cpu"))
         self._met = LruCache[Hashable, QueuedTape | str](MOST_TAPES)
+        self._pipelines: dict[Hashable, CompilePipeline] = {}
+
+    def pipeline(self, config: ExecutionConfig) -> CompilePipeline:
+        """The device's transforms, which leave alone what it is known how to run.
+
+        Args:
+            config: PennyLane's configuration, with torch's gradients.
+        """
+        key = config.mcm_config
+        if key not in self._pipelines:  # to make them takes longer than to run them
+            changed = CompilePipeline()
+            for place, bound in enumerate(self._device.native_transforms(config)):
+                step = _Deferring(bound.tape_transform, None if place else self)
+                changed.append(BoundTransform(Transform(step), bound.args, bound.kwargs))
+            self._pipelines[key] = changed
+        return self._pipelines[key][:]
 
     def find(self, tape: Any) -> PlannedTape | None:
         """The tape with how it runs, which is found out where it comes again.
