@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import accumulate
 from threading import RLock
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import pennylane as qml
@@ -23,9 +23,12 @@ from pennylane.math import Interface
 from pennylane.transforms.core import BoundTransform, CompilePipeline, Transform
 from torch import Tensor
 
+from qml_qdl.circuits import Block, Circuit
+from qml_qdl.circuits.purity import is_pure
 from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import finite_states, with_lost
+from qml_qdl.hardware.simulator.gates import rebindable
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.program import Angles
@@ -91,6 +94,64 @@ _MEASURING = (qml.ops.MidMeasure, qml.ops.Conditional, qml.Projector)
 _FINDING = RLock()
 
 
+@frozen(eq=False)
+class _PureBlock:
+    """Stands in a queue for a block whose gates are known to be always the same.
+
+    Args:
+        place: Which block of the circuit.
+        block: The block.
+        inputs: The whole x.
+        weights: The block's; None where nothing is trained.
+    """
+
+    _queue_category: ClassVar[str] = "_ops"
+
+    place: int
+    block: Block
+    inputs: Any
+    weights: Any
+
+    def operations(self) -> list[Any]:
+        """What the block queues."""
+        with qml.queuing.AnnotatedQueue() as queue:
+            self.block.queue(self.inputs, self.weights)
+        operations: list[Any] = qml.queuing.process_queue(queue)[0]
+        return operations
+
+
+def circuit_function(circuit: Circuit) -> Function:
+    """A circuit that queues at every call only what may differ from call to call.
+
+    Args:
+        circuit: The circuit.
+
+    Returns:
+        The function, for a `FunctionRunner`.
+    """
+    pure = [is_pure(block) for block in circuit.blocks]
+    measured: list[Any] = []
+    if is_pure(circuit.readout):
+        with qml.QueuingManager.stop_recording():
+            measured = circuit.readout.measurements(circuit.wires)
+
+    def function(inputs: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+        x = inputs[0] if inputs else None
+        for place, (block, name) in enumerate(
+            zip(circuit.blocks, circuit.weight_names, strict=True)
+        ):
+            theta = None if name is None else weights[name]
+            if pure[place]:
+                qml.QueuingManager.append(_PureBlock(place, block, x, theta))
+            else:
+                block.queue(x, theta)
+        for measurement in measured:
+            measurement.queue()
+        return measured or circuit.readout.measure(circuit.wires)
+
+    return function
+
+
 class _Queue:
     """What a function queued: its key, and its gates on nothing but symbols.
 
@@ -109,7 +170,10 @@ class _Queue:
         self._trace = trace
         self._operations, self._measurements = operations, measurements
         self._floats: list[float] = []
-        self._data = [[self._number(n) for n in op.data] for op in operations]
+        self._data = [
+            [] if type(op) is _PureBlock else [self._number(n) for n in op.data]
+            for op in operations
+        ]
         self._tensors: list[Symbol] = []
         if self._floats:
             # A tensor of its own, so that other numbers are no other structure.
@@ -137,6 +201,8 @@ class _Queue:
 
     def _operation_key(self, operation: Any, data: Sequence[Any]) -> Hashable:
         kind = type(operation)
+        if kind is _PureBlock:
+            return kind, operation.place
         numbers = tuple(
             n.place.index if type(n) is Symbol else n[0] if type(n) is tuple else None
             for n in data
@@ -172,13 +238,15 @@ class _Queue:
                 return number[1]
             return self._floats_symbol[number] if type(number) is int else number
 
-        operations = [
-            qml.ops.functions.bind_new_parameters(operation, list(map(symbol, data)))
-            if any(type(each) is not Symbol for each in data)
-            or any(a is not b for a, b in zip(data, operation.data, strict=True))
-            else operation
-            for operation, data in zip(self._operations, self._data, strict=True)
-        ]
+        operations: list[Any] = []
+        for operation, data in zip(self._operations, self._data, strict=True):
+            if type(operation) is _PureBlock:
+                operations += operation.operations()
+                continue
+            if any(a is not b for a, b in zip(data, operation.data, strict=True)):
+                bind = qml.ops.functions.bind_new_parameters
+                operation = bind(rebindable(operation), list(map(symbol, data)))
+            operations.append(operation)
         return qml.tape.QuantumScript(operations, self._measurements)
 
 
@@ -224,7 +292,8 @@ class QueuedTape:
             numbers: What all sources stand for.
         """
         common = [numbers[k].reshape(-1, 1).to(self.like) for k in self.common_from]
-        rows = [numbers[k].flatten(1).T.to(self.like) for k in self.rows_from]
+        count = self.num_rows or 1
+        rows = [numbers[k].reshape(count, -1).T.to(self.like) for k in self.rows_from]
         found, row_found = (
             () if source.computed is None else source.computed(*numbers)
             for source in (self.common, self.rows)
@@ -358,6 +427,8 @@ class FunctionRunner:
             *((n.shape, n.dtype, n.device) for n in numbers),
         )
         met = self._met.find(signature)
+        # Other numbers of rows say nothing about the function.
+        self._misses -= met is None
         if met is None or len(met[0]) > MOST_STEPS:
             trace = Trace(numbers[0].device)
             sources = [trace.source(n, k < len(inputs)) for k, n in enumerate(numbers)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import autoray
@@ -336,7 +336,8 @@ class Trace:
         if found is None:
             if self._values is not None:
                 args, kwargs = _replaced((args, kwargs), self._of_trace)
-            with _Randomness() as random:
+            random = _Randomness()
+            with nullcontext() if function in _CERTAIN else random:
                 found = self._record(function, args, kwargs)
             if not random.found:
                 self._known[key] = found
@@ -629,6 +630,10 @@ _QUOTIENTS = frozenset(
 _SUMS = frozenset({_T.__add__, _T.__radd__, _T.add, torch.add})
 _DIFFERENCES = frozenset({_T.__sub__, _T.sub, _T.subtract, torch.sub, torch.subtract})
 _REVERSED = frozenset({_T.__rsub__, torch.rsub})
+_CERTAIN = (
+    _MOVING | _CASTS | _JOINS | _NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS
+) | (_DIFFERENCES | _REVERSED)
+"""Draw no random numbers."""
 
 
 def form_of(number: Any) -> Affine | None:

@@ -28,7 +28,7 @@ from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import one_row_each, plain
 from qml_qdl.hardware.seeds import Seeds
-from qml_qdl.hardware.simulator.functions import FunctionRunner
+from qml_qdl.hardware.simulator.functions import FunctionRunner, circuit_function
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.tapes.gradients import refusing
@@ -509,11 +509,12 @@ class Execution:
         direct = self.num_shots is None and qnode.diff_method in _FUNCTION_METHODS
         if not direct or self._runner is not None:
             return None
-        if not isinstance(self.source, Circuit) and not queues_and_runs(qnode):
+        if isinstance(self.source, Circuit):
+            return function_runner(qnode.device, circuit_function(self.source))
+        if not queues_and_runs(qnode):
             return None
-        function = self.source if isinstance(self.source, Circuit) else qnode.func
         return function_runner(
-            qnode.device, lambda data, trained: function(**self.arguments(data, trained))
+            qnode.device, lambda data, trained: qnode.func(**self.arguments(data, trained))
         )
 
     def _queued(
