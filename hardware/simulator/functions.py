@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property
 from itertools import accumulate
 from threading import RLock
 from typing import Any, ClassVar, TypeAlias
@@ -29,10 +30,17 @@ from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import finite_states, with_lost
 from qml_qdl.hardware.simulator.gates import rebindable
+from qml_qdl.hardware.simulator.kernel.assembly import Number
+from qml_qdl.hardware.simulator.kernel.execution import NativeCircuit, is_plain
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.program import Angles
-from qml_qdl.hardware.simulator.runner import run_angles
+from qml_qdl.hardware.simulator.runner import (
+    most_kept,
+    native_program,
+    reads_words,
+    run_angles,
+)
 from qml_qdl.hardware.simulator.symbols import (
     Affine,
     Expressions,
@@ -250,7 +258,7 @@ class _Queue:
         return qml.tape.QuantumScript(operations, self._measurements)
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class QueuedTape:
     """A structure that a function queued, and how its angles come from all numbers.
 
@@ -264,6 +272,8 @@ class QueuedTape:
         num_rows: Number of rows; None without the dimension.
         most: How many rows may run at once.
         shapes: Of what each measurement gives for one row.
+        features: How many numbers each row of what is gathered for rows has.
+        sizes: How many numbers each of the others has.
         kept: What was compiled of it.
     """
 
@@ -276,6 +286,8 @@ class QueuedTape:
     num_rows: int | None
     most: int
     shapes: tuple[tuple[int, ...], ...]
+    features: int
+    sizes: tuple[int, ...]
     kept: dict[Hashable, Any] = field(factory=dict)
 
     @property
@@ -316,13 +328,70 @@ class QueuedTape:
         Returns:
             (rows, outputs), or (outputs,), all measurements side by side.
         """
+        values = self._directly(numbers)
+        if values is None:
+            values = self._by_angles(numbers)
+        return values[0] if self.num_rows is None else values.expand(self.num_rows, -1)
+
+    def _directly(self, numbers: Sequence[Tensor]) -> Tensor | None:
+        """By the kernel from the numbers to the values, where it can do all."""
+        if self.direct is None:
+            return None
+        dtype = self.like.dtype
+        x = None
+        if self.rows_from:
+            x = numbers[self.rows_from[0]].reshape(self.num_rows or 1, -1).to(dtype)
+        weights = [numbers[k].to(dtype) for k in self.common_from]
+        if not is_plain((x, *weights)) or not (self.rows_from or weights):
+            return None
+        return self.direct(x, None, weights)
+
+    def _by_angles(self, numbers: Sequence[Tensor], *, natively: bool = True) -> Tensor:
         angles, lost = self.angles(numbers), None
         for slot in self.prepared & angles.row_arrays:
             states, lost = finite_states(angles.arrays[slot])
             angles = evolve(angles, arrays={**angles.arrays, slot: states})
-        values = run_angles(self.plan, angles, self.like, self.most, self.kept)
-        values = with_lost(values, lost)
-        return values[0] if self.num_rows is None else values.expand(self.num_rows, -1)
+        values = run_angles(
+            self.plan, angles, self.like, self.most, self.kept, natively=natively
+        )
+        whole: Tensor = with_lost(values, lost)
+        return whole
+
+    @cached_property
+    def direct(self) -> NativeCircuit | None:
+        """The kernel from numbers to values; None where it cannot do all."""
+        one = len(self.rows_from) <= 1
+        if not one or not reads_words(self.plan) or self.most < (self.num_rows or 1):
+            return None
+        forms = {}
+        for own, source in ((False, self.common), (True, self.rows)):
+            if source.computed is not None:
+                return None
+            slots = [s for s, batched in enumerate(self.plan.batched) if batched == own]
+            if source.gather is not None:
+                forms |= dict(zip(slots, source.gather.forms, strict=True))
+        found = [
+            Number(by_row, *forms[slot])
+            for slot, by_row in enumerate(self.plan.batched)
+        ]
+        source = found, self.features, self.sizes
+        program = native_program(self.plan, self.like, self.kept, source)
+        if program is None:
+            return None
+
+        def plainly(
+            x: Tensor | None, first: Tensor | None, weights: Sequence[Tensor]
+        ) -> Tensor:
+            assert first is None  # whatever is prepared is computed
+            places = (*self.rows_from, *self.common_from)
+            numbers: list[Any] = [None] * (1 + max(places))
+            for place, number in zip(
+                places, ([] if x is None else [x]) + list(weights), strict=True
+            ):
+                numbers[place] = number
+            return self._by_angles(numbers, natively=False)
+
+        return NativeCircuit(program, plainly, most_kept(self.plan, self.most))
 
     def results(self, numbers: Sequence[Tensor]) -> Any:
         """Runs it.
@@ -558,7 +627,9 @@ class TapePlans:
             changed = CompilePipeline()
             for place, bound in enumerate(self._device.native_transforms(config)):
                 step = _Deferring(bound.tape_transform, None if place else self)
-                changed.append(BoundTransform(Transform(step), bound.args, bound.kwargs))
+                changed.append(
+                    BoundTransform(Transform(step), bound.args, bound.kwargs)
+                )
             self._pipelines[key] = changed
         return self._pipelines[key][:]
 
@@ -651,6 +722,8 @@ def _traced(
         *(plan, rows, common, rows_from, common_from, like, num_rows),
         rows_at_once(wires, like.dtype, like.device, device.memory),
         tuple(tuple(each.shape(None, wires)) for each in plan.measurements),
+        sum(sources[place].numel() for place in rows_from) // (num_rows or 1),
+        tuple(sources[place].numel() for place in common_from),
     )
 
 

@@ -522,10 +522,7 @@ class Symbol(Tensor):
 _PLAIN = frozenset(
     {
         *(_T.__len__, _T.dim, _T.is_complex, _T.is_floating_point, _T.numel, _T.size),
-        *(
-            getattr(_T, name).__get__
-            for name in ("dtype", "layout", "ndim", "shape")
-        ),
+        *(getattr(_T, name).__get__ for name in ("dtype", "layout", "ndim", "shape")),
         _T.__hash__,
     }
 )
@@ -573,6 +570,7 @@ class _Randomness(TorchDispatchMode):
         """Does the operation."""
         self.found = self.found or torch.Tag.nondeterministic_seeded in func.tags
         return func(*args, **(kwargs or {}))
+
 
 _WHERE = {
     getattr(_T, name).__get__: name
@@ -630,9 +628,9 @@ _QUOTIENTS = frozenset(
 _SUMS = frozenset({_T.__add__, _T.__radd__, _T.add, torch.add})
 _DIFFERENCES = frozenset({_T.__sub__, _T.sub, _T.subtract, torch.sub, torch.subtract})
 _REVERSED = frozenset({_T.__rsub__, torch.rsub})
-_CERTAIN = (
-    _MOVING | _CASTS | _JOINS | _NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS
-) | (_DIFFERENCES | _REVERSED)
+_CERTAIN = (_MOVING | _CASTS | _JOINS | _NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS) | (
+    _DIFFERENCES | _REVERSED
+)
 """Draw no random numbers."""
 
 
