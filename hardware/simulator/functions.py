@@ -251,11 +251,19 @@ class _Queue:
             if type(operation) is _PureBlock:
                 operations += operation.operations()
                 continue
-            if any(a is not b for a, b in zip(data, operation.data, strict=True)):
-                bind = qml.ops.functions.bind_new_parameters
-                operation = bind(rebindable(operation), list(map(symbol, data)))
+            changed = list(map(symbol, data))
+            if any(a is not b for a, b in zip(changed, operation.data, strict=True)):
+                operation = _bound(operation, changed)
             operations.append(operation)
         return qml.tape.QuantumScript(operations, self._measurements)
+
+
+def _bound(operation: Any, numbers: Sequence[Any]) -> Any:
+    """The operation with other numbers."""
+    if isinstance(operation, qml.StatePrep):  # whose state is padded and normalised
+        return qml.StatePrep(*numbers, operation.wires, validate_norm=False)
+    bind = qml.ops.functions.bind_new_parameters
+    return bind(rebindable(operation), list(numbers))
 
 
 @frozen(eq=False, slots=False)

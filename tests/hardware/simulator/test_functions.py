@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from qml_qdl.circuits.errors import ShapeError
+from qml_qdl.hardware.simulator.functions import (
+    MOST_MISSES,
+    FunctionRunner,
+    QueuedTape,
+)
 from qml_qdl.nn import QuantumLayer
 
 WIRES = 3
@@ -244,7 +253,7 @@ def branching(inputs: Any, weights: Any, turn: Any) -> Any:
 
 def numbers_read(inputs: Any, weights: Any, turn: Any) -> Any:
     qml.AngleEmbedding(inputs, range(WIRES))
-    qml.RX(float(turn), 0)
+    qml.RX(float(turn.detach()), 0)
     qml.RY(turn.item() * 2, 1)
     qml.RZ(turn.detach().numpy(), 1)
     entangle(weights)
@@ -427,52 +436,294 @@ EVERY = {**ON_SYMBOLS, **{name: each for name, (each, _) in AS_EVER.items()}}
 
 
 def layer_of(function: Function, target: str, **options: Any) -> QuantumLayer:
-    device = qml.device(target)
-    qnode = qml.QNode(function, device, **options)
+    qnode = qml.QNode(function, qml.device(target), **options)
     generator = torch.Generator().manual_seed(1)
     return QuantumLayer(qnode, SHAPES, generator=generator, dtype=torch.float64)
 
 
-def inputs(rows: int | None, dtype: torch.dtype = torch.float64) -> Tensor:
+def numbers(rows: int | None, dtype: torch.dtype = torch.float64) -> Tensor:
     generator = torch.Generator().manual_seed(rows or 0)
     shape = (WIRES,) if rows is None else (rows, WIRES)
     x = torch.rand(shape, generator=generator, dtype=torch.float64) + 0.1
     return x.to(dtype).requires_grad_()
 
 
-def results(layer: QuantumLayer, x: Tensor) -> list[Tensor]:
+def flat(values: Any) -> Tensor:
+    if isinstance(values, Tensor):
+        real = torch.view_as_real(values) if values.is_complex() else values
+        return real.reshape(-1)
+    return torch.cat([flat(each) for each in values])
+
+
+def results(run: Callable[..., Any], x: Tensor, weights: list[Tensor]) -> list[Tensor]:
     """The values, and gradients of a sum of them times fixed numbers."""
-    values = layer(x)
-    real = torch.view_as_real(values) if values.is_complex() else values
-    factors = torch.linspace(-1, 1, real.numel(), dtype=real.dtype).reshape(real.shape)
-    wanted = [x, *layer.parameters(), CLOSED]
-    found = torch.autograd.grad((real * factors).sum(), wanted, allow_unused=True)
+    values = flat(run(x))
+    factors = torch.linspace(-1, 1, values.numel(), dtype=values.dtype)
+    wanted = [x, *weights, CLOSED]
+    total = (values * factors).sum()
+    found = torch.autograd.grad(total, wanted, allow_unused=True)
     return [
         values,
-        *(torch.zeros_like(w) if g is None else g for g, w in zip(found, wanted)),
+        *(
+            torch.zeros_like(w) if g is None else g
+            for g, w in zip(found, wanted, strict=True)
+        ),
     ]
 
 
-def refused(layer: QuantumLayer) -> str | None:
+def assert_close(found: list[Tensor], expected: list[Tensor], atol: float) -> None:
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, atol=atol, rtol=0, check_dtype=False)
+
+
+def runner_of(layer: QuantumLayer) -> FunctionRunner:
     runner = layer.execution._functions
     assert runner is not None
-    return runner.refused
+    return runner
 
 
-@pytest.mark.parametrize("rows", [None, 1, 2, 5])
+@pytest.mark.parametrize("rows", [None, 3])
 @pytest.mark.parametrize("name", EVERY)
 def test_values_and_gradients_are_default_qubits(name: str, rows: int | None) -> None:
     if rows is None and name == "mean_of_rows":
         return  # of the features, then
     own, theirs = (layer_of(EVERY[name], t) for t in ("qdl.simulator", "default.qubit"))
-    for x in (inputs(rows), inputs(rows) + 0.5, inputs(rows) - 1.3):
-        found, expected = results(own, x), results(theirs, x)
-        for a, b in zip(found, expected, strict=True):
-            torch.testing.assert_close(a, b, atol=1e-10, rtol=0)
-    weights = dict(own.named_parameters())
-    queued = own.execution._queued([x], weights, rows)
-    reason = refused(own)
+    trained = [dict(each.named_parameters()) for each in (own, theirs)]
+    for x in (numbers(rows), (numbers(rows) - 1.3).detach().requires_grad_()):
+        found = results(own, x, [*trained[0].values()])
+        expected = results(theirs, x, [*trained[1].values()])
+        assert_close(found, expected, 1e-10)
+    queued = own.execution._queued([x], trained[0], rows)
+    reason = runner_of(own).refused
     if name in ON_SYMBOLS:
-        assert reason is None and queued is not None
+        assert reason is None
+        assert queued is not None
     else:
-        assert reason is not None and AS_EVER[name][1] in reason
+        assert reason is not None
+        assert AS_EVER[name][1] in reason
+
+
+@pytest.mark.parametrize("name", ["affine", "computed", "constants", "many"])
+def test_single_precision_is_kept(name: str) -> None:
+    single, double = (layer_of(EVERY[name], "qdl.simulator") for _ in range(2))
+    single.float()
+    for rows in (1, 17):
+        x = numbers(rows)
+        y = x.detach().float().requires_grad_()
+        assert single(y).dtype == torch.float32
+        found = results(single, y, [*single.parameters()])
+        assert_close(found, results(double, x, [*double.parameters()]), 5e-6)
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The tapes that ran as they came."""
+    seen, run = [], QueuedTape.results
+    monkeypatch.setattr(
+        QueuedTape, "results", lambda self, n: (seen.append(self), run(self, n))[1]
+    )
+    return seen
+
+
+@pytest.mark.parametrize("name", ON_SYMBOLS)
+def test_a_tape_that_comes_again_runs_as_it_comes(
+    name: str, planned: list[Any]
+) -> None:
+    weights = [
+        torch.rand(SHAPES[each], dtype=torch.float64, requires_grad=True)
+        for each in SHAPES
+    ]
+    found, expected = [], []
+    for target, kept in (("qdl.simulator", found), ("default.qubit", expected)):
+        qnode = qml.QNode(ON_SYMBOLS[name], qml.device(target))
+        for shift in (0.0, 0.2, 0.4):
+            x = (numbers(2) + shift).detach().requires_grad_()
+            kept += results(lambda x: qnode(x, *weights), x, weights)  # noqa: B023
+    # Beside Python's numbers default.qubit keeps some digits fewer.
+    assert_close(found, expected, 1e-7)
+    assert len(planned) == 2
+
+
+def test_what_is_measured_keeps_its_form() -> None:
+    weights = [torch.rand(SHAPES[each], dtype=torch.float64) for each in SHAPES]
+
+    def by_name(inputs: Any, weights: Any, turn: Any) -> Any:
+        body(inputs, weights, turn)
+        return {"z": qml.expval(qml.Z(0)), "p": (qml.probs(wires=1), qml.state())}
+
+    def forms(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: forms(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map(forms, value))
+        return value.shape, value.dtype
+
+    for function in (by_name, many, single, probabilities, state, templates, loops):
+        found = []
+        for target in ("qdl.simulator", "default.qubit"):
+            qnode = qml.QNode(function, qml.device(target))
+            found += [forms(qnode(numbers(2), *weights)) for _ in range(3)]
+        assert found == found[:1] * 6
+
+
+def test_who_looks_at_a_known_tape_sees_its_gates() -> None:
+    device = qml.device("qdl.simulator")
+    qnode = qml.QNode(templates, device)
+    arguments = [numbers(2).detach(), torch.rand(SHAPES["weights"]), torch.tensor(0.1)]
+
+    def asked() -> list[Any]:
+        (tape,), _ = qml.workflow.construct_batch(qnode, level="device")(*arguments)
+        specs = qml.specs(qnode, level="device")(*arguments)
+        return [[*map(str, tape)], tape.trainable_params, specs["resources"]]
+
+    before = asked()
+    for _ in range(3):
+        qnode(*arguments)
+    assert asked() == before
+    history = []
+    for each in (qnode, qml.QNode(templates, qml.device("qdl.simulator"))):
+        with qml.Tracker(each.device) as tracker:
+            each(*arguments)
+        history.append([tracker.totals, tracker.history["resources"]])
+    assert history[0] == history[1]
+    for other in (copy.deepcopy(device), pickle.loads(pickle.dumps(device))):
+        torch.testing.assert_close(
+            torch.stack(qml.QNode(templates, other)(*arguments)),
+            torch.stack(qnode(*arguments)),
+        )
+
+
+def test_threads_do_not_meet() -> None:
+    qnode = qml.QNode(loops, qml.device("qdl.simulator"))
+    layer = layer_of(loops, "qdl.simulator")
+    weights = [*layer.parameters()]
+    rows = [numbers(k) for k in (1, 2, 3, 4)]
+    expected = [layer_of(loops, "default.qubit")(x) for x in rows]
+
+    def run(place: int) -> bool:
+        x = rows[place % 4]
+        found = layer(x), torch.stack(qnode(x, *weights), -1)
+        return all(torch.allclose(y, expected[place % 4]) for y in found)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(run, range(40)))
+
+
+def test_a_function_runs_once_a_call() -> None:
+    layer, plain = (layer_of(counting, t) for t in ("qdl.simulator", "default.qubit"))
+    x, found, expected = numbers(5).detach(), [], []
+    for each, kept in ((layer, found), (plain, expected)):
+        CALLS["number"] = 0
+        kept += [each(x) for _ in range(4)]
+    assert_close(found, expected, 1e-10)
+    assert CALLS["number"] >= 4
+    CALLS["number"] = 0
+    for _ in range(3):
+        layer(x)
+    assert CALLS["number"] == 3
+    assert runner_of(layer).refused is None
+
+
+def test_what_differs_in_every_call_is_left_to_pennylane() -> None:
+    layer, plain = (layer_of(scheduled, t) for t in ("qdl.simulator", "default.qubit"))
+    x, found, expected = numbers(5).detach(), [], []
+    for each, kept in ((layer, found), (plain, expected)):
+        CALLS["scale"] = 1.0
+        kept += [each(x) for _ in range(MOST_MISSES + 3)]
+    assert_close(found, expected, 1e-10)
+    assert runner_of(layer).refused == "queues something new in every call"
+
+
+def test_other_numbers_of_rows_are_no_other_function() -> None:
+    layer = layer_of(loops, "qdl.simulator")
+    plain = layer_of(loops, "default.qubit")
+    for rows in range(2, MOST_MISSES + 6):
+        torch.testing.assert_close(layer(numbers(rows)), plain(numbers(rows)))
+    assert runner_of(layer).refused is None
+
+
+def test_rows_taken_for_features_are_refused_as_ever() -> None:
+    def wrong(inputs: Any, weights: Any, turn: Any) -> Any:
+        qml.RX(inputs[0], 0)
+        qml.RX(inputs[1], 1)
+        return zs()
+
+    layer = layer_of(wrong, "qdl.simulator")
+    for rows in (2, 4):
+        with pytest.raises(ShapeError, match="must treat"):
+            layer(numbers(rows))
+
+
+def test_errors_are_those_of_the_function() -> None:
+    def failing(inputs: Any, weights: Any, turn: Any) -> Any:
+        if inputs.shape[-1] != WIRES:
+            raise KeyError("not so many")
+        return loops(inputs, weights, turn)
+
+    layer = layer_of(failing, "qdl.simulator")
+    with pytest.raises(KeyError, match="not so many"):
+        layer(torch.rand(2, 5, dtype=torch.float64))
+    assert layer(numbers(2)).shape == (2, WIRES)
+    assert runner_of(layer).refused is None
+
+
+def test_a_row_without_a_state_is_nan_alone() -> None:
+    def unpadded(inputs: Any, weights: Any, turn: Any) -> Any:
+        qml.AmplitudeEmbedding(inputs, range(2), normalize=True)
+        qml.RX(turn, 0)
+        return [qml.expval(qml.Z(0))]
+
+    node = qml.QNode(unpadded, qml.device("qdl.simulator"))
+    layer = QuantumLayer(node, {"weights": 1, "turn": 1}, dtype=torch.float64)
+    x = torch.rand(3, 4, dtype=torch.float64)
+    whole = layer(x)
+    x[1] = 0
+    x.requires_grad_()
+    found = layer(x)
+    torch.testing.assert_close(found[[0, 2]], whole[[0, 2]])
+    assert found[1].isnan().all()
+    (gradient,) = torch.autograd.grad(found[[0, 2]].sum(), x)
+    assert gradient[[0, 2]].isfinite().all()
+    assert runner_of(layer).refused is None
+
+
+def test_a_second_derivative_flows() -> None:
+    def hessian(target: str) -> Tensor:
+        layer, x = layer_of(computed, target), numbers(2)
+        (first,) = torch.autograd.grad(layer(x).sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(first[:, 0].sum(), x)
+        return second
+
+    torch.testing.assert_close(hessian("qdl.simulator"), hessian("default.qubit"))
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_first_run_without_gradients_leaves_them_to_others(mode: Any) -> None:
+    layer, plain = (layer_of(loops, t) for t in ("qdl.simulator", "default.qubit"))
+    x = numbers(3)
+    with mode():
+        torch.testing.assert_close(layer(x), plain(x))
+    found, expected = (results(each, x, [*each.parameters()]) for each in (layer, plain))
+    assert_close(found, expected, 1e-10)
+
+
+def test_transforms_and_shots_are_pennylanes() -> None:
+    device = qml.device("qdl.simulator")
+    merged = qml.transforms.merge_rotations(qml.QNode(loops, device))
+    sampled = qml.set_shots(qml.QNode(loops, device), 10)
+    shifted = qml.QNode(loops, device, diff_method="parameter-shift")
+    for qnode in (merged, sampled, shifted):
+        assert QuantumLayer(qnode, SHAPES).execution._functions is None
+
+
+def test_whole_numbers_come_as_they_are() -> None:
+    def bits(inputs: Any, turn: Any) -> Any:
+        assert inputs.dtype == torch.int64
+        qml.BasisEmbedding(inputs, range(2))
+        qml.RX(turn, 0)
+        return [qml.expval(qml.Z(wire)) for wire in range(2)]
+
+    node = qml.QNode(bits, qml.device("qdl.simulator"))
+    layer = QuantumLayer(node, {"turn": 1}, "zeros")
+    found = layer(torch.tensor([1, 0]))
+    torch.testing.assert_close(found.double(), torch.tensor([-1.0, 1.0]).double())
