@@ -182,7 +182,6 @@ class _Queue:
             [] if type(op) is _PureBlock else [self._number(n) for n in op.data]
             for op in operations
         ]
-        self._tensors: list[Symbol] = []
         if self._floats:
             # A tensor of its own, so that other numbers are no other structure.
             floats = torch.tensor(self._floats, dtype=torch.float64)
@@ -432,8 +431,9 @@ class FunctionRunner:
 
     Args:
         device: A simulator device, which says what it runs as it is.
-        function: The function; it may return anything, do anything else besides, and
-            read the numbers that it is given.
+        function: The function; it may do otherwise in every call, and read the numbers
+            that it is given, but keeps none of them, nor would anybody notice if it was
+            called once more.
     """
 
     def __init__(self, device: Any, function: Function) -> None:

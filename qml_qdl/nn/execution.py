@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -45,7 +46,7 @@ from qml_qdl.nn.binding import circuit_qnode, moved_qnode
 from qml_qdl.nn.options import LAYER_OPTIONS, Shots, as_shots
 from qml_qdl.nn.qnodes import QNodeReference, function_name, queues_and_runs
 from qml_qdl.nn.results import as_declared, as_stack, as_tensor
-from qml_qdl.nn.trial import Shapes, refuse_what_fails
+from qml_qdl.nn.trial import Shapes, may_be_called, refuse_what_fails
 
 
 def device_errors(qnode: Any, arguments: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -120,10 +121,23 @@ _TAKE_BATCHES = ("None", "adjoint", "backprop", "best", "device")
 _FUNCTION_METHODS = ("adjoint", "backprop", "best", "device")
 """The ways to gradients that are torch's on the simulator."""
 
+_LOGGER = logging.getLogger(__name__)
+
 _NAMED = WeakValueDictionary[str, "Execution"]()
 _NUMBERS = count()
 _PROCESS = uuid4().hex
 """In names, so that a program that was saved elsewhere never finds another layer."""
+
+
+@cache
+def _hint_at_adjoint(name: str, device: str) -> None:
+    """Says once of each function what would give the same gradients sooner."""
+    _LOGGER.warning(
+        "diff_method: %s has 'parameter-shift' on %s without shots, which runs it twice "
+        "for every angle; 'best' or 'adjoint' give the same gradients many times faster",
+        name,
+        device,
+    )
 
 
 @frozen(slots=False)
@@ -199,6 +213,9 @@ class Execution:
             inputs = {name: self.seen.get(name, ()) for name in self.input_names}
             how = (self.diff_method, self.weight_shapes, inputs)
             refuse_what_fails(self.source, self.qnode, *how)
+        exact = self.num_shots is None and traits_of(device).state_vector
+        if exact and self.qnode.diff_method == "parameter-shift":
+            _hint_at_adjoint(function_name(self.qnode), device.name)
         seed = self.options.seed
         if seed is not None and self.num_shots and seeds_of(device) is None:
             raise ArgumentError(
@@ -549,12 +566,15 @@ class Execution:
         direct = self.num_shots is None and qnode.diff_method in _FUNCTION_METHODS
         if not direct or self._runner is not None:
             return None
+        if not may_be_called(self.source):
+            return None  # nor may it keep a symbol that is none any more
         if isinstance(self.source, Circuit):
             return function_runner(qnode.device, circuit_function(self.source))
         if not queues_and_runs(qnode):
             return None
         return function_runner(
-            qnode.device, lambda data, trained: qnode.func(**self.arguments(data, trained))
+            qnode.device,
+            lambda data, trained: qnode.func(**self.arguments(data, trained)),
         )
 
     def _queued(

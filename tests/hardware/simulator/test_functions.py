@@ -257,7 +257,8 @@ def numbers_read(inputs: Any, weights: Any, turn: Any) -> Any:
     qml.RY(turn.item() * 2, 1)
     qml.RZ(turn.detach().numpy(), 1)
     entangle(weights)
-    assert f"{turn.item():.3f}" != "" and "meta" not in repr(weights)
+    if "nan" in f"{turn.item():.3f}" or "meta" in repr(weights):
+        raise ValueError("these are no numbers")
     return zs()
 
 
@@ -265,7 +266,8 @@ def detached(inputs: Any, weights: Any, turn: Any) -> Any:
     qml.AngleEmbedding(inputs.detach(), range(WIRES))
     with torch.no_grad():
         scaled = weights * 2
-    assert not scaled.requires_grad and not inputs.detach().requires_grad
+    if scaled.requires_grad or inputs.detach().requires_grad:
+        raise ValueError("they have no gradient")
     entangle(scaled)
     qml.RX(turn if turn.requires_grad else 0.0, 0)
     return zs()
@@ -294,7 +296,8 @@ def filled(inputs: Any, weights: Any, turn: Any) -> Any:
 def swallowing(inputs: Any, weights: Any, turn: Any) -> Any:
     qml.AngleEmbedding(inputs, range(WIRES))
     try:
-        angle = turn.clone().mul_(2)
+        angle = turn.clone()
+        angle *= 2
     except Exception:
         angle = 0.0
     qml.RX(angle, 0)
@@ -373,7 +376,6 @@ def noisy(inputs: Any, weights: Any, turn: Any) -> Any:
 
 
 def scheduled(inputs: Any, weights: Any, turn: Any) -> Any:
-    CALLS["scale"] += 0.125
     qml.AngleEmbedding(inputs * CALLS["scale"], range(WIRES))
     entangle(weights)
     return zs()
@@ -422,9 +424,9 @@ ON_SYMBOLS: dict[str, Function] = {
 }
 AS_EVER: dict[str, tuple[Function, str]] = {
     "weighted": (weighted, "is measured"),
+    "swallowing": (swallowing, "in place, by __imul__"),
     "in_place": (in_place, "in place, by __setitem__"),
     "filled": (filled, "in place that was used before"),
-    "swallowing": (swallowing, "in place, by mul_"),
     "straight_through": (straight_through, "autograd.Function"),
     "straight_through_last": (straight_through_last, "autograd.Function"),
     "hooked": (hooked, "see their gradients"),
@@ -615,21 +617,18 @@ def test_a_function_runs_once_a_call() -> None:
     for each, kept in ((layer, found), (plain, expected)):
         CALLS["number"] = 0
         kept += [each(x) for _ in range(4)]
+        assert CALLS["number"] == 4
     assert_close(found, expected, 1e-10)
-    assert CALLS["number"] >= 4
-    CALLS["number"] = 0
-    for _ in range(3):
-        layer(x)
-    assert CALLS["number"] == 3
-    assert runner_of(layer).refused is None
+    assert layer.execution._functions is None  # or it could be called once more
 
 
 def test_what_differs_in_every_call_is_left_to_pennylane() -> None:
     layer, plain = (layer_of(scheduled, t) for t in ("qdl.simulator", "default.qubit"))
     x, found, expected = numbers(5).detach(), [], []
-    for each, kept in ((layer, found), (plain, expected)):
-        CALLS["scale"] = 1.0
-        kept += [each(x) for _ in range(MOST_MISSES + 3)]
+    for call in range(MOST_MISSES + 3):
+        CALLS["scale"] = 1 + call / 8
+        found.append(layer(x))
+        expected.append(plain(x))
     assert_close(found, expected, 1e-10)
     assert runner_of(layer).refused == "queues something new in every call"
 
@@ -703,7 +702,9 @@ def test_a_first_run_without_gradients_leaves_them_to_others(mode: Any) -> None:
     x = numbers(3)
     with mode():
         torch.testing.assert_close(layer(x), plain(x))
-    found, expected = (results(each, x, [*each.parameters()]) for each in (layer, plain))
+    found, expected = (
+        results(each, x, [*each.parameters()]) for each in (layer, plain)
+    )
     assert_close(found, expected, 1e-10)
 
 
