@@ -327,7 +327,7 @@ def _finite(operations: Sequence[Any]) -> tuple[list[Any], Any]:
 
 
 def finite_states(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """States with |0…0⟩ for those that are not finite.
+    """States with `|0…0⟩` for those that are not finite.
 
     Args:
         states: (rows, 2ⁿ).

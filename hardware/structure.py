@@ -211,7 +211,8 @@ def kind_key(operation: Any) -> tuple[Hashable, ...]:
         hyperparameters = dict(enumerate(map(_operand_key, operation.operands)))
     constants = constant_key(hyperparameters) if hyperparameters else None
     inner = _operand_key(operation.base) if wrapped else None
-    return (type(operation), operation.name, constants, inner)
+    kind: Hashable = type(operation)
+    return (kind, operation.name, constants, inner)
 
 
 def _operand_key(operation: Any) -> Hashable:

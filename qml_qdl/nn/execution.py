@@ -133,8 +133,9 @@ _PROCESS = uuid4().hex
 def _hint_at_adjoint(name: str, device: str) -> None:
     """Says once of each function what would give the same gradients sooner."""
     _LOGGER.warning(
-        "diff_method: %s has 'parameter-shift' on %s without shots, which runs it twice "
-        "for every angle; 'best' or 'adjoint' give the same gradients many times faster",
+        "diff_method: %s has 'parameter-shift' on %s without shots, which runs it two "
+        "times for every angle; 'best' or 'adjoint' give the same gradients many times "
+        "faster",
         name,
         device,
     )

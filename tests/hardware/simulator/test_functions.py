@@ -424,7 +424,7 @@ ON_SYMBOLS: dict[str, Function] = {
 }
 AS_EVER: dict[str, tuple[Function, str]] = {
     "weighted": (weighted, "is measured"),
-    "swallowing": (swallowing, "in place, by __imul__"),
+    "swallowing": (swallowing, "in place, by mul_"),
     "in_place": (in_place, "in place, by __setitem__"),
     "filled": (filled, "in place that was used before"),
     "straight_through": (straight_through, "autograd.Function"),
