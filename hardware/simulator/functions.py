@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
-from threading import RLock
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -27,6 +26,7 @@ from torch import Tensor
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.purity import is_pure
 from qml_qdl.hardware.caches import LruCache
+from qml_qdl.hardware.one_run import recorded_alone
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import finite_states, with_lost
 from qml_qdl.hardware.simulator.gates import rebindable
@@ -99,9 +99,6 @@ _COMPLEX = (kinds.DensityMatrixMP, kinds.StateMP)
 _MEASURING = (qml.ops.MidMeasure, qml.ops.Conditional, qml.Projector)
 
 
-_FINDING = RLock()
-
-
 @frozen(eq=False)
 class _PureBlock:
     """Stands in a queue for a block whose gates are known to be always the same.
@@ -138,7 +135,7 @@ def circuit_function(circuit: Circuit) -> Function:
         The function, for a `FunctionRunner`.
     """
     pure = [is_pure(block) for block in circuit.blocks]
-    measured: list[Any] = []
+    measured: Sequence[Any] = ()
     if is_pure(circuit.readout):
         with qml.QueuingManager.stop_recording():
             measured = circuit.readout.measurements(circuit.wires)
@@ -367,16 +364,15 @@ class QueuedTape:
     @cached_property
     def direct(self) -> NativeCircuit | None:
         """The kernel from numbers to values; None where it cannot do all."""
-        one = len(self.rows_from) <= 1
-        if not one or not reads_words(self.plan) or self.most < (self.num_rows or 1):
+        if len(self.rows_from) > 1 or not reads_words(self.plan):
             return None
-        forms = {}
-        for own, source in ((False, self.common), (True, self.rows)):
-            if source.computed is not None:
+        forms: dict[int, tuple[int, float, float]] = {}
+        for own, angles in ((False, self.common), (True, self.rows)):
+            if angles.computed is not None:
                 return None
             slots = [s for s, batched in enumerate(self.plan.batched) if batched == own]
-            if source.gather is not None:
-                forms |= dict(zip(slots, source.gather.forms, strict=True))
+            if angles.gather is not None:
+                forms |= dict(zip(slots, angles.gather.forms, strict=True))
         found = [
             Number(by_row, *forms[slot])
             for slot, by_row in enumerate(self.plan.batched)
@@ -550,7 +546,7 @@ class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
         pending: Sequence[Callable[[Any], Any]] = (),
     ) -> None:
         super().__init__(shots=tape.shots)
-        del self._ops, self._measurements
+        del vars(self)["_ops"], vars(self)["_measurements"]
         self._tape, self._pending = tape, pending
         self._planned, self._numbers = planned, numbers
 
@@ -561,7 +557,7 @@ class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
         tape = self._tape
         for transform in self._pending:
             ((tape,), _) = transform(tape)
-        self._ops, self._measurements = tape.operations, tape.measurements
+        vars(self).update(_ops=tape.operations, _measurements=tape.measurements)
         return vars(self)[name]
 
     def then(self, transform: Callable[[Any], Any]) -> PlannedTape:
@@ -652,7 +648,8 @@ class TapePlans:
         """
         if tape.shots or is_transformed() or torch._C._len_torch_dispatch_stack():
             return None
-        with _FINDING:
+        # The lock that those have already who come from a layer.
+        with recorded_alone(self._device):
             if len(self._trace) > MOST_STEPS:
                 self._trace = Trace(torch.device("cpu"))
                 self._met = LruCache(MOST_TAPES)

@@ -529,10 +529,15 @@ _PLAIN = frozenset(
 """Say what a tensor is, not what its values are."""
 
 _OF_GRADIENTS = {
-    _T.grad.__get__: None,  # type: ignore[attr-defined]
-    _T.grad_fn.__get__: None,  # type: ignore[attr-defined]
-    _T.is_leaf.__get__: True,  # type: ignore[attr-defined]
-    _T.requires_grad.__get__: False,  # type: ignore[attr-defined]
+    **{
+        getattr(_T, name).__get__: value
+        for name, value in {
+            "grad": None,
+            "grad_fn": None,
+            "is_leaf": True,
+            "requires_grad": False,
+        }.items()
+    },
     _T.__repr__: "Symbol",
 }
 """Say whether a tensor has a gradient, with what a symbol outside of a call says."""
@@ -561,7 +566,7 @@ class _Randomness(TorchDispatchMode):
     """While it is entered, looks out for operations that draw random numbers."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found = False
 
     def __torch_dispatch__(

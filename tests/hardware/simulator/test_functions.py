@@ -520,10 +520,14 @@ def test_single_precision_is_kept(name: str) -> None:
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The tapes that ran as they came."""
-    seen, run = [], QueuedTape.results
-    monkeypatch.setattr(
-        QueuedTape, "results", lambda self, n: (seen.append(self), run(self, n))[1]
-    )
+    seen: list[Any] = []
+    run = QueuedTape.results
+
+    def noted(self: QueuedTape, sources: Any) -> Any:
+        seen.append(self)
+        return run(self, sources)
+
+    monkeypatch.setattr(QueuedTape, "results", noted)
     return seen
 
 
@@ -535,7 +539,8 @@ def test_a_tape_that_comes_again_runs_as_it_comes(
         torch.rand(SHAPES[each], dtype=torch.float64, requires_grad=True)
         for each in SHAPES
     ]
-    found, expected = [], []
+    found: list[Tensor] = []
+    expected: list[Tensor] = []
     for target, kept in (("qdl.simulator", found), ("default.qubit", expected)):
         qnode = qml.QNode(ON_SYMBOLS[name], qml.device(target))
         for shift in (0.0, 0.2, 0.4):
@@ -613,7 +618,9 @@ def test_threads_do_not_meet() -> None:
 
 def test_a_function_runs_once_a_call() -> None:
     layer, plain = (layer_of(counting, t) for t in ("qdl.simulator", "default.qubit"))
-    x, found, expected = numbers(5).detach(), [], []
+    x = numbers(5).detach()
+    found: list[Tensor] = []
+    expected: list[Tensor] = []
     for each, kept in ((layer, found), (plain, expected)):
         CALLS["number"] = 0
         kept += [each(x) for _ in range(4)]
@@ -624,7 +631,9 @@ def test_a_function_runs_once_a_call() -> None:
 
 def test_what_differs_in_every_call_is_left_to_pennylane() -> None:
     layer, plain = (layer_of(scheduled, t) for t in ("qdl.simulator", "default.qubit"))
-    x, found, expected = numbers(5).detach(), [], []
+    x = numbers(5).detach()
+    found: list[Tensor] = []
+    expected: list[Tensor] = []
     for call in range(MOST_MISSES + 3):
         CALLS["scale"] = 1 + call / 8
         found.append(layer(x))
