@@ -194,7 +194,7 @@ def operation_key(operation: Any) -> Hashable:
     return (*kind_key(operation), shapes)
 
 
-def kind_key(operation: Any) -> tuple[Hashable, ...]:
+def kind_key(operation: Any) -> tuple[Any, ...]:
     """What `operation_key` tells but the dimensions of the numbers.
 
     Args:
@@ -211,8 +211,7 @@ def kind_key(operation: Any) -> tuple[Hashable, ...]:
         hyperparameters = dict(enumerate(map(_operand_key, operation.operands)))
     constants = constant_key(hyperparameters) if hyperparameters else None
     inner = _operand_key(operation.base) if wrapped else None
-    kind: Hashable = type(operation)
-    return (kind, operation.name, constants, inner)
+    return (type(operation), operation.name, constants, inner)
 
 
 def _operand_key(operation: Any) -> Hashable:

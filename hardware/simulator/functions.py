@@ -546,7 +546,7 @@ class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
         pending: Sequence[Callable[[Any], Any]] = (),
     ) -> None:
         super().__init__(shots=tape.shots)
-        del vars(self)["_ops"], vars(self)["_measurements"]
+        del self.__dict__["_ops"], self.__dict__["_measurements"]
         self._tape, self._pending = tape, pending
         self._planned, self._numbers = planned, numbers
 
@@ -557,8 +557,8 @@ class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
         tape = self._tape
         for transform in self._pending:
             ((tape,), _) = transform(tape)
-        vars(self).update(_ops=tape.operations, _measurements=tape.measurements)
-        return vars(self)[name]
+        self.__dict__.update(_ops=tape.operations, _measurements=tape.measurements)
+        return self.__dict__[name]
 
     def then(self, transform: Callable[[Any], Any]) -> PlannedTape:
         """The tape with one more transform, which is done if one looks at it.
