@@ -14,6 +14,7 @@ from qml_qdl.circuits.validation import (
     check_flag,
     check_number,
     check_seed,
+    check_type,
     validate_call,
 )
 from qml_qdl.kernels.kernel import Kernel, as_rows
@@ -53,7 +54,8 @@ def target_alignment(
         tensor(1.)
     """
     check_gram(gram)
-    target = ideal_gram(as_labels(labels, len(gram)), balance=balance).to(gram)
+    wanted = as_labels(labels, len(gram))
+    target = ideal_gram(wanted, balance=balance).to(gram)
     if center:
         gram, target = _centred(gram), _centred(target)
     size = gram.norm() * target.norm()
@@ -62,34 +64,48 @@ def target_alignment(
 
 
 @validate_call
-def ideal_gram(labels: Tensor, *, balance: bool = True) -> Tensor:
+def ideal_gram(labels: Any, *, balance: bool = True) -> Tensor:
     """The Gram matrix that labels ask for.
 
     Args:
-        labels: (n,), classes as whole numbers, or floating numbers.
-        balance: Whether entries are divided by the numbers of rows of both classes.
+        labels: (n,), classes as whole numbers, or floating numbers, of which only
+            ratios of differences matter.
+        balance: Whether entries of classes are divided by the numbers of rows of both.
 
     Returns:
         (n, n), floating.
+
+    Raises:
+        ShapeError: Labels are no single row of numbers.
+        ArgumentError: All are the same, or one is not finite.
+        ArgumentTypeError: They are no numbers.
+
+    Example:
+        >>> ideal_gram([0, 1, 1], balance=False)
+        tensor([[ 1., -1., -1.],
+                [-1.,  1.,  1.],
+                [-1.,  1.,  1.]])
     """
-    if labels.is_floating_point():
-        differences = labels - labels.mean()
+    values = as_labels(labels)
+    if values.is_floating_point():
+        shares = values / values.abs().max()  # whose sums and products stay finite
+        differences = shares - shares.mean()
         return differences[:, None] * differences
-    _, classes, counts = labels.unique(return_inverse=True, return_counts=True)
+    _, classes, counts = values.unique(return_inverse=True, return_counts=True)
     same = classes[:, None] == classes
-    target = torch.where(same, 1.0, -1 / max(len(counts) - 1, 1))
+    target = torch.where(same, 1.0, -1 / (len(counts) - 1))
     if balance:
-        shares = counts.to(target)[classes].reciprocal()
-        target = shares[:, None] * target * shares
+        weights = counts.to(target)[classes].reciprocal()
+        target = weights[:, None] * target * weights
     return target
 
 
-def as_labels(labels: Any, rows: int) -> Tensor:
+def as_labels(labels: Any, rows: int | None = None) -> Tensor:
     """Labels as a tensor.
 
     Args:
         labels: A tensor or an array of numbers.
-        rows: How many there must be.
+        rows: How many there must be; None for any number.
 
     Returns:
         (rows,), whole numbers or floating.
@@ -108,9 +124,10 @@ def as_labels(labels: Any, rows: int) -> Tensor:
         ) from error
     if found.is_complex():
         raise ArgumentTypeError("labels: expected real numbers, got complex ones")
-    if found.shape != (rows,):
+    if found.ndim != 1 or len(found) != (len(found) if rows is None else rows):
+        each = "" if rows is None else f" of {rows} rows"
         raise ShapeError(
-            f"labels: expected one for each of {rows} rows, got shape "
+            f"labels: expected one for each{each or ' row'}, got shape "
             f"{tuple(found.shape)}"
         )
     if not bool(found.isfinite().all()):
@@ -195,6 +212,7 @@ def align(
         descent: torch.optim.Optimizer = torch.optim.Adam(trained, lr=lr)
     else:
         descent = optimizer(trained)
+        check_type("optimizer", descent, torch.optim.Optimizer)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     history = []
     for _ in range(steps):

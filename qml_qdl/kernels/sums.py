@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import final
 
@@ -9,7 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import as_items, check_flag, validate_call
+from qml_qdl.circuits.validation import (
+    as_items,
+    check_flag,
+    check_number,
+    validate_call,
+)
 from qml_qdl.hardware.jobs.cost import Cost
 from qml_qdl.kernels.kernel import Kernel
 
@@ -62,14 +68,18 @@ class SumKernel(Kernel):
                 f"kernels: expected equally many inputs, got {sorted(sizes)}; give "
                 "the encodings features="
             )
-        shares = torch.ones(len(given)) if weights is None else torch.tensor(weights)
-        shares = shares.to(torch.get_default_dtype())
-        if shares.shape != (len(given),) or not bool((shares > 0).all()):
+        shares = (1.0,) * len(given) if weights is None else as_items(weights) or ()
+        for share in shares:
+            check_number("weights", share, 0.0, math.inf)
+        if len(shares) != len(given):
             raise ArgumentError(
-                f"weights: expected {len(given)} numbers above 0, got {weights!r}"
+                f"weights: expected one for each of {len(given)} kernels, got "
+                f"{len(shares)}"
             )
         self.kernels = nn.ModuleList(given)
-        self.logits = nn.Parameter(shares.log(), requires_grad=trainable_weights)
+        self.logits = nn.Parameter(
+            torch.tensor([math.log(s) for s in shares]), requires_grad=trainable_weights
+        )
 
     @property
     def num_inputs(self) -> int:

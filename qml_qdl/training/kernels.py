@@ -251,10 +251,8 @@ class KernelStudy:
         first = self.findings[FIRST]
         if not first:
             raise ArgumentError("seeds: nothing was compared yet; call run first")
-        rows = [
-            ["kernel", "accuracy", f"− {FIRST}", "bandwidth", "variance"]
-            + ["effective rank", "alignment", "machine rows", "s"]
-        ]
+        header = ["kernel", "accuracy", f"− {FIRST}", "bandwidth", "variance"]
+        rows = [[*header, "effective rank", "alignment", "machine rows", "s"]]
         for name, found in self.findings.items():
             pairs = zip(found, first, strict=True)
             gain = summarise(one.accuracy - other.accuracy for one, other in pairs)
