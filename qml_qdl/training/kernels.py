@@ -193,7 +193,7 @@ class KernelStudy:
         >>> from qml_qdl.data import load
         >>> study = KernelStudy(load("two_moons"), limit=40)
         >>> study.run([0])
-        >>> title, rows = study.table()
+        >>> (title, rows), _ = study.tables()
         >>> rows[0][:3], len(rows)
         (['kernel', 'accuracy', '− RBF'], 7)
     """
@@ -242,8 +242,8 @@ class KernelStudy:
                 self.findings[name].append(_tuned(candidate, rows, labels))
         self._tell("")
 
-    def table(self) -> tuple[str, list[list[str]]]:
-        """A title, and lines, the names of the columns first.
+    def tables(self) -> list[tuple[str, list[list[str]]]]:
+        """Titles and lines, the names of the columns first.
 
         Raises:
             ArgumentError: Nothing was run yet.
@@ -251,33 +251,39 @@ class KernelStudy:
         first = self.findings[FIRST]
         if not first:
             raise ArgumentError("seeds: nothing was compared yet; call run first")
-        header = ["kernel", "accuracy", f"− {FIRST}", "bandwidth", "variance"]
-        rows = [[*header, "effective rank", "alignment", "machine rows", "s"]]
+        learnt = [["kernel", "accuracy", f"− {FIRST}", "bandwidth", "C", "s"]]
+        grams = [["kernel", "variance", "effective rank", "alignment", "machine rows"]]
         for name, found in self.findings.items():
             pairs = zip(found, first, strict=True)
             gain = summarise(one.accuracy - other.accuracy for one, other in pairs)
             reports = [each.report for each in found]
-            settings = [each.setting for each in found]
             machine = CANDIDATES[name].machine_rows(self._rows)
-            rows.append(
+            learnt.append(
                 [
                     name,
                     summarise(each.accuracy for each in found).text(percent=True),
                     "–" if found is first else gain.text(percent=True),
-                    _bandwidth(settings),
-                    f"{summarise(each.variance for each in reports).mean:.4f}",
-                    f"{summarise(each.effective_rank for each in reports).mean:.1f}",
-                    summarise(each.alignment or 0.0 for each in reports).text(2),
-                    "–" if machine is None else f"{machine:,}",
+                    _bandwidth([each.setting for each in found]),
+                    f"{median(each.penalty for each in found):g}",
                     f"{summarise(each.seconds for each in found).mean:.1f}",
                 ]
             )
-        title = (
-            f"{self._rows} rows to train, {self._features} features, {len(first)} "
-            f"seeds; {len(SCALINGS) * len(PENALTIES)} settings each, chosen on the "
-            "validation part"
-        )
-        return title, rows
+            grams.append(
+                [
+                    name,
+                    f"{summarise(each.variance for each in reports).mean:.2g}",
+                    f"{summarise(each.effective_rank for each in reports).mean:.1f}",
+                    summarise(each.alignment or 0.0 for each in reports).text(2),
+                    "–" if machine is None else f"{machine:,}",
+                ]
+            )
+        rows = f"{self._rows} rows to train, {self._features} features"
+        tried = len(SCALINGS) * len(PENALTIES)
+        seeds = f"{len(first)} seed{'s' * (len(first) > 1)}"
+        return [
+            (f"{rows}, {seeds}; {tried} settings each", learnt),
+            ("Gram matrices of the training rows, off the diagonal", grams),
+        ]
 
 
 def _bandwidth(settings: Sequence[Any]) -> str:
