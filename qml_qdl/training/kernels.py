@@ -34,7 +34,7 @@ from qml_qdl.kernels import (
 )
 from qml_qdl.training.statistics import summarise
 
-SCALINGS = (0.005, 0.02, 0.05, 0.1, 0.3, 1.0)
+SCALINGS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Bandwidths of quantum kernels: factors on standardised features."""
 
 PENALTIES = (0.1, 1.0, 10.0, 100.0)
@@ -133,9 +133,11 @@ def _grid(**values: Sequence[float]) -> list[dict[str, float]]:
 
 CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
     {
-        FIRST: ClassicalCandidate("rbf", _grid(gamma=(0.003, 0.01, 0.1, 0.3, 1.0, 3.0))),
+        FIRST: ClassicalCandidate(
+            "rbf", _grid(gamma=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0))
+        ),
         "polynomial": ClassicalCandidate(
-            "poly", _grid(degree=(2, 3), gamma=(0.1, 0.3, 1.0), coef0=(1.0,))
+            "poly", _grid(degree=(2, 3), gamma=(0.03, 0.1, 0.3, 1.0), coef0=(1.0,))
         ),
         "fidelity, angles": QuantumCandidate(
             lambda n, **told: FidelityKernel(AngleEncoding(n), **told)

@@ -300,7 +300,11 @@ def test_wrong_rows(x: Any, error: type[Exception], text: str) -> None:
 def test_arrays_will_do() -> None:
     x = points(3, 2)
     kernel = FidelityKernel(ZZFeatureMap(2))
-    assert torch.equal(kernel(x.numpy(), x.numpy()), kernel(x, x))
+    fixed = x.numpy().copy()
+    fixed.flags.writeable = False
+    assert torch.equal(kernel(fixed, x.numpy()), kernel(x, x))
+    with pytest.raises(ArgumentTypeError, match="got an array of object; convert it"):
+        kernel(fixed.astype(object))
 
 
 def test_wrong_circuits() -> None:

@@ -21,7 +21,7 @@ def test_two_seeds_of_many_features() -> None:
         study.tables()
     study.run([0, 1])
     (title, rows), (_, grams) = study.tables()
-    assert title.startswith("30 rows to train, 8 features, 2 seeds; 24 settings")
+    assert title.startswith("30 rows to train, 8 features, 2 seeds; 32 settings")
     header = [*rows[0], *grams[0]]
     table = {
         row[0]: dict(zip(header, [*row, *gram], strict=True))
