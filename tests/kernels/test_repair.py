@@ -18,7 +18,8 @@ def noisy_gram(rows: int = 6) -> Tensor:
     vectors = vectors / vectors.norm(dim=1, keepdim=True)
     noise = 0.2 * torch.randn(rows, rows, generator=generator, dtype=torch.float64)
     gram = (vectors @ vectors.T).square() + (noise + noise.T) / 2
-    return gram.fill_diagonal_(1.0)
+    gram.fill_diagonal_(1.0)
+    return gram
 
 
 @pytest.mark.parametrize("method", ["threshold", "flip", "displace", "unit"])
