@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import groupby
 from weakref import WeakValueDictionary
 
@@ -198,7 +198,7 @@ class StageCompiler:
                 wire = rotation.wires[0]
                 singles[2 * wire : 2 * wire + 2, slot] = rotation.phases
             if stored:
-                pattern = _pattern(rotation, wires)
+                pattern = amplitude_phases(rotation, wires)
                 assert sums is not None
                 sums[slot] = pattern
                 if len(rotation.wires) > 1:
@@ -260,22 +260,46 @@ class StageCompiler:
             )
 
     def _matrix_feed(self, gate: Dense) -> Feed:
-        options = self._options
+        return lambda angles, groups: matrix_of_gate(
+            gate, angles, self._common, self._rows, self._options
+        )
 
-        def matrix(angles: Angles, groups: Sequence[Tensor]) -> Tensor:
-            numbers = [self._number(slot, angles) for slot in gate.slots]
-            operation = qml.ops.functions.bind_new_parameters(gate.operation, numbers)
-            found = operation.matrix(wire_order=gate.operation.wires)
-            return torch.as_tensor(found).to(dtype=options.dtype, device=options.device)
 
-        return matrix
+def matrix_of_gate(
+    gate: Dense,
+    angles: Angles,
+    common: Mapping[int, int],
+    rows: Mapping[int, int],
+    options: TensorOptions,
+) -> Tensor:
+    """The matrix of a gate.
 
-    def _number(self, slot: int, angles: Angles) -> Tensor:
-        if slot in self._rows:
-            return angles.rows[self._rows[slot]]
-        if slot in self._common:
-            return angles.common[self._common[slot]]
+    Args:
+        gate: The gate.
+        angles: The numbers of the structure.
+        common: For each slot that is common to all rows its place among such.
+        rows: The same for those that differ.
+        options: Precision and device.
+
+    Returns:
+        (2ᵏ, 2ᵏ), or (rows, 2ᵏ, 2ᵏ).
+    """
+    if gate.matrix is not None:
+        return options.tensor(gate.matrix)
+    if gate.slots[0] in angles.matrices:
+        return angles.matrices[gate.slots[0]]
+
+    def number(slot: int) -> Tensor:
+        if slot in rows:
+            return angles.rows[rows[slot]]
+        if slot in common:
+            return angles.common[common[slot]]
         return angles.arrays[slot]
+
+    numbers = [number(slot) for slot in gate.slots]
+    operation = qml.ops.functions.bind_new_parameters(gate.operation, numbers)
+    found = operation.matrix(wire_order=gate.operation.wires)
+    return torch.as_tensor(found).to(dtype=options.dtype, device=options.device)
 
 
 def _real_if_close(matrices: Tensor) -> Tensor:
@@ -290,8 +314,16 @@ def _real_if_close(matrices: Tensor) -> Tensor:
     return matrices
 
 
-def _pattern(rotation: Rotation, num_wires: int) -> NDArray[np.float64]:
-    """(2ⁿ,) the phase of each amplitude at angle 1."""
+def amplitude_phases(rotation: Rotation, num_wires: int) -> NDArray[np.float64]:
+    """The phase of each amplitude at angle 1.
+
+    Args:
+        rotation: The rotation.
+        num_wires: Wires of the circuit, n.
+
+    Returns:
+        (2ⁿ,).
+    """
     amplitudes = np.arange(2**num_wires)
     local = np.zeros_like(amplitudes)
     for wire in rotation.wires:
@@ -346,10 +378,9 @@ def compile_structure(
     Returns:
         The program.
     """
-    gates = structure.gates
-    preparation = None
-    if gates and isinstance(gates[0].operation, qml.operation.StatePrepBase):
-        preparation, gates = gates[0], gates[1:]
+    preparation, gates = structure.preparation, structure.gates
+    if preparation is not None:
+        gates = gates[1:]
     scalar = [
         slot
         for gate in gates
