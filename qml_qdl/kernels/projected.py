@@ -265,7 +265,7 @@ class LocalKernel(ReducedStateKernel):
 
 
 def gaussian(x: Tensor, y: Tensor | None, gamma: float) -> Tensor:
-    """exp(−γ |x − y|²) of all pairs of points.
+    """A Gaussian of the distance of all pairs of points.
 
     Args:
         x: (n, numbers).
