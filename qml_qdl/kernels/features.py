@@ -94,7 +94,8 @@ class NystroemFeatures(nn.Module):
         landmarks: Any = self.landmarks
         whitening: Any = self.whitening
         gram: Tensor = self.kernel(rows, landmarks.to(rows))
-        return gram @ whitening.to(rows)
+        features: Tensor = gram @ whitening.to(rows)
+        return features
 
     def cost(self, rows: int) -> Cost:
         """What the features of rows take, told beforehand.
