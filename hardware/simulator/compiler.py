@@ -13,9 +13,14 @@ from attrs import evolve
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qml_qdl.hardware.simulator.block_diagonal_steps import (
+    ControlledStep,
+    Cut,
+    EntriesStep,
+)
 from qml_qdl.hardware.simulator.blocks import BlockList, BlockMaker
 from qml_qdl.hardware.simulator.evolution import Evolution
-from qml_qdl.hardware.simulator.gates import Dense, Rotation
+from qml_qdl.hardware.simulator.gates import Controlled, Dense, Entries, Rotation
 from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
 from qml_qdl.hardware.simulator.modes import made_to_last
 from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
@@ -27,6 +32,7 @@ from qml_qdl.hardware.simulator.program import (
     SharedPhases,
 )
 from qml_qdl.hardware.simulator.schedule import (
+    BlockDiagonal,
     Diagonal,
     Matrices,
     Permutation,
@@ -36,7 +42,11 @@ from qml_qdl.hardware.simulator.schedule import (
     permutation,
 )
 from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
-from qml_qdl.hardware.simulator.tensor_options import MOST_WIRES_PATTERNS, TensorOptions
+from qml_qdl.hardware.simulator.tensor_options import (
+    MOST_WIRES_PATTERNS,
+    TensorOptions,
+    in_precision,
+)
 from qml_qdl.hardware.structure import Gate, Structure
 
 LEAST_REAL = 64
@@ -100,6 +110,8 @@ class StageCompiler:
                 self._permutation(stage)
             elif isinstance(stage, Diagonal):
                 self._diagonal(stage)
+            elif isinstance(stage, BlockDiagonal):
+                self._block_diagonal(stage)
             else:
                 self._matrices(stage)
 
@@ -222,14 +234,7 @@ class StageCompiler:
         )
 
     def _local_phase(self, rotation: Rotation, batched: bool) -> None:
-        order = np.argsort(rotation.wires)
-        phases = rotation.phases.reshape((2,) * len(order)).transpose(order)
-        shape, axes, last = [], [], -1
-        for wire in np.sort(rotation.wires):
-            shape += [2 ** int(wire - last - 1), 2]
-            axes += [1, 2]
-            last = int(wire)
-        shape.append(2 ** (self._num_wires - 1 - last))
+        cut = Cut.at(rotation.wires, self._num_wires)
         self.steps.append(
             LocalPhaseStep(
                 self._angles([rotation], batched),
@@ -237,20 +242,16 @@ class StageCompiler:
                 batched,
                 self._expands(batched),
                 self._options.few_rows,
-                tuple(shape),
-                self._options.tensor(np.ascontiguousarray(phases)).reshape(*axes, 1),
+                cut.shape,
+                cut.spread(self._options.tensor(rotation.phases)),
             )
         )
 
     def _matrices(self, stage: Matrices) -> None:
         for gate in stage.gates:
-            if gate.matrix is not None:
-                self.add_fixed(self._options.tensor(gate.matrix))
-            else:
-                self.feeds.append(self._matrix_feed(gate))
             self.steps.append(
                 MatrixStep(
-                    len(self.feeds) - 1,
+                    self._matrix(gate),
                     gate.wires,
                     self._num_wires,
                     stage.batched,
@@ -258,6 +259,63 @@ class StageCompiler:
                     self._options.few_rows,
                 )
             )
+
+    def _block_diagonal(self, stage: BlockDiagonal) -> None:
+        for gate in stage.gates:
+            expands = self._expands(stage.batched)
+            if isinstance(gate, Entries):
+                self.feeds.append(self._entries_feed(gate))
+                self.steps.append(
+                    EntriesStep(
+                        len(self.feeds) - 1,
+                        Cut.at(gate.wires, self._num_wires),
+                        stage.batched,
+                        expands,
+                        self._options.few_rows,
+                    )
+                )
+            else:
+                self._controlled(gate, stage.batched, expands)
+
+    def _controlled(self, gate: Controlled, batched: bool, expands: bool) -> None:
+        controls = sorted(zip(gate.controls, gate.values, strict=True))
+        shape, last = [], -1
+        for control, _ in controls:
+            shape += [2 ** (control - last - 1), 2]
+            last = control
+        left = [w for w in range(self._num_wires) if w not in gate.controls]
+        inner = MatrixStep(
+            self._matrix(gate.target),
+            tuple(left.index(wire) for wire in gate.target.wires),
+            len(left),
+            batched,
+            False,
+            self._options.few_rows,
+        )
+        self.steps.append(
+            ControlledStep(
+                inner,
+                (*shape, 2 ** (self._num_wires - 1 - last)),
+                tuple(value for _, value in controls),
+                expands,
+            )
+        )
+
+    def _entries_feed(self, gate: Entries) -> Feed:
+        (slot,) = gate.slots
+
+        def entries(angles: Angles, groups: Sequence[Tensor]) -> Tensor:
+            array = in_precision(angles.arrays[slot], self._options.dtype)
+            return gate.entries(array).to(self._options.dtype)
+
+        return entries
+
+    def _matrix(self, gate: Dense) -> int:
+        """The parameter that holds a gate's matrix."""
+        if gate.matrix is not None:
+            return self.add_fixed(self._options.tensor(gate.matrix))
+        self.feeds.append(self._matrix_feed(gate))
+        return len(self.feeds) - 1
 
     def _matrix_feed(self, gate: Dense) -> Feed:
         options = self._options

@@ -105,16 +105,6 @@ def exponential(operation: Any) -> Any:
     return qml.PauliRot(angle, "".join(word.values()), wires=list(word))
 
 
-def _diagonal_unitary(operation: Any) -> list[Any]:
-    """As a matrix, without PennyLane's look at every entry."""
-    (entries,), wires = operation.data, operation.wires
-    if isinstance(entries, torch.Tensor):
-        matrix: Any = torch.diag_embed(entries)
-    else:
-        matrix = entries[..., None, :] * np.eye(2 ** len(wires))
-    return [qml.QubitUnitary(matrix, wires, unitary_check=False)]
-
-
 TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
     "SingleExcitation": lambda operation: _single_excitation(operation, 0),
     "SingleExcitationPlus": lambda operation: _single_excitation(operation, 1),
@@ -123,6 +113,5 @@ TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
     "DoubleExcitationPlus": lambda operation: _double_excitation(operation, 1),
     "DoubleExcitationMinus": lambda operation: _double_excitation(operation, -1),
     "SpecialUnitary": _special_unitary,
-    "DiagonalQubitUnitary": _diagonal_unitary,
 }
 """For each gate that is taken apart in another way than PennyLane's, how."""

@@ -10,19 +10,25 @@ and for a word P₁⊗P₂⊗… p is −1/2 times the product of the signs of t
 basis V₁⊗V₂⊗…. A control is an axis Z whose p is 0 where it does not have its value. V
 does not depend on θ: it goes, once for all rows, into the matrices before and after.
 Gates that only permute basis states, up to signs, are one gather.
-All else on few wires is a small matrix.
+A diagonal of many numbers is a factor for each amplitude; a matrix under controls acts
+on the amplitudes that have the controls' values. All else on few wires is a small
+matrix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pennylane as qml
-from attrs import field, frozen
+import torch
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
+from torch import Tensor
 
+from qml_qdl.hardware.simulator.monomials import inverse, moves
+from qml_qdl.hardware.simulator.states import phases_of
 from qml_qdl.hardware.structure import Gate, known_name
 
 Matrix: TypeAlias = NDArray[np.complex128]
@@ -96,7 +102,47 @@ class Dense:
     matrix: Matrix | None = field(default=None)
 
 
-Action: TypeAlias = Rotation | Constant | Monomial | Dense
+@frozen(eq=False)
+class Controlled:
+    """A matrix on some wires where others have their values; else nothing.
+
+    Args:
+        controls: Positions of the wires that are asked.
+        values: For each the value that it must have, 0 or 1.
+        target: The matrix, and the wires that it acts on.
+    """
+
+    controls: tuple[int, ...]
+    values: tuple[int, ...]
+    target: Dense
+
+    @property
+    def wires(self) -> tuple[int, ...]:
+        """All wires."""
+        return self.controls + self.target.wires
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """Positions of its numbers."""
+        return self.target.slots
+
+
+@frozen(eq=False)
+class Entries:
+    """A diagonal gate of an array of numbers.
+
+    Args:
+        wires: Positions of the wires.
+        slots: Position of the array.
+        entries: Makes the entries, (…, 2ᵏ) of modulus 1, of the array, (…, m).
+    """
+
+    wires: tuple[int, ...]
+    slots: tuple[int, ...]
+    entries: Callable[[Tensor], Tensor]
+
+
+Action: TypeAlias = Rotation | Constant | Monomial | Dense | Controlled | Entries
 
 
 def _signs(count: int) -> NDArray[np.float64]:
@@ -113,6 +159,10 @@ def _half(word: str) -> Callable[[Any], tuple[NDArray[np.float64], str]]:
 
 def _controlled(word: str) -> Callable[[Any], tuple[NDArray[np.float64], str]]:
     return lambda operation: (np.array([0, 0, -0.5, 0.5]), "Z" + word)
+
+
+def _dimension(operation: Any) -> int:
+    return int(operation.hyperparameters["dimension"][0])
 
 
 def _pauli_rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
@@ -142,6 +192,10 @@ _ROTATIONS: dict[str, Callable[[Any], tuple[NDArray[np.float64], str]]] = {
     "CPhaseShift10": lambda operation: (np.array([0.0, 0, 1, 0]), "ZZ"),
     "MultiRZ": lambda operation: (
         -_signs(len(operation.wires)) / 2,
+        "Z" * len(operation.wires),
+    ),
+    "PCPhase": lambda operation: (
+        1.0 - 2.0 * (np.arange(2 ** len(operation.wires)) >= _dimension(operation)),
         "Z" * len(operation.wires),
     ),
     "PauliRot": _pauli_rotation,
@@ -183,7 +237,161 @@ def _rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
     return phases, "Z" * len(operation.control_values) + word
 
 
+def is_diagonal(operation: Any) -> bool:
+    """Whether an array of numbers makes a diagonal of it, in some basis."""
+    return known_name(_innermost(operation)) in _DIAGONALS and _is_plain(operation)
+
+
+def _innermost(operation: Any) -> Any:
+    while isinstance(operation, WRAPPERS):
+        operation = operation.base
+    return operation
+
+
+def _is_plain(operation: Any) -> bool:
+    """Whether no power is of a kind that depends on numbers."""
+    while isinstance(operation, WRAPPERS):
+        if isinstance(operation, qml.ops.Pow) and not isinstance(
+            operation.z, int | float
+        ):
+            return False
+        operation = operation.base
+    return True
+
+
+def _turned_by(angles: Tensor) -> Tensor:
+    """exp(∓iθ/2) where the target, the last wire, is 0 or 1."""
+    turns = phases_of(angles / 2)
+    return torch.stack((turns.conj(), turns), dim=-1).flatten(-2).resolve_conj()
+
+
+_DIAGONALS: dict[str, Callable[[Tensor], Tensor]] = {
+    "DiagonalQubitUnitary": lambda entries: entries,
+    "SelectPauliRot": _turned_by,
+}
+
+
+def _entries(operation: Any) -> Callable[[Tensor], Tensor]:
+    """How the entries follow from the array, through what is around the gate."""
+    if known_name(operation) in _DIAGONALS:
+        return _DIAGONALS[operation.name]
+    inner = _entries(operation.base)
+    if isinstance(operation, qml.ops.Pow):
+        return lambda array: inner(array) ** operation.z
+    if isinstance(operation, qml.ops.op_math.Adjoint):
+        return lambda array: inner(array).conj()
+    before = _index(operation.control_values)
+    after = 2 ** len(operation.control_values) - 1 - before
+
+    def padded(array: Tensor) -> Tensor:
+        entries = inner(array)
+        one = torch.ones_like(entries)
+        return torch.cat([*(before * [one]), entries, *(after * [one])], dim=-1)
+
+    return padded
+
+
+def _index(bits: Any) -> int:
+    return int("".join(str(int(bit)) for bit in bits), 2)
+
+
+def _parted(operation: Any) -> tuple[tuple[int, ...], Any]:
+    """The values of all controls, outermost first, and what they control.
+
+    Adjoints and powers are drawn inside: (1 ⊗ U)† = 1 ⊗ U†, and so for each block.
+    """
+    if isinstance(operation, qml.ops.Controlled):
+        values, core = _parted(operation.base)
+        return (*map(int, operation.control_values), *values), core
+    if not isinstance(operation, WRAPPERS):
+        return (), operation
+    values, core = _parted(operation.base)
+    if not values:
+        return (), operation
+    if isinstance(operation, qml.ops.Pow):
+        return values, qml.ops.Pow(core, operation.z)
+    return values, qml.ops.op_math.Adjoint(core)
+
+
+def core_wires(operation: Any) -> int:
+    """How many wires a gate acts on, without those that only control it."""
+    controls = 0
+    while isinstance(operation, WRAPPERS):
+        if isinstance(operation, qml.ops.Controlled):
+            controls += len(operation.control_wires)
+        operation = operation.base
+    return len(operation.wires)
+
+
 Acting: TypeAlias = Callable[[Gate], tuple[Action, ...]]
+
+MOST_WHOLE_WIRES = 4
+"""Up to so many, one matrix of all wires is faster than one under controls (measured)."""
+
+
+def _placed(actions: Sequence[Constant | Monomial], gate: Gate) -> tuple[Action, ...]:
+    """Actions on the first wires as they are on those of a gate."""
+    placed: list[Action] = []
+    for action in actions:
+        if isinstance(action, Constant):
+            placed.append(evolve(action, wire=gate.wires[action.wire]))
+        else:
+            wires = tuple(gate.wires[wire] for wire in action.wires)
+            placed.append(evolve(action, wires=wires))
+    return tuple(placed)
+
+
+def _fourier(wires: int) -> list[Constant | Monomial]:
+    """The quantum Fourier transform: each wire turned by all after it, then reversed.
+
+    Of H and the phases that a wire gets from those after it, the phases are one
+    diagonal: exp(2πi·b·j / 2ᵐ) for its bit b and the number j on the m − 1 others.
+    """
+    actions: list[Constant | Monomial] = []
+    for wire in range(wires):
+        actions.append(Constant(wire, TO_X))
+        size = 2 ** (wires - wire - 1)
+        if size > 1:
+            turns = np.exp(1j * np.pi * np.arange(size) / size)
+            factors = np.concatenate([np.ones(size, dtype=complex), turns])
+            own = tuple(range(wire, wires))
+            actions.append(Monomial(own, np.arange(2 * size), factors))
+    found = moves(qml.Permute(range(wires)[::-1], range(wires))) if wires > 1 else None
+    return actions if found is None else [*actions, Monomial(tuple(range(wires)), *found)]
+
+
+def _diffusion(wires: int) -> list[Constant | Monomial]:
+    """Grover's operator: 2`|s⟩⟨s|` − 1, where H of all wires makes `|s⟩` of `|0⟩`."""
+    turns: list[Constant | Monomial] = [Constant(w, TO_X) for w in range(wires)]
+    factors = -np.ones(2**wires, dtype=complex)
+    factors[0] = 1
+    states = np.arange(2**wires)
+    return [*turns, Monomial(tuple(range(wires)), states, factors), *turns]
+
+
+_TEMPLATES: dict[str, Callable[[int], list[Constant | Monomial]]] = {
+    "QFT": _fourier,
+    "GroverOperator": _diffusion,
+}
+"""For each template of any width its gates, on the first wires."""
+
+
+def is_template(operation: Any) -> bool:
+    """Whether its gates are known, or those of what it is the adjoint of."""
+    while isinstance(operation, qml.ops.op_math.Adjoint):
+        operation = operation.base
+    return known_name(operation) in _TEMPLATES
+
+
+def _template(operation: Any) -> list[Constant | Monomial]:
+    if not isinstance(operation, qml.ops.op_math.Adjoint):
+        return _TEMPLATES[operation.name](len(operation.wires))
+    return [
+        Constant(action.wire, action.matrix.conj().T)
+        if isinstance(action, Constant)
+        else Monomial(action.wires, *inverse(action.sources, action.factors))
+        for action in reversed(_template(operation.base))
+    ]
 
 
 def acting(operation: Any) -> Acting:
@@ -193,7 +401,7 @@ def acting(operation: Any) -> Acting:
         operation: An operation of a native kind; its own numbers mean nothing.
 
     Returns:
-        For a gate of that kind one action, but three rotations for a `Rot`.
+        For a gate of that kind its actions, in order; for most gates one.
     """
     name = known_name(operation)
     if name == "Rot":
@@ -209,19 +417,69 @@ def acting(operation: Any) -> Acting:
         phases, word = _rotation(operation)
         bases = tuple(BASES[letter] for letter in word)
         return lambda gate: (Rotation(gate.wires, gate.slots[0], phases, bases),)
+    if is_diagonal(operation):
+        return _diagonal(operation)
+    if is_template(operation):
+        actions = _template(operation)
+        return lambda gate: _placed(actions, gate)
     if name == "Identity":
         return lambda gate: (Constant(gate.wires[0], IDENTITY),)
-    if operation.data:
-        return lambda gate: (Dense(gate.wires, gate.slots, rebindable(gate.operation)),)
+    if not operation.data:
+        return _fixed(operation)
+    values, core = _parted(operation)
+    if values and len(operation.wires) > MOST_WHOLE_WIRES:
+        return lambda gate: (_under(gate, values, core),)
+    return lambda gate: (Dense(gate.wires, gate.slots, rebindable(gate.operation)),)
+
+
+def _diagonal(operation: Any) -> Acting:
+    entries = _entries(operation)
+    base = _innermost(operation)
+    axis = base.hyperparameters.get("rot_axis", "Z")
+    basis = BASES[axis]
+
+    def act(gate: Gate) -> tuple[Action, ...]:
+        diagonal = Entries(gate.wires, gate.slots, entries)
+        if axis == "Z":
+            return (diagonal,)
+        target = gate.wires[-1]
+        return (
+            Constant(target, basis.conj().T),
+            diagonal,
+            Constant(target, basis),
+        )
+
+    return act
+
+
+def _fixed(operation: Any) -> Acting:
+    if known_name(operation) == "Permute":  # alike only if all labels are
+        return lambda gate: (Monomial(gate.wires, *_moves(gate.operation)),)
+    found = moves(operation)
+    if len(operation.wires) > 1 and found is not None:
+        sources, factors = found
+        return lambda gate: (Monomial(gate.wires, sources, factors),)
+    values, core = _parted(operation)
+    if values and len(operation.wires) > MOST_WHOLE_WIRES:
+        part = np.asarray(core.matrix(), dtype=complex)
+        return lambda gate: (_under(gate, values, core, part),)
     matrix = np.asarray(operation.matrix(), dtype=complex)
     if len(operation.wires) == 1:
         return lambda gate: (Constant(gate.wires[0], matrix),)
-    filled = np.abs(matrix) > 1e-12
-    if (filled.sum(0) == 1).all() and (filled.sum(1) == 1).all():
-        sources = filled.argmax(1)
-        factors = matrix[np.arange(len(matrix)), sources]
-        return lambda gate: (Monomial(gate.wires, sources, factors),)
     return lambda gate: (Dense(gate.wires, (), gate.operation, matrix),)
+
+
+def _moves(operation: Any) -> tuple[NDArray[np.int64], Matrix]:
+    found = moves(operation)
+    assert found is not None
+    return found
+
+
+def _under(
+    gate: Gate, values: tuple[int, ...], core: Any, matrix: Matrix | None = None
+) -> Controlled:
+    controls, wires = gate.wires[: len(values)], gate.wires[len(values) :]
+    return Controlled(controls, values, Dense(wires, gate.slots, core, matrix))
 
 
 def rebindable(operation: Any) -> Any:

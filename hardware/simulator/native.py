@@ -8,7 +8,15 @@ import pennylane as qml
 import torch
 
 from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
-from qml_qdl.hardware.simulator.gates import WRAPPERS, is_rotation, rebindable
+from qml_qdl.hardware.simulator.gates import (
+    WRAPPERS,
+    core_wires,
+    is_diagonal,
+    is_rotation,
+    is_template,
+    rebindable,
+)
+from qml_qdl.hardware.simulator.monomials import moves_states
 from qml_qdl.hardware.structure import known_name
 
 _DECOMPOSED = frozenset(
@@ -43,6 +51,8 @@ def is_native(operation: Any) -> bool:
         return True
     if name == "Identity":
         return len(operation.wires) > 0
+    if is_diagonal(operation) or is_template(operation) or moves_states(operation):
+        return True
     if not _is_gate(operation) or not operation.has_matrix:
         return False
     if operation.data and isinstance(operation, qml.ops.op_math.SymbolicOp):
@@ -51,7 +61,10 @@ def is_native(operation: Any) -> bool:
         dimensions = _innermost(operation).ndim_params
         if operation.has_decomposition and not any(dimensions):
             return False
-    return len(operation.wires) <= MOST_DENSE_WIRES or not operation.has_decomposition
+    if known_name(_innermost(operation)) == "QubitUnitary":
+        return True  # to take it apart would be to look at its numbers
+    narrow = core_wires(operation) <= MOST_DENSE_WIRES
+    return narrow or not operation.has_decomposition
 
 
 def decomposition(operation: Any) -> list[Any]:
