@@ -49,6 +49,28 @@ def _double_excitation(operation: Any, sign: int) -> list[Any]:
     return [*spread, *turn, *reversed(spread)]
 
 
+def _in_phase(operation: Any, shared: bool) -> list[Any]:
+    """A controlled RX between two CNOTs; for a swap both bits have phases of their own.
+
+    With CNOTs it turns `|01⟩` and `|10⟩` into each other as exp(iθX/2) does.
+    """
+    (angle,), (first, second) = operation.data, operation.wires
+    sign = 1 if shared else -1
+    gates = [
+        qml.CNOT([first, second]),
+        qml.CRX(sign * angle, wires=[second, first]),
+        qml.CNOT([first, second]),
+    ]
+    if shared:
+        gates += [qml.PhaseShift(angle / 2, wires=wire) for wire in (first, second)]
+    return gates
+
+
+def _controlled_turn(operation: Any) -> list[Any]:
+    kinds = zip(operation.data, (qml.CRZ, qml.CRY, qml.CRZ), strict=True)
+    return [kind(angle, wires=operation.wires) for angle, kind in kinds]
+
+
 def _special_unitary(operation: Any) -> list[Any]:
     """The matrix exponential, for tensors without a detour over NumPy."""
     (angles,), wires = operation.data, operation.wires
@@ -112,6 +134,9 @@ TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
     "DoubleExcitation": lambda operation: _double_excitation(operation, 0),
     "DoubleExcitationPlus": lambda operation: _double_excitation(operation, 1),
     "DoubleExcitationMinus": lambda operation: _double_excitation(operation, -1),
+    "IsingXY": lambda operation: _in_phase(operation, shared=False),
+    "FermionicSWAP": lambda operation: _in_phase(operation, shared=True),
+    "CRot": _controlled_turn,
     "SpecialUnitary": _special_unitary,
 }
 """For each gate that is taken apart in another way than PennyLane's, how."""

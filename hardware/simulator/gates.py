@@ -17,17 +17,17 @@ matrix.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 import pennylane as qml
 import torch
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.monomials import inverse, moves
+from qml_qdl.hardware.simulator.monomials import moves, number_of
 from qml_qdl.hardware.simulator.states import phases_of
 from qml_qdl.hardware.structure import Gate, known_name
 
@@ -280,7 +280,7 @@ def _entries(operation: Any) -> Callable[[Tensor], Tensor]:
         return lambda array: inner(array) ** operation.z
     if isinstance(operation, qml.ops.op_math.Adjoint):
         return lambda array: inner(array).conj()
-    before = _index(operation.control_values)
+    before = number_of(operation.control_values)
     after = 2 ** len(operation.control_values) - 1 - before
 
     def padded(array: Tensor) -> Tensor:
@@ -289,10 +289,6 @@ def _entries(operation: Any) -> Callable[[Tensor], Tensor]:
         return torch.cat([*(before * [one]), entries, *(after * [one])], dim=-1)
 
     return padded
-
-
-def _index(bits: Any) -> int:
-    return int("".join(str(int(bit)) for bit in bits), 2)
 
 
 def _parted(operation: Any) -> tuple[tuple[int, ...], Any]:
@@ -329,87 +325,17 @@ MOST_WHOLE_WIRES = 4
 """Up to so many, one matrix of all wires is faster than one under controls (measured)."""
 
 
-def _placed(actions: Sequence[Constant | Monomial], gate: Gate) -> tuple[Action, ...]:
-    """Actions on the first wires as they are on those of a gate."""
-    placed: list[Action] = []
-    for action in actions:
-        if isinstance(action, Constant):
-            placed.append(evolve(action, wire=gate.wires[action.wire]))
-        else:
-            wires = tuple(gate.wires[wire] for wire in action.wires)
-            placed.append(evolve(action, wires=wires))
-    return tuple(placed)
-
-
-def _fourier(wires: int) -> list[Constant | Monomial]:
-    """The quantum Fourier transform: each wire turned by all after it, then reversed.
-
-    Of H and the phases that a wire gets from those after it, the phases are one
-    diagonal: exp(2πi·b·j / 2ᵐ) for its bit b and the number j on the m − 1 others.
-    """
-    actions: list[Constant | Monomial] = []
-    for wire in range(wires):
-        actions.append(Constant(wire, TO_X))
-        size = 2 ** (wires - wire - 1)
-        if size > 1:
-            turns = np.exp(1j * np.pi * np.arange(size) / size)
-            factors = np.concatenate([np.ones(size, dtype=complex), turns])
-            own = tuple(range(wire, wires))
-            actions.append(Monomial(own, np.arange(2 * size), factors))
-    found = moves(qml.Permute(range(wires)[::-1], range(wires))) if wires > 1 else None
-    return actions if found is None else [*actions, Monomial(tuple(range(wires)), *found)]
-
-
-def _diffusion(wires: int) -> list[Constant | Monomial]:
-    """Grover's operator: 2`|s⟩⟨s|` − 1, where H of all wires makes `|s⟩` of `|0⟩`."""
-    turns: list[Constant | Monomial] = [Constant(w, TO_X) for w in range(wires)]
-    factors = -np.ones(2**wires, dtype=complex)
-    factors[0] = 1
-    states = np.arange(2**wires)
-    return [*turns, Monomial(tuple(range(wires)), states, factors), *turns]
-
-
-_TEMPLATES: dict[str, Callable[[int], list[Constant | Monomial]]] = {
-    "QFT": _fourier,
-    "GroverOperator": _diffusion,
-}
-"""For each template of any width its gates, on the first wires."""
-
-
-def is_template(operation: Any) -> bool:
-    """Whether its gates are known, or those of what it is the adjoint of."""
-    while isinstance(operation, qml.ops.op_math.Adjoint):
-        operation = operation.base
-    return known_name(operation) in _TEMPLATES
-
-
-def _template(operation: Any) -> list[Constant | Monomial]:
-    if not isinstance(operation, qml.ops.op_math.Adjoint):
-        return _TEMPLATES[operation.name](len(operation.wires))
-    return [
-        Constant(action.wire, action.matrix.conj().T)
-        if isinstance(action, Constant)
-        else Monomial(action.wires, *inverse(action.sources, action.factors))
-        for action in reversed(_template(operation.base))
-    ]
-
-
 def acting(operation: Any) -> Acting:
     """How gates of one kind act on amplitudes, wherever they stand.
 
     Args:
-        operation: An operation of a native kind; its own numbers mean nothing.
+        operation: An operation of a native kind that is not made of several others;
+            its own numbers mean nothing.
 
     Returns:
-        For a gate of that kind its actions, in order; for most gates one.
+        For a gate of that kind its actions, in order; for nearly all gates one.
     """
     name = known_name(operation)
-    if name == "Rot":
-        half = -_signs(1) / 2
-        return lambda gate: tuple(
-            Rotation(gate.wires, slot, half, (BASES[axis],))
-            for slot, axis in zip(gate.slots, "ZYZ", strict=True)
-        )
     if name == "GlobalPhase":
         both = np.array([-1.0, -1.0])
         return lambda gate: (Rotation((0,), gate.slots[0], both, (IDENTITY,)),)
@@ -419,9 +345,6 @@ def acting(operation: Any) -> Acting:
         return lambda gate: (Rotation(gate.wires, gate.slots[0], phases, bases),)
     if is_diagonal(operation):
         return _diagonal(operation)
-    if is_template(operation):
-        actions = _template(operation)
-        return lambda gate: _placed(actions, gate)
     if name == "Identity":
         return lambda gate: (Constant(gate.wires[0], IDENTITY),)
     if not operation.data:
@@ -487,8 +410,15 @@ def rebindable(operation: Any) -> Any:
 
     PennyLane forgets a `ControlledQubitUnitary`'s control values (0.45).
     """
-    if isinstance(operation, qml.ControlledQubitUnitary):
-        return qml.ops.Controlled(
-            operation.base, operation.control_wires, operation.control_values
-        )
-    return operation
+    if not isinstance(operation, WRAPPERS):
+        return operation
+    base = rebindable(operation.base)
+    forgets = isinstance(operation, qml.ControlledQubitUnitary)
+    if base is operation.base and not forgets:
+        return operation
+    if isinstance(operation, qml.ops.Controlled):
+        control = operation.control_wires, operation.control_values
+        return qml.ops.Controlled(base, *control)
+    if isinstance(operation, qml.ops.Pow):
+        return qml.ops.Pow(base, operation.z)
+    return qml.ops.op_math.Adjoint(base)

@@ -7,7 +7,7 @@ one block of basis states where they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,7 +26,7 @@ MOST_MATRIX_WIRES = 4
 
 def _flip_sign(operation: Any) -> Moves:
     factors = np.ones(2 ** len(operation.wires), dtype=complex)
-    factors[_number(operation.hyperparameters["arr_bin"])] = -1
+    factors[number_of(operation.hyperparameters["arr_bin"])] = -1
     return np.arange(len(factors)), factors
 
 
@@ -65,8 +65,12 @@ _SMALL = frozenset(
 )
 
 
-def _number(bits: Any) -> int:
-    """The number that bits, the first the highest, stand for."""
+def number_of(bits: Sequence[Any]) -> int:
+    """The number that bits stand for.
+
+    Args:
+        bits: The first is the highest.
+    """
     number = 0
     for bit in bits:
         number = 2 * number + int(bit)
@@ -103,7 +107,7 @@ def moves(operation: Any) -> Moves | None:
     ops = qml.ops
     if isinstance(operation, ops.Controlled):
         inner = moves(operation.base)
-        return None if inner is None else _controlled(operation, *inner)
+        return None if inner is None else controlled(operation.control_values, *inner)
     if isinstance(operation, ops.op_math.Adjoint):
         inner = moves(operation.base)
         return None if inner is None else inverse(*inner)
@@ -126,12 +130,22 @@ def _of_matrix(matrix: NDArray[np.complex128]) -> Moves | None:
     return sources, matrix[np.arange(len(matrix)), sources]
 
 
-def _controlled(
-    operation: Any, sources: NDArray[np.int64], factors: NDArray[np.complex128]
+def controlled(
+    values: Sequence[Any], sources: NDArray[np.int64], factors: NDArray[np.complex128]
 ) -> Moves:
+    """Moves that are made where further wires have their values.
+
+    Args:
+        values: Of the further wires, which lead.
+        sources: (2ᵏ,) of the moves.
+        factors: (2ᵏ,) of the moves.
+
+    Returns:
+        The moves on all wires.
+    """
     size = len(sources)
-    first = _number(operation.control_values) * size
-    all_sources = np.arange(2 ** len(operation.control_values) * size)
+    first = number_of(values) * size
+    all_sources = np.arange(2 ** len(values) * size)
     all_factors = np.ones(len(all_sources), dtype=complex)
     all_sources[first : first + size] = first + sources
     all_factors[first : first + size] = factors

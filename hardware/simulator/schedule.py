@@ -13,6 +13,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from qml_qdl.hardware.simulator.compounds import compound, is_compound
 from qml_qdl.hardware.simulator.gates import (
     IDENTITY,
     Acting,
@@ -232,7 +233,8 @@ def make_schedule(
     for gate in gates:
         kind = gate.key, len(gate.wires)
         if kind not in known:
-            known[kind] = acting(gate.operation)
+            made = compound if is_compound(gate.operation) else acting
+            known[kind] = made(gate.operation)
         for each in known[kind](gate):
             builder.add(each, batched)
     return [s for s in builder.stages if not isinstance(s, Product) or s.turns]
