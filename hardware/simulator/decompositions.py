@@ -71,6 +71,38 @@ def _controlled_turn(operation: Any) -> list[Any]:
     return [kind(angle, wires=operation.wires) for angle, kind in kinds]
 
 
+def _prepared(operation: Any) -> list[Any]:
+    """Möttönen's preparation: on each wire a turn for each setting of those before.
+
+    With the weight p of each half of what is left, RY by 2 arctan √(p₁/p₀) makes the
+    moduli; RZ by the difference of the halves' mean phases makes the phases, up to
+    their mean.
+    """
+    (state,), wires = operation.data, operation.wires
+    math = qml.math
+    weights, phases = math.abs(state) ** 2, math.angle(state)
+    lead = math.shape(state)[:-1]
+    turns: dict[str, list[Any]] = {"Y": [], "Z": []}
+    for place, target in enumerate(wires):
+        shape = (*lead, 2**place, 2, -1)
+        halves = math.sum(math.reshape(weights, shape), axis=-1)
+        means = math.mean(math.reshape(phases, shape), axis=-1)
+        angles = {"Y": _half_angles(halves), "Z": means[..., 1] - means[..., 0]}
+        for axis, values in angles.items():
+            gate = qml.SelectPauliRot(values, wires[:place], target, rot_axis=axis)
+            turns[axis].append(gate)
+    return [*turns["Y"], *turns["Z"], qml.GlobalPhase(-math.mean(phases, axis=-1))]
+
+
+def _half_angles(halves: Any) -> Any:
+    """2 arcsin √(p₁/(p₀ + p₁)), and 0 where there is nothing to turn."""
+    math = qml.math
+    total = halves[..., 0] + halves[..., 1]
+    empty = total == 0
+    share = math.where(empty, 0.0 * total, halves[..., 1] / math.where(empty, 1.0, total))
+    return 2 * math.arcsin(math.sqrt(share))
+
+
 def _special_unitary(operation: Any) -> list[Any]:
     """The matrix exponential, for tensors without a detour over NumPy."""
     (angles,), wires = operation.data, operation.wires
@@ -137,6 +169,7 @@ TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
     "IsingXY": lambda operation: _in_phase(operation, shared=False),
     "FermionicSWAP": lambda operation: _in_phase(operation, shared=True),
     "CRot": _controlled_turn,
+    "MottonenStatePreparation": _prepared,
     "SpecialUnitary": _special_unitary,
 }
 """For each gate that is taken apart in another way than PennyLane's, how."""
