@@ -146,7 +146,9 @@ class EntriesStep(Step):
             return
         product = self._cut(gradient * state)
         if self.batched:
-            product = product.squeeze(-1) if self.few_rows else product[0].movedim(-1, 0)
+            product = (
+                product.squeeze(-1) if self.few_rows else product[0].movedim(-1, 0)
+            )
         else:
             product = product.sum((0, -1))
         total += self.cut.gathered(product) * parameters[self.parameter].conj()

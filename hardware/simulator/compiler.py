@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from itertools import groupby
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -77,7 +78,7 @@ class StageCompiler:
         self.fixed: dict[int, Tensor] = {}
         self._groups: list[list[int]] = []
         self._taken_by: dict[int, list[int]] = {}
-        self._permutations: dict[Hashable, PermutationStep] = {}
+        self._permutations: dict[Hashable, PermutationStep | None] = {}
         self._num_wires = num_wires
         self._options = options
         self._common = {slot: index for index, slot in enumerate(common)}
@@ -162,14 +163,24 @@ class StageCompiler:
         # Gates of one kind have the very same arrays, so that layers are known again.
         key = tuple((g.wires, id(g.sources), id(g.factors)) for g in stage.gates)
         if key not in self._permutations:
-            sources, factors = permutation(stage, self._num_wires)
-            plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
-            self._permutations[key] = PermutationStep(
-                self._options.tensor(sources),
-                self._options.tensor(np.argsort(sources)),
-                None if plain else self._options.tensor(factors)[:, None],
-            )
-        self.steps.append(self._permutations[key])
+            self._permutations[key] = self._permutation_step(stage)
+        step = self._permutations[key]
+        if step is not None:
+            self.steps.append(step)
+
+    def _permutation_step(self, stage: Permutation) -> PermutationStep | None:
+        """The step of a stage; None for one that undoes itself."""
+        tensor = self._options.tensor
+        sources, factors = permutation(stage, self._num_wires)
+        plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
+        moves = None
+        if (sources != np.arange(len(sources))).any():
+            there, targets = tensor(sources), np.argsort(sources)
+            swaps = np.array_equal(sources, targets)
+            moves = there, there if swaps else tensor(targets)
+        if plain and moves is None:
+            return None
+        return PermutationStep(moves, None if plain else tensor(factors)[:, None])
 
     def _diagonal(self, stage: Diagonal) -> None:
         """One step for all rotations, or one for each wide one among many wires."""
@@ -322,8 +333,7 @@ class StageCompiler:
 
         def matrix(angles: Angles, groups: Sequence[Tensor]) -> Tensor:
             numbers = [self._number(slot, angles) for slot in gate.slots]
-            operation = qml.ops.functions.bind_new_parameters(gate.operation, numbers)
-            found = operation.matrix(wire_order=gate.operation.wires)
+            found = _matrix_of(gate.operation, numbers)
             return torch.as_tensor(found).to(dtype=options.dtype, device=options.device)
 
         return matrix
@@ -334,6 +344,17 @@ class StageCompiler:
         if slot in self._common:
             return angles.common[self._common[slot]]
         return angles.arrays[slot]
+
+
+def _matrix_of(operation: Any, numbers: Sequence[Tensor]) -> Any:
+    """A gate's matrix with other numbers."""
+    if isinstance(operation, qml.QubitUnitary):
+        return numbers[0]
+    if isinstance(operation, qml.ops.op_math.Adjoint):
+        matrix = torch.as_tensor(_matrix_of(operation.base, numbers))
+        return matrix.mH.resolve_conj()
+    operation = qml.ops.functions.bind_new_parameters(operation, numbers)
+    return operation.matrix(wire_order=operation.wires)
 
 
 def _real_if_close(matrices: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Gates that are several actions: what they consist of is found once for each kind.
 
-Of gates whose parts have angles a·θ + b the factors a are put into the phases, so that a
-run hands over θ and no gate is taken apart on the way.
+Of gates whose parts have angles a·θ + b the factors a are put into the phases, so that
+a run hands over θ, and no gate is taken apart on the way.
 """
 
 from __future__ import annotations
@@ -258,16 +258,14 @@ def _shifted(action: Action, count: int) -> Action:
         return evolve(action, wire=action.wire + count)
     if isinstance(action, Controlled):
         controls = tuple(wire + count for wire in action.controls)
-        return evolve(
-            action, controls=controls, target=_shifted(action.target, count)
-        )
+        return evolve(action, controls=controls, target=_shifted(action.target, count))
     return evolve(action, wires=tuple(wire + count for wire in action.wires))
 
 
 def _controlled(values: tuple[int, ...], action: Action) -> Action:
     controls = tuple(range(len(values)))
     if isinstance(action, Rotation):
-        before = 2**len(action.wires) * number_of(values)
+        before = 2 ** len(action.wires) * number_of(values)
         phases = np.zeros(2 ** len(values) * len(action.phases))
         phases[before : before + len(action.phases)] = action.phases
         axes = (IDENTITY,) * len(values)

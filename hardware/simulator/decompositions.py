@@ -99,7 +99,9 @@ def _half_angles(halves: Any) -> Any:
     math = qml.math
     total = halves[..., 0] + halves[..., 1]
     empty = total == 0
-    share = math.where(empty, 0.0 * total, halves[..., 1] / math.where(empty, 1.0, total))
+    share = math.where(
+        empty, 0.0 * total, halves[..., 1] / math.where(empty, 1.0, total)
+    )
     return 2 * math.arcsin(math.sqrt(share))
 
 

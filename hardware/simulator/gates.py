@@ -322,7 +322,7 @@ def core_wires(operation: Any) -> int:
 Acting: TypeAlias = Callable[[Gate], tuple[Action, ...]]
 
 MOST_WHOLE_WIRES = 4
-"""Up to so many, one matrix of all wires is faster than one under controls (measured)."""
+"""Up to so many, a matrix on all is faster than one under controls (measured)."""
 
 
 def acting(operation: Any) -> Acting:

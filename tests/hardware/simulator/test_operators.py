@@ -1,0 +1,116 @@
+"""Operators as wide as the circuit are default.qubit's: values and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+
+from tests.hardware.simulator.operators import OPERATORS, WIDE, angles, unitary
+
+INEXACT = {
+    "SelectPauliRot X": "default.qubit gives no gradient of it (PennyLane 0.45)",
+    "SelectPauliRot Y": "the same",
+    "StatePrep": "amplitudes that are nearly 0 make ill-conditioned rotations",
+    "MottonenStatePreparation": "the same",
+}
+
+
+@pytest.mark.parametrize("wires", [3, 7])
+@pytest.mark.parametrize("name", [name for name in OPERATORS if name not in INEXACT])
+def test_operators(name: str, wires: int, agree: Callable[..., Any]) -> None:
+    operator = OPERATORS[name]
+    if not operator.fits(wires) or (wires > 3 and name == "IntegerComparator"):
+        return  # default.qubit multiplies as many matrices as there are numbers
+    agree(operator.circuit(wires), operator.draw(wires), wires, tolerance=1e-10)
+
+
+@pytest.mark.parametrize("name", sorted(WIDE))
+def test_single_precision(name: str, agree: Callable[..., Any]) -> None:
+    operator = WIDE[name]
+    numbers = operator.draw(5)
+    if numbers and name not in INEXACT:
+        agree(operator.circuit(5), numbers, 5, single=True)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 20])
+@pytest.mark.parametrize("name", ["diagonal", "multiplexer", "controlled"])
+def test_rows(name: str, rows: int, agree: Callable[..., Any]) -> None:
+    """Each row is what it is alone."""
+    build, number = {
+        "diagonal": (
+            lambda x: qml.adjoint(qml.DiagonalQubitUnitary(x, [4, 0, 2])),
+            np.exp(1j * angles(rows, 8)),
+        ),
+        "multiplexer": (
+            lambda x: qml.SelectPauliRot(x, [4, 0], 2, rot_axis="Z"),
+            angles(rows, 4),
+        ),
+        "controlled": (
+            lambda x: qml.ctrl(qml.QubitUnitary(x, 3), [2, 0, 4, 1], [1, 0, 1, 0]),
+            np.array([unitary(1) for _ in range(rows)]),
+        ),
+    }[name]
+
+    def circuit(x: Any, y: Any) -> Any:
+        for wire in range(5):
+            qml.RY(0.3 + wire, wire)
+        build(x)
+        qml.RX(y, 2)
+        return qml.expval(qml.Z(2)), qml.probs([0, 3])
+
+    agree(circuit, [number, np.array(0.4)], 5, gradient_tolerance=1e-11)
+
+
+@pytest.mark.parametrize("axis", ["X", "Y"])
+def test_gradients_of_multiplexers(axis: str) -> None:
+    def circuit(x: Any) -> Any:
+        qml.Hadamard(0)
+        qml.RX(0.3, 1)
+        qml.RY(0.7, 2)
+        qml.SelectPauliRot(x, [2, 0], 1, rot_axis=axis)
+        return qml.expval(qml.Z(1) @ qml.X(0))
+
+    node = qml.QNode(circuit, qml.device("qdl.simulator", wires=3), interface="torch")
+    numbers = torch.as_tensor(angles(4)).requires_grad_()
+    assert torch.autograd.gradcheck(node, numbers)
+
+
+@pytest.mark.parametrize("axes", ["general", "real", "sparse"])
+def test_mottonens_preparation(axes: str, agree: Callable[..., Any]) -> None:
+    """In the middle of a circuit it is its rotations, not only what they prepare."""
+    state = {
+        "general": [0.6, 0.48j, 0.5 + 0.2j, -0.3],
+        "real": [0.6, -0.5, 0.5, -0.3],
+        "sparse": [0.0, 0.6, 0.0, 0.8],
+    }[axes]
+    vector = np.array(state) / np.linalg.norm(state)
+
+    def circuit(x: Any) -> Any:
+        qml.Hadamard(0)
+        qml.RY(0.3, 2)
+        qml.CNOT([0, 1])
+        qml.MottonenStatePreparation(x, [2, 0])
+        return qml.state()
+
+    agree(circuit, [vector], 3, diff=axes != "sparse")
+    if axes == "general":
+        rows = np.stack([vector, vector[::-1]])
+        agree(circuit, [rows], 3, diff=False)
+
+
+def test_a_lost_control_value_would_show(agree: Callable[..., Any]) -> None:
+    """PennyLane forgets those of a `ControlledQubitUnitary` when numbers change."""
+
+    def circuit(matrix: Any) -> Any:
+        qml.Hadamard(0)
+        qml.RY(0.4, 1)
+        inner = qml.ctrl(qml.QubitUnitary(matrix, 1), 0, control_values=[0])
+        qml.apply(qml.adjoint(inner, lazy=True))
+        return qml.state()
+
+    agree(circuit, [unitary(1)], 2)
