@@ -89,7 +89,7 @@ def _ones(shape: Sequence[int]) -> list[int]:
 
 @frozen(eq=False)
 class EntriesStep(Step):
-    """A factor of modulus 1 for each setting of some wires.
+    """A factor for each setting of some wires; none is 0.
 
     Args:
         parameter: Which parameter holds them: (2ᵏ,), or (rows, 2ᵏ).
@@ -140,7 +140,7 @@ class EntriesStep(Step):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
     ) -> None:
-        """λ'ψ'ē, summed over what shares the entry: with ψ' = eψ, λ'ψ de = λ'ψ'ē de."""
+        """λ'ψ = λ'ψ'/e, summed over what shares the entry: ψ' = eψ, dψ' = ψ de."""
         total = gradients[self.parameter]
         if total is None:
             return
@@ -151,7 +151,7 @@ class EntriesStep(Step):
             )
         else:
             product = product.sum((0, -1))
-        total += self.cut.gathered(product) * parameters[self.parameter].conj()
+        total += self.cut.gathered(product) / parameters[self.parameter]
 
     def undo(
         self,
@@ -160,10 +160,10 @@ class EntriesStep(Step):
         parameters: Sequence[Tensor],
         pool: Pool,
     ) -> tuple[Tensor | None, Tensor]:
-        """The state times the conjugates; λ times the same ones."""
+        """The state divided by the entries; λ times them."""
         factors = self._factors(parameters[self.parameter])
         if state is not None:
-            state = self._times(state, factors.conj())
+            state = self._times(state, factors.reciprocal())
         gradient = self._times(gradient, factors)
         if self.expands:
             return before_expansion(state, gradient, self.few_rows)

@@ -132,22 +132,30 @@ def compound(operation: Any) -> Acting:
 
 def _placed(action: Action, gate: Gate) -> Action:
     """An action on the first wires and slots as one on those of a gate."""
+    moved = _moved(action, lambda wire: gate.wires[wire])
+    if isinstance(moved, Rotation):
+        return evolve(moved, slot=gate.slots[moved.slot])
+    return moved
+
+
+def _moved(action: Action, place: Callable[[int], int]) -> Action:
+    """An action on other wires."""
     if isinstance(action, Constant):
-        return evolve(action, wire=gate.wires[action.wire])
+        return Constant(place(action.wire), action.matrix)
     if isinstance(action, Controlled):
-        controls = tuple(gate.wires[wire] for wire in action.controls)
-        return evolve(action, controls=controls, target=_placed(action.target, gate))
-    wires = tuple(gate.wires[wire] for wire in action.wires)
-    if isinstance(action, Rotation):
-        return evolve(action, wires=wires, slot=gate.slots[action.slot])
-    return evolve(action, wires=wires)
+        own = evolve(action.target, wires=tuple(map(place, action.target.wires)))
+        return Controlled(tuple(map(place, action.controls)), action.values, own)
+    return evolve(action, wires=tuple(map(place, action.wires)))
 
 
 def _actions(operation: Any) -> Actions:
     if isinstance(operation, qml.ops.op_math.Adjoint):
         return [_inverse(action) for action in reversed(_actions(operation.base))]
     if isinstance(operation, qml.ops.Pow):
-        return [_multiplied(a, operation.z) for a in _actions(operation.base)]
+        return [
+            _multiplied(action, operation.z) if isinstance(action, Rotation) else action
+            for action in _actions(operation.base)
+        ]
     if isinstance(operation, qml.ops.Controlled):
         values = tuple(map(int, operation.control_values))
         return _under(values, _actions(operation.base))
@@ -207,10 +215,8 @@ def _turned(rotation: Rotation, wires: tuple[int, ...], angle: float) -> Actions
     return [*before, Monomial(wires, np.arange(len(factors)), factors), *bases]
 
 
-def _multiplied(action: Action, factor: float) -> Action:
-    if not isinstance(action, Rotation):
-        return action
-    return evolve(action, phases=action.phases * np.float64(factor))
+def _multiplied(rotation: Rotation, factor: float) -> Rotation:
+    return evolve(rotation, phases=rotation.phases * np.float64(factor))
 
 
 def _inverse(action: Action) -> Action:
@@ -221,10 +227,14 @@ def _inverse(action: Action) -> Action:
     if isinstance(action, Monomial):
         return Monomial(action.wires, *inverse(action.sources, action.factors))
     if isinstance(action, Controlled):
-        return evolve(action, target=_inverse(action.target))
+        return evolve(action, target=_adjoint(action.target))
     assert isinstance(action, Dense)
-    assert action.matrix is not None
-    return evolve(action, matrix=action.matrix.conj().T)
+    return _adjoint(action)
+
+
+def _adjoint(gate: Dense) -> Dense:
+    assert gate.matrix is not None
+    return evolve(gate, matrix=gate.matrix.conj().T)
 
 
 def _undo_each_other(first: Action, last: Action) -> bool:
@@ -254,12 +264,7 @@ def _under(values: tuple[int, ...], actions: Actions) -> Actions:
 
 def _shifted(action: Action, count: int) -> Action:
     """An action some wires further."""
-    if isinstance(action, Constant):
-        return evolve(action, wire=action.wire + count)
-    if isinstance(action, Controlled):
-        controls = tuple(wire + count for wire in action.controls)
-        return evolve(action, controls=controls, target=_shifted(action.target, count))
-    return evolve(action, wires=tuple(wire + count for wire in action.wires))
+    return _moved(action, lambda wire: wire + count)
 
 
 def _controlled(values: tuple[int, ...], action: Action) -> Action:

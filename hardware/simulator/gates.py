@@ -134,7 +134,7 @@ class Entries:
     Args:
         wires: Positions of the wires.
         slots: Position of the array.
-        entries: Makes the entries, (…, 2ᵏ) of modulus 1, of the array, (…, m).
+        entries: Makes the entries, (…, 2ᵏ), of the array, (…, m).
     """
 
     wires: tuple[int, ...]
@@ -161,8 +161,11 @@ def _controlled(word: str) -> Callable[[Any], tuple[NDArray[np.float64], str]]:
     return lambda operation: (np.array([0, 0, -0.5, 0.5]), "Z" + word)
 
 
-def _dimension(operation: Any) -> int:
-    return int(operation.hyperparameters["dimension"][0])
+def _projection(operation: Any) -> tuple[NDArray[np.float64], str]:
+    """1 for the first basis states, −1 for all others."""
+    dimension, size = operation.hyperparameters["dimension"]
+    phases = np.where(np.arange(size) < dimension, 1.0, -1.0)
+    return phases, "Z" * len(operation.wires)
 
 
 def _pauli_rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
@@ -194,10 +197,7 @@ _ROTATIONS: dict[str, Callable[[Any], tuple[NDArray[np.float64], str]]] = {
         -_signs(len(operation.wires)) / 2,
         "Z" * len(operation.wires),
     ),
-    "PCPhase": lambda operation: (
-        1.0 - 2.0 * (np.arange(2 ** len(operation.wires)) >= _dimension(operation)),
-        "Z" * len(operation.wires),
-    ),
+    "PCPhase": _projection,
     "PauliRot": _pauli_rotation,
 }
 """For each gate of one angle: its phases at angle 1, and the axis on each wire."""

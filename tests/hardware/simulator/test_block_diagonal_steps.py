@@ -39,9 +39,11 @@ def test_entries_on_any_wires(wires: tuple[int, ...], name: str) -> None:
         few_rows=few,
     )
     angles = sampled(*((rows,) if batched else ()), 2 ** len(wires), dtype=FLOAT)
-    entries = torch.polar(torch.ones_like(angles), angles)
+    entries = torch.polar(
+        1.5 + angles.sin(), angles
+    )  # not unitary: undone all the same
     whole = [
-        alone(qml.DiagonalQubitUnitary(np.asarray(one), wires))
+        alone(qml.QubitUnitary(np.diag(one), wires, unitary_check=False))
         for one in entries.reshape(-1, 2 ** len(wires))
     ]
     parameters = [sampled(1, 1, dtype=FLOAT), entries]

@@ -61,9 +61,9 @@ def matrix_of(
         matrix[np.arange(size), action.sources] = action.factors
         own = qml.QubitUnitary(matrix, action.wires)
     elif isinstance(action, Rotation):
-        basis = np.eye(1)
+        basis = np.eye(1, dtype=complex)
         for each in action.bases:
-            basis = np.kron(basis, each)
+            basis = np.asarray(np.kron(basis, each))
         turn = np.exp(1j * angles[action.slot] * action.phases)
         own = qml.QubitUnitary(basis * turn @ basis.conj().T, action.wires)
     elif isinstance(action, Dense):

@@ -42,7 +42,7 @@ def test_single_precision(name: str, agree: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("name", ["diagonal", "multiplexer", "controlled"])
 def test_rows(name: str, rows: int, agree: Callable[..., Any]) -> None:
     """Each row is what it is alone."""
-    build, number = {
+    draw: dict[str, tuple[Callable[[Any], Any], Any]] = {
         "diagonal": (
             lambda x: qml.adjoint(qml.DiagonalQubitUnitary(x, [4, 0, 2])),
             np.exp(1j * angles(rows, 8)),
@@ -55,7 +55,8 @@ def test_rows(name: str, rows: int, agree: Callable[..., Any]) -> None:
             lambda x: qml.ctrl(qml.QubitUnitary(x, 3), [2, 0, 4, 1], [1, 0, 1, 0]),
             np.array([unitary(1) for _ in range(rows)]),
         ),
-    }[name]
+    }
+    build, number = draw[name]
 
     def circuit(x: Any, y: Any) -> Any:
         for wire in range(5):
@@ -106,12 +107,15 @@ def test_multiplexers(axis: str, around: str) -> None:
 @pytest.mark.parametrize("axes", ["general", "real", "sparse"])
 def test_mottonens_preparation(axes: str, agree: Callable[..., Any]) -> None:
     """In the middle of a circuit it is its rotations, not only what they prepare."""
-    state = {
+    states: dict[str, list[complex]] = {
         "general": [0.6, 0.48j, 0.5 + 0.2j, -0.3],
         "real": [0.6, -0.5, 0.5, -0.3],
         "sparse": [0.0, 0.6, 0.0, 0.8],
-    }[axes]
-    vector = np.array(state) / np.linalg.norm(state)
+    }
+    vector = np.array(states[axes])
+    if axes == "real":
+        vector = vector.real
+    vector = vector / np.linalg.norm(vector)
 
     def circuit(x: Any) -> Any:
         qml.Hadamard(0)
@@ -137,3 +141,19 @@ def test_a_lost_control_value_would_show(agree: Callable[..., Any]) -> None:
         return qml.state()
 
     agree(circuit, [unitary(1)], 2)
+
+
+def test_wide_gates_among_many_wires(agree: Callable[..., Any]) -> None:
+    """Of so many, numbers for every amplitude are no longer stored for each gate."""
+
+    def circuit(x: Any, entries: Any) -> Any:
+        for wire in range(13):
+            qml.RY(0.3 + wire, wire)
+        qml.MultiRZ(x, [0, 2, 3, 4, 7, 8, 12])
+        qml.MultiControlledX([*range(1, 12), 0])
+        qml.ctrl(qml.RX(x, 12), [3, 1, 8, 9], [1, 0, 1, 1])
+        qml.DiagonalQubitUnitary(entries, [1, 12, 5, 6])
+        qml.ctrl(qml.Hadamard(4), [0, 2, 11, 9, 10], [1, 1, 0, 1, 0])
+        return qml.expval(qml.Z(12)), qml.expval(qml.X(0) @ qml.Y(4) @ qml.Z(1))
+
+    agree(circuit, [np.array(0.7), np.exp(1j * angles(16))], 13)
