@@ -8,7 +8,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.local_steps import MatrixStep
+from qml_qdl.hardware.simulator.local_steps import FactorStep, MatrixStep
 from qml_qdl.hardware.simulator.pool import Pool
 from qml_qdl.hardware.simulator.states import before_expansion
 from qml_qdl.hardware.simulator.steps import Step
@@ -88,50 +88,26 @@ def _ones(shape: Sequence[int]) -> list[int]:
 
 
 @frozen(eq=False)
-class EntriesStep(Step):
-    """A factor for each setting of some wires; none is 0.
+class EntriesStep(FactorStep):
+    """A diagonal of an array of entries, none of which is 0.
 
     Args:
         parameter: Which parameter holds them: (2ᵏ,), or (rows, 2ᵏ).
-        cut: The amplitudes, cut at these wires.
-        batched: Whether there are some for each row.
-        expands: Whether the state has one row before the step and many after.
-        few_rows: Whether rows are the leading dimension of states.
+        order: Which of the wires stands where when they are sorted.
     """
 
-    parameter: int
-    cut: Cut
-    batched: bool
-    expands: bool
-    few_rows: bool
+    order: tuple[int, ...]
 
     @property
-    def taken(self) -> tuple[int, ...]:
-        """The entries."""
-        return (self.parameter,)
+    def _cut(self) -> Cut:
+        return Cut(self.shape, self.order)
 
-    @property
-    def work(self) -> int:
-        """One multiplication."""
-        return 1
-
-    def _factors(self, entries: Tensor) -> Tensor:
-        spread = self.cut.spread(entries)
+    def factors(self, parameter: Tensor) -> Tensor:
+        """The entries, in the order of the amplitudes."""
+        spread = self._cut.spread(parameter)
         if not self.batched:
             return spread[None, ..., None]
         return spread[..., None] if self.few_rows else spread.movedim(0, -1)[None]
-
-    def _cut(self, state: Tensor) -> Tensor:
-        return state.reshape(state.shape[0], *self.cut.shape, state.shape[2])
-
-    def _times(self, state: Tensor, factors: Tensor) -> Tensor:
-        return (self._cut(state) * factors).flatten(1, -2)
-
-    def forward(
-        self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
-    ) -> Tensor:
-        """The state times the entries."""
-        return self._times(state, self._factors(parameters[self.parameter]))
 
     def collect(
         self,
@@ -144,30 +120,14 @@ class EntriesStep(Step):
         total = gradients[self.parameter]
         if total is None:
             return
-        product = self._cut(gradient * state)
+        product = self.cut(gradient * state)
         if self.batched:
             product = (
                 product.squeeze(-1) if self.few_rows else product[0].movedim(-1, 0)
             )
         else:
             product = product.sum((0, -1))
-        total += self.cut.gathered(product) / parameters[self.parameter]
-
-    def undo(
-        self,
-        state: Tensor | None,
-        gradient: Tensor,
-        parameters: Sequence[Tensor],
-        pool: Pool,
-    ) -> tuple[Tensor | None, Tensor]:
-        """The state divided by the entries; λ times them."""
-        factors = self._factors(parameters[self.parameter])
-        if state is not None:
-            state = self._times(state, factors.reciprocal())
-        gradient = self._times(gradient, factors)
-        if self.expands:
-            return before_expansion(state, gradient, self.few_rows)
-        return state, gradient
+        total += self._cut.gathered(product) / parameters[self.parameter]
 
 
 @frozen(eq=False)

@@ -31,12 +31,14 @@ def alone(gate: qml.operation.Operator) -> torch.Tensor:
 @pytest.mark.parametrize("wires", [(2, 0), (1,), (3, 1, 2), (0, 1, 2, 3)], ids=str)
 def test_entries_on_any_wires(wires: tuple[int, ...], name: str) -> None:
     few, batched, expands, rows, (length, last) = layout(name)
+    cut = Cut.at(wires, 4)
     step = EntriesStep(
         parameter=1,
-        cut=Cut.at(wires, 4),
         batched=batched,
         expands=expands,
         few_rows=few,
+        shape=cut.shape,
+        order=cut.order,
     )
     angles = sampled(*((rows,) if batched else ()), 2 ** len(wires), dtype=FLOAT)
     entries = torch.polar(
