@@ -21,7 +21,14 @@ from qml_qdl.hardware.simulator.block_diagonal_steps import (
 )
 from qml_qdl.hardware.simulator.blocks import BlockList, BlockMaker
 from qml_qdl.hardware.simulator.evolution import Evolution
-from qml_qdl.hardware.simulator.gates import Controlled, Dense, Entries, Rotation
+from qml_qdl.hardware.simulator.gates import (
+    Controlled,
+    Dense,
+    Entries,
+    Rotation,
+    entries_of,
+    is_diagonal,
+)
 from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
 from qml_qdl.hardware.simulator.modes import made_to_last
 from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
@@ -372,9 +379,11 @@ def matrix_of_gate(
 
 
 def _matrix_of(operation: Any, numbers: Sequence[Tensor]) -> Any:
-    """A gate's matrix with other numbers."""
+    """A gate's matrix with other numbers; that of a diagonal in its own basis."""
     if isinstance(operation, qml.QubitUnitary):
         return numbers[0]
+    if is_diagonal(operation):
+        return torch.diag_embed(entries_of(operation)(numbers[0]))
     if isinstance(operation, qml.ops.op_math.Adjoint):
         matrix = torch.as_tensor(_matrix_of(operation.base, numbers))
         return matrix.mH.resolve_conj()

@@ -238,7 +238,11 @@ def _rotation(operation: Any) -> tuple[NDArray[np.float64], str]:
 
 
 def is_diagonal(operation: Any) -> bool:
-    """Whether an array of numbers makes a diagonal of it, in some basis."""
+    """Whether an array of numbers makes a diagonal of it, in some basis.
+
+    Args:
+        operation: A PennyLane operation.
+    """
     return known_name(_innermost(operation)) in _DIAGONALS and _is_plain(operation)
 
 
@@ -271,11 +275,18 @@ _DIAGONALS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def _entries(operation: Any) -> Callable[[Tensor], Tensor]:
-    """How the entries follow from the array, through what is around the gate."""
+def entries_of(operation: Any) -> Callable[[Tensor], Tensor]:
+    """How a diagonal's entries follow from its array, through what is around it.
+
+    Args:
+        operation: An operation for which `is_diagonal` is true.
+
+    Returns:
+        What makes (…, 2ᵏ) entries, in the gate's basis, of the array, (…, m).
+    """
     if known_name(operation) in _DIAGONALS:
         return _DIAGONALS[operation.name]
-    inner = _entries(operation.base)
+    inner = entries_of(operation.base)
     if isinstance(operation, qml.ops.Pow):
         return lambda array: inner(array) ** operation.z
     if isinstance(operation, qml.ops.op_math.Adjoint):
@@ -322,7 +333,7 @@ def core_wires(operation: Any) -> int:
 Acting: TypeAlias = Callable[[Gate], tuple[Action, ...]]
 
 MOST_WHOLE_WIRES = 4
-"""Up to so many, a matrix on all is faster than one under controls (measured)."""
+"""Up to so many, one matrix is faster than its blocks (measured)."""
 
 
 def acting(operation: Any) -> Acting:
@@ -356,13 +367,14 @@ def acting(operation: Any) -> Acting:
 
 
 def _diagonal(operation: Any) -> Acting:
-    entries = _entries(operation)
-    base = _innermost(operation)
-    axis = base.hyperparameters.get("rot_axis", "Z")
+    entries = entries_of(operation)
+    axis = _innermost(operation).hyperparameters.get("rot_axis", "Z")
     basis = BASES[axis]
 
     def act(gate: Gate) -> tuple[Action, ...]:
-        diagonal = Entries(gate.wires, gate.slots, entries)
+        diagonal: Action = Entries(gate.wires, gate.slots, entries)
+        if len(gate.wires) <= MOST_WHOLE_WIRES:
+            diagonal = Dense(gate.wires, gate.slots, gate.operation)
         if axis == "Z":
             return (diagonal,)
         target = gate.wires[-1]

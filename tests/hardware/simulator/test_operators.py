@@ -44,12 +44,12 @@ def test_rows(name: str, rows: int, agree: Callable[..., Any]) -> None:
     """Each row is what it is alone."""
     draw: dict[str, tuple[Callable[[Any], Any], Any]] = {
         "diagonal": (
-            lambda x: qml.adjoint(qml.DiagonalQubitUnitary(x, [4, 0, 2])),
-            np.exp(1j * angles(rows, 8)),
+            lambda x: qml.adjoint(qml.DiagonalQubitUnitary(x, [4, 0, 2, 1, 3])),
+            np.exp(1j * angles(rows, 32)),
         ),
         "multiplexer": (
-            lambda x: qml.SelectPauliRot(x, [4, 0], 2, rot_axis="Z"),
-            angles(rows, 4),
+            lambda x: qml.SelectPauliRot(x, [4, 0, 3, 1], 2, rot_axis="Z"),
+            angles(rows, 16),
         ),
         "controlled": (
             lambda x: qml.ctrl(qml.QubitUnitary(x, 3), [2, 0, 4, 1], [1, 0, 1, 0]),
