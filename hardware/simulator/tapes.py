@@ -86,7 +86,7 @@ def run_tape(
         MemoryBoundError: Not even one row fits into the memory.
     """
     source = cast(np.random.Generator, rng)  # there is one where there are shots
-    tape = _with_vector(tape.map_to_standard_wires())
+    tape = with_vector(tape.map_to_standard_wires())
     plan = make_plan(tape, range(max(1, len(tape.wires))))
     tensors = [_tensor(angle) for angle in plan.angles]
     dtype, device = _precision(plan.angles, tensors)
@@ -146,8 +146,15 @@ def _joined(parts: Sequence[Any]) -> Any:
     return np.concatenate(parts)
 
 
-def _with_vector(tape: Any) -> Any:
-    """The tape, beginning with a state that is data if it begins with one."""
+def with_vector(tape: Any) -> Any:
+    """A tape, beginning with a state that is data if it begins with one.
+
+    Args:
+        tape: A PennyLane tape.
+
+    Returns:
+        The tape.
+    """
     if not tape.operations or tape.operations[0].data:
         return tape
     first, *others = tape.operations
