@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from attrs import field, frozen
@@ -26,16 +27,44 @@ class Split:
 
     Args:
         train: What the weights are fitted on.
-        validation: What the best epoch is chosen with.
-        test: What is looked at once, at the end.
+        validation: What the best epoch is chosen with; None to keep the last epoch.
+        test: What is looked at once, at the end; None to look at nothing.
         preprocessing: What the parts were made with, fitted on the training part; None
             where that is not known.
     """
 
     train: Dataset
-    validation: Dataset
-    test: Dataset
+    _validation: Dataset | None = None
+    _test: Dataset | None = None
     preprocessing: Preprocessing | None = field(default=None, repr=False)
+
+    @property
+    def validation(self) -> Dataset:
+        """What the best epoch is chosen with.
+
+        Raises:
+            DataError: There is no such part.
+        """
+        return _there("validation", self._validation)
+
+    @property
+    def test(self) -> Dataset:
+        """What is looked at once, at the end.
+
+        Raises:
+            DataError: There is no such part.
+        """
+        return _there("test", self._test)
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there is a part to choose the best epoch with."""
+        return self._validation is not None
+
+    @property
+    def has_test(self) -> bool:
+        """Whether there is a part to look at in the end."""
+        return self._test is not None
 
     @property
     def mean(self) -> Floats | None:
@@ -52,13 +81,13 @@ class Split:
         return None if found is None else found.astype(np.float32)
 
     @property
-    def label_mean(self) -> float | None:
+    def label_mean(self) -> Any:
         """What was subtracted from labels, None for classes and unscaled numbers."""
         fitted = self.preprocessing
         return None if fitted is None else fitted.label_mean
 
     @property
-    def label_deviation(self) -> float | None:
+    def label_deviation(self) -> Any:
         """What labels were divided by, None likewise.
 
         A label times this plus `label_mean` is in the unit of the data.
@@ -78,6 +107,15 @@ class Split:
         """
         train = {_digest(row) for row in self.train.inputs}
         return sum(_digest(row) in train for row in self.test.inputs)
+
+
+def _there(name: str, part: Dataset | None) -> Dataset:
+    if part is None:
+        raise DataError(
+            f"{name}: expected a part of the data, got none; qml_qdl.data.split makes "
+            "all three"
+        )
+    return part
 
 
 def _digest(row: Floats) -> bytes:

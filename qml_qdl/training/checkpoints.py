@@ -248,7 +248,22 @@ def load_weights(model: torch.nn.Module, path: str | Path) -> None:
     Raises:
         RunError: The checkpoint is damaged, or of another model.
     """
-    state = read_checkpoint(path)["state_dict"]
+    load_state(model, read_checkpoint(path)["state_dict"], str(path))
+
+
+def load_state(
+    model: torch.nn.Module, state: Mapping[str, torch.Tensor], source: str
+) -> None:
+    """Loads the weights of a recipe into the model that it was made from.
+
+    Args:
+        model: The model, changed in place.
+        state: Tensors by name; those of the model begin with "model.".
+        source: What they are of, for messages.
+
+    Raises:
+        RunError: They are those of another model.
+    """
     weights = {
         name.removeprefix("model."): value
         for name, value in state.items()
@@ -258,7 +273,7 @@ def load_weights(model: torch.nn.Module, path: str | Path) -> None:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise RunError(
-            f"{path}: expected the weights of {type(model).__name__} with the same "
+            f"{source}: expected the weights of {type(model).__name__} with the same "
             f"options, got others ({' '.join(str(error).split())})"
         ) from error
 
