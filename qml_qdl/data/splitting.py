@@ -176,8 +176,8 @@ def split(
                 f"{name}: expected a share between 0 and 1, got {value}; try 0.2"
             )
     check_count("seed", seed, 0, MOST_SPLIT_SEED)
-    rest, test = _parts(dataset, test_fraction, seed)
-    train, validation = _parts(rest, validation_fraction, seed + 1)
+    rest, test = cut_off(dataset, test_fraction, seed)
+    train, validation = cut_off(rest, validation_fraction, seed + 1)
     if limit is not None:
         train = train.take(stratified_rows(train, limit, seed=seed))
     fitted = preprocessing
@@ -187,8 +187,20 @@ def split(
     return Split(train, validation, test, fitted)
 
 
-def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
-    """Cuts off a share of the rows, each class in proportion, numbers at random."""
+def cut_off(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
+    """Cuts off a share of the rows, each class in proportion, numbers at random.
+
+    Args:
+        dataset: The whole.
+        fraction: The share, in (0, 1).
+        seed: Fixes which rows, 0 … 2³² − 1.
+
+    Returns:
+        What is left, and what was cut off.
+
+    Raises:
+        DataError: There are too few rows, or of a class, for both to have one.
+    """
     from sklearn.model_selection import train_test_split
 
     classes = strata(dataset)

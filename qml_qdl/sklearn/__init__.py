@@ -1,3 +1,6 @@
 """Estimators for scikit-learn, made of circuits, kernels and models."""
 
-__all__: list[str] = []
+from qml_qdl.sklearn.base import UnfittedError
+from qml_qdl.sklearn.supervised import QuantumClassifier, QuantumRegressor
+
+__all__ = ["QuantumClassifier", "QuantumRegressor", "UnfittedError"]

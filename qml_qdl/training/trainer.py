@@ -336,7 +336,7 @@ def _logger(options: TrainingOptions, folder: Path, step: int | None) -> Logger:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Silences the trainer's chatter, and one warning that it cannot help.
+    """Silences the trainer's chatter, and warnings that it cannot help.
 
     So does what TensorBoard's thread says of a full disk: the trainer raises it, too.
     """
@@ -356,6 +356,8 @@ def quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             # Lightning 2.6 uses a name that torch 2.13 calls deprecated.
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            # Without a validation part there is nothing to validate.
+            warnings.filterwarnings("ignore", "You defined a `validation_step`")
             yield
     finally:
         threading.excepthook = tell

@@ -305,7 +305,8 @@ class Recipe(LightningModule, ABC):
             split: The data.
         """
         shape = split.train.input_shape
-        size, outputs = math.prod(shape), split.train.num_classes or 1
+        train = split.train
+        size, outputs = math.prod(shape), train.num_classes or train.num_outputs
         values = (shape, shape, size, size, outputs, outputs, outputs)
         return dict(zip(cls.follows, values, strict=True))
 

@@ -46,6 +46,8 @@ class Supervised(Recipe):
         ArgumentError: There is no such loss.
     """
 
+    weighs: ClassVar[bool] = True
+
     score: ClassVar[str]
     """The column beside the loss, without the part that it is of."""
 
@@ -197,7 +199,7 @@ class Supervised(Recipe):
         super().check_options()
         if self.options.loss is None:
             return
-        inputs, labels = next(
+        inputs, labels, *_ = next(
             iter(ResumableLoader(self.split.train, batch_size=2, shuffle=False))
         )
         with torch.no_grad():
@@ -287,7 +289,7 @@ class Supervised(Recipe):
         model.eval()
         parts = []
         with torch.no_grad():
-            for number, (inputs, _) in enumerate(loader, first):
+            for number, (inputs, *_) in enumerate(loader, first):
                 if step is not None:
                     begin_step(model, f"{step}-{number}")
                 outputs = model(inputs.to(weight.device, weight.dtype))
@@ -544,7 +546,7 @@ class Regression(Supervised):
     @classmethod
     def agreement(cls, predictions: Any, others: Any) -> float | None:
         """The correlation; None where one of the two is constant."""
-        both = np.stack([predictions, others]).astype(np.float64)
+        both = np.stack([predictions, others]).astype(np.float64).reshape(2, -1)
         if len(predictions) < 2 or not both.std(axis=1).all():
             return None
         return float(np.asarray(np.corrcoef(both))[0, 1])

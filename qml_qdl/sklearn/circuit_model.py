@@ -1,0 +1,86 @@
+"""A circuit alone as a model: rows are its features, a linear layer reads it out."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from qml_qdl.circuits import Block, Circuit, Samples, State
+from qml_qdl.circuits.circuit import as_whole_circuit
+from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits.validation import check_count, validate_call
+from qml_qdl.nn import QuantumLayer
+
+
+def circuit_for(circuit: Circuit | Block, num_features: int) -> Circuit:
+    """A circuit that reads each feature of a row, and gives real numbers.
+
+    Args:
+        circuit: The circuit.
+        num_features: How many a row has.
+
+    Raises:
+        ArgumentError: It reads another number, or is read out as a state or samples.
+    """
+    whole = as_whole_circuit(circuit)
+    if whole.num_inputs != num_features:
+        raise ArgumentError(
+            f"circuit: expected one of {num_features} features, as the rows have, got "
+            f"one of {whole.num_inputs}; change their number with sklearn's PCA in a "
+            "Pipeline before it, or the circuit's"
+        )
+    if isinstance(whole.readout, State | Samples):
+        raise ArgumentError(
+            f"circuit: expected a readout of real numbers, got {whole.readout!r}; use "
+            "Expectation or Probabilities"
+        )
+    return whole
+
+
+@validate_call
+class CircuitModel(nn.Module):
+    """A circuit whose inputs are the features themselves, and a linear layer.
+
+    Args:
+        circuit: U(x, θ); it reads `num_features` angles in radians.
+        num_features: Columns of the table.
+        num_outputs: Classes, or numbers to fit.
+
+    Shape:
+        - Input: (rows, num_features).
+        - Output: (rows, num_outputs).
+
+    Raises:
+        ArgumentError: The circuit reads another number of features, or states.
+
+    Example:
+        >>> import torch
+        >>> from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+        >>> from qml_qdl.sklearn.circuit_model import CircuitModel
+        >>> model = CircuitModel(StronglyEntangling(2) @ AngleEncoding(2), 2, 3)
+        >>> model(torch.rand(5, 2)).shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(
+        self, circuit: Circuit | Block, num_features: int, num_outputs: int
+    ) -> None:
+        super().__init__()
+        check_count("num_features", num_features)
+        check_count("num_outputs", num_outputs)
+        whole = circuit_for(circuit, num_features)
+        self.quantum = QuantumLayer(whole)
+        self.leave = nn.Linear(math.prod(map(int, whole.output_shape)), num_outputs)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Reads rows.
+
+        Args:
+            rows: (rows, num_features).
+
+        Returns:
+            (rows, num_outputs).
+        """
+        outputs: Tensor = self.leave(self.quantum(rows).flatten(1))
+        return outputs

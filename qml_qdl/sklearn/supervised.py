@@ -1,0 +1,645 @@
+"""Classifier and regressor: any circuit or model, trained as `qml-qdl train` does."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning.pytorch.utilities.seed import isolate_rng
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from torch import Tensor, nn
+
+from qml_qdl.circuits import Block, Circuit
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, DataError
+from qml_qdl.circuits.validation import check_count, check_flag, check_number
+from qml_qdl.data.dataset import Column, Dataset
+from qml_qdl.data.preprocessing import Preprocessing
+from qml_qdl.data.splitting import Split, cut_off
+from qml_qdl.hardware.targets import is_service
+from qml_qdl.nn import set_target
+from qml_qdl.sklearn.base import (
+    check_fitted,
+    repairs,
+    rows_to_fit,
+    rows_to_read,
+    same_shots,
+    seed_of,
+    weights_of,
+)
+from qml_qdl.sklearn.circuit_model import CircuitModel
+from qml_qdl.sklearn.runs import IN_MEMORY, save_run
+from qml_qdl.training import MODELS, RunOptions, Spec, Task, TrainingOptions, fit
+from qml_qdl.training.options import DataOptions
+from qml_qdl.training.recipes.recipe import Recipe
+
+FULL_BATCH = 1024
+"""With fewer rows than this all of them are a batch, where nothing else is said."""
+
+BATCH = 256
+"""Rows of a batch of more, where nothing else is said."""
+
+AT_ONCE = 1024
+"""Rows that are predicted in one call of the model."""
+
+
+class Trained(BaseEstimator, ABC):
+    """An estimator around a torch module that learns labels by gradients.
+
+    Abstract base of `QuantumClassifier` and `QuantumRegressor`.
+    """
+
+    # ---- Must be defined: these, and nothing else. ----
+
+    recipe: ClassVar[str]
+    """How it learns, a name of `qml_qdl.training.RECIPES`."""
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803 - sklearn's name
+        """Fits the model."""
+
+    @abstractmethod
+    def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803 - sklearn's name
+        """Predicts labels."""
+
+    # ---- Defined here for both. ----
+
+    def __init__(
+        self,
+        model: Any = "auto",
+        *,
+        model_options: Mapping[str, Any] | None = None,
+        image_shape: tuple[int, int, int] | None = None,
+        target: Any = None,
+        shots: Any = "keep",
+        epochs: int = 100,
+        batch_size: Any = "auto",
+        learning_rate: float = 0.05,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        precision: str = "64-true",
+        accelerator: str = "cpu",
+        standardise: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.model = model
+        self.model_options = model_options
+        self.image_shape = image_shape
+        self.target = target
+        self.shots = shots
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.loss = loss
+        self.precision = precision
+        self.accelerator = accelerator
+        self.standardise = standardise
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def set_target(self, target: Any, shots: Any = "keep") -> Self:
+        """Runs the fitted circuits elsewhere from now on; weights stay.
+
+        Args:
+            target: Where: a target's name, a PennyLane device or a Qiskit backend.
+            shots: Number of shots, None for exact results, "keep" as it is.
+
+        Raises:
+            TargetError: The target is unknown or cannot run a circuit.
+            UnfittedError: The estimator was not fitted.
+        """
+        check_fitted(self)
+        set_target(self.module_, target, shots)
+        return self
+
+    def save(self, folder: str | Path) -> Path:
+        """Keeps the fitted estimator as a run, with its preprocessing.
+
+        `load_estimator` reads it, and so do `qml-qdl predict` and
+        `qml_qdl.training.Run.open`. Nothing in the folder is pickled. A circuit or a
+        module that was given as an object is to be given to `load_estimator` again.
+
+        Args:
+            folder: A new folder.
+
+        Returns:
+            The folder.
+
+        Raises:
+            ArgumentTypeError: A parameter is an object that no file can hold.
+            RunError: The folder is there, and not empty.
+            UnfittedError: The estimator was not fitted.
+        """
+        check_fitted(self)
+        return save_run(self, folder)
+
+    def _fit(self, x: Any, labels: Any, names: tuple[str, ...], weights: Any) -> Self:
+        """Trains on labels as a data set has them."""
+        warm = bool(self.warm_start) and hasattr(self, "module_")
+        rows = self._dataset(x, labels, names, weights)
+        seed = seed_of(self.random_state)
+        train, validation = rows, None
+        if self.early_stopping:
+            check_number("validation_fraction", self.validation_fraction, 0, 1)
+            train, validation = cut_off(rows, self.validation_fraction, seed)
+        fitted = (
+            self.preprocessing_
+            if warm
+            else Preprocessing.fit(train, standardise=self.standardise)
+        )
+        parts = Split(
+            fitted.apply(train),
+            None if validation is None else fitted.apply(validation),
+            None,
+            fitted,
+        )
+        with isolate_rng():  # training seeds the global generators
+            task = self._task(rows, parts, seed)
+            module = self.module_ if warm else task.build("quantum", seed)
+            module = module.float() if self.precision == "32-true" else module.double()
+            if self.target is not None or self.shots != "keep":
+                set_target(module, self.target, self.shots)
+            learner = task.learner(module)
+            learner.check_options()
+            result = fit(
+                module, parts, recipe=learner, seed=seed, progress=self.verbose
+            )
+        self.module_: nn.Module = module.cpu().double().eval()
+        self.preprocessing_ = fitted
+        self.seed_ = seed
+        self.options_ = task.options
+        self.kind_ = task.kinds(module)[0]
+        self.fit_ = result
+        self.fingerprint_ = rows.fingerprint()
+        self.history_ = result.history
+        self.n_iter_ = result.epochs
+        self.loss_ = result.history[-1]["train_loss"]
+        return self
+
+    def _dataset(
+        self, x: Any, labels: Any, names: tuple[str, ...] = (), weights: Any = None
+    ) -> Dataset:
+        inputs, columns = x, ()
+        if self.image_shape is not None:
+            shape = tuple(self.image_shape)
+            if len(shape) != 3 or int(np.prod(shape)) != x.shape[1]:
+                raise ArgumentError(
+                    "image_shape: expected (channels, height, width) of "
+                    f"{x.shape[1]} pixels, got {shape}"
+                )
+            inputs = x.reshape(len(x), *shape)
+        elif hasattr(self, "feature_names_in_"):
+            columns = tuple(Column(str(name)) for name in self.feature_names_in_)
+        return Dataset(
+            inputs,
+            labels,
+            names,
+            "rows",
+            columns,
+            weights=weights,
+            dtype=np.float64,
+        )
+
+    def _task(self, rows: Dataset, parts: Split, seed: int) -> Task:
+        """The data, the recipe, and what makes the model."""
+        for name in ("standardise", "early_stopping", "warm_start", "verbose"):
+            check_flag(name, getattr(self, name))
+        batch = self.batch_size
+        if isinstance(batch, str):
+            if batch != "auto":
+                raise ArgumentError(
+                    f"batch_size: expected 'auto' or a number of rows, got {batch!r}"
+                )
+            count = len(parts.train)
+            batch = count if count < FULL_BATCH else BATCH
+        check_count("n_iter_no_change", self.n_iter_no_change)
+        training = TrainingOptions(
+            epochs=self.epochs,
+            batch_size=batch,
+            learning_rate=self.learning_rate,
+            optimizer=self.optimizer,
+            loss=self.loss,
+            precision=self.precision,
+            patience=self.n_iter_no_change if self.early_stopping else None,
+            accelerator=self.accelerator,
+        )
+        if is_service(self.target):
+            raise ArgumentError(
+                f"target: a training needs exact results or simulated shots, got the "
+                f"machine {self.target!r}; fit on 'auto', then "
+                f"estimator.set_target({self.target!r})"
+            )
+        spec, maker = model_maker(self.model, self.model_options)
+        options = RunOptions(
+            data=DataOptions(source=Spec(IN_MEMORY)),
+            model=spec,
+            recipe=Spec(self.recipe),
+            training=training,
+            seeds=1,
+            first_seed=seed,
+            twin=False,
+        )
+        recipe = Recipe.named(self.recipe)
+        if maker is None:
+            known = MODELS.get(spec.class_path)
+            if known is not None and known.recipe is not None:
+                raise ArgumentError(
+                    f"model: {type(self).__name__} learns labels, which "
+                    f"{spec.class_path!r} does not; use QuantumDensity, or another "
+                    "model such as 'dressed'"
+                )
+            return Task.of(options, rows, parts=parts)
+        recipe.read(rows, spec.class_path)
+        return Task(options, recipe, maker, parts, rows.name)
+
+    def _outputs(self, X: Any) -> Tensor:  # noqa: N803 - sklearn's name
+        """What the model puts out, in double precision."""
+        x = rows_to_read(self, X)
+        rows = self._dataset(x, np.zeros((len(x), *self.preprocessing_.output_shape)))
+        given = self.preprocessing_.apply(rows)
+        recipe: Any = Recipe.named(self.recipe)
+        with same_shots(self):
+            outputs: Tensor = recipe.outputs(self.module_, given, batch_size=AT_ONCE)
+        return outputs
+
+
+class QuantumClassifier(ClassifierMixin, Trained):
+    """Classifies rows by a circuit or a model, trained by gradients.
+
+    Any model of the registry by name, a circuit, or a torch module. Rows are
+    standardised, learnt by cross entropy with Adam in double precision, and predicted
+    in double precision, whatever was trained. Fewer than 1,024 rows are one batch.
+    `qml_qdl.training.fit` trains it, so that the same model and options reach what
+    they reach in `qml-qdl train`.
+
+    Where `random_state` is a number, initial weights, order of the rows and simulated
+    shots repeat, also those of each prediction; the global generators stay as they are.
+
+    Args:
+        model: A name as of `qml-qdl train` ("auto" is "dressed" for tables and
+            "quanvolution" for images) or an import path; a circuit, which reads a
+            feature in radians from each column and has a linear layer behind it; a
+            torch module that returns logits (rows, classes); or a class or function
+            that makes one, of `num_features`, `num_classes` and what else it has among
+            the parameters of `qml_qdl.training.Recipe.follows`.
+        model_options: Further arguments of what is named or called, such as
+            `{"layers": 2}`.
+        image_shape: (channels, height, width) if rows are images, with pixels in
+            [0, 1]; None for tables.
+        target: Where circuits run, as of `QuantumLayer`; None as the model has it. A
+            name can be pickled and goes to other processes; a device need not.
+        shots: Number of shots, None for exact results, "keep" as the model has it.
+        epochs: Passes over the rows at most.
+        batch_size: Rows of a step; "auto" for all of fewer than 1,024, else 256.
+        learning_rate: Step size of the optimizer, > 0.
+        optimizer: "adam", "sgd", any of `torch.optim` by name, or a function of the
+            parameters that returns one.
+        loss: A loss of `torch.nn` by name, or a function of logits and class indices;
+            None for cross entropy. Weights of rows need one of `torch.nn`.
+        precision: "64-true" or "32-true"; the numbers of training.
+        accelerator: "cpu", "gpu" or "auto", where torch trains.
+        standardise: Whether columns get mean 0 and deviation 1, by the weights of rows.
+        early_stopping: Whether part of the rows is kept to stop by: then the epoch that
+            is best on them is kept, else the last one.
+        validation_fraction: The share of that part, in (0, 1).
+        n_iter_no_change: Epochs without a lower loss on that part before it stops.
+        warm_start: Whether `fit` goes on with the weights and the preprocessing that
+            are there.
+        random_state: A whole number, a `RandomState`, or None for NumPy's generator.
+        verbose: Whether a progress bar is shown.
+        class_weight: How much rows of each class count, by class; "balanced" for each
+            class as much as another; None for each row as much as another.
+
+    Attributes:
+        classes_: The classes, sorted.
+        module_: The trained torch module.
+        preprocessing_: What was fitted to scale rows.
+        history_: One row per epoch: its numbers.
+        n_iter_: Epochs that were trained.
+        loss_: The training loss of the last epoch.
+
+    Raises:
+        ArgumentError: A parameter does not fit, as `fit` finds.
+        DataError: There are gaps, or fewer than two classes, as `fit` finds.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.model_selection import cross_val_score
+        >>> from qml_qdl.sklearn import QuantumClassifier
+        >>> x, y = load_iris(return_X_y=True)
+        >>> classifier = QuantumClassifier(epochs=40, random_state=0)
+        >>> bool(cross_val_score(classifier, x, y, cv=3).mean() > 0.9)
+        True
+    """
+
+    recipe: ClassVar[str] = "classification"
+
+    def __init__(
+        self,
+        model: Any = "auto",
+        *,
+        model_options: Mapping[str, Any] | None = None,
+        image_shape: tuple[int, int, int] | None = None,
+        target: Any = None,
+        shots: Any = "keep",
+        epochs: int = 100,
+        batch_size: Any = "auto",
+        learning_rate: float = 0.05,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        precision: str = "64-true",
+        accelerator: str = "cpu",
+        standardise: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: bool = False,
+        class_weight: Any = None,
+    ) -> None:
+        super().__init__(
+            model,
+            model_options=model_options,
+            image_shape=image_shape,
+            target=target,
+            shots=shots,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            optimizer=optimizer,
+            loss=loss,
+            precision=precision,
+            accelerator=accelerator,
+            standardise=standardise,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            warm_start=warm_start,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Fits the model to rows and their classes.
+
+        Args:
+            X: (rows, features), finite.
+            y: A class of each row: numbers or words.
+            sample_weight: How much each row counts, ≥ 0; None for all alike.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ArgumentError: A parameter does not fit.
+            DataError: Rows, classes or weights cannot be used.
+            RunError: The training diverged.
+            TargetError: The target cannot run the circuit.
+        """
+        x, labels = rows_to_fit(self, X, y)
+        weights = weights_of(sample_weight, x)
+        with repairs():
+            check_classification_targets(labels)
+            labels = column_or_1d(labels, warn=True)
+            classes, codes = np.unique(labels, return_inverse=True)
+            if self.class_weight is not None:
+                factors = compute_sample_weight(self.class_weight, labels)
+                weights = factors if weights is None else weights * factors
+        counted = classes if weights is None else classes[np.unique(codes[weights > 0])]
+        if len(counted) < 2:
+            raise DataError(
+                f"y: a classifier needs rows of two classes or more, got one class, "
+                f"{counted[:1].tolist()}; add rows of another"
+            )
+        if self.warm_start and hasattr(self, "module_"):
+            if not np.array_equal(classes, self.classes_):
+                raise DataError(
+                    f"y: a warm start goes on with the classes "
+                    f"{self.classes_.tolist()}, got {classes.tolist()}; give rows of "
+                    "the same, or warm_start=False"
+                )
+        self.classes_ = classes
+        return self._fit(x, codes, tuple(map(str, classes)), weights)
+
+    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+        """The logits; of two classes that of the second minus that of the first.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows, classes), or (rows,) of two classes.
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
+        logits: npt.NDArray[np.float64] = self._outputs(X).numpy()
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+        """The probabilities of the classes, in the order of `classes_`.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows, classes).
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
+        chances: npt.NDArray[np.float64] = self._outputs(X).softmax(1).numpy()
+        return chances
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803 - sklearn's name
+        """The most probable class of each row.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows,).
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
+        chosen = self._outputs(X).argmax(1).numpy()
+        found: npt.NDArray[Any] = self.classes_[chosen]
+        return found
+
+
+class QuantumRegressor(RegressorMixin, Trained):
+    """Fits numbers to rows by a circuit or a model, one number a row or several.
+
+    As `QuantumClassifier` does it, by the mean squared error; numbers are standardised
+    as columns are, and predicted in their own unit.
+
+    Args:
+        model: As of `QuantumClassifier`; it returns (rows, outputs), and what makes it
+            may take `num_outputs`.
+        model_options: As of `QuantumClassifier`, and so are all others.
+        image_shape: (channels, height, width) if rows are images; None for tables.
+        target: Where circuits run; None as the model has it.
+        shots: Number of shots, None for exact results, "keep" as the model has it.
+        epochs: Passes over the rows at most.
+        batch_size: Rows of a step; "auto" for all of fewer than 1,024, else 256.
+        learning_rate: Step size of the optimizer, > 0.
+        optimizer: An optimizer by name, or a function that makes one.
+        loss: A loss of `torch.nn` by name, or a function of outputs and numbers; None
+            for the mean squared error.
+        precision: "64-true" or "32-true"; the numbers of training.
+        accelerator: "cpu", "gpu" or "auto", where torch trains.
+        standardise: Whether columns and numbers get mean 0 and deviation 1.
+        early_stopping: Whether part of the rows is kept to stop by.
+        validation_fraction: The share of that part, in (0, 1).
+        n_iter_no_change: Epochs without a lower loss on that part before it stops.
+        warm_start: Whether `fit` goes on with the weights that are there.
+        random_state: A whole number, a `RandomState`, or None for NumPy's generator.
+        verbose: Whether a progress bar is shown.
+
+    Attributes:
+        module_: The trained torch module.
+        preprocessing_: What was fitted to scale rows and numbers.
+        history_: One row per epoch: its numbers.
+        n_iter_: Epochs that were trained.
+        loss_: The training loss of the last epoch, of standardised numbers.
+
+    Raises:
+        ArgumentError: A parameter does not fit, as `fit` finds.
+        DataError: There are gaps, as `fit` finds.
+
+    Example:
+        >>> import numpy as np
+        >>> from qml_qdl.sklearn import QuantumRegressor
+        >>> x = np.linspace(-2, 2, 40)[:, None]
+        >>> y = np.hstack([np.sin(x), np.cos(x)])
+        >>> regressor = QuantumRegressor(random_state=0).fit(x, y)
+        >>> regressor.predict(x).shape, bool(regressor.score(x, y) > 0.95)
+        ((40, 2), True)
+    """
+
+    recipe: ClassVar[str] = "regression"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Fits the model to rows and their numbers.
+
+        Args:
+            X: (rows, features), finite.
+            y: (rows,), or (rows, outputs).
+            sample_weight: How much each row counts, ≥ 0; None for all alike.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ArgumentError: A parameter does not fit.
+            DataError: Rows, numbers or weights cannot be used.
+            RunError: The training diverged.
+            TargetError: The target cannot run the circuit.
+        """
+        x, numbers = rows_to_fit(self, X, y, multi_output=True, y_numeric=True)
+        weights = weights_of(sample_weight, x)
+        shape = numbers.shape[1:]
+        if self.warm_start and hasattr(self, "module_") and shape != self.output_shape_:
+            raise DataError(
+                f"y: a warm start goes on with numbers of shape (rows, "
+                f"*{self.output_shape_}), got {numbers.shape}; give the same, or "
+                "warm_start=False"
+            )
+        self.output_shape_: tuple[int, ...] = shape
+        single = numbers[:, 0] if shape == (1,) else numbers
+        return self._fit(x, single.astype(np.float64), (), weights)
+
+    def predict(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+        """The numbers of each row.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows,), or (rows, outputs) as of `fit`.
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
+        outputs = self._outputs(X)
+        decided = outputs.reshape(len(outputs), -1).squeeze(1).numpy()
+        numbers = self.preprocessing_.labels_of(decided)
+        return numbers.reshape(len(numbers), *self.output_shape_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def model_maker(
+    model: Any, model_options: Mapping[str, Any] | None
+) -> tuple[Spec, Callable[..., nn.Module] | None]:
+    """What makes an estimator's model.
+
+    Args:
+        model: A name of the registry or an import path; a circuit or a block; a torch
+            module; or a class or function that makes one.
+        model_options: Arguments of what is named or called.
+
+    Returns:
+        What it is called in files, and what makes it; None for what is found by name.
+
+    Raises:
+        ArgumentError: A circuit or a module has options.
+        ArgumentTypeError: It is none of these.
+    """
+    given = dict(model_options or {})
+    if isinstance(model, str):
+        return Spec(model, **given), None
+    if isinstance(model, Spec):
+        return Spec(model.class_path, **{**model.init_args, **given}), None
+    if given and isinstance(model, nn.Module | Circuit | Block):
+        raise ArgumentError(
+            f"model_options: a {type(model).__name__} is made already, got "
+            f"{sorted(given)}; leave them out, or pass its class"
+        )
+    if isinstance(model, Circuit | Block):
+
+        def around(num_features: int, num_outputs: int) -> nn.Module:
+            return CircuitModel(model, num_features, num_outputs)
+
+        return Spec(_path(CircuitModel)), around
+    if isinstance(model, nn.Module):
+        return Spec(_path(type(model))), lambda: copy.deepcopy(model)
+    if callable(model):
+        return Spec(_path(model), **given), model
+    raise ArgumentTypeError(
+        "model: expected a name such as 'dressed', a circuit, a torch module, or what "
+        f"makes one, got {model!r}"
+    )
+
+
+def _path(maker: Any) -> str:
+    """An import path; of what has none, as a lambda, at least a name."""
+    named = maker if hasattr(maker, "__name__") else type(maker)
+    return f"{named.__module__}.{named.__name__.strip('<>')}"
