@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import check_count, validate_call
@@ -65,6 +65,14 @@ class Split:
     def has_test(self) -> bool:
         """Whether there is a part to look at in the end."""
         return self._test is not None
+
+    def in_single(self) -> Split:
+        """The same parts in single precision."""
+        single = [
+            part if part is None else evolve(part, dtype=np.float32)
+            for part in (self.train, self._validation, self._test)
+        ]
+        return Split(*single, self.preprocessing)
 
     @property
     def mean(self) -> Floats | None:

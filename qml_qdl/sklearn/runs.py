@@ -1,2 +1,192 @@
-IN_MEMORY="memory"
-def save_run(e, f): ...
+"""Fitted estimators in folders: what a run has, and beside it the parameters."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from qml_qdl.circuits.errors import RunError
+from qml_qdl.hardware.files import write_atomically
+from qml_qdl.training.json_files import read_json, write_json
+from qml_qdl.training.run import Run, new_folder
+
+PARAMETERS = "estimator.json"
+"""The file of an estimator's class, parameters and labels."""
+
+ARRAYS = "arrays.npz"
+"""The file of the rows that a kernel estimator remembers."""
+
+IN_MEMORY = "rows_in_memory"
+"""What the data of a run are called that no file holds."""
+
+_ADVICE = "restore it from a copy, or fit and save the estimator again"
+
+
+def save_run(estimator: Any, folder: str | Path) -> Path:
+    """Writes a fitted estimator as a run that `qml-qdl predict` reads, too.
+
+    Args:
+        estimator: It has been trained, and has what `Run.keep` asks for.
+        folder: A new folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ArgumentTypeError: A parameter is an object that no file can hold.
+        RunError: The folder is there, and not empty.
+    """
+    path, _ = new_folder(Path(folder).parent, Path(folder).name, "")
+    Run.keep(
+        path,
+        estimator.options_,
+        estimator.module_,
+        estimator.fit_,
+        kind=estimator.kind_,
+        preprocessing=estimator.preprocessing_,
+        fingerprint=estimator.fingerprint_,
+    )
+    write_parameters(estimator, path)
+    return path
+
+
+def write_parameters(estimator: Any, folder: Path) -> None:
+    """Writes an estimator's class, parameters and labels.
+
+    Args:
+        estimator: The estimator, fitted.
+        folder: Where to.
+    """
+    fitted = {
+        name: _as_plain(getattr(estimator, name))
+        for name in ("classes_", "feature_names_in_", "n_features_in_", "seed_")
+        if hasattr(estimator, name)
+    }
+    parameters = {
+        name: _encoded(value)
+        for name, value in estimator.get_params(deep=False).items()
+    }
+    shape = getattr(estimator, "output_shape_", None)
+    content = {
+        "class": type(estimator).__name__,
+        "parameters": parameters,
+        "fitted": fitted,
+        "output_shape": None if shape is None else list(shape),
+    }
+    write_json(folder / PARAMETERS, content, sealed=True)
+
+
+def read_parameters(folder: Path) -> dict[str, Any] | None:
+    """Reads what `write_parameters` wrote.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        Class, parameters and labels; None of a run that no estimator wrote.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    path = folder / PARAMETERS
+    if not path.exists():
+        return None
+    content = read_json(path, _ADVICE)
+    try:
+        fitted = {
+            name: np.asarray(each["values"], dtype=each["dtype"])
+            if isinstance(each, dict)
+            else each
+            for name, each in content["fitted"].items()
+        }
+        parameters = {
+            name: _decoded(each) for name, each in content["parameters"].items()
+        }
+        return {**content, "fitted": fitted, "parameters": parameters}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(
+            f"{path}: the file is damaged ({error!r}); {_ADVICE}"
+        ) from error
+
+
+def write_arrays(folder: Path, **arrays: Any) -> None:
+    """Writes arrays of numbers by name.
+
+    Args:
+        folder: Where to.
+        **arrays: The arrays.
+    """
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    write_atomically(folder / ARRAYS, lambda file: file.write(content.getbuffer()))
+
+
+def read_arrays(folder: Path) -> dict[str, Any]:
+    """Reads what `write_arrays` wrote; nothing in it is executed.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        Arrays by name.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    path = folder / ARRAYS
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return dict(found)
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise RunError(f"{path}: the file is damaged ({error}); {_ADVICE}") from error
+
+
+@frozen
+class Lost:
+    """What stands for a parameter that no file can hold.
+
+    Args:
+        kind: The name of its class.
+    """
+
+    kind: str
+
+
+def _encoded(value: Any) -> Any:
+    """A parameter as a file holds it; of an object only what it was."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return [_encoded(each) for each in value]
+    if isinstance(value, Mapping):
+        return {"pairs": [[_encoded(k), _encoded(each)] for k, each in value.items()]}
+    if isinstance(value, str | int | float | None):
+        return value
+    return {"object": type(value).__name__}
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decoded(each) for each in value]
+    if isinstance(value, dict):
+        if "object" in value:
+            return Lost(str(value["object"]))
+        return {_decoded(key): _decoded(each) for key, each in value["pairs"]}
+    return value
+
+
+def _as_plain(value: Any) -> Any:
+    """Arrays as lists, with what they are of."""
+    if not isinstance(value, np.ndarray):
+        return value
+    dtype = value.dtype.str if value.dtype != object else f"<U{_longest(value)}"
+    return {"values": value.tolist(), "dtype": dtype}
+
+
+def _longest(words: Any) -> int:
+    return max((len(str(word)) for word in words), default=1) or 1

@@ -179,6 +179,16 @@ def _save(content: dict[str, Any], path: Path, keep: Path | None = None) -> None
     write_atomically(path, write, keep=keep)
 
 
+def write_weights(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Writes weights alone as a checkpoint.
+
+    Args:
+        state: Tensors by their names in a recipe.
+        path: Where to.
+    """
+    _save({"state_dict": dict(state)}, path)
+
+
 def restore_best(folder: Path, content: dict[str, Any]) -> bool:
     """Makes the file of the best weights agree with a checkpoint.
 
@@ -209,7 +219,7 @@ def restore_best(folder: Path, content: dict[str, Any]) -> bool:
         if best is None:
             return False
         logger.warning("%s is missing or damaged and was made again from a copy", path)
-    _save({"state_dict": best}, path)
+    write_weights(best, path)
     return True
 
 

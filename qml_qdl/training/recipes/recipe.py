@@ -140,6 +140,8 @@ class Recipe(LightningModule, ABC):
             if not split.has_validation:
                 told = (name for name in self.columns if not name.startswith("val_"))
                 self.columns = tuple(told)
+            if split.train.dtype == np.float64 and options.precision != "64-true":
+                split = split.in_single()
         self.model = model
         self.split: Any = split
         self.options = options
