@@ -45,6 +45,28 @@ MOMENTUM = 0.9
 """Of "sgd" without arguments."""
 
 
+class WeightedMean(MeanMetric):
+    """The mean of values by their weights, NaN where there is one.
+
+    torchmetrics' own leaves the weights out of account where it does not look for NaN.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(nan_strategy="disable")
+
+    def update(self, value: Any, weight: Any = 1.0) -> None:
+        """Adds values.
+
+        Args:
+            value: A number, or a tensor of several.
+            weight: How much they count, one for all or for each.
+        """
+        values = torch.as_tensor(value, device=self.device)
+        weights = torch.as_tensor(weight, device=self.device).expand(values.shape)
+        self.mean_value += (values * weights).sum()
+        self.weight += weights.sum()
+
+
 @validate_call
 class Recipe(LightningModule, ABC):
     """How a kind of model learns, what it is measured by, and what stands beside it.
@@ -461,7 +483,7 @@ class Recipe(LightningModule, ABC):
             name: Its name.
             metric: The metric; None for a mean.
         """
-        metric = MeanMetric(nan_strategy="disable") if metric is None else metric
+        metric = WeightedMean() if metric is None else metric
         metric.persistent(True)
         setattr(self, name, metric)
 
