@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-slow test-oldest test-oldest-qiskit test-oldest-torch \
 	test-vendors bench bench-peers bench-pennylane-qiskit \
-	bench-qiskit-machine-learning bench-netket docs docs-full lint types constraints clean
+	bench-qiskit-machine-learning bench-kernels bench-netket kernel-tables docs docs-full lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
@@ -77,6 +77,13 @@ bench-qiskit-machine-learning: .venv/installed
 		'qiskit==2.6.2' 'qiskit-machine-learning==0.9.1'
 	$(BIN)/python -m tests.benchmarks.qiskit_peer qiskit-machine-learning \
 		.venv-qiskit-machine-learning/bin/python --rows 32
+
+# A Gram matrix of fidelities beside qiskit-machine-learning's, in one environment.
+bench-kernels:
+	$(PYTHON) -m venv --clear .venv-kernels
+	.venv-kernels/bin/python -m pip install --quiet 'torch==2.13.0' \
+		'qiskit-machine-learning==0.9.1' --constraint constraints.txt --editable .
+	.venv-kernels/bin/python -m tests.benchmarks.kernel_peer
 
 # Steps of variational Monte Carlo beside NetKet's; its environment has no torch.
 bench-netket: .venv/installed

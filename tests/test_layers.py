@@ -91,6 +91,7 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.circuits",
         "qml_qdl.data",
         "qml_qdl.geometry",
+        "qml_qdl.kernels",
         "qml_qdl.manybody",
         "qml_qdl.metrics",
         "qml_qdl.hardware",

@@ -204,10 +204,10 @@ class FidelityKernel(CircuitKernel):
             if cost.jobs > self.max_jobs:
                 raise TargetError(
                     f"x: {cost.rows:,} pairs of rows are {cost.executions:,} "
-                    f"executions in {cost.jobs} jobs, {cost.seconds:,.0f} QPU seconds, but "
-                    f"max_jobs={self.max_jobs}; use ProjectedKernel, which takes one "
-                    "row for each point, NystroemFeatures(kernel, landmarks), fewer "
-                    f"shots, or max_jobs={cost.jobs}"
+                    f"executions in {cost.jobs} jobs, {cost.seconds:,.0f} QPU "
+                    f"seconds, but max_jobs={self.max_jobs}; use ProjectedKernel, "
+                    "which takes one row for each point, NystroemFeatures(kernel, "
+                    f"landmarks), fewer shots, or max_jobs={cost.jobs}"
                 )
         overlaps: Tensor = self.layer(pairs)
         return overlaps

@@ -67,6 +67,13 @@ class ReducedStateKernel(CircuitKernel):
             check_count("columns", columns, 0)
         return self.price(rows + (columns or 0))
 
+    @property
+    def num_words(self) -> int:
+        """How many expectation values a point has."""
+        (words,) = self.layer.circuit.output_shape
+        assert words is not None
+        return words
+
     def features(self, x: Any) -> Tensor:
         """The expectation values that are measured.
 

@@ -14,8 +14,8 @@ from torch import Tensor
 class RowCache:
     """What was found for rows, while weights and target stay as they are.
 
-    Rows are equal if all their bits are; results are kept without gradients. Copies of
-    a cache, pickled ones too, are empty.
+    Rows are equal if all their numbers are; results are kept without gradients. Copies
+    of a cache, pickled ones too, are empty.
     """
 
     def __init__(self) -> None:
@@ -25,8 +25,8 @@ class RowCache:
         """Forgets everything."""
         self._owner: Any = None
         self._weights: list[Tensor] = []
-        self._places: dict[bytes, int] = {}
-        self._results: Tensor | None = None
+        self._places: dict[bytes, tuple[int, int]] = {}
+        self._parts: list[Tensor] = []
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -49,7 +49,7 @@ class RowCache:
             run: Takes new rows, and returns a result for each.
             owner: What runs them, compared by `is`: another one begins anew.
             weights: What else results depend on; other values begin anew.
-            most_bytes: Results that take more are not kept.
+            most_bytes: Where results would take more, older ones are forgotten.
 
         Returns:
             (rows, ...).
@@ -59,23 +59,23 @@ class RowCache:
             self.clear()
             self._owner = owner
             self._weights = [weight.detach().clone() for weight in weights]
-        places: list[int] = []
-        new: list[int] = []
-        known = dict(self._places)
-        for number, key in enumerate(_keys(rows)):
-            place = known.setdefault(key, len(known))
-            if place == len(self._places) + len(new):
-                new.append(number)
-            places.append(place)
-        results = self._results
-        if new or results is None:
-            found = run(rows if len(new) == len(rows) else rows[new]).detach()
-            results = found if results is None else torch.cat([results, found])
-            if results.nbytes <= most_bytes:
-                self._places, self._results = known, results
-        if places == list(range(len(results))):
-            return results
-        return results[places]
+        keys = _keys(rows)
+        new: dict[bytes, int] = {}
+        for number, key in enumerate(keys):
+            if key not in self._places:
+                new.setdefault(key, number)
+        places, parts = dict(self._places), [*self._parts]
+        if new or not parts:
+            every = len(new) == len(rows)
+            found = run(rows if every else rows[list(new.values())]).detach()
+            places |= {key: (len(parts), place) for place, key in enumerate(new)}
+            parts.append(found)
+        result = _gathered(parts, [places[key] for key in keys])
+        if sum(part.nbytes for part in parts) > most_bytes:
+            self.clear()
+        else:
+            self._places, self._parts = places, parts
+        return result
 
     def _is_of(self, owner: Any, weights: Sequence[Tensor]) -> bool:
         if self._owner is None or len(weights) != len(self._weights):
@@ -84,9 +84,24 @@ class RowCache:
         return same and all(map(torch.equal, self._weights, weights))
 
 
+def _gathered(parts: Sequence[Tensor], places: Sequence[tuple[int, int]]) -> Tensor:
+    """Rows of several tensors; a tensor that is all of them, in order, as it is."""
+    if not places:
+        return parts[0][:0]
+    first = parts[places[0][0]]
+    if list(places) == [(places[0][0], place) for place in range(len(first))]:
+        return first
+    numbers, rows = torch.tensor(places, device=first.device).T
+    result = first.new_empty(len(places), *first.shape[1:])
+    for number in numbers.unique().tolist():
+        own = numbers == number
+        result[own] = parts[number][rows[own]]
+    return result
+
+
 def _keys(rows: Tensor) -> list[bytes]:
     numbers = np.ascontiguousarray((rows.detach() + 0.0).cpu().numpy())  # −0 is 0
-    if not numbers.size:
+    if not len(numbers):
         return []
     keys: list[bytes] = numbers.view(f"V{numbers[0].nbytes}").ravel().tolist()
     return keys
