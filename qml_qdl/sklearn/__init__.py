@@ -1,7 +1,25 @@
 """Estimators for scikit-learn, made of circuits, kernels and models."""
 
 from qml_qdl.sklearn.base import UnfittedError
+from qml_qdl.sklearn.kernel_machines import (
+    QuantumGaussianProcessClassifier,
+    QuantumGaussianProcessRegressor,
+    QuantumKernelRidge,
+    QuantumSVC,
+)
 from qml_qdl.sklearn.loading import load_estimator
 from qml_qdl.sklearn.supervised import QuantumClassifier, QuantumRegressor
 
-__all__ = ["QuantumClassifier", "QuantumRegressor", "UnfittedError", "load_estimator"]
+QuantumGaussianProcess = QuantumGaussianProcessRegressor
+
+__all__ = [
+    "QuantumClassifier",
+    "QuantumGaussianProcess",
+    "QuantumGaussianProcessClassifier",
+    "QuantumGaussianProcessRegressor",
+    "QuantumKernelRidge",
+    "QuantumRegressor",
+    "QuantumSVC",
+    "UnfittedError",
+    "load_estimator",
+]

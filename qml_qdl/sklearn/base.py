@@ -17,7 +17,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from qml_qdl.circuits.errors import ArgumentTypeError, DataError, QdlError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    QdlError,
+)
+from qml_qdl.data.dataset import Column, Dataset
 
 _REPAIRS = {
     "NaN": "fill gaps with sklearn.impute.SimpleImputer in a Pipeline before it",
@@ -112,6 +118,41 @@ def rows_to_read(estimator: Any, x: Any) -> npt.NDArray[np.float64]:
             estimator, x, dtype=np.float64, reset=False
         )
     return rows
+
+
+def dataset_of(
+    estimator: Any,
+    x: Any,
+    labels: Any,
+    names: tuple[str, ...] = (),
+    weights: Any = None,
+) -> Dataset:
+    """Rows as the library's data sets have them, columns by the names of a frame.
+
+    Args:
+        estimator: The estimator; it may have an `image_shape`.
+        x: (rows, features).
+        labels: Class indices, or numbers.
+        names: Names of the classes.
+        weights: How much each row counts.
+
+    Raises:
+        ArgumentError: An image has another number of pixels.
+        DataError: A pixel is outside [0, 1], or all weights are 0.
+    """
+    shape, columns = getattr(estimator, "image_shape", None), ()
+    if shape is not None:
+        shape = tuple(shape)
+        if len(shape) != 3 or int(np.prod(shape)) != x.shape[1]:
+            raise ArgumentError(
+                f"image_shape: expected (channels, height, width) of {x.shape[1]} "
+                f"pixels, got {shape}"
+            )
+        x = x.reshape(len(x), *shape)
+    elif hasattr(estimator, "feature_names_in_"):
+        columns = tuple(Column(str(name)) for name in estimator.feature_names_in_)
+    kept: Any = {"weights": weights, "dtype": np.float64}
+    return Dataset(x, labels, names, "rows", columns, **kept)
 
 
 def weights_of(sample_weight: Any, x: Any) -> npt.NDArray[np.float64] | None:

@@ -20,13 +20,14 @@ from torch import Tensor, nn
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, DataError
 from qml_qdl.circuits.validation import check_count, check_flag, check_number
-from qml_qdl.data.dataset import Column, Dataset
+from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.data.splitting import Split, cut_off
 from qml_qdl.hardware.targets import is_service
 from qml_qdl.nn import set_target
 from qml_qdl.sklearn.base import (
     check_fitted,
+    dataset_of,
     repairs,
     rows_to_fit,
     rows_to_read,
@@ -62,11 +63,11 @@ class Trained(BaseEstimator, ABC):
     """How it learns, a name of `qml_qdl.training.RECIPES`."""
 
     @abstractmethod
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803 - sklearn's name
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fits the model."""
 
     @abstractmethod
-    def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803 - sklearn's name
+    def predict(self, X: Any) -> npt.NDArray[Any]:
         """Predicts labels."""
 
     # ---- Defined here for both. ----
@@ -153,7 +154,7 @@ class Trained(BaseEstimator, ABC):
     def _fit(self, x: Any, labels: Any, names: tuple[str, ...], weights: Any) -> Self:
         """Trains on labels as a data set has them."""
         warm = bool(self.warm_start) and hasattr(self, "module_")
-        rows = self._dataset(x, labels, names, weights)
+        rows = dataset_of(self, x, labels, names, weights)
         seed = seed_of(self.random_state)
         train, validation = rows, None
         if self.early_stopping:
@@ -192,30 +193,6 @@ class Trained(BaseEstimator, ABC):
         self.n_iter_ = result.epochs
         self.loss_ = result.history[-1]["train_loss"]
         return self
-
-    def _dataset(
-        self, x: Any, labels: Any, names: tuple[str, ...] = (), weights: Any = None
-    ) -> Dataset:
-        inputs, columns = x, ()
-        if self.image_shape is not None:
-            shape = tuple(self.image_shape)
-            if len(shape) != 3 or int(np.prod(shape)) != x.shape[1]:
-                raise ArgumentError(
-                    "image_shape: expected (channels, height, width) of "
-                    f"{x.shape[1]} pixels, got {shape}"
-                )
-            inputs = x.reshape(len(x), *shape)
-        elif hasattr(self, "feature_names_in_"):
-            columns = tuple(Column(str(name)) for name in self.feature_names_in_)
-        return Dataset(
-            inputs,
-            labels,
-            names,
-            "rows",
-            columns,
-            weights=weights,
-            dtype=np.float64,
-        )
 
     def _task(self, rows: Dataset, parts: Split, seed: int) -> Task:
         """The data, the recipe, and what makes the model."""
@@ -269,10 +246,11 @@ class Trained(BaseEstimator, ABC):
         recipe.read(rows, spec.class_path)
         return Task(options, recipe, maker, parts, rows.name)
 
-    def _outputs(self, X: Any) -> Tensor:  # noqa: N803 - sklearn's name
+    def _outputs(self, X: Any) -> Tensor:
         """What the model puts out, in double precision."""
         x = rows_to_read(self, X)
-        rows = self._dataset(x, np.zeros((len(x), *self.preprocessing_.output_shape)))
+        zeros = np.zeros((len(x), *self.preprocessing_.output_shape))
+        rows = dataset_of(self, x, zeros)
         given = self.preprocessing_.apply(rows)
         recipe: Any = Recipe.named(self.recipe)
         with same_shots(self):
@@ -398,7 +376,7 @@ class QuantumClassifier(ClassifierMixin, Trained):
         )
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fits the model to rows and their classes.
 
         Args:
@@ -440,7 +418,7 @@ class QuantumClassifier(ClassifierMixin, Trained):
         self.classes_ = classes
         return self._fit(x, codes, tuple(map(str, classes)), weights)
 
-    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
         """The logits; of two classes that of the second minus that of the first.
 
         Args:
@@ -456,7 +434,7 @@ class QuantumClassifier(ClassifierMixin, Trained):
         logits: npt.NDArray[np.float64] = self._outputs(X).numpy()
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """The probabilities of the classes, in the order of `classes_`.
 
         Args:
@@ -472,7 +450,7 @@ class QuantumClassifier(ClassifierMixin, Trained):
         chances: npt.NDArray[np.float64] = self._outputs(X).softmax(1).numpy()
         return chances
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803 - sklearn's name
+    def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable class of each row.
 
         Args:
@@ -542,7 +520,7 @@ class QuantumRegressor(RegressorMixin, Trained):
 
     recipe: ClassVar[str] = "regression"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fits the model to rows and their numbers.
 
         Args:
@@ -572,7 +550,7 @@ class QuantumRegressor(RegressorMixin, Trained):
         single = numbers[:, 0] if shape == (1,) else numbers
         return self._fit(x, single.astype(np.float64), (), weights)
 
-    def predict(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+    def predict(self, X: Any) -> npt.NDArray[np.float64]:
         """The numbers of each row.
 
         Args:

@@ -1,0 +1,549 @@
+"""Kernel machines of scikit-learn on Gram matrices of circuits."""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.gaussian_process import (
+    GaussianProcessClassifier,
+    GaussianProcessRegressor,
+)
+from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
+from sklearn.gaussian_process.kernels import Kernel as Covariance
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.svm import SVC
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from qml_qdl.circuits import Block, Circuit
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, DataError
+from qml_qdl.circuits.validation import check_choice, check_flag, check_number
+from qml_qdl.data.preprocessing import Preprocessing
+from qml_qdl.kernels import FidelityKernel, Kernel, LocalKernel, ProjectedKernel
+from qml_qdl.sklearn.base import (
+    dataset_of,
+    repairs,
+    rows_to_fit,
+    rows_to_read,
+    same_shots,
+    seed_of,
+    weights_of,
+)
+from qml_qdl.sklearn.circuit_model import circuit_for
+from qml_qdl.sklearn.circuits import encoding_for
+
+Doubles = npt.NDArray[np.float64]
+
+KERNELS = ("fidelity", "projected", "local")
+
+
+class KernelMachine(BaseEstimator, ABC):
+    """An estimator that sees rows by the Gram matrix of a circuit alone.
+
+    Abstract base of those in this module.
+    """
+
+    # ---- Must be defined: these two, and nothing else. ----
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fits the machine."""
+
+    @abstractmethod
+    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
+        """Fits a machine of scikit-learn to rows that were looked at and scaled.
+
+        Args:
+            rows: (rows, features).
+            labels: Class indices, or numbers, (rows,) or (rows, outputs).
+            weights: How much each row counts; None for all alike.
+
+        Returns:
+            The machine, fitted.
+        """
+
+    # ---- Defined here for all. ----
+
+    def __init__(
+        self,
+        kernel: Any = "fidelity",
+        *,
+        circuit: Any = None,
+        scaling: Any = "auto",
+        gamma: float = 1.0,
+        target: Any = None,
+        shots: int | None = None,
+        memory: int | None = None,
+        standardise: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        self.kernel = kernel
+        self.circuit = circuit
+        self.scaling = scaling
+        self.gamma = gamma
+        self.target = target
+        self.shots = shots
+        self.memory = memory
+        self.standardise = standardise
+        self.random_state = random_state
+
+    def cost(self, rows: int, columns: int | None = None, features: int = 1) -> Any:
+        """What a Gram matrix would take on the target; nothing is run or sent.
+
+        Args:
+            rows: Rows that are fitted, or predicted.
+            columns: Rows that were fitted, for a prediction; None for the fit.
+            features: Columns of the data, where the circuit is none of one's own.
+
+        Returns:
+            A `Cost`: jobs, circuits, rows, executions and seconds.
+        """
+        return self._made(features).cost(rows, columns)
+
+    def gram(self, X: Any) -> Doubles:
+        """The kernel between rows and those of `fit`.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows, rows of fit).
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            MemoryBoundError: The matrix does not fit into memory.
+            UnfittedError: The estimator was not fitted.
+        """
+        return self._against(self._scaled(X))
+
+    def _against(self, rows: Doubles) -> Doubles:
+        with same_shots(self), torch.no_grad():
+            found: Doubles = self.kernel_(rows, self.rows_).numpy()
+        return found
+
+    def _scaled(self, X: Any) -> Doubles:
+        x = rows_to_read(self, X)
+        zeros = np.zeros((len(x), *self.preprocessing_.output_shape))
+        found: Any = self.preprocessing_.apply(dataset_of(self, x, zeros)).inputs
+        return found
+
+    def _fit(
+        self, x: Doubles, labels: Any, names: tuple[str, ...], weights: Any
+    ) -> Self:
+        check_flag("standardise", self.standardise)
+        rows = dataset_of(self, x, labels, names, weights)
+        fitted = Preprocessing.fit(rows, standardise=self.standardise)
+        scaled = fitted.apply(rows)
+        self.kernel_ = self._made(x.shape[1])
+        self.preprocessing_ = fitted
+        self.seed_ = seed_of(self.random_state)
+        self.rows_ = scaled.inputs
+        self.labels_ = scaled.labels
+        self.weights_ = rows.weights
+        self.machine_ = self.learn(scaled.inputs, scaled.labels, rows.weights)
+        return self
+
+    def _gram_of_fit(self) -> Doubles:
+        with same_shots(self), torch.no_grad():
+            found: Doubles = self.kernel_(self.rows_).numpy()
+        return found
+
+    def _made(self, features: int) -> Kernel:
+        """The kernel of rows of so many features."""
+        if isinstance(self.kernel, Kernel):
+            for name in ("circuit", "target", "shots", "memory"):
+                if getattr(self, name) is not None:
+                    raise ArgumentError(
+                        f"{name}: the kernel is made already, got "
+                        f"{getattr(self, name)!r}; give it to the kernel"
+                    )
+            if self.kernel.num_inputs != features:
+                raise ArgumentError(
+                    f"kernel: expected one of {features} features, as the rows have, "
+                    f"got one of {self.kernel.num_inputs}"
+                )
+            return copy.deepcopy(self.kernel)
+        check_choice("kernel", self.kernel, KERNELS)
+        circuit = self.circuit
+        if circuit is None:
+            circuit = encoding_for(features)
+        elif not isinstance(circuit, Circuit | Block):
+            raise ArgumentTypeError(
+                f"circuit: expected a circuit or an encoding, got {circuit!r}"
+            )
+        circuit = circuit_for(circuit, features)
+        scaling = self.scaling
+        if isinstance(scaling, str):
+            check_choice("scaling", scaling, ("auto",))
+            scaling = 1 / math.sqrt(features)
+        options: dict[str, Any] = {
+            "scaling": scaling,
+            "memory": self.memory,
+            "target": self.target,
+            "shots": self.shots,
+            "dtype": torch.float64,
+        }
+        if self.kernel == "projected":
+            return ProjectedKernel(circuit, gamma=self.gamma, **options)
+        made = FidelityKernel if self.kernel == "fidelity" else LocalKernel
+        return made(circuit, **options)
+
+    def _exact(self) -> None:
+        """Refuses shots where the Gram matrix has to be positive."""
+        if self.shots is not None:
+            raise ArgumentError(
+                f"shots: {type(self).__name__} needs a Gram matrix without negative "
+                f"eigenvalues, which {self.shots!r} shots do not give; use shots=None, "
+                "or QuantumSVC"
+            )
+
+
+class _Classes(ClassifierMixin, KernelMachine):
+    """Those whose labels are classes."""
+
+    def _codes(self, X: Any, y: Any, weights: Any = None) -> Any:
+        x, labels = rows_to_fit(self, X, y)
+        with repairs():
+            check_classification_targets(labels)
+            labels = column_or_1d(labels, warn=True)
+        weights = weights_of(weights, x)
+        classes, codes = np.unique(labels, return_inverse=True)
+        counted = classes if weights is None else classes[np.unique(codes[weights > 0])]
+        if len(counted) < 2:
+            raise DataError(
+                "y: a classifier needs rows of two classes or more, got one class, "
+                f"{counted[:1].tolist()}; add rows of another"
+            )
+        self.classes_ = classes
+        return x, codes, tuple(map(str, classes)), weights
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The class of each row.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows,).
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
+        seen = self._seen(X)
+        found: npt.NDArray[Any] = self.classes_[self.machine_.predict(seen)]
+        return found
+
+    def _seen(self, X: Any) -> Doubles:
+        """Rows as the machine reads them: here the kernel with those of `fit`."""
+        return self.gram(X)
+
+
+class QuantumSVC(_Classes):
+    """C."""
+
+    def __init__(
+        self,
+        kernel: Any = "fidelity",
+        *,
+        circuit: Any = None,
+        scaling: Any = "auto",
+        gamma: float = 1.0,
+        target: Any = None,
+        shots: int | None = None,
+        memory: int | None = None,
+        standardise: bool = True,
+        random_state: Any = None,
+        C: float = 1.0,
+        class_weight: Any = None,
+        tol: float = 1e-3,
+        max_iter: int = -1,
+        decision_function_shape: str = "ovr",
+    ) -> None:
+        super().__init__(
+            kernel,
+            circuit=circuit,
+            scaling=scaling,
+            gamma=gamma,
+            target=target,
+            shots=shots,
+            memory=memory,
+            standardise=standardise,
+            random_state=random_state,
+        )
+        self.C = C
+        self.class_weight = class_weight
+        self.tol = tol
+        self.max_iter = max_iter
+        self.decision_function_shape = decision_function_shape
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """F."""
+        check_number("C", self.C)
+        self._fit(*self._codes(X, y, sample_weight))
+        self.n_iter_ = self.machine_.n_iter_
+        return self
+
+    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
+        """Rows that are the same are one, whose weight is that of all.
+
+        So a weight is exactly as many rows, and no pair is measured twice.
+        """
+        each = np.ones(len(rows)) if weights is None else weights
+        if self.class_weight is not None:
+            with repairs():
+                known = self.classes_[labels]
+                each = each * compute_sample_weight(self.class_weight, known)
+        both, place = np.unique(np.c_[rows, labels], axis=0, return_inverse=True)
+        total = np.bincount(place.ravel(), each)
+        self.rows_ = both[total > 0, :-1]
+        self.labels_ = both[total > 0, -1].astype(np.int64)
+        self.weights_ = total[total > 0]
+        machine = SVC(
+            kernel="precomputed",
+            C=self.C,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            decision_function_shape=self.decision_function_shape,
+        )
+        with repairs():
+            return machine.fit(self._gram_of_fit(), self.labels_, self.weights_)
+
+    def decision_function(self, X: Any) -> Doubles:
+        """D."""
+        seen = self._seen(X)
+        found: Doubles = self.machine_.decision_function(seen)
+        return found
+
+
+class QuantumKernelRidge(RegressorMixin, KernelMachine):
+    """K."""
+
+    def __init__(
+        self,
+        kernel: Any = "fidelity",
+        *,
+        circuit: Any = None,
+        scaling: Any = "auto",
+        gamma: float = 1.0,
+        target: Any = None,
+        shots: int | None = None,
+        memory: int | None = None,
+        standardise: bool = True,
+        random_state: Any = None,
+        alpha: float = 1.0,
+    ) -> None:
+        super().__init__(
+            kernel,
+            circuit=circuit,
+            scaling=scaling,
+            gamma=gamma,
+            target=target,
+            shots=shots,
+            memory=memory,
+            standardise=standardise,
+            random_state=random_state,
+        )
+        self.alpha = alpha
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """F."""
+        check_number("alpha", self.alpha)
+        x, numbers = rows_to_fit(self, X, y, multi_output=True, y_numeric=True)
+        self.output_shape_: tuple[int, ...] = numbers.shape[1:]
+        single = numbers[:, 0] if numbers.shape[1:] == (1,) else numbers
+        weights = weights_of(sample_weight, x)
+        return self._fit(x, single.astype(np.float64), (), weights)
+
+    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
+        """L."""
+        machine = KernelRidge(alpha=self.alpha, kernel="precomputed")
+        return machine.fit(self._gram_of_fit(), labels, weights)
+
+    def predict(self, X: Any) -> Doubles:
+        """P."""
+        gram = self.gram(X)
+        found = self.preprocessing_.labels_of(self.machine_.predict(gram))
+        return found.reshape(len(found), *self.output_shape_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class CircuitCovariance(Covariance):
+    """A kernel of this library as a covariance of scikit-learn's Gaussian processes.
+
+    It has no hyperparameters of its own. The latest symmetric matrix is kept: the
+    likelihood is maximised over other factors, and asks for the same one each time.
+
+    Args:
+        kernel: The kernel.
+    """
+
+    def __init__(self, kernel: Any) -> None:
+        self.kernel = kernel
+
+    def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
+        rows = np.asarray(X, dtype=np.float64)
+        with torch.no_grad():
+            if Y is not None:
+                return self.kernel(rows, np.asarray(Y, dtype=np.float64)).numpy()
+            kept = getattr(self, "_kept", None)
+            if kept is None or not np.array_equal(kept[0], rows):
+                kept = self._kept = rows.copy(), self.kernel(rows).numpy()
+        gram = kept[1].copy()
+        return (gram, np.empty((*gram.shape, 0))) if eval_gradient else gram
+
+    def diag(self, X: Any) -> Doubles:
+        """The kernel of each row with itself."""
+        rows = np.asarray(X, dtype=np.float64)
+        with torch.no_grad():
+            parts = [
+                self.kernel(rows[first : first + 64]).diagonal().numpy()
+                for first in range(0, len(rows), 64)
+            ]
+        return np.concatenate(parts)
+
+    def is_stationary(self) -> bool:
+        """No: a circuit may tell places apart that are as far from each other."""
+        return False
+
+
+class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
+    """G."""
+
+    def __init__(
+        self,
+        kernel: Any = "fidelity",
+        *,
+        circuit: Any = None,
+        scaling: Any = "auto",
+        gamma: float = 1.0,
+        target: Any = None,
+        shots: int | None = None,
+        memory: int | None = None,
+        standardise: bool = True,
+        random_state: Any = None,
+        noise: Any = 0.1,
+        optimizer: Any = "fmin_l_bfgs_b",
+        n_restarts_optimizer: int = 0,
+    ) -> None:
+        super().__init__(
+            kernel,
+            circuit=circuit,
+            scaling=scaling,
+            gamma=gamma,
+            target=target,
+            shots=shots,
+            memory=memory,
+            standardise=standardise,
+            random_state=random_state,
+        )
+        self.noise = noise
+        self.optimizer = optimizer
+        self.n_restarts_optimizer = n_restarts_optimizer
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """F."""
+        self._exact()
+        check_number("noise", self.noise)
+        x, numbers = rows_to_fit(self, X, y, multi_output=True, y_numeric=True)
+        self.output_shape_: tuple[int, ...] = numbers.shape[1:]
+        single = numbers[:, 0] if numbers.shape[1:] == (1,) else numbers
+        return self._fit(x, single.astype(np.float64), (), None)
+
+    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
+        """L."""
+        covariance = ConstantKernel() * CircuitCovariance(self.kernel_)
+        machine = GaussianProcessRegressor(
+            covariance + WhiteKernel(self.noise, (1e-6, 1e3)),
+            optimizer=self.optimizer,
+            n_restarts_optimizer=self.n_restarts_optimizer,
+            random_state=self.seed_,
+        )
+        return machine.fit(rows, labels)
+
+    def predict(self, X: Any, return_std: bool = False, return_cov: bool = False) -> Any:
+        """P."""
+        rows = self._scaled(X)
+        found = self.machine_.predict(rows, return_std, return_cov)
+        mean, spread = found if return_std or return_cov else (found, None)
+        mean = self.preprocessing_.labels_of(mean)
+        mean = mean.reshape(len(mean), *self.output_shape_)
+        if spread is None:
+            return mean
+        unit = self.preprocessing_.label_deviation
+        unit = np.asarray(1.0 if unit is None else unit)
+        return mean, spread * (unit**2 if return_cov else unit)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class QuantumGaussianProcessClassifier(_Classes):
+    """G."""
+
+    def __init__(
+        self,
+        kernel: Any = "fidelity",
+        *,
+        circuit: Any = None,
+        scaling: Any = "auto",
+        gamma: float = 1.0,
+        target: Any = None,
+        shots: int | None = None,
+        memory: int | None = None,
+        standardise: bool = True,
+        random_state: Any = None,
+        optimizer: Any = "fmin_l_bfgs_b",
+        n_restarts_optimizer: int = 0,
+    ) -> None:
+        super().__init__(
+            kernel,
+            circuit=circuit,
+            scaling=scaling,
+            gamma=gamma,
+            target=target,
+            shots=shots,
+            memory=memory,
+            standardise=standardise,
+            random_state=random_state,
+        )
+        self.optimizer = optimizer
+        self.n_restarts_optimizer = n_restarts_optimizer
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """F."""
+        self._exact()
+        return self._fit(*self._codes(X, y))
+
+    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
+        """L."""
+        machine = GaussianProcessClassifier(
+            ConstantKernel() * CircuitCovariance(self.kernel_),
+            optimizer=self.optimizer,
+            n_restarts_optimizer=self.n_restarts_optimizer,
+            random_state=self.seed_,
+        )
+        return machine.fit(rows, labels)
+
+    def _seen(self, X: Any) -> Doubles:
+        return self._scaled(X)
+
+    def predict_proba(self, X: Any) -> Doubles:
+        """P."""
+        seen = self._seen(X)
+        found: Doubles = self.machine_.predict_proba(seen)
+        return found
