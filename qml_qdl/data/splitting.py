@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,11 +69,19 @@ class Split:
 
     def in_single(self) -> Split:
         """The same parts in single precision."""
-        single = [
-            part if part is None else evolve(part, dtype=np.float32)
-            for part in (self.train, self._validation, self._test)
-        ]
-        return Split(*single, self.preprocessing)
+        return self.each(lambda part: evolve(part, dtype=np.float32))
+
+    def each(self, change: Callable[[Dataset], Dataset]) -> Split:
+        """The same with each part that there is changed.
+
+        Args:
+            change: Makes of a part another one.
+        """
+        validation, test = (
+            part if part is None else change(part)
+            for part in (self._validation, self._test)
+        )
+        return Split(change(self.train), validation, test, self.preprocessing)
 
     @property
     def mean(self) -> Floats | None:

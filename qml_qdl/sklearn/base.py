@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
@@ -172,6 +173,42 @@ def weights_of(sample_weight: Any, x: Any) -> npt.NDArray[np.float64] | None:
             sample_weight, x, dtype=np.float64
         )
     return weights
+
+
+def class_codes(
+    estimator: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any = None
+) -> tuple[Any, Any, Any, Any]:
+    """Looks at rows and classes that a classifier is fitted to.
+
+    Args:
+        estimator: The classifier.
+        x: (rows, features).
+        y: A class of each row.
+        sample_weight: How much each row counts; None for all alike.
+        class_weight: How much each class counts; None for all alike.
+
+    Returns:
+        Rows, sorted classes, class indices (rows,), and weights of rows, or None.
+
+    Raises:
+        DataError: They cannot be used, or rows that count have one class only.
+    """
+    rows, labels = rows_to_fit(estimator, x, y)
+    weights = weights_of(sample_weight, rows)
+    with repairs():
+        check_classification_targets(labels)
+        labels = column_or_1d(labels, warn=True)
+        classes, codes = np.unique(labels, return_inverse=True)
+        if class_weight is not None:
+            factors = compute_sample_weight(class_weight, labels)
+            weights = factors if weights is None else weights * factors
+    counted = classes if weights is None else classes[np.unique(codes[weights > 0])]
+    if len(counted) < 2:
+        raise DataError(
+            "y: a classifier needs rows of two classes or more, got one class, "
+            f"{counted[:1].tolist()}; add rows of another"
+        )
+    return rows, classes, codes, weights
 
 
 def seed_of(random_state: Any) -> int:

@@ -6,36 +6,10 @@ import math
 
 from torch import Tensor, nn
 
-from qml_qdl.circuits import Block, Circuit, Samples, State
-from qml_qdl.circuits.circuit import as_whole_circuit
-from qml_qdl.circuits.errors import ArgumentError
+from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.nn import QuantumLayer
-
-
-def circuit_for(circuit: Circuit | Block, num_features: int) -> Circuit:
-    """A circuit that reads each feature of a row, and gives real numbers.
-
-    Args:
-        circuit: The circuit.
-        num_features: How many a row has.
-
-    Raises:
-        ArgumentError: It reads another number, or is read out as a state or samples.
-    """
-    whole = as_whole_circuit(circuit)
-    if whole.num_inputs != num_features:
-        raise ArgumentError(
-            f"circuit: expected one of {num_features} features, as the rows have, got "
-            f"one of {whole.num_inputs}; change their number with sklearn's PCA in a "
-            "Pipeline before it, or the circuit's"
-        )
-    if isinstance(whole.readout, State | Samples):
-        raise ArgumentError(
-            f"circuit: expected a readout of real numbers, got {whole.readout!r}; use "
-            "Expectation or Probabilities"
-        )
-    return whole
+from qml_qdl.sklearn.circuits import circuit_for
 
 
 @validate_call

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import math
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -20,15 +18,13 @@ from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
 from sklearn.gaussian_process.kernels import Kernel as Covariance
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC
-from sklearn.utils import column_or_1d, compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
 
-from qml_qdl.circuits import Block, Circuit
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, DataError
+from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import check_choice, check_flag, check_number
 from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.kernels import FidelityKernel, Kernel, LocalKernel, ProjectedKernel
 from qml_qdl.sklearn.base import (
+    class_codes,
     dataset_of,
     repairs,
     rows_to_fit,
@@ -37,8 +33,7 @@ from qml_qdl.sklearn.base import (
     seed_of,
     weights_of,
 )
-from qml_qdl.sklearn.circuit_model import circuit_for
-from qml_qdl.sklearn.circuits import encoding_for
+from qml_qdl.sklearn.circuits import circuit_for, encoding_for, scaling_for
 
 Doubles = npt.NDArray[np.float64]
 
@@ -173,19 +168,11 @@ class KernelMachine(BaseEstimator, ABC):
             return copy.deepcopy(self.kernel)
         check_choice("kernel", self.kernel, KERNELS)
         circuit = self.circuit
-        if circuit is None:
-            circuit = encoding_for(features)
-        elif not isinstance(circuit, Circuit | Block):
-            raise ArgumentTypeError(
-                f"circuit: expected a circuit or an encoding, got {circuit!r}"
-            )
-        circuit = circuit_for(circuit, features)
-        scaling = self.scaling
-        if isinstance(scaling, str):
-            check_choice("scaling", scaling, ("auto",))
-            scaling = 1 / math.sqrt(features)
+        circuit = circuit_for(
+            encoding_for(features) if circuit is None else circuit, features
+        )
         options: dict[str, Any] = {
-            "scaling": scaling,
+            "scaling": scaling_for(self.scaling, features),
             "memory": self.memory,
             "target": self.target,
             "shots": self.shots,
@@ -209,21 +196,12 @@ class KernelMachine(BaseEstimator, ABC):
 class _Classes(ClassifierMixin, KernelMachine):
     """Those whose labels are classes."""
 
-    def _codes(self, X: Any, y: Any, weights: Any = None) -> Any:
-        x, labels = rows_to_fit(self, X, y)
-        with repairs():
-            check_classification_targets(labels)
-            labels = column_or_1d(labels, warn=True)
-        weights = weights_of(weights, x)
-        classes, codes = np.unique(labels, return_inverse=True)
-        counted = classes if weights is None else classes[np.unique(codes[weights > 0])]
-        if len(counted) < 2:
-            raise DataError(
-                "y: a classifier needs rows of two classes or more, got one class, "
-                f"{counted[:1].tolist()}; add rows of another"
-            )
+    def _fit_classes(
+        self, X: Any, y: Any, weights: Any = None, class_weight: Any = None
+    ) -> Self:
+        x, classes, codes, each = class_codes(self, X, y, weights, class_weight)
         self.classes_ = classes
-        return x, codes, tuple(map(str, classes)), weights
+        return self._fit(x, codes, tuple(map(str, classes)), each)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The class of each row.
@@ -288,7 +266,7 @@ class QuantumSVC(_Classes):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """F."""
         check_number("C", self.C)
-        self._fit(*self._codes(X, y, sample_weight))
+        self._fit_classes(X, y, sample_weight, self.class_weight)
         self.n_iter_ = self.machine_.n_iter_
         return self
 
@@ -298,10 +276,6 @@ class QuantumSVC(_Classes):
         So a weight is exactly as many rows, and no pair is measured twice.
         """
         each = np.ones(len(rows)) if weights is None else weights
-        if self.class_weight is not None:
-            with repairs():
-                known = self.classes_[labels]
-                each = each * compute_sample_weight(self.class_weight, known)
         both, place = np.unique(np.c_[rows, labels], axis=0, return_inverse=True)
         total = np.bincount(place.ravel(), each)
         self.rows_ = both[total > 0, :-1]
@@ -473,7 +447,9 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
         )
         return machine.fit(rows, labels)
 
-    def predict(self, X: Any, return_std: bool = False, return_cov: bool = False) -> Any:
+    def predict(
+        self, X: Any, return_std: bool = False, return_cov: bool = False
+    ) -> Any:
         """P."""
         rows = self._scaled(X)
         found = self.machine_.predict(rows, return_std, return_cov)
@@ -527,7 +503,7 @@ class QuantumGaussianProcessClassifier(_Classes):
     def fit(self, X: Any, y: Any) -> Self:
         """F."""
         self._exact()
-        return self._fit(*self._codes(X, y))
+        return self._fit_classes(X, y)
 
     def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
         """L."""

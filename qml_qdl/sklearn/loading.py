@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.circuits.validation import check_choice, validate_call
 from qml_qdl.nn import set_target
+from qml_qdl.sklearn.learning import loss_of
 from qml_qdl.sklearn.runs import Lost, read_parameters
 from qml_qdl.sklearn.supervised import (
     QuantumClassifier,
@@ -115,7 +116,7 @@ def _load_model(estimator: Any, run: Run) -> None:
     estimator.fingerprint_ = run.fingerprint
     estimator.history_ = reached.history
     estimator.n_iter_ = reached.epochs
-    estimator.loss_ = reached.history[-1]["train_loss"]
+    estimator.loss_ = loss_of(reached.history)
 
 
 def _of_run(run: Run) -> dict[str, Any]:

@@ -109,9 +109,7 @@ def read_parameters(folder: Path) -> dict[str, Any] | None:
         }
         return {**content, "fitted": fitted, "parameters": parameters}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(
-            f"{path}: the file is damaged ({error!r}); {_ADVICE}"
-        ) from error
+        raise RunError(f"{path}: the file is damaged ({error!r}); {_ADVICE}") from error
 
 
 def write_arrays(folder: Path, **arrays: Any) -> None:

@@ -3,55 +3,33 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from lightning.pytorch.utilities.seed import isolate_rng
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import column_or_1d, compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, DataError
-from qml_qdl.circuits.validation import check_count, check_flag, check_number
-from qml_qdl.data.dataset import Dataset
-from qml_qdl.data.preprocessing import Preprocessing
-from qml_qdl.data.splitting import Split, cut_off
-from qml_qdl.hardware.targets import is_service
-from qml_qdl.nn import set_target
+from qml_qdl.circuits.validation import check_flag
 from qml_qdl.sklearn.base import (
-    check_fitted,
+    class_codes,
     dataset_of,
-    repairs,
     rows_to_fit,
     rows_to_read,
     same_shots,
-    seed_of,
     weights_of,
 )
 from qml_qdl.sklearn.circuit_model import CircuitModel
-from qml_qdl.sklearn.runs import IN_MEMORY, save_run
-from qml_qdl.training import MODELS, RunOptions, Spec, Task, TrainingOptions, fit
-from qml_qdl.training.options import DataOptions
+from qml_qdl.sklearn.learning import AT_ONCE, Learner, Maker, batch_rows
+from qml_qdl.training import MODELS, Spec, TrainingOptions
 from qml_qdl.training.recipes.recipe import Recipe
 
-FULL_BATCH = 1024
-"""With fewer rows than this all of them are a batch, where nothing else is said."""
 
-BATCH = 256
-"""Rows of a batch of more, where nothing else is said."""
-
-AT_ONCE = 1024
-"""Rows that are predicted in one call of the model."""
-
-
-class Trained(BaseEstimator, ABC):
+class Trained(Learner):
     """An estimator around a torch module that learns labels by gradients.
 
     Abstract base of `QuantumClassifier` and `QuantumRegressor`.
@@ -115,136 +93,41 @@ class Trained(BaseEstimator, ABC):
         self.random_state = random_state
         self.verbose = verbose
 
-    def set_target(self, target: Any, shots: Any = "keep") -> Self:
-        """Runs the fitted circuits elsewhere from now on; weights stay.
-
-        Args:
-            target: Where: a target's name, a PennyLane device or a Qiskit backend.
-            shots: Number of shots, None for exact results, "keep" as it is.
-
-        Raises:
-            TargetError: The target is unknown or cannot run a circuit.
-            UnfittedError: The estimator was not fitted.
-        """
-        check_fitted(self)
-        set_target(self.module_, target, shots)
-        return self
-
-    def save(self, folder: str | Path) -> Path:
-        """Keeps the fitted estimator as a run, with its preprocessing.
-
-        `load_estimator` reads it, and so do `qml-qdl predict` and
-        `qml_qdl.training.Run.open`. Nothing in the folder is pickled. A circuit or a
-        module that was given as an object is to be given to `load_estimator` again.
-
-        Args:
-            folder: A new folder.
-
-        Returns:
-            The folder.
-
-        Raises:
-            ArgumentTypeError: A parameter is an object that no file can hold.
-            RunError: The folder is there, and not empty.
-            UnfittedError: The estimator was not fitted.
-        """
-        check_fitted(self)
-        return save_run(self, folder)
-
     def _fit(self, x: Any, labels: Any, names: tuple[str, ...], weights: Any) -> Self:
         """Trains on labels as a data set has them."""
-        warm = bool(self.warm_start) and hasattr(self, "module_")
-        rows = dataset_of(self, x, labels, names, weights)
-        seed = seed_of(self.random_state)
-        train, validation = rows, None
-        if self.early_stopping:
-            check_number("validation_fraction", self.validation_fraction, 0, 1)
-            train, validation = cut_off(rows, self.validation_fraction, seed)
-        fitted = (
-            self.preprocessing_
-            if warm
-            else Preprocessing.fit(train, standardise=self.standardise)
-        )
-        parts = Split(
-            fitted.apply(train),
-            None if validation is None else fitted.apply(validation),
-            None,
-            fitted,
-        )
-        with isolate_rng():  # training seeds the global generators
-            task = self._task(rows, parts, seed)
-            module = self.module_ if warm else task.build("quantum", seed)
-            module = module.float() if self.precision == "32-true" else module.double()
-            if self.target is not None or self.shots != "keep":
-                set_target(module, self.target, self.shots)
-            learner = task.learner(module)
-            learner.check_options()
-            result = fit(
-                module, parts, recipe=learner, seed=seed, progress=self.verbose
+        for name in ("standardise", "warm_start"):
+            check_flag(name, getattr(self, name))
+        spec, maker = model_maker(self.model, self.model_options)
+        known = MODELS.get(spec.class_path) if maker is None else None
+        if known is not None and known.recipe is not None:
+            raise ArgumentError(
+                f"model: {type(self).__name__} learns labels, which "
+                f"{spec.class_path!r} does not; use QuantumDensity, or another model "
+                "such as 'dressed'"
             )
-        self.module_: nn.Module = module.cpu().double().eval()
-        self.preprocessing_ = fitted
-        self.seed_ = seed
-        self.options_ = task.options
-        self.kind_ = task.kinds(module)[0]
-        self.fit_ = result
-        self.fingerprint_ = rows.fingerprint()
-        self.history_ = result.history
-        self.n_iter_ = result.epochs
-        self.loss_ = result.history[-1]["train_loss"]
+        self._train(
+            dataset_of(self, x, labels, names, weights),
+            spec,
+            self._training,
+            recipe=Recipe.named(self.recipe),
+            name=self.recipe,
+            maker=maker,
+            standardise=self.standardise,
+            warm=self.warm_start and hasattr(self, "module_"),
+        )
         return self
 
-    def _task(self, rows: Dataset, parts: Split, seed: int) -> Task:
-        """The data, the recipe, and what makes the model."""
-        for name in ("standardise", "early_stopping", "warm_start", "verbose"):
-            check_flag(name, getattr(self, name))
-        batch = self.batch_size
-        if isinstance(batch, str):
-            if batch != "auto":
-                raise ArgumentError(
-                    f"batch_size: expected 'auto' or a number of rows, got {batch!r}"
-                )
-            count = len(parts.train)
-            batch = count if count < FULL_BATCH else BATCH
-        check_count("n_iter_no_change", self.n_iter_no_change)
-        training = TrainingOptions(
+    def _training(self, rows: int) -> TrainingOptions:
+        return TrainingOptions(
             epochs=self.epochs,
-            batch_size=batch,
+            batch_size=batch_rows(self.batch_size, rows),
             learning_rate=self.learning_rate,
             optimizer=self.optimizer,
             loss=self.loss,
             precision=self.precision,
-            patience=self.n_iter_no_change if self.early_stopping else None,
+            patience=self._patience(),
             accelerator=self.accelerator,
         )
-        if is_service(self.target):
-            raise ArgumentError(
-                f"target: a training needs exact results or simulated shots, got the "
-                f"machine {self.target!r}; fit on 'auto', then "
-                f"estimator.set_target({self.target!r})"
-            )
-        spec, maker = model_maker(self.model, self.model_options)
-        options = RunOptions(
-            data=DataOptions(source=Spec(IN_MEMORY)),
-            model=spec,
-            recipe=Spec(self.recipe),
-            training=training,
-            seeds=1,
-            first_seed=seed,
-            twin=False,
-        )
-        recipe = Recipe.named(self.recipe)
-        if maker is None:
-            known = MODELS.get(spec.class_path)
-            if known is not None and known.recipe is not None:
-                raise ArgumentError(
-                    f"model: {type(self).__name__} learns labels, which "
-                    f"{spec.class_path!r} does not; use QuantumDensity, or another "
-                    "model such as 'dressed'"
-                )
-            return Task.of(options, rows, parts=parts)
-        recipe.read(rows, spec.class_path)
-        return Task(options, recipe, maker, parts, rows.name)
 
     def _outputs(self, X: Any) -> Tensor:
         """What the model puts out, in double precision."""
@@ -393,21 +276,9 @@ class QuantumClassifier(ClassifierMixin, Trained):
             RunError: The training diverged.
             TargetError: The target cannot run the circuit.
         """
-        x, labels = rows_to_fit(self, X, y)
-        weights = weights_of(sample_weight, x)
-        with repairs():
-            check_classification_targets(labels)
-            labels = column_or_1d(labels, warn=True)
-            classes, codes = np.unique(labels, return_inverse=True)
-            if self.class_weight is not None:
-                factors = compute_sample_weight(self.class_weight, labels)
-                weights = factors if weights is None else weights * factors
-        counted = classes if weights is None else classes[np.unique(codes[weights > 0])]
-        if len(counted) < 2:
-            raise DataError(
-                f"y: a classifier needs rows of two classes or more, got one class, "
-                f"{counted[:1].tolist()}; add rows of another"
-            )
+        x, classes, codes, weights = class_codes(
+            self, X, y, sample_weight, self.class_weight
+        )
         if self.warm_start and hasattr(self, "module_"):
             if not np.array_equal(classes, self.classes_):
                 raise DataError(
@@ -576,7 +447,7 @@ class QuantumRegressor(RegressorMixin, Trained):
 
 def model_maker(
     model: Any, model_options: Mapping[str, Any] | None
-) -> tuple[Spec, Callable[..., nn.Module] | None]:
+) -> tuple[Spec, Maker | None]:
     """What makes an estimator's model.
 
     Args:

@@ -1,0 +1,143 @@
+"""Features out of circuits, for pipelines."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+
+from qml_qdl.circuits.validation import check_count, check_flag
+from qml_qdl.data.preprocessing import Preprocessing
+from qml_qdl.nn import QuantumLayer
+from qml_qdl.sklearn.base import (
+    dataset_of,
+    rows_to_fit,
+    rows_to_read,
+    same_shots,
+    seed_of,
+)
+from qml_qdl.sklearn.circuits import circuit_for, features_for, scaling_for
+
+AT_ONCE = 1024
+"""Rows that run in one call."""
+
+
+class QuantumTransformer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """What a circuit reads out of rows, as features for what comes next in a pipeline.
+
+    Weights are random and stay as they are, as in reservoirs and random features;
+    only what scales rows is fitted. `QuantumClassifier` trains weights.
+
+    Args:
+        circuit: U(x, θ) with a readout of real numbers; it reads all features. None for
+            IQP encodings with layers of weights behind them, and ⟨Z⟩ of each wire.
+        layers: Layers of weights, where there is no circuit.
+        scaling: Factor on the scaled features; "auto" for 1/√features.
+        target: Where it runs, as of `QuantumLayer`.
+        shots: Number of shots; None for exact results.
+        standardise: Whether columns get mean 0 and deviation 1 before.
+        random_state: Fixes weights and simulated shots.
+
+    Attributes:
+        layer_: The `QuantumLayer`.
+        preprocessing_: What was fitted to scale rows.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from qml_qdl.sklearn import QuantumTransformer
+        >>> x, y = load_iris(return_X_y=True)
+        >>> QuantumTransformer(random_state=0).fit_transform(x).shape
+        (150, 4)
+        >>> line = make_pipeline(QuantumTransformer(random_state=0), LogisticRegression())
+        >>> bool(line.fit(x, y).score(x, y) > 0.8)
+        True
+    """
+
+    def __init__(
+        self,
+        circuit: Any = None,
+        *,
+        layers: int = 1,
+        scaling: Any = "auto",
+        target: Any = None,
+        shots: int | None = None,
+        standardise: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        self.circuit = circuit
+        self.layers = layers
+        self.scaling = scaling
+        self.target = target
+        self.shots = shots
+        self.standardise = standardise
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Samples the weights, and learns how to scale rows.
+
+        Args:
+            X: (rows, features), finite.
+            y: Not used.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ArgumentError: A parameter does not fit.
+            DataError: The rows cannot be used.
+            TargetError: The target cannot run the circuit.
+        """
+        x = rows_to_fit(self, X)
+        check_flag("standardise", self.standardise)
+        check_count("layers", self.layers)
+        features = x.shape[1]
+        circuit = self.circuit
+        if circuit is None:
+            circuit = features_for(features, self.layers)
+        circuit = circuit_for(circuit, features)
+        rows = dataset_of(self, x, np.zeros(len(x)))
+        seed = seed_of(self.random_state)
+        self.layer_ = QuantumLayer(
+            circuit,
+            target=self.target,
+            shots=self.shots,
+            generator=torch.Generator().manual_seed(seed),
+            dtype=torch.float64,
+        )
+        self.seed_ = seed
+        self.preprocessing_ = Preprocessing.fit(rows, standardise=self.standardise)
+        self._n_features_out = math.prod(map(int, circuit.output_shape))
+        return self
+
+    def transform(self, X: Any) -> npt.NDArray[np.float64]:
+        """What the circuit reads out.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows, outputs).
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
+        x = rows_to_read(self, X)
+        rows = self.preprocessing_.apply(dataset_of(self, x, np.zeros(len(x)))).inputs
+        inputs = scaling_for(self.scaling, x.shape[1]) * torch.tensor(rows)
+        with same_shots(self), torch.no_grad():
+            parts = [self.layer_(part).flatten(1) for part in inputs.split(AT_ONCE)]
+        found: npt.NDArray[np.float64] = torch.cat(parts).numpy()
+        return found
