@@ -27,8 +27,9 @@ def encoding_for(num_features: int) -> Circuit:
     """Angles and products of all features (IQP), on eight wires at most.
 
     Havlíček et al. 2019 (arXiv:1804.11326), without the offset of a ZZ feature map,
-    which makes products of standardised features turn many times around. Of more features the next eight are encoded after the first, as in data
-    re-uploading (Pérez-Salinas et al. 2020, arXiv:1907.02085).
+    with which standardised features turn many times around. Of more features the next
+    eight are encoded after the first, as in data re-uploading (Pérez-Salinas et al.
+    2020, arXiv:1907.02085).
 
     Args:
         num_features: How many, ≥ 1.

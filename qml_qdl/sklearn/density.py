@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,8 @@ from sklearn.base import DensityMixin
 from torch import Tensor, nn
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_count
+from qml_qdl.circuits.validation import check_choice, check_count
+from qml_qdl.data.dataset import Dataset
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.sklearn.base import (
     check_fitted,
@@ -23,10 +25,10 @@ from qml_qdl.sklearn.base import (
     seed_of,
 )
 from qml_qdl.sklearn.learning import AT_ONCE, Learner, batch_rows
+from qml_qdl.sklearn.runs import write_arrays
 from qml_qdl.training import MODELS, Spec, TrainingOptions, default_training
 from qml_qdl.training.recipes.generative import (
     LEAST_MEASURED,
-    Generative,
     listed,
     log_prob_of,
 )
@@ -36,7 +38,7 @@ from qml_qdl.training.recipes.recipe import Recipe
 LEARN = ("born_machine", "rbm", "autoregressive", "flow")
 """The models that know the probability of a row."""
 
-GENERATE = (*LEARN, "vae", "style_gan")
+GENERATE = (*LEARN, "vae")
 """Those that sample rows of a table."""
 
 
@@ -46,8 +48,7 @@ class QuantumDensity(DensityMixin, Learner):
     A model of the registry that learns without labels, trained as `qml-qdl train` does.
     With a likelihood (`score_samples`): "born_machine", a circuit whose measured bits
     are the rows, "rbm" and "autoregressive" read bits, zeros and ones; "flow" reads any
-    numbers, and needs the package zuko. Without: "vae" and "style_gan", which sample
-    only.
+    numbers, and needs the package zuko. Without: "vae", which samples only.
 
     Args:
         model: Its name.
@@ -129,15 +130,36 @@ class QuantumDensity(DensityMixin, Learner):
             RunError: The training diverged.
         """
         x = rows_to_fit(self, X, ensure_min_samples=LEAST_MEASURED)
-        recipe = _recipe(self.model)
-        self._train(
-            dataset_of(self, x, np.zeros(len(x), dtype=int), ("rows",)),
+        recipe = recipe_of(self.model)
+        train = self._train(
+            rows_of(self, x),
             Spec(self.model, **dict(self.model_options or {})),
             self._training,
             recipe=recipe,
             standardise=recipe.standardise,
         )
+        self.rows_ = np.array(train.inputs)
         return self
+
+    def save(self, folder: str | Path) -> Path:
+        """Keeps the fitted estimator, as others do, and the rows of its fit beside.
+
+        Models that sample are built by them: gates along their dependencies, values
+        that columns have.
+
+        Args:
+            folder: A new folder.
+
+        Returns:
+            The folder.
+
+        Raises:
+            RunError: The folder is there, and not empty.
+            UnfittedError: The estimator was not fitted.
+        """
+        path = super().save(folder)
+        write_arrays(path, rows_=self.rows_)
+        return path
 
     def _training(self, rows: int) -> TrainingOptions:
         given = {"epochs": self.epochs, "learning_rate": self.learning_rate}
@@ -176,7 +198,7 @@ class QuantumDensity(DensityMixin, Learner):
                 "shots: probabilities of rows need exact results, got a target with "
                 "shots; estimator.set_target(None, shots=None)"
             )
-        rows = self.preprocessing_.apply(dataset_of(self, x, np.zeros(len(x))))
+        rows = self.preprocessing_.apply(rows_of(self, x))
         if self.model not in ("flow",):
             rows = as_bits(rows, self.model)
         with torch.no_grad():
@@ -216,7 +238,7 @@ class QuantumDensity(DensityMixin, Learner):
         check_fitted(self)
         check_count("n_samples", n_samples)
         seed = seed_of(random_state)
-        recipe, fitted = _recipe(self.model), self.preprocessing_
+        recipe, fitted = recipe_of(self.model), self.preprocessing_
         generator = torch.Generator().manual_seed(seed)
         shape = fitted.input_shape
         with torch.random.fork_rng(devices=()), torch.no_grad():
@@ -227,21 +249,27 @@ class QuantumDensity(DensityMixin, Learner):
         return np.asarray(rows, dtype=np.float64)
 
 
-def _recipe(model: str) -> Any:
+def rows_of(estimator: QuantumDensity, x: Any) -> Dataset:
+    """Rows without labels, as recipes read them.
+
+    Args:
+        estimator: The estimator.
+        x: (rows, features).
+    """
+    return dataset_of(estimator, x, np.zeros(len(x), dtype=int), ("rows",))
+
+
+def recipe_of(model: str) -> Any:
     """How a model of the registry learns rows.
 
+    Args:
+        model: Its name.
+
     Raises:
-        ArgumentError: There is no such model, or it does not sample rows.
+        ArgumentError: It is none of `GENERATE`.
     """
-    known = MODELS.get(model)
-    found = None if known is None or known.recipe is None else known.recipe
-    recipe = None if found is None else Recipe.named(found)
-    if recipe is None or not issubclass(recipe, Generative):
-        raise ArgumentError(
-            f"model: expected one that samples rows, one of "
-            f"{', '.join(map(repr, GENERATE))}, got {model!r}"
-        )
-    return recipe
+    check_choice("model", model, GENERATE)
+    return Recipe.named(str(MODELS[model].recipe))
 
 
 def _log_prob(model: nn.Module, rows: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -34,13 +35,14 @@ from qml_qdl.sklearn.base import (
     weights_of,
 )
 from qml_qdl.sklearn.circuits import circuit_for, encoding_for, scaling_for
+from qml_qdl.sklearn.runs import Saved
 
 Doubles = npt.NDArray[np.float64]
 
 KERNELS = ("fidelity", "projected", "local")
 
 
-class KernelMachine(BaseEstimator, ABC):
+class KernelMachine(Saved, BaseEstimator):
     """An estimator that sees rows by the Gram matrix of a circuit alone.
 
     Abstract base of those in this module.
@@ -53,13 +55,8 @@ class KernelMachine(BaseEstimator, ABC):
         """Fits the machine."""
 
     @abstractmethod
-    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
-        """Fits a machine of scikit-learn to rows that were looked at and scaled.
-
-        Args:
-            rows: (rows, features).
-            labels: Class indices, or numbers, (rows,) or (rows, outputs).
-            weights: How much each row counts; None for all alike.
+    def learn(self) -> Any:
+        """Fits a machine of scikit-learn to `rows_`, `labels_` and `gram_`.
 
         Returns:
             The machine, fitted.
@@ -120,6 +117,8 @@ class KernelMachine(BaseEstimator, ABC):
         return self._against(self._scaled(X))
 
     def _against(self, rows: Doubles) -> Doubles:
+        if self.shots is not None and self.random_state is not None:
+            self.kernel_.clear()  # or what was measured before would not be sampled
         with same_shots(self), torch.no_grad():
             found: Doubles = self.kernel_(rows, self.rows_).numpy()
         return found
@@ -127,8 +126,8 @@ class KernelMachine(BaseEstimator, ABC):
     def _scaled(self, X: Any) -> Doubles:
         x = rows_to_read(self, X)
         zeros = np.zeros((len(x), *self.preprocessing_.output_shape))
-        found: Any = self.preprocessing_.apply(dataset_of(self, x, zeros)).inputs
-        return found
+        rows = self.preprocessing_.apply(dataset_of(self, x, zeros))
+        return np.array(rows.inputs)
 
     def _fit(
         self, x: Doubles, labels: Any, names: tuple[str, ...], weights: Any
@@ -137,21 +136,47 @@ class KernelMachine(BaseEstimator, ABC):
         rows = dataset_of(self, x, labels, names, weights)
         fitted = Preprocessing.fit(rows, standardise=self.standardise)
         scaled = fitted.apply(rows)
-        self.kernel_ = self._made(x.shape[1])
-        self.preprocessing_ = fitted
         self.seed_ = seed_of(self.random_state)
-        self.rows_ = scaled.inputs
+        self.kernel_ = self._made(x.shape[1], self.seed_)
+        self.preprocessing_ = fitted
+        self.rows_ = np.array(scaled.inputs)
         self.labels_ = scaled.labels
         self.weights_ = rows.weights
-        self.machine_ = self.learn(scaled.inputs, scaled.labels, rows.weights)
+        self._merge()
+        self.gram_ = self._gram_of_fit()
+        self.machine_ = self.learn()
         return self
 
-    def _gram_of_fit(self) -> Doubles:
+    def _merge(self) -> None:
+        """Makes one row of several; by default none."""
+
+    def _gram_of_fit(self) -> Doubles | None:
+        """The kernel between all pairs of rows; None where the machine asks for it."""
         with same_shots(self), torch.no_grad():
             found: Doubles = self.kernel_(self.rows_).numpy()
         return found
 
-    def _made(self, features: int) -> Kernel:
+    def arrays(self) -> dict[str, Any]:
+        """The rows of the fit, their labels, weights and Gram matrix."""
+        names = ("rows_", "labels_", "weights_", "gram_")
+        found = {name: getattr(self, name) for name in names}
+        return {name: each for name, each in found.items() if each is not None}
+
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """Fits the machine again to what was measured; no circuit runs twice.
+
+        Args:
+            arrays: What `arrays` returned.
+
+        Raises:
+            KeyError: One is missing.
+        """
+        self.rows_, self.labels_ = arrays["rows_"], arrays["labels_"]
+        self.weights_, self.gram_ = arrays.get("weights_"), arrays.get("gram_")
+        self.kernel_ = self._made(self.rows_.shape[1], self.seed_)
+        self.machine_ = self.learn()
+
+    def _made(self, features: int, seed: int = 0) -> Kernel:
         """The kernel of rows of so many features."""
         if isinstance(self.kernel, Kernel):
             for name in ("circuit", "target", "shots", "memory"):
@@ -177,6 +202,7 @@ class KernelMachine(BaseEstimator, ABC):
             "target": self.target,
             "shots": self.shots,
             "dtype": torch.float64,
+            "generator": torch.Generator().manual_seed(seed),
         }
         if self.kernel == "projected":
             return ProjectedKernel(circuit, gamma=self.gamma, **options)
@@ -270,17 +296,21 @@ class QuantumSVC(_Classes):
         self.n_iter_ = self.machine_.n_iter_
         return self
 
-    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
-        """Rows that are the same are one, whose weight is that of all.
+    def _merge(self) -> None:
+        """Makes one row of those that are the same, with the weight of all.
 
         So a weight is exactly as many rows, and no pair is measured twice.
         """
-        each = np.ones(len(rows)) if weights is None else weights
+        rows, labels = self.rows_, self.labels_
+        each = np.ones(len(rows)) if self.weights_ is None else self.weights_
         both, place = np.unique(np.c_[rows, labels], axis=0, return_inverse=True)
         total = np.bincount(place.ravel(), each)
         self.rows_ = both[total > 0, :-1]
         self.labels_ = both[total > 0, -1].astype(np.int64)
         self.weights_ = total[total > 0]
+
+    def learn(self) -> Any:
+        """Fits scikit-learn's SVC."""
         machine = SVC(
             kernel="precomputed",
             C=self.C,
@@ -289,7 +319,7 @@ class QuantumSVC(_Classes):
             decision_function_shape=self.decision_function_shape,
         )
         with repairs():
-            return machine.fit(self._gram_of_fit(), self.labels_, self.weights_)
+            return machine.fit(self.gram_, self.labels_, self.weights_)
 
     def decision_function(self, X: Any) -> Doubles:
         """D."""
@@ -337,10 +367,10 @@ class QuantumKernelRidge(RegressorMixin, KernelMachine):
         weights = weights_of(sample_weight, x)
         return self._fit(x, single.astype(np.float64), (), weights)
 
-    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
-        """L."""
+    def learn(self) -> Any:
+        """Fits scikit-learn's KernelRidge."""
         machine = KernelRidge(alpha=self.alpha, kernel="precomputed")
-        return machine.fit(self._gram_of_fit(), labels, weights)
+        return machine.fit(self.gram_, self.labels_, self.weights_)
 
     def predict(self, X: Any) -> Doubles:
         """P."""
@@ -368,6 +398,7 @@ class CircuitCovariance(Covariance):
         self.kernel = kernel
 
     def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
+        """The Gram matrix, and a gradient by no hyperparameters at all."""
         rows = np.asarray(X, dtype=np.float64)
         with torch.no_grad():
             if Y is not None:
@@ -436,8 +467,11 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
         single = numbers[:, 0] if numbers.shape[1:] == (1,) else numbers
         return self._fit(x, single.astype(np.float64), (), None)
 
-    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
-        """L."""
+    def _gram_of_fit(self) -> None:
+        """None: the covariance has it."""
+
+    def learn(self) -> Any:
+        """Fits scikit-learn's process: factor and noise by their likelihood."""
         covariance = ConstantKernel() * CircuitCovariance(self.kernel_)
         machine = GaussianProcessRegressor(
             covariance + WhiteKernel(self.noise, (1e-6, 1e3)),
@@ -445,7 +479,7 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
             n_restarts_optimizer=self.n_restarts_optimizer,
             random_state=self.seed_,
         )
-        return machine.fit(rows, labels)
+        return machine.fit(self.rows_, self.labels_)
 
     def predict(
         self, X: Any, return_std: bool = False, return_cov: bool = False
@@ -505,15 +539,18 @@ class QuantumGaussianProcessClassifier(_Classes):
         self._exact()
         return self._fit_classes(X, y)
 
-    def learn(self, rows: Doubles, labels: Any, weights: Doubles | None) -> Any:
-        """L."""
+    def _gram_of_fit(self) -> None:
+        """None: the covariance has it."""
+
+    def learn(self) -> Any:
+        """Fits scikit-learn's process: the factor by its likelihood."""
         machine = GaussianProcessClassifier(
             ConstantKernel() * CircuitCovariance(self.kernel_),
             optimizer=self.optimizer,
             n_restarts_optimizer=self.n_restarts_optimizer,
             random_state=self.seed_,
         )
-        return machine.fit(rows, labels)
+        return machine.fit(self.rows_, self.labels_)
 
     def _seen(self, X: Any) -> Doubles:
         return self._scaled(X)

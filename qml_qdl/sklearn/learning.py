@@ -100,7 +100,7 @@ class Learner(BaseEstimator, ABC):
         maker: Maker | None = None,
         standardise: bool = True,
         warm: bool = False,
-    ) -> None:
+    ) -> Dataset:
         """Trains a model, and keeps it with all that `save` writes.
 
         Args:
@@ -112,6 +112,9 @@ class Learner(BaseEstimator, ABC):
             maker: What makes the model; None for what is found by its name.
             standardise: Whether columns and numbers are scaled.
             warm: Whether weights and preprocessing of before are gone on with.
+
+        Returns:
+            The rows that were learnt from, without those to stop by.
         """
         given: Any = self
         check_flag("early_stopping", given.early_stopping)
@@ -173,6 +176,7 @@ class Learner(BaseEstimator, ABC):
         self.history_ = result.history
         self.n_iter_ = result.epochs
         self.loss_ = loss_of(result.history)
+        return train
 
     def _patience(self) -> int | None:
         given: Any = self

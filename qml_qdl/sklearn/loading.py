@@ -11,22 +11,41 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.circuits.validation import check_choice, validate_call
+from qml_qdl.data.splitting import Split
 from qml_qdl.nn import set_target
+from qml_qdl.sklearn.density import QuantumDensity, rows_of
+from qml_qdl.sklearn.kernel_machines import (
+    QuantumGaussianProcessClassifier,
+    QuantumGaussianProcessRegressor,
+    QuantumKernelRidge,
+    QuantumSVC,
+)
 from qml_qdl.sklearn.learning import loss_of
-from qml_qdl.sklearn.runs import Lost, read_parameters
+from qml_qdl.sklearn.runs import Lost, Saved, read_arrays, read_parameters
 from qml_qdl.sklearn.supervised import (
     QuantumClassifier,
     QuantumRegressor,
-    Trained,
     model_maker,
 )
+from qml_qdl.sklearn.transformer import QuantumTransformer
 from qml_qdl.training import Run, Task
 from qml_qdl.training.checkpoints import load_best
 from qml_qdl.training.recipes.segmentation import Segmentation
 from qml_qdl.training.recipes.supervised import Classification, Regression
+from qml_qdl.training.run import read_preprocessing
 
-_TRAINED: dict[str, type[Trained]] = {
-    kind.__name__: kind for kind in (QuantumClassifier, QuantumRegressor)
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        QuantumClassifier,
+        QuantumDensity,
+        QuantumGaussianProcessClassifier,
+        QuantumGaussianProcessRegressor,
+        QuantumKernelRidge,
+        QuantumRegressor,
+        QuantumSVC,
+        QuantumTransformer,
+    )
 }
 
 
@@ -63,18 +82,24 @@ def load_estimator(folder: str | Path, **parameters: Any) -> Any:
     """
     path = Path(folder)
     content = read_parameters(path) if path.is_dir() else None
-    run = Run.open(path)
     if content is None:
-        content = _of_run(run)
-    check_choice("class", content["class"], tuple(_TRAINED))
-    kind = _TRAINED[content["class"]]
+        content = _of_run(Run.open(path))
+    check_choice("class", content["class"], tuple(_KINDS))
+    kind = _KINDS[content["class"]]
     found = _complete(kind, {**content["parameters"], **parameters})
     estimator = kind(**found)
     for name, value in content["fitted"].items():
         setattr(estimator, name, value)
     if content["output_shape"] is not None:
         estimator.output_shape_ = tuple(content["output_shape"])
-    _load_model(estimator, run)
+    if isinstance(estimator, Saved):
+        estimator.preprocessing_ = read_preprocessing(path)
+        try:
+            estimator.restore(read_arrays(path))
+        except KeyError as error:
+            raise RunError(f"{path}: an array is missing, {error}") from error
+    else:
+        _load_model(estimator, Run.open(path))
     return estimator
 
 
@@ -97,12 +122,17 @@ def _complete(kind: type[Any], parameters: dict[str, Any]) -> dict[str, Any]:
 def _load_model(estimator: Any, run: Run) -> None:
     """Builds the model of a run and loads its weights."""
     kind, seed, reached = run.finished(None, None)
-    fitted = run.preprocessing()
-    task = None if fitted is None else Task.without_data(run.options, fitted)
-    task = run.task() if task is None else task
-    maker = model_maker(estimator.model, None)[1]
-    if maker is not None:
-        task = evolve(task, model_class=maker)
+    if isinstance(estimator, QuantumDensity):
+        estimator.rows_ = read_arrays(run.folder)["rows_"]
+        rows, fitted = rows_of(estimator, estimator.rows_), run.preprocessing()
+        assert fitted is not None  # as `save` wrote it
+        parts = Split(fitted.apply(rows), None, None, fitted)
+        task = Task.of(run.options, rows, parts=parts)
+    else:
+        task = _task(run)
+        maker = model_maker(estimator.model, None)[1]
+        if maker is not None:
+            task = evolve(task, model_class=maker)
     with isolate_rng():
         module = task.build(kind, seed)
     load_best(module, run.fit_folder(kind, seed))
@@ -119,11 +149,16 @@ def _load_model(estimator: Any, run: Run) -> None:
     estimator.loss_ = loss_of(reached.history)
 
 
+def _task(run: Run) -> Task:
+    """The task of a run, without its data where they need not be there."""
+    fitted = run.preprocessing()
+    task = None if fitted is None else Task.without_data(run.options, fitted)
+    return run.task() if task is None else task
+
+
 def _of_run(run: Run) -> dict[str, Any]:
     """What `read_parameters` would find, of a run of `qml-qdl train`."""
-    options, fitted = run.options, run.preprocessing()
-    task = None if fitted is None else Task.without_data(options, fitted)
-    task = run.task() if task is None else task
+    options, task = run.options, _task(run)
     fitted = task.split.preprocessing
     recipes = {Classification: QuantumClassifier, Regression: QuantumRegressor}
     kind: Any = next(

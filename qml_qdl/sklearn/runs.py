@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import numpy as np
 from attrs import frozen
 
 from qml_qdl.circuits.errors import RunError
+from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.hardware.files import write_atomically
+from qml_qdl.sklearn.base import check_fitted
 from qml_qdl.training.json_files import read_json, write_json
-from qml_qdl.training.run import Run, new_folder
+from qml_qdl.training.run import PREPROCESSING, Run, new_folder
 
 PARAMETERS = "estimator.json"
 """The file of an estimator's class, parameters and labels."""
@@ -41,7 +44,7 @@ def save_run(estimator: Any, folder: str | Path) -> Path:
         ArgumentTypeError: A parameter is an object that no file can hold.
         RunError: The folder is there, and not empty.
     """
-    path, _ = new_folder(Path(folder).parent, Path(folder).name, "")
+    path = _new(folder)
     Run.keep(
         path,
         estimator.options_,
@@ -53,6 +56,60 @@ def save_run(estimator: Any, folder: str | Path) -> Path:
     )
     write_parameters(estimator, path)
     return path
+
+
+class Saved(ABC):
+    """An estimator whose fit is some arrays: abstract base of those without a run."""
+
+    # ---- Must be defined: these two, and nothing else. ----
+
+    @abstractmethod
+    def arrays(self) -> dict[str, Any]:
+        """The arrays of numbers that `restore` needs, by name."""
+
+    @abstractmethod
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """Makes the rest of the fit, when parameters and preprocessing are there.
+
+        Args:
+            arrays: What `arrays` returned.
+
+        Raises:
+            KeyError: One is missing.
+        """
+
+    # ---- Defined here for all. ----
+
+    preprocessing_: Preprocessing
+
+    def save(self, folder: str | Path) -> Path:
+        """Keeps the fitted estimator, with its preprocessing, for `load_estimator`.
+
+        Nothing in the folder is pickled. A circuit or a kernel that was given as an
+        object is to be given to `load_estimator` again.
+
+        Args:
+            folder: A new folder.
+
+        Returns:
+            The folder.
+
+        Raises:
+            RunError: The folder is there, and not empty.
+            UnfittedError: The estimator was not fitted.
+        """
+        check_fitted(self)
+        path = _new(folder)
+        fitted = self.preprocessing_.as_config()
+        write_json(path / PREPROCESSING, fitted, sealed=True)
+        write_arrays(path, **self.arrays())
+        write_parameters(self, path)
+        return path
+
+
+def _new(folder: str | Path) -> Path:
+    path = Path(folder).resolve()
+    return new_folder(path.parent, path.name, "")[0]
 
 
 def write_parameters(estimator: Any, folder: Path) -> None:

@@ -279,13 +279,12 @@ class QuantumClassifier(ClassifierMixin, Trained):
         x, classes, codes, weights = class_codes(
             self, X, y, sample_weight, self.class_weight
         )
-        if self.warm_start and hasattr(self, "module_"):
-            if not np.array_equal(classes, self.classes_):
-                raise DataError(
-                    f"y: a warm start goes on with the classes "
-                    f"{self.classes_.tolist()}, got {classes.tolist()}; give rows of "
-                    "the same, or warm_start=False"
-                )
+        warm = self.warm_start and hasattr(self, "module_")
+        if warm and not np.array_equal(classes, self.classes_):
+            raise DataError(
+                f"y: a warm start goes on with the classes {self.classes_.tolist()}, "
+                f"got {classes.tolist()}; give rows of the same, or warm_start=False"
+            )
         self.classes_ = classes
         return self._fit(x, codes, tuple(map(str, classes)), weights)
 

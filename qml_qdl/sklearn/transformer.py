@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -25,13 +26,14 @@ from qml_qdl.sklearn.base import (
     seed_of,
 )
 from qml_qdl.sklearn.circuits import circuit_for, features_for, scaling_for
+from qml_qdl.sklearn.runs import Saved
 
 AT_ONCE = 1024
 """Rows that run in one call."""
 
 
 class QuantumTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, Saved, BaseEstimator
 ):
     """What a circuit reads out of rows, as features for what comes next in a pipeline.
 
@@ -60,7 +62,8 @@ class QuantumTransformer(
         >>> x, y = load_iris(return_X_y=True)
         >>> QuantumTransformer(random_state=0).fit_transform(x).shape
         (150, 4)
-        >>> line = make_pipeline(QuantumTransformer(random_state=0), LogisticRegression())
+        >>> features = QuantumTransformer(random_state=0)
+        >>> line = make_pipeline(features, LogisticRegression())
         >>> bool(line.fit(x, y).score(x, y) > 0.8)
         True
     """
@@ -103,23 +106,46 @@ class QuantumTransformer(
         check_flag("standardise", self.standardise)
         check_count("layers", self.layers)
         features = x.shape[1]
+        scaling_for(self.scaling, features)
+        rows = dataset_of(self, x, np.zeros(len(x)))
+        seed = seed_of(self.random_state)
+        self.seed_ = seed
+        self._make(features)
+        self.preprocessing_ = Preprocessing.fit(rows, standardise=self.standardise)
+        return self
+
+    def _make(self, features: int) -> None:
         circuit = self.circuit
         if circuit is None:
             circuit = features_for(features, self.layers)
         circuit = circuit_for(circuit, features)
-        rows = dataset_of(self, x, np.zeros(len(x)))
-        seed = seed_of(self.random_state)
         self.layer_ = QuantumLayer(
             circuit,
             target=self.target,
             shots=self.shots,
-            generator=torch.Generator().manual_seed(seed),
+            generator=torch.Generator().manual_seed(self.seed_),
             dtype=torch.float64,
         )
-        self.seed_ = seed
-        self.preprocessing_ = Preprocessing.fit(rows, standardise=self.standardise)
         self._n_features_out = math.prod(map(int, circuit.output_shape))
-        return self
+
+    def arrays(self) -> dict[str, Any]:
+        """The weights of the circuit by name."""
+        return {name: each.numpy() for name, each in self.layer_.state_dict().items()}
+
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """Makes the layer again.
+
+        Args:
+            arrays: What `arrays` returned.
+
+        Raises:
+            KeyError: One is missing.
+        """
+        self._make(self.n_features_in_)
+        names = self.layer_.state_dict()
+        self.layer_.load_state_dict(
+            {name: torch.tensor(arrays[name]) for name in names}
+        )
 
     def transform(self, X: Any) -> npt.NDArray[np.float64]:
         """What the circuit reads out.

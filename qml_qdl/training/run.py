@@ -265,17 +265,9 @@ class Run:
         Raises:
             RunError: The file is damaged.
         """
-        path = self.folder / PREPROCESSING
-        if not path.exists():
+        if not (self.folder / PREPROCESSING).exists():
             return None
-        advice = "restore it from a copy, or delete it to have it fitted again"
-        content = read_json(path, advice)
-        try:
-            return Preprocessing.from_config(content)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(
-                f"{path}: the file is damaged ({error}); {advice}"
-            ) from error
+        return read_preprocessing(self.folder)
 
     def fit_folder(self, kind: ModelKind, seed: int) -> Path:
         """Returns the folder of one training."""
@@ -390,6 +382,24 @@ class Run:
                 "first"
             )
         return max(done, key=lambda seed: done[seed].merit)
+
+
+def read_preprocessing(folder: Path) -> Preprocessing:
+    """Reads what was fitted to rows.
+
+    Args:
+        folder: The folder that holds it.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    path = folder / PREPROCESSING
+    advice = "restore it from a copy, or delete it to have it fitted again"
+    content = read_json(path, advice)
+    try:
+        return Preprocessing.from_config(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: the file is damaged ({error}); {advice}") from error
 
 
 def new_folder(runs_dir: str | Path, name: str | None, usual: str) -> tuple[Path, bool]:
