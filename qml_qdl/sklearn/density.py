@@ -50,6 +50,10 @@ class QuantumDensity(DensityMixin, Learner):
     are the rows, "rbm" and "autoregressive" read bits, zeros and ones; "flow" reads any
     numbers, and needs the package zuko. Without: "vae", which samples only.
 
+    After `fit` it has `module_`, the trained torch module; `preprocessing_`, what was
+    fitted to scale rows; bits stay as they are; `history_`, one row per epoch: its
+    numbers; `n_iter_`, epochs that were trained.
+
     Args:
         model: Its name.
         model_options: Its arguments, such as `{"layers": 4}`.
@@ -64,12 +68,6 @@ class QuantumDensity(DensityMixin, Learner):
         n_iter_no_change: Epochs without progress on that part before it stops.
         random_state: Fixes weights, noise and order of the rows.
         verbose: Whether a progress bar is shown.
-
-    Attributes:
-        module_: The trained torch module.
-        preprocessing_: What was fitted to scale rows; bits stay as they are.
-        history_: One row per epoch: its numbers.
-        n_iter_: Epochs that were trained.
 
     Example:
         >>> import numpy as np

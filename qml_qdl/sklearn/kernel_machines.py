@@ -252,7 +252,44 @@ class _Classes(ClassifierMixin, KernelMachine):
 
 
 class QuantumSVC(_Classes):
-    """C."""
+    """Support vector classification on a circuit's kernel (scikit-learn's `SVC`).
+
+    Rows that are the same are measured once, with the weight of all.
+
+    After `fit` it has `kernel_`, the kernel; `machine_`, the machine of scikit-learn;
+    `classes_`, the classes, sorted; `rows_`, the scaled rows, each once;
+    `preprocessing_`, what was fitted to scale rows.
+
+    Args:
+        kernel: "fidelity", "projected" or "local", as `qml_qdl.kernels` has them, or a
+            `Kernel` of one's own, trained or not.
+        circuit: The circuit whose encoding the kernel reads; None for IQP encodings.
+        scaling: Factor on the scaled features, the kernel's bandwidth: what decides
+            most, and to be searched over; "auto" for 1/√features.
+        gamma: The width of a projected kernel's Gaussian.
+        target: Where circuits run, as of `QuantumLayer`; None for "auto".
+        shots: Number of shots; None for exact results.
+        memory: Bytes that a Gram matrix may use; None for a quarter of what is free.
+        standardise: Whether columns get mean 0 and deviation 1 before.
+        random_state: Fixes simulated shots, and weights that the circuit has.
+        C: What an error costs, > 0.
+        class_weight: As of `QuantumClassifier`.
+        tol: When the optimiser stops.
+        max_iter: Its steps at most; −1 for no bound.
+        decision_function_shape: "ovr" or "ovo".
+
+    Raises:
+        ArgumentError: A parameter does not fit, as `fit` finds.
+        BudgetError: A job would take too much, as `fit` finds before it is sent.
+        MemoryBoundError: The Gram matrix does not fit into memory, as `fit` finds.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from qml_qdl.sklearn import QuantumSVC
+        >>> x, y = load_iris(return_X_y=True)
+        >>> bool(QuantumSVC().fit(x, y).score(x, y) > 0.9)
+        True
+    """
 
     def __init__(
         self,
@@ -290,7 +327,23 @@ class QuantumSVC(_Classes):
         self.decision_function_shape = decision_function_shape
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """F."""
+        """Fits the machine to rows and their classes.
+
+        Args:
+            X: (rows, features), finite.
+            y: A class of each row: numbers or words.
+            sample_weight: How much each row counts, ≥ 0; None for all alike.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ArgumentError: A parameter does not fit.
+            BudgetError: A job would take too much.
+            DataError: Rows or labels cannot be used.
+            MemoryBoundError: The Gram matrix does not fit into memory.
+            TargetError: The target cannot run the circuit.
+        """
         check_number("C", self.C)
         self._fit_classes(X, y, sample_weight, self.class_weight)
         self.n_iter_ = self.machine_.n_iter_
@@ -322,14 +375,57 @@ class QuantumSVC(_Classes):
             return machine.fit(self.gram_, self.labels_, self.weights_)
 
     def decision_function(self, X: Any) -> Doubles:
-        """D."""
+        """How far each row is on which side, as scikit-learn's `SVC` has it.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows,) of two classes, else (rows, classes) or, of "ovo", (rows, pairs).
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
         seen = self._seen(X)
         found: Doubles = self.machine_.decision_function(seen)
         return found
 
 
 class QuantumKernelRidge(RegressorMixin, KernelMachine):
-    """K."""
+    """Kernel ridge regression on a circuit's kernel (scikit-learn's `KernelRidge`).
+
+    Numbers are standardised as columns are, so that there is an intercept.
+
+    After `fit` it has `kernel_`, the kernel; `machine_`, the machine of scikit-learn;
+    `preprocessing_`, what was fitted to scale rows.
+
+    Args:
+        kernel: "fidelity", "projected" or "local", as `qml_qdl.kernels` has them, or a
+            `Kernel` of one's own, trained or not.
+        circuit: The circuit whose encoding the kernel reads; None for IQP encodings.
+        scaling: Factor on the scaled features, the kernel's bandwidth: what decides
+            most, and to be searched over; "auto" for 1/√features.
+        gamma: The width of a projected kernel's Gaussian.
+        target: Where circuits run, as of `QuantumLayer`; None for "auto".
+        shots: Number of shots; None for exact results.
+        memory: Bytes that a Gram matrix may use; None for a quarter of what is free.
+        standardise: Whether columns get mean 0 and deviation 1 before.
+        random_state: Fixes simulated shots, and weights that the circuit has.
+        alpha: Weight of the penalty, > 0.
+
+    Raises:
+        ArgumentError: A parameter does not fit, as `fit` finds.
+        BudgetError: A job would take too much, as `fit` finds before it is sent.
+        MemoryBoundError: The Gram matrix does not fit into memory, as `fit` finds.
+
+    Example:
+        >>> import numpy as np
+        >>> from qml_qdl.sklearn import QuantumKernelRidge
+        >>> x = np.linspace(-2, 2, 30)[:, None]
+        >>> bool(QuantumKernelRidge(alpha=0.01).fit(x, x**2).score(x, x**2) > 0.99)
+        True
+    """
 
     def __init__(
         self,
@@ -359,7 +455,23 @@ class QuantumKernelRidge(RegressorMixin, KernelMachine):
         self.alpha = alpha
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """F."""
+        """Fits the machine to rows and their numbers.
+
+        Args:
+            X: (rows, features), finite.
+            y: (rows,), or (rows, outputs).
+            sample_weight: How much each row counts, ≥ 0; None for all alike.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ArgumentError: A parameter does not fit.
+            BudgetError: A job would take too much.
+            DataError: Rows or labels cannot be used.
+            MemoryBoundError: The Gram matrix does not fit into memory.
+            TargetError: The target cannot run the circuit.
+        """
         check_number("alpha", self.alpha)
         x, numbers = rows_to_fit(self, X, y, multi_output=True, y_numeric=True)
         self.output_shape_: tuple[int, ...] = numbers.shape[1:]
@@ -373,7 +485,18 @@ class QuantumKernelRidge(RegressorMixin, KernelMachine):
         return machine.fit(self.gram_, self.labels_, self.weights_)
 
     def predict(self, X: Any) -> Doubles:
-        """P."""
+        """The numbers of each row.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows,), or (rows, outputs) as of `fit`.
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
         gram = self.gram(X)
         found = self.preprocessing_.labels_of(self.machine_.predict(gram))
         return found.reshape(len(found), *self.output_shape_)
@@ -425,7 +548,46 @@ class CircuitCovariance(Covariance):
 
 
 class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
-    """G."""
+    """A Gaussian process of numbers whose covariance is a circuit's kernel.
+
+    Factor and noise are those of the highest likelihood, by scikit-learn's
+    `GaussianProcessRegressor`; the circuit runs once.
+
+    After `fit` it has `kernel_`, the kernel; `machine_`, the machine of scikit-learn;
+    `preprocessing_`, what was fitted to scale rows.
+
+    Args:
+        kernel: "fidelity", "projected" or "local", as `qml_qdl.kernels` has them, or a
+            `Kernel` of one's own, trained or not.
+        circuit: The circuit whose encoding the kernel reads; None for IQP encodings.
+        scaling: Factor on the scaled features, the kernel's bandwidth: what decides
+            most, and to be searched over; "auto" for 1/√features.
+        gamma: The width of a projected kernel's Gaussian.
+        target: Where circuits run, as of `QuantumLayer`; None for "auto".
+        shots: None: exact results are needed, and a number is refused.
+        memory: Bytes that a Gram matrix may use; None for a quarter of what is free.
+        standardise: Whether columns get mean 0 and deviation 1 before.
+        random_state: Fixes restarts, and weights that the circuit has.
+        noise: The variance of the noise that the search begins with, in units of that
+            of the numbers, > 0.
+        optimizer: As of scikit-learn; None keeps factor and noise.
+        n_restarts_optimizer: How often the search begins anew.
+
+    Raises:
+        ArgumentError: A parameter does not fit, as `fit` finds.
+        BudgetError: A job would take too much, as `fit` finds before it is sent.
+        MemoryBoundError: The Gram matrix does not fit into memory, as `fit` finds.
+
+    Example:
+        >>> import numpy as np
+        >>> from qml_qdl.sklearn import QuantumGaussianProcessRegressor
+        >>> x = np.linspace(-2, 2, 20)[:, None]
+        >>> y = np.sin(2 * x[:, 0]) + np.random.default_rng(0).normal(0, 0.1, 20)
+        >>> process = QuantumGaussianProcessRegressor().fit(x, y)
+        >>> mean, deviation = process.predict(x, return_std=True)
+        >>> bool(abs(mean - y).max() < 0.3), deviation.shape
+        (True, (20,))
+    """
 
     def __init__(
         self,
@@ -459,7 +621,22 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
         self.n_restarts_optimizer = n_restarts_optimizer
 
     def fit(self, X: Any, y: Any) -> Self:
-        """F."""
+        """Fits the machine to rows and their numbers.
+
+        Args:
+            X: (rows, features), finite.
+            y: (rows,), or (rows, outputs).
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ArgumentError: A parameter does not fit.
+            BudgetError: A job would take too much.
+            DataError: Rows or labels cannot be used.
+            MemoryBoundError: The Gram matrix does not fit into memory.
+            TargetError: The target cannot run the circuit.
+        """
         self._exact()
         check_number("noise", self.noise)
         x, numbers = rows_to_fit(self, X, y, multi_output=True, y_numeric=True)
@@ -484,7 +661,21 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
     def predict(
         self, X: Any, return_std: bool = False, return_cov: bool = False
     ) -> Any:
-        """P."""
+        """The numbers of each row, and how sure they are.
+
+        Args:
+            X: (rows, features).
+            return_std: Whether standard deviations come, too, noise included.
+            return_cov: Whether covariances of the rows come instead.
+
+        Returns:
+            Means (rows,), or (rows, outputs) as of `fit`; and deviations of the same
+            shape, or covariances (rows, rows), or (rows, rows, outputs).
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
         rows = self._scaled(X)
         found = self.machine_.predict(rows, return_std, return_cov)
         mean, spread = found if return_std or return_cov else (found, None)
@@ -503,7 +694,42 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
 
 
 class QuantumGaussianProcessClassifier(_Classes):
-    """G."""
+    """A Gaussian process of classes whose covariance is a circuit's kernel.
+
+    By Laplace's approximation, one class against the rest, as scikit-learn's
+    `GaussianProcessClassifier` has it.
+
+    After `fit` it has `kernel_`, the kernel; `machine_`, the machine of scikit-learn;
+    `classes_`, the classes, sorted; `preprocessing_`, what was fitted to scale rows.
+
+    Args:
+        kernel: "fidelity", "projected" or "local", as `qml_qdl.kernels` has them, or a
+            `Kernel` of one's own, trained or not.
+        circuit: The circuit whose encoding the kernel reads; None for IQP encodings.
+        scaling: Factor on the scaled features, the kernel's bandwidth: what decides
+            most, and to be searched over; "auto" for 1/√features.
+        gamma: The width of a projected kernel's Gaussian.
+        target: Where circuits run, as of `QuantumLayer`; None for "auto".
+        shots: None: exact results are needed, and a number is refused.
+        memory: Bytes that a Gram matrix may use; None for a quarter of what is free.
+        standardise: Whether columns get mean 0 and deviation 1 before.
+        random_state: Fixes restarts, and weights that the circuit has.
+        optimizer: As of scikit-learn; None keeps the factor.
+        n_restarts_optimizer: How often the search begins anew.
+
+    Raises:
+        ArgumentError: A parameter does not fit, as `fit` finds.
+        BudgetError: A job would take too much, as `fit` finds before it is sent.
+        MemoryBoundError: The Gram matrix does not fit into memory, as `fit` finds.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from qml_qdl.sklearn import QuantumGaussianProcessClassifier
+        >>> x, y = load_iris(return_X_y=True)
+        >>> process = QuantumGaussianProcessClassifier().fit(x[:100], y[:100])
+        >>> bool(process.score(x[:100], y[:100]) > 0.9)
+        True
+    """
 
     def __init__(
         self,
@@ -535,7 +761,22 @@ class QuantumGaussianProcessClassifier(_Classes):
         self.n_restarts_optimizer = n_restarts_optimizer
 
     def fit(self, X: Any, y: Any) -> Self:
-        """F."""
+        """Fits the machine to rows and their classes.
+
+        Args:
+            X: (rows, features), finite.
+            y: A class of each row: numbers or words.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ArgumentError: A parameter does not fit.
+            BudgetError: A job would take too much.
+            DataError: Rows or labels cannot be used.
+            MemoryBoundError: The Gram matrix does not fit into memory.
+            TargetError: The target cannot run the circuit.
+        """
         self._exact()
         return self._fit_classes(X, y)
 
@@ -556,7 +797,18 @@ class QuantumGaussianProcessClassifier(_Classes):
         return self._scaled(X)
 
     def predict_proba(self, X: Any) -> Doubles:
-        """P."""
+        """The probabilities of the classes, in the order of `classes_`.
+
+        Args:
+            X: (rows, features).
+
+        Returns:
+            (rows, classes).
+
+        Raises:
+            DataError: The rows are not like those of `fit`.
+            UnfittedError: The estimator was not fitted.
+        """
         seen = self._seen(X)
         found: Doubles = self.machine_.predict_proba(seen)
         return found

@@ -153,6 +153,11 @@ class QuantumClassifier(ClassifierMixin, Trained):
     Where `random_state` is a number, initial weights, order of the rows and simulated
     shots repeat, also those of each prediction; the global generators stay as they are.
 
+    After `fit` it has `classes_`, the classes, sorted; `module_`, the trained torch
+    module; `preprocessing_`, what was fitted to scale rows; `history_`, one row per
+    epoch: its numbers; `n_iter_`, epochs that were trained; `loss_`, the training loss
+    of the last epoch.
+
     Args:
         model: A name as of `qml-qdl train` ("auto" is "dressed" for tables and
             "quanvolution" for images) or an import path; a circuit, which reads a
@@ -187,14 +192,6 @@ class QuantumClassifier(ClassifierMixin, Trained):
         verbose: Whether a progress bar is shown.
         class_weight: How much rows of each class count, by class; "balanced" for each
             class as much as another; None for each row as much as another.
-
-    Attributes:
-        classes_: The classes, sorted.
-        module_: The trained torch module.
-        preprocessing_: What was fitted to scale rows.
-        history_: One row per epoch: its numbers.
-        n_iter_: Epochs that were trained.
-        loss_: The training loss of the last epoch.
 
     Raises:
         ArgumentError: A parameter does not fit, as `fit` finds.
@@ -344,6 +341,11 @@ class QuantumRegressor(RegressorMixin, Trained):
     As `QuantumClassifier` does it, by the mean squared error; numbers are standardised
     as columns are, and predicted in their own unit.
 
+    After `fit` it has `module_`, the trained torch module; `preprocessing_`, what was
+    fitted to scale rows and numbers; `history_`, one row per epoch: its numbers;
+    `n_iter_`, epochs that were trained; `loss_`, the training loss of the last epoch,
+    of standardised numbers.
+
     Args:
         model: As of `QuantumClassifier`; it returns (rows, outputs), and what makes it
             may take `num_outputs`.
@@ -366,13 +368,6 @@ class QuantumRegressor(RegressorMixin, Trained):
         warm_start: Whether `fit` goes on with the weights that are there.
         random_state: A whole number, a `RandomState`, or None for NumPy's generator.
         verbose: Whether a progress bar is shown.
-
-    Attributes:
-        module_: The trained torch module.
-        preprocessing_: What was fitted to scale rows and numbers.
-        history_: One row per epoch: its numbers.
-        n_iter_: Epochs that were trained.
-        loss_: The training loss of the last epoch, of standardised numbers.
 
     Raises:
         ArgumentError: A parameter does not fit, as `fit` finds.

@@ -40,6 +40,9 @@ class QuantumTransformer(
     Weights are random and stay as they are, as in reservoirs and random features;
     only what scales rows is fitted. `QuantumClassifier` trains weights.
 
+    After `fit` it has `layer_`, the `QuantumLayer`; `preprocessing_`, what was fitted
+    to scale rows.
+
     Args:
         circuit: U(x, θ) with a readout of real numbers; it reads all features. None for
             IQP encodings with layers of weights behind them, and ⟨Z⟩ of each wire.
@@ -49,10 +52,6 @@ class QuantumTransformer(
         shots: Number of shots; None for exact results.
         standardise: Whether columns get mean 0 and deviation 1 before.
         random_state: Fixes weights and simulated shots.
-
-    Attributes:
-        layer_: The `QuantumLayer`.
-        preprocessing_: What was fitted to scale rows.
 
     Example:
         >>> from sklearn.datasets import load_iris
