@@ -7,7 +7,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-slow test-oldest test-oldest-qiskit test-oldest-torch \
 	test-vendors bench bench-peers bench-pennylane-qiskit \
-	bench-qiskit-machine-learning bench-kernels bench-netket kernel-tables docs docs-full lint types constraints clean
+	bench-qiskit-machine-learning bench-kernels bench-netket kernel-tables docs \
+	docs-full lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
@@ -84,6 +85,12 @@ bench-kernels:
 	.venv-kernels/bin/python -m pip install --quiet 'torch==2.13.0' \
 		'qiskit-machine-learning==0.9.1' --constraint constraints.txt --editable .
 	.venv-kernels/bin/python -m tests.benchmarks.kernel_peer
+
+# Quantum kernels beside RBF and polynomial ones: the tables of docs/concepts/kernels.md.
+kernel-tables: .venv/installed
+	for data in two_moons wine breast_cancer; do \
+		COLUMNS=100 $(BIN)/qml-qdl kernels $$data --seeds 5 || exit 1; \
+	done
 
 # Steps of variational Monte Carlo beside NetKet's; its environment has no torch.
 bench-netket: .venv/installed

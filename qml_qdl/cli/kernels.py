@@ -50,5 +50,5 @@ def kernels(
 
     study = KernelStudy(load(data), limit=limit, tell=None if quiet else tell)
     study.run(range(seed, seed + seeds))
-    title, rows = study.table()
-    Console().print(table_of(f"{data}: {title}", rows))
+    for title, rows in study.tables():
+        Console().print(table_of(f"{data}: {title}", rows))

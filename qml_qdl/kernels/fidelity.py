@@ -16,7 +16,7 @@ from torch.nn.functional import pad
 from qml_qdl.circuits import Adjoint, Block, Circuit, Expectation, State
 from qml_qdl.circuits.around import Around
 from qml_qdl.circuits.diagrams import tape_of_gates
-from qml_qdl.circuits.errors import ArgumentError, TargetError
+from qml_qdl.circuits.errors import ArgumentError, MemoryBoundError, TargetError
 from qml_qdl.circuits.readouts import Readout
 from qml_qdl.circuits.validation import check_count, check_flag, validate_call
 from qml_qdl.hardware.jobs.cost import Cost
@@ -115,9 +115,7 @@ class FidelityKernel(CircuitKernel):
         if self._shows_states and not self.measure_diagonal:
             count = rows + (columns or 0)
             return Cost(circuits=min(count, 1), rows=count)
-        if columns is not None:
-            return self.price(rows * columns)
-        return self.price(rows * (rows + (1 if self.measure_diagonal else -1)) // 2)
+        return self.price(self._num_pairs(rows, columns))
 
     @property
     def _shows_states(self) -> bool:
@@ -145,8 +143,8 @@ class FidelityKernel(CircuitKernel):
         if y is not None:
             return torch.cat(bands)
         wide = [pad(band, (0, len(x) - band.shape[1])) for band in bands]
-        lower = torch.cat(wide).tril(-1)
-        return lower + lower.T + torch.eye(len(x)).to(lower)
+        own = torch.eye(len(x), dtype=torch.bool, device=x.device)
+        return _symmetric(torch.cat(wide)).masked_fill(own, 1.0)
 
     def _states_of(self, rows: Tensor) -> Tensor:
         return self.run_rows(rows, self._run_states, self._state_execution)
@@ -169,8 +167,9 @@ class FidelityKernel(CircuitKernel):
 
     def _of_pairs(self, x: Tensor, y: Tensor | None) -> Tensor:
         others = x if y is None else y
+        above = 0 if self.measure_diagonal else 1
+        self._check_memory(x, self._num_pairs(len(x), None if y is None else len(y)))
         if y is None:
-            above = 0 if self.measure_diagonal else 1
             first, second = torch.triu_indices(len(x), len(x), above, device=x.device)
         else:
             first = torch.arange(len(x), device=x.device).repeat_interleave(len(y))
@@ -182,6 +181,22 @@ class FidelityKernel(CircuitKernel):
         own = gram.diagonal() if self.measure_diagonal else torch.ones_like(x[:, 0])
         gram = gram.triu(1)
         return gram + gram.T + torch.diag(own)
+
+    def _num_pairs(self, rows: int, columns: int | None) -> int:
+        if columns is not None:
+            return rows * columns
+        return rows * (rows + (1 if self.measure_diagonal else -1)) // 2
+
+    def _check_memory(self, x: Tensor, pairs: int) -> None:
+        # Two rows, both orders of them while they are compared, places and results.
+        needed = pairs * (6 * x.shape[1] + 8) * x.element_size()
+        allowed = self.bound(x.device)
+        if needed > allowed:
+            raise MemoryBoundError(
+                f"x: {pairs:,} pairs of rows take {needed:,} bytes, but {allowed:,} "
+                "may be used; use ProjectedKernel, which takes one row for each "
+                "point, NystroemFeatures(kernel, landmarks), or raise memory="
+            )
 
     def _run_pairs(self, left: Tensor, right: Tensor) -> Tensor:
         # Of two rows always the same one comes first, so that what is known is found.
@@ -235,14 +250,20 @@ def squared_overlaps(a: Tensor, b: Tensor | None = None) -> Tensor:
         return _squares(a @ b.mH)
     if a.requires_grad:
         own = torch.eye(len(a), dtype=torch.bool, device=a.device)
-        return _squares(a @ a.mH).masked_fill(own, 1.0)
+        return _symmetric(_squares(a @ a.mH)).masked_fill(own, 1.0)
     result = a.real.new_empty(len(a), len(a))
     for start in range(0, len(a), _BAND):
         stop = start + _BAND
         band = _squares(a[start:stop] @ a[:stop].mH)
         result[start:stop, :stop] = band
-        result[:stop, start:stop] = band.T
+        result[:start, start:stop] = band[:, :start].T
+        result[start:stop, start:stop] = _symmetric(band[:, start:])
     return result.fill_diagonal_(1.0)
+
+
+def _symmetric(square: Tensor) -> Tensor:
+    """The lower triangle twice: products of matrices are symmetric but for rounding."""
+    return square.tril() + square.tril(-1).T
 
 
 def _squares(numbers: Tensor) -> Tensor:

@@ -6,12 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Unpack, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.circuit import as_circuit
-from qml_qdl.circuits.errors import ArgumentError, MemoryBoundError, ShapeError
+from qml_qdl.circuits.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    MemoryBoundError,
+    ShapeError,
+)
 from qml_qdl.circuits.validation import check_count, check_number
 from qml_qdl.hardware.jobs.cost import Cost
 from qml_qdl.hardware.simulator.memory import SHARE_OF_FREE, free_bytes
@@ -137,7 +143,13 @@ def as_rows(name: str, rows: Any, num_inputs: int) -> Tensor:
         ArgumentError: A number is not finite.
     """
     if not isinstance(rows, Tensor) and hasattr(rows, "__array__"):
-        rows = torch.as_tensor(rows)
+        try:  # copied, since arrays may be read-only
+            rows = torch.tensor(np.asarray(rows))
+        except TypeError as error:
+            raise ArgumentTypeError(
+                f"{name}: expected floating numbers, got an array of "
+                f"{np.asarray(rows).dtype}; convert it with .astype(float)"
+            ) from error
     check_floating(name, rows)
     if rows.ndim != 2 or rows.shape[1] != num_inputs:
         raise ShapeError(

@@ -34,7 +34,7 @@ from qml_qdl.kernels import (
 )
 from qml_qdl.training.statistics import summarise
 
-SCALINGS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+SCALINGS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Bandwidths of quantum kernels: factors on standardised features."""
 
 PENALTIES = (0.1, 1.0, 10.0, 100.0)
@@ -133,9 +133,11 @@ def _grid(**values: Sequence[float]) -> list[dict[str, float]]:
 
 CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
     {
-        FIRST: ClassicalCandidate("rbf", _grid(gamma=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0))),
+        FIRST: ClassicalCandidate(
+            "rbf", _grid(gamma=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0))
+        ),
         "polynomial": ClassicalCandidate(
-            "poly", _grid(degree=(2, 3), gamma=(0.1, 0.3, 1.0), coef0=(1.0,))
+            "poly", _grid(degree=(2, 3), gamma=(0.03, 0.1, 0.3, 1.0), coef0=(1.0,))
         ),
         "fidelity, angles": QuantumCandidate(
             lambda n, **told: FidelityKernel(AngleEncoding(n), **told)
@@ -193,7 +195,7 @@ class KernelStudy:
         >>> from qml_qdl.data import load
         >>> study = KernelStudy(load("two_moons"), limit=40)
         >>> study.run([0])
-        >>> title, rows = study.table()
+        >>> (title, rows), _ = study.tables()
         >>> rows[0][:3], len(rows)
         (['kernel', 'accuracy', '− RBF'], 7)
     """
@@ -242,8 +244,8 @@ class KernelStudy:
                 self.findings[name].append(_tuned(candidate, rows, labels))
         self._tell("")
 
-    def table(self) -> tuple[str, list[list[str]]]:
-        """A title, and lines, the names of the columns first.
+    def tables(self) -> list[tuple[str, list[list[str]]]]:
+        """Titles and lines, the names of the columns first.
 
         Raises:
             ArgumentError: Nothing was run yet.
@@ -251,33 +253,39 @@ class KernelStudy:
         first = self.findings[FIRST]
         if not first:
             raise ArgumentError("seeds: nothing was compared yet; call run first")
-        header = ["kernel", "accuracy", f"− {FIRST}", "bandwidth", "variance"]
-        rows = [[*header, "effective rank", "alignment", "machine rows", "s"]]
+        learnt = [["kernel", "accuracy", f"− {FIRST}", "bandwidth", "C", "s"]]
+        grams = [["kernel", "variance", "effective rank", "alignment", "machine rows"]]
         for name, found in self.findings.items():
             pairs = zip(found, first, strict=True)
             gain = summarise(one.accuracy - other.accuracy for one, other in pairs)
             reports = [each.report for each in found]
-            settings = [each.setting for each in found]
             machine = CANDIDATES[name].machine_rows(self._rows)
-            rows.append(
+            learnt.append(
                 [
                     name,
                     summarise(each.accuracy for each in found).text(percent=True),
                     "–" if found is first else gain.text(percent=True),
-                    _bandwidth(settings),
-                    f"{summarise(each.variance for each in reports).mean:.4f}",
-                    f"{summarise(each.effective_rank for each in reports).mean:.1f}",
-                    summarise(each.alignment or 0.0 for each in reports).text(2),
-                    "–" if machine is None else f"{machine:,}",
+                    _bandwidth([each.setting for each in found]),
+                    f"{median(each.penalty for each in found):g}",
                     f"{summarise(each.seconds for each in found).mean:.1f}",
                 ]
             )
-        title = (
-            f"{self._rows} rows to train, {self._features} features, {len(first)} "
-            f"seeds; {len(SCALINGS) * len(PENALTIES)} settings each, chosen on the "
-            "validation part"
-        )
-        return title, rows
+            grams.append(
+                [
+                    name,
+                    f"{summarise(each.variance for each in reports).mean:.2g}",
+                    f"{summarise(each.effective_rank for each in reports).mean:.1f}",
+                    summarise(each.alignment or 0.0 for each in reports).text(2),
+                    "–" if machine is None else f"{machine:,}",
+                ]
+            )
+        rows = f"{self._rows} rows to train, {self._features} features"
+        tried = len(SCALINGS) * len(PENALTIES)
+        seeds = f"{len(first)} seed{'s' * (len(first) > 1)}"
+        return [
+            (f"{rows}, {seeds}; {tried} settings each", learnt),
+            ("Gram matrices of the training rows, off the diagonal", grams),
+        ]
 
 
 def _bandwidth(settings: Sequence[Any]) -> str:
