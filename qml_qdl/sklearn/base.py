@@ -61,7 +61,7 @@ def repairs() -> Iterator[None]:
         raise ArgumentTypeError(f"{error}; give an array of numbers") from error
     except ValueError as error:
         # The first line says what is wrong; further ones name other estimators.
-        told = str(error).split("\n")[0]
+        told = str(error).split("\n")[0].rstrip(".")
         hint = next((hint for word, hint in _REPAIRS.items() if word in told), None)
         raise DataError(told if hint is None else f"{told}; {hint}") from error
 

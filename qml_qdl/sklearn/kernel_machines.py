@@ -582,7 +582,7 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
         >>> import numpy as np
         >>> from qml_qdl.sklearn import QuantumGaussianProcessRegressor
         >>> x = np.linspace(-2, 2, 20)[:, None]
-        >>> y = np.sin(2 * x[:, 0]) + np.random.default_rng(0).normal(0, 0.1, 20)
+        >>> y = np.cos(x[:, 0]) + np.random.default_rng(0).normal(0, 0.1, 20)
         >>> process = QuantumGaussianProcessRegressor().fit(x, y)
         >>> mean, deviation = process.predict(x, return_std=True)
         >>> bool(abs(mean - y).max() < 0.3), deviation.shape

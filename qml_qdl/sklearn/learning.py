@@ -157,7 +157,7 @@ class Learner(BaseEstimator, ABC):
                 task = Task(options, recipe, maker, parts, rows.name)
             module = self.module_ if warm else task.build("quantum", seed)
             single = options.training.precision != "64-true"
-            module = module.float() if single else module.double()
+            module = (module.float() if single else module.double()).train()
             if given.target is not None or given.shots != "keep":
                 set_target(module, given.target, given.shots)
             task.recipe.check_model(module)
