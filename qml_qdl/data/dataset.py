@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
@@ -122,13 +123,11 @@ def _as_weights(weights: Any) -> Any:
 
 
 def _as_dtype(dtype: Any) -> np.dtype[Any]:
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found not in (np.float32, np.float64):
-        raise DataError(f"dtype: expected float32 or float64, got {dtype!r}")
-    return found
+    for known in (np.float32, np.float64):
+        with contextlib.suppress(TypeError):  # of what names no type at all
+            if np.dtype(dtype) == known:
+                return np.dtype(known)
+    raise DataError(f"dtype: expected float32 or float64, got {dtype!r}")
 
 
 def _as_names(names: Sequence[Any]) -> tuple[str, ...]:

@@ -128,7 +128,8 @@ class Preprocessing:
         numbers = np.asarray(numbers, dtype=np.float64)
         if self.label_mean is None:
             return numbers
-        return numbers * self.label_deviation + self.label_mean
+        found: npt.NDArray[Any] = numbers * self.label_deviation + self.label_mean
+        return found
 
     @property
     def output_shape(self) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ def encoding_for(num_features: int) -> Circuit:
     maps: list[Block | Circuit] = []
     for first in range(0, num_features, MOST_WIRES):
         features = range(first, min(first + MOST_WIRES, num_features))
-        maps.append(IQPEncoding(len(features), features=features))
+        maps.append(IQPEncoding(len(features), repeats=2, features=features))
     return as_circuit(reduce(matmul, reversed(maps)))
 
 

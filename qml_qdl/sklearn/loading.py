@@ -105,12 +105,13 @@ def load_estimator(folder: str | Path, **parameters: Any) -> Any:
 
 def _complete(kind: type[Any], parameters: dict[str, Any]) -> dict[str, Any]:
     known = kind().get_params(deep=False)
-    for name, value in parameters.items():
+    for name in parameters:
         if name not in known:
             raise ArgumentError(
                 f"{name}: {kind.__name__} has no such parameter; it has "
                 f"{', '.join(known)}"
             )
+    for name, value in parameters.items():
         if isinstance(value, Lost):
             raise ArgumentError(
                 f"{name}: the estimator was saved with a {value.kind}, which no file "

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from attrs import frozen
@@ -26,6 +28,8 @@ ARRAYS = "arrays.npz"
 
 IN_MEMORY = "rows_in_memory"
 """What the data of a run are called that no file holds."""
+
+_UNREADABLE = (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error)
 
 _ADVICE = "restore it from a copy, or fit and save the estimator again"
 
@@ -197,7 +201,7 @@ def read_arrays(folder: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as found:
             return dict(found)
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except _UNREADABLE as error:
         raise RunError(f"{path}: the file is damaged ({error}); {_ADVICE}") from error
 
 

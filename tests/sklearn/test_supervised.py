@@ -221,7 +221,7 @@ def test_bad_parameters_are_refused(
 def test_bad_rows_are_refused() -> None:
     gap = X.copy()
     gap[3, 1] = np.nan
-    with pytest.raises(DataError, match=r"contains NaN; .* SimpleImputer"):
+    with pytest.raises(DataError, match=r"contains NaN; .*SimpleImputer"):
         short().fit(gap, Y)
     classifier = short().fit(X, Y)
     with pytest.raises(DataError, match="contains NaN"):
