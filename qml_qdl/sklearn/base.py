@@ -141,7 +141,8 @@ def dataset_of(
         ArgumentError: An image has another number of pixels.
         DataError: A pixel is outside [0, 1], or all weights are 0.
     """
-    shape, columns = getattr(estimator, "image_shape", None), ()
+    shape = getattr(estimator, "image_shape", None)
+    columns: tuple[Column, ...] = ()
     if shape is not None:
         shape = tuple(shape)
         if len(shape) != 3 or int(np.prod(shape)) != x.shape[1]:

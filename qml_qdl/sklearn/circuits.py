@@ -17,7 +17,7 @@ from qml_qdl.circuits import (
 )
 from qml_qdl.circuits.circuit import as_circuit, as_whole_circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
-from qml_qdl.circuits.validation import check_choice, check_number
+from qml_qdl.circuits.validation import MOST, check_choice, check_number
 
 MOST_WIRES = 8
 """Wires of a circuit that an estimator chooses; more features follow one another."""
@@ -99,5 +99,5 @@ def scaling_for(scaling: Any, num_features: int) -> float:
     if isinstance(scaling, str):
         check_choice("scaling", scaling, ("auto",))
         return 1 / math.sqrt(num_features)
-    check_number("scaling", scaling)
+    check_number("scaling", scaling, 0, MOST)
     return float(scaling)

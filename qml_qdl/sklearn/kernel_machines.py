@@ -21,7 +21,13 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVC
 
 from qml_qdl.circuits.errors import ArgumentError
-from qml_qdl.circuits.validation import check_choice, check_flag, check_number
+from qml_qdl.circuits.validation import (
+    MOST,
+    check_choice,
+    check_count,
+    check_flag,
+    check_number,
+)
 from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.kernels import FidelityKernel, Kernel, LocalKernel, ProjectedKernel
 from qml_qdl.sklearn.base import (
@@ -133,6 +139,7 @@ class KernelMachine(Saved, BaseEstimator):
         self, x: Doubles, labels: Any, names: tuple[str, ...], weights: Any
     ) -> Self:
         check_flag("standardise", self.standardise)
+        check_number("gamma", self.gamma, 0, MOST)
         rows = dataset_of(self, x, labels, names, weights)
         fitted = Preprocessing.fit(rows, standardise=self.standardise)
         scaled = fitted.apply(rows)
@@ -144,7 +151,8 @@ class KernelMachine(Saved, BaseEstimator):
         self.weights_ = rows.weights
         self._merge()
         self.gram_ = self._gram_of_fit()
-        self.machine_ = self.learn()
+        with repairs():
+            self.machine_ = self.learn()
         return self
 
     def _merge(self) -> None:
@@ -275,7 +283,7 @@ class QuantumSVC(_Classes):
         C: What an error costs, > 0.
         class_weight: As of `QuantumClassifier`.
         tol: When the optimiser stops.
-        max_iter: Its steps at most; −1 for no bound.
+        max_iter: Its steps at most; None for no bound.
         decision_function_shape: "ovr" or "ovo".
 
     Raises:
@@ -306,7 +314,7 @@ class QuantumSVC(_Classes):
         C: float = 1.0,
         class_weight: Any = None,
         tol: float = 1e-3,
-        max_iter: int = -1,
+        max_iter: int | None = None,
         decision_function_shape: str = "ovr",
     ) -> None:
         super().__init__(
@@ -344,7 +352,10 @@ class QuantumSVC(_Classes):
             MemoryBoundError: The Gram matrix does not fit into memory.
             TargetError: The target cannot run the circuit.
         """
-        check_number("C", self.C)
+        check_number("C", self.C, 0, MOST)
+        check_number("tol", self.tol, 0, MOST)
+        if self.max_iter is not None:
+            check_count("max_iter", self.max_iter)
         self._fit_classes(X, y, sample_weight, self.class_weight)
         self.n_iter_ = self.machine_.n_iter_
         return self
@@ -368,11 +379,10 @@ class QuantumSVC(_Classes):
             kernel="precomputed",
             C=self.C,
             tol=self.tol,
-            max_iter=self.max_iter,
+            max_iter=-1 if self.max_iter is None else self.max_iter,
             decision_function_shape=self.decision_function_shape,
         )
-        with repairs():
-            return machine.fit(self.gram_, self.labels_, self.weights_)
+        return machine.fit(self.gram_, self.labels_, self.weights_)
 
     def decision_function(self, X: Any) -> Doubles:
         """How far each row is on which side, as scikit-learn's `SVC` has it.
@@ -472,7 +482,7 @@ class QuantumKernelRidge(RegressorMixin, KernelMachine):
             MemoryBoundError: The Gram matrix does not fit into memory.
             TargetError: The target cannot run the circuit.
         """
-        check_number("alpha", self.alpha)
+        check_number("alpha", self.alpha, 0, MOST)
         x, numbers = rows_to_fit(self, X, y, multi_output=True, y_numeric=True)
         self.output_shape_: tuple[int, ...] = numbers.shape[1:]
         single = numbers[:, 0] if numbers.shape[1:] == (1,) else numbers
@@ -638,7 +648,8 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
             TargetError: The target cannot run the circuit.
         """
         self._exact()
-        check_number("noise", self.noise)
+        check_number("noise", self.noise, 0, MOST)
+        check_count("n_restarts_optimizer", self.n_restarts_optimizer, 0)
         x, numbers = rows_to_fit(self, X, y, multi_output=True, y_numeric=True)
         self.output_shape_: tuple[int, ...] = numbers.shape[1:]
         single = numbers[:, 0] if numbers.shape[1:] == (1,) else numbers
@@ -778,6 +789,7 @@ class QuantumGaussianProcessClassifier(_Classes):
             TargetError: The target cannot run the circuit.
         """
         self._exact()
+        check_count("n_restarts_optimizer", self.n_restarts_optimizer, 0)
         return self._fit_classes(X, y)
 
     def _gram_of_fit(self) -> None:

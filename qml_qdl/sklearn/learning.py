@@ -119,6 +119,7 @@ class Learner(BaseEstimator, ABC):
         given: Any = self
         check_flag("early_stopping", given.early_stopping)
         check_flag("verbose", given.verbose)
+        check_number("validation_fraction", given.validation_fraction, 0, 1)
         if is_service(given.target):
             raise ArgumentError(
                 f"target: a training needs exact results or simulated shots, got the "
@@ -128,7 +129,6 @@ class Learner(BaseEstimator, ABC):
         seed = seed_of(given.random_state)
         train, validation = rows, None
         if given.early_stopping:
-            check_number("validation_fraction", given.validation_fraction, 0, 1)
             train, validation = cut_off(rows, given.validation_fraction, seed)
         fitted = (
             self.preprocessing_

@@ -2862,7 +2862,7 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             C=1.0,
             class_weight="balanced",
             tol=1e-3,
-            max_iter=-1,
+            max_iter=100,
             decision_function_shape="ovr",
         ),
         "sklearn.QuantumKernelRidge": lambda: fitting(
