@@ -72,6 +72,7 @@ def test_scikit_learns_checks(estimator: Any, monkeypatch: pytest.MonkeyPatch) -
     assert Counter(each["status"] for each in found)["passed"] > 35
 
 
+@pytest.mark.slow
 def test_a_pipeline_is_searched_in_two_processes() -> None:
     line = make_pipeline(
         PCA(2), QuantumTransformer(random_state=0), LogisticRegression()
