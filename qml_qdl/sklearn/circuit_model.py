@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor, nn
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.validation import check_count, validate_call
 from qml_qdl.nn import QuantumLayer
-from qml_qdl.sklearn.circuits import circuit_for
+from qml_qdl.sklearn.circuits import circuit_for, outputs_of
 
 
 @validate_call
@@ -45,7 +43,7 @@ class CircuitModel(nn.Module):
         check_count("num_outputs", num_outputs)
         whole = circuit_for(circuit, num_features)
         self.quantum = QuantumLayer(whole)
-        self.leave = nn.Linear(math.prod(map(int, whole.output_shape)), num_outputs)
+        self.leave = nn.Linear(outputs_of(whole), num_outputs)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Reads rows.

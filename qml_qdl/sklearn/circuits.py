@@ -86,6 +86,15 @@ def circuit_for(circuit: Any, num_features: int) -> Circuit:
     return whole
 
 
+def outputs_of(circuit: Circuit) -> int:
+    """How many numbers a circuit gives of a row.
+
+    Args:
+        circuit: A circuit that is not read out by samples.
+    """
+    return math.prod(int(count or 1) for count in circuit.output_shape)
+
+
 def scaling_for(scaling: Any, num_features: int) -> float:
     """The factor on features that are scaled already.
 

@@ -27,6 +27,7 @@ from qml_qdl.sklearn.base import (
 from qml_qdl.sklearn.learning import AT_ONCE, Learner, batch_rows
 from qml_qdl.sklearn.runs import write_arrays
 from qml_qdl.training import MODELS, Spec, TrainingOptions, default_training
+from qml_qdl.training.options import Precision
 from qml_qdl.training.recipes.generative import (
     LEAST_MEASURED,
     listed,
@@ -90,7 +91,7 @@ class QuantumDensity(DensityMixin, Learner):
         epochs: int | None = None,
         batch_size: Any = "auto",
         learning_rate: float | None = None,
-        precision: str = "64-true",
+        precision: Precision = "64-true",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -160,7 +161,10 @@ class QuantumDensity(DensityMixin, Learner):
         return path
 
     def _training(self, rows: int) -> TrainingOptions:
-        given = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+        given: dict[str, Any] = {
+            "epochs": self.epochs,
+            "learning_rate": self.learning_rate,
+        }
         return evolve(
             default_training(self.model),
             batch_size=batch_rows(self.batch_size, rows),

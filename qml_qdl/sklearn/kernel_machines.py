@@ -57,7 +57,7 @@ class KernelMachine(Saved, BaseEstimator):
     # ---- Must be defined: these two, and nothing else. ----
 
     @abstractmethod
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, *data: Any, **options: Any) -> Self:
         """Fits the machine."""
 
     @abstractmethod
@@ -69,6 +69,13 @@ class KernelMachine(Saved, BaseEstimator):
         """
 
     # ---- Defined here for all. ----
+
+    kernel_: Any
+    machine_: Any
+    rows_: Any
+    labels_: Any
+    weights_: Any
+    gram_: Any
 
     def __init__(
         self,
@@ -229,6 +236,8 @@ class KernelMachine(Saved, BaseEstimator):
 
 class _Classes(ClassifierMixin, KernelMachine):
     """Those whose labels are classes."""
+
+    classes_: Any
 
     def _fit_classes(
         self, X: Any, y: Any, weights: Any = None, class_weight: Any = None

@@ -42,7 +42,7 @@ class Learner(BaseEstimator, ABC):
     # ---- Must be defined: this one, and nothing else. ----
 
     @abstractmethod
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, *data: Any, **options: Any) -> Self:
         """Fits the model."""
 
     # ---- Defined here for all. ----

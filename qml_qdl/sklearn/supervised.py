@@ -26,6 +26,7 @@ from qml_qdl.sklearn.base import (
 from qml_qdl.sklearn.circuit_model import CircuitModel
 from qml_qdl.sklearn.learning import AT_ONCE, Learner, Maker, batch_rows
 from qml_qdl.training import MODELS, Spec, TrainingOptions
+from qml_qdl.training.options import Accelerator, Precision
 from qml_qdl.training.recipes.recipe import Recipe
 
 
@@ -35,14 +36,10 @@ class Trained(Learner):
     Abstract base of `QuantumClassifier` and `QuantumRegressor`.
     """
 
-    # ---- Must be defined: these, and nothing else. ----
+    # ---- Must be defined: these, and nothing else but `fit`. ----
 
     recipe: ClassVar[str]
     """How it learns, a name of `qml_qdl.training.RECIPES`."""
-
-    @abstractmethod
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fits the model."""
 
     @abstractmethod
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -63,8 +60,8 @@ class Trained(Learner):
         learning_rate: float = 0.02,
         optimizer: Any = "adam",
         loss: Any = None,
-        precision: str = "64-true",
-        accelerator: str = "cpu",
+        precision: Precision = "64-true",
+        accelerator: Accelerator = "cpu",
         standardise: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -95,8 +92,7 @@ class Trained(Learner):
 
     def _fit(self, x: Any, labels: Any, names: tuple[str, ...], weights: Any) -> Self:
         """Trains on labels as a data set has them."""
-        for name in ("standardise", "warm_start"):
-            check_flag(name, getattr(self, name))
+        check_flag("standardise", self.standardise)
         spec, maker = model_maker(self.model, self.model_options)
         known = MODELS.get(spec.class_path) if maker is None else None
         if known is not None and known.recipe is not None:
@@ -113,9 +109,14 @@ class Trained(Learner):
             name=self.recipe,
             maker=maker,
             standardise=self.standardise,
-            warm=self.warm_start and hasattr(self, "module_"),
+            warm=self._goes_on(),
         )
         return self
+
+    def _goes_on(self) -> bool:
+        """Whether weights of before are gone on with."""
+        check_flag("warm_start", self.warm_start)
+        return self.warm_start and hasattr(self, "module_")
 
     def _training(self, rows: int) -> TrainingOptions:
         return TrainingOptions(
@@ -208,6 +209,7 @@ class QuantumClassifier(ClassifierMixin, Trained):
     """
 
     recipe: ClassVar[str] = "classification"
+    classes_: Any
 
     def __init__(
         self,
@@ -222,8 +224,8 @@ class QuantumClassifier(ClassifierMixin, Trained):
         learning_rate: float = 0.02,
         optimizer: Any = "adam",
         loss: Any = None,
-        precision: str = "64-true",
-        accelerator: str = "cpu",
+        precision: Precision = "64-true",
+        accelerator: Accelerator = "cpu",
         standardise: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -276,8 +278,7 @@ class QuantumClassifier(ClassifierMixin, Trained):
         x, classes, codes, weights = class_codes(
             self, X, y, sample_weight, self.class_weight
         )
-        warm = self.warm_start and hasattr(self, "module_")
-        if warm and not np.array_equal(classes, self.classes_):
+        if self._goes_on() and not np.array_equal(classes, self.classes_):
             raise DataError(
                 f"y: a warm start goes on with the classes {self.classes_.tolist()}, "
                 f"got {classes.tolist()}; give rows of the same, or warm_start=False"
@@ -405,7 +406,7 @@ class QuantumRegressor(RegressorMixin, Trained):
         x, numbers = rows_to_fit(self, X, y, multi_output=True, y_numeric=True)
         weights = weights_of(sample_weight, x)
         shape = numbers.shape[1:]
-        if self.warm_start and hasattr(self, "module_") and shape != self.output_shape_:
+        if self._goes_on() and shape != self.output_shape_:
             raise DataError(
                 f"y: a warm start goes on with numbers of shape (rows, "
                 f"*{self.output_shape_}), got {numbers.shape}; give the same, or "

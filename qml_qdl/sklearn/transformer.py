@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -25,7 +24,12 @@ from qml_qdl.sklearn.base import (
     same_shots,
     seed_of,
 )
-from qml_qdl.sklearn.circuits import circuit_for, features_for, scaling_for
+from qml_qdl.sklearn.circuits import (
+    circuit_for,
+    features_for,
+    outputs_of,
+    scaling_for,
+)
 from qml_qdl.sklearn.runs import Saved
 
 AT_ONCE = 1024
@@ -125,7 +129,7 @@ class QuantumTransformer(
             generator=torch.Generator().manual_seed(self.seed_),
             dtype=torch.float64,
         )
-        self._n_features_out = math.prod(map(int, circuit.output_shape))
+        self._n_features_out = outputs_of(circuit)
 
     def arrays(self) -> dict[str, Any]:
         """The weights of the circuit by name."""

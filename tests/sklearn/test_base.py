@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from qml_qdl.errors import ArgumentTypeError, DataError, QdlError
-from qml_qdl.sklearn import UnfittedError
+from qml_qdl.sklearn import QuantumTransformer, UnfittedError
 from qml_qdl.sklearn.base import class_codes, dataset_of, repairs, seed_of, weights_of
 
 
@@ -24,17 +23,19 @@ def test_errors_are_both_kinds() -> None:
 
 
 def test_classes_are_weighted() -> None:
-    class Rows(BaseEstimator):
-        """As little of an estimator as is asked."""
-
     x = np.arange(8.0).reshape(4, 2)
     labels = ["b", "a", "b", "b"]
-    rows, classes, codes, weights = class_codes(Rows(), x, labels, None, "balanced")
+    rows, classes, codes, weights = class_codes(
+        QuantumTransformer(), x, labels, None, "balanced"
+    )
     assert (classes.tolist(), codes.tolist()) == (["a", "b"], [1, 0, 1, 1])
     assert np.allclose(weights, [2 / 3, 2, 2 / 3, 2 / 3])
     assert np.array_equal(rows, x)
-    assert class_codes(Rows(), x, labels, None)[3] is None
-    assert dataset_of(Rows(), x, codes, ("a", "b"), weights).weights is not None
+    assert class_codes(QuantumTransformer(), x, labels, None)[3] is None
+    assert (
+        dataset_of(QuantumTransformer(), x, codes, ("a", "b"), weights).weights
+        is not None
+    )
 
 
 def test_weights_and_seeds() -> None:

@@ -21,7 +21,7 @@ def test_every_feature_is_read(features: int) -> None:
     encoding = encoding_for(features)
     assert encoding.num_inputs == features
     assert len(encoding.wires) == min(features, 8)
-    kernel = FidelityKernel(encoding, dtype=torch.float64)
+    kernel = FidelityKernel(encoding)
     rows = torch.zeros(features + 1, features, dtype=torch.float64)
     rows[1:] = 0.3 * torch.eye(features)
     assert (kernel(rows)[0, 1:] < 1 - 1e-3).all()

@@ -27,7 +27,11 @@ from qml_qdl.sklearn import (
     QuantumTransformer,
 )
 
-SHORT = {"epochs": 40, "learning_rate": 0.05, "model_options": {"layers": 1}}
+SHORT: dict[str, Any] = {
+    "epochs": 40,
+    "learning_rate": 0.05,
+    "model_options": {"layers": 1},
+}
 
 CHEAP = [
     QuantumSVC(),

@@ -108,7 +108,11 @@ def test_what_it_takes_is_told_before() -> None:
         (QuantumGaussianProcessRegressor(shots=9), ArgumentError, "use shots=None"),
         (QuantumGaussianProcessClassifier(shots=9), ArgumentError, "use shots=None"),
         (QuantumKernelRidge(alpha=0.0), ArgumentError, "alpha"),
-        (QuantumKernelRidge(standardise=2), ArgumentTypeError, "standardise"),
+        (
+            QuantumKernelRidge().set_params(standardise=2),
+            ArgumentTypeError,
+            "standardise",
+        ),
     ],
 )
 def test_bad_parameters_are_refused(

@@ -78,6 +78,7 @@ def test_the_command_line_predicts_with_a_saved_classifier(tmp_path: Path) -> No
     classifier = QuantumClassifier(**QUICK).fit(X, WORDS)
     run = Run.open(classifier.save(tmp_path / "kept"))
     found = predict_rows(run, X)
+    assert found.probabilities is not None
     assert np.abs(found.probabilities - classifier.predict_proba(X)).max() < 1e-6
     np.savez(tmp_path / "rows.npz", x=X)
     assert main(["predict", str(tmp_path / "kept"), str(tmp_path / "rows.npz")]) == 0
@@ -92,6 +93,7 @@ def test_a_run_of_the_command_line_is_an_estimator(
     assert main([*words, "--name", "r", "--runs-dir", str(tmp_path)]) == 0
     classifier = load_estimator(tmp_path / "r")
     found = predict_rows(Run.open(tmp_path / "r"), X)
+    assert found.probabilities is not None
     assert np.abs(found.probabilities - classifier.predict_proba(X)).max() < 1e-6
     assert classifier.predict(X).tolist() == found.values.tolist()
     assert classifier.classes_.tolist() == ["setosa", "versicolor", "virginica"]

@@ -52,7 +52,9 @@ def short(model: Any = "dressed", **changes: Any) -> QuantumClassifier:
 
 
 def test_a_linear_model_becomes_logistic_regression() -> None:
-    rule = {"optimizer": lambda weights: torch.optim.LBFGS(weights, lr=1.0)}
+    rule: dict[str, Any] = {
+        "optimizer": lambda weights: torch.optim.LBFGS(weights, lr=1.0)
+    }
     ours = short(Linear, epochs=30, **rule).fit(X[Y > 0], Y[Y > 0])
     scaled = (X[Y > 0] - X[Y > 0].mean(0)) / X[Y > 0].std(0)
     theirs = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-10)
@@ -66,7 +68,9 @@ def test_a_linear_model_becomes_logistic_regression() -> None:
 def test_a_linear_model_becomes_least_squares(weighted: bool) -> None:
     weights = np.arange(len(X)) % 3 if weighted else None
     numbers = np.c_[X[:, 0], X[:, 1] ** 2 * 100]
-    rule = {"optimizer": lambda weights: torch.optim.LBFGS(weights, lr=1.0)}
+    rule: dict[str, Any] = {
+        "optimizer": lambda weights: torch.optim.LBFGS(weights, lr=1.0)
+    }
     ours = QuantumRegressor(Linear, epochs=30, random_state=0, **rule)
     ours.fit(X[:, 2:], numbers, weights)
     theirs = Ridge(alpha=1e-12).fit(X[:, 2:], numbers, weights)

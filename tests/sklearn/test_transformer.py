@@ -46,6 +46,6 @@ def test_bad_parameters_are_refused() -> None:
     with pytest.raises(ArgumentError, match="layers"):
         QuantumTransformer(layers=0).fit(X)
     with pytest.raises(ArgumentTypeError, match="standardise"):
-        QuantumTransformer(standardise="no").fit(X)
+        QuantumTransformer().set_params(standardise="no").fit(X)
     with pytest.raises(ArgumentError, match="one of 4 features"):
         QuantumTransformer(AngleEncoding(2)).fit(X)

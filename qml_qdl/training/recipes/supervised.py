@@ -170,7 +170,8 @@ class Supervised(Recipe):
         scores = scores.reshape(len(labels), -1).mean(1)
         for name, values in (("loss", losses.detach()), (self.score, scores)):
             getattr(self, f"{part}_{name}").update(values, weight=weights)
-        return (weights * losses).mean()
+        loss: Tensor = (weights * losses).mean()
+        return loss
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Returns the loss of a training batch."""
@@ -606,7 +607,7 @@ def _unreduced(loss: Any) -> Any:
             f"{loss!r}; use one by name, such as 'HuberLoss', or leave the weights out"
         )
     apart = copy.copy(loss)
-    apart.reduction = "none"  # type: ignore[assignment] - an attribute, not a module
+    vars(apart)["reduction"] = "none"
     return apart
 
 
