@@ -32,6 +32,7 @@ _REPAIRS = {
     "2D array": "Reshape your data to (rows, features)",
     "dimensional": "Reshape your data to (rows, features)",
     "feature(s)": "give the columns that fit was given",
+    "features, but": "give the columns that fit was given",
     "feature names": "give the columns that fit was given",
     "sample(s)": "give more rows",
     "Complex": "give real and imaginary parts as columns of their own",

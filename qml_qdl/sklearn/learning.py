@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from lightning.pytorch.utilities.seed import isolate_rng
 from sklearn.base import BaseEstimator
 from torch import nn
 
@@ -23,6 +22,7 @@ from qml_qdl.sklearn.runs import IN_MEMORY, save_run
 from qml_qdl.training import RunOptions, Spec, Task, TrainingOptions, fit
 from qml_qdl.training.options import DataOptions
 from qml_qdl.training.recipes.recipe import Recipe
+from qml_qdl.training.trainer import generators_kept
 
 FULL_BATCH = 1024
 """With fewer rows than this all of them are a batch, where nothing else is said."""
@@ -150,7 +150,7 @@ class Learner(BaseEstimator, ABC):
             first_seed=seed,
             twin=False,
         )
-        with isolate_rng():  # training seeds the global generators
+        with generators_kept():  # training seeds the global generators
             if maker is None:
                 task = Task.of(options, rows, parts=parts)
             else:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from attrs import evolve
-from lightning.pytorch.utilities.seed import isolate_rng
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.circuits.validation import check_choice, validate_call
@@ -33,6 +32,7 @@ from qml_qdl.training.checkpoints import load_best
 from qml_qdl.training.recipes.segmentation import Segmentation
 from qml_qdl.training.recipes.supervised import Classification, Regression
 from qml_qdl.training.run import read_preprocessing
+from qml_qdl.training.trainer import generators_kept
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
@@ -134,7 +134,7 @@ def _load_model(estimator: Any, run: Run) -> None:
         maker = model_maker(estimator.model, None)[1]
         if maker is not None:
             task = evolve(task, model_class=maker)
-    with isolate_rng():
+    with generators_kept():
         module = task.build(kind, seed)
     load_best(module, run.fit_folder(kind, seed))
     if estimator.target is not None or estimator.shots != "keep":

@@ -199,7 +199,7 @@ def read_arrays(folder: Path) -> dict[str, Any]:
     """
     path = folder / ARRAYS
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
             return dict(found)
     except _UNREADABLE as error:
         raise RunError(f"{path}: the file is damaged ({error}); {_ADVICE}") from error

@@ -25,6 +25,7 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities.seed import isolate_rng
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.hardware.files import remove_remains
@@ -332,6 +333,13 @@ def _logger(options: TrainingOptions, folder: Path, step: int | None) -> Logger:
             given = given.with_defaults({"save_dir": str(folder)})
     logger: Logger = build_object("logger", given, _LOGGERS, Logger)
     return logger
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Leaves the global generators as they were, which a training seeds."""
+    with isolate_rng():
+        yield
 
 
 @contextmanager

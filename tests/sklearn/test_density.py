@@ -46,7 +46,8 @@ def test_a_density_is_of_the_units_of_the_columns() -> None:
 
 
 def test_samples_repeat_with_their_seed() -> None:
-    density = quick("born_machine", shots=50).fit(BITS)
+    few = {"layers": 1}
+    density = quick("born_machine", shots=50, model_options=few).fit(BITS)
     first, second = (density.sample(9, random_state=4) for _ in range(2))
     assert np.array_equal(first, second)
     with pytest.raises(ArgumentError, match="need exact results, got a target with"):

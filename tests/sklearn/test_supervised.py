@@ -230,7 +230,7 @@ def test_bad_rows_are_refused() -> None:
     classifier = short().fit(X, Y)
     with pytest.raises(DataError, match="contains NaN"):
         classifier.predict(gap)
-    with pytest.raises(DataError, match=r"3 features.*; give the columns"):
+    with pytest.raises(DataError, match=r"3 features, but .*; give the columns"):
         classifier.predict(X[:, :3])
     with pytest.raises(DataError, match=r"got one class, .* add rows of another"):
         short().fit(X, np.zeros(len(X)))
