@@ -117,9 +117,9 @@ def main(folder: str | None = None) -> None:
     costs()
     study = KernelStudy(load("two_moons"), limit=60)
     study.run(range(2))
-    for title, rows in study.tables():
+    for title, lines in study.tables():
         print(title)
-        for row in rows:
+        for row in lines:
             print(f"{row[0]:18}" + "".join(f"{cell:>16}" for cell in row[1:]))
     if folder is not None:
         save_figure(picture(found), Path(folder) / "kernels.png")

@@ -35,7 +35,7 @@ def kernels(
     """Compare quantum kernels with RBF and polynomial ones on DATA.
 
     All stand in the same support vector machine, see the same rows, and have as many
-    settings, chosen on the validation part. Beside accuracies stand what tells whether
+    settings, chosen by cross-validation. Beside accuracies stand what tells whether
     a kernel is concentrated, and the rows that a machine would run.
     """
     from rich.console import Console

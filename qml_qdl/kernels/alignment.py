@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -116,7 +117,9 @@ def as_labels(labels: Any, rows: int | None = None) -> Tensor:
         ArgumentTypeError: They are no numbers.
     """
     try:
-        found = torch.as_tensor(labels)
+        # Arrays are copied, since they may be read-only.
+        given = isinstance(labels, Tensor)
+        found = labels if given else torch.tensor(np.asarray(labels))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArgumentTypeError(
             f"labels: expected numbers, got {type(labels).__name__}; number the "

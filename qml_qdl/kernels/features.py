@@ -93,7 +93,9 @@ class NystroemFeatures(nn.Module):
         rows = as_rows("x", x, self.kernel.num_inputs)
         landmarks: Any = self.landmarks
         whitening: Any = self.whitening
-        return self.kernel(rows, landmarks.to(rows)) @ whitening.to(rows)
+        gram: Tensor = self.kernel(rows, landmarks.to(rows))
+        features: Tensor = gram @ whitening.to(rows)
+        return features
 
     def cost(self, rows: int) -> Cost:
         """What the features of rows take, told beforehand.

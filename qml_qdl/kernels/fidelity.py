@@ -21,11 +21,11 @@ from qml_qdl.circuits.readouts import Readout
 from qml_qdl.circuits.validation import check_count, check_flag, validate_call
 from qml_qdl.hardware.jobs.cost import Cost
 from qml_qdl.hardware.traits import traits_of
-from qml_qdl.kernels.kernel import CircuitKernel, as_encoding_circuit
+from qml_qdl.kernels.kernel import CircuitKernel, KernelOptions, as_encoding_circuit
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.nn.execution import Execution
 from qml_qdl.nn.jobs import sender_of
-from qml_qdl.nn.options import LayerOptions, hands_on_to
+from qml_qdl.nn.options import hands_on_to
 from qml_qdl.nn.running import run_layer
 
 
@@ -41,7 +41,9 @@ class FidelityKernel(CircuitKernel):
     it is the probability to find 0 on every wire after U(y)†U(x): one row for each pair
     of rows, n(n−1)/2 for a symmetric matrix, all of them one batch or one job.
 
-    What comes after the last encoding cancels, and is left out.
+    What comes after the last encoding cancels, and is left out. What was found for a
+    row or a pair is kept, shots too, until weights or target change: `clear` forgets
+    it.
 
     With many wires, or wide angles, k(x, y) falls towards 0 for all pairs: `scaling` is
     then the parameter that matters most (Shaydulin and Wild 2021, arXiv:2111.05451;
@@ -57,7 +59,7 @@ class FidelityKernel(CircuitKernel):
             (`mitigate_depolarizing_noise`).
         max_jobs: Jobs that a call may be divided into by a machine's limits.
         **options: What `QuantumLayer` takes: `target`, `shots`, `seed`, `mitigation`,
-            `init_method`'s `generator`, `device` and others.
+            `generator`, `dtype` and others.
 
     Shape:
         - Input: (n, num_inputs) and (m, num_inputs), floating.
@@ -89,7 +91,7 @@ class FidelityKernel(CircuitKernel):
         memory: int | None = None,
         measure_diagonal: bool = False,
         max_jobs: int = 1,
-        **options: Unpack[LayerOptions],
+        **options: Unpack[KernelOptions],
     ) -> None:
         check_flag("measure_diagonal", measure_diagonal)
         check_count("max_jobs", max_jobs)
@@ -232,7 +234,7 @@ _COPIES = 4
 """How often states are there while overlaps are computed."""
 
 _BAND = 128
-"""Rows of a symmetric matrix that are multiplied at once, with those before them."""
+"""Rows that are multiplied at once; of a symmetric matrix with those before them."""
 
 
 def squared_overlaps(a: Tensor, b: Tensor | None = None) -> Tensor:
@@ -246,19 +248,22 @@ def squared_overlaps(a: Tensor, b: Tensor | None = None) -> Tensor:
     Returns:
         (n, m), real.
     """
-    if b is not None:
-        return _squares(a @ b.mH)
-    if a.requires_grad:
+    if a.requires_grad or (b is not None and b.requires_grad):
+        if b is not None:
+            return _squares(a @ b.mH)
         own = torch.eye(len(a), dtype=torch.bool, device=a.device)
         return _symmetric(_squares(a @ a.mH)).masked_fill(own, 1.0)
-    result = a.real.new_empty(len(a), len(a))
+    result = a.real.new_empty(len(a), len(a if b is None else b))
     for start in range(0, len(a), _BAND):
         stop = start + _BAND
+        if b is not None:
+            result[start:stop] = _squares(a[start:stop] @ b.mH)
+            continue
         band = _squares(a[start:stop] @ a[:stop].mH)
         result[start:stop, :stop] = band
         result[:start, start:stop] = band[:, :start].T
         result[start:stop, start:stop] = _symmetric(band[:, start:])
-    return result.fill_diagonal_(1.0)
+    return result if b is not None else result.fill_diagonal_(1.0)
 
 
 def _symmetric(square: Tensor) -> Tensor:

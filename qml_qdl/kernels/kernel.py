@@ -29,6 +29,9 @@ from qml_qdl.nn.jobs import estimated
 from qml_qdl.nn.options import LayerOptions, check_floating
 from qml_qdl.nn.results import at_least_single
 
+_COPIES = 4
+"""How often a Gram matrix is there while it is made, products and squares counted."""
+
 
 class Kernel(nn.Module, ABC):
     """A kernel k(x, y) as a torch module: abstract base of all kernels.
@@ -104,12 +107,12 @@ class Kernel(nn.Module, ABC):
         left = as_rows("x", x, self.num_inputs)
         right = None if y is None else as_rows("y", y, self.num_inputs).to(left)
         columns = len(left) if right is None else len(right)
-        needed = len(left) * columns * left.element_size()
+        needed = _COPIES * len(left) * columns * left.element_size()
         allowed = self.bound(left.device)
         if needed > allowed:
             raise MemoryBoundError(
                 f"x: a Gram matrix of {len(left):,} × {columns:,} rows takes "
-                f"{needed:,} bytes, but {allowed:,} may be used; use "
+                f"{needed:,} bytes while it is made, but {allowed:,} may be used; use "
                 "NystroemFeatures(kernel, landmarks), which takes a few columns only, "
                 "or raise memory="
             )
@@ -165,6 +168,13 @@ def as_rows(name: str, rows: Any, num_inputs: int) -> Tensor:
     return at_least_single(rows)
 
 
+class KernelOptions(LayerOptions, total=False):
+    """What a kernel hands on to its `QuantumLayer`."""
+
+    device: torch.device | str | None
+    dtype: torch.dtype | None
+
+
 class CircuitKernel(Kernel):
     """Abstract base of kernels that run one circuit on rows.
 
@@ -186,7 +196,7 @@ class CircuitKernel(Kernel):
         to_run: Circuit,
         scaling: float,
         memory: int | None,
-        **options: Unpack[LayerOptions],
+        **options: Unpack[KernelOptions],
     ) -> None:
         super().__init__()
         check_number("scaling", scaling)

@@ -20,9 +20,14 @@ from qml_qdl.circuits.validation import (
     validate_call,
 )
 from qml_qdl.hardware.jobs.cost import Cost
-from qml_qdl.kernels.kernel import CircuitKernel, as_encoding_circuit, as_rows
+from qml_qdl.kernels.kernel import (
+    CircuitKernel,
+    KernelOptions,
+    as_encoding_circuit,
+    as_rows,
+)
 from qml_qdl.nn import QuantumLayer
-from qml_qdl.nn.options import LayerOptions, hands_on_to
+from qml_qdl.nn.options import hands_on_to
 
 MOST_SIZE = 4
 """Wires of the largest reduced states: their Pauli words are 4ⁿ."""
@@ -52,7 +57,7 @@ class ReducedStateKernel(CircuitKernel):
         sizes: Sequence[int],
         scaling: float,
         memory: int | None,
-        **options: Unpack[LayerOptions],
+        **options: Unpack[KernelOptions],
     ) -> None:
         whole = as_encoding_circuit(circuit)
         words, self._windows = _words_in_windows(len(whole.wires), sizes)
@@ -120,7 +125,8 @@ class ProjectedKernel(ReducedStateKernel):
     A Gaussian of the distance (Frobenius norm) between reduced states, by default those
     of single wires: of ⟨X⟩, ⟨Y⟩ and ⟨Z⟩ (Huang et al. 2021, arXiv:2011.01938). Each
     point is one row, measured in 3ˢ settings for windows of s wires: the kernel for
-    machines, where a fidelity takes a row for each pair of points.
+    machines, where a fidelity takes a row for each pair of points. What was found for a
+    point is kept, shots too, until weights or target change: `clear` forgets it.
 
     Args:
         circuit: U(x, θ); its weights are trained, its readout is not used.
@@ -159,7 +165,7 @@ class ProjectedKernel(ReducedStateKernel):
         size: int = 1,
         scaling: float = 1.0,
         memory: int | None = None,
-        **options: Unpack[LayerOptions],
+        **options: Unpack[KernelOptions],
     ) -> None:
         check_number("gamma", gamma)
         super().__init__(circuit, (size,), scaling, memory, **options)
@@ -229,7 +235,7 @@ class LocalKernel(ReducedStateKernel):
         combine: str = "mean",
         scaling: float = 1.0,
         memory: int | None = None,
-        **options: Unpack[LayerOptions],
+        **options: Unpack[KernelOptions],
     ) -> None:
         check_choice("combine", combine, ("mean", "product"))
         given = (sizes,) if isinstance(sizes, int) else as_items(sizes)
@@ -259,7 +265,7 @@ class LocalKernel(ReducedStateKernel):
 
 
 def gaussian(x: Tensor, y: Tensor | None, gamma: float) -> Tensor:
-    """exp(−γ |x − y|²) of all pairs of points.
+    """A Gaussian of the distance of all pairs of points.
 
     Args:
         x: (n, numbers).

@@ -98,8 +98,10 @@ class SumKernel(Kernel):
     def gram(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The weighted sum; see `Kernel.gram`."""
         weights = self.weights.to(x)
-        grams = [kernel.gram(x, y) for kernel in self._all]
-        return torch.stack([w * g for w, g in zip(weights, grams, strict=True)]).sum(0)
+        gram = weights[0] * self._all[0].gram(x, y)
+        for weight, kernel in zip(weights[1:], self._all[1:], strict=True):
+            gram = gram + weight * kernel.gram(x, y)
+        return gram
 
     def cost(self, rows: int, columns: int | None = None) -> Cost:
         """What all of them take; see `Kernel.cost`."""

@@ -1,7 +1,7 @@
 """Kernels side by side: quantum and classical ones in the same support vector machine.
 
 What `qml-qdl kernels` does. Every kernel has a grid of as many settings, of which the
-best on the validation part is taken; all see the same rows.
+best by cross-validation is taken; all see the same rows.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ PENALTIES = (0.1, 1.0, 10.0, 100.0)
 MOST_FEATURES = 8
 """More features than that become as many principal components."""
 
+_FOLDS = 5
+
 FIRST = "RBF"
 """What the others are compared with, row by row."""
 
@@ -61,7 +63,7 @@ class Candidate(ABC):
 
         Args:
             setting: One of the grid.
-            parts: Rows of training, validation and so on.
+            parts: Rows of training, and others.
 
         Returns:
             For each part (rows, rows of training).
@@ -162,9 +164,9 @@ class Finding:
 
     Args:
         accuracy: On the test part, from 0 to 1.
-        setting: What was chosen by the validation part.
+        setting: What was chosen by cross-validation of the training part.
         penalty: C, likewise.
-        report: The Gram matrix of the training part.
+        report: The Gram matrix of these rows.
         seconds: Processor seconds of all that, the whole grid.
     """
 
@@ -180,8 +182,9 @@ class Finding:
 class KernelStudy:
     """Kernels in the same support vector machine, over several seeds.
 
-    Tables are standardised; of more than `MOST_FEATURES` features the principal
-    components are taken, as many, of the training part.
+    Tables are standardised; of more than `MOST_FEATURES` features as many principal
+    components are taken. Bandwidths and C are chosen on the training part alone, of
+    which each of five folds is left out once.
 
     Args:
         dataset: A data set of classes.
@@ -238,7 +241,7 @@ class KernelStudy:
             parts = split(self.dataset, seed=seed, limit=self.limit)
             rows = _prepared(parts)
             self._rows, self._features = rows[0].shape
-            labels = [p.labels for p in (parts.train, parts.validation, parts.test)]
+            labels = (parts.train.labels, parts.test.labels)
             for name, candidate in CANDIDATES.items():
                 self._tell(f"seed {seed}: {name}")
                 self.findings[name].append(_tuned(candidate, rows, labels))
@@ -294,9 +297,11 @@ def _bandwidth(settings: Sequence[Any]) -> str:
 
 
 def _prepared(parts: Split) -> list[NDArray[Any]]:
-    """Rows of the three parts, as few features as wires."""
-    every = [parts.train, parts.validation, parts.test]
-    rows = [p.inputs.reshape(len(p), -1).astype(np.float64) for p in every]
+    """Rows of training and test, of as few features as wires."""
+    rows = [
+        part.inputs.reshape(len(part), -1).astype(np.float64)
+        for part in (parts.train, parts.test)
+    ]
     if rows[0].shape[1] <= MOST_FEATURES:
         return rows
     from sklearn.decomposition import PCA
@@ -308,23 +313,30 @@ def _prepared(parts: Split) -> list[NDArray[Any]]:
 def _tuned(
     candidate: Candidate, rows: Sequence[NDArray[Any]], labels: Sequence[Any]
 ) -> Finding:
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.svm import SVC
 
     start = time.process_time()
+    least = int(np.unique(labels[0], return_counts=True)[1].min())
+    if least < 2:
+        raise DataError(
+            "dataset: expected two rows of training or more of each class, got "
+            f"{least}; raise limit=, or leave the rarest classes out"
+        )
+    folds = StratifiedKFold(min(_FOLDS, least))  # the same for every candidate
     best, chosen = -1.0, None
     for setting in candidate.settings:
-        own, validation, test = candidate.grams(setting, rows)
-        for penalty in PENALTIES:
-            machine = SVC(kernel="precomputed", C=penalty).fit(own, labels[0])
-            reached = machine.score(validation, labels[1])
-            if reached > best:  # of equal ones the first
-                best, chosen = reached, (setting, penalty, own, test, machine)
+        own, test = candidate.grams(setting, rows)
+        search = GridSearchCV(SVC(kernel="precomputed"), {"C": PENALTIES}, cv=folds)
+        search.fit(own, labels[0])
+        if search.best_score_ > best:  # of equal ones the first
+            best, chosen = search.best_score_, (setting, search, own, test)
     assert chosen is not None
-    setting, penalty, own, test, machine = chosen
+    setting, search, own, test = chosen
     return Finding(
-        accuracy=float(machine.score(test, labels[2])),
+        accuracy=float(search.score(test, labels[1])),
         setting=setting,
-        penalty=penalty,
+        penalty=search.best_params_["C"],
         report=describe(torch.as_tensor(own), labels[0].astype(np.int64)),
         seconds=time.process_time() - start,
     )

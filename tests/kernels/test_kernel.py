@@ -33,7 +33,7 @@ def test_a_kernel_of_ones_own() -> None:
     assert torch.allclose(features(x) @ features(x).T, x @ x.T, atol=1e-5)
     assert torch.allclose(SumKernel([kernel, kernel])(x), x @ x.T)
     kernel.memory = 60
-    with pytest.raises(MemoryBoundError, match=r"4 × 4 rows takes 64 bytes, but 60"):
+    with pytest.raises(MemoryBoundError, match=r"4 × 4 rows takes 256 bytes .* but 60"):
         kernel(x)
 
 

@@ -104,7 +104,7 @@ def test_weights_after_the_encoding_count() -> None:
     circuit = BasicEntangler(2) @ AngleEncoding(2)
     kernel = ProjectedKernel(circuit, dtype=torch.float64)
     x = X[:, :2].clone().requires_grad_()
-    kernel(x).square().sum().backward()  # type: ignore[no-untyped-call]
+    kernel(x).square().sum().backward()
     (weight,) = kernel.parameters()
     assert weight.grad is not None
     assert bool((weight.grad != 0).any())

@@ -17,8 +17,9 @@ def noisy_gram(rows: int = 6) -> Tensor:
     vectors = torch.randn(rows, 3, generator=generator, dtype=torch.float64)
     vectors = vectors / vectors.norm(dim=1, keepdim=True)
     noise = 0.2 * torch.randn(rows, rows, generator=generator, dtype=torch.float64)
-    gram = (vectors @ vectors.T).square() + (noise + noise.T) / 2
-    return gram.fill_diagonal_(1.0)
+    gram: Tensor = (vectors @ vectors.T).square() + (noise + noise.T) / 2
+    gram.fill_diagonal_(1.0)
+    return gram
 
 
 @pytest.mark.parametrize("method", ["threshold", "flip", "displace", "unit"])
