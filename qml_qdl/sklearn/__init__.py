@@ -13,6 +13,7 @@ from qml_qdl.sklearn.supervised import QuantumClassifier, QuantumRegressor
 from qml_qdl.sklearn.transformer import QuantumTransformer
 
 QuantumGaussianProcess = QuantumGaussianProcessRegressor
+"""A shorter name of `QuantumGaussianProcessRegressor`."""
 
 __all__ = [
     "QuantumClassifier",
