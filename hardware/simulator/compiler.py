@@ -381,14 +381,7 @@ def compile_structure(
     preparation, gates = structure.preparation, structure.gates
     if preparation is not None:
         gates = gates[1:]
-    scalar = [
-        slot
-        for gate in gates
-        for slot, dimension in zip(gate.slots, _dimensions(gate), strict=True)
-        if dimension == 0
-    ]
-    common = tuple(slot for slot in scalar if not batched[slot])
-    rows = tuple(slot for slot in scalar if batched[slot])
+    common, rows = scalar_slots(structure, batched)
     stages = make_schedule(gates, structure.num_wires, batched)
     vector = np.zeros(2**structure.num_wires, dtype=complex)
     vector[0] = 1
@@ -426,6 +419,30 @@ def compile_structure(
         last,
         options,
         unitary=all(map(is_unitary, gates)),
+    )
+
+
+def scalar_slots(
+    structure: Structure, batched: Sequence[bool]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Which slots hold single numbers.
+
+    Args:
+        structure: A structure of native gates.
+        batched: For each slot whether its numbers differ from row to row.
+
+    Returns:
+        Those that are common to all rows, and those that differ, in order.
+    """
+    scalar = [
+        slot
+        for gate in structure.gates
+        for slot, dimension in zip(gate.slots, _dimensions(gate), strict=True)
+        if dimension == 0
+    ]
+    return (
+        tuple(slot for slot in scalar if not batched[slot]),
+        tuple(slot for slot in scalar if batched[slot]),
     )
 
 

@@ -200,6 +200,23 @@ def reads_words(plan: Plan) -> bool:
     return all(map(is_fixed_pauli_expectation, plan.measurements))
 
 
+def words_of(plan: Plan) -> Hashable:
+    """What tells the expectation values of a plan from others, numbers included.
+
+    Args:
+        plan: A plan.
+
+    Returns:
+        The words and their coefficients; None if it reads anything else.
+    """
+    if not reads_words(plan):
+        return None
+    return tuple(
+        tuple((tuple(word.items()), complex(c)) for word, c in sentence.items())
+        for sentence in _sentences(plan)
+    )
+
+
 def _compiled(kept: Kept, key: Hashable, make: Callable[[], Any]) -> Any:
     if key not in kept:
         with made_to_last():
