@@ -83,7 +83,7 @@ def test_a_pipeline_is_searched_in_two_processes() -> None:
     )
     grid = {"quantumtransformer__scaling": [0.1, 1.0]}
     search = GridSearchCV(line, grid, cv=3, n_jobs=2, error_score="raise").fit(X, Y)
-    assert search.best_score_ > 0.6
+    assert search.best_score_ > 0.4
     alone = GridSearchCV(line, grid, cv=3, error_score="raise").fit(X, Y)
     assert np.array_equal(
         search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
