@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-slow test-oldest test-oldest-qiskit test-oldest-torch \
-	test-vendors bench bench-peers bench-pennylane-qiskit \
+	test-vendors bench bench-operators bench-peers bench-pennylane-qiskit \
 	bench-qiskit-machine-learning bench-kernels bench-netket kernel-tables docs \
 	docs-full lint types constraints clean
 
@@ -55,6 +55,10 @@ bench: .venv/installed
 	mkdir -p .benchmarks
 	$(BIN)/python -m pytest tests/benchmarks -q --benchmark-columns=median \
 		--benchmark-json=.benchmarks/latest.json
+
+# PennyLane's operators on 3 to 12 wires, beside its own two devices.
+bench-operators: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.operators
 
 # The same with TensorCircuit-NG on JAX, DeepQuantum and pyqtorch, in versions of their own.
 bench-peers: pyproject.toml constraints.txt tests/benchmarks/requirements.txt

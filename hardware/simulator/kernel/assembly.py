@@ -24,6 +24,7 @@ from qml_qdl.hardware.simulator.gates import Dense, Matrix, Rotation
 from qml_qdl.hardware.simulator.readout import bits_of, by_flipped
 from qml_qdl.hardware.simulator.schedule import (
     Diagonal,
+    Matrices,
     Permutation,
     Product,
     Stage,
@@ -157,9 +158,11 @@ class _Assembler:
                 self._instruct(_ROTATIONS, first, len(stage.rotations))
             elif isinstance(stage, Permutation):
                 self._instruct(_PERMUTATION, self._permutation(stage), 1)
-            else:
+            elif isinstance(stage, Matrices):
                 for gate in stage.gates:
                     self._instruct(_DENSE, self._matrix(gate), 1)
+            else:
+                raise UnsupportedError  # matrices of many wires, in blocks
 
     def _instruct(self, kind: int, index: int, count: int) -> None:
         if count:
