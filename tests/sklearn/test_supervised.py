@@ -237,7 +237,7 @@ def test_bad_rows_are_refused() -> None:
     with pytest.raises(DataError, match="got one class"):
         short().fit(X, Y, sample_weight=Y == 1)
     with pytest.raises(DataError, match="weights: expected numbers ≥ 0"):
-        short().fit(X, Y, sample_weight=Y - 1.0)
+        short().fit(X, Y, sample_weight=np.where(Y == 1, -1.0, 1.0))
     with pytest.raises(UnfittedError, match=r"Call fit\(X, y\)"):
         short().predict(X)
     with pytest.raises(ArgumentError, match="weights of rows need a loss of torch"):

@@ -171,7 +171,7 @@ class Recipe(LightningModule, ABC):
 
     @property
     def watched(self) -> str:
-        """The column that early stopping watches; without a validation part the first."""
+        """The column that early stopping watches; the first one without validation."""
         return self.monitor if self.monitor in self.columns else self.columns[0]
 
     @property
