@@ -33,8 +33,15 @@ Compiled = Callable[[Any, Callable[[], Expectations]], Expectations]
 """Gives what was compiled under a key, compiled by the function if it was not yet."""
 
 
-def _by_rows(values: Tensor) -> Tensor:
-    """(L, 2ⁿ, T) as (R, 2ⁿ)."""
+def by_rows(values: Tensor) -> Tensor:
+    """States, or numbers like theirs, row by row.
+
+    Args:
+        values: (L, 2ⁿ, T).
+
+    Returns:
+        (R, 2ⁿ).
+    """
     return values.squeeze(0).T if values.shape[0] == 1 else values.squeeze(2)
 
 
@@ -62,7 +69,7 @@ class Reader:
     @property
     def vectors(self) -> Tensor:
         """(R, 2ⁿ), where R is 1 if nothing differs from row to row."""
-        return _by_rows(self.state)
+        return by_rows(self.state)
 
     def read_all(self, measurements: Sequence[Any]) -> list[Tensor]:
         """All measurements, the expectation values of Pauli words at once.
@@ -145,7 +152,7 @@ class Reader:
                 matrix = qml.QubitUnitary(self._constant(gate.matrix()), gate.wires)
                 turned = apply_operation(matrix, turned, is_state_batched=True)
             state = turned.flatten(1).T[None]
-        probabilities = _by_rows(squares(state))
+        probabilities = by_rows(squares(state))
         if wires == list(range(self.num_wires)):
             return probabilities
         return self.split(probabilities, wires).sum(2)

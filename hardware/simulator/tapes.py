@@ -15,7 +15,7 @@ from torch import Tensor
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.simulator.compiler import shared_program
-from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
+from qml_qdl.hardware.simulator.memory import in_chunks, joined, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
@@ -131,19 +131,7 @@ def run_tape(
 
     if rows is None or torch.compiler.is_exporting() or rows <= most:
         return run(0, rows or 0)
-    return _joined(in_chunks(run, rows, most))
-
-
-def _joined(parts: Sequence[Any]) -> Any:
-    """The results of chunks of rows as those of all rows."""
-    first = parts[0]
-    if isinstance(first, tuple):
-        return tuple(_joined(part) for part in zip(*parts, strict=True))
-    if isinstance(first, Tensor):
-        return torch.cat(list(parts))
-    if isinstance(first, list):
-        return [item for part in parts for item in part]
-    return np.concatenate(parts)
+    return joined(in_chunks(run, rows, most))
 
 
 def _with_vector(tape: Any) -> Any:

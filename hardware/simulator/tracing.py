@@ -7,7 +7,9 @@ such as the products of an IQP encoding, is done anew with the numbers of each c
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Hashable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -174,12 +176,15 @@ class TracedCircuit:
         plan: The circuit's plan; its angles are symbols and mean nothing.
         rows: Where angles come from that depend on x.
         common: Where all others come from.
+        sources: For each slot which tensors it depends on: 0 is x, if the circuit reads
+            it, and the weights follow.
         kept: What was compiled of it, for all who run it.
     """
 
     plan: Plan
     rows: AngleSource
     common: AngleSource
+    sources: tuple[frozenset[int], ...]
     kept: dict[Hashable, Any] = field(factory=dict)
 
     def angles(self, inputs: Tensor | None, weights: Sequence[Tensor]) -> Angles:
@@ -210,6 +215,19 @@ class TracedCircuit:
         count = None if inputs is None else inputs.shape[0]
         return Angles(
             common[:, 0], rows, {**arrays, **row_arrays}, count, frozenset(row_arrays)
+        )
+
+    def slots_of(self, trained: Sequence[bool]) -> tuple[int, ...]:
+        """The slots that depend on some of the tensors.
+
+        Args:
+            trained: For x, if the circuit reads it, and each weight, whether it is
+                among them.
+        """
+        return tuple(
+            slot
+            for slot, sources in enumerate(self.sources)
+            if any(trained[source] for source in sources)
         )
 
 
@@ -253,12 +271,29 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
     slots: dict[bool, list[int]] = {True: [], False: []}
     for slot, depends in enumerate(batched):
         slots[depends].append(slot)
-    count = sum(weight.numel() for weight in weights.values())
+    ends = [*accumulate(each.numel() for each in (*inputs, *weights.values()))]
+    count = ends[-1] - circuit.num_inputs if ends else 0
     return TracedCircuit(
         plan,
         _source(slots[True], angles, trace, (0, circuit.num_inputs), like),
         _source(slots[False], angles, trace, (circuit.num_inputs, count), like),
+        tuple(_dependence(angle, trace, ends) for angle in angles),
     )
+
+
+def _dependence(angle: Tensor, trace: Trace, ends: Sequence[int]) -> frozenset[int]:
+    """Which tensors an angle depends on.
+
+    Args:
+        angle: A symbol, or a constant.
+        trace: Where the symbol comes from.
+        ends: How many numbers there are up to the end of each tensor.
+    """
+    form = None if angle.ndim else form_of(angle)
+    if form is None:
+        return trace.sources(angle)
+    number = int(form.source)
+    return frozenset([bisect_right(ends, number)] if number >= 0 else [])
 
 
 def _as_tensor(angle: Any) -> Tensor:

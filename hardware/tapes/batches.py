@@ -510,7 +510,7 @@ def run_requests(
     for request in requests:
         readout, structure = request.readout, request.structure
         lost = np.logical_not(np.isfinite(request.angles).all(axis=1))
-        _refuse_lost(request, lost)
+        refuse_lost(request, lost)
         one = _Pending(readout, lost)
         pending.append(one)
         angles = request.angles[~lost]
@@ -619,8 +619,16 @@ class _Pending:
         )
 
 
-def _refuse_lost(request: Request, lost: NDArray[np.bool_]) -> None:
-    """Refuses rows that are not finite where their results could not say so."""
+def refuse_lost(request: Request, lost: NDArray[np.bool_]) -> None:
+    """Refuses rows that are not finite where their results could not say so.
+
+    Args:
+        request: What is asked for.
+        lost: (rows,) which rows are not finite.
+
+    Raises:
+        ArgumentError: There are such rows, and samples are asked for.
+    """
     sampled = any(result.kind == "sampled" for result in request.readout.results)
     if sampled and not request.only_columns and lost.any():
         raise ArgumentError(

@@ -450,7 +450,7 @@ def _draft_observable(
     sentence = None
     trained = False
     if observable is not None:
-        trained = any(map(_has_gradient, observable.data))
+        trained = any(map(has_gradient, observable.data))
         sentence = sentence_of(observable, trained or bool(drafts.only_words))
     if trained and (sentence is None or variance):
         raise TargetError(
@@ -494,8 +494,12 @@ def _draft_sentence(
     return MeasurementResult(measurement, "variance", first, 2)
 
 
-def _has_gradient(number: Any) -> bool:
-    """Whether torch would carry a gradient to a number of an observable."""
+def has_gradient(number: Any) -> bool:
+    """Whether torch would carry a gradient to a number of an observable.
+
+    Args:
+        number: The number, of any interface.
+    """
     return bool(getattr(number, "requires_grad", False)) and (
         qml.math.get_interface(number) == "torch"
     )

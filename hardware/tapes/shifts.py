@@ -123,6 +123,27 @@ class ParameterShifts(Stencil):
         return result
 
 
+def has_shifts(operation: Any) -> bool:
+    """Whether all numbers of a gate have a shift rule.
+
+    Args:
+        operation: A PennyLane operation.
+
+    Example:
+        >>> import pennylane as qml
+        >>> has_shifts(qml.CRX(0.1, [0, 1])), has_shifts(qml.QubitUnitary(np.eye(2), 0))
+        (True, False)
+    """
+    if any(operation.ndim_params):
+        return False
+    try:
+        for number in range(operation.num_params):
+            shift_terms(operation, number)
+    except TargetError:
+        return False
+    return True
+
+
 def shift_terms(operation: Any, number: int) -> Reals:
     """The shift rule of one of a gate's numbers.
 
@@ -145,6 +166,8 @@ def shift_terms(operation: Any, number: int) -> Reals:
     if operation.name == "GlobalPhase":
         return np.zeros((0, 2))
     try:
+        if type(operation) is qml.ops.Exp:  # of a complex number, no angle
+            raise qml.operation.ParameterFrequenciesUndefinedError
         frequencies = operation.parameter_frequencies[number]
     except qml.operation.ParameterFrequenciesUndefinedError as error:
         raise TargetError(

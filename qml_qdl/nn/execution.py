@@ -29,9 +29,9 @@ from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import one_row_each, plain
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.modes import is_transformed
-from qml_qdl.hardware.simulator.runner import CircuitRunner
+from qml_qdl.hardware.simulator.runner import CircuitRunner, ShotRunner
 from qml_qdl.hardware.tapes.gradients import refusing
-from qml_qdl.hardware.targets import SIMULATOR, Target, direct_runner
+from qml_qdl.hardware.targets import SIMULATOR, Target, direct_runner, shot_runner
 from qml_qdl.hardware.traits import seeds_of, traits_of
 from qml_qdl.nn.batching import check_batching
 from qml_qdl.nn.binding import circuit_qnode, moved_qnode
@@ -353,6 +353,13 @@ class Execution:
             # One row stands for all where no gate differs.
             whole = values.shape[0] == rows
             return values if whole else values.expand(rows, *values.shape[1:])
+        if self._sampler is not None and (inputs or weights):
+            x = None if not inputs else inputs[0] if rows else inputs[0][None]
+            sampled = self._sampler(x, [*weights.values()], self.qnode.shots)
+            if sampled is not None:
+                one_row = bool(inputs) and rows is None
+                result = self._shaped(sampled, 1 if one_row else rows)
+                return self._with_refusal(result[0] if one_row else result, inputs, weights)
         self._check_batching(inputs, weights, rows)
         sizes = [tuple(x.shape[-1:]) for x in inputs]
         self.seen.update(zip(self.input_names, sizes, strict=True))
@@ -369,6 +376,12 @@ class Execution:
             if rows is not None and self._needs_single_rows(inputs, arguments, rows):
                 qnode = one_row_each(qnode)
             result = self._shaped(qnode(**arguments), rows)
+        return self._with_refusal(result, inputs, weights)
+
+    def _with_refusal(
+        self, result: Tensor, inputs: Sequence[Tensor], weights: Mapping[str, Tensor]
+    ) -> Tensor:
+        """A result that says so, where there are no gradients and one is asked for."""
         if self.qnode.diff_method is None and result.dtype.to_real().is_floating_point:
             (result,) = refusing(
                 self._no_gradient, [result.detach()], [*inputs, *weights.values()]
@@ -489,6 +502,14 @@ class Execution:
         if not direct or not isinstance(self.source, Circuit):
             return None
         return direct_runner(self.qnode.device, self.source)
+
+    @cached_property
+    def _sampler(self) -> ShotRunner | None:
+        """What samples the circuit's shots without PennyLane on the way, or None."""
+        direct = self.diff_method in ("best", "parameter-shift", "None")
+        if self.num_shots is None or not direct or not isinstance(self.source, Circuit):
+            return None
+        return shot_runner(self.qnode.device, self.source)
 
     def _check_batching(
         self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
