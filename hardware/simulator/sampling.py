@@ -38,6 +38,10 @@ Compiled: TypeAlias = Callable[[Hashable, Callable[[], Any]], Any]
 MOST_NUMBERS = 2**25
 """About so many numbers of angles and counts, 256 MiB, are in memory at a time."""
 
+FEW_ROWS = 64
+"""Up to so many rows, shifted ones included, go in one batch before a gradient is asked
+for: a second one takes longer."""
+
 _MOST_TURNED = 4
 """Gates on up to so many wires become one matrix."""
 
@@ -133,11 +137,12 @@ class ShotSampler:
         tensors: list[Tensor] = []
         slots: list[int] = []
         for part, own in zip(parts, places, strict=True):
-            numbers[:, own] = part.detach().cpu().T
+            numbers[:, own] = part.detach().cpu().numpy().T
             chosen = [index for index, slot in enumerate(own) if slot in trained]
             if chosen:
                 slots += [own[index] for index in chosen]
-                tensors.append(part[chosen].expand(-1, rows))
+                mine = part if len(chosen) == len(own) else part[chosen]
+                tensors.append(mine.expand(-1, rows))
         task = TapeTask(
             self.plan.structure,
             numbers,
@@ -149,14 +154,13 @@ class ShotSampler:
         )
 
         def run(requests: Sequence[Request]) -> list[Answer]:
-            rng = self.seeds.next()
             with torch.no_grad(), own_precision(self.device):
-                return [
-                    self._answer(request, task, angles, shots.total_shots, rng)
-                    for request in requests
-                ]
+                return self._answers(requests, task, angles, shots.total_shots)
 
-        return run_tasks([task], run, self._shifts, fuse=False)[0]
+        # A second pass costs more than few rows that nobody may ask for.
+        every = len(self.readout.linear_bases) == len(self.readout.bases)
+        fuse = every and rows * (1 + 2 * len(slots)) <= FEW_ROWS
+        return run_tasks([task], run, self._shifts, fuse)[0]
 
     def _places(self, angles: Angles) -> tuple[list[int], list[int]]:
         """The slots that are common to all rows, and those that are not."""
@@ -174,46 +178,51 @@ class ShotSampler:
         )
         return stencil
 
-    def _answer(
-        self,
-        request: Request,
-        task: TapeTask,
-        angles: Angles,
-        shots: int,
-        rng: np.random.Generator,
-    ) -> Answer:
-        """Samples a request's rows: those of a task, or shifted ones, point by point."""
-        readout, shifted = request.readout, request.only_columns
-        used = sorted(readout.linear_bases) if shifted else range(len(readout.bases))
-        numbers = torch.from_numpy(request.angles).to(self.device, self.dtype.to_real())
-        batched = tuple(
-            own or (shifted and slot in task.slots)
-            for slot, own in enumerate(self.plan.batched)
-        )
-        lost = []
+    def _answers(
+        self, requests: Sequence[Request], task: TapeTask, angles: Angles, shots: int
+    ) -> list[Answer]:
+        """Samples the rows of requests: those of a task, and shifted ones."""
+        readout, batched = self.readout, self.plan.batched
+        used: Sequence[int] = range(len(readout.bases))
+        if all(request.only_columns for request in requests):
+            used = sorted(readout.linear_bases)
+        if any(request.only_columns for request in requests):
+            moved = {*task.slots}
+            batched = tuple(own or slot in moved for slot, own in enumerate(batched))
+        rng = self.seeds.next()
+        numbers = np.concatenate([request.angles for request in requests])
+        sound = np.isfinite(numbers).all(axis=1)
         counts: dict[int, list[Counts]] = {number: [] for number in used}
-        for first in range(0, request.rows, self.most):
+        for first in range(0, len(numbers), self.most):
             part = numbers[first : first + self.most]
-            vectors = self._states(part, first, len(task.angles), angles, batched)
-            vectors = vectors.expand(len(part), -1)
-            bad = ~torch.view_as_real(vectors).isfinite().flatten(1).all(1)
-            lost.append(bad.cpu().numpy())
-            for number in used:
-                chances = self._chances(vectors[~bad], readout.bases[number])
-                counts[number].append(sampled(chances, shots, rng))
-        every = np.concatenate(lost)
-        refuse_lost(request, every)
-        return Answer(
-            readout,
-            every,
-            shots,
-            outcomes=({n: Counts.joined(own) for n, own in counts.items()},),
-            readings={n: plain_readings(len(readout.bases[n].wires)) for n in used},
-        )
+            states = self._states(part, first, len(task.angles), angles, batched)
+            found = [self._chances(states, readout.bases[number]) for number in used]
+            own = sound[first : first + self.most]
+            for chances in found:
+                own &= np.isfinite(chances[:, 0])
+            for number, chances in zip(used, found, strict=True):
+                whole = np.broadcast_to(chances, (len(part), chances.shape[1]))
+                counts[number].append(sampled(whole[own], shots, rng))
+        outcomes = {number: Counts.joined(parts) for number, parts in counts.items()}
+        readings = {n: plain_readings(len(readout.bases[n].wires)) for n in used}
+        answers, first, kept = [], 0, 0
+        for request in requests:
+            mine = sound[first : first + request.rows]
+            first, last = first + request.rows, kept + int(np.count_nonzero(mine))
+            refuse_lost(request, ~mine)
+            rows = slice(kept, last)
+            kept = last
+            own_outcomes = {number: found[rows] for number, found in outcomes.items()}
+            answers.append(
+                Answer(
+                    readout, ~mine, shots, outcomes=(own_outcomes,), readings=readings
+                )
+            )
+        return answers
 
     def _states(
         self,
-        numbers: Tensor,
+        numbers: Reals,
         first: int,
         period: int,
         angles: Angles,
@@ -234,18 +243,19 @@ class ShotSampler:
             (structure, batched, options),
             lambda: shared_program(structure, batched, options),
         )
-        again = torch.arange(first, first + rows, device=self.device) % period
-        own = Angles(
-            numbers[0, list(program.common_slots)],
-            numbers[:, list(program.row_slots)].T.contiguous(),
-            {
-                slot: array[again] if slot in angles.row_arrays else array
-                for slot, array in angles.arrays.items()
-            },
-            rows if any(batched) else None,
-            angles.row_arrays,
+        arrays = dict(angles.arrays)
+        for slot in angles.row_arrays:
+            again = np.arange(first, first + rows) % period
+            arrays[slot] = arrays[slot][torch.from_numpy(again).to(self.device)]
+        common, each = (
+            torch.from_numpy(part).to(self.device, self.dtype.to_real())
+            for part in (
+                numbers[0, program.common_slots],
+                np.ascontiguousarray(numbers[:, program.row_slots].T),
+            )
         )
-        return by_rows(program(own))
+        count = rows if any(batched) else None
+        return by_rows(program(Angles(common, each, arrays, count, angles.row_arrays)))
 
     def _chances(self, vectors: Tensor, basis: Basis) -> Reals:
         """The probabilities of what may be read in a basis.

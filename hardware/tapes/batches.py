@@ -66,10 +66,18 @@ def read_columns(
     columns = np.tile(readout.constants, (rows, 1))
     if readout.sums:
         columns[:, [column for column, _ in readout.sums]] = estimates
+    weighted = set()
+    for basis in readout.linear_bases:
+        table, plain = found[basis].frequencies, plain_readings(len(readings[basis]))
+        whole = readout.selection is None and np.array_equal(readings[basis], plain)
+        if table is not None and whole and basis in readout.weights:
+            columns += table @ readout.weights[basis]
+            weighted.add(basis)
     for part in readout.parts:
-        outcomes = readout.selected(found[part.basis])
-        values = part.read(outcomes, readings[part.basis])
-        columns[:, part.column : part.column + values.shape[1]] += values
+        if part.basis not in weighted:
+            outcomes = readout.selected(found[part.basis])
+            values = part.read(outcomes, readings[part.basis])
+            columns[:, part.column : part.column + values.shape[1]] += values
     return columns
 
 

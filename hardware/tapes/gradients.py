@@ -111,7 +111,9 @@ class _Measured(torch.autograd.Function):
         ]
         for task, gradient in zip(sending.wanting, found, strict=True):
             # A row that was not sent must not spoil what all rows share.
-            gradient[torch.from_numpy(~np.isfinite(task.angles).all(axis=1))] = 0.0
+            lost = ~np.isfinite(task.angles).all(axis=1)
+            if lost.any():
+                gradient[torch.from_numpy(lost)] = 0.0
         if torch.is_grad_enabled():  # a gradient of this gradient may be asked for
             leaves = [cotangent for cotangent in cotangents if cotangent.requires_grad]
             angles = [task.tensors for task in sending.wanting]

@@ -8,8 +8,8 @@ whatever the measurements were. Variances are made of columns afterwards.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,7 +28,15 @@ from qml_qdl.hardware.tapes.bases import (
     setting_of,
     share_bases,
 )
-from qml_qdl.hardware.tapes.outcomes import Bits, Kept, Outcomes, Reals, outcome_number
+from qml_qdl.hardware.tapes.outcomes import (
+    MOST_BITS_TABLE,
+    Bits,
+    Distributions,
+    Kept,
+    Outcomes,
+    Reals,
+    outcome_number,
+)
 
 
 @frozen(eq=False)
@@ -261,6 +269,25 @@ class TapeReadout:
     def selected(self, outcomes: Outcomes) -> Outcomes:
         """Those of some outcomes that are kept."""
         return Kept(outcomes, self.selection.values) if self.selection else outcomes
+
+    @cached_property
+    def weights(self) -> Mapping[int, Reals]:
+        """For each basis of few bits what outcomes are worth in columns, (2ᵇ, width).
+
+        Where bits are not misread, and all outcomes kept.
+        """
+        found = {}
+        for basis in self.linear_bases:
+            bits = len(self.bases[basis].wires)
+            if bits <= MOST_BITS_TABLE:
+                found[basis] = np.zeros((2**bits, self.width))
+        for part in self.parts:
+            if part.basis in found:
+                own = found[part.basis]
+                every, bits = Distributions(np.eye(len(own))), len(own).bit_length() - 1
+                values = part.read(every, plain_readings(bits))
+                own[:, part.column : part.column + part.width] += values
+        return found
 
     @property
     def observables(self) -> tuple[PauliSum, ...]:
