@@ -18,6 +18,7 @@ from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.native import decomposition, is_native
+from qml_qdl.hardware.simulator.sampling import has_shifted_gradients
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 
 
@@ -61,7 +62,7 @@ class SimulatorDevice(TapeDevice):
         prepares_states=True,
         postselects=True,
         fills_shots=True,
-        gradients_with_shots=False,
+        gradients_with_shots=True,
         at_once=False,
     )
 
@@ -97,6 +98,22 @@ class SimulatorDevice(TapeDevice):
         self._seeds = Seeds(seed)
         self._cache = ProgramCache()
 
+    def supports_derivatives(
+        self, execution_config: Any = None, circuit: Any = None
+    ) -> bool:
+        """Whether the device computes gradients itself; see `TapeDevice`.
+
+        With shots by parameter shifts, where each number that is trained has them.
+        """
+        config = execution_config
+        if config is None or circuit is None or not circuit.shots:
+            return super().supports_derivatives(config, circuit)
+        if config.use_device_gradient:  # it was asked before
+            return super().supports_derivatives(config, circuit)
+        plain = config.derivative_order == 1 and not config.gradient_keyword_arguments
+        method = config.gradient_method in ("best", "device", "parameter-shift")
+        return plain and method and has_shifted_gradients(circuit)
+
     def check_tape(self, tape: Any) -> None:
         """Refuses what does not fit into the memory; see `TapeDevice.check_tape`."""
         dtype = torch.float32 if self.dtype is None else self.dtype
@@ -107,10 +124,8 @@ class SimulatorDevice(TapeDevice):
     ) -> tuple[Any, ...]:
         """Runs tapes, one after the other; see `TapeDevice.run_tapes`."""
         mode = config.mcm_config.postselect_mode
-        sampled = any(tape.shots for tape in circuits)
-        rng = self.seeds.next() if sampled else None
         return tuple(
-            run_tape(tape, self._cache, rng, mode, self.memory, self.dtype)
+            run_tape(tape, self._cache, self.seeds, mode, self.memory, self.dtype)
             for tape in circuits
         )
 

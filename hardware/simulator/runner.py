@@ -199,14 +199,17 @@ class ShotRunner:
             with made_to_last():
                 traced, most = _traced_with_bound(self._circuit, like, self._memory)
                 measured, wires = traced.plan.measurements, len(self._circuit.wires)
-                self._made[key] = traced, ShotSampler(
-                    traced.plan,
-                    plan_readout(measured, wires, shots=True, estimator=False),
-                    like.dtype.to_complex(),
-                    like.device,
-                    most,
-                    self._seeds,
-                    _compiling(traced, self._kept),
+                self._made[key] = (
+                    traced,
+                    ShotSampler(
+                        traced.plan,
+                        plan_readout(measured, wires, shots=True, estimator=False),
+                        like.dtype.to_complex(),
+                        like.device,
+                        most,
+                        self._seeds,
+                        _compiling(traced, self._kept),
+                    ),
                 )
         return self._made[key]
 

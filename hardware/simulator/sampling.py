@@ -16,10 +16,12 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from qml_qdl.hardware.preprocessing import selects
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.compiler import shared_program
 from qml_qdl.hardware.simulator.memory import joined
 from qml_qdl.hardware.simulator.modes import own_precision
+from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.observables import by_rows
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.tensor_options import TensorOptions
@@ -29,7 +31,7 @@ from qml_qdl.hardware.tapes.batches import Answer, Request, refuse_lost
 from qml_qdl.hardware.tapes.gradients import run_tasks
 from qml_qdl.hardware.tapes.outcomes import MOST_BITS_TABLE, Counts, Reals, unpacked
 from qml_qdl.hardware.tapes.readouts import TapeReadout, has_gradient, plain_readings
-from qml_qdl.hardware.tapes.shifts import ParameterShifts, Stencil
+from qml_qdl.hardware.tapes.shifts import ParameterShifts, Stencil, has_shifts
 from qml_qdl.hardware.tapes.tasks import TapeTask
 
 Compiled: TypeAlias = Callable[[Hashable, Callable[[], Any]], Any]
@@ -73,6 +75,36 @@ def is_sampled_by_rows(measurement: Any) -> bool:
     if any(map(has_gradient, observable.data)):
         return words and type(measurement) is kinds.ExpectationMP
     return words or len(observable.wires) <= MOST_WIRES_DECOMPOSED
+
+
+def has_shifted_gradients(circuit: Any) -> bool:
+    """Whether shifted rows tell all gradients of a circuit.
+
+    Args:
+        circuit: A PennyLane tape, as it was written.
+
+    Returns:
+        False where a measurement is made in another way, where shots are discarded, and
+        where a number is trained that has no shifts in the gates that run.
+    """
+    if not all(map(is_sampled_by_rows, circuit.measurements)):
+        return False
+    with qml.QueuingManager.stop_recording():
+        return not any(selects(op) or not _shifts(op) for op in circuit.operations)
+
+
+def _shifts(operation: Any) -> bool:
+    """Whether all that is trained of an operation has shifts in the gates that run."""
+    if not any(map(qml.math.requires_grad, operation.data)):
+        return True
+    if isinstance(operation, qml.ops.Conditional):  # measurements wait for the end
+        operation = qml.ctrl(operation.base, "measured")
+    if is_native(operation) or isinstance(operation, qml.operation.StatePrepBase):
+        return has_shifts(operation)
+    try:
+        return all(map(_shifts, decomposition(operation)))
+    except qml.operation.DecompositionUndefinedError:
+        return False
 
 
 @frozen(eq=False)

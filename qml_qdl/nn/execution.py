@@ -359,7 +359,9 @@ class Execution:
             if sampled is not None:
                 one_row = bool(inputs) and rows is None
                 result = self._shaped(sampled, 1 if one_row else rows)
-                return self._with_refusal(result[0] if one_row else result, inputs, weights)
+                return self._with_refusal(
+                    result[0] if one_row else result, inputs, weights
+                )
         self._check_batching(inputs, weights, rows)
         sizes = [tuple(x.shape[-1:]) for x in inputs]
         self.seen.update(zip(self.input_names, sizes, strict=True))
@@ -560,8 +562,13 @@ class Execution:
         return trained and self._gradient(arguments) not in _TAKE_BATCHES
 
     def _gradient(self, arguments: Mapping[str, Any]) -> str:
-        if self.qnode.diff_method != "best":
-            return str(self.qnode.diff_method)
+        method = self.qnode.diff_method
+        if method == "parameter-shift" and isinstance(self.qnode.device, TapeDevice):
+            # By shifted rows of its own, if nothing more is wanted than they tell.
+            config = qml.workflow.construct_execution_config(self.qnode)(**arguments)
+            return str(config.gradient_method)
+        if method != "best":
+            return str(method)
         return str(qml.workflow.get_best_diff_method(self.qnode)(**arguments))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Execution:
