@@ -108,10 +108,19 @@ lint: .venv/installed
 types: .venv/installed
 	$(BIN)/mypy
 
-.venv/installed: pyproject.toml constraints.txt
+# The kernel is compiled anew when its text changes; the rest of the environment stays.
+KERNEL := setup.py $(wildcard hardware/simulator/kernel/*.cpp) \
+	$(wildcard hardware/simulator/kernel/*.h) $(wildcard hardware/simulator/kernel/*.inc)
+
+.venv/installed: .venv/environment $(KERNEL)
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+.venv/environment: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qml-qdl needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	QML_QDL_KERNEL=none $(BIN)/python -m pip install --quiet --constraint constraints.txt \
+		--editable '.[dev]'
 	touch $@
 
 # The newest versions that resolve together, without the local suffix of a CPU build.
@@ -121,7 +130,7 @@ constraints:
 	$(BIN)/python -m pip install --quiet 'torch==2.13.0' --editable '.[dev]'
 	echo '# Every tested version, exactly. Renew with: make constraints' > constraints.txt
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' >> constraints.txt
-	touch .venv/installed
+	touch .venv/environment .venv/installed
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -48,6 +48,14 @@ class Structure:
     measurements: tuple[Hashable, ...]
 
     @property
+    def preparation(self) -> Gate | None:
+        """The first gate, if it prepares a state."""
+        gates = self.gates
+        if gates and isinstance(gates[0].operation, qml.operation.StatePrepBase):
+            return gates[0]
+        return None
+
+    @property
     def num_slots(self) -> int:
         """How many numbers one row of angles has."""
         return sum(len(gate.slots) for gate in self.gates)

@@ -18,8 +18,8 @@ from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds, feed
 from qml_qdl.hardware.simulator.memory import rows_at_once
-from qml_qdl.hardware.simulator.runner import CircuitRunner, ShotRunner
-from qml_qdl.hardware.simulator.sampling import is_sampled_by_rows
+from qml_qdl.hardware.simulator.runner import CircuitRunner
+from qml_qdl.hardware.simulator.sampling import ShotRunner, is_sampled_by_rows
 from qml_qdl.hardware.tapes.device import ExecutorDevice
 from qml_qdl.hardware.traits import traits_of
 

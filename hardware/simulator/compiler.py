@@ -198,7 +198,7 @@ class StageCompiler:
                 wire = rotation.wires[0]
                 singles[2 * wire : 2 * wire + 2, slot] = rotation.phases
             if stored:
-                pattern = _pattern(rotation, wires)
+                pattern = amplitude_phases(rotation, wires)
                 assert sums is not None
                 sums[slot] = pattern
                 if len(rotation.wires) > 1:
@@ -290,8 +290,16 @@ def _real_if_close(matrices: Tensor) -> Tensor:
     return matrices
 
 
-def _pattern(rotation: Rotation, num_wires: int) -> NDArray[np.float64]:
-    """(2ⁿ,) the phase of each amplitude at angle 1."""
+def amplitude_phases(rotation: Rotation, num_wires: int) -> NDArray[np.float64]:
+    """The phase of each amplitude at angle 1.
+
+    Args:
+        rotation: The rotation.
+        num_wires: Wires of the circuit, n.
+
+    Returns:
+        (2ⁿ,).
+    """
     amplitudes = np.arange(2**num_wires)
     local = np.zeros_like(amplitudes)
     for wire in rotation.wires:
@@ -346,10 +354,9 @@ def compile_structure(
     Returns:
         The program.
     """
-    gates = structure.gates
-    preparation = None
-    if gates and isinstance(gates[0].operation, qml.operation.StatePrepBase):
-        preparation, gates = gates[0], gates[1:]
+    preparation, gates = structure.preparation, structure.gates
+    if preparation is not None:
+        gates = gates[1:]
     scalar = [
         slot
         for gate in gates

@@ -34,14 +34,7 @@ Compiled = Callable[[Any, Callable[[], Expectations]], Expectations]
 
 
 def by_rows(values: Tensor) -> Tensor:
-    """States, or numbers like theirs, row by row.
-
-    Args:
-        values: (L, 2ⁿ, T).
-
-    Returns:
-        (R, 2ⁿ).
-    """
+    """(L, 2ⁿ, T) as (R, 2ⁿ)."""
     return values.squeeze(0).T if values.shape[0] == 1 else values.squeeze(2)
 
 

@@ -165,16 +165,18 @@ class Program:
     options: TensorOptions
     unitary: bool
 
-    def __call__(self, angles: Angles) -> Tensor:
+    def __call__(self, angles: Angles, first: Tensor | None = None) -> Tensor:
         """Runs all rows.
 
         Args:
             angles: The numbers of the structure.
+            first: (rows, 2ⁿ) or (1, 2ⁿ) the states that a gate has prepared; None to
+                prepare them.
 
         Returns:
             The states, (L, 2ⁿ, T) with L·T rows, or one where nothing differs.
         """
-        state = self._first_state(angles)
+        state = self._first_state(angles, first)
         groups = self.groups(angles.rows)
         parameters = [feed(angles, groups) for feed in self.feeds]
         for run in self.runs:
@@ -204,26 +206,45 @@ class Program:
         )
         return run(identity[None], parameters, self.unitary)
 
-    def _first_state(self, angles: Angles) -> Tensor:
+    def _first_state(self, angles: Angles, states: Tensor | None) -> Tensor:
         if self.preparation is None:
             return self.initial
-        (slot,) = self.preparation.slots
-        numbers = angles.arrays[slot]
-        few = self.options.few_rows and slot in angles.row_arrays
-        if slot in angles.row_arrays and not len(numbers):
-            vectors = numbers[:, :1].expand(-1, 2**self.num_wires)  # PennyLane cannot
-        else:
-            vectors = self._prepared(self.preparation, numbers)
-        columns = vectors.reshape(-1, 2**self.num_wires).T.to(self.options.dtype)
+        if states is None:
+            states = prepared_states(
+                self.preparation, angles, self.num_wires, self.options.dtype
+            )
+        few = self.options.few_rows and len(states) > 1
         # A conjugated view has no real view, which is taken further on.
-        return as_layout(columns, few).contiguous().resolve_conj()
+        return as_layout(states.T, few).contiguous().resolve_conj()
 
-    def _prepared(self, preparation: Gate, numbers: Tensor) -> Tensor:
-        """(…, 2ⁿ) the state vectors that a gate prepares."""
-        operation = qml.ops.functions.bind_new_parameters(
-            preparation.operation, [numbers]
-        )
-        wire_map = dict(zip(operation.wires, preparation.wires, strict=True))
-        operation = qml.map_wires(operation, wire_map)
-        vectors = operation.state_vector(wire_order=range(self.num_wires))
-        return torch.as_tensor(vectors, device=self.options.device)
+
+def prepared_states(
+    preparation: Gate, angles: Angles, num_wires: int, dtype: torch.dtype
+) -> Tensor:
+    """The first states, where a gate prepares them.
+
+    Args:
+        preparation: The gate.
+        angles: The numbers of the structure.
+        num_wires: Wires of the circuit, n.
+        dtype: Their complex type.
+
+    Returns:
+        (rows, 2ⁿ); one row where none differs.
+    """
+    (slot,) = preparation.slots
+    numbers = angles.arrays[slot]
+    if slot in angles.row_arrays and not len(numbers):
+        vectors = numbers[:, :1].expand(-1, 2**num_wires)  # PennyLane cannot
+    else:
+        vectors = _vectors(preparation, numbers, num_wires)
+    return vectors.reshape(-1, 2**num_wires).to(dtype)
+
+
+def _vectors(preparation: Gate, numbers: Tensor, num_wires: int) -> Tensor:
+    """(…, 2ⁿ) the state vectors that a gate prepares."""
+    operation = qml.ops.functions.bind_new_parameters(preparation.operation, [numbers])
+    wire_map = dict(zip(operation.wires, preparation.wires, strict=True))
+    operation = qml.map_wires(operation, wire_map)
+    vectors = operation.state_vector(wire_order=range(num_wires))
+    return torch.as_tensor(vectors, device=numbers.device)

@@ -266,12 +266,7 @@ def compile_expectations(
     Returns:
         What computes their expectation values.
     """
-    words: dict[Any, dict[int, float]] = {}
-    for output, sentence in enumerate(sentences):
-        for word, coefficient in sentence.items():
-            own = words.setdefault(word, {})
-            factor = float(np.real(qml.math.toarray(coefficient)))
-            own[output] = own.get(output, 0.0) + factor
+    words = _coefficients(sentences)
     parts: list[Flips | SingleZ | LocalWord] = []
     if num_wires > MOST_WIRES_PATTERNS:
         singles = {w: own for w, own in words.items() if [*w.values()] == ["Z"]}
@@ -294,10 +289,42 @@ Terms: TypeAlias = dict[int, list[tuple[tuple[int, ...], int, float]]]
 """For each output its words: where Z or Y are, how many Y, and the coefficient."""
 
 
+def _coefficients(sentences: Sequence[Any]) -> dict[Any, dict[int, float]]:
+    """For each word its coefficient in each output that has it."""
+    words: dict[Any, dict[int, float]] = {}
+    for output, sentence in enumerate(sentences):
+        for word, coefficient in sentence.items():
+            own = words.setdefault(word, {})
+            factor = float(np.real(qml.math.toarray(coefficient)))
+            own[output] = own.get(output, 0.0) + factor
+    return words
+
+
+def by_flipped(sentences: Sequence[Any]) -> dict[frozenset[int], Terms]:
+    """Words of observables by the wires that they flip.
+
+    Args:
+        sentences: PennyLane Pauli sentences on wire positions, one for each output.
+
+    Returns:
+        For each set of flipped wires the words' terms.
+    """
+    return _by_flipped(_coefficients(sentences))
+
+
+def bits_of(wires: Iterable[int], num_wires: int) -> int:
+    """The basis state in which some wires are 1.
+
+    Args:
+        wires: Positions of wires, of which the first is the leading bit.
+        num_wires: Wires of the circuit.
+    """
+    return sum(1 << num_wires - 1 - wire for wire in wires)
+
+
 def _by_flipped(
     words: Mapping[Any, Mapping[int, float]],
 ) -> dict[frozenset[int], Terms]:
-    """Words by the wires that they flip."""
     found: dict[frozenset[int], Terms] = {}
     for word, own in words.items():
         flipped = frozenset(w for w, letter in word.items() if letter in "XY")
@@ -317,15 +344,14 @@ def _flips(
 ) -> Flips:
     basis = np.arange(2**num_wires)
 
-    def mask(wires: Iterable[int]) -> int:
-        return sum(1 << num_wires - 1 - wire for wire in wires)
-
     def made(flipped: frozenset[int], terms: Terms) -> Flip:
         # With an even number of Y, or an odd one.
         weights: list[NDArray[np.float64] | None] = [None, None]
         for row, words in enumerate(terms.values()):
             for signed, count, factor in words:
-                signs = 1.0 - 2.0 * (np.bitwise_count(basis & mask(signed)) & 1)
+                signs = 1.0 - 2.0 * (
+                    np.bitwise_count(basis & bits_of(signed, num_wires)) & 1
+                )
                 which = weights[count % 2]
                 if which is None:
                     which = weights[count % 2] = np.zeros((len(terms), len(basis)))
@@ -336,7 +362,7 @@ def _flips(
         whole = not terms or list(terms) == list(range(outputs))
         real, imag = (None if w is None else options.tensor(w) for w in weights)
         return Flip(
-            options.tensor(basis ^ mask(flipped)) if flipped else None,
+            options.tensor(basis ^ bits_of(flipped, num_wires)) if flipped else None,
             None if whole else options.tensor(np.array([*terms])),
             real,
             imag,

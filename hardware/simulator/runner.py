@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, final
+from functools import partial
+from typing import Any, TypeAlias
 
+import pennylane as qml
 import torch
+from attrs import define, evolve
 from torch import Tensor
 
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.purity import exact_key
 from qml_qdl.hardware.caches import LruCache
-from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.compiler import shared_program
-from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
+from qml_qdl.hardware.simulator.kernel.assembly import (
+    Number,
+    UnsupportedError,
+    assemble,
+    given_angles,
+)
+from qml_qdl.hardware.simulator.kernel.execution import (
+    NativeCircuit,
+    NativeProgram,
+    is_plain,
+    native,
+)
+from qml_qdl.hardware.simulator.memory import STATES_AT_ONCE, in_chunks, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import (
     Reader,
+    by_rows,
     is_fixed_pauli_expectation,
 )
-from qml_qdl.hardware.simulator.program import Angles, Program
+from qml_qdl.hardware.simulator.program import Angles, Program, prepared_states
 from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
-from qml_qdl.hardware.simulator.sampling import Compiled, ShotSampler
 from qml_qdl.hardware.simulator.tensor_options import (
     MANY_ROWS,
     TensorOptions,
@@ -29,13 +44,54 @@ from qml_qdl.hardware.simulator.tensor_options import (
 )
 from qml_qdl.hardware.simulator.tracing import TracedCircuit, trace_circuit
 from qml_qdl.hardware.structure import Plan
-from qml_qdl.hardware.tapes.readouts import plan_readout
-from qml_qdl.hardware.tapes.shifts import has_shifts
 
 _TRACED = LruCache[Hashable, TracedCircuit](16)
 
+Kept: TypeAlias = dict[Hashable, Any]
+
 FEW_WIRES = 10
 """Up to so many, what is compiled takes a few MiB, and lasts as long as its trace."""
+
+
+@define(eq=False)
+class Bound:
+    """A circuit in one precision and place.
+
+    Args:
+        traced: Its structure, and where its angles come from.
+        most: How many rows may run at once by torch.
+        kept: What was compiled of it.
+        direct: The kernel, where it can run all of it.
+    """
+
+    traced: TracedCircuit
+    most: int
+    kept: Kept
+    direct: NativeCircuit | None = None
+
+    @classmethod
+    def of(
+        cls, circuit: Circuit, like: Tensor, memory: int | None, kept: Kept
+    ) -> Bound:
+        """Traces a circuit.
+
+        Args:
+            circuit: A pure circuit.
+            like: A tensor of the precision and place.
+            memory: Bytes that may be used; None for a quarter of what is free.
+            kept: Where what is compiled is kept if it is large.
+
+        Returns:
+            The circuit there.
+
+        Raises:
+            MemoryBoundError: Not even one row fits into the memory.
+        """
+        most = rows_at_once(len(circuit.wires), like.dtype, like.device, memory)
+        traced = _traced(circuit, like)
+        # What is small lasts as long as the trace, for models of other seeds.
+        few = traced.plan.structure.num_wires <= FEW_WIRES
+        return cls(traced, most, traced.kept if few else kept)
 
 
 class CircuitRunner:
@@ -58,9 +114,7 @@ class CircuitRunner:
         self._circuit = circuit
         self._memory = memory
         self._precision = precision
-        self._traced: dict[
-            tuple[torch.dtype, torch.device], tuple[TracedCircuit, int, bool]
-        ] = {}
+        self._bound: dict[tuple[torch.dtype, torch.device], Bound] = {}
         self._kept: dict[Hashable, Any] = {}
 
     def __call__(self, inputs: Tensor | None, weights: Sequence[Tensor]) -> Tensor:
@@ -81,189 +135,308 @@ class CircuitRunner:
         if inputs is not None and not exported and not inputs.shape[0]:
             one = torch.cat([inputs, inputs.new_zeros(1, inputs.shape[1])])
             return self(one, weights)[:0]
-        inputs, weights = _in_precision(inputs, weights, self._precision)
+        inputs, weights = numbers_in_precision(inputs, weights, self._precision)
         like = inputs if inputs is not None else weights[0]
         with own_precision(like.device):
-            traced, most, reads_words = self._trace(like)
-            angles = traced.angles(inputs, weights)
-            rows = MANY_ROWS if exported else angles.num_rows
-            if rows is None or rows <= most:
-                return self._run(traced, angles, self._options(like, rows), reads_words)
+            bound = self._bind(like)
+            if bound.direct is not None and is_plain((inputs, *weights)):
+                return bound.direct(inputs, None, weights)
+            return self._run(bound, inputs, weights)
 
-            def run(first: int, last: int) -> Tensor:
-                options = self._options(like, last - first)
-                part = angles.part(first, last)
-                return self._run(traced, part, options, reads_words)
+    def direct(self, like: Tensor) -> NativeCircuit | None:
+        """The kernel from inputs and weights to all values, where it can do all.
 
-            return torch.cat(in_chunks(run, rows, most))
+        Args:
+            like: A tensor of the inputs' precision and place.
 
-    def _options(self, like: Tensor, rows: int | None) -> TensorOptions:
-        wires = len(self._circuit.wires)
-        return TensorOptions.of(like.dtype, like.device, rows, wires)
-
-    def _trace(self, like: Tensor) -> tuple[TracedCircuit, int, bool]:
-        key = (like.dtype, like.device)
-        if key not in self._traced:
-            with made_to_last():
-                traced, most = _traced_with_bound(self._circuit, like, self._memory)
-                # Expectation values of Pauli words times numbers, and nothing else.
-                words = map(is_fixed_pauli_expectation, traced.plan.measurements)
-                self._traced[key] = traced, most, all(words)
-        return self._traced[key]
+        Returns:
+            What takes inputs, None and weights of that precision; None where more has
+            to be done to them or to what it gives.
+        """
+        return None if self._precision is not None else self._bind(like).direct
 
     def _run(
         self,
-        traced: TracedCircuit,
-        angles: Angles,
-        options: TensorOptions,
-        reads_words: bool,
+        bound: Bound,
+        inputs: Tensor | None,
+        weights: Sequence[Tensor],
+        **how: Any,
     ) -> Tensor:
-        plan, rows = traced.plan, angles.num_rows
-        compiled = _compiling(traced, self._kept)
-        program: Program = compiled(
-            options, lambda: shared_program(plan.structure, plan.batched, options)
+        angles = bound.traced.angles(inputs, weights)
+        like = inputs if inputs is not None else weights[0]
+        return run_angles(
+            bound.traced.plan, angles, like, bound.most, bound.kept, **how
         )
-        state = program(angles)
-        if reads_words:
-            expectations: Expectations = compiled(
-                ("words", options), lambda: _compile_words(plan, options)
-            )
-            return expectations(state).T
-        reader = Reader(state, 1 if rows is None else rows, options, compiled)
-        results = reader.read_all(plan.measurements)
-        flat = [r.flatten(1) if r.ndim > 1 else r[:, None] for r in results]
-        return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
+
+    def _bind(self, like: Tensor) -> Bound:
+        key = (like.dtype, like.device)
+        if key not in self._bound:
+            with made_to_last():
+                new = torch.empty(0, dtype=like.dtype, device=like.device)
+                bound = Bound.of(self._circuit, new, self._memory, self._kept)
+                bound.direct = self._direct(bound, new)
+                self._bound[key] = bound
+        return self._bound[key]
+
+    def _direct(self, bound: Bound, like: Tensor) -> NativeCircuit | None:
+        """The kernel from inputs and weights to values; None where it cannot do all."""
+        plan, forms = bound.traced.plan, bound.traced.forms
+        if forms is None or not reads_words(plan):
+            return None
+        circuit = self._circuit
+        sizes = [math.prod(shape) for shape in circuit.weight_shapes.values()]
+        numbers = [
+            Number(by_row, *form)
+            for by_row, form in zip(plan.batched, forms, strict=True)
+        ]
+        program = native_program(
+            plan, like, bound.kept, (numbers, circuit.num_inputs, sizes)
+        )
+        if program is None:
+            return None
+
+        def plainly(
+            x: Tensor | None, first: Tensor | None, own: Sequence[Tensor]
+        ) -> Tensor:
+            assert first is None  # whatever is prepared has no such form
+            return self._run(bound, x, own, natively=False)
+
+        return NativeCircuit(program, plainly, most_kept(plan, bound.most))
 
 
-@final
-class ShotRunner:
-    """Samples shots of one circuit on batches, without PennyLane on the way.
+def most_kept(plan: Plan, most: int) -> int:
+    """How many numbers of last states may be kept for the way back.
 
     Args:
-        circuit: A pure circuit, which is run a single time, whose readout is sampled by
-            rows.
-        seeds: Where random numbers come from.
-        memory: Bytes that may be used; None for a quarter of what is free when a
-            precision or a device is first met.
-        precision: Complex type of the states; None for the precision of the numbers.
+        plan: A plan.
+        most: How many of its rows may run at once by torch.
     """
+    numbers = 2 << plan.structure.num_wires
+    return most * STATES_AT_ONCE * numbers
 
-    def __init__(
-        self,
-        circuit: Circuit,
-        seeds: Seeds,
-        memory: int | None = None,
-        precision: torch.dtype | None = None,
-    ) -> None:
-        self._circuit = circuit
-        self._seeds = seeds
-        self._memory = memory
-        self._precision = precision
-        self._made: dict[
-            tuple[torch.dtype, torch.device], tuple[TracedCircuit, ShotSampler]
-        ] = {}
-        self._trained: dict[tuple[bool, ...], tuple[int, ...] | None] = {}
-        self._kept: dict[Hashable, Any] = {}
 
-    def __call__(
-        self, inputs: Tensor | None, weights: Sequence[Tensor], shots: Any
-    ) -> Any:
-        """Samples all rows.
+def reads_words(plan: Plan) -> bool:
+    """Whether expectation values of Pauli words times numbers are read, and no more."""
+    return all(map(is_fixed_pauli_expectation, plan.measurements))
 
-        Args:
-            inputs: (rows, num_inputs), or None for a circuit that reads nothing.
-            weights: In the order of the circuit's names, of the inputs' precision.
-            shots: PennyLane's `Shots`.
 
-        Returns:
-            One result, or a tuple for several measurements, with the rows dimension if
-            there are inputs: tensors through which gradients flow. None where one is
-            wanted for which no shifts are known.
+def compiled(kept: Kept, key: Hashable, make: Callable[[], Any]) -> Any:
+    """What is kept under a key, made if it is not there.
 
-        Raises:
-            MemoryBoundError: Not even one row fits into the memory.
-        """
-        inputs, weights = _in_precision(inputs, weights, self._precision)
-        like = inputs if inputs is not None else weights[0]
-        with own_precision(like.device):
-            traced, sampler = self._sampler(like)
-            trained = self._slots(traced, inputs, weights)
-            if trained is None:
-                return None
-            angles = traced.angles(inputs, weights)
-            return sampler(angles, trained, shots, batched=inputs is not None)
+    Args:
+        kept: Where it is kept.
+        key: All that it depends on.
+        make: Makes it.
+    """
+    if key not in kept:
+        with made_to_last():
+            kept[key] = make()
+    return kept[key]
 
-    def _sampler(self, like: Tensor) -> tuple[TracedCircuit, ShotSampler]:
-        key = (like.dtype, like.device)
-        if key not in self._made:
-            with made_to_last():
-                traced, most = _traced_with_bound(self._circuit, like, self._memory)
-                measured, wires = traced.plan.measurements, len(self._circuit.wires)
-                self._made[key] = (
-                    traced,
-                    ShotSampler(
-                        traced.plan,
-                        plan_readout(measured, wires, shots=True, estimator=False),
-                        like.dtype.to_complex(),
-                        like.device,
-                        most,
-                        self._seeds,
-                        _compiling(traced, self._kept),
-                    ),
-                )
-        return self._made[key]
 
-    def _slots(
-        self, traced: TracedCircuit, inputs: Tensor | None, weights: Sequence[Tensor]
-    ) -> tuple[int, ...] | None:
-        """The slots that depend on what is trained; None where one has no shifts."""
-        if not torch.is_grad_enabled():
-            return ()
-        given = weights if inputs is None else (inputs, *weights)
-        trained = tuple(each.requires_grad for each in given)
-        if trained not in self._trained:
-            slots = traced.slots_of(trained)
-            gates = traced.plan.structure.gates
-            known = all(
-                has_shifts(gate.operation) or not set(slots).intersection(gate.slots)
-                for gate in gates
+def native_program(
+    plan: Plan,
+    like: Tensor,
+    kept: Kept,
+    source: tuple[Sequence[Number], int, Sequence[int]] | None = None,
+) -> NativeProgram | None:
+    """A plan's program on the kernel.
+
+    Args:
+        plan: Of native gates.
+        like: A tensor of the angles' precision and place.
+        kept: What was compiled of the plan, and will be.
+        source: What each slot's angle is made of, how many features there are, and how
+            many numbers each tensor of weights has; None where angles are given.
+
+    Returns:
+        The program; None where torch has to run it.
+    """
+    if like.device.type != "cpu" or native() is None:
+        return None
+
+    def make() -> NativeProgram | None:
+        own = given_angles(plan) if source is None else source
+        sentences = _sentences(plan) if reads_words(plan) else None
+        try:
+            found = assemble(plan.structure, *own, sentences)
+        except UnsupportedError:
+            return None
+        return NativeProgram(found, like.dtype == torch.float64, native())
+
+    direct = source is not None
+    found: NativeProgram | None = compiled(kept, ("native", like.dtype, direct), make)
+    return found
+
+
+def run_angles(
+    plan: Plan,
+    angles: Angles,
+    like: Tensor,
+    most: int,
+    kept: Kept,
+    *,
+    natively: bool = True,
+) -> Tensor:
+    """Runs a plan on the angles of all rows, in chunks where they need much memory.
+
+    Args:
+        plan: Of native gates; its own angles are not looked at.
+        angles: Those of the rows.
+        like: A tensor of their precision and place.
+        most: How many rows may run at once.
+        kept: What was compiled of the plan, and will be.
+        natively: Whether the kernel may run it; else torch does.
+
+    Returns:
+        (rows, outputs), all measurements side by side; a single row where nothing
+        differs from row to row.
+    """
+    exported = torch.compiler.is_exporting()  # for any number of rows
+    rows = MANY_ROWS if exported else angles.num_rows
+    wires = plan.structure.num_wires
+    program = None
+    if natively and is_plain((angles.common, angles.rows)):
+        program = native_program(plan, like, kept)
+    with own_precision(like.device):
+        if program is not None and reads_words(plan):
+            return _states_natively(program, plan, angles, like, most, kept)
+
+        def run(part: Angles, rows: int | None) -> Tensor:
+            options = TensorOptions.of(like.dtype, like.device, rows, wires)
+            if program is None:
+                state = _states(plan, part, options, kept)
+            else:
+                found = _states_natively(program, plan, part, like, most, kept)
+                state = found[..., None]
+            return _read(plan, state, part.num_rows, options, kept)
+
+        if rows is None or rows <= most:
+            return run(angles, rows)
+        return torch.cat(
+            in_chunks(
+                lambda first, last: run(angles.part(first, last), last - first),
+                rows,
+                most,
             )
-            self._trained[trained] = slots if known else None
-        return self._trained[trained]
+        )
 
 
-def _in_precision(
+def run_states(
+    plan: Plan, angles: Angles, like: Tensor, most: int, kept: Kept
+) -> Tensor:
+    """The last states of rows that fit into the memory.
+
+    Args:
+        plan: Of native gates; only the structure, and what is batched, is looked at.
+        angles: Those of the rows.
+        like: A tensor of their precision and place.
+        most: How many rows may run at once.
+        kept: What was compiled of the plan, and will be.
+
+    Returns:
+        (rows, 2ⁿ); a single row where nothing differs from row to row.
+    """
+    plan = evolve(plan, measurements=(qml.state(),))
+    with own_precision(like.device):
+        if is_plain((angles.common, angles.rows)):
+            program = native_program(plan, like, kept)
+            if program is not None:
+                return _states_natively(program, plan, angles, like, most, kept)
+        options = TensorOptions.of(
+            like.dtype, like.device, angles.num_rows, plan.structure.num_wires
+        )
+        return by_rows(_states(plan, angles, options, kept))
+
+
+def _states_natively(
+    program: NativeProgram,
+    plan: Plan,
+    angles: Angles,
+    like: Tensor,
+    most: int,
+    kept: Kept,
+) -> Tensor:
+    """(rows, 2ⁿ) states, or (rows, outputs) expectation values of words."""
+    first = None
+    if plan.structure.preparation is not None:
+        wires, dtype = plan.structure.num_wires, like.dtype.to_complex()
+        first = prepared_states(plan.structure.preparation, angles, wires, dtype)
+        first = first.resolve_conj().contiguous()
+
+    def plainly(
+        x: Tensor | None, first: Tensor | None, weights: Sequence[Tensor]
+    ) -> Tensor:
+        (common,) = weights
+        rows = common.new_empty(0, 1) if x is None else x.T
+        own = Angles(common, rows, {}, angles.num_rows)
+        options = TensorOptions.of(
+            like.dtype, like.device, angles.num_rows, plan.structure.num_wires
+        )
+        state = _states(plan, own, options, kept, first)
+        if reads_words(plan):
+            return _read(plan, state, angles.num_rows, options, kept)
+        return by_rows(state)
+
+    circuit = NativeCircuit(program, plainly, most_kept(plan, most))
+    x = angles.rows.T if len(angles.rows) else None
+    return circuit(x, first, (angles.common,))
+
+
+def _states(
+    plan: Plan,
+    angles: Angles,
+    options: TensorOptions,
+    kept: Kept,
+    first: Tensor | None = None,
+) -> Tensor:
+    """(L, 2ⁿ, T) states, by torch."""
+    program: Program = compiled(
+        kept, options, lambda: shared_program(plan.structure, plan.batched, options)
+    )
+    return program(angles, first)
+
+
+def _read(
+    plan: Plan, state: Tensor, rows: int | None, options: TensorOptions, kept: Kept
+) -> Tensor:
+    """(rows, outputs) what is read of states."""
+    if reads_words(plan):
+        expectations: Expectations = compiled(
+            kept, ("words", options), lambda: _compile_words(plan, options)
+        )
+        return expectations(state).T
+
+    reader = Reader(
+        state, 1 if rows is None else rows, options, partial(compiled, kept)
+    )
+    results = reader.read_all(plan.measurements)
+    flat = [r.flatten(1) if r.ndim > 1 else r[:, None] for r in results]
+    return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
+
+
+def _sentences(plan: Plan) -> list[Any]:
+    return [measurement.obs.pauli_rep for measurement in plan.measurements]
+
+
+def _compile_words(plan: Plan, options: TensorOptions) -> Expectations:
+    return compile_expectations(_sentences(plan), plan.structure.num_wires, options)
+
+
+def numbers_in_precision(
     inputs: Tensor | None, weights: Sequence[Tensor], precision: torch.dtype | None
 ) -> tuple[Tensor | None, Sequence[Tensor]]:
+    """Inputs and weights in another precision.
+
+    Args:
+        inputs: The inputs, if there are any.
+        weights: The weights.
+        precision: A complex type; None for their own.
+    """
     if precision is None:
         return inputs, weights
     weights = [in_precision(weight, precision) for weight in weights]
     return None if inputs is None else in_precision(inputs, precision), weights
-
-
-def _compiling(traced: TracedCircuit, others: dict[Hashable, Any]) -> Compiled:
-    """Where compiled programs are kept.
-
-    What is small lasts as long as the trace, for models of other seeds.
-    """
-    few = traced.plan.structure.num_wires <= FEW_WIRES
-    kept = traced.kept if few else others
-
-    def compiled(key: Hashable, make: Callable[[], Any]) -> Any:
-        if key not in kept:
-            with made_to_last():
-                kept[key] = make()
-        return kept[key]
-
-    return compiled
-
-
-def _traced_with_bound(
-    circuit: Circuit, like: Tensor, memory: int | None
-) -> tuple[TracedCircuit, int]:
-    """The traced circuit, and how many of its rows may run at once."""
-    most = rows_at_once(len(circuit.wires), like.dtype, like.device, memory)
-    return _traced(circuit, torch.empty(0, dtype=like.dtype, device=like.device)), most
 
 
 def _traced(circuit: Circuit, like: Tensor) -> TracedCircuit:
@@ -274,8 +447,3 @@ def _traced(circuit: Circuit, like: Tensor) -> TracedCircuit:
         return trace_circuit(circuit, like)
     known = key, like.dtype, like.device
     return _TRACED.find(known) or _TRACED.keep(known, trace_circuit(circuit, like))
-
-
-def _compile_words(plan: Plan, options: TensorOptions) -> Expectations:
-    sentences = [measurement.obs.pauli_rep for measurement in plan.measurements]
-    return compile_expectations(sentences, plan.structure.num_wires, options)

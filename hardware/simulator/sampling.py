@@ -7,35 +7,43 @@ for each trained angle among them, are one batch, or as few as memory has room f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, final
 
 import numpy as np
 import pennylane as qml
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor
 
+from qml_qdl.circuits import Circuit
 from qml_qdl.hardware.preprocessing import selects
 from qml_qdl.hardware.seeds import Seeds
-from qml_qdl.hardware.simulator.compiler import shared_program
 from qml_qdl.hardware.simulator.memory import joined
-from qml_qdl.hardware.simulator.modes import own_precision
+from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.native import decomposition, is_native
-from qml_qdl.hardware.simulator.observables import by_rows
-from qml_qdl.hardware.simulator.program import Angles, Program
-from qml_qdl.hardware.simulator.tensor_options import TensorOptions
+from qml_qdl.hardware.simulator.program import Angles
+from qml_qdl.hardware.simulator.runner import (
+    Bound,
+    Kept,
+    compiled,
+    numbers_in_precision,
+    run_states,
+)
+from qml_qdl.hardware.simulator.tracing import TracedCircuit
 from qml_qdl.hardware.structure import Plan, Structure
 from qml_qdl.hardware.tapes.bases import MOST_WIRES_DECOMPOSED, Basis
 from qml_qdl.hardware.tapes.batches import Answer, Request, refuse_lost
 from qml_qdl.hardware.tapes.gradients import run_tasks
 from qml_qdl.hardware.tapes.outcomes import MOST_BITS_TABLE, Counts, Reals, unpacked
-from qml_qdl.hardware.tapes.readouts import TapeReadout, has_gradient, plain_readings
+from qml_qdl.hardware.tapes.readouts import (
+    TapeReadout,
+    has_gradient,
+    plain_readings,
+    plan_readout,
+)
 from qml_qdl.hardware.tapes.shifts import ParameterShifts, Stencil, has_shifts
 from qml_qdl.hardware.tapes.tasks import TapeTask
-
-Compiled: TypeAlias = Callable[[Hashable, Callable[[], Any]], Any]
-"""Gives what is kept under a key, made by the function if it was not yet."""
 
 MOST_NUMBERS = 2**25
 """About so many numbers of angles and counts, 256 MiB, are in memory at a time."""
@@ -114,21 +122,28 @@ class ShotSampler:
     Args:
         plan: The plan; its angles mean nothing here.
         readout: What is read.
-        dtype: Complex type of the states.
-        device: Where they are.
+        like: A tensor of the angles' precision and place.
         most: How many states are made at once, at most.
         seeds: Where random numbers come from: the next for a call, and for its way
             back.
-        compiled: Where programs are kept.
+        kept: What was compiled of the plan, and will be.
     """
 
     plan: Plan
     readout: TapeReadout
-    dtype: torch.dtype
-    device: torch.device
+    like: Tensor
     most: int
     seeds: Seeds
-    compiled: Compiled
+    kept: Kept
+
+    @classmethod
+    def of(
+        cls, plan: Plan, like: Tensor, most: int, seeds: Seeds, kept: Kept
+    ) -> ShotSampler:
+        """Decides how measurements are made; arguments as above."""
+        wires = plan.structure.num_wires
+        readout = plan_readout(plan.measurements, wires, shots=True, estimator=False)
+        return cls(plan, readout, like, most, seeds, kept)
 
     def __call__(
         self, angles: Angles, trained: Sequence[int], shots: Any, *, batched: bool
@@ -163,7 +178,7 @@ class ShotSampler:
     def _sampled(
         self, angles: Angles, trained: Sequence[int], shots: Any, batched: bool
     ) -> Any:
-        rows, places = angles.num_rows or 1, self._places(angles)
+        rows, places = angles.num_rows or 1, self._places(angles, self.plan.batched)
         parts = (angles.common[:, None], angles.rows)
         numbers = np.zeros((rows, len(self.plan.batched)))
         tensors: list[Tensor] = []
@@ -186,7 +201,7 @@ class ShotSampler:
         )
 
         def run(requests: Sequence[Request]) -> list[Answer]:
-            with torch.no_grad(), own_precision(self.device):
+            with torch.no_grad(), own_precision(self.like.device):
                 return self._answers(requests, task, angles, shots.total_shots)
 
         # A second pass costs more than few rows that nobody may ask for.
@@ -194,10 +209,12 @@ class ShotSampler:
         fuse = every and rows * (1 + 2 * len(slots)) <= FEW_ROWS
         return run_tasks([task], run, self._shifts, fuse)[0]
 
-    def _places(self, angles: Angles) -> tuple[list[int], list[int]]:
-        """The slots that are common to all rows, and those that are not."""
+    def _places(
+        self, angles: Angles, batched: Sequence[bool]
+    ) -> tuple[list[int], list[int]]:
+        """The slots of numbers common to all rows, and of those that are not."""
         places: tuple[list[int], list[int]] = ([], [])
-        for slot, own in enumerate(self.plan.batched):
+        for slot, own in enumerate(batched):
             if slot not in angles.arrays:
                 places[own].append(slot)
         return places
@@ -205,8 +222,8 @@ class ShotSampler:
     def _shifts(
         self, structure: Structure, _: Reals, slots: Sequence[int], __: int
     ) -> Stencil:
-        stencil: Stencil = self.compiled(
-            (structure, slots), lambda: ParameterShifts.of(structure, slots)
+        stencil: Stencil = compiled(
+            self.kept, ("shifts", slots), lambda: ParameterShifts.of(structure, slots)
         )
         return stencil
 
@@ -269,25 +286,22 @@ class ShotSampler:
             angles: Arrays.
             batched: For each slot whether it differs from row to row.
         """
-        structure, rows = self.plan.structure, len(numbers)
-        options = TensorOptions.of(self.dtype, self.device, rows, structure.num_wires)
-        program: Program = self.compiled(
-            (structure, batched, options),
-            lambda: shared_program(structure, batched, options),
-        )
+        rows = len(numbers)
         arrays = dict(angles.arrays)
         for slot in angles.row_arrays:
             again = np.arange(first, first + rows) % period
-            arrays[slot] = arrays[slot][torch.from_numpy(again).to(self.device)]
-        common, each = (
-            torch.from_numpy(part).to(self.device, self.dtype.to_real())
-            for part in (
-                numbers[0, program.common_slots],
-                np.ascontiguousarray(numbers[:, program.row_slots].T),
-            )
+            arrays[slot] = arrays[slot][torch.from_numpy(again).to(self.like.device)]
+        common, each = self._places(angles, batched)
+        own = Angles(
+            torch.from_numpy(numbers[0, common]).to(self.like),
+            torch.from_numpy(np.ascontiguousarray(numbers[:, each].T)).to(self.like),
+            arrays,
+            rows if any(batched) else None,
+            angles.row_arrays,
         )
-        count = rows if any(batched) else None
-        return by_rows(program(Angles(common, each, arrays, count, angles.row_arrays)))
+        kept = compiled(self.kept, ("shots", batched), dict)
+        plan = evolve(self.plan, batched=batched)
+        return run_states(plan, own, self.like, self.most, kept)
 
     def _chances(self, vectors: Tensor, basis: Basis) -> Reals:
         """The probabilities of what may be read in a basis.
@@ -299,8 +313,8 @@ class ShotSampler:
         Returns:
             (rows, 2ᵇ): bit j of an outcome's number is that of the basis' j-th wire.
         """
-        turns: list[tuple[Tensor, list[int]]] = self.compiled(
-            (basis, self.dtype, self.device), lambda: self._turns(basis)
+        turns: list[tuple[Tensor, list[int]]] = compiled(
+            self.kept, ("turns", basis), lambda: self._turns(basis)
         )
         order = list(range(self.plan.structure.num_wires))
         for matrix, wires in turns:
@@ -324,7 +338,7 @@ class ShotSampler:
         return [
             (
                 torch.as_tensor(qml.matrix(tape, wire_order=tape.wires)).to(
-                    self.device, self.dtype
+                    self.like.device, self.like.dtype.to_complex()
                 ),
                 list(tape.wires),
             )
@@ -388,3 +402,90 @@ def sampled(chances: Reals, shots: int, rng: np.random.Generator) -> Counts:
         outcomes, times = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
     every = unpacked(np.concatenate(outcomes), bits)
     return Counts.from_distinct(every, starts, np.concatenate(times), shots, seed)
+
+
+@final
+class ShotRunner:
+    """Samples shots of one circuit on batches, without PennyLane on the way.
+
+    Args:
+        circuit: A pure circuit, which is run a single time, whose readout is sampled by
+            rows.
+        seeds: Where random numbers come from.
+        memory: Bytes that may be used; None for a quarter of what is free when a
+            precision or a device is first met.
+        precision: Complex type of the states; None for the precision of the numbers.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        seeds: Seeds,
+        memory: int | None = None,
+        precision: torch.dtype | None = None,
+    ) -> None:
+        self._circuit = circuit
+        self._seeds = seeds
+        self._memory = memory
+        self._precision = precision
+        self._made: dict[
+            tuple[torch.dtype, torch.device], tuple[TracedCircuit, ShotSampler]
+        ] = {}
+        self._trained: dict[tuple[bool, ...], tuple[int, ...] | None] = {}
+
+    def __call__(
+        self, inputs: Tensor | None, weights: Sequence[Tensor], shots: Any
+    ) -> Any:
+        """Samples all rows.
+
+        Args:
+            inputs: (rows, num_inputs), or None for a circuit that reads nothing.
+            weights: In the order of the circuit's names, of the inputs' precision.
+            shots: PennyLane's `Shots`.
+
+        Returns:
+            One result, or a tuple for several measurements, with the rows dimension if
+            there are inputs: tensors through which gradients flow. None where one is
+            wanted for which no shifts are known.
+
+        Raises:
+            MemoryBoundError: Not even one row fits into the memory.
+        """
+        inputs, weights = numbers_in_precision(inputs, weights, self._precision)
+        like = inputs if inputs is not None else weights[0]
+        with own_precision(like.device):
+            traced, sampler = self._sampler(like)
+            trained = self._slots(traced, inputs, weights)
+            if trained is None:
+                return None
+            angles = traced.angles(inputs, weights)
+            return sampler(angles, trained, shots, batched=inputs is not None)
+
+    def _sampler(self, like: Tensor) -> tuple[TracedCircuit, ShotSampler]:
+        key = (like.dtype, like.device)
+        if key not in self._made:
+            with made_to_last():
+                new = torch.empty(0, dtype=like.dtype, device=like.device)
+                bound = Bound.of(self._circuit, new, self._memory, {})
+                plan = bound.traced.plan
+                sampler = ShotSampler.of(plan, new, bound.most, self._seeds, bound.kept)
+                self._made[key] = bound.traced, sampler
+        return self._made[key]
+
+    def _slots(
+        self, traced: TracedCircuit, inputs: Tensor | None, weights: Sequence[Tensor]
+    ) -> tuple[int, ...] | None:
+        """The slots that depend on what is trained; None where one has no shifts."""
+        if not torch.is_grad_enabled():
+            return ()
+        given = weights if inputs is None else (inputs, *weights)
+        trained = tuple(each.requires_grad for each in given)
+        if trained not in self._trained:
+            slots = traced.slots_of(trained)
+            gates = traced.plan.structure.gates
+            known = all(
+                has_shifts(gate.operation) or not set(slots).intersection(gate.slots)
+                for gate in gates
+            )
+            self._trained[trained] = slots if known else None
+        return self._trained[trained]

@@ -28,7 +28,6 @@ from qml_qdl.hardware.simulator.tensor_options import (
     in_precision,
 )
 from qml_qdl.hardware.structure import Plan, make_plan
-from qml_qdl.hardware.tapes.readouts import plan_readout
 from qml_qdl.hardware.tapes.shifts import shift_terms
 
 Compiled = TypeVar("Compiled")
@@ -111,13 +110,11 @@ def run_tape(
         return program, _angles(program, plan, tensors, rows, options), options
 
     if tape.shots and all(map(is_sampled_by_rows, tape.measurements)):
-        program, angles, options = compiled(rows)
+        program, angles, _ = compiled(rows)
         if program.unitary:
-            readout = plan_readout(
-                plan.measurements, wires, shots=True, estimator=False
-            )
-            how = (options.dtype, device, most, seeds, cache.get)
-            sampler = ShotSampler(plan, readout, *how)
+            like = torch.empty(0, dtype=dtype, device=device)
+            kept = cache.get(("shots", plan.structure, dtype, device), dict)
+            sampler = ShotSampler.of(plan, like, most, seeds, kept)
             trained = _trained(plan, tensors, angles)
             return sampler(angles, trained, tape.shots, batched=rows is not None)
     rng = seeds.next() if tape.shots else np.random.default_rng(0)

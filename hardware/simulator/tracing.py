@@ -69,11 +69,14 @@ class Gather:
         index: (slots,) which number; None where it is all of them in order.
         factors: (slots, 1); None for 1.
         offsets: (slots, 1); None for 0.
+        forms: The same for each slot, in double precision: which number (−1 for none),
+            factor and offset.
     """
 
     index: Tensor | None
     factors: Tensor | None
     offsets: Tensor | None
+    forms: tuple[tuple[int, float, float], ...]
 
     @classmethod
     def of(
@@ -96,13 +99,17 @@ class Gather:
             for parts in ((f.factor for f in forms), (f.offset for f in forms))
         )
         fixed = sources < 0
+        places = torch.where(fixed, -1, sources - first)
+        parts = [places.tolist(), factors.tolist(), offsets.tolist()]
         index = torch.where(fixed, count, sources - first)
+        triples = tuple(zip(*parts, strict=True))
         factors, offsets = factors + offsets * fixed, offsets * ~fixed
         in_order = torch.equal(index, torch.arange(count))
         return cls(
             None if in_order else index.to(like.device),
             None if (factors == 1).all() else factors[:, None].to(like),
             None if (offsets == 0).all() else offsets[:, None].to(like),
+            triples,
         )
 
     def __call__(self, numbers: Sequence[Tensor]) -> Tensor:
@@ -186,6 +193,25 @@ class TracedCircuit:
     common: AngleSource
     sources: tuple[frozenset[int], ...]
     kept: dict[Hashable, Any] = field(factory=dict)
+
+    @property
+    def forms(self) -> list[tuple[int, float, float]] | None:
+        """For each slot which number of inputs or weights its angle is made of.
+
+        The number is −1 for none; a factor and an offset follow. None where angles
+        have to be computed.
+        """
+        found: list[tuple[int, float, float]] = [(-1, 0.0, 0.0)] * len(
+            self.plan.batched
+        )
+        for depends, source in ((True, self.rows), (False, self.common)):
+            if source.computed is not None:
+                return None
+            slots = [s for s, b in enumerate(self.plan.batched) if b == depends]
+            if source.gather is not None:
+                for slot, form in zip(slots, source.gather.forms, strict=True):
+                    found[slot] = form
+        return found
 
     def angles(self, inputs: Tensor | None, weights: Sequence[Tensor]) -> Angles:
         """The angles of a batch.

@@ -28,8 +28,10 @@ from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import one_row_each, plain
 from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.simulator.kernel.execution import NativeCircuit, is_plain
 from qml_qdl.hardware.simulator.modes import is_transformed
-from qml_qdl.hardware.simulator.runner import CircuitRunner, ShotRunner
+from qml_qdl.hardware.simulator.runner import CircuitRunner
+from qml_qdl.hardware.simulator.sampling import ShotRunner
 from qml_qdl.hardware.tapes.gradients import refusing
 from qml_qdl.hardware.targets import SIMULATOR, Target, direct_runner, shot_runner
 from qml_qdl.hardware.traits import seeds_of, traits_of
@@ -325,6 +327,43 @@ class Execution:
             return {**data, "weights": weights}
         return {**data, **weights}
 
+    def straight(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor | None:
+        """Runs rows as others like them were run, where that is all there is to do.
+
+        What costs more than a small circuit itself is looked at once: what is checked
+        here is that nothing of it is other than it was.
+
+        Args:
+            x: What a layer is given.
+            weights: Its weights.
+
+        Returns:
+            (rows, outputs); None where they have to go the whole way.
+        """
+        native = self._straight.get(getattr(x, "dtype", None))
+        if native is None or not is_plain((x, *weights)):
+            return None
+        dtype = x.dtype
+        if x.ndim != 2 or not x.shape[0] or x.shape[1] != native.program.features:
+            return None
+        for weight in weights:
+            if weight.dtype is not dtype or not weight.is_cpu:
+                return None
+        return native(x, None, weights) if x.is_cpu else None
+
+    @cached_property
+    def _straight(self) -> dict[torch.dtype | None, NativeCircuit]:
+        """By precision the kernel, once it has run all of a circuit."""
+        return {}
+
+    def _note_straight(self, x: Tensor) -> None:
+        """Notes the kernel where it takes a layer's tensors and gives its result."""
+        assert self._runner is not None
+        one = isinstance(self.source, Circuit) and len(self._output_shape) == 1
+        native = self._runner.direct(x) if one and self.takes_nan else None
+        if native is not None and native.program.features:
+            self._straight[x.dtype] = native
+
     def __call__(
         self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
     ) -> Tensor:
@@ -345,6 +384,8 @@ class Execution:
             # Without PennyLane on the way.
             x = None if not inputs else inputs[0] if rows else inputs[0][None]
             values = self._runner(x, [*weights.values()])
+            if x is not None and x.dtype not in self._straight and is_plain([x]):
+                self._note_straight(x)
             if values.shape[1] != self._output_size:  # it is refused
                 return as_declared(values[0], None, self._output_shape)
             values = values.reshape(-1, *self._output_shape)

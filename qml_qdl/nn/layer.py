@@ -395,10 +395,14 @@ class QuantumLayer(TorchLayerDropIn):
         if named:
             inputs = self._in_order(inputs, named)
         weights = self._weights()
-        # Another thread may move the layer: its execution is read once.
+        execution = self.execution  # read once: another thread may move the layer
         if is_traced(inputs or weights.values()):
-            return as_operation(self.execution, inputs, weights)
-        return run_layer(self.execution, inputs, weights)
+            return as_operation(execution, inputs, weights)
+        if len(inputs) == 1:
+            found = execution.straight(inputs[0], [*weights.values()])
+            if found is not None:
+                return found
+        return run_layer(execution, inputs, weights)
 
     def __prepare_scriptable__(self) -> None:
         raise SerializationError(

@@ -1,0 +1,1 @@
+"""The native kernel: compiled programs and their gradients, in one call each."""

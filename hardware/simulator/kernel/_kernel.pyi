@@ -1,0 +1,36 @@
+TEXT: str
+
+def levels() -> list[str]: ...
+def choose(name: str) -> None: ...
+def program(whole: bytes, real: bytes) -> object: ...
+def kept(program: object, double: int, rows: int) -> int: ...
+def forward(
+    program: object,
+    double: int,
+    rows: int,
+    x: int,
+    x_row: int,
+    x_feature: int,
+    prepared: int,
+    prepared_row: int,
+    kept: int,
+    out: int,
+    *weights: int,
+) -> None: ...
+def backward(
+    program: object,
+    double: int,
+    rows: int,
+    x: int,
+    x_row: int,
+    x_feature: int,
+    prepared: int,
+    prepared_row: int,
+    kept: int,
+    change: int,
+    change_row: int,
+    change_output: int,
+    x_change: int,
+    prepared_change: int,
+    *weights_and_changes: int,
+) -> None: ...

@@ -1,0 +1,358 @@
+"""Assembling: a structure becomes the kernel's list of instructions (`program.h`).
+
+A gate on one wire is a quaternion w + i v·σ times a phase, and phases are collected for
+the whole state: they matter only where the state itself is read. So is a turn
+exp(iθ(m + d n·σ)), whose θ is an angle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import Factory, define, frozen
+from numpy.typing import NDArray
+
+from qml_qdl.hardware.simulator.compiler import amplitude_phases
+from qml_qdl.hardware.simulator.gates import Matrix, Monomial, Rotation
+from qml_qdl.hardware.simulator.readout import bits_of, by_flipped
+from qml_qdl.hardware.simulator.schedule import (
+    Diagonal,
+    Permutation,
+    Product,
+    Stage,
+    Turn,
+    make_schedule,
+    permutation,
+)
+from qml_qdl.hardware.structure import Plan, Structure
+
+MOST_CLASSES = 8
+"""Phases that amplitudes can have at angle 1 of a rotation; as in `kernel.cpp`."""
+
+MOST_NUMBERS = 2**26
+"""In all tables of a program together."""
+
+_SMALL = 1e-14
+_ANY, _ALONG = 0, (1, 2, 3)
+_CHAIN, _ROTATION, _PERMUTATION = range(3)
+_PAULI = (
+    np.array([[0, 1], [1, 0]], dtype=complex),
+    np.array([[0, -1j], [1j, 0]]),
+    np.array([[1, 0], [0, -1]], dtype=complex),
+)
+_NOTHING = np.array([1.0, 0, 0, 0])
+
+
+@frozen
+class Number:
+    """An angle: factor times a number, plus an offset.
+
+    Args:
+        by_row: Whether the number is a feature of a row; else it is a weight.
+        index: Which feature, or which of all weights; −1 for none.
+        factor: The factor.
+        offset: The offset.
+    """
+
+    by_row: bool
+    index: int
+    factor: float
+    offset: float
+
+
+class UnsupportedError(Exception):
+    """The kernel cannot run a circuit: torch does."""
+
+
+@define
+class _Lists:
+    """What is assembled, in the order in which `kernel.cpp` reads it."""
+
+    turns: list[tuple[int, float, NDArray[np.float64]]] = Factory(list)
+    chains: list[tuple[int, ...]] = Factory(list)
+    start: list[int] = Factory(list)
+    rotations: list[tuple[int, int]] = Factory(list)
+    patterns: list[tuple[bool, NDArray[np.float64], NDArray[np.int64]]] = Factory(list)
+    permutations: list[tuple[NDArray[np.int64], Matrix]] = Factory(list)
+    instructions: list[tuple[int, int]] = Factory(list)
+    phases: list[tuple[int, float]] = Factory(list)
+    numbers: int = 0
+
+    def count(self, numbers: int) -> None:
+        self.numbers += numbers
+        if self.numbers > MOST_NUMBERS:
+            raise UnsupportedError
+
+
+@frozen(eq=False)
+class Assembly:
+    """A program as two lists of numbers.
+
+    Args:
+        whole: int32.
+        real: float64.
+        features: How many features the kernel is given.
+        weights: How many numbers each tensor of weights has.
+        outputs: How many values of a row there are; 2ⁿ⁺¹ of a state.
+        reads_state: Whether states are read; else expectation values.
+    """
+
+    whole: bytes
+    real: bytes
+    features: int
+    weights: tuple[int, ...]
+    outputs: int
+    reads_state: bool
+
+
+class _Assembler:
+    def __init__(self, num_wires: int, numbers: Sequence[Number]) -> None:
+        self.lists = _Lists()
+        self._num_wires = num_wires
+        self._numbers = numbers
+        self._patterns: dict[Hashable, int] = {}
+        self._permutations: dict[Hashable, int] = {}
+
+    def run(self, stages: Sequence[Stage], prepared: bool) -> None:
+        first = stages[0] if stages and not prepared else None
+        if isinstance(first, Product):
+            stages = stages[1:]
+        turns = first.turns if isinstance(first, Product) else {}
+        if not prepared:
+            self.lists.start = [
+                self._chain(wire, turns.get(wire, ()))
+                for wire in range(self._num_wires)
+            ]
+        for stage in stages:
+            if isinstance(stage, Product):
+                for wire, chain in stage.turns.items():
+                    self._instruct(_CHAIN, self._chain(wire, chain))
+            elif isinstance(stage, Diagonal):
+                for rotation in stage.rotations:
+                    self._instruct(_ROTATION, self._rotation(rotation))
+            elif isinstance(stage, Permutation):
+                self._instruct(_PERMUTATION, self._permutation(stage.gates, stage))
+            else:
+                raise UnsupportedError
+
+    def _instruct(self, kind: int, index: int) -> None:
+        if index >= 0:
+            self.lists.instructions.append((kind, index))
+
+    def _chain(self, wire: int, turns: Sequence[Turn]) -> int:
+        """The index of a wire's chain; −1 for one that does nothing."""
+        found: list[tuple[int, float, NDArray[np.float64]]] = []
+        for turn in turns:
+            if turn.slot is None:
+                phase, fixed = _quaternion(turn.first)
+                self.lists.phases.append((-1, phase))
+                if found and found[-1][0] < 0:
+                    fixed = _product(fixed, found.pop()[2])
+                found.append((-1, 0.0, fixed))
+            else:
+                mean, half, axis = _generator(turn)
+                if mean:
+                    self.lists.phases.append((turn.slot, mean))
+                if half:
+                    found.append((turn.slot, half, axis))
+        found = [t for t in found if t[0] >= 0 or np.abs(t[2][1:]).max() > _SMALL]
+        if not found:
+            return -1
+        slots = [slot for slot, _, _ in found if slot >= 0]
+        self.lists.chains.append(
+            (
+                wire,
+                len(self.lists.turns),
+                len(found),
+                _axis(found),
+                any(self._numbers[slot].by_row for slot in slots),
+                bool(slots),
+            )
+        )
+        self.lists.turns += found
+        return len(self.lists.chains) - 1
+
+    def _rotation(self, rotation: Rotation) -> int:
+        key = rotation.wires, rotation.phases.tobytes()
+        if key not in self._patterns:
+            phases = amplitude_phases(rotation, self._num_wires)
+            values, classes = np.unique(phases, return_inverse=True)
+            if len(values) > MOST_CLASSES:
+                raise UnsupportedError
+            self.lists.count(len(classes))
+            low_free = len(classes) % 16 == 0 and bool(
+                (classes.reshape(-1, 16) == classes[::16, None]).all()
+            )
+            self._patterns[key] = len(self.lists.patterns)
+            self.lists.patterns.append((low_free, values, classes))
+        self.lists.rotations.append((rotation.slot, self._patterns[key]))
+        return len(self.lists.rotations) - 1
+
+    def _permutation(self, gates: Sequence[Monomial], stage: Permutation) -> int:
+        key = tuple((g.wires, id(g.sources), id(g.factors)) for g in gates)
+        if key not in self._permutations:
+            found = permutation(stage, self._num_wires)
+            self.lists.count(2 * len(found[0]))
+            self._permutations[key] = len(self.lists.permutations)
+            self.lists.permutations.append(found)
+        return self._permutations[key]
+
+
+def _quaternion(matrix: Matrix) -> tuple[float, NDArray[np.float64]]:
+    """The phase, and w, x, y, z, of a unitary 2×2 matrix."""
+    if not np.allclose(matrix @ matrix.conj().T, np.eye(2), atol=1e-12, rtol=0):
+        raise UnsupportedError  # a projection
+    phase = float(np.angle(np.linalg.det(matrix))) / 2
+    special = matrix * np.exp(-1j * phase)
+    parts = [special.trace().real, *((s @ special).trace().imag for s in _PAULI)]
+    found: NDArray[np.float64] = np.array(parts) / 2
+    found[np.abs(found) < _SMALL] = 0
+    return phase, found
+
+
+def _generator(turn: Turn) -> tuple[float, float, NDArray[np.float64]]:
+    """m, d and (0, n) of a turn exp(iθ(m + d n·σ))."""
+    axis = np.array([0.0, *((s @ turn.first).trace().real for s in _PAULI)])
+    axis[np.abs(axis) < _SMALL] = 0
+    first, second = turn.phases
+    return (first + second) / 2, (first - second) / 2, axis
+
+
+def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(a₀ + i a·σ)(b₀ + i b·σ), the second applied first."""
+    vector = a[0] * b[1:] + b[0] * a[1:] - np.cross(a[1:], b[1:])
+    found = np.array([a[0] * b[0] - a[1:] @ b[1:], *vector])
+    found[np.abs(found) < _SMALL] = 0
+    return found
+
+
+def _axis(turns: Sequence[tuple[int, float, NDArray[np.float64]]]) -> int:
+    used = np.any([quaternion[1:] != 0 for _, _, quaternion in turns], axis=0)
+    return _ALONG[int(used.argmax())] if used.sum() == 1 else _ANY
+
+
+def _words(
+    sentences: Sequence[Any], num_wires: int
+) -> tuple[list[tuple[int, int]], list[tuple[int, int, float]], list[tuple[int, ...]]]:
+    """Words, terms and flips."""
+    words: list[tuple[int, int]] = []
+    terms: list[tuple[int, int, float]] = []
+    flips: list[tuple[int, ...]] = []
+    for flipped, by_output in by_flipped(sentences).items():
+        places: dict[tuple[int, int], int] = {}
+        first = len(words)
+        for output, own in by_output.items():
+            for signed, count, factor in own:
+                word = bits_of(signed, num_wires), count % 2
+                if word not in places:
+                    places[word] = len(words)
+                    words.append(word)
+                sign = (1, -1, -1, 1)[count % 4]
+                terms.append((places[word], output, sign * factor))
+        flips.append((bits_of(flipped, num_wires), first, len(words) - first))
+    return words, terms, flips
+
+
+def given_angles(plan: Plan) -> tuple[list[Number], int, list[int]]:
+    """What a program is assembled with whose angles torch computes.
+
+    Args:
+        plan: A plan.
+
+    Returns:
+        Each slot's number, how many differ from row to row, and a list of how many do
+        not.
+    """
+    counts = {True: 0, False: 0}
+    numbers = []
+    for gate in plan.structure.gates:
+        dimensions = gate.operation.ndim_params if gate.slots else ()
+        for slot, dimension in zip(gate.slots, dimensions, strict=True):
+            by_row = plan.batched[slot]
+            if dimension:
+                numbers.append(Number(False, -1, 0.0, 0.0))
+            else:
+                numbers.append(Number(by_row, counts[by_row], 1.0, 0.0))
+                counts[by_row] += 1
+    return numbers, counts[True], [counts[False]]
+
+
+def assemble(
+    structure: Structure,
+    numbers: Sequence[Number],
+    features: int,
+    weights: Sequence[int],
+    sentences: Sequence[Any] | None,
+) -> Assembly:
+    """Assembles a program.
+
+    Args:
+        structure: A structure of native gates; the first may prepare a state.
+        numbers: What the angle of each slot is made of.
+        features: How many features a row has.
+        weights: How many numbers each tensor of weights has.
+        sentences: Pauli sentences whose expectation values are read; None to read the
+            state.
+
+    Returns:
+        The program.
+
+    Raises:
+        UnsupportedError: The kernel has no instruction for a part of it.
+    """
+    prepared = structure.preparation is not None
+    gates = structure.gates[1:] if prepared else structure.gates
+    wires = structure.num_wires
+    assembler = _Assembler(wires, numbers)
+    assembler.run(make_schedule(gates, wires, [False] * structure.num_slots), prepared)
+    found = assembler.lists
+    outputs = 2 ** (wires + 1) if sentences is None else len(sentences)
+    words, terms, flips = _words(sentences or (), wires)
+    whole: list[NDArray[np.int32]] = []
+    real: list[NDArray[np.float64]] = []
+
+    def wholes(*values: Any) -> None:
+        whole.extend(np.asarray(value, dtype=np.int32).reshape(-1) for value in values)
+
+    def reals(*values: Any) -> None:
+        real.extend(np.asarray(value, dtype=np.float64).reshape(-1) for value in values)
+
+    def turns(values: Sequence[tuple[int, float, NDArray[np.float64]]]) -> None:
+        wholes(len(values), [slot for slot, _, _ in values])
+        for _, half, quaternion in values:
+            reals(half, quaternion)
+
+    wholes(wires, features, 0 if sentences is None else outputs)
+    wholes(sentences is None, prepared, len(weights), weights)
+    wholes(len(numbers), [(n.by_row, n.index) for n in numbers])
+    reals([(n.factor, n.offset) for n in numbers])
+    turns(found.turns)
+    wholes(len(found.chains), found.chains)
+    wholes(len(found.start), found.start)
+    wholes(len(found.rotations), found.rotations)
+    wholes(len(found.patterns))
+    for low_free, values, classes in found.patterns:
+        wholes(low_free, len(values), len(classes), classes)
+        reals(values)
+    wholes(len(found.permutations))
+    for sources, factors in found.permutations:
+        plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
+        count = 0 if plain else len(factors)
+        wholes(len(sources), sources, count, count)
+        if not plain:
+            reals(factors.real, factors.imag)
+    wholes(len(found.instructions), found.instructions)
+    wholes(len(words), words, len(terms), [term[:2] for term in terms])
+    reals([term[2] for term in terms])
+    wholes(len(flips), flips)
+    turns([(slot, mean, _NOTHING) for slot, mean in found.phases if mean])
+    return Assembly(
+        np.concatenate(whole).tobytes(),
+        np.concatenate(real).tobytes(),
+        features,
+        tuple(weights),
+        outputs,
+        sentences is None,
+    )

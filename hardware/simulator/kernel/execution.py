@@ -1,0 +1,313 @@
+"""Executing: a traced circuit on the native kernel, as one operation of torch."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from attrs import field, frozen
+from torch import Tensor
+from torch.nn import Parameter
+
+from qml_qdl.hardware.simulator.kernel.assembly import Assembly
+from qml_qdl.hardware.simulator.modes import is_transformed
+
+_LOGGER = logging.getLogger(__name__)
+
+VARIABLE = "QML_QDL_KERNEL"
+"""Environment variable: the level to use, or "none" to have torch run everything."""
+
+
+_TEXTS = ("program.h", "level.inc", "kernel.cpp")
+
+
+def _text() -> str | None:
+    """The hash of the kernel's text; None where only the module was installed."""
+    paths = [Path(__file__).parent / name for name in _TEXTS]
+    if not all(path.exists() for path in paths):
+        return None
+    whole = b"".join(path.read_bytes() for path in paths)
+    return hashlib.sha256(whole).hexdigest()[:16]
+
+
+@cache
+def native() -> ModuleType | None:
+    """The kernel, on the best level of this processor; None where torch has to do.
+
+    Returns:
+        The module, a level chosen.
+    """
+    wanted = os.environ.get(VARIABLE)
+    if wanted == "none":
+        return None
+    slower = "the simulator runs by torch alone, which is several times slower"
+    try:
+        from qml_qdl.hardware.simulator.kernel import _kernel
+    except ImportError as error:
+        _LOGGER.warning(
+            "%s: its native kernel cannot be loaded (%s); install a C++ compiler, then "
+            "qml-qdl anew",
+            slower,
+            error,
+        )
+        return None
+    if _text() not in (None, _kernel.TEXT):
+        _LOGGER.warning(
+            "%s: its native kernel was built from another text; run pip install again",
+            slower,
+        )
+        return None
+    levels = _kernel.levels()
+    if wanted is not None and wanted not in levels:
+        _LOGGER.warning(
+            "%s=%s: this processor has the levels %s; %s is used",
+            VARIABLE,
+            wanted,
+            ", ".join(levels),
+            levels[0],
+        )
+        wanted = None
+    _kernel.choose(wanted or levels[0])
+    return _kernel
+
+
+@frozen(eq=False)
+class NativeProgram:
+    """A program as the kernel has it.
+
+    Args:
+        assembly: What it was made of.
+        double: Whether numbers are float64, else float32.
+        kernel: The native module.
+        handle: The module's own program.
+    """
+
+    assembly: Assembly
+    double: bool
+    kernel: Any
+    handle: Any = field(init=False)
+
+    @handle.default
+    def _read(self) -> Any:
+        return self.kernel.program(self.assembly.whole, self.assembly.real)
+
+    @property
+    def features(self) -> int:
+        """How many numbers of a row it takes."""
+        return self.assembly.features
+
+    def kept(self, rows: int) -> int:
+        """How many numbers the last states of some rows have."""
+        found: int = self.kernel.kept(self.handle, self.double, rows)
+        return found
+
+    def forward(
+        self,
+        x: Tensor | None,
+        prepared: Tensor | None,
+        weights: Sequence[Tensor],
+        kept: Tensor | None = None,
+    ) -> Tensor:
+        """Runs all rows, without gradients.
+
+        Args:
+            x: (rows, features), or None where nothing differs from row to row.
+            prepared: (rows, 2ⁿ) or (1, 2ⁿ) the first states, complex and contiguous;
+                None for `|0…0⟩`.
+            weights: Contiguous.
+            kept: For the last states; None to keep none.
+
+        Returns:
+            (rows, outputs), or (rows, 2ⁿ) states.
+        """
+        rows = _rows(x, prepared)
+        like = weights[0] if x is None else x
+        out = like.new_empty(rows, self.assembly.outputs)
+        self.kernel.forward(
+            self.handle,
+            self.double,
+            rows,
+            *_matrix(x),
+            *_states(prepared),
+            0 if kept is None else kept.data_ptr(),
+            out.data_ptr(),
+            *[weight.data_ptr() for weight in weights],
+        )
+        if self.assembly.reads_state:
+            return torch.view_as_complex(out.view(rows, -1, 2))
+        return out
+
+    def backward(
+        self,
+        x: Tensor | None,
+        prepared: Tensor | None,
+        weights: Sequence[Tensor],
+        kept: Tensor | None,
+        change: Tensor,
+        wanted: Sequence[bool],
+    ) -> list[Tensor | None]:
+        """Gradients by what `forward` took.
+
+        Args:
+            x: As there.
+            prepared: As there.
+            weights: As there.
+            kept: As `forward` left it; None where it kept none.
+            change: The gradient by what it returned.
+            wanted: For x, prepared and each of the weights whether one is wanted.
+
+        Returns:
+            As many gradients; None where none is wanted.
+        """
+        if change.is_complex():
+            change = torch.view_as_real(change.resolve_conj()).flatten(1)
+        change = change.resolve_neg()
+        x_change = None if x is None or not wanted[0] else x.new_empty(x.shape)
+        rows = change.shape[0]
+        states = None
+        if prepared is not None and wanted[1]:
+            states = prepared.new_empty(rows, prepared.shape[1])
+        changes = [
+            weight.new_empty(weight.shape) if want else None
+            for weight, want in zip(weights, wanted[2:], strict=True)
+        ]
+        pairs: list[int] = []
+        for weight, found in zip(weights, changes, strict=True):
+            pairs += (weight.data_ptr(), 0 if found is None else found.data_ptr())
+        self.kernel.backward(
+            self.handle,
+            self.double,
+            rows,
+            *_matrix(x),
+            *_states(prepared),
+            0 if kept is None else kept.data_ptr(),
+            *_matrix(change),
+            0 if x_change is None else x_change.data_ptr(),
+            0 if states is None else states.data_ptr(),
+            *pairs,
+        )
+        if states is not None and prepared is not None and len(prepared) != rows:
+            states = states.sum(0, keepdim=True)  # one first state for all rows
+        return [x_change, states, *changes]
+
+
+def _rows(x: Tensor | None, prepared: Tensor | None) -> int:
+    if x is not None:
+        return x.shape[0]
+    return 1 if prepared is None else prepared.shape[0]
+
+
+def _matrix(tensor: Tensor | None) -> tuple[int, int, int]:
+    """Address and strides of a matrix."""
+    if tensor is None:
+        return 0, 0, 0
+    row, column = tensor.stride()
+    return tensor.data_ptr(), row, column
+
+
+def _states(tensor: Tensor | None) -> tuple[int, int]:
+    """Address and stride of rows of complex numbers; 0 where all rows are one."""
+    if tensor is None:
+        return 0, 0
+    rows, amplitudes = tensor.shape
+    return tensor.data_ptr(), 0 if rows == 1 else 2 * amplitudes
+
+
+def is_plain(tensors: Iterable[Tensor | None]) -> bool:
+    """Whether the kernel may read tensors by their addresses.
+
+    Args:
+        tensors: Tensors, and None where there is none.
+
+    Returns:
+        False for subclasses, for what is not on the processor, and while torch
+        transforms, traces or exports what runs.
+    """
+    for tensor in tensors:
+        if tensor is not None and (
+            type(tensor) not in _PLAIN or tensor.layout is not torch.strided
+        ):
+            return False
+    return not (torch._C._len_torch_dispatch_stack() or is_transformed())
+
+
+_PLAIN = (Parameter, Tensor)
+
+Plainly = Callable[[Tensor | None, Tensor | None, Sequence[Tensor]], Tensor]
+
+
+@frozen(eq=False)
+class NativeCircuit:
+    """A program on the kernel, as an operation of torch.
+
+    Args:
+        program: The program.
+        plainly: The same by torch, for gradients of gradients.
+        most_kept: How many numbers of last states may be kept for the way back; beyond,
+            they are found again.
+    """
+
+    program: NativeProgram
+    plainly: Plainly
+    most_kept: int
+
+    def __call__(
+        self, x: Tensor | None, prepared: Tensor | None, weights: Sequence[Tensor]
+    ) -> Tensor:
+        """Runs all rows; arguments and result are those of `NativeProgram.forward`."""
+        x = None if x is None else x.resolve_neg()
+        weights = [weight.contiguous().resolve_neg() for weight in weights]
+        if torch.is_grad_enabled() and (
+            any([weight.requires_grad for weight in weights])
+            or (x is not None and x.requires_grad)
+            or (prepared is not None and prepared.requires_grad)
+        ):
+            found: Tensor = _Run.apply(self, x, prepared, *weights)  # type: ignore[no-untyped-call]
+            return found
+        return self.program.forward(x, prepared, weights)
+
+
+class _Run(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        circuit: NativeCircuit,
+        x: Tensor | None,
+        prepared: Tensor | None,
+        *weights: Tensor,
+    ) -> Tensor:
+        program = circuit.program
+        size = program.kept(_rows(x, prepared))
+        kept = None
+        if size <= circuit.most_kept:
+            kept = (weights[0] if x is None else x).new_empty(size)
+        ctx.circuit, ctx.kept = circuit, kept
+        ctx.save_for_backward(x, prepared, *weights)
+        return program.forward(x, prepared, weights, kept)
+
+    @staticmethod
+    def backward(ctx: Any, change: Tensor) -> Any:
+        x, prepared, *weights = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[1:]
+        if torch.is_grad_enabled() or is_transformed(change):
+            again = torch.is_grad_enabled()
+            with torch.enable_grad():
+                values = ctx.circuit.plainly(x, prepared, weights)
+            numbers = [
+                number
+                for number, want in zip((x, prepared, *weights), wanted, strict=True)
+                if want
+            ]
+            found = iter(
+                torch.autograd.grad(values, numbers, change, create_graph=again)
+            )
+            return None, *[next(found) if want else None for want in wanted]
+        program = ctx.circuit.program
+        return None, *program.backward(x, prepared, weights, ctx.kept, change, wanted)

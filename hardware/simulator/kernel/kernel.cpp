@@ -1,0 +1,420 @@
+// The native kernel of the simulator: runs compiled programs, and their gradients.
+//
+// A module of Python's stable interface whose functions take addresses: it needs neither
+// torch's headers nor its libraries. One text (level.inc) is compiled for several levels
+// of processors, of which the caller chooses one that the processor has.
+
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "program.h"
+
+#define IN static inline __attribute__((always_inline))
+
+namespace qdl {
+
+constexpr int MOST_CLASSES = 8, MOST_TENSORS = 64;
+
+// Pi / 2 in three parts. The first two have few digits: their products with whole numbers
+// are exact below REDUCIBLE. SHIFTER, when added, leaves no digits behind the point.
+#define R float
+#define W int32_t
+#define SHIFTER 0x1.8p23f
+#define REDUCIBLE 12000
+#define HALF_PI_1 0x1.92p0f
+#define HALF_PI_2 0x1.fb4p-12f
+#define HALF_PI_3 0x1.4442d18469899p-24f
+#ifdef __x86_64__
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
+namespace avx512_single {
+#define LANES 16
+#define BITS 4
+#include "level.inc"
+#undef LANES
+#undef BITS
+}  // namespace avx512_single
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v3")
+namespace avx2_single {
+#define LANES 8
+#define BITS 3
+#include "level.inc"
+#undef LANES
+#undef BITS
+}  // namespace avx2_single
+#pragma GCC pop_options
+#endif
+namespace base_single {
+#define LANES 4
+#define BITS 2
+#include "level.inc"
+#undef LANES
+#undef BITS
+}  // namespace base_single
+#undef R
+#undef W
+#undef SHIFTER
+#undef REDUCIBLE
+#undef HALF_PI_1
+#undef HALF_PI_2
+#undef HALF_PI_3
+
+#define R double
+#define W int64_t
+#define SHIFTER 0x1.8p52
+#define REDUCIBLE 1500000
+#define HALF_PI_1 0x1.921fb544p0
+#define HALF_PI_2 0x1.0b4611a6p-34
+#define HALF_PI_3 0x1.3198a2e037073p-69
+#ifdef __x86_64__
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
+namespace avx512_double {
+#define LANES 8
+#define BITS 3
+#include "level.inc"
+#undef LANES
+#undef BITS
+}  // namespace avx512_double
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v3")
+namespace avx2_double {
+#define LANES 4
+#define BITS 2
+#include "level.inc"
+#undef LANES
+#undef BITS
+}  // namespace avx2_double
+#pragma GCC pop_options
+#endif
+namespace base_double {
+#define LANES 2
+#define BITS 1
+#include "level.inc"
+#undef LANES
+#undef BITS
+}  // namespace base_double
+
+struct Named {
+  const char* name;
+  const Level *single, *twice;
+};
+
+static const Named LEVELS[] = {
+#ifdef __x86_64__
+    {"avx512", &avx512_single::level, &avx512_double::level},
+    {"avx2", &avx2_single::level, &avx2_double::level},
+#endif
+    {"base", &base_single::level, &base_double::level},
+};
+
+static bool is_supported(const std::string& name) {
+#ifdef __x86_64__
+  __builtin_cpu_init();
+  if (name == "avx512") return __builtin_cpu_supports("x86-64-v4");
+  if (name == "avx2") return __builtin_cpu_supports("x86-64-v3");
+#endif
+  return true;
+}
+
+static const Named* chosen = nullptr;
+
+// Memory of a thread for its calls; large pieces are given back.
+struct Workspace {
+  char* memory = nullptr;
+  int64_t size = 0;
+  ~Workspace() { std::free(memory); }
+  char* of(int64_t wanted) {
+    if (wanted <= size) return memory;
+    std::free(memory);
+    size = (wanted + 4095) / 4096 * 4096;
+    memory = static_cast<char*>(std::aligned_alloc(4096, size));
+    if (!memory) size = 0;
+    return memory;
+  }
+  void shrink() {
+    if (size <= MOST_IDLE) return;
+    std::free(memory);
+    memory = nullptr;
+    size = 0;
+  }
+  static constexpr int64_t MOST_IDLE = 32 << 20;
+};
+
+static thread_local Workspace workspace;
+
+// Reads a program from two lists of numbers.
+struct Reader {
+  const int32_t* whole;
+  Py_ssize_t wholes;
+  const double* real;
+  Py_ssize_t reals;
+  bool failed = false;
+
+  int32_t next() {
+    if (!wholes) return failed = true, 0;
+    --wholes;
+    return *whole++;
+  }
+  double number() {
+    if (!reals) return failed = true, 0;
+    --reals;
+    return *real++;
+  }
+  template <class T, class F>
+  void list(std::vector<T>& into, F one) {
+    int32_t count = next();
+    for (int32_t i = 0; i < count && !failed; ++i) into.push_back(one());
+  }
+};
+
+static std::unique_ptr<Program> read(Reader& r) {
+  auto p = std::make_unique<Program>();
+  auto whole = [&] { return r.next(); };
+  auto real = [&] { return r.number(); };
+  auto turn = [&] {
+    Turn t{};
+    t.slot = r.next(), t.d = real(), t.w = real(), t.x = real(), t.y = real(), t.z = real();
+    return t;
+  };
+  p->wires = r.next();
+  p->features = r.next();
+  p->outputs = r.next();
+  p->readout = static_cast<Readout>(r.next());
+  p->prepared = r.next();
+  r.list(p->weights, whole);
+  r.list(p->angles, [&] {
+    Angle a{};
+    a.by_row = r.next(), a.index = r.next();
+    a.factor = real(), a.offset = real();
+    return a;
+  });
+  r.list(p->turns, turn);
+  r.list(p->chains, [&] {
+    Chain c{};
+    c.wire = r.next(), c.first = r.next(), c.count = r.next();
+    c.axis = static_cast<Axis>(r.next());
+    c.by_row = r.next(), c.turns = r.next();
+    return c;
+  });
+  r.list(p->start, whole);
+  r.list(p->rotations, [&] { return Rotation{r.next(), r.next()}; });
+  r.list(p->patterns, [&] {
+    Pattern found;
+    found.low_free = r.next();
+    r.list(found.phases, real);
+    r.list(found.classes, [&] { return static_cast<uint8_t>(r.next()); });
+    return found;
+  });
+  r.list(p->permutations, [&] {
+    Permutation found;
+    r.list(found.sources, whole);
+    r.list(found.real, real);
+    r.list(found.imag, real);
+    found.targets.resize(found.sources.size());
+    for (size_t k = 0; k < found.sources.size(); ++k)
+      found.targets[found.sources[k]] = static_cast<int32_t>(k);
+    return found;
+  });
+  r.list(p->instructions,
+         [&] { return Instruction{static_cast<Kind>(r.next()), r.next()}; });
+  r.list(p->words, [&] { return Word{static_cast<uint32_t>(r.next()), r.next() != 0}; });
+  r.list(p->terms, [&] { return Term{r.next(), r.next(), real()}; });
+  r.list(p->flips, [&] {
+    return Flip{static_cast<uint32_t>(r.next()), r.next(), r.next()};
+  });
+  r.list(p->phase, turn);
+  return p;
+}
+
+constexpr const char* PROGRAM = "qml_qdl.kernel.program";
+
+static void destroy(PyObject* capsule) {
+  delete static_cast<Program*>(PyCapsule_GetPointer(capsule, PROGRAM));
+}
+
+static PyObject* program(PyObject*, PyObject* args) {
+  const char *whole, *real;
+  Py_ssize_t wholes, reals;
+  if (!PyArg_ParseTuple(args, "y#y#", &whole, &wholes, &real, &reals)) return nullptr;
+  Reader reader{reinterpret_cast<const int32_t*>(whole), wholes / 4,
+                reinterpret_cast<const double*>(real), reals / 8};
+  auto found = read(reader);
+  if (reader.failed || reader.wholes || reader.reals) {
+    PyErr_SetString(PyExc_ValueError, "the lists do not make a program");
+    return nullptr;
+  }
+  return PyCapsule_New(found.release(), PROGRAM, destroy);
+}
+
+// Arguments of a function, one after the other.
+struct Arguments {
+  PyObject* const* at;
+  Py_ssize_t left;
+  const Program* program() {
+    return static_cast<const Program*>(PyCapsule_GetPointer(one(), PROGRAM));
+  }
+  const Level* level() { return number() ? chosen->twice : chosen->single; }
+  int64_t number() { return PyLong_AsLongLong(one()); }
+  void* address() { return PyLong_AsVoidPtr(one()); }
+  PyObject* one() {
+    if (left-- > 0) return *at++;
+    PyErr_SetString(PyExc_TypeError, "too few arguments");
+    return Py_None;
+  }
+};
+
+static bool is_ready() {
+  if (chosen) return true;
+  PyErr_SetString(PyExc_RuntimeError, "no level was chosen");
+  return false;
+}
+
+static PyObject* kept(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (!is_ready()) return nullptr;
+  Arguments a{args, count};
+  const Program* p = a.program();
+  const Level* level = a.level();
+  int64_t rows = a.number();
+  if (PyErr_Occurred()) return nullptr;
+  return PyLong_FromLongLong(level->kept(*p, rows));
+}
+
+static void inputs(Arguments& a, Call& call) {
+  call.rows = a.number();
+  call.x = a.address();
+  call.x_row = a.number();
+  call.x_feature = a.number();
+  call.prepared = a.address();
+  call.prepared_row = a.number();
+  call.kept = a.address();
+}
+
+static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (!is_ready()) return nullptr;
+  Arguments a{args, count};
+  Call call;
+  const Program* p = a.program();
+  const Level* level = a.level();
+  inputs(a, call);
+  call.out = a.address();
+  const void* weights[MOST_TENSORS];
+  for (size_t i = 0; p && i < p->weights.size(); ++i) weights[i] = a.address();
+  call.weights = weights;
+  if (PyErr_Occurred()) return nullptr;
+  char* memory = workspace.of(level->workspace(*p, call.rows));
+  if (!memory) return PyErr_NoMemory();
+  Py_BEGIN_ALLOW_THREADS
+  level->forward(*p, call, 0, level->blocks(*p, call.rows), memory);
+  workspace.shrink();
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+template <class T>
+static void spread(const Program& p, const double* slots, void* const* changes) {
+  int64_t first = 0, last = 0;
+  for (size_t tensor = 0; tensor < p.weights.size(); ++tensor) {
+    first = last;
+    last += p.weights[tensor];
+    T* to = static_cast<T*>(changes[tensor]);
+    if (!to) continue;
+    std::memset(to, 0, sizeof(T) * p.weights[tensor]);
+    for (size_t s = 0; s < p.angles.size(); ++s) {
+      const Angle& a = p.angles[s];
+      if (!a.by_row && a.index >= first && a.index < last)
+        to[a.index - first] += static_cast<T>(a.factor * slots[s]);
+    }
+  }
+}
+
+static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (!is_ready()) return nullptr;
+  Arguments a{args, count};
+  Call call;
+  const Program* p = a.program();
+  const Level* level = a.level();
+  inputs(a, call);
+  call.change = a.address();
+  call.change_row = a.number();
+  call.change_output = a.number();
+  call.x_change = a.address();
+  call.prepared_change = a.address();
+  const void* weights[MOST_TENSORS];
+  void* changes[MOST_TENSORS];
+  for (size_t i = 0; p && i < p->weights.size(); ++i) {
+    weights[i] = a.address();
+    changes[i] = a.address();
+  }
+  call.weights = weights;
+  if (PyErr_Occurred()) return nullptr;
+  int64_t size = level->workspace(*p, call.rows), slots = 8 * p->angles.size();
+  char* memory = workspace.of(size + slots);
+  if (!memory) return PyErr_NoMemory();
+  Py_BEGIN_ALLOW_THREADS
+  double* by_slot = reinterpret_cast<double*>(memory + size);
+  std::memset(by_slot, 0, slots);
+  level->backward(*p, call, 0, level->blocks(*p, call.rows), memory, by_slot);
+  if (level == chosen->twice)
+    spread<double>(*p, by_slot, changes);
+  else
+    spread<float>(*p, by_slot, changes);
+  workspace.shrink();
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+static PyObject* levels(PyObject*, PyObject*) {
+  PyObject* found = PyList_New(0);
+  for (const Named& level : LEVELS) {
+    if (!found || !is_supported(level.name)) continue;
+    PyObject* name = PyUnicode_FromString(level.name);
+    if (!name || PyList_Append(found, name)) Py_CLEAR(found);
+    Py_XDECREF(name);
+  }
+  return found;
+}
+
+static PyObject* choose(PyObject*, PyObject* args) {
+  const char* name;
+  if (!PyArg_ParseTuple(args, "s", &name)) return nullptr;
+  for (const Named& level : LEVELS) {
+    if (std::string(name) == level.name && is_supported(name)) {
+      chosen = &level;
+      Py_RETURN_NONE;
+    }
+  }
+  PyErr_Format(PyExc_ValueError, "this processor has no level %s", name);
+  return nullptr;
+}
+
+static PyMethodDef METHODS[] = {
+    {"levels", levels, METH_NOARGS, nullptr},
+    {"choose", choose, METH_VARARGS, nullptr},
+    {"program", program, METH_VARARGS, nullptr},
+    {"kept", reinterpret_cast<PyCFunction>(kept), METH_FASTCALL, nullptr},
+    {"forward", reinterpret_cast<PyCFunction>(forward), METH_FASTCALL, nullptr},
+    {"backward", reinterpret_cast<PyCFunction>(backward), METH_FASTCALL, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+static PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "_kernel", nullptr, 0, METHODS, nullptr, nullptr, nullptr,
+    nullptr};
+
+}  // namespace qdl
+
+PyMODINIT_FUNC PyInit__kernel() {
+  PyObject* module = PyModule_Create(&qdl::MODULE);
+  if (module && PyModule_AddStringConstant(module, "TEXT", TEXT)) Py_CLEAR(module);
+  return module;
+}
