@@ -8,6 +8,7 @@ for each trained angle among them, are one batch, or as few as memory has room f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, final
 
 import numpy as np
@@ -160,25 +161,25 @@ class ShotSampler:
             One result, or a tuple for several measurements, or of such for each number
             of shots: tensors through which gradients flow, or dictionaries of counts.
         """
-        rows = angles.num_rows or 1
+        rows, trained = _rows(angles), frozenset(trained)
         read = [len(basis.wires) for basis in self.readout.bases]
         numbers = sum(min(2**bits, shots.total_shots * bits) for bits in read)
         points = 1 + 2 * len(trained)
-        most = MOST_NUMBERS // (points * (numbers + len(self.plan.batched)))
-        if rows <= max(1, most):
+        most = max(1, MOST_NUMBERS // (points * (numbers + len(self.plan.batched))))
+        if rows <= most:
             return self._sampled(angles, trained, shots, batched)
+        ends = [*range(0, rows, most), rows]
         return joined(
             [
                 self._sampled(angles.part(first, last), trained, shots, batched)
-                for first in range(0, rows, max(1, most))
-                for last in [min(first + max(1, most), rows)]
+                for first, last in pairwise(ends)
             ]
         )
 
     def _sampled(
-        self, angles: Angles, trained: Sequence[int], shots: Any, batched: bool
+        self, angles: Angles, trained: frozenset[int], shots: Any, batched: bool
     ) -> Any:
-        rows, places = angles.num_rows or 1, self._places(angles, self.plan.batched)
+        rows, places = _rows(angles), self._places(angles, self.plan.batched)
         parts = (angles.common[:, None], angles.rows)
         numbers = np.zeros((rows, len(self.plan.batched)))
         tensors: list[Tensor] = []
@@ -242,7 +243,7 @@ class ShotSampler:
         numbers = np.concatenate([request.angles for request in requests])
         sound = np.isfinite(numbers).all(axis=1)
         counts: dict[int, list[Counts]] = {number: [] for number in used}
-        for first in range(0, len(numbers), self.most):
+        for first in range(0, max(1, len(numbers)), self.most):
             part = numbers[first : first + self.most]
             states = self._states(part, first, len(task.angles), angles, batched)
             found = [self._chances(states, readout.bases[number]) for number in used]
@@ -293,7 +294,9 @@ class ShotSampler:
             arrays[slot] = arrays[slot][torch.from_numpy(again).to(self.like.device)]
         common, each = self._places(angles, batched)
         own = Angles(
-            torch.from_numpy(numbers[0, common]).to(self.like),
+            torch.from_numpy(numbers[:1, common].reshape(-1)).to(self.like)
+            if rows
+            else angles.common,
             torch.from_numpy(np.ascontiguousarray(numbers[:, each].T)).to(self.like),
             arrays,
             rows if any(batched) else None,
@@ -323,7 +326,8 @@ class ShotSampler:
         squares = torch.view_as_real(vectors.resolve_conj()).square().sum(-1)
         parts, _ = _in_front(squares, order, basis.wires[::-1])
         chances: Reals = parts.double().sum(2).cpu().numpy()
-        chances /= chances.sum(1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # of a state that has no norm
+            chances /= chances.sum(1, keepdims=True)
         return chances
 
     def _turns(self, basis: Basis) -> list[tuple[Tensor, list[int]]]:
@@ -346,6 +350,10 @@ class ShotSampler:
         ]
 
 
+def _rows(angles: Angles) -> int:
+    return 1 if angles.num_rows is None else angles.num_rows
+
+
 def _in_front(
     values: Tensor, order: Sequence[int], wires: Sequence[int]
 ) -> tuple[Tensor, list[int]]:
@@ -360,10 +368,10 @@ def _in_front(
         The values, and the new order.
     """
     new = [*wires, *(wire for wire in order if wire not in set(wires))]
-    shape = (len(values), 2 ** len(wires), -1)
+    shape = (len(values), 2 ** len(wires), 2 ** (len(new) - len(wires)))
     if new == list(order):
-        return values.reshape(len(values), 2 ** len(wires), -1), new
-    view = values.reshape(-1, *(2,) * len(new))
+        return values.reshape(shape), new
+    view = values.reshape(len(values), *(2,) * len(new))
     view = view.permute(0, *(1 + list(order).index(wire) for wire in new))
     return view.reshape(shape), new
 

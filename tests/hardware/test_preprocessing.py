@@ -301,7 +301,7 @@ def test_trained_rows_are_one_circuit_of_rows() -> None:
 
 
 def test_a_way_to_gradients_keeps_its_name() -> None:
-    node = qml.set_shots(qml.QNode(cosines, qml.device("qdl.simulator")), 10)
+    node = qml.QNode(cosines, qml.device("qdl.simulator"), max_diff=2, shots=10)
     assert qml.workflow.get_best_diff_method(node)(torch.tensor(X), 0.4) == (
         "parameter-shift"
     )

@@ -141,7 +141,7 @@ class NativeProgram:
             *[weight.data_ptr() for weight in weights],
         )
         if self.assembly.reads_state:
-            return torch.view_as_complex(out.view(rows, -1, 2))
+            return torch.view_as_complex(out.unflatten(1, (-1, 2)))
         return out
 
     def backward(
