@@ -161,17 +161,17 @@ class ShotSampler:
             One result, or a tuple for several measurements, or of such for each number
             of shots: tensors through which gradients flow, or dictionaries of counts.
         """
-        rows, trained = _rows(angles), frozenset(trained)
+        rows, wanted = _rows(angles), frozenset(trained)
         read = [len(basis.wires) for basis in self.readout.bases]
         numbers = sum(min(2**bits, shots.total_shots * bits) for bits in read)
-        points = 1 + 2 * len(trained)
+        points = 1 + 2 * len(wanted)
         most = max(1, MOST_NUMBERS // (points * (numbers + len(self.plan.batched))))
         if rows <= most:
-            return self._sampled(angles, trained, shots, batched)
+            return self._sampled(angles, wanted, shots, batched)
         ends = [*range(0, rows, most), rows]
         return joined(
             [
-                self._sampled(angles.part(first, last), trained, shots, batched)
+                self._sampled(angles.part(first, last), wanted, shots, batched)
                 for first, last in pairwise(ends)
             ]
         )

@@ -21,6 +21,7 @@ from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import squares
+from qml_qdl.hardware.simulator.runner import Kept
 from qml_qdl.hardware.simulator.sampling import ShotSampler, is_sampled_by_rows
 from qml_qdl.hardware.simulator.tensor_options import (
     MANY_ROWS,
@@ -113,7 +114,7 @@ def run_tape(
         program, angles, _ = compiled(rows)
         if program.unitary:
             like = torch.empty(0, dtype=dtype, device=device)
-            kept = cache.get(("shots", plan.structure, dtype, device), dict)
+            kept: Kept = cache.get(("shots", plan.structure, dtype, device), dict)
             sampler = ShotSampler.of(plan, like, most, seeds, kept)
             trained = _trained(plan, tensors, angles)
             return sampler(angles, trained, tape.shots, batched=rows is not None)

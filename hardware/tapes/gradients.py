@@ -162,17 +162,17 @@ def refusing(
 
 def _twice() -> Exception:
     return DoubleBackwardError(
-        "a gradient of a gradient (create_graph=True) is not possible on qdl.qiskit; "
-        "use target='qdl.simulator', or nest diff_method='parameter-shift' with "
-        "max_diff=2 in a QNode"
+        "a gradient of a gradient (create_graph=True) is not possible by shifted rows; "
+        "use target='qdl.simulator' without shots, or diff_method='parameter-shift' "
+        "with max_diff=2 in a QNode"
     )
 
 
 def _no_gradient() -> Exception:
     return TargetError(
-        "circuit: on qdl.qiskit gradients flow through expectation values, variances "
+        "circuit: gradients by shifted rows flow through expectation values, variances "
         "and probabilities, not through samples or states; detach the result, or use "
-        "target='qdl.simulator' for states"
+        "target='qdl.simulator' without shots for states"
     )
 
 

@@ -178,8 +178,9 @@ def shift_terms(operation: Any, number: int) -> Reals:
         frequencies = operation.parameter_frequencies[number]
     except qml.operation.ParameterFrequenciesUndefinedError as error:
         raise TargetError(
-            f"circuit: {operation.name} has no parameter-shift rule on qdl.qiskit; "
-            "detach its angles, use gradient='spsa', or write it as rotations"
+            f"circuit: {operation.name} has no parameter-shift rule; detach its "
+            "numbers, use SPSA (gradient='spsa' of the device qdl.qiskit, diff_method "
+            "elsewhere), or write it as rotations"
         ) from error
     return _rule(tuple(float(f) for f in frequencies))
 
