@@ -7,9 +7,8 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
-import pennylane as qml
 import torch
-from attrs import define, evolve
+from attrs import define
 from torch import Tensor
 
 from qml_qdl.circuits import Circuit
@@ -328,7 +327,8 @@ def run_states(
     """The last states of rows that fit into the memory.
 
     Args:
-        plan: Of native gates; only the structure, and what is batched, is looked at.
+        plan: Of native gates, whose state is measured; its own angles are not looked
+            at.
         angles: Those of the rows.
         like: A tensor of their precision and place.
         most: How many rows may run at once.
@@ -337,7 +337,6 @@ def run_states(
     Returns:
         (rows, 2ⁿ); a single row where nothing differs from row to row.
     """
-    plan = evolve(plan, measurements=(qml.state(),))
     with own_precision(like.device):
         if is_plain((angles.common, angles.rows)):
             program = native_program(plan, like, kept)

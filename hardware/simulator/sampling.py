@@ -302,8 +302,14 @@ class ShotSampler:
             rows if any(batched) else None,
             angles.row_arrays,
         )
-        kept = compiled(self.kept, ("shots", batched), dict)
-        plan = evolve(self.plan, batched=batched)
+        plan, kept = compiled(
+            self.kept,
+            ("shots", batched),
+            lambda: (
+                evolve(self.plan, batched=batched, measurements=(qml.state(),)),
+                {},
+            ),
+        )
         return run_states(plan, own, self.like, self.most, kept)
 
     def _chances(self, vectors: Tensor, basis: Basis) -> Reals:
