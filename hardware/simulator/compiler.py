@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import groupby
 from weakref import WeakValueDictionary
 
@@ -260,22 +260,46 @@ class StageCompiler:
             )
 
     def _matrix_feed(self, gate: Dense) -> Feed:
-        options = self._options
+        return lambda angles, groups: matrix_of_gate(
+            gate, angles, self._common, self._rows, self._options
+        )
 
-        def matrix(angles: Angles, groups: Sequence[Tensor]) -> Tensor:
-            numbers = [self._number(slot, angles) for slot in gate.slots]
-            operation = qml.ops.functions.bind_new_parameters(gate.operation, numbers)
-            found = operation.matrix(wire_order=gate.operation.wires)
-            return torch.as_tensor(found).to(dtype=options.dtype, device=options.device)
 
-        return matrix
+def matrix_of_gate(
+    gate: Dense,
+    angles: Angles,
+    common: Mapping[int, int],
+    rows: Mapping[int, int],
+    options: TensorOptions,
+) -> Tensor:
+    """The matrix of a gate.
 
-    def _number(self, slot: int, angles: Angles) -> Tensor:
-        if slot in self._rows:
-            return angles.rows[self._rows[slot]]
-        if slot in self._common:
-            return angles.common[self._common[slot]]
+    Args:
+        gate: The gate.
+        angles: The numbers of the structure.
+        common: For each slot that is common to all rows its place among such.
+        rows: The same for those that differ.
+        options: Precision and device.
+
+    Returns:
+        (2ᵏ, 2ᵏ), or (rows, 2ᵏ, 2ᵏ).
+    """
+    if gate.matrix is not None:
+        return options.tensor(gate.matrix)
+    if gate.slots[0] in angles.matrices:
+        return angles.matrices[gate.slots[0]]
+
+    def number(slot: int) -> Tensor:
+        if slot in rows:
+            return angles.rows[rows[slot]]
+        if slot in common:
+            return angles.common[common[slot]]
         return angles.arrays[slot]
+
+    numbers = [number(slot) for slot in gate.slots]
+    operation = qml.ops.functions.bind_new_parameters(gate.operation, numbers)
+    found = operation.matrix(wire_order=gate.operation.wires)
+    return torch.as_tensor(found).to(dtype=options.dtype, device=options.device)
 
 
 def _real_if_close(matrices: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ class Angles:
             vectors; with a leading rows dimension where they differ.
         num_rows: Number of rows; None where nothing differs from row to row.
         row_arrays: Slots of the arrays that differ from row to row.
+        matrices: Matrices of gates that were made already, by their first slot.
     """
 
     common: Tensor
@@ -42,6 +43,7 @@ class Angles:
     arrays: Mapping[int, Tensor] = field(factory=dict)
     num_rows: int | None = None
     row_arrays: frozenset[int] = frozenset()
+    matrices: Mapping[int, Tensor] = field(factory=dict)
 
     def part(self, first: int, last: int) -> Angles:
         """The angles of some of the rows.

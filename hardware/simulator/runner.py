@@ -14,7 +14,7 @@ from torch import Tensor
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.purity import exact_key
 from qml_qdl.hardware.caches import LruCache
-from qml_qdl.hardware.simulator.compiler import shared_program
+from qml_qdl.hardware.simulator.compiler import matrix_of_gate, shared_program
 from qml_qdl.hardware.simulator.kernel.assembly import (
     Number,
     UnsupportedError,
@@ -191,7 +191,7 @@ class CircuitRunner:
         program = native_program(
             plan, like, bound.kept, (numbers, circuit.num_inputs, sizes)
         )
-        if program is None:
+        if program is None or program.assembly.matrices:
             return None
 
         def plainly(
@@ -258,7 +258,7 @@ def native_program(
         own = given_angles(plan) if source is None else source
         sentences = _sentences(plan) if reads_words(plan) else None
         try:
-            found = assemble(plan.structure, *own, sentences)
+            found = assemble(plan.structure, *own, sentences, plan.batched)
         except UnsupportedError:
             return None
         return NativeProgram(found, like.dtype == torch.float64, native())
@@ -359,19 +359,33 @@ def _states_natively(
     """(rows, 2ⁿ) states, or (rows, outputs) expectation values of words."""
     first = None
     if plan.structure.preparation is not None:
-        wires, dtype = plan.structure.num_wires, like.dtype.to_complex()
-        first = prepared_states(plan.structure.preparation, angles, wires, dtype)
+        dtype = like.dtype.to_complex()
+        first = prepared_states(
+            plan.structure.preparation, angles, plan.structure.num_wires, dtype
+        )
         first = first.resolve_conj().contiguous()
 
+    gates = program.assembly.matrices
+    wires = plan.structure.num_wires
+    options = TensorOptions.of(like.dtype, like.device, angles.num_rows, wires)
+    matrices = []
+    if gates:
+        numbers, _, _ = given_angles(plan)
+        places: dict[bool, dict[int, int]] = {False: {}, True: {}}
+        for slot, number in enumerate(numbers):
+            if number.index >= 0:
+                places[number.by_row][slot] = number.index
+        for gate in gates:
+            found = matrix_of_gate(gate, angles, places[False], places[True], options)
+            matrices.append(found.resolve_conj().contiguous())
+
     def plainly(
-        x: Tensor | None, first: Tensor | None, weights: Sequence[Tensor]
+        x: Tensor | None, first: Tensor | None, tensors: Sequence[Tensor]
     ) -> Tensor:
-        (common,) = weights
+        common, *made = tensors
         rows = common.new_empty(0, 1) if x is None else x.T
-        own = Angles(common, rows, {}, angles.num_rows)
-        options = TensorOptions.of(
-            like.dtype, like.device, angles.num_rows, plan.structure.num_wires
-        )
+        by_slot = {g.slots[0]: m for g, m in zip(gates, made, strict=True) if g.slots}
+        own = Angles(common, rows, {}, angles.num_rows, matrices=by_slot)
         state = _states(plan, own, options, kept, first)
         if reads_words(plan):
             return _read(plan, state, angles.num_rows, options, kept)
@@ -379,7 +393,7 @@ def _states_natively(
 
     circuit = NativeCircuit(program, plainly, most_kept(plan, most))
     x = angles.rows.T if len(angles.rows) else None
-    return circuit(x, first, (angles.common,))
+    return circuit(x, first, (angles.common,), matrices)
 
 
 def _states(

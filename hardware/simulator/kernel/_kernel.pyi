@@ -7,6 +7,7 @@ def kept(program: object, double: int, rows: int) -> int: ...
 def forward(
     program: object,
     double: int,
+    threads: int,
     rows: int,
     x: int,
     x_row: int,
@@ -15,11 +16,12 @@ def forward(
     prepared_row: int,
     kept: int,
     out: int,
-    *weights: int,
+    *weights_and_matrices: int,
 ) -> None: ...
 def backward(
     program: object,
     double: int,
+    threads: int,
     rows: int,
     x: int,
     x_row: int,
@@ -32,5 +34,5 @@ def backward(
     change_output: int,
     x_change: int,
     prepared_change: int,
-    *weights_and_changes: int,
+    *tensors_and_changes: int,
 ) -> None: ...

@@ -8,14 +8,15 @@ exp(iθ(m + d n·σ)), whose θ is an angle.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from itertools import compress, product
+from typing import Any, TypeAlias
 
 import numpy as np
 from attrs import Factory, define, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.hardware.simulator.compiler import amplitude_phases
-from qml_qdl.hardware.simulator.gates import Matrix, Monomial, Rotation
+from qml_qdl.hardware.simulator.gates import Dense, Matrix, Rotation
 from qml_qdl.hardware.simulator.readout import bits_of, by_flipped
 from qml_qdl.hardware.simulator.schedule import (
     Diagonal,
@@ -28,15 +29,21 @@ from qml_qdl.hardware.simulator.schedule import (
 )
 from qml_qdl.hardware.structure import Plan, Structure
 
-MOST_CLASSES = 8
-"""Phases that amplitudes can have at angle 1 of a rotation; as in `kernel.cpp`."""
+MOST_ENTRIES = 64
+"""Vectors of phases that a pattern can have; as in `kernel.cpp`."""
+
+MOST_SIXTEENS = MOST_ENTRIES // 8
+"""Of sixteen phases, which the narrowest level takes two at once."""
+
+MOST_MIXED = 6
+"""Wires of a matrix; as in `level.inc`."""
 
 MOST_NUMBERS = 2**26
 """In all tables of a program together."""
 
 _SMALL = 1e-14
 _ANY, _ALONG = 0, (1, 2, 3)
-_CHAIN, _ROTATION, _PERMUTATION = range(3)
+_CHAINS, _ROTATIONS, _PERMUTATION, _DENSE = range(4)
 _PAULI = (
     np.array([[0, 1], [1, 0]], dtype=complex),
     np.array([[0, -1j], [1j, 0]]),
@@ -74,9 +81,10 @@ class _Lists:
     chains: list[tuple[int, ...]] = Factory(list)
     start: list[int] = Factory(list)
     rotations: list[tuple[int, int]] = Factory(list)
-    patterns: list[tuple[bool, NDArray[np.float64], NDArray[np.int64]]] = Factory(list)
+    patterns: list[_Pattern] = Factory(list)
     permutations: list[tuple[NDArray[np.int64], Matrix]] = Factory(list)
-    instructions: list[tuple[int, int]] = Factory(list)
+    matrices: list[Dense] = Factory(list)
+    instructions: list[tuple[int, int, int]] = Factory(list)
     phases: list[tuple[int, float]] = Factory(list)
     numbers: int = 0
 
@@ -84,6 +92,12 @@ class _Lists:
         self.numbers += numbers
         if self.numbers > MOST_NUMBERS:
             raise UnsupportedError
+
+
+_Pattern: TypeAlias = tuple[
+    NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]
+]
+"""Phases and the class of each amplitude; which sixteen phases its neighbours have."""
 
 
 @frozen(eq=False)
@@ -97,6 +111,7 @@ class Assembly:
         weights: How many numbers each tensor of weights has.
         outputs: How many values of a row there are; 2ⁿ⁺¹ of a state.
         reads_state: Whether states are read; else expectation values.
+        matrices: Gates whose matrices come with each call.
     """
 
     whole: bytes
@@ -105,6 +120,7 @@ class Assembly:
     weights: tuple[int, ...]
     outputs: int
     reads_state: bool
+    matrices: tuple[Dense, ...]
 
 
 class _Assembler:
@@ -116,10 +132,9 @@ class _Assembler:
         self._permutations: dict[Hashable, int] = {}
 
     def run(self, stages: Sequence[Stage], prepared: bool) -> None:
-        first = stages[0] if stages and not prepared else None
-        if isinstance(first, Product):
-            stages = stages[1:]
-        turns = first.turns if isinstance(first, Product) else {}
+        turns: dict[int, list[Turn]] = {}
+        if stages and not prepared and isinstance(stages[0], Product):
+            turns, stages = stages[0].turns, stages[1:]
         if not prepared:
             self.lists.start = [
                 self._chain(wire, turns.get(wire, ()))
@@ -127,19 +142,24 @@ class _Assembler:
             ]
         for stage in stages:
             if isinstance(stage, Product):
+                first = len(self.lists.chains)
                 for wire, chain in stage.turns.items():
-                    self._instruct(_CHAIN, self._chain(wire, chain))
+                    self._chain(wire, chain)
+                self._instruct(_CHAINS, first, len(self.lists.chains) - first)
             elif isinstance(stage, Diagonal):
+                first = len(self.lists.rotations)
                 for rotation in stage.rotations:
-                    self._instruct(_ROTATION, self._rotation(rotation))
+                    self._rotation(rotation)
+                self._instruct(_ROTATIONS, first, len(stage.rotations))
             elif isinstance(stage, Permutation):
-                self._instruct(_PERMUTATION, self._permutation(stage.gates, stage))
+                self._instruct(_PERMUTATION, self._permutation(stage), 1)
             else:
-                raise UnsupportedError
+                for gate in stage.gates:
+                    self._instruct(_DENSE, self._matrix(gate), 1)
 
-    def _instruct(self, kind: int, index: int) -> None:
-        if index >= 0:
-            self.lists.instructions.append((kind, index))
+    def _instruct(self, kind: int, index: int, count: int) -> None:
+        if count:
+            self.lists.instructions.append((kind, index, count))
 
     def _chain(self, wire: int, turns: Sequence[Turn]) -> int:
         """The index of a wire's chain; −1 for one that does nothing."""
@@ -174,30 +194,37 @@ class _Assembler:
         self.lists.turns += found
         return len(self.lists.chains) - 1
 
-    def _rotation(self, rotation: Rotation) -> int:
+    def _rotation(self, rotation: Rotation) -> None:
         key = rotation.wires, rotation.phases.tobytes()
         if key not in self._patterns:
-            phases = amplitude_phases(rotation, self._num_wires)
-            values, classes = np.unique(phases, return_inverse=True)
-            if len(values) > MOST_CLASSES:
-                raise UnsupportedError
-            self.lists.count(len(classes))
-            low_free = len(classes) % 16 == 0 and bool(
-                (classes.reshape(-1, 16) == classes[::16, None]).all()
-            )
             self._patterns[key] = len(self.lists.patterns)
-            self.lists.patterns.append((low_free, values, classes))
+            self.lists.patterns.append(_pattern(rotation, self._num_wires))
+            self.lists.count(2**self._num_wires)
         self.lists.rotations.append((rotation.slot, self._patterns[key]))
-        return len(self.lists.rotations) - 1
 
-    def _permutation(self, gates: Sequence[Monomial], stage: Permutation) -> int:
-        key = tuple((g.wires, id(g.sources), id(g.factors)) for g in gates)
+    def _permutation(self, stage: Permutation) -> int:
+        key = tuple((g.wires, id(g.sources), id(g.factors)) for g in stage.gates)
         if key not in self._permutations:
-            found = permutation(stage, self._num_wires)
-            self.lists.count(2 * len(found[0]))
+            self.lists.count(2 ** (self._num_wires + 1))
             self._permutations[key] = len(self.lists.permutations)
-            self.lists.permutations.append(found)
+            self.lists.permutations.append(permutation(stage, self._num_wires))
         return self._permutations[key]
+
+    def _matrix(self, gate: Dense) -> int:
+        if len(gate.wires) > MOST_MIXED:
+            raise UnsupportedError
+        self.lists.matrices.append(gate)
+        return len(self.lists.matrices) - 1
+
+
+def _pattern(rotation: Rotation, num_wires: int) -> _Pattern:
+    phases = amplitude_phases(rotation, num_wires)
+    values, classes = np.unique(phases, return_inverse=True)
+    padded = np.resize(phases, max(16, len(phases))).reshape(-1, 16)
+    kinds, sixteens = np.unique(padded, axis=0, return_inverse=True)
+    if len(kinds) > MOST_SIXTEENS or len(values) > MOST_ENTRIES:
+        raise UnsupportedError
+    return values, classes, sixteens.reshape(-1), kinds
 
 
 def _quaternion(matrix: Matrix) -> tuple[float, NDArray[np.float64]]:
@@ -285,6 +312,7 @@ def assemble(
     features: int,
     weights: Sequence[int],
     sentences: Sequence[Any] | None,
+    batched: Sequence[bool],
 ) -> Assembly:
     """Assembles a program.
 
@@ -295,6 +323,7 @@ def assemble(
         weights: How many numbers each tensor of weights has.
         sentences: Pauli sentences whose expectation values are read; None to read the
             state.
+        batched: For each slot whether its numbers differ from row to row.
 
     Returns:
         The program.
@@ -333,9 +362,9 @@ def assemble(
     wholes(len(found.start), found.start)
     wholes(len(found.rotations), found.rotations)
     wholes(len(found.patterns))
-    for low_free, values, classes in found.patterns:
-        wholes(low_free, len(values), len(classes), classes)
-        reals(values)
+    for values, classes, sixteens, kinds in found.patterns:
+        wholes(len(values), len(classes), classes, len(sixteens), sixteens, kinds.size)
+        reals(values, kinds)
     wholes(len(found.permutations))
     for sources, factors in found.permutations:
         plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
@@ -343,6 +372,12 @@ def assemble(
         wholes(len(sources), sources, count, count)
         if not plain:
             reals(factors.real, factors.imag)
+    wholes(len(found.matrices))
+    for gate in found.matrices:
+        wholes(any(batched[slot] for slot in gate.slots), bool(gate.slots))
+        states = product((0, 1), repeat=len(gate.wires))
+        wholes(2 ** len(gate.wires))
+        wholes([bits_of(compress(gate.wires, state), wires) for state in states])
     wholes(len(found.instructions), found.instructions)
     wholes(len(words), words, len(terms), [term[:2] for term in terms])
     reals([term[2] for term in terms])
@@ -355,4 +390,5 @@ def assemble(
         tuple(weights),
         outputs,
         sentences is None,
+        tuple(found.matrices),
     )

@@ -113,6 +113,7 @@ class NativeProgram:
         x: Tensor | None,
         prepared: Tensor | None,
         weights: Sequence[Tensor],
+        matrices: Sequence[Tensor] = (),
         kept: Tensor | None = None,
     ) -> Tensor:
         """Runs all rows, without gradients.
@@ -122,23 +123,26 @@ class NativeProgram:
             prepared: (rows, 2ⁿ) or (1, 2ⁿ) the first states, complex and contiguous;
                 None for `|0…0⟩`.
             weights: Contiguous.
+            matrices: (rows, 2ᵏ, 2ᵏ) or (2ᵏ, 2ᵏ), complex and contiguous.
             kept: For the last states; None to keep none.
 
         Returns:
             (rows, outputs), or (rows, 2ⁿ) states.
         """
-        rows = _rows(x, prepared)
+        rows = _rows(x, prepared, matrices)
         like = weights[0] if x is None else x
         out = like.new_empty(rows, self.assembly.outputs)
         self.kernel.forward(
             self.handle,
             self.double,
+            torch.get_num_threads(),
             rows,
             *_matrix(x),
             *_states(prepared),
             0 if kept is None else kept.data_ptr(),
             out.data_ptr(),
             *[weight.data_ptr() for weight in weights],
+            *[matrix.data_ptr() for matrix in matrices],
         )
         if self.assembly.reads_state:
             return torch.view_as_complex(out.unflatten(1, (-1, 2)))
@@ -148,7 +152,7 @@ class NativeProgram:
         self,
         x: Tensor | None,
         prepared: Tensor | None,
-        weights: Sequence[Tensor],
+        tensors: Sequence[Tensor],
         kept: Tensor | None,
         change: Tensor,
         wanted: Sequence[bool],
@@ -158,10 +162,10 @@ class NativeProgram:
         Args:
             x: As there.
             prepared: As there.
-            weights: As there.
+            tensors: Weights and matrices, as there.
             kept: As `forward` left it; None where it kept none.
             change: The gradient by what it returned.
-            wanted: For x, prepared and each of the weights whether one is wanted.
+            wanted: For x, prepared and each of the tensors whether one is wanted.
 
         Returns:
             As many gradients; None where none is wanted.
@@ -174,16 +178,16 @@ class NativeProgram:
         states = None
         if prepared is not None and wanted[1]:
             states = prepared.new_empty(rows, prepared.shape[1])
-        changes = [
-            weight.new_empty(weight.shape) if want else None
-            for weight, want in zip(weights, wanted[2:], strict=True)
-        ]
+        changes: list[Tensor | None] = []
         pairs: list[int] = []
-        for weight, found in zip(weights, changes, strict=True):
-            pairs += (weight.data_ptr(), 0 if found is None else found.data_ptr())
+        for tensor, want in zip(tensors, wanted[2:], strict=True):
+            found = tensor.new_empty(tensor.shape) if want else None
+            changes.append(found)
+            pairs += (tensor.data_ptr(), 0 if found is None else found.data_ptr())
         self.kernel.backward(
             self.handle,
             self.double,
+            torch.get_num_threads(),
             rows,
             *_matrix(x),
             *_states(prepared),
@@ -198,10 +202,12 @@ class NativeProgram:
         return [x_change, states, *changes]
 
 
-def _rows(x: Tensor | None, prepared: Tensor | None) -> int:
+def _rows(x: Tensor | None, prepared: Tensor | None, matrices: Iterable[Tensor]) -> int:
     if x is not None:
         return x.shape[0]
-    return 1 if prepared is None else prepared.shape[0]
+    if prepared is not None and len(prepared) > 1:
+        return len(prepared)
+    return max((m.shape[0] for m in matrices if m.ndim > 2), default=1)
 
 
 def _matrix(tensor: Tensor | None) -> tuple[int, int, int]:
@@ -259,19 +265,33 @@ class NativeCircuit:
     most_kept: int
 
     def __call__(
-        self, x: Tensor | None, prepared: Tensor | None, weights: Sequence[Tensor]
+        self,
+        x: Tensor | None,
+        prepared: Tensor | None,
+        weights: Sequence[Tensor],
+        matrices: Sequence[Tensor] = (),
     ) -> Tensor:
-        """Runs all rows; arguments and result are those of `NativeProgram.forward`."""
+        """Runs all rows.
+
+        Args:
+            x: As `NativeProgram.forward` takes it.
+            prepared: As there.
+            weights: As there, contiguous or not.
+            matrices: As there.
+
+        Returns:
+            As it does.
+        """
         x = None if x is None else x.resolve_neg()
         weights = [weight.contiguous().resolve_neg() for weight in weights]
         if torch.is_grad_enabled() and (
-            any([weight.requires_grad for weight in weights])
+            any([tensor.requires_grad for tensor in (*weights, *matrices)])
             or (x is not None and x.requires_grad)
             or (prepared is not None and prepared.requires_grad)
         ):
-            found: Tensor = _Run.apply(self, x, prepared, *weights)  # type: ignore[no-untyped-call]
+            found: Tensor = _Run.apply(self, x, prepared, *weights, *matrices)  # type: ignore[no-untyped-call]
             return found
-        return self.program.forward(x, prepared, weights)
+        return self.program.forward(x, prepared, weights, matrices)
 
 
 class _Run(torch.autograd.Function):
@@ -281,33 +301,39 @@ class _Run(torch.autograd.Function):
         circuit: NativeCircuit,
         x: Tensor | None,
         prepared: Tensor | None,
-        *weights: Tensor,
+        *tensors: Tensor,
     ) -> Tensor:
         program = circuit.program
-        size = program.kept(_rows(x, prepared))
+        count = len(program.assembly.weights)
+        weights, matrices = tensors[:count], tensors[count:]
+        size = program.kept(_rows(x, prepared, matrices))
         kept = None
         if size <= circuit.most_kept:
             kept = (weights[0] if x is None else x).new_empty(size)
         ctx.circuit, ctx.kept = circuit, kept
-        ctx.save_for_backward(x, prepared, *weights)
-        return program.forward(x, prepared, weights, kept)
+        ctx.save_for_backward(x, prepared, *tensors)
+        return program.forward(x, prepared, weights, matrices, kept)
 
     @staticmethod
     def backward(ctx: Any, change: Tensor) -> Any:
-        x, prepared, *weights = ctx.saved_tensors
+        x, prepared, *tensors = ctx.saved_tensors
         wanted = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or is_transformed(change):
-            again = torch.is_grad_enabled()
-            with torch.enable_grad():
-                values = ctx.circuit.plainly(x, prepared, weights)
-            numbers = [
-                number
-                for number, want in zip((x, prepared, *weights), wanted, strict=True)
-                if want
-            ]
-            found = iter(
-                torch.autograd.grad(values, numbers, change, create_graph=again)
-            )
-            return None, *[next(found) if want else None for want in wanted]
+            return None, *_differentiable(ctx, (x, prepared, *tensors), change)
         program = ctx.circuit.program
-        return None, *program.backward(x, prepared, weights, ctx.kept, change, wanted)
+        return None, *program.backward(x, prepared, tensors, ctx.kept, change, wanted)
+
+
+def _differentiable(
+    ctx: Any, numbers: Sequence[Tensor | None], change: Tensor
+) -> list[Tensor | None]:
+    """The same gradients by torch's route, so that they have gradients themselves."""
+    again = torch.is_grad_enabled()  # if not, only many gradients at once are wanted
+    x, prepared, *tensors = numbers
+    with torch.enable_grad():
+        values = ctx.circuit.plainly(x, prepared, tensors)
+    wanted = ctx.needs_input_grad[1:]
+    pairs = zip(numbers, wanted, strict=True)
+    chosen = [number for number, want in pairs if want and number is not None]
+    found = iter(torch.autograd.grad(values, chosen, change, create_graph=again))
+    return [next(found) if want else None for want in wanted]

@@ -8,18 +8,22 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "program.h"
 
 #define IN static inline __attribute__((always_inline))
+#define OUT static __attribute__((noinline))
+#define ALWAYS __attribute__((always_inline))
 
 namespace qdl {
 
-constexpr int MOST_CLASSES = 8, MOST_TENSORS = 64;
+constexpr int MOST_ENTRIES = 64;
 
 // Pi / 2 in three parts. The first two have few digits: their products with whole numbers
 // are exact below REDUCIBLE. SHIFTER, when added, leaves no digits behind the point.
@@ -210,9 +214,10 @@ static std::unique_ptr<Program> read(Reader& r) {
   r.list(p->rotations, [&] { return Rotation{r.next(), r.next()}; });
   r.list(p->patterns, [&] {
     Pattern found;
-    found.low_free = r.next();
     r.list(found.phases, real);
     r.list(found.classes, [&] { return static_cast<uint8_t>(r.next()); });
+    r.list(found.sixteens, [&] { return static_cast<uint8_t>(r.next()); });
+    r.list(found.phases_of_sixteen, real);
     return found;
   });
   r.list(p->permutations, [&] {
@@ -225,8 +230,15 @@ static std::unique_ptr<Program> read(Reader& r) {
       found.targets[found.sources[k]] = static_cast<int32_t>(k);
     return found;
   });
+  r.list(p->matrices, [&] {
+    Dense found{};
+    found.by_row = r.next(), found.trained = r.next();
+    r.list(found.offsets, whole);
+    for (int64_t offset : found.offsets) found.mask |= offset;
+    return found;
+  });
   r.list(p->instructions,
-         [&] { return Instruction{static_cast<Kind>(r.next()), r.next()}; });
+         [&] { return Instruction{static_cast<Kind>(r.next()), r.next(), r.next()}; });
   r.list(p->words, [&] { return Word{static_cast<uint32_t>(r.next()), r.next() != 0}; });
   r.list(p->terms, [&] { return Term{r.next(), r.next(), real()}; });
   r.list(p->flips, [&] {
@@ -299,41 +311,87 @@ static void inputs(Arguments& a, Call& call) {
   call.kept = a.address();
 }
 
+// Addresses of tensors, and of their gradients on the way back.
+struct Tensors {
+  std::vector<const void*> values;
+  std::vector<void*> changes;
+  void read(Arguments& a, size_t count, bool back) {
+    for (size_t i = 0; i < count && !PyErr_Occurred(); ++i) {
+      values.push_back(a.address());
+      if (back) changes.push_back(a.address());
+    }
+  }
+};
+
+// Threads of one call, which end with it: so none is left to a fork. Below so many
+// amplitudes times instructions for each, one thread is faster.
+constexpr int64_t LEAST_WORK = 1 << 20;
+
+static int64_t threads_of(const Program& p, int64_t rows, int64_t blocks, int64_t most) {
+  int64_t work = (rows << p.wires) * (int64_t)(p.instructions.size() + 1) / LEAST_WORK;
+  return std::max<int64_t>(1, std::min({most, blocks, work}));
+}
+
+template <class F>
+static void in_threads(int64_t threads, int64_t blocks, F one) {
+  std::vector<std::thread> others;
+  for (int64_t t = 1; t < threads; ++t)
+    others.emplace_back(one, t, blocks * t / threads, blocks * (t + 1) / threads);
+  one(0, 0, blocks / threads);
+  for (std::thread& each : others) each.join();
+}
+
 static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!is_ready()) return nullptr;
   Arguments a{args, count};
   Call call;
   const Program* p = a.program();
   const Level* level = a.level();
+  int64_t most = a.number();
   inputs(a, call);
   call.out = a.address();
-  const void* weights[MOST_TENSORS];
-  for (size_t i = 0; p && i < p->weights.size(); ++i) weights[i] = a.address();
-  call.weights = weights;
+  Tensors weights, matrices;
+  if (p) weights.read(a, p->weights.size(), false);
+  if (p) matrices.read(a, p->matrices.size(), false);
+  call.weights = weights.values.data();
+  call.matrices = matrices.values.data();
   if (PyErr_Occurred()) return nullptr;
-  char* memory = workspace.of(level->workspace(*p, call.rows));
+  int64_t size = level->workspace(*p, call.rows), blocks = level->blocks(*p, call.rows);
+  int64_t threads = threads_of(*p, call.rows, blocks, most);
+  char* memory = workspace.of(size * threads);
   if (!memory) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS
-  level->forward(*p, call, 0, level->blocks(*p, call.rows), memory);
+  in_threads(threads, blocks, [&](int64_t thread, int64_t first, int64_t last) {
+    level->forward(*p, call, first, last, memory + thread * size);
+  });
   workspace.shrink();
   Py_END_ALLOW_THREADS
   Py_RETURN_NONE;
 }
 
+// Gradients by angles and matrices that are the same for all rows, where they belong.
 template <class T>
-static void spread(const Program& p, const double* slots, void* const* changes) {
+static void spread(const Program& p, const double* common, const Tensors& weights,
+                   const Tensors& matrices) {
   int64_t first = 0, last = 0;
   for (size_t tensor = 0; tensor < p.weights.size(); ++tensor) {
     first = last;
     last += p.weights[tensor];
-    T* to = static_cast<T*>(changes[tensor]);
+    T* to = static_cast<T*>(weights.changes[tensor]);
     if (!to) continue;
     std::memset(to, 0, sizeof(T) * p.weights[tensor]);
     for (size_t s = 0; s < p.angles.size(); ++s) {
       const Angle& a = p.angles[s];
       if (!a.by_row && a.index >= first && a.index < last)
-        to[a.index - first] += static_cast<T>(a.factor * slots[s]);
+        to[a.index - first] += static_cast<T>(a.factor * common[s]);
     }
+  }
+  common += p.angles.size();
+  for (size_t i = 0; i < p.matrices.size(); ++i) {
+    const Dense& d = p.matrices[i];
+    T* to = static_cast<T*>(matrices.changes[i]);
+    for (size_t n = 0; n < 2 * d.offsets.size() * d.offsets.size(); ++n, ++common)
+      if (to && !d.by_row) to[n] = static_cast<T>(*common);
   }
 }
 
@@ -343,31 +401,37 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Call call;
   const Program* p = a.program();
   const Level* level = a.level();
+  int64_t most = a.number();
   inputs(a, call);
   call.change = a.address();
   call.change_row = a.number();
   call.change_output = a.number();
   call.x_change = a.address();
   call.prepared_change = a.address();
-  const void* weights[MOST_TENSORS];
-  void* changes[MOST_TENSORS];
-  for (size_t i = 0; p && i < p->weights.size(); ++i) {
-    weights[i] = a.address();
-    changes[i] = a.address();
-  }
-  call.weights = weights;
+  Tensors weights, matrices;
+  if (p) weights.read(a, p->weights.size(), true);
+  if (p) matrices.read(a, p->matrices.size(), true);
+  call.weights = weights.values.data();
+  call.matrices = matrices.values.data();
+  call.matrix_changes = matrices.changes.data();
   if (PyErr_Occurred()) return nullptr;
-  int64_t size = level->workspace(*p, call.rows), slots = 8 * p->angles.size();
-  char* memory = workspace.of(size + slots);
+  int64_t size = level->workspace(*p, call.rows), blocks = level->blocks(*p, call.rows);
+  int64_t threads = threads_of(*p, call.rows, blocks, most), numbers = p->angles.size();
+  for (const Dense& d : p->matrices) numbers += 2 * d.offsets.size() * d.offsets.size();
+  char* memory = workspace.of((size + 8 * numbers) * threads);
   if (!memory) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS
-  double* by_slot = reinterpret_cast<double*>(memory + size);
-  std::memset(by_slot, 0, slots);
-  level->backward(*p, call, 0, level->blocks(*p, call.rows), memory, by_slot);
+  double* common = reinterpret_cast<double*>(memory + size * threads);
+  std::memset(common, 0, 8 * numbers * threads);
+  in_threads(threads, blocks, [&](int64_t thread, int64_t first, int64_t last) {
+    level->backward(*p, call, first, last, memory + thread * size,
+                    common + thread * numbers);
+  });
+  for (int64_t n = numbers; n < numbers * threads; ++n) common[n % numbers] += common[n];
   if (level == chosen->twice)
-    spread<double>(*p, by_slot, changes);
+    spread<double>(*p, common, weights, matrices);
   else
-    spread<float>(*p, by_slot, changes);
+    spread<float>(*p, common, weights, matrices);
   workspace.shrink();
   Py_END_ALLOW_THREADS
   Py_RETURN_NONE;

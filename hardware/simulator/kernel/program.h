@@ -29,7 +29,8 @@ struct Chain {
   bool by_row, turns;  // has angles that differ from row to row; has any
 };
 
-// exp(i phase angle), with a phase for each class of amplitudes.
+// exp(i phase angle), with a phase for each class of amplitudes. Those that stand side by
+// side are made together.
 struct Rotation {
   int32_t slot, pattern;
 };
@@ -37,7 +38,9 @@ struct Rotation {
 struct Pattern {
   std::vector<uint8_t> classes;  // of each amplitude
   std::vector<double> phases;    // of each class
-  bool low_free;                 // whether each 16 neighbours are of one class
+  // The same for 16 neighbours at once, of which there are few kinds.
+  std::vector<uint8_t> sixteens;
+  std::vector<double> phases_of_sixteen;
 };
 
 // Amplitude k becomes factor[k] times amplitude source[k].
@@ -46,11 +49,19 @@ struct Permutation {
   std::vector<double> real, imag;  // factors; empty for 1
 };
 
-enum Kind : int32_t { CHAIN, ROTATION, PERMUTATION };
+// A matrix on some wires, which comes with each call.
+struct Dense {
+  std::vector<int64_t> offsets;  // of the amplitudes that it mixes, from the first
+  int64_t mask;                  // all their bits
+  bool by_row, trained;
+};
 
+enum Kind : int32_t { CHAINS, ROTATIONS, PERMUTATION, DENSE };
+
+// So many chains of different wires, or rotations, from one on; or one of the others.
 struct Instruction {
   Kind kind;
-  int32_t index;
+  int32_t index, count;
 };
 
 // The real or imaginary part of sum_k (-1)^|k & signs| conj(psi[k ^ flips]) psi[k].
@@ -84,6 +95,7 @@ struct Program {
   std::vector<Rotation> rotations;
   std::vector<Pattern> patterns;
   std::vector<Permutation> permutations;
+  std::vector<Dense> matrices;
   std::vector<Instruction> instructions;
   std::vector<Word> words;
   std::vector<Term> terms;
@@ -99,13 +111,15 @@ struct Call {
   const void* prepared = nullptr;
   int64_t prepared_row = 0;
   const void* const* weights = nullptr;
+  const void* const* matrices = nullptr;
   void* out = nullptr;
   void* kept = nullptr;  // the last states; null to find them again
   // On the way back: the gradient by the result, and where others shall be.
   const void* change = nullptr;
   int64_t change_row = 0, change_output = 0;
   void* x_change = nullptr;         // (rows, features); null for none
-  void* prepared_change = nullptr;  // like prepared; null for none
+  void* prepared_change = nullptr;  // (rows, amplitudes); null for none
+  void* const* matrix_changes = nullptr;  // by_row, or one for all; null for none
 };
 
 // What one level of processors runs in one precision. Work is divided into blocks: some
@@ -116,9 +130,9 @@ struct Level {
   int64_t (*kept)(const Program&, int64_t rows);
   int64_t (*workspace)(const Program&, int64_t rows);
   void (*forward)(const Program&, const Call&, int64_t first, int64_t last, char*);
-  // Adds the gradients by angles that are the same for all rows to `slots`.
+  // Adds the gradients by angles and matrices that are the same for all rows to `common`.
   void (*backward)(const Program&, const Call&, int64_t first, int64_t last, char*,
-                   double* slots);
+                   double* common);
 };
 
 }  // namespace qdl
