@@ -460,7 +460,7 @@ class ShotRunner:
         Returns:
             One result, or a tuple for several measurements, with the rows dimension if
             there are inputs: tensors through which gradients flow. None where one is
-            wanted for which no shifts are known.
+            wanted for which no shifts are known, or where shots are discarded.
 
         Raises:
             MemoryBoundError: Not even one row fits into the memory.
@@ -489,17 +489,20 @@ class ShotRunner:
     def _slots(
         self, traced: TracedCircuit, inputs: Tensor | None, weights: Sequence[Tensor]
     ) -> tuple[int, ...] | None:
-        """The slots that depend on what is trained; None where one has no shifts."""
-        if not torch.is_grad_enabled():
-            return ()
+        """The slots that depend on what is trained; None where one has no shifts.
+
+        None, too, where shots are discarded.
+        """
         given = weights if inputs is None else (inputs, *weights)
-        trained = tuple(each.requires_grad for each in given)
+        recording = torch.is_grad_enabled()
+        trained = tuple(recording and each.requires_grad for each in given)
         if trained not in self._trained:
             slots = traced.slots_of(trained)
-            gates = traced.plan.structure.gates
-            known = all(
-                has_shifts(gate.operation) or not set(slots).intersection(gate.slots)
-                for gate in gates
+            moved = {*slots}
+            known = not any(
+                selects(gate.operation)
+                or (moved.intersection(gate.slots) and not has_shifts(gate.operation))
+                for gate in traced.plan.structure.gates
             )
             self._trained[trained] = slots if known else None
         return self._trained[trained]

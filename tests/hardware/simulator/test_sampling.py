@@ -9,12 +9,14 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits import (
     AngleEncoding,
     Expectation,
     Probabilities,
+    Processing,
     Samples,
     StronglyEntangling,
 )
@@ -190,8 +192,7 @@ def test_numbers_of_observables_are_trained() -> None:
     "readout", [Expectation(["XII", "ZZY", "IIZ"]), Probabilities([2, 0])], ids=repr
 )
 def test_values_and_gradients_are_right_on_average(readout: Any, rows: int) -> None:
-    circuit = StronglyEntangling(3).with_readout(readout) @ AngleEncoding(3)
-    circuit = circuit.with_readout(readout)
+    circuit = (StronglyEntangling(3) @ AngleEncoding(3)).with_readout(readout)
     shots, repeats = 20, 1 if rows > 1 else 150
     layer = QuantumLayer(circuit, shots=shots, seed=3).double()
     exact = QuantumLayer(circuit).double()
@@ -456,3 +457,28 @@ def test_results_without_gradients_say_so() -> None:
         node(x).sum().backward()
     layer = QuantumLayer(AngleEncoding(2).with_readout(Samples()), shots=7)
     assert layer(torch.rand(3, 2)).shape == (3, 7, 2)
+
+
+@frozen
+class Keeping(Processing):
+    """Keeps what reads 0 on the first wire."""
+
+    pure = True
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """One angle."""
+        return (1,)
+
+    def process(self, weights: Any) -> None:
+        """A turn, and a measurement of it."""
+        qml.CRX(weights[0], [0, 1])
+        qml.measure(0, postselect=0)
+
+
+def test_shots_that_are_discarded_have_no_shifts() -> None:
+    circuit = (Keeping(2) @ AngleEncoding(2)).with_readout(Expectation(["IZ"]))
+    inputs, *weights = numbers(circuit, 1, torch.float64)
+    for recording in (True, False):
+        with torch.set_grad_enabled(recording):
+            assert ShotRunner(circuit, Seeds(0))(inputs, weights, shots_of(9)) is None
