@@ -425,7 +425,7 @@ def compile_structure(
         Evolution(tuple(steps)),
         last,
         options,
-        unitary=all(_is_unitary(gate) for gate in gates),
+        unitary=all(map(is_unitary, gates)),
     )
 
 
@@ -433,7 +433,7 @@ def _dimensions(gate: Gate) -> tuple[int, ...]:
     return tuple(gate.operation.ndim_params) if gate.slots else ()
 
 
-def _is_unitary(gate: Gate) -> bool:
+def is_unitary(gate: Gate) -> bool:
     """Whether a gate can be undone; only projections cannot."""
     return not isinstance(gate.operation, qml.Projector)
 

@@ -15,7 +15,7 @@ import numpy as np
 from attrs import Factory, define, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.simulator.compiler import amplitude_phases
+from qml_qdl.hardware.simulator.compiler import amplitude_phases, is_unitary
 from qml_qdl.hardware.simulator.gates import Dense, Matrix, Rotation
 from qml_qdl.hardware.simulator.readout import bits_of, by_flipped
 from qml_qdl.hardware.simulator.schedule import (
@@ -334,6 +334,8 @@ def assemble(
     prepared = structure.preparation is not None
     gates = structure.gates[1:] if prepared else structure.gates
     wires = structure.num_wires
+    if not all(map(is_unitary, gates)):
+        raise UnsupportedError  # on the way back every gate is undone
     assembler = _Assembler(wires, numbers)
     assembler.run(make_schedule(gates, wires, [False] * structure.num_slots), prepared)
     found = assembler.lists

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from attrs import evolve
 from torch import Tensor
 
 from qml_qdl.circuits import (
@@ -30,6 +33,7 @@ from qml_qdl.hardware.simulator.runner import (
 )
 from qml_qdl.hardware.simulator.tracing import native_tape
 from qml_qdl.hardware.structure import Plan, make_plan
+from qml_qdl.nn import QuantumLayer
 
 KERNEL = execution.native()
 LEVELS = [] if KERNEL is None else KERNEL.levels()
@@ -181,3 +185,182 @@ def test_circuits(
         found.append([values, *torch.autograd.grad(loss, leaves)])
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-11)
+
+
+def a_layer(rows: int) -> tuple[QuantumLayer, Tensor]:
+    circuit = StronglyEntangling(4, layers=2) @ AngleEncoding(4)
+    generator = torch.Generator().manual_seed(0)
+    layer = QuantumLayer(circuit, target="qdl.simulator", generator=generator)
+    return layer, torch.rand(rows, 4, generator=generator)
+
+
+def test_a_row_gives_the_same_beside_any_others(level: str) -> None:
+    layer, x = a_layer(40)
+    spoilt = x.clone()
+    spoilt[3], spoilt[20] = torch.nan, 1e9
+    kept = [row for row in range(40) if row not in (3, 20)]
+    assert torch.equal(layer(spoilt)[kept], layer(x)[kept])
+    assert layer(spoilt)[3].isnan().all()
+
+
+def test_large_angles_keep_their_digits(level: str) -> None:
+    layer = QuantumLayer(AngleEncoding(1), target="qdl.simulator").double()
+    x = torch.tensor([[1e5], [1e8], [-3e6], [1e-300], [0.0]], dtype=torch.float64)
+    expected = torch.tensor(np.cos(x.numpy()))
+    torch.testing.assert_close(layer(x), expected, atol=1e-8, rtol=0.0)
+    torch.testing.assert_close(layer(x[3:]), expected[3:], atol=1e-15, rtol=0.0)
+
+
+def test_denormals_stay_numbers() -> None:
+    layer, x = a_layer(2)
+    layer(x).sum().backward()
+    assert float(np.float32(1e-40) * np.float32(1)) > 0
+    assert float(torch.tensor(1e-40) * 1) > 0
+
+
+def test_states_that_are_not_kept_are_found_again(level: str) -> None:
+    layer, x = a_layer(33)
+    x.requires_grad_()
+    runner = CircuitRunner(layer.circuit)
+    native = runner.direct(x)
+    assert native is not None
+    leaves = [x, *layer.parameters()]
+    found = []
+    for circuit in (native, evolve(native, most_kept=0)):
+        values = circuit(x, None, list(layer.parameters()))
+        found.append(torch.autograd.grad(values.square().sum(), leaves))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_what_is_kept_does_not_grow_with_depth() -> None:
+    sizes = set()
+    for layers in (1, 8):
+        circuit = StronglyEntangling(4, layers=layers) @ AngleEncoding(4)
+        native = CircuitRunner(circuit).direct(torch.zeros(0, 4))
+        assert native is not None
+        sizes.add(native.program.kept(100))
+    assert len(sizes) == 1
+
+
+def test_threads_share_nothing() -> None:
+    layer, x = a_layer(64)
+    expected = layer(x)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: layer(x), range(64)))
+    assert all(torch.equal(each, expected) for each in found)
+
+
+def test_blocks_in_threads() -> None:
+    circuit = StronglyEntangling(10, layers=4) @ AngleEncoding(10)
+    layer = QuantumLayer(circuit, target="qdl.simulator", dtype=torch.float64)
+    x = torch.rand(100, 10, dtype=torch.float64, requires_grad=True)
+    leaves = [x, *layer.parameters()]
+    found = []
+    threads = torch.get_num_threads()
+    for count in (1, 3):
+        torch.set_num_threads(count)
+        values = layer(x)
+        found.append([values, *torch.autograd.grad(values.square().sum(), leaves)])
+    torch.set_num_threads(threads)
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
+def test_gradients_of_gradients() -> None:
+    layer, x = a_layer(3)
+    layer, x = layer.double(), x.double().requires_grad_()
+
+    def first(x: Tensor) -> Tensor:
+        (found,) = torch.autograd.grad(layer(x).sum(), x, create_graph=True)
+        return found
+
+    torch.autograd.gradcheck(first, x)
+    values = layer(x)
+    each = torch.eye(values.numel(), dtype=torch.float64).reshape(-1, *values.shape)
+    (at_once,) = torch.autograd.grad(values, x, each, is_grads_batched=True)
+    expected = torch.autograd.functional.jacobian(layer, x).reshape(at_once.shape)
+    torch.testing.assert_close(at_once, expected)
+
+
+def test_views_are_read_as_they_are() -> None:
+    layer, x = a_layer(5)
+    expected = layer(x)
+    wide = torch.zeros(5, 8)
+    wide[:, ::2] = x
+    assert torch.equal(layer(wide[:, ::2]), expected)
+    assert torch.equal(layer(x.T.contiguous().T), expected)
+    negative = torch.complex(x, -x).conj().imag
+    assert negative.is_neg()
+    assert torch.equal(layer(negative), expected)
+    total = layer(x)
+    total.backward(torch.ones(1, 1).expand_as(total))  # without strides
+    assert layer.weights_0.grad is not None
+
+
+@pytest.fixture
+def anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The kernel is looked for at the next call, and again after the test."""
+    execution.native.cache_clear()
+    yield
+    monkeypatch.undo()
+    execution.native.cache_clear()
+    execution.native()
+
+
+def test_none_runs_all_by_torch(anew: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = a_layer(3)
+    expected = layer(x)
+    monkeypatch.setenv(execution.VARIABLE, "none")
+    execution.native.cache_clear()
+    assert execution.native() is None
+    again = QuantumLayer(layer.circuit, target="qdl.simulator")
+    again.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(again(x), expected)
+
+
+def test_a_level_the_processor_lacks(
+    anew: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(execution.VARIABLE, "mmx")
+    assert execution.native() is execution.native() is not None
+    (record,) = caplog.records
+    assert f"mmx: this processor has the levels {LEVELS[0]}" in record.message
+
+
+def test_a_level_can_be_chosen(anew: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(execution.VARIABLE, "base")
+    layer, x = a_layer(20)
+    low = layer(x)
+    assert KERNEL is not None
+    KERNEL.choose(LEVELS[0])
+    torch.testing.assert_close(layer(x), low)
+
+
+def test_a_kernel_of_another_text(
+    anew: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(execution, "_text", lambda: "0" * 16)
+    assert execution.native() is execution.native() is None
+    (record,) = caplog.records
+    assert "built from another text; run pip install again" in record.message
+
+
+def test_without_the_kernel(
+    anew: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, execution.__package__ + "._kernel", None)
+    monkeypatch.delattr(sys.modules[execution.__package__], "_kernel")
+    assert execution.native() is execution.native() is None
+    (record,) = caplog.records
+    assert "install a C++ compiler, then qml-qdl anew" in record.message
+
+
+def test_wrong_lists_make_no_program() -> None:
+    assert KERNEL is not None
+    with pytest.raises(ValueError, match="do not make a program"):
+        KERNEL.program(b"\x01\x00\x00\x00", b"")
+    with pytest.raises(ValueError, match="no level mmx"):
+        KERNEL.choose("mmx")
+    with pytest.raises((TypeError, ValueError)):
+        KERNEL.forward()

@@ -1,0 +1,73 @@
+"""What instructions are made of a structure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+
+from qml_qdl.hardware.simulator.kernel.assembly import (
+    Assembly,
+    UnsupportedError,
+    assemble,
+    given_angles,
+)
+from qml_qdl.hardware.simulator.tracing import native_tape
+from qml_qdl.hardware.structure import Plan, make_plan
+
+
+def plan_of(*operations: Any, wires: int = 3) -> Plan:
+    tape = qml.tape.QuantumScript(operations, [qml.expval(qml.Z(0))])
+    return make_plan(native_tape(tape), range(wires))
+
+
+def assembled(plan: Plan, reads_state: bool = False) -> Assembly:
+    sentences = None if reads_state else [qml.Z(0).pauli_rep]
+    return assemble(plan.structure, *given_angles(plan), sentences, plan.batched)
+
+
+def test_numbers_of_given_angles() -> None:
+    each = np.array([0.1, 0.2])
+    plan = plan_of(qml.RX(each, 0), qml.RY(0.3, 1), qml.RZ(each, 2))
+    numbers, rows, common = given_angles(plan)
+    assert [(n.by_row, n.index) for n in numbers] == [(True, 0), (False, 0), (True, 1)]
+    assert (rows, common) == (2, [1])
+
+
+def test_shapes() -> None:
+    found = assembled(plan_of(qml.RX(0.1, 0), qml.CNOT([0, 1])))
+    assert (found.features, found.weights, found.outputs) == (0, (1,), 1)
+    assert not found.reads_state
+    whole = assembled(plan_of(qml.RX(0.1, 0)), reads_state=True)
+    assert (whole.reads_state, whole.outputs) == (True, 16)
+
+
+def test_what_does_nothing_has_no_instruction() -> None:
+    nothing = assembled(plan_of(qml.Identity(0)))
+    undone = assembled(plan_of(qml.Hadamard(1), qml.Hadamard(1)))
+    assert undone.whole == nothing.whole
+    assert undone.real == nothing.real
+
+
+def test_equal_layers_share_their_tables() -> None:
+    ring = [qml.CNOT([0, 1]), qml.CNOT([1, 2])]
+    turn = [qml.RX(0.1, wire) for wire in range(3)]
+    sizes = [
+        len(assembled(plan_of(*turn, *(ring + turn) * n)).whole) for n in (1, 2, 3)
+    ]
+    assert sizes[2] - sizes[1] == sizes[1] - sizes[0]
+    table = 4 * 2**3
+    assert sizes[1] - sizes[0] < table + 4 * 60
+
+
+def test_matrices_come_with_each_call() -> None:
+    unitary = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+    found = assembled(plan_of(qml.QubitUnitary(unitary, [2, 0]), qml.ECR([0, 1])))
+    assert [gate.wires for gate in found.matrices] == [(2, 0), (0, 1)]
+
+
+def test_projections_are_left_to_torch() -> None:
+    with pytest.raises(UnsupportedError):
+        assembled(plan_of(qml.Projector([0], 1)))
