@@ -35,7 +35,11 @@ from qml_qdl.hardware.simulator.observables import (
     is_fixed_pauli_expectation,
 )
 from qml_qdl.hardware.simulator.program import Angles, Program, prepared_states
-from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
+from qml_qdl.hardware.simulator.readout import (
+    Expectations,
+    compile_expectations,
+    squares,
+)
 from qml_qdl.hardware.simulator.tensor_options import (
     MANY_ROWS,
     TensorOptions,
@@ -407,7 +411,10 @@ def _states(
     program: Program = compiled(
         kept, options, lambda: shared_program(plan.structure, plan.batched, options)
     )
-    return program(angles, first)
+    state = program(angles, first)
+    if program.unitary:
+        return state
+    return state / squares(state).sum(1, keepdim=True).sqrt()  # what is kept
 
 
 def _read(

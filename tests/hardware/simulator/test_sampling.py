@@ -482,3 +482,7 @@ def test_shots_that_are_discarded_have_no_shifts() -> None:
     for recording in (True, False):
         with torch.set_grad_enabled(recording):
             assert ShotRunner(circuit, Seeds(0))(inputs, weights, shots_of(9)) is None
+    exact = CircuitRunner(circuit)(inputs, weights)
+    node = qml.QNode(circuit, qml.device("default.qubit", wires=2))
+    expected = node(inputs, dict(zip(circuit.weight_shapes, weights, strict=True)))
+    torch.testing.assert_close(exact[:, 0], torch.stack([*expected]).reshape(1))
