@@ -15,8 +15,17 @@ import numpy as np
 
 _KNOWN = frozenset(
     (
-        *("attr", "attrs", "builtins", "cmath", "collections", "copy", "dataclasses"),
-        *("enum", "functools", "itertools", "math", "numbers", "numpy", "operator"),
+        *("attr", "attrs", "autoray", "builtins", "cmath", "collections", "copy"),
+        *(
+            "dataclasses",
+            "enum",
+            "functools",
+            "itertools",
+            "math",
+            "numbers",
+            "numpy",
+            "operator",
+        ),
         *("pennylane", "qml_qdl", "random", "scipy", "string", "torch", "types"),
         "typing",
     )

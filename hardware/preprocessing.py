@@ -63,7 +63,7 @@ def plain(tape: Any, trained: bool = False) -> tuple[list[Any], Callable[..., An
 
     def once(result: Any) -> Any:
         parts = result if len(measured) > 1 else [result]
-        sums = tuple(_with_lost(_sum(place, parts), lost) for place in places)
+        sums = tuple(with_lost(_sum(place, parts), lost) for place in places)
         return sums if len(sums) > 1 else sums[0]
 
     return [new], combined
@@ -320,17 +320,32 @@ def _finite(operations: Sequence[Any]) -> tuple[list[Any], Any]:
             isinstance(operation, qml.StatePrep)
             and isinstance(state, torch.Tensor)
             and state.ndim == 2
-            and not state.is_meta  # shapes alone have no NaN
+            # Shapes alone have no NaN, and of symbols the runner looks at it.
+            and not (state.is_meta or getattr(state, "is_symbol", False))
         ):
-            bad = ~state.detach().isfinite().all(-1)
-            if bad.any():
-                first = torch.zeros_like(state[0])
-                first[0] = 1
-                whole = torch.where(bad[:, None], first, state)
+            whole, bad = finite_states(state)
+            if bad is not None:
                 operation = qml.StatePrep(whole, operation.wires)
                 lost = bad if lost is None else lost | bad
         finite.append(operation)
     return finite, lost
+
+
+def finite_states(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """States with `|0…0⟩` for those that are not finite.
+
+    Args:
+        states: (rows, 2ⁿ).
+
+    Returns:
+        The states, and which rows were replaced, (rows,) of bool; None for none.
+    """
+    bad = ~states.detach().isfinite().all(-1)
+    if not bad.any():
+        return states, None
+    first = torch.zeros_like(states[0])
+    first[0] = 1
+    return torch.where(bad[:, None], first, states), bad
 
 
 def _terms(measurement: Any, trained: bool) -> list[Term]:
@@ -395,7 +410,16 @@ def _sum(place: Sequence[tuple[Any, int]], results: Sequence[Any]) -> Any:
     return total
 
 
-def _with_lost(result: Any, lost: Any) -> Any:
+def with_lost(result: Any, lost: torch.Tensor | None) -> Any:
+    """A result with NaN in the rows whose states were not finite.
+
+    Args:
+        result: (rows, …).
+        lost: As `finite_states` gives it.
+
+    Raises:
+        ArgumentError: It is of whole numbers, which have no NaN.
+    """
     if lost is None:
         return result
     tensor = torch.as_tensor(result)

@@ -190,16 +190,28 @@ def operation_key(operation: Any) -> Hashable:
     Returns:
         A hashable key.
     """
+    shapes = _dimensions(operation) or tuple(map(_ndim, operation.data))
+    return (*kind_key(operation), shapes)
+
+
+def kind_key(operation: Any) -> tuple[Any, ...]:
+    """What `operation_key` tells but the dimensions of the numbers.
+
+    Args:
+        operation: A PennyLane operation, possibly one around another.
+
+    Returns:
+        A hashable key.
+    """
     hyperparameters: Any = operation.hyperparameters
     wrapped = isinstance(operation, qml.ops.op_math.SymbolicOp)
     if wrapped:  # its numbers are those of its base
         hyperparameters = {k: v for k, v in hyperparameters.items() if k != "base"}
     elif isinstance(operation, qml.ops.CompositeOp):
         hyperparameters = dict(enumerate(map(_operand_key, operation.operands)))
-    constants = _constant_key(hyperparameters)
+    constants = constant_key(hyperparameters) if hyperparameters else None
     inner = _operand_key(operation.base) if wrapped else None
-    shapes = _dimensions(operation) or tuple(map(_ndim, operation.data))
-    return (type(operation), operation.name, shapes, constants, inner)
+    return (type(operation), operation.name, constants, inner)
 
 
 def _operand_key(operation: Any) -> Hashable:
@@ -217,7 +229,7 @@ def measurement_key(measurement: Any) -> Hashable:
     """
     observable = measurement.obs
     options = tuple(
-        (name, _constant_key(getattr(measurement, name)))
+        (name, constant_key(getattr(measurement, name)))
         for name in ("log_base", "all_outcomes", "seed", "mv", "dtype")
         if getattr(measurement, name, None) is not None
     )
@@ -254,22 +266,33 @@ class _Itself:
 _PLAIN = {str, int, float, bool, type(None), qml.wires.Wires}
 
 
-def _constant_key(value: Any) -> Hashable:
+def constant_key(value: Any) -> Hashable:
+    """Equal for values that mean the same in an operation.
+
+    Args:
+        value: A hyperparameter.
+
+    Returns:
+        A hashable key; equal to nothing but itself for what cannot be compared.
+    """
     if type(value) in _PLAIN:
         return value  # type: ignore[no-any-return]
     if isinstance(value, qml.operation.Operator):
-        numbers = tuple(_constant_key(number) for number in value.data)
+        numbers = tuple(constant_key(number) for number in value.data)
         return (operation_key(value), tuple(value.wires), numbers)
     if isinstance(value, qml.ops.MeasurementValue):
         wires = tuple(measurement.wires for measurement in value.measurements)
-        return (_constant_key(list(value.items())), wires)
+        return (constant_key(list(value.items())), wires)
     if isinstance(value, list | tuple):
-        return tuple(_constant_key(item) for item in value)
+        return tuple(constant_key(item) for item in value)
     if isinstance(value, dict):
         items = sorted(value.items(), key=lambda item: repr(item[0]))
-        return tuple((key, _constant_key(item)) for key, item in items)
+        return tuple((key, constant_key(item)) for key, item in items)
     if isinstance(value, np.ndarray):
         return (value.shape, value.dtype.str, value.tobytes())
+    if hasattr(value, "__array__") and not isinstance(value, np.generic):
+        # A tensor, whose numbers may change.
+        return _Itself(value)
     try:
         hash(value)
     except TypeError:

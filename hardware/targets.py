@@ -17,6 +17,7 @@ from qml_qdl.hardware.device import TapeDevice
 from qml_qdl.hardware.one_run import one_run_at_a_time
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds, feed
+from qml_qdl.hardware.simulator.functions import Function, FunctionRunner
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.simulator.sampling import ShotRunner, is_sampled_by_rows
@@ -236,3 +237,17 @@ def shot_runner(device: Any, circuit: Circuit) -> ShotRunner | None:
     if not all(map(is_sampled_by_rows, measured)):
         return None
     return ShotRunner(circuit, device.seeds, device.memory, device.dtype)
+
+
+def function_runner(device: Any, function: Function) -> FunctionRunner | None:
+    """What runs a quantum function without shots and without PennyLane's execution.
+
+    Args:
+        device: A PennyLane device.
+        function: Takes inputs and weights, and returns what it measures.
+
+    Returns:
+        The runner, which calls the function at every run; None where the device is
+        another one than our simulator.
+    """
+    return FunctionRunner(device, function) if device.name == SIMULATOR else None

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from attrs import fields
 from pennylane.devices.execution_config import ExecutionConfig
+from pennylane.math import Interface
+from pennylane.transforms.core import CompilePipeline
 
 from qml_qdl.circuits.errors import ArgumentError
 from qml_qdl.circuits.validation import MOST_SEED, check_count
@@ -16,6 +18,7 @@ from qml_qdl.hardware.device import Abilities, TapeDevice, Traits
 from qml_qdl.hardware.keywords import BACKENDS_ONLY, SIMULATOR, refuse_keyword
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.simulator.functions import PlannedTape, TapePlans
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.sampling import has_shifted_gradients
@@ -44,8 +47,7 @@ class SimulatorDevice(TapeDevice):
         ArgumentTypeError: There is no such keyword, or its type cannot be used.
 
     Example:
-        >>> import pennylane as qml
-        >>> dev = qml.device("qdl.simulator", wires=2)
+        >>>         >>> dev = qml.device("qdl.simulator", wires=2)
         >>> @qml.qnode(dev)
         ... def circuit(x):
         ...     qml.RY(x, 0)
@@ -97,6 +99,29 @@ class SimulatorDevice(TapeDevice):
         self.dtype = None if c_dtype is None else _complex(c_dtype)
         self._seeds = Seeds(seed)
         self._cache = ProgramCache()
+        self._plans = TapePlans(self)
+
+    def native_transforms(self, config: ExecutionConfig) -> CompilePipeline:
+        """The transforms that make native gates of any circuit.
+
+        Args:
+            config: PennyLane's configuration.
+        """
+        return super().preprocess_transforms(config)
+
+    def preprocess_transforms(self, execution_config: Any = None) -> CompilePipeline:
+        """As of every device; a tape that was met before stays as it is.
+
+        Args:
+            execution_config: PennyLane's configuration.
+
+        Returns:
+            The transforms.
+        """
+        config = execution_config or ExecutionConfig()
+        if config.interface != Interface.TORCH or config.gradient_method != "backprop":
+            return self.native_transforms(config)
+        return self._plans.pipeline(config)
 
     def supports_derivatives(
         self, execution_config: Any = None, circuit: Any = None
@@ -125,7 +150,9 @@ class SimulatorDevice(TapeDevice):
         """Runs tapes, one after the other; see `TapeDevice.run_tapes`."""
         mode = config.mcm_config.postselect_mode
         return tuple(
-            run_tape(tape, self._cache, self.seeds, mode, self.memory, self.dtype)
+            tape.results()
+            if isinstance(tape, PlannedTape)
+            else run_tape(tape, self._cache, self.seeds, mode, self.memory, self.dtype)
             for tape in circuits
         )
 

@@ -1,20 +1,25 @@
 """Symbols: tensors without values, which remember what was done with them.
 
-A pure circuit is run on them once. Nearly every angle turns out to be one number of x
-or θ, times a factor, plus an offset; of what else there is the operations are known,
-to be done with numbers later.
+A pure circuit is run on them once, any other quantum function at every call. Nearly
+every angle turns out to be one number of x or θ, times a factor, plus an offset; of
+what else there is the operations are known, to be done with numbers later. What was
+done before gives the symbol that it gave before: so equal calls are known by their
+symbols.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, NoReturn
 
 import autoray
+import numpy as np
 import torch
 from attrs import evolve, frozen
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 _T = Tensor
 
@@ -161,8 +166,121 @@ class Trace:
         # What decides which functions of torch an array has, PennyLane asks autoray.
         autoray.register_backend(Symbol, "torch")
         self.device = device
+        self.refused: str | None = None
         self._steps: list[Step | None] = []
+        self._sources: dict[int, Symbol] = {}
         self._numbers = 0
+        self._known: dict[Hashable, Any] = {}
+        self._values: dict[int, Tensor] | None = None
+        self._taken: dict[int, tuple[Symbol, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @contextmanager
+    def of_call(self, sources: Sequence[Symbol], numbers: Sequence[Tensor]) -> Any:
+        """While entered, the numbers of one call are known to whoever reads them.
+
+        Tensors that are no symbols, as a closure's, then become further sources.
+
+        Args:
+            sources: The symbols that stand for what the function is called with.
+            numbers: These tensors.
+        """
+        self.refused, self._taken = None, {}
+        places = [source.place.index for source in sources]
+        self._values = dict(zip(places, numbers, strict=True))
+        try:
+            yield
+        finally:
+            self._values, self._taken = None, {}
+
+    def taken(self, number: Tensor) -> Symbol:
+        """The symbol of a tensor that came from elsewhere, in this call.
+
+        Args:
+            number: The tensor; that which comes next in another call has the same
+                symbol, if it has the same shape and type.
+        """
+        assert self._values is not None
+        if id(number) in self._taken:
+            return self._taken[id(number)][0]
+        if number.is_inference():
+            self.refuse("is of inference mode, and may change unnoticed")
+        key = ("taken", len(self._taken), number.shape, number.dtype)
+        symbol: Symbol | None = self._known.get(key)
+        if symbol is None:
+            symbol = self._known[key] = self.source(number, on_inputs=False)
+        self._taken[id(number)] = symbol, number._version
+        self._values[symbol.place.index] = number  # which keeps its id its own
+        return symbol
+
+    def numbers(self) -> dict[int, Tensor]:
+        """What all sources stand for in this call, by their places.
+
+        Raises:
+            ImpureError: A tensor that was used has been changed since.
+        """
+        assert self._values is not None
+        for symbol, version in self._taken.values():
+            if self._values[symbol.place.index]._version != version:
+                self.refuse("changes one in place that was used before,")
+        return self._values
+
+    def at(self, place: int) -> Symbol:
+        """The source of a place.
+
+        Args:
+            place: As `numbers` has it.
+        """
+        return self._sources[place]
+
+    def values(self, symbols: Sequence[Symbol]) -> list[Tensor]:
+        """The numbers that symbols stand for in this call, with their gradients.
+
+        Args:
+            symbols: Those of this trace.
+        """
+        assert self._values is not None
+        return self._expressions(symbols, [*self._values])(*self._values.values())
+
+    def read(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """What a function says of the numbers of this call.
+
+        Args:
+            function: Asks for values, and gives no tensor.
+            args: Its arguments, a symbol among them.
+            kwargs: Its keywords.
+
+        Raises:
+            ImpureError: There is no call, so that nobody knows them.
+        """
+        if self._values is None:
+            self.refuse("asks for their values")
+
+        def value(part: Any) -> Any:
+            return self.values([part])[0] if isinstance(part, Symbol) else part
+
+        return function(*_replaced(args, value), **_replaced(kwargs, value))
+
+    def check(self, symbol: Symbol) -> None:
+        """Refuses what a `torch.autograd.Function` gave, whose gradient is its own.
+
+        Args:
+            symbol: One of this trace.
+        """
+        with torch._C.DisableTorchFunctionSubclass():
+            if symbol.grad_fn is not None:
+                self.refuse("has a torch.autograd.Function")
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Says that a symbol was used as none can be.
+
+        Args:
+            reason: How. It is kept, for whoever takes the error for another one.
+        """
+        self.refused = reason
+        raise ImpureError(reason)
 
     def source(self, like: Tensor, on_inputs: bool) -> Symbol:
         """A new symbol for a tensor of numbers; all of them come before any step.
@@ -174,14 +292,18 @@ class Trace:
         count = like.numel()
         index = torch.arange(self._numbers, self._numbers + count).reshape(like.shape)
         self._numbers += count
-        return self._symbol(
-            _empty(like.shape, like.dtype), None, on_inputs, Affine(index)
-        )
+        form = Affine(index) if like.is_floating_point() else None
+        shape = _empty(like.shape, like.dtype)
+        symbol = self._symbol(shape, None, on_inputs, form)
+        self._sources[symbol.place.index] = symbol
+        return symbol
 
     def _symbol(
         self, shape: Tensor, step: Step | None, on_inputs: bool, form: Affine | None
     ) -> Symbol:
-        symbol = shape.as_subclass(Symbol)
+        # It wants a gradient, so that functions with one of their own leave a mark.
+        marked = shape.is_floating_point() or shape.is_complex()
+        symbol: Symbol = _T._make_subclass(Symbol, shape, marked)
         symbol.history, symbol.place = self, Place(len(self._steps))
         symbol.on_inputs, symbol.form = on_inputs, form
         self._steps.append(step)
@@ -196,8 +318,63 @@ class Trace:
             kwargs: Its keywords.
 
         Returns:
-            A new symbol, several, or what is no tensor, such as a shape.
+            A symbol, several, or what is no tensor, such as a shape; those that the
+            same operation gave before, if it was no random one.
         """
+        try:
+            key = (
+                function,
+                torch.is_grad_enabled(),
+                tuple(map(self._key, args)),
+                self._key(kwargs) if kwargs else None,
+            )
+            found = self._known.get(key)
+        except _UnknownError:
+            if self._values is not None:
+                self.refuse("has an argument of another kind")
+            return self._record(function, args, kwargs)
+        if found is None:
+            if self._values is not None:
+                args, kwargs = _replaced((args, kwargs), self._of_trace)
+            random = _Randomness()
+            with nullcontext() if function in _CERTAIN else random:
+                found = self._record(function, args, kwargs)
+            if not random.found:
+                self._known[key] = found
+            elif self._values is not None:
+                self.refuse("draws random numbers of their shape")
+        # A list could be changed by who gets it.
+        return list(found) if type(found) is list else found
+
+    def _of_trace(self, part: Any) -> Any:
+        foreign = isinstance(part, Tensor) and not isinstance(part, Symbol)
+        return self.taken(part) if foreign else part
+
+    def _key(self, part: Any) -> Hashable:
+        """Equal for arguments that mean the same.
+
+        Raises:
+            _UnknownError: Nobody knows which they are.
+        """
+        kind = type(part)
+        if kind is Symbol:
+            self.check(part)
+            return Symbol, part.place.index
+        if kind is int or kind in _KEYS:
+            return kind, part
+        if kind is float:
+            return kind, part.hex()
+        if kind is tuple or kind is list:
+            return kind, tuple(map(self._key, part))
+        if kind is slice:
+            return kind, *map(self._key, (part.start, part.stop, part.step))
+        if kind is dict:
+            return kind, *((name, self._key(each)) for name, each in part.items())
+        if isinstance(part, Tensor) and self._values is not None:
+            return Symbol, self.taken(part).place.index
+        raise _UnknownError
+
+    def _record(self, function: Any, args: Any, kwargs: Any) -> Any:
         function = _SAME.get(function, function)
         first = args[0] if args else None
         form = first.form if isinstance(first, Symbol) else None
@@ -213,7 +390,8 @@ class Trace:
             return self._results(function, args, kwargs, [first], shapes, moved)
         symbols = []
         _holds((args, kwargs), symbols)
-        shapes = _shapes(function, args, kwargs)
+        with torch.no_grad():
+            shapes = _shapes(function, args, kwargs)
         if not isinstance(shapes, Tensor | tuple | list):
             return shapes
         if isinstance(shapes, Symbol):  # it was given back as it is
@@ -265,21 +443,32 @@ class Trace:
                 needed.update(_places((step.args, step.kwargs)))
         return needed
 
-    def expressions(self, results: Sequence[Any]) -> Expressions:
+    def expressions(
+        self, results: Sequence[Any], sources: Sequence[Symbol] | None = None
+    ) -> Expressions:
         """The steps that some results need.
 
         Args:
             results: Symbols, or constants.
+            sources: Those whose numbers will come, in their order; None for all.
         """
+        if sources is None:
+            first = [k for k, step in enumerate(self._steps) if step is None]
+        else:
+            first = [source.place.index for source in sources]
+        return self._expressions(results, first)
+
+    def _expressions(self, results: Sequence[Any], first: list[int]) -> Expressions:
         needed = self._needed(results)
-        kept = [k for k, s in enumerate(self._steps) if s is None or k in needed]
+        later = sorted(needed - set(first))
+        kept = [*first, *later]
         places = {old: Place(new) for new, old in enumerate(kept)}
 
         def placed(part: Any) -> Any:
             place = part.place if isinstance(part, Symbol) else part
             return places[place.index] if isinstance(place, Place) else part
 
-        steps = [self._steps[k] for k in kept]
+        steps = [self._steps[k] for k in later]
         return Expressions(
             tuple(
                 evolve(
@@ -296,6 +485,8 @@ class Trace:
 
 class Symbol(Tensor):
     """A tensor with a shape and a type, and no values: made by a `Trace`."""
+
+    is_symbol = True
 
     history: Trace
     place: Place
@@ -314,7 +505,13 @@ class Symbol(Tensor):
             symbols: list[Symbol] = []
             if not (args and isinstance(args[0], Symbol)):
                 _holds((args, keywords), symbols)
-            trace = (symbols or args)[0].history
+            trace: Trace = (symbols or args)[0].history
+            if func in _OF_GRADIENTS:
+                if trace._values is not None:
+                    return trace.read(func, args, keywords)
+                return _OF_GRADIENTS[func]
+            if func in _HOOKS:
+                trace.refuse("wants to see their gradients")
             if func in _WHERE:
                 return getattr(torch.empty(0, device=trace.device), _WHERE[func])
             if func is _T.__deepcopy__:
@@ -323,30 +520,72 @@ class Symbol(Tensor):
                 return iter(trace.record(_T.unbind, args, keywords))
             name = getattr(func, "__name__", "")
             if func in _READ:
-                raise ImpureError("asks for their values")
+                return trace.read(func, args, keywords)
             if _is_change(name) or keywords.get("out") is not None:
-                raise ImpureError(f"changes a tensor in place, by {name},")
+                trace.refuse(f"changes a tensor in place, by {name},")
             try:
                 return trace.record(func, args, keywords)
-            except NotImplementedError as error:  # shapes that depend on values
-                raise ImpureError("asks for their values") from error
+            except NotImplementedError:  # shapes that depend on values
+                trace.refuse("asks for their values")
 
 
 _PLAIN = frozenset(
     {
         *(_T.__len__, _T.dim, _T.is_complex, _T.is_floating_point, _T.numel, _T.size),
-        *(
-            getattr(_T, name).__get__
-            for name in (
-                *("dtype", "grad", "grad_fn", "is_leaf", "layout", "ndim"),
-                *("requires_grad", "shape"),
-            )
-        ),
+        *(getattr(_T, name).__get__ for name in ("dtype", "layout", "ndim", "shape")),
         _T.__hash__,
-        _T.__repr__,
     }
 )
 """Say what a tensor is, not what its values are."""
+
+_OF_GRADIENTS = {
+    **{
+        getattr(_T, name).__get__: value
+        for name, value in {
+            "grad": None,
+            "grad_fn": None,
+            "is_leaf": True,
+            "requires_grad": False,
+        }.items()
+    },
+    _T.__repr__: "Symbol",
+}
+"""Say whether a tensor has a gradient, with what a symbol outside of a call says."""
+
+_HOOKS = frozenset(
+    (_T.register_hook, _T.register_post_accumulate_grad_hook, _T.backward)
+)
+"""Are about the gradients of a tensor."""
+
+
+class _UnknownError(Exception):
+    """An argument is of a kind of which equal ones need not mean the same."""
+
+
+_KEYS = frozenset(
+    (
+        *(bool, complex, str, type(None), type(...), torch.Size, torch.device),
+        *(torch.dtype, torch.layout, torch.memory_format, type),
+        *(np.float32, np.float64, np.int32, np.int64, np.bool_),
+    )
+)
+"""Kinds of arguments that are equal where they mean the same."""
+
+
+class _Randomness(TorchDispatchMode):
+    """While it is entered, looks out for operations that draw random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.found = False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Does the operation."""
+        self.found = self.found or torch.Tag.nondeterministic_seeded in func.tags
+        return func(*args, **(kwargs or {}))
+
 
 _WHERE = {
     getattr(_T, name).__get__: name
@@ -404,6 +643,10 @@ _QUOTIENTS = frozenset(
 _SUMS = frozenset({_T.__add__, _T.__radd__, _T.add, torch.add})
 _DIFFERENCES = frozenset({_T.__sub__, _T.sub, _T.subtract, torch.sub, torch.subtract})
 _REVERSED = frozenset({_T.__rsub__, torch.rsub})
+_CERTAIN = (_MOVING | _CASTS | _JOINS | _NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS) | (
+    _DIFFERENCES | _REVERSED
+)
+"""Draw no random numbers."""
 
 
 def form_of(number: Any) -> Affine | None:

@@ -89,7 +89,7 @@ def run_tape(
         TargetError: A postselection with shots cannot be done.
         MemoryBoundError: Not even one row fits into the memory.
     """
-    tape = _with_vector(tape.map_to_standard_wires())
+    tape = with_vector(tape.map_to_standard_wires())
     plan = make_plan(tape, range(max(1, len(tape.wires))))
     tensors = [_tensor(angle) for angle in plan.angles]
     dtype, device = _precision(plan.angles, tensors)
@@ -162,8 +162,15 @@ def _trained(plan: Plan, tensors: Sequence[Tensor], angles: Angles) -> list[int]
     return trained
 
 
-def _with_vector(tape: Any) -> Any:
-    """The tape, beginning with a state that is data if it begins with one."""
+def with_vector(tape: Any) -> Any:
+    """A tape, beginning with a state that is data if it begins with one.
+
+    Args:
+        tape: A PennyLane tape.
+
+    Returns:
+        The tape.
+    """
     if not tape.operations or tape.operations[0].data:
         return tape
     first, *others = tape.operations

@@ -285,7 +285,12 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
             )
             tape = native_tape(deferred(tape, circuit.wires))
             plan = make_plan(tape, circuit.wires)
-            angles = [_as_tensor(angle) for angle in plan.angles]
+            angles = [as_angle(angle) for angle in plan.angles]
+            for angle in angles:
+                if isinstance(angle, Symbol):
+                    trace.check(angle)
+            if trace.refused:  # and somebody caught the error
+                raise ImpureError(trace.refused)
     except ImpureError as error:
         raise ArgumentError(
             f"circuit: a part of {circuit!r} promises by pure = True to be an "
@@ -317,13 +322,17 @@ def _dependence(angle: Tensor, trace: Trace, ends: Sequence[int]) -> frozenset[i
     """
     form = None if angle.ndim else form_of(angle)
     if form is None:
-        return trace.sources(angle)
+        return trace.sources(angle) & frozenset(range(len(ends)))
     number = int(form.source)
     return frozenset([bisect_right(ends, number)] if number >= 0 else [])
 
 
-def _as_tensor(angle: Any) -> Tensor:
-    """A plain number would be taken in single precision."""
+def as_angle(angle: Any) -> Tensor:
+    """An angle as a tensor; a plain number would be taken in single precision.
+
+    Args:
+        angle: A number, an array or a symbol.
+    """
     return torch.as_tensor(np.float64(angle) if isinstance(angle, float) else angle)
 
 

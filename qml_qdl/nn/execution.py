@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -28,19 +29,26 @@ from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import one_row_each, plain
 from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.simulator.functions import FunctionRunner, circuit_function
 from qml_qdl.hardware.simulator.kernel.execution import NativeCircuit, is_plain
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 from qml_qdl.hardware.simulator.sampling import ShotRunner
 from qml_qdl.hardware.tapes.gradients import refusing
-from qml_qdl.hardware.targets import SIMULATOR, Target, direct_runner, shot_runner
+from qml_qdl.hardware.targets import (
+    SIMULATOR,
+    Target,
+    direct_runner,
+    function_runner,
+    shot_runner,
+)
 from qml_qdl.hardware.traits import seeds_of, traits_of
 from qml_qdl.nn.batching import check_batching
 from qml_qdl.nn.binding import circuit_qnode, moved_qnode
 from qml_qdl.nn.options import LAYER_OPTIONS, Shots, as_shots
-from qml_qdl.nn.qnodes import QNodeReference, function_name
+from qml_qdl.nn.qnodes import QNodeReference, function_name, queues_and_runs
 from qml_qdl.nn.results import as_declared, as_stack, as_tensor
-from qml_qdl.nn.trial import Shapes, refuse_what_fails
+from qml_qdl.nn.trial import Shapes, may_be_called, refuse_what_fails
 
 
 def device_errors(qnode: Any, arguments: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -112,10 +120,27 @@ __all__ = ["Execution", "Shots"]
 _TAKE_BATCHES = ("None", "adjoint", "backprop", "best", "device")
 """The ways to gradients that take batched trainable inputs."""
 
+_FUNCTION_METHODS = ("adjoint", "backprop", "best", "device")
+"""The ways to gradients that are torch's on the simulator."""
+
+_LOGGER = logging.getLogger(__name__)
+
 _NAMED = WeakValueDictionary[str, "Execution"]()
 _NUMBERS = count()
 _PROCESS = uuid4().hex
 """In names, so that a program that was saved elsewhere never finds another layer."""
+
+
+@cache
+def _hint_at_adjoint(name: str, device: str) -> None:
+    """Says once of each function what would give the same gradients sooner."""
+    _LOGGER.warning(
+        "diff_method: %s has 'parameter-shift' on %s without shots, which runs it two "
+        "times for every angle; 'best' or 'adjoint' give the same gradients many times "
+        "faster",
+        name,
+        device,
+    )
 
 
 @frozen(slots=False)
@@ -191,6 +216,9 @@ class Execution:
             inputs = {name: self.seen.get(name, ()) for name in self.input_names}
             how = (self.diff_method, self.weight_shapes, inputs)
             refuse_what_fails(self.source, self.qnode, *how)
+        exact = self.num_shots is None and traits_of(device).state_vector
+        if exact and self.qnode.diff_method == "parameter-shift":
+            _hint_at_adjoint(function_name(self.qnode), device.name)
         seed = self.options.seed
         if seed is not None and self.num_shots and seeds_of(device) is None:
             raise ArgumentError(
@@ -407,6 +435,9 @@ class Execution:
         sizes = [tuple(x.shape[-1:]) for x in inputs]
         self.seen.update(zip(self.input_names, sizes, strict=True))
         device = self.qnode.device
+        queued = self._queued(inputs, weights, rows)
+        if queued is not None:
+            return queued
         own = isinstance(device, TapeDevice)  # takes every tape as it is
         qnode = (
             self.qnode
@@ -553,6 +584,40 @@ class Execution:
         if self.num_shots is None or not direct or not isinstance(self.source, Circuit):
             return None
         return shot_runner(self.qnode.device, self.source)
+
+    @cached_property
+    def _functions(self) -> FunctionRunner | None:
+        """What runs the function on symbols at every call; None where none can."""
+        qnode = self.qnode
+        direct = self.num_shots is None and qnode.diff_method in _FUNCTION_METHODS
+        if not direct or self._runner is not None:
+            return None
+        if not may_be_called(self.source):
+            return None  # nor may it keep a symbol that is none any more
+        if isinstance(self.source, Circuit):
+            return function_runner(qnode.device, circuit_function(self.source))
+        if not queues_and_runs(qnode):
+            return None
+        return function_runner(
+            qnode.device,
+            lambda data, trained: qnode.func(**self.arguments(data, trained)),
+        )
+
+    def _queued(
+        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+    ) -> Tensor | None:
+        """Runs all rows by what the function queues on symbols, where that can be."""
+        runner = self._functions
+        if runner is None or is_transformed() or torch._C._len_torch_dispatch_stack():
+            return None
+        device = self.qnode.device
+        if not (inputs or weights) or device.tracker.active:
+            return None
+        with recorded_alone(device):
+            result = runner(inputs, weights, rows)
+        if result is None or not isinstance(self.source, Circuit):
+            return result
+        return as_declared(result, rows, self._output_shape)
 
     def _check_batching(
         self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None

@@ -42,6 +42,24 @@ def _function(qnode: Any) -> Any:
     return function
 
 
+def queues_and_runs(qnode: Any) -> bool:
+    """Whether a QNode does nothing but run what its function queues, once.
+
+    Args:
+        qnode: A PennyLane QNode.
+
+    Returns:
+        False with transforms, choices about measurements on the way, or shots among
+        its arguments.
+    """
+    chosen = ("mcm_method", "postselect_mode")
+    return (
+        len(qnode.compile_pipeline) == 0
+        and all(qnode.execute_kwargs[name] is None for name in chosen)
+        and "shots" not in inspect.signature(qnode.func).parameters
+    )
+
+
 @frozen
 class QNodeReference:
     """Where a QNode can be imported from: how it is pickled.

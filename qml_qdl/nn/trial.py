@@ -63,7 +63,7 @@ def refuse_what_fails(
         MemoryBoundError: It needs more memory than there is.
     """
     busy = torch._C._len_torch_dispatch_stack() or is_transformed()
-    if busy or not _may_be_called(source):
+    if busy or not may_be_called(source):
         return
     if diff_method == "best" and _is_plain(source):
         _check_plain(source, qnode)
@@ -91,7 +91,12 @@ def _trained(source: Any, arguments: Mapping[str, Any], weights: Shapes) -> Any:
     return {**arguments, **wanted}
 
 
-def _may_be_called(source: Any) -> bool:
+def may_be_called(source: Any) -> bool:
+    """Whether one call more of a quantum function would be noticed by nobody.
+
+    Args:
+        source: A `Circuit`, or a QNode.
+    """
     if not isinstance(source, Circuit):
         return is_repeatable(source.func)
     parts = (*source.blocks, source.readout)

@@ -138,3 +138,29 @@ class TestBatches:
         assert small.qnode.device.name == "qdl.simulator"
         assert large.qnode.device.name == "qdl.simulator"
         assert small.target is large.target is None
+
+
+@pytest.mark.parametrize("target", ["qdl.simulator", "default.qubit"])
+def test_shifts_without_shots_are_kept_with_a_hint(
+    target: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def turned(inputs: Any, angle: Any) -> Any:
+        qml.RX(inputs[..., 0], 0)
+        qml.RY(angle, 0)
+        return qml.expval(qml.Z(0))
+
+    shifted, best = (
+        qml.QNode(turned, qml.device(target), diff_method=method)
+        for method in ("parameter-shift", "best")
+    )
+    layers = [make(node, {"angle": 1}) for node in (best, shifted, shifted)]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert f"'parameter-shift' on {target} without shots" in caplog.text
+    assert layers[1].qnode.diff_method == "parameter-shift"
+    layers[1].load_state_dict(layers[0].state_dict())
+    x = torch.rand(3, 1)
+    for layer in layers[:2]:
+        layer(x).sum().backward()
+    torch.testing.assert_close(layers[0].angle.grad, layers[1].angle.grad)
+    make(shifted, {"angle": 1}, shots=10)
+    assert len(caplog.records) == 1

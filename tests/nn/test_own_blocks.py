@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pennylane as qml
@@ -482,3 +482,70 @@ def test_a_coefficient_may_be_trained(target: str) -> None:
     torch.testing.assert_close(result, 0.5 * x.cos())
     (gradient,) = torch.autograd.grad(result.sum(), scale)
     torch.testing.assert_close(gradient, x.cos().sum())
+
+
+class Kept(OneEach):
+    """Not repeatable: it keeps what it was given."""
+
+    seen: ClassVar[list[Any]] = []
+
+    def encode(self, features: Any) -> None:
+        self.seen.append(features)
+        super().encode(features)
+
+
+def test_only_what_may_change_is_queued_at_every_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    circuit = W @ AngleEncoding(2) @ NotPromisedAgain(2)
+    layer, plain = QuantumLayer(circuit), QuantumLayer(circuit, target="default.qubit")
+    ours = spied(AngleEncoding, monkeypatch)
+    plain.load_state_dict(layer.state_dict())
+    x, found = angles(3, circuit.num_inputs), []
+    for factor in (1.0, 1.0, 1.0, 0.4):
+        SETTINGS["factor"] = factor
+        found.append(layer(x))
+    assert len(ours) == 2  # of two structures: with another factor
+    torch.testing.assert_close(found[0], found[2])
+    torch.testing.assert_close(found[3], plain(x))
+
+
+def test_no_block_keeps_what_is_no_tensor() -> None:
+    layer, x = QuantumLayer(W @ Kept(2)), angles(3)
+    for _ in range(2):
+        layer(x)
+    torch.testing.assert_close(Kept.seen[-1], x)
+
+
+class Rounded(torch.autograd.Function):
+    """With the gradient of what was not rounded."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.round()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient
+
+
+class Rounds(OneEach):
+    def turn(self, feature: Any) -> Any:
+        return Rounded.apply(feature)  # type: ignore[no-untyped-call]
+
+
+def test_a_gradient_of_ones_own_is_kept() -> None:
+    found = []
+    for target in ("qdl.simulator", "default.qubit"):
+        layer, x = QuantumLayer(Rounds(2), target=target), angles(3).requires_grad_()
+        found.append(torch.autograd.grad(layer(x + 0.3).sum(), x)[0])
+    torch.testing.assert_close(*found)
+    assert found[0].abs().max() > 0.5
+
+
+def test_a_gradient_of_ones_own_breaks_the_promise() -> None:
+    class Promised(Rounds):
+        pure = True
+
+    with pytest.raises(ArgumentError, match=r"has a torch\.autograd\.Function on the"):
+        QuantumLayer(Promised(2))(angles(3))

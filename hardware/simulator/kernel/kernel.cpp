@@ -17,6 +17,27 @@
 
 #include "program.h"
 
+// What stands between may use all that a level of processors has.
+#define PRAGMA(text) _Pragma(#text)
+#ifdef __clang__
+#define BEGIN_AVX512                                                                 \
+  PRAGMA(clang attribute push(__attribute__((target(                                 \
+             "avx512f,avx512cd,avx512vl,avx512bw,avx512dq,avx2,bmi,bmi2,fma,popcnt"))), \
+         apply_to = function))
+#define BEGIN_AVX2 \
+  PRAGMA(clang attribute push(__attribute__((target("avx2,bmi,bmi2,fma,popcnt"))), \
+                              apply_to = function))
+#define END_LEVEL PRAGMA(clang attribute pop)
+#else
+#define BEGIN_AVX512          \
+  PRAGMA(GCC push_options)    \
+  PRAGMA(GCC target("arch=x86-64-v4,prefer-vector-width=512"))
+#define BEGIN_AVX2         \
+  PRAGMA(GCC push_options) \
+  PRAGMA(GCC target("arch=x86-64-v3"))
+#define END_LEVEL PRAGMA(GCC pop_options)
+#endif
+
 #define IN static inline __attribute__((always_inline))
 #define OUT static __attribute__((noinline))
 #define ALWAYS __attribute__((always_inline))
@@ -35,8 +56,7 @@ constexpr int MOST_ENTRIES = 64;
 #define HALF_PI_2 0x1.fb4p-12f
 #define HALF_PI_3 0x1.4442d18469899p-24f
 #ifdef __x86_64__
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
+BEGIN_AVX512
 namespace avx512_single {
 #define LANES 16
 #define BITS 4
@@ -44,9 +64,8 @@ namespace avx512_single {
 #undef LANES
 #undef BITS
 }  // namespace avx512_single
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v3")
+END_LEVEL
+BEGIN_AVX2
 namespace avx2_single {
 #define LANES 8
 #define BITS 3
@@ -54,7 +73,7 @@ namespace avx2_single {
 #undef LANES
 #undef BITS
 }  // namespace avx2_single
-#pragma GCC pop_options
+END_LEVEL
 #endif
 namespace base_single {
 #define LANES 4
@@ -79,8 +98,7 @@ namespace base_single {
 #define HALF_PI_2 0x1.0b4611a6p-34
 #define HALF_PI_3 0x1.3198a2e037073p-69
 #ifdef __x86_64__
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
+BEGIN_AVX512
 namespace avx512_double {
 #define LANES 8
 #define BITS 3
@@ -88,9 +106,8 @@ namespace avx512_double {
 #undef LANES
 #undef BITS
 }  // namespace avx512_double
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v3")
+END_LEVEL
+BEGIN_AVX2
 namespace avx2_double {
 #define LANES 4
 #define BITS 2
@@ -98,7 +115,7 @@ namespace avx2_double {
 #undef LANES
 #undef BITS
 }  // namespace avx2_double
-#pragma GCC pop_options
+END_LEVEL
 #endif
 namespace base_double {
 #define LANES 2

@@ -1,0 +1,842 @@
+"""Quantum functions on the simulator: called at every run, on symbols.
+
+A QNode's function, or a circuit with blocks of a user's own, may do otherwise in every
+call. What it queues is known by its structure and its symbols: where that was met
+before, the compiled program runs, and its angles are gathered in one go.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import pennylane as qml
+import torch
+from attrs import evolve, field, frozen
+from pennylane import measurements as kinds
+from pennylane.devices import ExecutionConfig
+from pennylane.math import Interface
+from pennylane.transforms.core import BoundTransform, CompilePipeline, Transform
+from torch import Tensor
+
+from qml_qdl.circuits import Block, Circuit
+from qml_qdl.circuits.purity import is_pure
+from qml_qdl.hardware.caches import LruCache
+from qml_qdl.hardware.one_run import recorded_alone
+from qml_qdl.hardware.precision import KeptNumbers
+from qml_qdl.hardware.preprocessing import finite_states, with_lost
+from qml_qdl.hardware.simulator.gates import rebindable
+from qml_qdl.hardware.simulator.kernel.assembly import Number
+from qml_qdl.hardware.simulator.kernel.execution import NativeCircuit, is_plain
+from qml_qdl.hardware.simulator.memory import rows_at_once
+from qml_qdl.hardware.simulator.modes import is_transformed
+from qml_qdl.hardware.simulator.program import Angles
+from qml_qdl.hardware.simulator.runner import (
+    most_kept,
+    native_program,
+    reads_words,
+    run_angles,
+)
+from qml_qdl.hardware.simulator.symbols import (
+    Affine,
+    Expressions,
+    ImpureError,
+    Symbol,
+    Trace,
+    form_of,
+)
+from qml_qdl.hardware.simulator.tapes import with_vector
+from qml_qdl.hardware.simulator.tensor_options import in_precision
+from qml_qdl.hardware.simulator.tracing import AngleSource, Gather, as_angle
+from qml_qdl.hardware.structure import (
+    Plan,
+    constant_key,
+    kind_key,
+    make_plan,
+    measurement_key,
+)
+
+Function: TypeAlias = Callable[[Sequence[Any], Mapping[str, Any]], Any]
+"""Takes inputs in order and weights by name, and returns what it measures."""
+
+MOST_MISSES = 8
+"""After so many calls, one after the other, of which each queued what was not met
+before, a function is not run on symbols any more."""
+
+MOST_STEPS = 10_000
+"""A trace of more operations is given up: they seem to differ from call to call."""
+
+MOST_TAPES = 256
+"""How many tapes a device knows, the latest."""
+
+MOST_SHAPES = 32
+"""For so many shapes of inputs, the latest, what was queued is known."""
+
+_FIXED = frozenset(
+    (
+        *(qml.CNOT, qml.CRX, qml.CRY, qml.CRZ, qml.CY, qml.CZ, qml.H, qml.PhaseShift),
+        *(qml.RX, qml.RY, qml.RZ, qml.Rot, qml.S, qml.SWAP, qml.SX, qml.T, qml.U3),
+        *(qml.Toffoli, qml.X, qml.Y, qml.Z, qml.IsingXX, qml.IsingYY, qml.IsingZZ),
+    )
+)
+"""Gates that are told by their class."""
+
+_READ = frozenset(
+    (
+        *(kinds.DensityMatrixMP, kinds.ExpectationMP, kinds.MutualInfoMP),
+        *(kinds.ProbabilityMP, kinds.PurityMP, kinds.StateMP, kinds.VarianceMP),
+        kinds.VnEntropyMP,
+    )
+)
+"""Measurements that are told by `measurement_key` and their observable's numbers."""
+
+_COMPLEX = (kinds.DensityMatrixMP, kinds.StateMP)
+
+_MEASURING = (qml.ops.MidMeasure, qml.ops.Conditional, qml.Projector)
+
+
+@frozen(eq=False)
+class _PureBlock:
+    """Stands in a queue for a block whose gates are known to be always the same.
+
+    Args:
+        place: Which block of the circuit.
+        block: The block.
+        inputs: The whole x.
+        weights: The block's; None where nothing is trained.
+    """
+
+    _queue_category: ClassVar[str] = "_ops"
+
+    place: int
+    block: Block
+    inputs: Any
+    weights: Any
+
+    def operations(self) -> list[Any]:
+        """What the block queues."""
+        with qml.queuing.AnnotatedQueue() as queue:
+            self.block.queue(self.inputs, self.weights)
+        operations: list[Any] = qml.queuing.process_queue(queue)[0]
+        return operations
+
+
+def circuit_function(circuit: Circuit) -> Function:
+    """A circuit that queues at every call only what may differ from call to call.
+
+    Args:
+        circuit: The circuit.
+
+    Returns:
+        The function, for a `FunctionRunner`.
+    """
+    pure = [is_pure(block) for block in circuit.blocks]
+    measured: Sequence[Any] = ()
+    if is_pure(circuit.readout):
+        with qml.QueuingManager.stop_recording():
+            measured = circuit.readout.measurements(circuit.wires)
+
+    def function(inputs: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+        x = inputs[0] if inputs else None
+        for place, (block, name) in enumerate(
+            zip(circuit.blocks, circuit.weight_names, strict=True)
+        ):
+            theta = None if name is None else weights[name]
+            if pure[place]:
+                qml.QueuingManager.append(_PureBlock(place, block, x, theta))
+            else:
+                block.queue(x, theta)
+        for measurement in measured:
+            measurement.queue()
+        return measured or circuit.readout.measure(circuit.wires)
+
+    return function
+
+
+class _Queue:
+    """What a function queued: its key, and its gates on nothing but symbols.
+
+    Args:
+        trace: Of the call that goes on.
+        operations: The gates, in whose numbers there may be symbols.
+        measurements: What is measured at the end.
+
+    Raises:
+        ImpureError: It cannot be told from what another call would queue.
+    """
+
+    def __init__(
+        self, trace: Trace, operations: Sequence[Any], measurements: Sequence[Any]
+    ) -> None:
+        self._trace = trace
+        self._operations, self._measurements = operations, measurements
+        self._floats: list[float] = []
+        self._data = [
+            [] if type(op) is _PureBlock else [self._number(n) for n in op.data]
+            for op in operations
+        ]
+        if self._floats:
+            # A tensor of its own, so that other numbers are no other structure.
+            floats = torch.tensor(self._floats, dtype=torch.float64)
+            self._floats_symbol = trace.taken(floats)
+        self.key: Hashable = (
+            tuple(trace.numbers()),
+            *map(self._operation_key, operations, self._data),
+            *map(self._measurement_key, measurements),
+        )
+
+    def _number(self, number: Any) -> Any:
+        """A symbol, a constant's key, or the place of a float among them all."""
+        if type(number) is Symbol:
+            self._trace.check(number)
+            return number
+        if isinstance(number, int | float | np.floating):
+            self._floats.append(float(number))
+            return len(self._floats) - 1
+        if isinstance(number, Tensor):
+            return self._trace.taken(number)
+        if isinstance(number, np.ndarray) and number.dtype.kind in "fc":
+            return self._trace.taken(torch.as_tensor(np.asarray(number)))
+        return constant_key(number), number
+
+    def _operation_key(self, operation: Any, data: Sequence[Any]) -> Hashable:
+        kind = type(operation)
+        if kind is _PureBlock:
+            return kind, operation.place
+        numbers = tuple(
+            n.place.index if type(n) is Symbol else n[0] if type(n) is tuple else None
+            for n in data
+        )
+        wires = operation.wires.labels
+        if kind in _FIXED:
+            return kind, wires, numbers
+        if isinstance(operation, _MEASURING):
+            self._trace.refuse("measures on the way")
+        return kind_key(operation), wires, numbers
+
+    def _measurement_key(self, measurement: Any) -> Hashable:
+        kind, observable = type(measurement), measurement.obs
+        if kind not in _READ or measurement.mv is not None:
+            self._trace.refuse(f"measures {kind.__name__}")
+        if type(observable) in _FIXED:
+            return kind, type(observable), observable.wires.labels
+        if observable is None:
+            if measurement._eigvals is not None:
+                self._trace.refuse("measures eigenvalues")
+            return measurement_key(measurement)
+        sentence = observable.pauli_rep
+        numbers = observable.data if sentence is None else sentence.values()
+        if any(isinstance(number, Tensor) for number in numbers):
+            self._trace.refuse("is measured")
+        return measurement_key(measurement), tuple(map(constant_key, numbers))
+
+    def tape(self) -> Any:
+        """A tape in whose gates every number is a symbol that may change."""
+
+        def symbol(number: Any) -> Any:
+            if type(number) is tuple:
+                return number[1]
+            return self._floats_symbol[number] if type(number) is int else number
+
+        operations: list[Any] = []
+        for operation, data in zip(self._operations, self._data, strict=True):
+            if type(operation) is _PureBlock:
+                operations += operation.operations()
+                continue
+            changed = list(map(symbol, data))
+            if any(a is not b for a, b in zip(changed, operation.data, strict=True)):
+                operation = _bound(operation, changed)
+            operations.append(operation)
+        return qml.tape.QuantumScript(operations, self._measurements)
+
+
+def _bound(operation: Any, numbers: Sequence[Any]) -> Any:
+    """The operation with other numbers."""
+    if isinstance(operation, qml.StatePrep):  # whose state is padded and normalised
+        return qml.StatePrep(*numbers, operation.wires, validate_norm=False)
+    bind = qml.ops.functions.bind_new_parameters
+    return bind(rebindable(operation), list(numbers))
+
+
+@frozen(eq=False, slots=False)
+class QueuedTape:
+    """A structure that a function queued, and how its angles come from all numbers.
+
+    Args:
+        plan: The plan; its angles are symbols and mean nothing.
+        rows: Where angles come from that differ from row to row.
+        common: Where all others come from.
+        rows_from: Which numbers the first are gathered from, (rows, …) each.
+        common_from: Which numbers the others are gathered from.
+        like: An empty tensor of the angles' precision and place.
+        num_rows: Number of rows; None without the dimension.
+        most: How many rows may run at once.
+        shapes: Of what each measurement gives for one row.
+        features: How many numbers each row of what is gathered for rows has.
+        sizes: How many numbers each of the others has.
+        kept: What was compiled of it.
+    """
+
+    plan: Plan
+    rows: AngleSource
+    common: AngleSource
+    rows_from: tuple[int, ...]
+    common_from: tuple[int, ...]
+    like: Tensor
+    num_rows: int | None
+    most: int
+    shapes: tuple[tuple[int, ...], ...]
+    features: int
+    sizes: tuple[int, ...]
+    kept: dict[Hashable, Any] = field(factory=dict)
+
+    @property
+    def prepared(self) -> frozenset[int]:
+        """The slot of the state that the circuit begins with."""
+        first = self.plan.structure.gates[:1]
+        states = [g for g in first if isinstance(g.operation, qml.StatePrep)]
+        return frozenset(slot for gate in states for slot in gate.slots)
+
+    def angles(self, numbers: Sequence[Tensor]) -> Angles:
+        """The angles of a call.
+
+        Args:
+            numbers: What all sources stand for.
+        """
+        common = [numbers[k].reshape(-1, 1).to(self.like) for k in self.common_from]
+        count = self.num_rows or 1
+        rows = [numbers[k].reshape(count, -1).T.to(self.like) for k in self.rows_from]
+        found, row_found = (
+            () if source.computed is None else source.computed(*numbers)
+            for source in (self.common, self.rows)
+        )
+        angles, arrays = self.common(common or [self.like], found)
+        row_angles, row_arrays = self.rows(rows or [self.like], row_found)
+        every = {
+            slot: in_precision(array.to(self.like.device), self.like.dtype)
+            for slot, array in {**arrays, **row_arrays}.items()
+        }
+        each = frozenset(row_arrays)
+        return Angles(angles[:, 0], row_angles, every, self.num_rows, each)
+
+    def __call__(self, numbers: Sequence[Tensor]) -> Tensor:
+        """Runs it.
+
+        Args:
+            numbers: What all sources stand for.
+
+        Returns:
+            (rows, outputs), or (outputs,), all measurements side by side.
+        """
+        values = self._directly(numbers)
+        if values is None:
+            values = self._by_angles(numbers)
+        return values[0] if self.num_rows is None else values.expand(self.num_rows, -1)
+
+    def _directly(self, numbers: Sequence[Tensor]) -> Tensor | None:
+        """By the kernel from the numbers to the values, where it can do all."""
+        if self.direct is None:
+            return None
+        dtype = self.like.dtype
+        x = None
+        if self.rows_from:
+            x = numbers[self.rows_from[0]].reshape(self.num_rows or 1, -1).to(dtype)
+        weights = [numbers[k].to(dtype) for k in self.common_from]
+        if not is_plain((x, *weights)) or not (self.rows_from or weights):
+            return None
+        return self.direct(x, None, weights)
+
+    def _by_angles(self, numbers: Sequence[Tensor], *, natively: bool = True) -> Tensor:
+        angles, lost = self.angles(numbers), None
+        for slot in self.prepared & angles.row_arrays:
+            states, lost = finite_states(angles.arrays[slot])
+            angles = evolve(angles, arrays={**angles.arrays, slot: states})
+        values = run_angles(
+            self.plan, angles, self.like, self.most, self.kept, natively=natively
+        )
+        whole: Tensor = with_lost(values, lost)
+        return whole
+
+    @cached_property
+    def direct(self) -> NativeCircuit | None:
+        """The kernel from numbers to values; None where it cannot do all."""
+        if len(self.rows_from) > 1 or not reads_words(self.plan):
+            return None
+        forms: dict[int, tuple[int, float, float]] = {}
+        for own, angles in ((False, self.common), (True, self.rows)):
+            if angles.computed is not None:
+                return None
+            slots = [s for s, batched in enumerate(self.plan.batched) if batched == own]
+            if angles.gather is not None:
+                forms |= dict(zip(slots, angles.gather.forms, strict=True))
+        found = [
+            Number(by_row, *forms[slot])
+            for slot, by_row in enumerate(self.plan.batched)
+        ]
+        source = found, self.features, self.sizes
+        program = native_program(self.plan, self.like, self.kept, source)
+        if program is None:
+            return None
+
+        def plainly(
+            x: Tensor | None, first: Tensor | None, weights: Sequence[Tensor]
+        ) -> Tensor:
+            assert first is None  # whatever is prepared is computed
+            places = (*self.rows_from, *self.common_from)
+            numbers: list[Any] = [None] * (1 + max(places))
+            for place, number in zip(
+                places, ([] if x is None else [x]) + list(weights), strict=True
+            ):
+                numbers[place] = number
+            return self._by_angles(numbers, natively=False)
+
+        return NativeCircuit(program, plainly, most_kept(self.plan, self.most))
+
+    def results(self, numbers: Sequence[Tensor]) -> Any:
+        """Runs it.
+
+        Args:
+            numbers: What all sources stand for.
+
+        Returns:
+            One tensor, or a tuple for several measurements, as PennyLane's devices give
+            them.
+        """
+        values = self(numbers)
+        rows = values.shape[:-1]
+        if not any(self.shapes):  # numbers
+            parts = values.unbind(-1)
+        else:
+            sizes = [math.prod(shape) for shape in self.shapes]
+            parts = values.split(sizes, -1)
+        results = tuple(
+            (part if type(measurement) in _COMPLEX else part.real).reshape(rows + shape)
+            for part, shape, measurement in zip(
+                parts, self.shapes, self.plan.measurements, strict=True
+            )
+        )
+        return results if len(results) > 1 else results[0]
+
+
+class FunctionRunner:
+    """Runs a quantum function on batches, without PennyLane's execution on the way.
+
+    Args:
+        device: A simulator device, which says what it runs as it is.
+        function: The function; it may do otherwise in every call, and read the numbers
+            that it is given, but keeps none of them, nor would anybody notice if it was
+            called once more.
+    """
+
+    def __init__(self, device: Any, function: Function) -> None:
+        self._device, self._function = device, function
+        self._met = LruCache[Hashable, tuple[Trace, list[Symbol], dict[Any, Any]]](
+            MOST_SHAPES
+        )
+        self._misses = 0
+        self.refused: str | None = None
+        """Why it is not run on symbols any more."""
+
+    def __call__(
+        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+    ) -> Tensor | None:
+        """Runs all rows.
+
+        Args:
+            inputs: Tensors (rows, features) or (features,).
+            weights: The trained tensors by name.
+            rows: How many rows must come; None for none.
+
+        Returns:
+            What is measured: `(rows, *shape)` or `(*shape,)`, of several measurements
+            side by side in one dimension. None where PennyLane has to run it; the
+            function may have been called.
+
+        Raises:
+            MemoryBoundError: Not even one row fits into the memory.
+        """
+        numbers = [*inputs, *weights.values()]
+        if self.refused or not all(n.is_floating_point() for n in numbers):
+            return None
+        double = any(number.dtype == torch.float64 for number in numbers)
+        try:
+            with (
+                torch.inference_mode(False),
+                torch.enable_grad(),
+                KeptNumbers(double),
+            ):
+                tape, sources, single = self._queued(inputs, weights, numbers)
+        except ImpureError as error:
+            self.refused = str(error)
+            return None
+        except Exception:
+            # Whatever it is, PennyLane's run of the function meets it again and
+            # raises it, or does not, where it is about symbols.
+            self._missed()
+            return None
+        if tape.num_rows != rows:
+            return None  # which is told to who made the QNode, where PennyLane runs it
+        values = tape(sources)
+        # A single measurement keeps its shape, several are laid side by side.
+        return values.reshape(values.shape[:-1] + tape.shapes[0]) if single else values
+
+    def _missed(self) -> None:
+        self._misses += 1
+        if self._misses > MOST_MISSES:
+            self.refused = "queues something new in every call"
+
+    def _queued(
+        self,
+        inputs: Sequence[Tensor],
+        weights: Mapping[str, Tensor],
+        numbers: Sequence[Tensor],
+    ) -> tuple[QueuedTape, list[Tensor], bool]:
+        signature = (
+            torch.get_default_dtype(),
+            *((n.shape, n.dtype, n.device) for n in numbers),
+        )
+        met = self._met.find(signature)
+        # Other numbers of rows say nothing about the function.
+        self._misses -= met is None
+        if met is None or len(met[0]) > MOST_STEPS:
+            trace = Trace(numbers[0].device)
+            sources = [trace.source(n, k < len(inputs)) for k, n in enumerate(numbers)]
+            met = self._met.keep(signature, (trace, sources, {}))
+        trace, sources, tapes = met
+        with trace.of_call(sources, numbers):
+            data = sources[: len(inputs)]
+            with qml.queuing.AnnotatedQueue() as queue:
+                output = self._function(
+                    data, dict(zip(weights, sources[len(inputs) :], strict=True))
+                )
+            operations, measurements = qml.queuing.process_queue(queue)
+            _check_output(output, measurements, trace)
+            queued = _Queue(trace, operations, measurements)
+            values = trace.numbers()
+            if trace.refused:
+                raise ImpureError(trace.refused)
+        tape = tapes.get(queued.key)
+        if tape is None:
+            self._missed()
+            tape = tapes[queued.key] = _traced(trace, queued, values, self._device)
+        else:
+            self._misses = 0
+        return tape, [*values.values()], not isinstance(output, list | tuple)
+
+
+class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
+    """A tape that runs as it came; who looks at it sees what transforms made of it.
+
+    Args:
+        tape: The tape.
+        planned: How it runs.
+        numbers: What its sources stand for.
+        pending: Transforms, each of which gives one tape, to be done if one looks.
+    """
+
+    def __init__(
+        self,
+        tape: Any,
+        planned: QueuedTape,
+        numbers: Sequence[Tensor],
+        pending: Sequence[Callable[[Any], Any]] = (),
+    ) -> None:
+        super().__init__(shots=tape.shots)
+        del self.__dict__["_ops"], self.__dict__["_measurements"]
+        self._tape, self._pending = tape, pending
+        self._planned, self._numbers = planned, numbers
+
+    def __getattr__(self, name: str) -> Any:
+        """Gates and measurements, made where somebody asks for them."""
+        if name not in ("_ops", "_measurements"):
+            raise AttributeError(name)
+        tape = self._tape
+        for transform in self._pending:
+            ((tape,), _) = transform(tape)
+        self.__dict__.update(_ops=tape.operations, _measurements=tape.measurements)
+        return self.__dict__[name]
+
+    def then(self, transform: Callable[[Any], Any]) -> PlannedTape:
+        """The tape with one more transform, which is done if one looks at it.
+
+        Args:
+            transform: Gives one tape, and a function of results that does nothing.
+        """
+        pending = (*self._pending, transform)
+        return PlannedTape(self._tape, self._planned, self._numbers, pending)
+
+    def results(self) -> Any:
+        """Runs it; see `QueuedTape.results`."""
+        return self._planned.results(self._numbers)
+
+
+@frozen
+class _Deferring:
+    """A transform that is not done to tapes whose way to run is known.
+
+    Args:
+        transform: The transform.
+        plans: Where tapes are looked up; None where that was done before.
+    """
+
+    transform: Callable[..., Any]
+    plans: TapePlans | None = field(eq=False)
+
+    @property
+    def __name__(self) -> str:
+        return self.transform.__name__
+
+    def __call__(self, tape: Any, *args: Any, **options: Any) -> Any:
+        found = tape if isinstance(tape, PlannedTape) else None
+        if self.plans is not None:
+            found = self.plans.find(tape)
+        if found is None:
+            return self.transform(tape, *args, **options)
+
+        def later(tape: Any) -> Any:
+            return self.transform(tape, *args, **options)
+
+        return [found.then(later)], _only
+
+
+def _only(results: Sequence[Any]) -> Any:
+    return results[0]
+
+
+class TapePlans:
+    """What a device knows of tapes that it met before: they run as they came.
+
+    Args:
+        device: A simulator device, which says what it runs as it is.
+    """
+
+    def __init__(self, device: Any) -> None:
+        self._device = device
+        self._trace = Trace(torch.device("cpu"))
+        self._met = LruCache[Hashable, QueuedTape | str](MOST_TAPES)
+        self._pipelines: dict[Hashable, CompilePipeline] = {}
+
+    def pipeline(self, config: ExecutionConfig) -> CompilePipeline:
+        """The device's transforms, which leave alone what it is known how to run.
+
+        Args:
+            config: PennyLane's configuration, with torch's gradients.
+        """
+        key = config.mcm_config
+        if key not in self._pipelines:  # to make them takes longer than to run them
+            changed = CompilePipeline()
+            for place, bound in enumerate(self._device.native_transforms(config)):
+                step = _Deferring(bound.tape_transform, None if place else self)
+                changed.append(
+                    BoundTransform(Transform(step), bound.args, bound.kwargs)
+                )
+            self._pipelines[key] = changed
+        return self._pipelines[key][:]
+
+    def find(self, tape: Any) -> PlannedTape | None:
+        """The tape with how it runs, which is found out where it comes again.
+
+        Args:
+            tape: A tape whose numbers are torch's tensors.
+
+        Returns:
+            The tape; None where it has to be brought into another form first.
+        """
+        if tape.shots or is_transformed() or torch._C._len_torch_dispatch_stack():
+            return None
+        # The lock that those have already who come from a layer.
+        with recorded_alone(self._device):
+            if len(self._trace) > MOST_STEPS:
+                self._trace = Trace(torch.device("cpu"))
+                self._met = LruCache(MOST_TAPES)
+            trace = self._trace
+            try:
+                with trace.of_call([], []):
+                    queued = _Queue(trace, tape.operations, tape.measurements)
+                    values = trace.numbers()
+            except Exception:
+                return None  # of a tape that another way, which meets it, may run
+            known = self._met.find(queued.key)
+            if known is None:
+                self._met.keep(queued.key, "once")
+            elif known == "once":
+                known = self._met.keep(queued.key, self._planned(queued, values))
+        if isinstance(known, QueuedTape):
+            return PlannedTape(tape, known, [*values.values()])
+        return None
+
+    def _planned(
+        self, queued: _Queue, values: Mapping[int, Tensor]
+    ) -> QueuedTape | str:
+        double = any(number.dtype == torch.float64 for number in values.values())
+        if any(number.device != self._trace.device for number in values.values()):
+            return "elsewhere"
+        try:
+            with (
+                torch.inference_mode(False),
+                torch.enable_grad(),
+                KeptNumbers(double),
+            ):
+                return _traced(self._trace, queued, values, self._device)
+        except Exception as error:
+            # The device runs the tape in another form, and meets whatever it is again.
+            return str(error)
+
+    def __reduce__(self) -> Any:
+        return TapePlans, (self._device,)
+
+
+def _traced(
+    trace: Trace, queued: _Queue, values: Mapping[int, Tensor], device: Any
+) -> QueuedTape:
+    """What was queued, brought into the form that runs.
+
+    Raises:
+        ImpureError: What is done depends on what the symbols are.
+    """
+    tape = queued.tape()
+    numbers = [number for operation in tape.operations for number in operation.data]
+    dtype = _precision(numbers) if device.dtype is None else device.dtype
+    asked = ExecutionConfig(gradient_method="best", interface=Interface.TORCH)
+    config = device.setup_execution_config(asked, tape)
+    (native,), _ = device.native_transforms(config)([tape])
+    if len(native.measurements) != len(tape.measurements):
+        raise ImpureError("measures sums")
+    tape = with_vector(native.map_to_standard_wires())
+    wires = max(1, len(tape.wires))
+    plan = make_plan(tape, range(wires))
+    angles = [as_angle(angle) for angle in plan.angles]
+    sizes = {a.shape[0] for a, own in zip(angles, plan.batched, strict=True) if own}
+    if len(sizes) > 1:
+        raise ImpureError("has several numbers of rows")
+    num_rows = sizes.pop() if sizes else None
+    like = torch.empty(0, 1, dtype=dtype.to_real(), device=trace.device)
+    sources = [trace.at(place) for place in values]
+    (common, common_from), (rows, rows_from) = (
+        _source(
+            [slot for slot, each in enumerate(plan.batched) if each == own],
+            *(plan, angles, trace, sources, like, num_rows),
+        )
+        for own in (False, True)
+    )
+    return QueuedTape(
+        *(plan, rows, common, rows_from, common_from, like, num_rows),
+        rows_at_once(wires, like.dtype, like.device, device.memory),
+        tuple(tuple(each.shape(None, wires)) for each in plan.measurements),
+        sum(sources[place].numel() for place in rows_from) // (num_rows or 1),
+        tuple(sources[place].numel() for place in common_from),
+    )
+
+
+def _check_output(output: Any, measurements: Sequence[Any], trace: Trace) -> None:
+    """Leaves to PennyLane what is not all measurements in their order."""
+
+    def flat(part: Any) -> list[Any]:
+        if type(part) in (list, tuple):
+            return [leaf for each in part for leaf in flat(each)]
+        return [part]
+
+    found = flat(output)
+    if len(found) != len(measurements) or any(
+        a is not b for a, b in zip(found, measurements, strict=True)
+    ):
+        trace.refuse("returns something else than its measurements in order")
+
+
+def _precision(numbers: Sequence[Any]) -> torch.dtype:
+    """float32 if all tensors are that; see `run_tape`."""
+    dtypes = {
+        number.dtype.to_real()
+        for number in numbers
+        if isinstance(number, Tensor)
+        and (number.is_floating_point() or number.is_complex())
+    }
+    return torch.float32 if dtypes == {torch.float32} else torch.float64
+
+
+def _source(
+    slots: Sequence[int],
+    plan: Plan,
+    angles: Sequence[Tensor],
+    trace: Trace,
+    sources: Sequence[Symbol],
+    like: Tensor,
+    num_rows: int | None,
+) -> tuple[AngleSource, tuple[int, ...]]:
+    """Where the angles of some slots come from, and which sources are gathered."""
+    dimensions = {
+        slot: dimension
+        for gate in plan.structure.gates
+        if gate.slots
+        for slot, dimension in zip(gate.slots, gate.operation.ndim_params, strict=True)
+    }
+    arrays = [slot for slot in slots if dimensions[slot]]
+    scalars = [slot for slot in slots if not dimensions[slot]]
+    own = bool(slots) and plan.batched[slots[0]]
+    rows = num_rows if own else None
+    found = {slot: _column(angles[slot], sources, rows) for slot in scalars}
+    gathered = {slot: each for slot, each in found.items() if each is not None}
+    rest = [slot for slot in scalars if slot not in gathered]
+    taken = sorted({place for place, _ in gathered.values() if place >= 0})
+    sizes = [sources[place].numel() // (rows or 1) for place in taken]
+    firsts = dict(zip(taken, accumulate(sizes, initial=0), strict=False))
+    forms = [
+        Affine(form.source + firsts.get(place, 0), form.factor, form.offset)
+        for place, form in gathered.values()
+    ]
+    came = [*gathered, *rest]
+    order = None
+    if came != scalars:
+        places = {slot: place for place, slot in enumerate(came)}
+        order = torch.tensor([places[slot] for slot in scalars], device=like.device)
+    others = arrays + rest
+    expressions: Expressions | None = None
+    if others:
+        expressions = trace.expressions([angles[slot] for slot in others], sources)
+    gather = Gather.of(forms, 0, sum(sizes), like) if forms else None
+    return AngleSource(gather, expressions, tuple(arrays), order), tuple(taken)
+
+
+def _column(
+    angle: Tensor, sources: Sequence[Symbol], rows: int | None
+) -> tuple[int, Affine] | None:
+    """Which source an angle is one number of each row of, and as a form of which.
+
+    Args:
+        angle: () or (rows,).
+        sources: All of them.
+        rows: Number of rows; None where there is one angle for all.
+
+    Returns:
+        The place of the source, −1 for none, and the form, of a single number within
+        the row; None where the angle is something else.
+    """
+    form = form_of(angle)
+    if form is None:
+        return None
+    wanted = form.source.reshape(-1)
+    parts = [torch.as_tensor(p).reshape(-1) for p in (form.factor, form.offset)]
+    if any((part != part[0]).any() for part in parts):
+        return None
+    factor, offset = (float(part[0]) for part in parts)
+    if rows is None and wanted[0] < 0:
+        return -1, Affine(wanted[0], factor, offset)
+    for place, source in enumerate(sources):
+        if source.form is None or not source.numel():
+            continue
+        first, size = source.form.source.reshape(-1)[0], source.numel() // (rows or 1)
+        if not first <= wanted[0] < first + source.numel():
+            continue
+        column = wanted[0] - first
+        if rows is not None:
+            expected = first + column + size * torch.arange(rows)
+            if source.shape[:1] != (rows,) or not torch.equal(wanted, expected):
+                return None
+            if column >= size:
+                return None
+        return place, Affine(column, factor, offset)
+    return None
