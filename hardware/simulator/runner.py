@@ -223,6 +223,23 @@ def reads_words(plan: Plan) -> bool:
     return all(map(is_fixed_pauli_expectation, plan.measurements))
 
 
+def words_of(plan: Plan) -> Hashable:
+    """What tells the expectation values of a plan from others, numbers included.
+
+    Args:
+        plan: A plan.
+
+    Returns:
+        The words and their coefficients; None if it reads anything else.
+    """
+    if not reads_words(plan):
+        return None
+    return tuple(
+        tuple((tuple(word.items()), complex(c)) for word, c in sentence.items())
+        for sentence in _sentences(plan)
+    )
+
+
 def compiled(kept: Kept, key: Hashable, make: Callable[[], Any]) -> Any:
     """What is kept under a key, made if it is not there.
 
@@ -323,33 +340,6 @@ def run_angles(
                 most,
             )
         )
-
-
-def run_states(
-    plan: Plan, angles: Angles, like: Tensor, most: int, kept: Kept
-) -> Tensor:
-    """The last states of rows that fit into the memory.
-
-    Args:
-        plan: Of native gates, whose state is measured; its own angles are not looked
-            at.
-        angles: Those of the rows.
-        like: A tensor of their precision and place.
-        most: How many rows may run at once.
-        kept: What was compiled of the plan, and will be.
-
-    Returns:
-        (rows, 2ⁿ); a single row where nothing differs from row to row.
-    """
-    with own_precision(like.device):
-        if is_plain((angles.common, angles.rows)):
-            program = native_program(plan, like, kept)
-            if program is not None:
-                return _states_natively(program, plan, angles, like, most, kept)
-        options = TensorOptions.of(
-            like.dtype, like.device, angles.num_rows, plan.structure.num_wires
-        )
-        return by_rows(_states(plan, angles, options, kept))
 
 
 def _states_natively(

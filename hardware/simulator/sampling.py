@@ -29,7 +29,7 @@ from qml_qdl.hardware.simulator.runner import (
     Kept,
     compiled,
     numbers_in_precision,
-    run_states,
+    run_angles,
 )
 from qml_qdl.hardware.simulator.tracing import TracedCircuit
 from qml_qdl.hardware.structure import Plan, Structure
@@ -310,7 +310,7 @@ class ShotSampler:
                 {},
             ),
         )
-        return run_states(plan, own, self.like, self.most, kept)
+        return run_angles(plan, own, self.like, self.most, kept)
 
     def _chances(self, vectors: Tensor, basis: Basis) -> Reals:
         """The probabilities of what may be read in a basis.

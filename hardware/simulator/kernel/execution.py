@@ -205,7 +205,7 @@ class NativeProgram:
 def _rows(x: Tensor | None, prepared: Tensor | None, matrices: Iterable[Tensor]) -> int:
     if x is not None:
         return x.shape[0]
-    if prepared is not None and len(prepared) > 1:
+    if prepared is not None and len(prepared) != 1:
         return len(prepared)
     return max((m.shape[0] for m in matrices if m.ndim > 2), default=1)
 

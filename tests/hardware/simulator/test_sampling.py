@@ -23,7 +23,7 @@ from qml_qdl.circuits import (
 from qml_qdl.circuits.errors import ArgumentError, DoubleBackwardError, TargetError
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator import sampling as module
-from qml_qdl.hardware.simulator.runner import CircuitRunner, run_states
+from qml_qdl.hardware.simulator.runner import CircuitRunner, run_angles
 from qml_qdl.hardware.simulator.sampling import ShotRunner, sampled
 from qml_qdl.hardware.tapes.outcomes import Counts
 from qml_qdl.nn import QuantumLayer
@@ -93,13 +93,13 @@ def test_only_what_is_trained_is_shifted(
     for index in trained:
         leaves[index].requires_grad_()
     rows = []
-    run = run_states
+    run = run_angles
 
     def counting(plan: Any, angles: Any, *others: Any) -> Tensor:
         rows.append(angles.num_rows)
         return run(plan, angles, *others)
 
-    monkeypatch.setattr(module, "run_states", counting)
+    monkeypatch.setattr(module, "run_angles", counting)
     monkeypatch.setattr(module, "FEW_ROWS", 0)
     results = ShotRunner(circuit, Seeds(0))(leaves[0], leaves[1:], shots_of(50))
     if trained:
