@@ -195,7 +195,7 @@ class CircuitRunner:
         program = native_program(
             plan, like, bound.kept, (numbers, circuit.num_inputs, sizes)
         )
-        if program is None or program.assembly.matrices:
+        if program is None:
             return None
 
         def plainly(
@@ -282,6 +282,8 @@ def native_program(
             found = assemble(plan.structure, *own, sentences, plan.batched)
         except UnsupportedError:
             return None
+        if source is not None and found.matrices:
+            return None  # torch has to make them first
         return NativeProgram(found, like.dtype == torch.float64, native())
 
     direct = source is not None
