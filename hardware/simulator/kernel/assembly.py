@@ -249,13 +249,12 @@ def _rounded(*parts: float) -> tuple[float, ...]:
 def _quaternion(matrix: Matrix) -> tuple[float, Quaternion]:
     """The phase, and w, x, y, z, of a unitary 2×2 matrix."""
     (a, b), (c, d) = matrix.tolist()
-    if (
-        max(
-            abs(abs(a) ** 2 + abs(b) ** 2 - 1),
-            abs(a.conjugate() * c + b.conjugate() * d),
-        )
-        > 1e-12
-    ):
+    overlaps = (
+        abs(a) ** 2 + abs(b) ** 2 - 1,
+        abs(c) ** 2 + abs(d) ** 2 - 1,
+        abs(a.conjugate() * c + b.conjugate() * d),
+    )
+    if max(map(abs, overlaps)) > 1e-12:
         raise UnsupportedError  # a projection
     phase = cmath.phase(a * d - b * c) / 2
     back = cmath.exp(-1j * phase) / 2
