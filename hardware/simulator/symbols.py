@@ -475,6 +475,20 @@ class Trace:
         kind: Any = type(shapes)  # some have names for their parts
         return kind(items)
 
+    def sources(self, result: Any) -> frozenset[int]:
+        """Which sources, by number, a symbol or a constant depends on."""
+        needed = self._needed([result])
+        return frozenset(place for place in needed if self._steps[place] is None)
+
+    def _needed(self, results: Sequence[Any]) -> set[int]:
+        """The places of sources and steps that some results need."""
+        needed = {r.place.index for r in results if isinstance(r, Symbol)}
+        for index in range(max(needed, default=-1), -1, -1):
+            step = self._steps[index]
+            if step is not None and index in needed:
+                needed.update(_places((step.args, step.kwargs)))
+        return needed
+
     def expressions(
         self, results: Sequence[Any], sources: Sequence[Symbol] | None = None
     ) -> Expressions:
@@ -491,11 +505,7 @@ class Trace:
         return self._expressions(results, first)
 
     def _expressions(self, results: Sequence[Any], first: list[int]) -> Expressions:
-        needed = {r.place.index for r in results if isinstance(r, Symbol)}
-        for index in range(len(self._steps) - 1, -1, -1):
-            step = self._steps[index]
-            if step is not None and index in needed:
-                needed.update(_places((step.args, step.kwargs)))
+        needed = self._needed(results)
         later = sorted(needed - set(first))
         kept = [*first, *later]
         places = {old: Place(new) for new, old in enumerate(kept)}

@@ -7,7 +7,9 @@ such as the products of an IQP encoding, is done anew with the numbers of each c
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Hashable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -230,12 +232,15 @@ class TracedCircuit:
         plan: The circuit's plan; its angles are symbols and mean nothing.
         rows: Where angles come from that depend on x.
         common: Where all others come from.
+        sources: For each slot which tensors it depends on: 0 is x, if the circuit reads
+            it, and the weights follow.
         kept: What was compiled of it, for all who run it.
     """
 
     plan: Plan
     rows: AngleSource
     common: AngleSource
+    sources: tuple[frozenset[int], ...]
     kept: dict[Hashable, Any] = field(factory=dict)
 
     @property
@@ -292,6 +297,19 @@ class TracedCircuit:
             common[:, 0], rows, {**arrays, **row_arrays}, count, frozenset(row_arrays)
         )
 
+    def slots_of(self, trained: Sequence[bool]) -> tuple[int, ...]:
+        """The slots that depend on some of the tensors.
+
+        Args:
+            trained: For x, if the circuit reads it, and each weight, whether it is
+                among them.
+        """
+        return tuple(
+            slot
+            for slot, sources in enumerate(self.sources)
+            if any(trained[source] for source in sources)
+        )
+
 
 def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
     """Traces a circuit.
@@ -338,12 +356,30 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
     slots: dict[bool, list[int]] = {True: [], False: []}
     for slot, depends in enumerate(batched):
         slots[depends].append(slot)
-    features, count = circuit.num_inputs, sum(w.numel() for w in weights.values())
+    ends = [*accumulate(each.numel() for each in (*inputs, *weights.values()))]
+    features, count = circuit.num_inputs, ends[-1] if ends else 0
+    common = (features, count - features)
     return TracedCircuit(
         plan,
-        _source(slots[True], angles, trace, (0, features), features + count, like),
-        _source(slots[False], angles, trace, (features, count), features + count, like),
+        _source(slots[True], angles, trace, (0, features), count, like),
+        _source(slots[False], angles, trace, common, count, like),
+        tuple(_dependence(angle, trace, ends) for angle in angles),
     )
+
+
+def _dependence(angle: Tensor, trace: Trace, ends: Sequence[int]) -> frozenset[int]:
+    """Which tensors an angle depends on.
+
+    Args:
+        angle: A symbol, or a constant.
+        trace: Where the symbol comes from.
+        ends: How many numbers there are up to the end of each tensor.
+    """
+    form = None if angle.ndim else form_of(angle)
+    if form is None:
+        return trace.sources(angle) & frozenset(range(len(ends)))
+    number = int(form.source)
+    return frozenset([bisect_right(ends, number)] if number >= 0 else [])
 
 
 def as_angle(angle: Any) -> Tensor:

@@ -145,7 +145,7 @@ class NativeProgram:
             *[matrix.data_ptr() for matrix in matrices],
         )
         if self.assembly.reads_state:
-            return torch.view_as_complex(out.view(rows, -1, 2))
+            return torch.view_as_complex(out.unflatten(1, (-1, 2)))
         return out
 
     def backward(
@@ -207,7 +207,7 @@ class NativeProgram:
 def _rows(x: Tensor | None, prepared: Tensor | None, matrices: Iterable[Tensor]) -> int:
     if x is not None:
         return x.shape[0]
-    if prepared is not None and len(prepared) > 1:
+    if prepared is not None and len(prepared) != 1:
         return len(prepared)
     return max((m.shape[0] for m in matrices if m.ndim > 2), default=1)
 
