@@ -1,8 +1,8 @@
 // The native kernel of the simulator: runs compiled programs, and their gradients.
 //
-// A module of Python's stable interface whose functions take addresses: it needs neither
-// torch's headers nor its libraries. One text (level.inc) is compiled for several levels
-// of processors, of which the caller chooses one that the processor has.
+// A module of Python's stable interface whose functions take addresses: it needs
+// neither torch's headers nor its libraries. One text (level.inc) is compiled for
+// several levels of processors, of which the caller chooses one that the processor has.
 
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
@@ -21,16 +21,17 @@
 #define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define BEGIN_AVX512                                                                 \
-  PRAGMA(clang attribute push(__attribute__((target(                                 \
-             "avx512f,avx512cd,avx512vl,avx512bw,avx512dq,avx2,bmi,bmi2,fma,popcnt"))), \
-         apply_to = function))
-#define BEGIN_AVX2 \
+  PRAGMA(clang attribute push(                                                       \
+      __attribute__((target(                                                         \
+          "avx512f,avx512cd,avx512vl,avx512bw,avx512dq,avx2,bmi,bmi2,fma,popcnt"))), \
+      apply_to = function))
+#define BEGIN_AVX2                                                                 \
   PRAGMA(clang attribute push(__attribute__((target("avx2,bmi,bmi2,fma,popcnt"))), \
                               apply_to = function))
 #define END_LEVEL PRAGMA(clang attribute pop)
 #else
-#define BEGIN_AVX512          \
-  PRAGMA(GCC push_options)    \
+#define BEGIN_AVX512       \
+  PRAGMA(GCC push_options) \
   PRAGMA(GCC target("arch=x86-64-v4,prefer-vector-width=512"))
 #define BEGIN_AVX2         \
   PRAGMA(GCC push_options) \
@@ -46,8 +47,18 @@ namespace qdl {
 
 constexpr int MOST_ENTRIES = 64;
 
-// Pi / 2 in three parts. The first two have few digits: their products with whole numbers
-// are exact below REDUCIBLE. SHIFTER, when added, leaves no digits behind the point.
+// Taylor's series of (sin r - r) / r^3 and (cos r - 1) / r^2 in r^2, the last term
+// first.
+constexpr double ODD[] = {
+    -1. / 1307674368000, 1. / 6227020800, -1. / 39916800, 1. / 362880,
+    -1. / 5040,          1. / 120,        -1. / 6};
+constexpr double EVEN[] = {
+    1. / 20922789888000, -1. / 87178291200, 1. / 479001600, -1. / 3628800,
+    1. / 40320,          -1. / 720,         1. / 24,        -1. / 2};
+
+// Pi / 2 in three parts. The first two have few digits: their products with whole
+// numbers are exact below REDUCIBLE. SHIFTER, when added, leaves no digits behind the
+// point.
 #define R float
 #define W int32_t
 #define SHIFTER 0x1.8p23f
@@ -204,7 +215,8 @@ static std::unique_ptr<Program> read(Reader& r) {
   auto real = [&] { return r.number(); };
   auto turn = [&] {
     Turn t{};
-    t.slot = r.next(), t.d = real(), t.w = real(), t.x = real(), t.y = real(), t.z = real();
+    t.slot = r.next(), t.d = real(), t.w = real(), t.x = real(), t.y = real(),
+    t.z = real();
     return t;
   };
   p->wires = r.next();
@@ -256,11 +268,11 @@ static std::unique_ptr<Program> read(Reader& r) {
   });
   r.list(p->instructions,
          [&] { return Instruction{static_cast<Kind>(r.next()), r.next(), r.next()}; });
-  r.list(p->words, [&] { return Word{static_cast<uint32_t>(r.next()), r.next() != 0}; });
+  r.list(p->words,
+         [&] { return Word{static_cast<uint32_t>(r.next()), r.next() != 0}; });
   r.list(p->terms, [&] { return Term{r.next(), r.next(), real()}; });
-  r.list(p->flips, [&] {
-    return Flip{static_cast<uint32_t>(r.next()), r.next(), r.next()};
-  });
+  r.list(p->flips,
+         [&] { return Flip{static_cast<uint32_t>(r.next()), r.next(), r.next()}; });
   r.list(p->phase, turn);
   return p;
 }
@@ -344,7 +356,8 @@ struct Tensors {
 // amplitudes times instructions for each, one thread is faster.
 constexpr int64_t LEAST_WORK = 1 << 20;
 
-static int64_t threads_of(const Program& p, int64_t rows, int64_t blocks, int64_t most) {
+static int64_t threads_of(const Program& p, int64_t rows, int64_t blocks,
+                          int64_t most) {
   int64_t work = (rows << p.wires) * (int64_t)(p.instructions.size() + 1) / LEAST_WORK;
   return std::max<int64_t>(1, std::min({most, blocks, work}));
 }
@@ -377,13 +390,12 @@ static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   int64_t threads = threads_of(*p, call.rows, blocks, most);
   char* memory = workspace.of(size * threads);
   if (!memory) return PyErr_NoMemory();
-  Py_BEGIN_ALLOW_THREADS
-  in_threads(threads, blocks, [&](int64_t thread, int64_t first, int64_t last) {
-    level->forward(*p, call, first, last, memory + thread * size);
-  });
+  Py_BEGIN_ALLOW_THREADS in_threads(
+      threads, blocks, [&](int64_t thread, int64_t first, int64_t last) {
+        level->forward(*p, call, first, last, memory + thread * size);
+      });
   workspace.shrink();
-  Py_END_ALLOW_THREADS
-  Py_RETURN_NONE;
+  Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
 
 // Gradients by angles and matrices that are the same for all rows, where they belong.
@@ -437,21 +449,21 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   for (const Dense& d : p->matrices) numbers += 2 * d.offsets.size() * d.offsets.size();
   char* memory = workspace.of((size + 8 * numbers) * threads);
   if (!memory) return PyErr_NoMemory();
-  Py_BEGIN_ALLOW_THREADS
-  double* common = reinterpret_cast<double*>(memory + size * threads);
+  Py_BEGIN_ALLOW_THREADS double* common =
+      reinterpret_cast<double*>(memory + size * threads);
   std::memset(common, 0, 8 * numbers * threads);
   in_threads(threads, blocks, [&](int64_t thread, int64_t first, int64_t last) {
     level->backward(*p, call, first, last, memory + thread * size,
                     common + thread * numbers);
   });
-  for (int64_t n = numbers; n < numbers * threads; ++n) common[n % numbers] += common[n];
+  for (int64_t n = numbers; n < numbers * threads; ++n)
+    common[n % numbers] += common[n];
   if (level == chosen->twice)
     spread<double>(*p, common, weights, matrices);
   else
     spread<float>(*p, common, weights, matrices);
   workspace.shrink();
-  Py_END_ALLOW_THREADS
-  Py_RETURN_NONE;
+  Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
 
 static PyObject* levels(PyObject*, PyObject*) {
@@ -488,9 +500,15 @@ static PyMethodDef METHODS[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-static PyModuleDef MODULE = {
-    PyModuleDef_HEAD_INIT, "_kernel", nullptr, 0, METHODS, nullptr, nullptr, nullptr,
-    nullptr};
+static PyModuleDef MODULE = {PyModuleDef_HEAD_INIT,
+                             "_kernel",
+                             nullptr,
+                             0,
+                             METHODS,
+                             nullptr,
+                             nullptr,
+                             nullptr,
+                             nullptr};
 
 }  // namespace qdl
 

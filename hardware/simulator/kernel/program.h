@@ -29,8 +29,8 @@ struct Chain {
   bool by_row, turns;  // has angles that differ from row to row; has any
 };
 
-// exp(i phase angle), with a phase for each class of amplitudes. Those that stand side by
-// side are made together.
+// exp(i phase angle), with a phase for each class of amplitudes. Those that stand side
+// by side are made together.
 struct Rotation {
   int32_t slot, pattern;
 };
@@ -86,7 +86,7 @@ enum Readout : int32_t { WORDS, STATE };
 struct Program {
   int32_t wires = 0, features = 0, outputs = 0;
   Readout readout = WORDS;
-  bool prepared = false;  // whether the first state comes with each call
+  bool prepared = false;         // whether the first state comes with each call
   std::vector<int32_t> weights;  // how many numbers each tensor has
   std::vector<Angle> angles;
   std::vector<Turn> turns;
@@ -117,8 +117,8 @@ struct Call {
   // On the way back: the gradient by the result, and where others shall be.
   const void* change = nullptr;
   int64_t change_row = 0, change_output = 0;
-  void* x_change = nullptr;         // (rows, features); null for none
-  void* prepared_change = nullptr;  // (rows, amplitudes); null for none
+  void* x_change = nullptr;               // (rows, features); null for none
+  void* prepared_change = nullptr;        // (rows, amplitudes); null for none
   void* const* matrix_changes = nullptr;  // by_row, or one for all; null for none
 };
 
@@ -130,7 +130,8 @@ struct Level {
   int64_t (*kept)(const Program&, int64_t rows);
   int64_t (*workspace)(const Program&, int64_t rows);
   void (*forward)(const Program&, const Call&, int64_t first, int64_t last, char*);
-  // Adds the gradients by angles and matrices that are the same for all rows to `common`.
+  // Adds the gradients by angles and matrices that are the same for all rows to
+  // `common`.
   void (*backward)(const Program&, const Call&, int64_t first, int64_t last, char*,
                    double* common);
 };
