@@ -6,8 +6,9 @@ export OMP_NUM_THREADS ?= 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-slow test-oldest test-oldest-qiskit test-oldest-torch \
-	test-vendors bench bench-peers bench-pennylane-qiskit \
-	bench-qiskit-machine-learning bench-netket docs docs-full lint types constraints clean
+	test-vendors bench bench-operators bench-peers bench-pennylane-qiskit \
+	bench-qiskit-machine-learning bench-kernels bench-netket kernel-tables docs \
+	docs-full lint types constraints clean
 
 # The demo is always trained anew; runs of other names are never touched.
 demo: .venv/installed
@@ -55,6 +56,10 @@ bench: .venv/installed
 	$(BIN)/python -m pytest tests/benchmarks -q --benchmark-columns=median \
 		--benchmark-json=.benchmarks/latest.json
 
+# PennyLane's operators on 3 to 12 wires, beside its own two devices.
+bench-operators: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.operators
+
 # The same with TensorCircuit-NG on JAX, DeepQuantum and pyqtorch, in versions of their own.
 bench-peers: pyproject.toml constraints.txt tests/benchmarks/requirements.txt
 	$(PYTHON) -m venv --clear .venv-peers
@@ -77,6 +82,19 @@ bench-qiskit-machine-learning: .venv/installed
 		'qiskit==2.6.2' 'qiskit-machine-learning==0.9.1'
 	$(BIN)/python -m tests.benchmarks.qiskit_peer qiskit-machine-learning \
 		.venv-qiskit-machine-learning/bin/python --rows 32
+
+# A Gram matrix of fidelities beside qiskit-machine-learning's, in one environment.
+bench-kernels:
+	$(PYTHON) -m venv --clear .venv-kernels
+	.venv-kernels/bin/python -m pip install --quiet 'torch==2.13.0' \
+		'qiskit-machine-learning==0.9.1' --constraint constraints.txt --editable .
+	.venv-kernels/bin/python -m tests.benchmarks.kernel_peer
+
+# Quantum kernels beside RBF and polynomial ones: the tables of docs/concepts/kernels.md.
+kernel-tables: .venv/installed
+	for data in two_moons wine breast_cancer; do \
+		COLUMNS=100 $(BIN)/qml-qdl kernels $$data --seeds 5 || exit 1; \
+	done
 
 # Steps of variational Monte Carlo beside NetKet's; its environment has no torch.
 bench-netket: .venv/installed

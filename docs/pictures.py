@@ -347,6 +347,27 @@ def shadows() -> Figure:
     return figure
 
 
+def kernels() -> Figure:
+    """Two ways to a Gram matrix: a row for each pair, or for each point."""
+    figure, axes = _canvas(8.4, 3.0)
+    for row in range(4):
+        y = 2.4 - 0.52 * row
+        _box(axes, 0.6, y, f"x{'₁₂₃₄'[row]}", GREY, 0.8, 0.42)
+        _arrow(axes, (1.05, y), (1.55, y))
+        _box(axes, 2.1, y, f"|φ(x{'₁₂₃₄'[row]})⟩", BLUE, 1.0, 0.42)
+        for column in range(4):
+            colour = GREEN if column == row else BLUE if column < row else GREY
+            text = "1" if column == row else "k" if column < row else ""
+            _box(axes, 3.6 + 0.52 * column, y, text, colour, 0.46, 0.42)
+            value = f"⟨{'XYZ'[column]}⟩" if column < 3 else ""
+            if value:
+                _box(axes, 6.75 + 0.6 * column, y, value, ORANGE, 0.52, 0.42)
+    _arrow(axes, (2.7, 1.6), (3.25, 1.6))
+    axes.text(4.38, 0.25, "fidelity: a row a pair", ha="center")
+    axes.text(7.35, 0.25, "projected: a row a point", ha="center")
+    return figure
+
+
 def geometry() -> Figure:
     """A plaquette before and after its sites' frames are turned: one loop."""
     figure, axes = _canvas(7.6, 3.2)
@@ -378,6 +399,7 @@ PICTURES: Mapping[str, Callable[[], Figure]] = MappingProxyType(
         "neural-state": neural_state,
         "renormalisation": renormalisation,
         "shadows": shadows,
+        "kernels": kernels,
         "geometry": geometry,
         "comparison": comparison,
     }

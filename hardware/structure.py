@@ -151,7 +151,12 @@ def _dimensions(operation: Any) -> tuple[int, ...] | None:
     return tuple(operation.ndim_params)
 
 
+_NUMBERS = {int, float, complex}
+
+
 def _ndim(number: Any) -> int:
+    if type(number) in _NUMBERS:
+        return 0
     found = getattr(number, "ndim", None)
     return int(qml.math.ndim(number) if found is None else found)
 

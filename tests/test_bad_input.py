@@ -98,6 +98,8 @@ NO_CALLS = {
     },
     # A result.
     "geometry": {"RotationError"},
+    # What is abstract, and a result.
+    "kernels": {"GramReport", "Kernel"},
     "phases": {"Boundary", "Confusion", "Learner", "SnapshotNetwork", "System"},
     "vqe": {
         "Adapted",

@@ -91,6 +91,7 @@ ALLOWED: dict[str, set[str]] = {
         "qml_qdl.circuits",
         "qml_qdl.data",
         "qml_qdl.geometry",
+        "qml_qdl.kernels",
         "qml_qdl.manybody",
         "qml_qdl.metrics",
         "qml_qdl.hardware",
@@ -349,11 +350,26 @@ def circuit():
     return qml.sample()
 assert circuit()[:, 1].all()
 """
+HELP = """
+import contextlib, io
+from qml_qdl.cli import main
+for words in ([], ["train"], ["vqe"], ["jobs"]):
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert main([*words, "--help"]) == 0
+"""
+LAYER = """
+import torch
+from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+layer = qml_qdl.nn.QuantumLayer(StronglyEntangling(2) @ AngleEncoding(2))
+layer(torch.ones(3, 2)).sum().backward()
+"""
 LOADED = [
+    (HELP, {"torch", "pennylane", "scipy", "numpy", "matplotlib", "lightning"}),
     ("import qml_qdl", {"qiskit", "lightning", "sklearn", "torch", "pennylane"}),
     ("import qml_qdl.circuits", {"qiskit", "lightning", "sklearn", "torch"}),
     (JOBS, {"qiskit", "qiskit_aer", "qiskit_ibm_runtime", "lightning", "sklearn"}),
     ("import qml_qdl.nn", {"qiskit", "lightning", "sklearn"}),
+    (LAYER, {"qiskit", "lightning", "sklearn", "torchvision", "pandas", "quimb"}),
     ("import qml_qdl.models", {"qiskit", "lightning", "sklearn", "zuko"}),
     ("import qml_qdl.manybody", {"qiskit", "lightning", "quimb", "sklearn"}),
     ("import qml_qdl.vqe", {"qiskit", "lightning", "quimb", "sklearn"}),

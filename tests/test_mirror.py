@@ -42,6 +42,7 @@ ACROSS = {
     "hardware/simulator/test_device_suite.py": "PennyLane's suite for devices",
     "hardware/simulator/test_jax.py": "another interface",
     "hardware/simulator/test_meta.py": "nothing waits for the host",
+    "hardware/simulator/test_operators.py": "every operator against default.qubit",
     "hardware/simulator/test_random_circuits.py": "against independent simulations",
     "hardware/test_demos.py": "PennyLane's demos, on both devices",
     "models/test_convolution_numbers.py": "what convolutions reach, in minutes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -13,9 +14,21 @@ from attrs import evolve
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qml_qdl.hardware.simulator.block_diagonal_steps import (
+    ControlledStep,
+    Cut,
+    EntriesStep,
+)
 from qml_qdl.hardware.simulator.blocks import BlockList, BlockMaker
 from qml_qdl.hardware.simulator.evolution import Evolution
-from qml_qdl.hardware.simulator.gates import Dense, Rotation
+from qml_qdl.hardware.simulator.gates import (
+    Controlled,
+    Dense,
+    Entries,
+    Rotation,
+    entries_of,
+    is_diagonal,
+)
 from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
 from qml_qdl.hardware.simulator.modes import made_to_last
 from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
@@ -27,6 +40,7 @@ from qml_qdl.hardware.simulator.program import (
     SharedPhases,
 )
 from qml_qdl.hardware.simulator.schedule import (
+    BlockDiagonal,
     Diagonal,
     Matrices,
     Permutation,
@@ -36,7 +50,11 @@ from qml_qdl.hardware.simulator.schedule import (
     permutation,
 )
 from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
-from qml_qdl.hardware.simulator.tensor_options import MOST_WIRES_PATTERNS, TensorOptions
+from qml_qdl.hardware.simulator.tensor_options import (
+    MOST_WIRES_PATTERNS,
+    TensorOptions,
+    in_precision,
+)
 from qml_qdl.hardware.structure import Gate, Structure
 
 LEAST_REAL = 64
@@ -67,7 +85,7 @@ class StageCompiler:
         self.fixed: dict[int, Tensor] = {}
         self._groups: list[list[int]] = []
         self._taken_by: dict[int, list[int]] = {}
-        self._permutations: dict[Hashable, PermutationStep] = {}
+        self._permutations: dict[Hashable, PermutationStep | None] = {}
         self._num_wires = num_wires
         self._options = options
         self._common = {slot: index for index, slot in enumerate(common)}
@@ -100,6 +118,8 @@ class StageCompiler:
                 self._permutation(stage)
             elif isinstance(stage, Diagonal):
                 self._diagonal(stage)
+            elif isinstance(stage, BlockDiagonal):
+                self._block_diagonal(stage)
             else:
                 self._matrices(stage)
 
@@ -150,14 +170,24 @@ class StageCompiler:
         # Gates of one kind have the very same arrays, so that layers are known again.
         key = tuple((g.wires, id(g.sources), id(g.factors)) for g in stage.gates)
         if key not in self._permutations:
-            sources, factors = permutation(stage, self._num_wires)
-            plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
-            self._permutations[key] = PermutationStep(
-                self._options.tensor(sources),
-                self._options.tensor(np.argsort(sources)),
-                None if plain else self._options.tensor(factors)[:, None],
-            )
-        self.steps.append(self._permutations[key])
+            self._permutations[key] = self._permutation_step(stage)
+        step = self._permutations[key]
+        if step is not None:
+            self.steps.append(step)
+
+    def _permutation_step(self, stage: Permutation) -> PermutationStep | None:
+        """The step of a stage; None for one that undoes itself."""
+        tensor = self._options.tensor
+        sources, factors = permutation(stage, self._num_wires)
+        plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
+        moves = None
+        if (sources != np.arange(len(sources))).any():
+            there, targets = tensor(sources), np.argsort(sources)
+            swaps = np.array_equal(sources, targets)
+            moves = there, there if swaps else tensor(targets)
+        if plain and moves is None:
+            return None
+        return PermutationStep(moves, None if plain else tensor(factors)[:, None])
 
     def _diagonal(self, stage: Diagonal) -> None:
         """One step for all rotations, or one for each wide one among many wires."""
@@ -222,35 +252,23 @@ class StageCompiler:
         )
 
     def _local_phase(self, rotation: Rotation, batched: bool) -> None:
-        order = np.argsort(rotation.wires)
-        phases = rotation.phases.reshape((2,) * len(order)).transpose(order)
-        shape, axes, last = [], [], -1
-        for wire in np.sort(rotation.wires):
-            shape += [2 ** int(wire - last - 1), 2]
-            axes += [1, 2]
-            last = int(wire)
-        shape.append(2 ** (self._num_wires - 1 - last))
+        cut = Cut.at(rotation.wires, self._num_wires)
         self.steps.append(
             LocalPhaseStep(
                 self._angles([rotation], batched),
-                0,
                 batched,
                 self._expands(batched),
                 self._options.few_rows,
-                tuple(shape),
-                self._options.tensor(np.ascontiguousarray(phases)).reshape(*axes, 1),
+                cut.shape,
+                cut.spread(self._options.tensor(rotation.phases)),
             )
         )
 
     def _matrices(self, stage: Matrices) -> None:
         for gate in stage.gates:
-            if gate.matrix is not None:
-                self.add_fixed(self._options.tensor(gate.matrix))
-            else:
-                self.feeds.append(self._matrix_feed(gate))
             self.steps.append(
                 MatrixStep(
-                    len(self.feeds) - 1,
+                    self._matrix(gate),
                     gate.wires,
                     self._num_wires,
                     stage.batched,
@@ -258,6 +276,65 @@ class StageCompiler:
                     self._options.few_rows,
                 )
             )
+
+    def _block_diagonal(self, stage: BlockDiagonal) -> None:
+        for gate in stage.gates:
+            expands = self._expands(stage.batched)
+            if isinstance(gate, Entries):
+                cut = Cut.at(gate.wires, self._num_wires)
+                self.feeds.append(self._entries_feed(gate))
+                self.steps.append(
+                    EntriesStep(
+                        len(self.feeds) - 1,
+                        stage.batched,
+                        expands,
+                        self._options.few_rows,
+                        cut.shape,
+                        cut.order,
+                    )
+                )
+            else:
+                self._controlled(gate, stage.batched, expands)
+
+    def _controlled(self, gate: Controlled, batched: bool, expands: bool) -> None:
+        controls = sorted(zip(gate.controls, gate.values, strict=True))
+        shape, last = [], -1
+        for control, _ in controls:
+            shape += [2 ** (control - last - 1), 2]
+            last = control
+        left = [w for w in range(self._num_wires) if w not in gate.controls]
+        inner = MatrixStep(
+            self._matrix(gate.target),
+            tuple(left.index(wire) for wire in gate.target.wires),
+            len(left),
+            batched,
+            False,
+            self._options.few_rows,
+        )
+        self.steps.append(
+            ControlledStep(
+                inner,
+                (*shape, 2 ** (self._num_wires - 1 - last)),
+                tuple(value for _, value in controls),
+                expands,
+            )
+        )
+
+    def _entries_feed(self, gate: Entries) -> Feed:
+        (slot,) = gate.slots
+
+        def entries(angles: Angles, groups: Sequence[Tensor]) -> Tensor:
+            array = in_precision(angles.arrays[slot], self._options.dtype)
+            return gate.entries(array).to(self._options.dtype)
+
+        return entries
+
+    def _matrix(self, gate: Dense) -> int:
+        """The parameter that holds a gate's matrix."""
+        if gate.matrix is not None:
+            return self.add_fixed(self._options.tensor(gate.matrix))
+        self.feeds.append(self._matrix_feed(gate))
+        return len(self.feeds) - 1
 
     def _matrix_feed(self, gate: Dense) -> Feed:
         return lambda angles, groups: matrix_of_gate(
@@ -297,9 +374,21 @@ def matrix_of_gate(
         return angles.arrays[slot]
 
     numbers = [number(slot) for slot in gate.slots]
-    operation = qml.ops.functions.bind_new_parameters(gate.operation, numbers)
-    found = operation.matrix(wire_order=gate.operation.wires)
+    found = _matrix_of(gate.operation, numbers)
     return torch.as_tensor(found).to(dtype=options.dtype, device=options.device)
+
+
+def _matrix_of(operation: Any, numbers: Sequence[Tensor]) -> Any:
+    """A gate's matrix with other numbers; that of a diagonal in its own basis."""
+    if isinstance(operation, qml.QubitUnitary):
+        return numbers[0]
+    if is_diagonal(operation):
+        return torch.diag_embed(entries_of(operation)(numbers[0]))
+    if isinstance(operation, qml.ops.op_math.Adjoint):
+        matrix = torch.as_tensor(_matrix_of(operation.base, numbers))
+        return matrix.mH.resolve_conj()
+    operation = qml.ops.functions.bind_new_parameters(operation, numbers)
+    return operation.matrix(wire_order=operation.wires)
 
 
 def _real_if_close(matrices: Tensor) -> Tensor:
@@ -381,14 +470,7 @@ def compile_structure(
     preparation, gates = structure.preparation, structure.gates
     if preparation is not None:
         gates = gates[1:]
-    scalar = [
-        slot
-        for gate in gates
-        for slot, dimension in zip(gate.slots, _dimensions(gate), strict=True)
-        if dimension == 0
-    ]
-    common = tuple(slot for slot in scalar if not batched[slot])
-    rows = tuple(slot for slot in scalar if batched[slot])
+    common, rows = scalar_slots(structure, batched)
     stages = make_schedule(gates, structure.num_wires, batched)
     vector = np.zeros(2**structure.num_wires, dtype=complex)
     vector[0] = 1
@@ -426,6 +508,30 @@ def compile_structure(
         last,
         options,
         unitary=all(map(is_unitary, gates)),
+    )
+
+
+def scalar_slots(
+    structure: Structure, batched: Sequence[bool]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Which slots hold single numbers.
+
+    Args:
+        structure: A structure of native gates.
+        batched: For each slot whether its numbers differ from row to row.
+
+    Returns:
+        Those that are common to all rows, and those that differ, in order.
+    """
+    scalar = [
+        slot
+        for gate in structure.gates
+        for slot, dimension in zip(gate.slots, _dimensions(gate), strict=True)
+        if dimension == 0
+    ]
+    return (
+        tuple(slot for slot in scalar if not batched[slot]),
+        tuple(slot for slot in scalar if batched[slot]),
     )
 
 

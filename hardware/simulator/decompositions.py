@@ -49,6 +49,62 @@ def _double_excitation(operation: Any, sign: int) -> list[Any]:
     return [*spread, *turn, *reversed(spread)]
 
 
+def _in_phase(operation: Any, shared: bool) -> list[Any]:
+    """A controlled RX between two CNOTs; for a swap both bits have phases of their own.
+
+    With CNOTs it turns `|01⟩` and `|10⟩` into each other as exp(iθX/2) does.
+    """
+    (angle,), (first, second) = operation.data, operation.wires
+    sign = 1 if shared else -1
+    gates = [
+        qml.CNOT([first, second]),
+        qml.CRX(sign * angle, wires=[second, first]),
+        qml.CNOT([first, second]),
+    ]
+    if shared:
+        gates += [qml.PhaseShift(angle / 2, wires=wire) for wire in (first, second)]
+    return gates
+
+
+def _controlled_turn(operation: Any) -> list[Any]:
+    kinds = zip(operation.data, (qml.CRZ, qml.CRY, qml.CRZ), strict=True)
+    return [kind(angle, wires=operation.wires) for angle, kind in kinds]
+
+
+def _prepared(operation: Any) -> list[Any]:
+    """Möttönen's preparation: on each wire a turn for each setting of those before.
+
+    With the weight p of each half of what is left, RY by 2 arctan √(p₁/p₀) makes the
+    moduli; RZ by the difference of the halves' mean phases makes the phases, up to
+    their mean.
+    """
+    (state,), wires = operation.data, operation.wires
+    math = qml.math
+    weights, phases = math.abs(state) ** 2, math.angle(state)
+    lead = math.shape(state)[:-1]
+    turns: dict[str, list[Any]] = {"Y": [], "Z": []}
+    for place, target in enumerate(wires):
+        shape = (*lead, 2**place, 2, -1)
+        halves = math.sum(math.reshape(weights, shape), axis=-1)
+        means = math.mean(math.reshape(phases, shape), axis=-1)
+        angles = {"Y": _half_angles(halves), "Z": means[..., 1] - means[..., 0]}
+        for axis, values in angles.items():
+            gate = qml.SelectPauliRot(values, wires[:place], target, rot_axis=axis)
+            turns[axis].append(gate)
+    return [*turns["Y"], *turns["Z"], qml.GlobalPhase(-math.mean(phases, axis=-1))]
+
+
+def _half_angles(halves: Any) -> Any:
+    """2 arcsin √(p₁/(p₀ + p₁)), and 0 where there is nothing to turn."""
+    math = qml.math
+    total = halves[..., 0] + halves[..., 1]
+    empty = total == 0
+    share = math.where(
+        empty, 0.0 * total, halves[..., 1] / math.where(empty, 1.0, total)
+    )
+    return 2 * math.arcsin(math.sqrt(share))
+
+
 def _special_unitary(operation: Any) -> list[Any]:
     """The matrix exponential, for tensors without a detour over NumPy."""
     (angles,), wires = operation.data, operation.wires
@@ -105,16 +161,6 @@ def exponential(operation: Any) -> Any:
     return qml.PauliRot(angle, "".join(word.values()), wires=list(word))
 
 
-def _diagonal_unitary(operation: Any) -> list[Any]:
-    """As a matrix, without PennyLane's look at every entry."""
-    (entries,), wires = operation.data, operation.wires
-    if isinstance(entries, torch.Tensor):
-        matrix: Any = torch.diag_embed(entries)
-    else:
-        matrix = entries[..., None, :] * np.eye(2 ** len(wires))
-    return [qml.QubitUnitary(matrix, wires, unitary_check=False)]
-
-
 TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
     "SingleExcitation": lambda operation: _single_excitation(operation, 0),
     "SingleExcitationPlus": lambda operation: _single_excitation(operation, 1),
@@ -122,7 +168,10 @@ TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
     "DoubleExcitation": lambda operation: _double_excitation(operation, 0),
     "DoubleExcitationPlus": lambda operation: _double_excitation(operation, 1),
     "DoubleExcitationMinus": lambda operation: _double_excitation(operation, -1),
+    "IsingXY": lambda operation: _in_phase(operation, shared=False),
+    "FermionicSWAP": lambda operation: _in_phase(operation, shared=True),
+    "CRot": _controlled_turn,
+    "MottonenStatePreparation": _prepared,
     "SpecialUnitary": _special_unitary,
-    "DiagonalQubitUnitary": _diagonal_unitary,
 }
 """For each gate that is taken apart in another way than PennyLane's, how."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from attrs import frozen
@@ -17,30 +18,26 @@ from qml_qdl.hardware.simulator.steps import Step
 
 
 @frozen(eq=False)
-class LocalPhaseStep(Step):
-    """One diagonal rotation on a few of many wires.
+class FactorStep(Step):
+    """A factor for each setting of a few of many wires: abstract base.
 
     Args:
-        parameter: Which parameter holds the angles: (slots, rows) or (slots, 1).
-        slot: Which of the slots.
-        batched: Whether angles differ from row to row.
+        parameter: Which parameter the factors are made of.
+        batched: Whether they differ from row to row.
         expands: Whether the state has one row before the step and many after.
         few_rows: Whether rows are the leading dimension of states.
-        shape: The state's amplitudes cut at the wires: (gap, 2, gap, 2, …, gap).
-        phases: Phases of the wires' settings at angle 1, shaped (1, 2, 1, 2, …, 1).
+        shape: The state's amplitudes cut at the wires: (gap, 2ᵃ, gap, 2ᵇ, …, gap).
     """
 
     parameter: int
-    slot: int
     batched: bool
     expands: bool
     few_rows: bool
     shape: tuple[int, ...]
-    phases: Tensor
 
     @property
     def taken(self) -> tuple[int, ...]:
-        """The angles."""
+        """What the factors are made of."""
         return (self.parameter,)
 
     @property
@@ -48,22 +45,64 @@ class LocalPhaseStep(Step):
         """One multiplication."""
         return 1
 
-    def _factors(self, angles: Tensor) -> Tensor:
-        angle = angles[self.slot]
-        lead, trail = (-1, 1) if self.few_rows and self.batched else (1, -1)
-        angle = angle.reshape(lead, *(1 for _ in self.shape), trail)
-        return phases_of(self.phases[None, ..., None] * angle)
+    @abstractmethod
+    def factors(self, parameter: Tensor) -> Tensor:
+        """The factors, to be multiplied with states in the shape of `cut`.
+
+        Args:
+            parameter: What they are made of.
+        """
+
+    def cut(self, state: Tensor) -> Tensor:
+        """(L, gap, 2ᵃ, …, gap, T) the amplitudes cut at the wires.
+
+        Args:
+            state: (L, 2ⁿ, T).
+        """
+        return state.reshape(state.shape[0], *self.shape, state.shape[2])
 
     def _times(self, state: Tensor, factors: Tensor) -> Tensor:
-        length, _, rows = state.shape
-        product = state.reshape(length, *self.shape, rows) * factors
-        return product.flatten(1, -2)
+        return (self.cut(state) * factors).flatten(1, -2)
 
     def forward(
         self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
     ) -> Tensor:
-        """The state times the phases."""
-        return self._times(state, self._factors(parameters[self.parameter]))
+        """The state times the factors."""
+        return self._times(state, self.factors(parameters[self.parameter]))
+
+    def undo(
+        self,
+        state: Tensor | None,
+        gradient: Tensor,
+        parameters: Sequence[Tensor],
+        pool: Pool,
+    ) -> tuple[Tensor | None, Tensor]:
+        """The state divided by the factors; λ times them."""
+        factors = self.factors(parameters[self.parameter])
+        if state is not None:
+            state = self._times(state, factors.reciprocal())
+        gradient = self._times(gradient, factors)
+        if self.expands:
+            return before_expansion(state, gradient, self.few_rows)
+        return state, gradient
+
+
+@frozen(eq=False)
+class LocalPhaseStep(FactorStep):
+    """One diagonal rotation on a few of many wires.
+
+    Args:
+        parameter: Which parameter holds the angle: (1, rows) or (1, 1).
+        phases: Phases of the wires' settings at angle 1, shaped (1, 2ᵃ, 1, 2ᵇ, …, 1).
+    """
+
+    phases: Tensor
+
+    def factors(self, parameter: Tensor) -> Tensor:
+        """exp(i·angle·phases)."""
+        lead, trail = (-1, 1) if self.few_rows and self.batched else (1, -1)
+        angle = parameter[0].reshape(lead, *(1 for _ in self.shape), trail)
+        return phases_of(self.phases[None, ..., None] * angle)
 
     def collect(
         self,
@@ -77,23 +116,7 @@ class LocalPhaseStep(Step):
         if total is not None:
             flat = from_layout(gradient * state, self.batched).imag
             weighted = flat.unflatten(0, self.shape) * self.phases[..., None]
-            total[self.slot] -= weighted.flatten(0, -2).sum(0)
-
-    def undo(
-        self,
-        state: Tensor | None,
-        gradient: Tensor,
-        parameters: Sequence[Tensor],
-        pool: Pool,
-    ) -> tuple[Tensor | None, Tensor]:
-        """The state times the opposite phases; λ times the same ones."""
-        factors = self._factors(parameters[self.parameter])
-        if state is not None:
-            state = self._times(state, factors.conj())
-        gradient = self._times(gradient, factors)
-        if self.expands:
-            return before_expansion(state, gradient, self.few_rows)
-        return state, gradient
+            total[0] -= weighted.flatten(0, -2).sum(0)
 
 
 @frozen(eq=False)

@@ -7,15 +7,17 @@ from typing import Any
 import pennylane as qml
 import torch
 
+from qml_qdl.hardware.simulator.compounds import is_compound
 from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
-from qml_qdl.hardware.simulator.gates import WRAPPERS, is_rotation, rebindable
-from qml_qdl.hardware.structure import known_name
-
-_DECOMPOSED = frozenset(
-    {"Rot", "U2", "U3", "CRot", "IsingXY", "OrbitalRotation", "FermionicSWAP"}
-    | TAKEN_APART.keys()
+from qml_qdl.hardware.simulator.gates import (
+    WRAPPERS,
+    core_wires,
+    is_diagonal,
+    is_rotation,
+    rebindable,
 )
-"""Have a matrix, but are faster as the rotations they consist of."""
+from qml_qdl.hardware.simulator.monomials import moves_states
+from qml_qdl.hardware.structure import known_name
 
 _COMMON = frozenset({"CNOT", "CZ", "GlobalPhase", "Hadamard", "PauliX", "Rot", "SWAP"})
 """Taken as they are, and known without a closer look, which takes time (measured)."""
@@ -43,6 +45,8 @@ def is_native(operation: Any) -> bool:
         return True
     if name == "Identity":
         return len(operation.wires) > 0
+    if is_compound(operation) or is_diagonal(operation) or moves_states(operation):
+        return True
     if not _is_gate(operation) or not operation.has_matrix:
         return False
     if operation.data and isinstance(operation, qml.ops.op_math.SymbolicOp):
@@ -51,7 +55,10 @@ def is_native(operation: Any) -> bool:
         dimensions = _innermost(operation).ndim_params
         if operation.has_decomposition and not any(dimensions):
             return False
-    return len(operation.wires) <= MOST_DENSE_WIRES or not operation.has_decomposition
+    if known_name(_innermost(operation)) == "QubitUnitary":
+        return True  # to take it apart would be to look at its numbers
+    narrow = core_wires(operation) <= MOST_DENSE_WIRES
+    return narrow or not operation.has_decomposition
 
 
 def decomposition(operation: Any) -> list[Any]:
@@ -83,13 +90,6 @@ def _parts(operation: Any) -> list[Any]:
     name = known_name(operation)
     if name in TAKEN_APART:
         return TAKEN_APART[name](operation)
-    if isinstance(operation, qml.ops.Controlled) and (
-        known_name(operation.base) in _DECOMPOSED and len(operation.base.wires) < 3
-    ):
-        return [
-            qml.ctrl(gate, operation.control_wires, operation.control_values)
-            for gate in decomposition(operation.base)
-        ]
     if isinstance(_innermost(operation), qml.ops.Exp):
         return [_exponential(operation)]
     if operation.has_decomposition:
@@ -144,7 +144,7 @@ def _is_gate(operation: Any) -> bool:
     ops = qml.ops
     return not (
         isinstance(operation, ops.CompositeOp | ops.SProd | ops.Exp)
-        or known_name(operation) in _DECOMPOSED
+        or known_name(operation) in TAKEN_APART
         or known_name(operation) in _OBSERVABLES
         or type(operation).__module__.startswith("pennylane.ops.qutrit")
     )

@@ -172,7 +172,7 @@ class CircuitRunner:
         program = native_program(
             plan, like, bound.kept, (numbers, circuit.num_inputs, sizes)
         )
-        if program is None or program.assembly.matrices:
+        if program is None:
             return None
 
         def plainly(
@@ -198,6 +198,23 @@ def most_kept(plan: Plan, most: int) -> int:
 def reads_words(plan: Plan) -> bool:
     """Whether expectation values of Pauli words times numbers are read, and no more."""
     return all(map(is_fixed_pauli_expectation, plan.measurements))
+
+
+def words_of(plan: Plan) -> Hashable:
+    """What tells the expectation values of a plan from others, numbers included.
+
+    Args:
+        plan: A plan.
+
+    Returns:
+        The words and their coefficients; None if it reads anything else.
+    """
+    if not reads_words(plan):
+        return None
+    return tuple(
+        tuple((tuple(word.items()), complex(c)) for word, c in sentence.items())
+        for sentence in _sentences(plan)
+    )
 
 
 def _compiled(kept: Kept, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -235,6 +252,8 @@ def native_program(
             found = assemble(plan.structure, *own, sentences, plan.batched)
         except UnsupportedError:
             return None
+        if source is not None and found.matrices:
+            return None  # torch has to make them first
         return NativeProgram(found, like.dtype == torch.float64, native())
 
     direct = source is not None

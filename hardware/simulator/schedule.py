@@ -13,12 +13,15 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from qml_qdl.hardware.simulator.compounds import compound, is_compound
 from qml_qdl.hardware.simulator.gates import (
     IDENTITY,
     Acting,
     Action,
     Constant,
+    Controlled,
     Dense,
+    Entries,
     Matrix,
     Monomial,
     Rotation,
@@ -97,7 +100,20 @@ class Matrices:
     gates: list[Dense] = field(factory=list)
 
 
-Stage: TypeAlias = Product | Permutation | Diagonal | Matrices
+@frozen(eq=False)
+class BlockDiagonal:
+    """Diagonals of arrays and matrices under controls, in the order of application.
+
+    Args:
+        batched: Whether their numbers differ from row to row.
+        gates: The gates.
+    """
+
+    batched: bool
+    gates: list[Controlled | Entries] = field(factory=list)
+
+
+Stage: TypeAlias = Product | Permutation | Diagonal | Matrices | BlockDiagonal
 
 
 class _Builder:
@@ -163,6 +179,11 @@ class _Builder:
             stage = self.place(gate.wires, Matrices(rows))
             assert isinstance(stage, Matrices)
             stage.gates.append(gate)
+        elif isinstance(gate, Controlled | Entries):
+            rows = any(batched[slot] for slot in gate.slots)
+            stage = self.place(gate.wires, BlockDiagonal(rows))
+            assert isinstance(stage, BlockDiagonal)
+            stage.gates.append(gate)
         elif len(gate.wires) == 1 and not batched[gate.slot]:
             (basis,) = gate.bases
             if id(basis) not in self._projectors:  # of one of `BASES`, which stay
@@ -189,7 +210,7 @@ def _is_identity(matrix: Matrix) -> bool:
 
 
 def _same_kind(stage: Stage, kind: Stage) -> bool:
-    if isinstance(stage, Diagonal | Matrices):
+    if isinstance(stage, Diagonal | Matrices | BlockDiagonal):
         return type(stage) is type(kind) and stage.batched == kind.batched
     return type(stage) is type(kind)
 
@@ -212,7 +233,8 @@ def make_schedule(
     for gate in gates:
         kind = gate.key, len(gate.wires)
         if kind not in known:
-            known[kind] = acting(gate.operation)
+            made = compound if is_compound(gate.operation) else acting
+            known[kind] = made(gate.operation)
         for each in known[kind](gate):
             builder.add(each, batched)
     return [s for s in builder.stages if not isinstance(s, Product) or s.turns]

@@ -92,13 +92,12 @@ class PermutationStep(Step):
     """A permutation of basis states, with phases.
 
     Args:
-        sources: (2ⁿ,) where each amplitude comes from.
-        targets: (2ⁿ,) where each amplitude goes to.
+        moves: (2ⁿ,) where each amplitude comes from, and (2ⁿ,) where it goes to; None
+            where all stay.
         factors: (2ⁿ, 1) what it is multiplied by after the move; None for 1.
     """
 
-    sources: Tensor
-    targets: Tensor
+    moves: tuple[Tensor, Tensor] | None
     factors: Tensor | None
 
     @property
@@ -115,8 +114,9 @@ class PermutationStep(Step):
         self, state: Tensor, parameters: Sequence[Tensor], pool: Pool | None = None
     ) -> Tensor:
         """Moves the amplitudes."""
-        moved = _moved(state, self.sources, pool)
-        return moved if self.factors is None else moved * self.factors
+        if self.moves is not None:
+            state = _moved(state, self.moves[0], pool)
+        return state if self.factors is None else state * self.factors
 
     def collect(
         self,
@@ -135,15 +135,17 @@ class PermutationStep(Step):
         pool: Pool,
     ) -> tuple[Tensor | None, Tensor]:
         """Moves both back: U = FP, so ψ = PᵀF̄ψ' and λ = PᵀFλ'."""
+        if self.factors is not None:
+            state = None if state is None else state * self.factors.conj()
+            gradient = gradient * self.factors
+        if self.moves is None:
+            return state, gradient
+        back = self.moves[1]
         before = None
         if state is not None:
-            if self.factors is not None:
-                state = state * self.factors.conj()
-            before = _moved(state, self.targets, pool)
+            before = _moved(state, back, pool)
             pool.give(state)
-        if self.factors is not None:
-            gradient = gradient * self.factors
-        return before, _moved(gradient, self.targets, pool)
+        return before, _moved(gradient, back, pool)
 
 
 def _moved(state: Tensor, sources: Tensor, pool: Pool | None) -> Tensor:

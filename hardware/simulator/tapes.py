@@ -8,18 +8,21 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import pennylane as qml
 import torch
+from attrs import evolve
 from pennylane.devices.qubit import measure_with_samples
 from pennylane.devices.qubit.simulate import _FlexShots
 from torch import Tensor
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.caches import LruCache
-from qml_qdl.hardware.simulator.compiler import shared_program
+from qml_qdl.hardware.simulator.compiler import scalar_slots, shared_program
+from qml_qdl.hardware.simulator.kernel.execution import is_plain
 from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import squares
+from qml_qdl.hardware.simulator.runner import native_program, run_angles, words_of
 from qml_qdl.hardware.simulator.tensor_options import (
     MANY_ROWS,
     TensorOptions,
@@ -109,16 +112,32 @@ def run_tape(
         open_rows = rows is not None and torch.compiler.is_exporting()
         count = MANY_ROWS if open_rows else part
         options = TensorOptions.of(dtype, device, count, wires)
-        program: Program = cache.get(
-            (plan.structure, plan.batched, options),
-            lambda: shared_program(plan.structure, plan.batched, options),
-        )
-        angles = _angles(program, plan, tensors, rows, options)
+        angles = _angles(plan, tensors, rows, options)
         if part != rows:
             angles = angles.part(first, last)
-        state = program(angles)
         shots = tape.shots
-        if not program.unitary:
+        words = None if shots else words_of(plan)
+        state_alone = cache.get("state", lambda: (qml.state(),))
+        read = plan if words else evolve(plan, measurements=state_alone)
+        kept_here: dict[Hashable, Any] = cache.get(
+            (plan.structure, plan.batched, words), dict
+        )
+        like = torch.empty(0, dtype=dtype, device=device)
+        unitary = (
+            is_plain(tensors) and native_program(read, like, kept_here) is not None
+        )
+        if unitary:
+            values = run_angles(read, angles, like, most, kept_here)
+            if words:
+                return _each(values, part)
+            state = values[..., None]
+        else:
+            by_torch: Program = cache.get(
+                (plan.structure, plan.batched, options),
+                lambda: shared_program(plan.structure, plan.batched, options),
+            )
+            state, unitary = by_torch(angles), by_torch.unitary
+        if not unitary:
             # Only a projection shortens a state: what it kept is the chance of that.
             kept = squares(state).sum(1, keepdim=True)
             state = state / kept.sqrt()
@@ -196,18 +215,27 @@ def _num_rows(plan: Plan, tensors: Sequence[Tensor]) -> int | None:
     return None
 
 
+def _each(values: Tensor, rows: int | None) -> Any:
+    """(R, outputs) as PennyLane wants results: each (rows,), or a number."""
+    if rows is None:
+        each: Sequence[Tensor] = values[0].unbind(0)
+    else:
+        each = values.expand(rows, values.shape[1]).unbind(1)
+    return each[0] if len(each) == 1 else tuple(each)
+
+
 def _angles(
-    program: Program,
     plan: Plan,
     tensors: Sequence[Tensor],
     rows: int | None,
     options: TensorOptions,
 ) -> Angles:
     real, device = options.dtype.to_real(), options.device
-    common = [tensors[s].to(device, real) for s in program.common_slots]
-    each = [tensors[s].to(device, real) for s in program.row_slots]
+    common_slots, row_slots = scalar_slots(plan.structure, plan.batched)
+    common = [tensors[s].to(device, real) for s in common_slots]
+    each = [tensors[s].to(device, real) for s in row_slots]
     empty = torch.zeros(0, dtype=real, device=device)
-    scalar = {*program.common_slots, *program.row_slots}
+    scalar = {*common_slots, *row_slots}
     return Angles(
         torch.stack(common) if common else empty,
         torch.stack(each) if each else empty,

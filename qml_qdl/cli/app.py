@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from qml_qdl.cli.estimate import estimate
 from qml_qdl.cli.evaluate import evaluate
 from qml_qdl.cli.jobs import jobs_app
+from qml_qdl.cli.kernels import kernels
 from qml_qdl.cli.measure import measure
 from qml_qdl.cli.phases import phases
 from qml_qdl.cli.predict import predict
@@ -80,6 +81,7 @@ def program_of(train: Callable[..., None]) -> typer.Typer:
             phases,
             "qml-qdl phases ising2d, or qml-qdl phases cluster_ising --seeds 5",
         ),
+        (kernels, "qml-qdl kernels wine --seeds 5"),
         (predict, "qml-qdl predict my-run new.csv --out predicted.csv"),
         (estimate, "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"),
         (
@@ -109,6 +111,7 @@ _COMMANDS = (
     "predict",
     "quench",
     "phases",
+    "kernels",
     "estimate",
     "vqe",
     "measure",

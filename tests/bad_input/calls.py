@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from qml_qdl import circuits as c
 from qml_qdl import cli, data, geometry, hardware, metrics, models, tomography
+from qml_qdl import kernels as k
 from qml_qdl import manybody as m
 from qml_qdl import nn as q
 from qml_qdl import phases as ph
@@ -1079,6 +1080,97 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
         ),
         "geometry.sphere_circuit": lambda: call(
             geometry.sphere_circuit, lmax=1, layers=2, encoding="state"
+        ),
+        # ---- kernels ----
+        "kernels.FidelityKernel": lambda: call(
+            k.FidelityKernel,
+            circuit=U,
+            scaling=0.5,
+            memory=2**20,
+            measure_diagonal=False,
+            max_jobs=1,
+            target="auto",
+            shots=None,
+            seed=None,
+        ),
+        "kernels.FidelityKernel.forward": lambda: call(
+            k.FidelityKernel(U), x=rows(3, 2), y=rows(2, 2)
+        ),
+        "kernels.FidelityKernel.cost": lambda: call(
+            k.FidelityKernel(U).cost, rows=3, columns=2
+        ),
+        "kernels.LocalKernel": lambda: call(
+            k.LocalKernel,
+            circuit=U,
+            sizes=(1, 2),
+            combine="mean",
+            scaling=0.5,
+            memory=2**20,
+        ),
+        "kernels.NystroemFeatures": lambda: call(
+            k.NystroemFeatures,
+            kernel=k.FidelityKernel(U),
+            landmarks=rows(3, 2),
+            cutoff=1e-6,
+        ),
+        "kernels.NystroemFeatures.forward": lambda: call(
+            k.NystroemFeatures(k.FidelityKernel(U), rows(3, 2)).forward, x=rows(4, 2)
+        ),
+        "kernels.ProjectedKernel": lambda: call(
+            k.ProjectedKernel,
+            circuit=U,
+            gamma=1.0,
+            size=1,
+            scaling=0.5,
+            memory=2**20,
+        ),
+        "kernels.ProjectedKernel.features": lambda: call(
+            k.ProjectedKernel(U).features, x=rows(3, 2)
+        ),
+        "kernels.RandomFourierFeatures": lambda: call(
+            k.RandomFourierFeatures,
+            kernel=k.ProjectedKernel(U),
+            num_features=4,
+            seed=0,
+        ),
+        "kernels.SumKernel": lambda: call(
+            k.SumKernel,
+            kernels=[k.FidelityKernel(U), k.ProjectedKernel(U)],
+            weights=[1.0, 2.0],
+            trainable_weights=True,
+        ),
+        "kernels.align": lambda: call(
+            k.align,
+            kernel=k.FidelityKernel(c.AngleEncoding(2) @ U),
+            x=rows(4, 2),
+            labels=torch.tensor([0, 1, 0, 1]),
+            steps=2,
+            batch_size=3,
+            lr=0.1,
+            seed=0,
+            center=True,
+        ),
+        "kernels.describe": lambda: call(
+            k.describe, gram=torch.eye(3), labels=torch.tensor([0, 1, 0])
+        ),
+        "kernels.ideal_gram": lambda: call(
+            k.ideal_gram, labels=torch.tensor([0, 1, 0]), balance=True
+        ),
+        "kernels.mitigate_depolarizing_noise": lambda: call(
+            k.mitigate_depolarizing_noise,
+            gram=torch.eye(3) * 0.9,
+            num_wires=2,
+            method="average",
+        ),
+        "kernels.repaired": lambda: call(
+            k.repaired, gram=torch.eye(3), method="threshold"
+        ),
+        "kernels.target_alignment": lambda: call(
+            k.target_alignment,
+            gram=torch.eye(3),
+            labels=torch.tensor([0, 1, 0]),
+            center=True,
+            balance=True,
         ),
         # ---- phases ----
         "phases.ClusterIsing": lambda: call(

@@ -256,6 +256,9 @@ SIGNED = (
 
 SEEDS = ("seed", "first_seed", "split_seed", "seed_transpiler", "sample_seed")
 
+BYTES = ("memory",)
+"""Arguments that may be more than any count."""
+
 UNTYPED: Mapping[str, str] = {"scaling": "float", "pad_with": "float"}
 """Annotations of arguments that attrs leaves without one, for their converters."""
 
@@ -312,7 +315,7 @@ class Parameter:
             return True
         if isinstance(value, str):
             return self.name in FREE and (not value or _text(value))
-        if self.name in SEEDS and _seed(value):
+        if self.name in SEEDS + BYTES and _seed(value):
             return True
         if self.name in SIGNED and isinstance(value, int):
             return True

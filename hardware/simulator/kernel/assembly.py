@@ -15,11 +15,16 @@ import numpy as np
 from attrs import Factory, define, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.simulator.compiler import amplitude_phases, is_unitary
+from qml_qdl.hardware.simulator.compiler import (
+    amplitude_phases,
+    is_unitary,
+    scalar_slots,
+)
 from qml_qdl.hardware.simulator.gates import Dense, Matrix, Rotation
 from qml_qdl.hardware.simulator.readout import bits_of, by_flipped
 from qml_qdl.hardware.simulator.schedule import (
     Diagonal,
+    Matrices,
     Permutation,
     Product,
     Stage,
@@ -153,9 +158,11 @@ class _Assembler:
                 self._instruct(_ROTATIONS, first, len(stage.rotations))
             elif isinstance(stage, Permutation):
                 self._instruct(_PERMUTATION, self._permutation(stage), 1)
-            else:
+            elif isinstance(stage, Matrices):
                 for gate in stage.gates:
                     self._instruct(_DENSE, self._matrix(gate), 1)
+            else:
+                raise UnsupportedError  # matrices of many wires, in blocks
 
     def _instruct(self, kind: int, index: int, count: int) -> None:
         if count:
@@ -292,18 +299,12 @@ def given_angles(plan: Plan) -> tuple[list[Number], int, list[int]]:
         Each slot's number, how many differ from row to row, and a list of how many do
         not.
     """
-    counts = {True: 0, False: 0}
-    numbers = []
-    for gate in plan.structure.gates:
-        dimensions = gate.operation.ndim_params if gate.slots else ()
-        for slot, dimension in zip(gate.slots, dimensions, strict=True):
-            by_row = plan.batched[slot]
-            if dimension:
-                numbers.append(Number(False, -1, 0.0, 0.0))
-            else:
-                numbers.append(Number(by_row, counts[by_row], 1.0, 0.0))
-                counts[by_row] += 1
-    return numbers, counts[True], [counts[False]]
+    numbers = [Number(False, -1, 0.0, 0.0)] * plan.structure.num_slots
+    common, rows = scalar_slots(plan.structure, plan.batched)
+    for by_row, slots in ((False, common), (True, rows)):
+        for index, slot in enumerate(slots):
+            numbers[slot] = Number(by_row, index, 1.0, 0.0)
+    return numbers, len(rows), [len(common)]
 
 
 def assemble(

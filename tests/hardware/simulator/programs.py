@@ -36,6 +36,11 @@ def gates(rows: int | None, wires: int, layers: int = 2) -> list[Any]:
         made += [qml.QubitUnitary(np.linalg.qr(rng.normal(size=(4, 4)))[0], [1, 0])]
         made += [qml.QubitUnitary(np.linalg.qr(batch(2, 2))[0], [wires - 1])]
         made += [qml.PSWAP(0.2, [0, 1]), qml.CH([0, 1])]
+        made += [qml.DiagonalQubitUnitary(np.exp(1j * batch(4)), [1, 0])]
+        if wires > 4:
+            inner = qml.QubitUnitary(np.linalg.qr(batch(2, 2))[0], [wires - 1])
+            made += [qml.ctrl(inner, [2, 0, 1, 3], control_values=[1, 0, 1, 1])]
+            made += [qml.ctrl(qml.Hadamard(0), [2, 1, 4, 3])]
     return made
 
 
@@ -56,7 +61,8 @@ def compiled(
         for slots in groups
     ]
     leaves += [
-        torch.as_tensor(np.asarray(plan.angles[slot], dtype=complex)) for slot in arrays
+        torch.as_tensor(array if array.ndim == 1 else array.astype(complex))
+        for array in (np.asarray(plan.angles[slot]) for slot in arrays)
     ]
 
     def run(unitary: bool, *numbers: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ def test_memory_does_not_grow_with_depth(
     # Not all are kept because they are small.
     most = 2**wires * (rows - 1)
     monkeypatch.setattr("qml_qdl.hardware.simulator.program.MOST_NUMBERS", most)
-    shallow, deep = (kept(gates(rows, wires, n), wires, rows, options) for n in (1, 8))
+    shallow, deep = (kept(gates(rows, wires, n), wires, rows, options) for n in (2, 8))
     assert shallow == deep
     assert deep == MOST_CHECKPOINTS + 1  # and the last
 

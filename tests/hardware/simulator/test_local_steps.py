@@ -40,17 +40,16 @@ def test_a_phase_on_two_of_four_wires(name: str) -> None:
     phases = torch.tensor([0.0, 0, -0.5, 0.5], dtype=FLOAT)
     step = LocalPhaseStep(
         parameter=0,
-        slot=1,
         batched=batched,
         expands=expands,
         few_rows=few,
         shape=(2, 2, 2, 2, 1),
         phases=phases.reshape(1, 2, 1, 2, 1),
     )
-    angles = sampled(2, rows if batched else 1, dtype=FLOAT)
+    angles = sampled(1, rows if batched else 1, dtype=FLOAT)
     matrices = [
         torch.as_tensor(qml.CRZ(float(x), wires=[1, 3]).matrix(wire_order=range(4)))
-        for x in angles[1]
+        for x in angles[0]
     ]
     check_step(step, torch.stack(matrices), [angles], sampled(length, 16, last))
 

@@ -152,9 +152,33 @@ def test_what_is_no_gate_is_refused(operation: Any) -> None:
         circuit()
 
 
-def test_wide_gates_are_taken_apart() -> None:
-    assert not is_native(qml.QFT(range(8)))
-    assert is_native(qml.MultiControlledX(range(6)))
+@pytest.mark.parametrize(
+    "operation",
+    [
+        qml.MultiControlledX(range(12), control_values=[0, 1] * 5 + [0]),
+        qml.ctrl(qml.SWAP([0, 1]), range(2, 12)),
+        qml.ctrl(qml.Hadamard(0), range(1, 12)),
+        qml.ctrl(qml.QubitUnitary(np.eye(4), [0, 1]), range(2, 12)),
+        qml.adjoint(qml.ctrl(qml.S(0), range(1, 12))),
+        qml.DiagonalQubitUnitary(np.ones(2**12), range(12)),
+        qml.SelectPauliRot(np.zeros(2**11), range(11), 11),
+        qml.PCPhase(0.1, 5, range(12)),
+        qml.QubitUnitary(np.eye(2**8), range(8)),
+        qml.QFT(range(12)),
+        qml.adjoint(qml.GroverOperator(range(12))),
+        qml.IntegerComparator(5, range(12)),
+        qml.FlipSign(3, range(12)),
+        qml.Permute(range(12)[::-1], range(12)),
+    ],
+    ids=lambda operation: str(operation.name),
+)
+def test_wide_gates_are_taken_whole(operation: Any) -> None:
+    assert is_native(operation)
+
+
+def test_other_wide_gates_are_taken_apart() -> None:
+    assert not is_native(qml.ctrl(qml.QFT(range(8)), 8))
+    assert not is_native(qml.AQFT(1, range(8)))
 
 
 def test_gates_without_effect_keep_their_wires() -> None:
@@ -187,12 +211,11 @@ def test_taken_as_they_are(operation: Any) -> None:
 @pytest.mark.parametrize(
     "operation",
     [
-        qml.U3(0.1, 0.2, 0.3, 0),
-        qml.ctrl(qml.Rot(0.1, 0.2, 0.3, 0), 1),
-        qml.adjoint(qml.IsingXY(0.1, [0, 1])),
+        qml.MottonenStatePreparation(np.array([0.6, 0, 0.48j, -0.64]), [0, 1]),
+        qml.pow(qml.CRot(0.1, 0.2, 0.3, [0, 1]), 2),
         qml.ctrl(qml.exp(qml.X(0) @ qml.Y(1), 0.3j), 2),
         qml.pow(qml.evolve(qml.X(0) + qml.Z(0), 0.3), 2),
-        qml.QFT(range(7)),
+        qml.AQFT(1, range(7)),
     ],
     ids=str,
 )
@@ -207,9 +230,9 @@ def test_parts_are_the_operation(operation: Any) -> None:
 def test_parts_keep_single_precision() -> None:
     """PennyLane multiplies with NumPy's constants, which are double."""
     angles = [torch.tensor(a) for a in (0.1, 0.2, 0.3)]
-    for part in decomposition(qml.U3(*angles, wires=0)):
+    for part in decomposition(qml.pow(qml.U3(*angles, wires=0), 2)):
         assert {number.dtype for number in part.data} == {torch.float32}
-    double = decomposition(qml.U3(angles[0].double(), 0.2, 0.3, wires=0))
+    double = decomposition(qml.pow(qml.U3(angles[0].double(), 0.2, 0.3, wires=0), 2))
     numbers = [number for part in double for number in part.data]
     assert torch.float64 in {n.dtype for n in numbers if isinstance(n, torch.Tensor)}
 

@@ -25,18 +25,20 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("phases", [False, True], ids=["moves", "moves and phases"])
+@pytest.mark.parametrize("kind", ["moves", "moves and phases", "phases"])
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_permutations(name: str, phases: bool) -> None:
+def test_permutations(name: str, kind: str) -> None:
     length, rows, _ = LAYOUTS[name]
     sources = torch.tensor([3, 0, 1, 2, 7, 5, 4, 6])
     factors = torch.polar(torch.ones(8, dtype=FLOAT), torch.arange(8.0, dtype=FLOAT))
     step = PermutationStep(
-        sources, torch.argsort(sources), factors[:, None] if phases else None
+        (sources, torch.argsort(sources)) if "moves" in kind else None,
+        factors[:, None] if "phases" in kind else None,
     )
     assert step.taken == ()
-    matrix = torch.eye(8, dtype=torch.complex128)[sources]
-    matrix = factors[:, None] * matrix if phases else matrix
+    matrix = torch.eye(8, dtype=torch.complex128)
+    matrix = matrix[sources] if "moves" in kind else matrix
+    matrix = factors[:, None] * matrix if "phases" in kind else matrix
     check_step(step, matrix, [], sampled(length, 8, rows))
 
 
