@@ -270,7 +270,8 @@ class TapeDevice(Device):
         """
         config = config or ExecutionConfig()
         changes: dict[str, Any] = {}
-        if config.gradient_method in self.abilities.methods:
+        own = config.gradient_method in self.abilities.methods
+        if own or self._takes_over(config, circuit):
             torch_like = self._is_torch_like(config)
             changes = {
                 "gradient_method": "backprop" if torch_like else "device",
@@ -294,6 +295,11 @@ class TapeDevice(Device):
             )
         mcm_config = replace(config.mcm_config, mcm_method="deferred")
         return replace(config, mcm_config=mcm_config, **changes)
+
+    def _takes_over(self, config: ExecutionConfig, circuit: Any) -> bool:
+        """Whether the device itself does what PennyLane else would by this method."""
+        named = isinstance(config.gradient_method, str)
+        return named and self.supports_derivatives(config, circuit)
 
     def _is_torch_like(self, config: ExecutionConfig) -> bool:
         """Whether gradients, if there are any, are torch's to carry."""

@@ -134,7 +134,7 @@ class GradientOfRows(Transform):
             return tapes, lambda results: combine(results)[0]
 
         def gradient(tape: Any, **options: Any) -> Any:
-            if any(map(_selects, tape.operations)):
+            if any(map(selects, tape.operations)):
                 raise TargetError(
                     f"diff_method: {name} has no {original.__name__!r} after a "
                     "postselection, whose results are quotients; use diff_method="
@@ -159,7 +159,12 @@ class GradientOfRows(Transform):
         return hash(self._original)
 
 
-def _selects(operation: Any) -> bool:
+def selects(operation: Any) -> bool:
+    """Whether an operation keeps one outcome only.
+
+    Args:
+        operation: A PennyLane operation.
+    """
     postselect = getattr(operation, "postselect", None)
     return postselect is not None or isinstance(operation, qml.Projector)
 
@@ -263,7 +268,7 @@ def runnable(
                 f"circuit: {name} has no pulses, got {operation.name}; use the device "
                 "default.qubit, or gates such as qml.TrotterProduct"
             )
-        if not _selects(operation):
+        if not selects(operation):
             continue
         if discards and tape.shots:
             raise TargetError(

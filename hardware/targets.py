@@ -20,6 +20,7 @@ from qml_qdl.hardware.seeds import Seeds, feed
 from qml_qdl.hardware.simulator.functions import Function, FunctionRunner
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.runner import CircuitRunner
+from qml_qdl.hardware.simulator.sampling import ShotRunner, is_sampled_by_rows
 from qml_qdl.hardware.tapes.device import ExecutorDevice
 from qml_qdl.hardware.traits import traits_of
 
@@ -218,6 +219,24 @@ def direct_runner(device: Any, circuit: Circuit) -> CircuitRunner | None:
     if circuit.readout.needs_shots(circuit.wires):
         return None
     return CircuitRunner(circuit, device.memory, device.dtype)
+
+
+def shot_runner(device: Any, circuit: Circuit) -> ShotRunner | None:
+    """What samples shots of a circuit without a tape.
+
+    Args:
+        device: A PennyLane device.
+        circuit: The circuit.
+
+    Returns:
+        The runner, as `direct_runner` gives one.
+    """
+    if device.name != SIMULATOR or not is_pure(circuit):
+        return None
+    measured = circuit.readout.measurements(circuit.wires)
+    if not all(map(is_sampled_by_rows, measured)):
+        return None
+    return ShotRunner(circuit, device.seeds, device.memory, device.dtype)
 
 
 def function_runner(device: Any, function: Function) -> FunctionRunner | None:

@@ -50,6 +50,8 @@ NO_CALLS = {
         "ShapeError",
         "TensorNetwork",
     },
+    # An error.
+    "sklearn": {"UnfittedError"},
     # A result; and what tries every target and asks services, which takes seconds.
     "hardware": {"TargetStatus", "survey_targets"},
     # Results, what is abstract, and what needs a package that may be missing.

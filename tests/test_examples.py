@@ -26,7 +26,7 @@ SCRIPTS = sorted(
 )
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
-SHORT = {*PICTURES, "hybrid_classifier", "neural_tomography"}
+SHORT = {*PICTURES, "hybrid_classifier", "neural_tomography", "sklearn_pipeline"}
 
 
 @pytest.fixture(autouse=True)

@@ -59,6 +59,7 @@ ACROSS = {
     "nn/test_qiskit_targets.py": "layers on Qiskit's targets",
     "nn/test_seeds.py": "shots that repeat, on every target",
     "nn/test_target.py": "whole models that are moved",
+    "sklearn/test_estimators.py": "what scikit-learn asks of every estimator",
     "test_bad_input.py": "wrong calls of all that is public",
     "test_doctests.py": "examples in docstrings",
     "test_example_pictures.py": "examples that plot",

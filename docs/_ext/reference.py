@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 FOLDER = "reference"
 
 
+ROUTING = tuple(
+    f"set_{method}_request"
+    for method in ("fit", "predict", "score", "transform", "decision_function")
+)
+"""Methods that scikit-learn adds to every estimator, whose docstrings are its own."""
+
+
 def folder_of(package: str) -> str:
     """Where the pages of a package lie, below the reference."""
     return package.removeprefix(f"{ROOT}.").replace(".", "/")
@@ -94,6 +101,7 @@ def name_page(each: PublicName) -> str:
         lines += [f".. auto{each.kind}:: {each.path}"]
         if each.kind != "function":
             lines += ["   :members:", "   :show-inheritance:"]
+            lines.append(f"   :exclude-members: {', '.join(ROUTING)}")
     return "\n".join([*lines, ""])
 
 

@@ -21,6 +21,7 @@ from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.functions import PlannedTape, TapePlans
 from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.native import decomposition, is_native
+from qml_qdl.hardware.simulator.sampling import has_shifted_gradients
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 
 
@@ -63,7 +64,7 @@ class SimulatorDevice(TapeDevice):
         prepares_states=True,
         postselects=True,
         fills_shots=True,
-        gradients_with_shots=False,
+        gradients_with_shots=True,
         at_once=False,
     )
 
@@ -122,6 +123,22 @@ class SimulatorDevice(TapeDevice):
             return self.native_transforms(config)
         return self._plans.pipeline(config)
 
+    def supports_derivatives(
+        self, execution_config: Any = None, circuit: Any = None
+    ) -> bool:
+        """Whether the device computes gradients itself; see `TapeDevice`.
+
+        With shots by parameter shifts, where each number that is trained has them.
+        """
+        config = execution_config
+        if config is None or circuit is None or not circuit.shots:
+            return super().supports_derivatives(config, circuit)
+        if config.use_device_gradient:  # it was asked before
+            return super().supports_derivatives(config, circuit)
+        plain = config.derivative_order == 1 and not config.gradient_keyword_arguments
+        method = config.gradient_method in ("best", "device", "parameter-shift")
+        return plain and method and has_shifted_gradients(circuit)
+
     def check_tape(self, tape: Any) -> None:
         """Refuses what does not fit into the memory; see `TapeDevice.check_tape`."""
         dtype = torch.float32 if self.dtype is None else self.dtype
@@ -132,12 +149,10 @@ class SimulatorDevice(TapeDevice):
     ) -> tuple[Any, ...]:
         """Runs tapes, one after the other; see `TapeDevice.run_tapes`."""
         mode = config.mcm_config.postselect_mode
-        sampled = any(tape.shots for tape in circuits)
-        rng = self.seeds.next() if sampled else None
         return tuple(
             tape.results()
             if isinstance(tape, PlannedTape)
-            else run_tape(tape, self._cache, rng, mode, self.memory, self.dtype)
+            else run_tape(tape, self._cache, self.seeds, mode, self.memory, self.dtype)
             for tape in circuits
         )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from qml_qdl.circuits.errors import MemoryBoundError
@@ -82,3 +84,22 @@ def in_chunks(run: Callable[[int, int], Any], rows: int, most: int) -> list[Any]
         )
         for start in range(0, rows, most)
     ]
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """The results of chunks of rows as those of all rows.
+
+    Args:
+        parts: Tensors, arrays or lists of rows, in tuples; alike in every chunk.
+
+    Returns:
+        The same of all rows.
+    """
+    first = parts[0]
+    if isinstance(first, tuple):
+        return tuple(joined(part) for part in zip(*parts, strict=True))
+    if isinstance(first, Tensor):
+        return torch.cat(list(parts))
+    if isinstance(first, list):
+        return [item for part in parts for item in part]
+    return np.concatenate(parts)

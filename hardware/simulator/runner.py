@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -34,7 +35,11 @@ from qml_qdl.hardware.simulator.observables import (
     is_fixed_pauli_expectation,
 )
 from qml_qdl.hardware.simulator.program import Angles, Program, prepared_states
-from qml_qdl.hardware.simulator.readout import Expectations, compile_expectations
+from qml_qdl.hardware.simulator.readout import (
+    Expectations,
+    compile_expectations,
+    squares,
+)
 from qml_qdl.hardware.simulator.tensor_options import (
     MANY_ROWS,
     TensorOptions,
@@ -47,12 +52,16 @@ _TRACED = LruCache[Hashable, TracedCircuit](16)
 
 Kept: TypeAlias = dict[Hashable, Any]
 
+MANY_WIRES = 17
+MANY_THREADS = 4
+"""With so many of both torch is as fast: in the kernel, one thread runs a whole row."""
+
 FEW_WIRES = 10
 """Up to so many, what is compiled takes a few MiB, and lasts as long as its trace."""
 
 
 @define(eq=False)
-class _Bound:
+class Bound:
     """A circuit in one precision and place.
 
     Args:
@@ -66,6 +75,30 @@ class _Bound:
     most: int
     kept: Kept
     direct: NativeCircuit | None = None
+
+    @classmethod
+    def of(
+        cls, circuit: Circuit, like: Tensor, memory: int | None, kept: Kept
+    ) -> Bound:
+        """Traces a circuit.
+
+        Args:
+            circuit: A pure circuit.
+            like: A tensor of the precision and place.
+            memory: Bytes that may be used; None for a quarter of what is free.
+            kept: Where what is compiled is kept if it is large.
+
+        Returns:
+            The circuit there.
+
+        Raises:
+            MemoryBoundError: Not even one row fits into the memory.
+        """
+        most = rows_at_once(len(circuit.wires), like.dtype, like.device, memory)
+        traced = _traced(circuit, like)
+        # What is small lasts as long as the trace, for models of other seeds.
+        few = traced.plan.structure.num_wires <= FEW_WIRES
+        return cls(traced, most, traced.kept if few else kept)
 
 
 class CircuitRunner:
@@ -88,7 +121,7 @@ class CircuitRunner:
         self._circuit = circuit
         self._memory = memory
         self._precision = precision
-        self._bound: dict[tuple[torch.dtype, torch.device], _Bound] = {}
+        self._bound: dict[tuple[torch.dtype, torch.device], Bound] = {}
         self._kept: dict[Hashable, Any] = {}
 
     def __call__(self, inputs: Tensor | None, weights: Sequence[Tensor]) -> Tensor:
@@ -109,9 +142,7 @@ class CircuitRunner:
         if inputs is not None and not exported and not inputs.shape[0]:
             one = torch.cat([inputs, inputs.new_zeros(1, inputs.shape[1])])
             return self(one, weights)[:0]
-        if self._precision is not None:
-            weights = [in_precision(weight, self._precision) for weight in weights]
-            inputs = None if inputs is None else in_precision(inputs, self._precision)
+        inputs, weights = numbers_in_precision(inputs, weights, self._precision)
         like = inputs if inputs is not None else weights[0]
         with own_precision(like.device):
             bound = self._bind(like)
@@ -133,7 +164,7 @@ class CircuitRunner:
 
     def _run(
         self,
-        bound: _Bound,
+        bound: Bound,
         inputs: Tensor | None,
         weights: Sequence[Tensor],
         **how: Any,
@@ -144,21 +175,17 @@ class CircuitRunner:
             bound.traced.plan, angles, like, bound.most, bound.kept, **how
         )
 
-    def _bind(self, like: Tensor) -> _Bound:
+    def _bind(self, like: Tensor) -> Bound:
         key = (like.dtype, like.device)
         if key not in self._bound:
             with made_to_last():
-                most = rows_at_once(len(self._circuit.wires), *key, self._memory)
                 new = torch.empty(0, dtype=like.dtype, device=like.device)
-                traced = _traced(self._circuit, new)
-                # What is small lasts as long as the trace, for models of other seeds.
-                few = traced.plan.structure.num_wires <= FEW_WIRES
-                bound = _Bound(traced, most, traced.kept if few else self._kept)
+                bound = Bound.of(self._circuit, new, self._memory, self._kept)
                 bound.direct = self._direct(bound, new)
                 self._bound[key] = bound
         return self._bound[key]
 
-    def _direct(self, bound: _Bound, like: Tensor) -> NativeCircuit | None:
+    def _direct(self, bound: Bound, like: Tensor) -> NativeCircuit | None:
         """The kernel from inputs and weights to values; None where it cannot do all."""
         plan, forms = bound.traced.plan, bound.traced.forms
         if forms is None or not reads_words(plan):
@@ -217,7 +244,14 @@ def words_of(plan: Plan) -> Hashable:
     )
 
 
-def _compiled(kept: Kept, key: Hashable, make: Callable[[], Any]) -> Any:
+def compiled(kept: Kept, key: Hashable, make: Callable[[], Any]) -> Any:
+    """What is kept under a key, made if it is not there.
+
+    Args:
+        kept: Where it is kept.
+        key: All that it depends on.
+        make: Makes it.
+    """
     if key not in kept:
         with made_to_last():
             kept[key] = make()
@@ -244,6 +278,9 @@ def native_program(
     """
     if like.device.type != "cpu" or native() is None:
         return None
+    wide = plan.structure.num_wires >= MANY_WIRES
+    if wide and torch.get_num_threads() >= MANY_THREADS:
+        return None
 
     def make() -> NativeProgram | None:
         own = given_angles(plan) if source is None else source
@@ -257,7 +294,7 @@ def native_program(
         return NativeProgram(found, like.dtype == torch.float64, native())
 
     direct = source is not None
-    found: NativeProgram | None = _compiled(kept, ("native", like.dtype, direct), make)
+    found: NativeProgram | None = compiled(kept, ("native", like.dtype, direct), make)
     return found
 
 
@@ -370,10 +407,13 @@ def _states(
     first: Tensor | None = None,
 ) -> Tensor:
     """(L, 2ⁿ, T) states, by torch."""
-    program: Program = _compiled(
+    program: Program = compiled(
         kept, options, lambda: shared_program(plan.structure, plan.batched, options)
     )
-    return program(angles, first)
+    state = program(angles, first)
+    if program.unitary:
+        return state
+    return state / squares(state).sum(1, keepdim=True).sqrt()  # what is kept
 
 
 def _read(
@@ -381,15 +421,14 @@ def _read(
 ) -> Tensor:
     """(rows, outputs) what is read of states."""
     if reads_words(plan):
-        expectations: Expectations = _compiled(
+        expectations: Expectations = compiled(
             kept, ("words", options), lambda: _compile_words(plan, options)
         )
         return expectations(state).T
 
-    def compiled(key: Hashable, make: Callable[[], Any]) -> Any:
-        return _compiled(kept, key, make)
-
-    reader = Reader(state, 1 if rows is None else rows, options, compiled)
+    reader = Reader(
+        state, 1 if rows is None else rows, options, partial(compiled, kept)
+    )
     results = reader.read_all(plan.measurements)
     flat = [r.flatten(1) if r.ndim > 1 else r[:, None] for r in results]
     return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
@@ -401,6 +440,22 @@ def _sentences(plan: Plan) -> list[Any]:
 
 def _compile_words(plan: Plan, options: TensorOptions) -> Expectations:
     return compile_expectations(_sentences(plan), plan.structure.num_wires, options)
+
+
+def numbers_in_precision(
+    inputs: Tensor | None, weights: Sequence[Tensor], precision: torch.dtype | None
+) -> tuple[Tensor | None, Sequence[Tensor]]:
+    """Inputs and weights in another precision.
+
+    Args:
+        inputs: The inputs, if there are any.
+        weights: The weights.
+        precision: A complex type; None for their own.
+    """
+    if precision is None:
+        return inputs, weights
+    weights = [in_precision(weight, precision) for weight in weights]
+    return None if inputs is None else in_precision(inputs, precision), weights
 
 
 def _traced(circuit: Circuit, like: Tensor) -> TracedCircuit:

@@ -253,17 +253,21 @@ def permutation(
         sources and factors, each (2ⁿ,): amplitude i of the result is factors[i] times
         amplitude sources[i].
     """
-    sources = np.arange(2**num_wires)
-    factors = np.ones(2**num_wires, dtype=complex)
+    amplitudes = np.arange(2**num_wires, dtype=np.int32)
+    sources = amplitudes.astype(np.int64)
+    factors = np.ones(1, dtype=complex)
     for gate in stage.gates:
-        local = np.zeros(2**num_wires, dtype=np.int64)
-        for wire in gate.wires:
-            local = 2 * local + (np.arange(2**num_wires) >> (num_wires - 1 - wire) & 1)
-        source = np.arange(2**num_wires)
-        for position, wire in enumerate(gate.wires):
-            bit = gate.sources[local] >> (len(gate.wires) - 1 - position) & 1
-            shift = num_wires - 1 - wire
-            source = source & ~(1 << shift) | bit << shift
-        factors = gate.factors[local] * factors[source]
+        shifts = [num_wires - 1 - wire for wire in gate.wires]
+        local = np.zeros_like(amplitudes)
+        # Which bits of an amplitude differ from its source's, by the gate's own.
+        flipped = gate.sources ^ np.arange(len(gate.sources))
+        differ = np.zeros_like(flipped)
+        for position, shift in enumerate(reversed(shifts)):
+            local |= (amplitudes >> shift & 1) << position
+            differ |= (flipped >> position & 1) << shift
+        source = amplitudes ^ differ[local]
+        if len(factors) > 1 or not (gate.factors == 1).all():
+            factors = np.broadcast_to(factors, len(sources))
+            factors = gate.factors[local] * factors[source]
         sources = sources[source]
-    return sources, factors
+    return sources, np.broadcast_to(factors, len(sources)).copy()

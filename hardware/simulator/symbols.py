@@ -84,6 +84,46 @@ class Affine:
         )
 
 
+@frozen(eq=False)
+class Product:
+    """Numbers of the form factor · first · second + offset, as those of ZZ maps.
+
+    Args:
+        first: Numbers, of one shape.
+        second: As many.
+        factor: One for all.
+        offset: The same.
+    """
+
+    first: Affine
+    second: Affine
+    factor: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def of(cls, first: Affine, second: Affine, shape: torch.Size) -> Product:
+        """The numbers of one times those of the other, as an array of some shape."""
+        return cls(first.shifted(0.0, shape), second.shifted(0.0, shape))
+
+    def moved(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """The numbers moved about by a tensor operation: one form, or several."""
+        first, second = (
+            p.moved(function, args, kwargs) for p in (self.first, self.second)
+        )
+        if isinstance(first, Affine):
+            return evolve(self, first=first, second=second)
+        pairs = zip(first, second, strict=True)
+        return [evolve(self, first=one, second=other) for one, other in pairs]
+
+    def scaled(self, factor: float) -> Product:
+        """The numbers times a constant."""
+        return evolve(self, factor=self.factor * factor, offset=self.offset * factor)
+
+    def shifted(self, offset: float) -> Product:
+        """The numbers plus a constant."""
+        return evolve(self, offset=self.offset + offset)
+
+
 @frozen
 class Place:
     """Stands for a value in a step: that of a source, or of a step before.
@@ -299,13 +339,19 @@ class Trace:
         return symbol
 
     def _symbol(
-        self, shape: Tensor, step: Step | None, on_inputs: bool, form: Affine | None
+        self,
+        shape: Tensor,
+        step: Step | None,
+        on_inputs: bool,
+        form: Affine | Product | None,
     ) -> Symbol:
         # It wants a gradient, so that functions with one of their own leave a mark.
         marked = shape.is_floating_point() or shape.is_complex()
         symbol: Symbol = _T._make_subclass(Symbol, shape, marked)
         symbol.history, symbol.place = self, Place(len(self._steps))
-        symbol.on_inputs, symbol.form = on_inputs, form
+        symbol.on_inputs = on_inputs
+        symbol.form = form if isinstance(form, Affine) else None
+        symbol.product = form if isinstance(form, Product) else None
         self._steps.append(step)
         return symbol
 
@@ -377,15 +423,15 @@ class Trace:
     def _record(self, function: Any, args: Any, kwargs: Any) -> Any:
         function = _SAME.get(function, function)
         first = args[0] if args else None
-        form = first.form if isinstance(first, Symbol) else None
+        form = (first.form or first.product) if isinstance(first, Symbol) else None
         symbols: list[Symbol] = []
         if form is not None and function in _MOVING and not _holds(args[1:], symbols):
             assert isinstance(first, Symbol)
             moved = form.moved(function, args[1:], kwargs)
             shapes = (
-                _empty(moved.source.shape, first.dtype)
-                if isinstance(moved, Affine)
-                else [_empty(each.source.shape, first.dtype) for each in moved]
+                [_empty(_shape(each), first.dtype) for each in moved]
+                if isinstance(moved, list)
+                else _empty(_shape(moved), first.dtype)
             )
             return self._results(function, args, kwargs, [first], shapes, moved)
         symbols = []
@@ -429,6 +475,20 @@ class Trace:
         kind: Any = type(shapes)  # some have names for their parts
         return kind(items)
 
+    def sources(self, result: Any) -> frozenset[int]:
+        """Which sources, by number, a symbol or a constant depends on."""
+        needed = self._needed([result])
+        return frozenset(place for place in needed if self._steps[place] is None)
+
+    def _needed(self, results: Sequence[Any]) -> set[int]:
+        """The places of sources and steps that some results need."""
+        needed = {r.place.index for r in results if isinstance(r, Symbol)}
+        for index in range(max(needed, default=-1), -1, -1):
+            step = self._steps[index]
+            if step is not None and index in needed:
+                needed.update(_places((step.args, step.kwargs)))
+        return needed
+
     def expressions(
         self, results: Sequence[Any], sources: Sequence[Symbol] | None = None
     ) -> Expressions:
@@ -445,11 +505,7 @@ class Trace:
         return self._expressions(results, first)
 
     def _expressions(self, results: Sequence[Any], first: list[int]) -> Expressions:
-        needed = {r.place.index for r in results if isinstance(r, Symbol)}
-        for index in range(len(self._steps) - 1, -1, -1):
-            step = self._steps[index]
-            if step is not None and index in needed:
-                needed.update(_places((step.args, step.kwargs)))
+        needed = self._needed(results)
         later = sorted(needed - set(first))
         kept = [*first, *later]
         places = {old: Place(new) for new, old in enumerate(kept)}
@@ -482,6 +538,7 @@ class Symbol(Tensor):
     place: Place
     on_inputs: bool
     form: Affine | None
+    product: Product | None
 
     @classmethod
     def __torch_function__(
@@ -639,6 +696,21 @@ _CERTAIN = (_MOVING | _CASTS | _JOINS | _NEGATIVES | _PRODUCTS | _QUOTIENTS | _S
 """Draw no random numbers."""
 
 
+def product_of(number: Any) -> Product | None:
+    """The form of a number that is a product of two.
+
+    Args:
+        number: A symbol, or a tensor.
+
+    Returns:
+        The form; None where it has none, or a part of it depends on nothing.
+    """
+    product = number.product if isinstance(number, Symbol) else None
+    if product is None or min(product.first.source, product.second.source) < 0:
+        return None
+    return product
+
+
 def form_of(number: Any) -> Affine | None:
     """The form of a number: a symbol's, or that of a constant; None where none is.
 
@@ -650,11 +722,18 @@ def form_of(number: Any) -> Affine | None:
     return Affine.constant(number) if _is_constant(number) else None
 
 
-def _form(function: Any, args: Any, kwargs: Any, shape: torch.Size) -> Affine | None:
+def _shape(form: Affine | Product) -> torch.Size:
+    one = form.first if isinstance(form, Product) else form
+    return one.source.shape
+
+
+def _form(
+    function: Any, args: Any, kwargs: Any, shape: torch.Size
+) -> Affine | Product | None:
     """The form of a result that is a real tensor; None where it has none."""
     first = args[0] if args else None
     if function in _CASTS:
-        return first.form if isinstance(first, Symbol) else None
+        return first.form or first.product if isinstance(first, Symbol) else None
     if function in _JOINS:
         rest = {key: value for key, value in kwargs.items() if key != "tensors"}
         parts = args[0] if args else kwargs["tensors"]
@@ -662,12 +741,20 @@ def _form(function: Any, args: Any, kwargs: Any, shape: torch.Size) -> Affine | 
     if kwargs:
         return None
     if function in _NEGATIVES and isinstance(first, Symbol):
+        if first.product is not None:
+            return first.product.scaled(-1.0)
         return None if first.form is None else first.form.scaled(-1.0, shape)
     if len(args) != 2:
         return None
     second, swapped = args[1], not isinstance(first, Symbol)
     if swapped:
         first, second = second, first
+    if isinstance(first, Symbol) and first.product is not None:
+        return _with_number(function, first.product, second, swapped)
+    if isinstance(first, Symbol) and isinstance(second, Symbol):
+        if function in _PRODUCTS and first.form and second.form:
+            return Product.of(first.form, second.form, shape)
+        return None
     if not isinstance(first, Symbol) or first.form is None or not _is_constant(second):
         return None
     form = first.form
@@ -683,6 +770,25 @@ def _form(function: Any, args: Any, kwargs: Any, shape: torch.Size) -> Affine | 
         if (function in _REVERSED) == swapped:  # symbol − constant
             return form.shifted(-second, shape)
         return form.scaled(-1.0, form.source.shape).shifted(second, shape)
+    return None
+
+
+def _with_number(
+    function: Any, product: Product, number: Any, swapped: bool
+) -> Product | None:
+    """The form of a product with a plain number."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    if function in _PRODUCTS:
+        return product.scaled(number)
+    if function in _QUOTIENTS:
+        return None if swapped or not number else product.scaled(1.0 / number)
+    if function in _SUMS:
+        return product.shifted(number)
+    if function in _DIFFERENCES | _REVERSED:
+        if (function in _REVERSED) == swapped:  # product − number
+            return product.shifted(-number)
+        return product.scaled(-1.0).shifted(number)
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import pennylane as qml
@@ -15,20 +15,29 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.caches import LruCache
+from qml_qdl.hardware.preprocessing import selects
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.compiler import scalar_slots, shared_program
 from qml_qdl.hardware.simulator.kernel.execution import is_plain
-from qml_qdl.hardware.simulator.memory import in_chunks, rows_at_once
+from qml_qdl.hardware.simulator.memory import in_chunks, joined, rows_at_once
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
 from qml_qdl.hardware.simulator.observables import Reader
 from qml_qdl.hardware.simulator.program import Angles, Program
 from qml_qdl.hardware.simulator.readout import squares
-from qml_qdl.hardware.simulator.runner import native_program, run_angles, words_of
+from qml_qdl.hardware.simulator.runner import (
+    Kept,
+    native_program,
+    run_angles,
+    words_of,
+)
+from qml_qdl.hardware.simulator.sampling import ShotSampler, is_sampled_by_rows
 from qml_qdl.hardware.simulator.tensor_options import (
     MANY_ROWS,
     TensorOptions,
     in_precision,
 )
 from qml_qdl.hardware.structure import Plan, make_plan
+from qml_qdl.hardware.tapes.shifts import shift_terms
 
 Compiled = TypeVar("Compiled")
 
@@ -62,7 +71,7 @@ class ProgramCache:
 def run_tape(
     tape: Any,
     cache: ProgramCache,
-    rng: np.random.Generator | None,
+    seeds: Seeds,
     postselect_mode: str | None = None,
     memory: int | None = None,
     precision: torch.dtype | None = None,
@@ -73,7 +82,7 @@ def run_tape(
         tape: A PennyLane tape on any wire labels; its numbers are torch tensors or
             NumPy arrays.
         cache: Where programs are kept.
-        rng: Where samples come from; None where there are none.
+        seeds: Where samples come from.
         postselect_mode: With shots: None or "hw-like" discards the shots that a
             postselection rejects, "fill-shots" keeps their number.
         memory: Bytes that may be used; None for a quarter of what is free when a size
@@ -82,13 +91,12 @@ def run_tape(
 
     Returns:
         One result, or a tuple for several measurements, as PennyLane devices return
-        them: torch tensors without shots, NumPy arrays with.
+        them: torch tensors, or, of what PennyLane samples, NumPy arrays.
 
     Raises:
         TargetError: A postselection with shots cannot be done.
         MemoryBoundError: Not even one row fits into the memory.
     """
-    source = cast(np.random.Generator, rng)  # there is one where there are shots
     tape = with_vector(tape.map_to_standard_wires())
     plan = make_plan(tape, range(max(1, len(tape.wires))))
     tensors = [_tensor(angle) for angle in plan.angles]
@@ -101,6 +109,18 @@ def run_tape(
     most: int = cache.get(
         (wires, dtype, device), lambda: rows_at_once(wires, dtype, device, memory)
     )
+
+    discards = any(selects(gate.operation) for gate in plan.structure.gates)
+    counted = all(map(is_sampled_by_rows, tape.measurements))
+    if tape.shots and counted and not discards:
+        like = torch.empty(0, dtype=dtype, device=device)
+        options = TensorOptions.of(dtype, device, rows, wires)
+        angles = _angles(plan, tensors, rows, options)
+        of_shots: Kept = cache.get(("shots", plan.structure, dtype, device), dict)
+        sampler = ShotSampler.of(plan, like, most, seeds, of_shots)
+        trained = _trained(plan, tensors, angles)
+        return sampler(angles, trained, tape.shots, batched=rows is not None)
+    rng = seeds.next() if tape.shots else np.random.default_rng(0)
 
     def run(first: int, last: int) -> Any:
         with own_precision(device):
@@ -142,27 +162,27 @@ def run_tape(
             kept = squares(state).sum(1, keepdim=True)
             state = state / kept.sqrt()
             if shots and postselect_mode != "fill-shots":
-                shots = _kept_shots(shots, kept, rows, source)
+                shots = _kept_shots(shots, kept, rows, rng)
         if shots:
-            return _sampled(tape.measurements, shots, state, part, source)
+            return _sampled(tape.measurements, shots, state, part, rng)
         results = Reader(state, part, options, cache.get).read_all(plan.measurements)
         return results[0] if len(results) == 1 else tuple(results)
 
     if rows is None or torch.compiler.is_exporting() or rows <= most:
         return run(0, rows or 0)
-    return _joined(in_chunks(run, rows, most))
+    return joined(in_chunks(run, rows, most))
 
 
-def _joined(parts: Sequence[Any]) -> Any:
-    """The results of chunks of rows as those of all rows."""
-    first = parts[0]
-    if isinstance(first, tuple):
-        return tuple(_joined(part) for part in zip(*parts, strict=True))
-    if isinstance(first, Tensor):
-        return torch.cat(list(parts))
-    if isinstance(first, list):
-        return [item for part in parts for item in part]
-    return np.concatenate(parts)
+def _trained(plan: Plan, tensors: Sequence[Tensor], angles: Angles) -> list[int]:
+    """The slots that need a gradient; those without shifts are refused."""
+    if not torch.is_grad_enabled():
+        return []
+    trained = [slot for slot, tensor in enumerate(tensors) if tensor.requires_grad]
+    for gate in plan.structure.gates:
+        for number, slot in enumerate(gate.slots):
+            if slot in trained and slot in angles.arrays:
+                shift_terms(gate.operation, number)
+    return trained
 
 
 def with_vector(tape: Any) -> Any:

@@ -7,7 +7,9 @@ such as the products of an IQP encoding, is done anew with the numbers of each c
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Hashable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,11 @@ from qml_qdl.hardware.simulator.symbols import (
     Affine,
     Expressions,
     ImpureError,
+    Product,
     Symbol,
     Trace,
     form_of,
+    product_of,
 )
 from qml_qdl.hardware.structure import Plan, make_plan
 
@@ -131,6 +135,44 @@ class Gather:
 
 
 @frozen(eq=False)
+class Products:
+    """Angles that are each a product of two numbers, times a factor, plus an offset.
+
+    Args:
+        first: Gathers the first numbers from those of inputs, then weights.
+        second: The second ones.
+        factors: (slots, 1).
+        offsets: (slots, 1).
+    """
+
+    first: Gather
+    second: Gather
+    factors: Tensor
+    offsets: Tensor
+
+    @classmethod
+    def of(cls, products: Sequence[Product], count: int, like: Tensor) -> Products:
+        """Puts products together.
+
+        Args:
+            products: One for each slot.
+            count: How many numbers there are.
+            like: A tensor of the precision and place of the angles.
+        """
+        return cls(
+            Gather.of([product.first for product in products], 0, count, like),
+            Gather.of([product.second for product in products], 0, count, like),
+            like.new_tensor([[product.factor] for product in products]),
+            like.new_tensor([[product.offset] for product in products]),
+        )
+
+    def __call__(self, numbers: Sequence[Tensor]) -> Tensor:
+        """The angles, (slots, rows), of all numbers, (…, rows)."""
+        pairs = self.first(numbers) * self.second(numbers)
+        return pairs * self.factors + self.offsets
+
+
+@frozen(eq=False)
 class AngleSource:
     """Where angles come from that depend, or do not depend, on x.
 
@@ -138,27 +180,36 @@ class AngleSource:
         gather: Those that depend on one number; None where there are none.
         computed: All others, of one row, arrays first; None for none.
         arrays: Slots of the arrays among them.
-        order: (slots,) puts gathered, then computed angles in order; None if they are.
+        order: (slots,) puts gathered angles, products, then computed ones in order;
+            None if they are.
+        products: Those that are products of two numbers; None for none.
     """
 
     gather: Gather | None
     computed: Expressions | None
     arrays: tuple[int, ...]
     order: Tensor | None
+    products: Products | None = None
 
     def __call__(
-        self, numbers: Sequence[Tensor], found: Sequence[Tensor]
+        self,
+        numbers: Sequence[Tensor],
+        found: Sequence[Tensor],
+        every: Sequence[Tensor] = (),
     ) -> tuple[Tensor, dict[int, Tensor]]:
         """The angles and arrays.
 
         Args:
             numbers: What is gathered from, (…, rows).
             found: What was computed.
+            every: All numbers, of which products are made.
 
         Returns:
             Angles (slots, rows), and arrays by slot.
         """
         parts = [] if self.gather is None else [self.gather(numbers)]
+        if self.products is not None:
+            parts.append(self.products(every))
         size = len(self.arrays)
         arrays = dict(zip(self.arrays, found[:size], strict=True))
         if len(found) > size:
@@ -181,12 +232,15 @@ class TracedCircuit:
         plan: The circuit's plan; its angles are symbols and mean nothing.
         rows: Where angles come from that depend on x.
         common: Where all others come from.
+        sources: For each slot which tensors it depends on: 0 is x, if the circuit reads
+            it, and the weights follow.
         kept: What was compiled of it, for all who run it.
     """
 
     plan: Plan
     rows: AngleSource
     common: AngleSource
+    sources: tuple[frozenset[int], ...]
     kept: dict[Hashable, Any] = field(factory=dict)
 
     @property
@@ -200,7 +254,7 @@ class TracedCircuit:
             self.plan.batched
         )
         for depends, source in ((True, self.rows), (False, self.common)):
-            if source.computed is not None:
+            if source.computed is not None or source.products is not None:
                 return None
             slots = [s for s, b in enumerate(self.plan.batched) if b == depends]
             if source.gather is not None:
@@ -224,7 +278,10 @@ class TracedCircuit:
             found = self.common.computed(*(x[0] for x in data), *weights)
         numbers = [weight.reshape(-1, 1) for weight in weights]
         like = torch.empty(0, 1) if inputs is None else inputs.new_empty(0, 1)
-        common, arrays = self.common(numbers or [like], found)
+        every = numbers
+        if self.common.products is not None and inputs is not None:
+            every = [inputs.new_zeros(inputs.shape[1], 1), *numbers]
+        common, arrays = self.common(numbers or [like], found, every)
         found = ()
         if self.rows.computed is not None:
             # A method has a name; else each call would print all the steps for one.
@@ -232,10 +289,25 @@ class TracedCircuit:
             found = torch.vmap(self.rows.computed.__call__, in_dims=axes)(
                 *data, *weights
             )
-        rows, row_arrays = self.rows([x.T for x in data] or [like], found)
         count = None if inputs is None else inputs.shape[0]
+        if self.rows.products is not None and inputs is not None:
+            every = [inputs.T, *(n.expand(-1, len(inputs)) for n in numbers)]
+        rows, row_arrays = self.rows([x.T for x in data] or [like], found, every)
         return Angles(
             common[:, 0], rows, {**arrays, **row_arrays}, count, frozenset(row_arrays)
+        )
+
+    def slots_of(self, trained: Sequence[bool]) -> tuple[int, ...]:
+        """The slots that depend on some of the tensors.
+
+        Args:
+            trained: For x, if the circuit reads it, and each weight, whether it is
+                among them.
+        """
+        return tuple(
+            slot
+            for slot, sources in enumerate(self.sources)
+            if any(trained[source] for source in sources)
         )
 
 
@@ -284,12 +356,30 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
     slots: dict[bool, list[int]] = {True: [], False: []}
     for slot, depends in enumerate(batched):
         slots[depends].append(slot)
-    count = sum(weight.numel() for weight in weights.values())
+    ends = [*accumulate(each.numel() for each in (*inputs, *weights.values()))]
+    features, count = circuit.num_inputs, ends[-1] if ends else 0
+    common = (features, count - features)
     return TracedCircuit(
         plan,
-        _source(slots[True], angles, trace, (0, circuit.num_inputs), like),
-        _source(slots[False], angles, trace, (circuit.num_inputs, count), like),
+        _source(slots[True], angles, trace, (0, features), count, like),
+        _source(slots[False], angles, trace, common, count, like),
+        tuple(_dependence(angle, trace, ends) for angle in angles),
     )
+
+
+def _dependence(angle: Tensor, trace: Trace, ends: Sequence[int]) -> frozenset[int]:
+    """Which tensors an angle depends on.
+
+    Args:
+        angle: A symbol, or a constant.
+        trace: Where the symbol comes from.
+        ends: How many numbers there are up to the end of each tensor.
+    """
+    form = None if angle.ndim else form_of(angle)
+    if form is None:
+        return trace.sources(angle) & frozenset(range(len(ends)))
+    number = int(form.source)
+    return frozenset([bisect_right(ends, number)] if number >= 0 else [])
 
 
 def as_angle(angle: Any) -> Tensor:
@@ -325,14 +415,17 @@ def _source(
     angles: Sequence[Tensor],
     trace: Trace,
     numbers: tuple[int, int],
+    total: int,
     like: Tensor,
 ) -> AngleSource:
     arrays = [s for s in slots if angles[s].ndim]
     scalars = [s for s in slots if not angles[s].ndim]
     found = {slot: form_of(angles[slot]) for slot in scalars}
     gathered = {slot: form for slot, form in found.items() if form is not None}
-    rest = [slot for slot in scalars if slot not in gathered]
-    came = [*gathered, *rest]
+    paired = {slot: product_of(angles[slot]) for slot in scalars}
+    products = {slot: form for slot, form in paired.items() if form is not None}
+    rest = [slot for slot in scalars if slot not in gathered and slot not in products]
+    came = [*gathered, *products, *rest]
     order = None
     if came != scalars:
         places = {slot: place for place, slot in enumerate(came)}
@@ -343,4 +436,5 @@ def _source(
         trace.expressions([angles[s] for s in others]) if others else None,
         tuple(arrays),
         order,
+        Products.of([*products.values()], total, like) if products else None,
     )

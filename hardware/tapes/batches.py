@@ -66,10 +66,18 @@ def read_columns(
     columns = np.tile(readout.constants, (rows, 1))
     if readout.sums:
         columns[:, [column for column, _ in readout.sums]] = estimates
+    weighted = set()
+    for basis in readout.linear_bases:
+        table, plain = found[basis].frequencies, plain_readings(len(readings[basis]))
+        whole = readout.selection is None and np.array_equal(readings[basis], plain)
+        if table is not None and whole and basis in readout.weights:
+            columns += table @ readout.weights[basis]
+            weighted.add(basis)
     for part in readout.parts:
-        outcomes = readout.selected(found[part.basis])
-        values = part.read(outcomes, readings[part.basis])
-        columns[:, part.column : part.column + values.shape[1]] += values
+        if part.basis not in weighted:
+            outcomes = readout.selected(found[part.basis])
+            values = part.read(outcomes, readings[part.basis])
+            columns[:, part.column : part.column + values.shape[1]] += values
     return columns
 
 
@@ -510,7 +518,7 @@ def run_requests(
     for request in requests:
         readout, structure = request.readout, request.structure
         lost = np.logical_not(np.isfinite(request.angles).all(axis=1))
-        _refuse_lost(request, lost)
+        refuse_lost(request, lost)
         one = _Pending(readout, lost)
         pending.append(one)
         angles = request.angles[~lost]
@@ -619,8 +627,16 @@ class _Pending:
         )
 
 
-def _refuse_lost(request: Request, lost: NDArray[np.bool_]) -> None:
-    """Refuses rows that are not finite where their results could not say so."""
+def refuse_lost(request: Request, lost: NDArray[np.bool_]) -> None:
+    """Refuses rows that are not finite where their results could not say so.
+
+    Args:
+        request: What is asked for.
+        lost: (rows,) which rows are not finite.
+
+    Raises:
+        ArgumentError: There are such rows, and samples are asked for.
+    """
     sampled = any(result.kind == "sampled" for result in request.readout.results)
     if sampled and not request.only_columns and lost.any():
         raise ArgumentError(

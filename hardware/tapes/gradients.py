@@ -111,7 +111,9 @@ class _Measured(torch.autograd.Function):
         ]
         for task, gradient in zip(sending.wanting, found, strict=True):
             # A row that was not sent must not spoil what all rows share.
-            gradient[torch.from_numpy(~np.isfinite(task.angles).all(axis=1))] = 0.0
+            lost = ~np.isfinite(task.angles).all(axis=1)
+            if lost.any():
+                gradient[torch.from_numpy(lost)] = 0.0
         if torch.is_grad_enabled():  # a gradient of this gradient may be asked for
             leaves = [cotangent for cotangent in cotangents if cotangent.requires_grad]
             angles = [task.tensors for task in sending.wanting]
@@ -160,17 +162,17 @@ def refusing(
 
 def _twice() -> Exception:
     return DoubleBackwardError(
-        "a gradient of a gradient (create_graph=True) is not possible on qdl.qiskit; "
-        "use target='qdl.simulator', or nest diff_method='parameter-shift' with "
-        "max_diff=2 in a QNode"
+        "a gradient of a gradient (create_graph=True) is not possible by shifted rows; "
+        "use target='qdl.simulator' without shots, or diff_method='parameter-shift' "
+        "with max_diff=2 in a QNode"
     )
 
 
 def _no_gradient() -> Exception:
     return TargetError(
-        "circuit: on qdl.qiskit gradients flow through expectation values, variances "
+        "circuit: gradients by shifted rows flow through expectation values, variances "
         "and probabilities, not through samples or states; detach the result, or use "
-        "target='qdl.simulator' for states"
+        "target='qdl.simulator' without shots for states"
     )
 
 

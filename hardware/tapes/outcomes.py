@@ -36,6 +36,14 @@ class Outcomes(ABC):
     def num_bits(self) -> int:
         """How many bits were read."""
 
+    @property
+    def frequencies(self) -> Reals | None:
+        """(rows, 2ᵇ) how often each outcome occurs, where that is at hand.
+
+        Bit j of an outcome's number is bit j.
+        """
+        return None
+
     @abstractmethod
     def marginal(self, bits: Sequence[int]) -> Reals:
         """How often each outcome of some bits occurred.
@@ -78,6 +86,11 @@ class Distributions(Outcomes):
     def num_bits(self) -> int:
         """How many bits are read."""
         return int(self.table.shape[1]).bit_length() - 1
+
+    @property
+    def frequencies(self) -> Reals:
+        """The table; see `Outcomes.frequencies`."""
+        return self.table
 
     def marginal(self, bits: Sequence[int]) -> Reals:
         """How often each outcome of some bits occurs; see `Outcomes.marginal`."""
@@ -314,17 +327,21 @@ class _Table(Counts):
 
     @property
     def num_bits(self) -> int:
-        return self._frequencies.num_bits
+        return self._distributions.num_bits
+
+    @property
+    def frequencies(self) -> Reals:
+        return self._distributions.table
 
     @cached_property
-    def _frequencies(self) -> Distributions:
+    def _distributions(self) -> Distributions:
         return Distributions(self._table / self.shots)
 
     def marginal(self, bits: Sequence[int]) -> Reals:
-        return self._frequencies.marginal(bits)
+        return self._distributions.marginal(bits)
 
     def mean(self, value: Callable[[Bits], Reals]) -> Reals:
-        return self._frequencies.mean(value)
+        return self._distributions.mean(value)
 
     def __getitem__(self, rows: RowIndex) -> Counts:
         return _Table(self._table[rows], self.shots, lambda: self.bits[rows])

@@ -8,8 +8,8 @@ whatever the measurements were. Variances are made of columns afterwards.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,7 +28,15 @@ from qml_qdl.hardware.tapes.bases import (
     setting_of,
     share_bases,
 )
-from qml_qdl.hardware.tapes.outcomes import Bits, Kept, Outcomes, Reals, outcome_number
+from qml_qdl.hardware.tapes.outcomes import (
+    MOST_BITS_TABLE,
+    Bits,
+    Distributions,
+    Kept,
+    Outcomes,
+    Reals,
+    outcome_number,
+)
 
 
 @frozen(eq=False)
@@ -262,6 +270,25 @@ class TapeReadout:
         """Those of some outcomes that are kept."""
         return Kept(outcomes, self.selection.values) if self.selection else outcomes
 
+    @cached_property
+    def weights(self) -> Mapping[int, Reals]:
+        """For each basis of few bits what outcomes are worth in columns, (2ᵇ, width).
+
+        Where bits are not misread, and all outcomes kept.
+        """
+        found = {}
+        for basis in self.linear_bases:
+            bits = len(self.bases[basis].wires)
+            if bits <= MOST_BITS_TABLE:
+                found[basis] = np.zeros((2**bits, self.width))
+        for part in self.parts:
+            if part.basis in found:
+                own = found[part.basis]
+                every, bits = Distributions(np.eye(len(own))), len(own).bit_length() - 1
+                values = part.read(every, plain_readings(bits))
+                own[:, part.column : part.column + part.width] += values
+        return found
+
     @property
     def observables(self) -> tuple[PauliSum, ...]:
         """What an estimator estimates."""
@@ -450,7 +477,7 @@ def _draft_observable(
     sentence = None
     trained = False
     if observable is not None:
-        trained = any(map(_has_gradient, observable.data))
+        trained = any(map(has_gradient, observable.data))
         sentence = sentence_of(observable, trained or bool(drafts.only_words))
     if trained and (sentence is None or variance):
         raise TargetError(
@@ -494,8 +521,12 @@ def _draft_sentence(
     return MeasurementResult(measurement, "variance", first, 2)
 
 
-def _has_gradient(number: Any) -> bool:
-    """Whether torch would carry a gradient to a number of an observable."""
+def has_gradient(number: Any) -> bool:
+    """Whether torch would carry a gradient to a number of an observable.
+
+    Args:
+        number: The number, of any interface.
+    """
     return bool(getattr(number, "requires_grad", False)) and (
         qml.math.get_interface(number) == "torch"
     )

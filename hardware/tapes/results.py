@@ -72,6 +72,9 @@ def _sampled(
     result: MeasurementResult, answer: Answer, shots: Any, batched: bool
 ) -> Any:
     bits = answer.bits(result.basis)[:, slice(*shots)].astype(np.int64)
+    count = len(bits)
+    if not count:  # no rows have the shape of one
+        bits = np.zeros((1, *bits.shape[1:]), dtype=np.int64)
     wires = answer.readout.bases[result.basis].wires
     selection = answer.readout.selection
     kept: Iterable[Any] = bits
@@ -84,7 +87,7 @@ def _sampled(
     rows = [_processed(result.measurement, row, qml.wires.Wires(wires)) for row in kept]
     if not batched:
         return rows[0]
-    return rows if isinstance(rows[0], dict) else np.stack(rows)
+    return rows[:count] if isinstance(rows[0], dict) else np.stack(rows)[:count]
 
 
 def _processed(measurement: Any, samples: Any, wires: Any) -> Any:

@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 from attrs import field, frozen
+from numpy.typing import NDArray
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.structure import Structure
@@ -96,31 +97,58 @@ class ParameterShifts(Stencil):
         }
         return cls(tuple(slots), tuple(shift_terms(*place[slot]) for slot in slots))
 
+    @cached_property
+    def _points(self) -> tuple[NDArray[np.intp], Reals, NDArray[np.intp]]:
+        """For each point which slot is shifted, and its factor and shift.
+
+        Then those of the slots, by place, that have points, and where theirs begin.
+        """
+        sizes = np.array([len(terms) for terms in self.terms], dtype=np.intp)
+        moved = np.repeat(np.array(self.slots, dtype=np.intp), sizes)
+        terms = np.concatenate([np.zeros((0, 2)), *self.terms])
+        starts = np.cumsum(sizes) - sizes
+        return moved, terms, np.stack([sizes.nonzero()[0], starts[sizes > 0]])
+
     def rows(self, angles: Reals) -> Reals:
         """The rows to run."""
-        shifts = [
-            (slot, shift)
-            for slot, terms in zip(self.slots, self.terms, strict=True)
-            for shift in terms[:, 1]
-        ]
-        shifted = np.tile(angles, (len(shifts), 1, 1))
-        for number, (slot, shift) in enumerate(shifts):
-            shifted[number, :, slot] += shift
+        moved, terms, _ = self._points
+        shifted = np.tile(angles, (len(moved), 1, 1))
+        shifted[np.arange(len(moved)), :, moved] += terms[:, 1:]
         return shifted.reshape(-1, angles.shape[1])
 
     def gradients(self, columns: Reals) -> Reals:
         """The gradients."""
-        points = sum(map(len, self.terms))
+        _, terms, (places, starts) = self._points
         *leading, rows, width = columns.shape
-        rows //= max(1, points)
-        values = columns.reshape(*leading, points, rows, width)
+        rows //= max(1, len(terms))
         result = np.zeros((*leading, rows, len(self.slots), width))
-        first = 0
-        for number, terms in enumerate(self.terms):
-            part = values[..., first : first + len(terms), :, :]
-            result[..., number, :] = np.einsum("p,...prw->...rw", terms[:, 0], part)
-            first += len(terms)
+        if len(places):
+            values = columns.reshape(*leading, len(terms), rows, width)
+            weighted = values * terms[:, 0, None, None]
+            sums = np.add.reduceat(weighted, starts, axis=-3)
+            result[..., places, :] = sums.swapaxes(-2, -3)
         return result
+
+
+def has_shifts(operation: Any) -> bool:
+    """Whether all numbers of a gate have a shift rule.
+
+    Args:
+        operation: A PennyLane operation.
+
+    Example:
+        >>> import pennylane as qml
+        >>> has_shifts(qml.CRX(0.1, [0, 1])), has_shifts(qml.QubitUnitary(np.eye(2), 0))
+        (True, False)
+    """
+    if any(operation.ndim_params):
+        return False
+    try:
+        for number in range(operation.num_params):
+            shift_terms(operation, number)
+    except TargetError:
+        return False
+    return True
 
 
 def shift_terms(operation: Any, number: int) -> Reals:
@@ -145,11 +173,14 @@ def shift_terms(operation: Any, number: int) -> Reals:
     if operation.name == "GlobalPhase":
         return np.zeros((0, 2))
     try:
+        if type(operation) is qml.ops.Exp:  # of a complex number, no angle
+            raise qml.operation.ParameterFrequenciesUndefinedError
         frequencies = operation.parameter_frequencies[number]
     except qml.operation.ParameterFrequenciesUndefinedError as error:
         raise TargetError(
-            f"circuit: {operation.name} has no parameter-shift rule on qdl.qiskit; "
-            "detach its angles, use gradient='spsa', or write it as rotations"
+            f"circuit: {operation.name} has no parameter-shift rule; detach its "
+            "numbers, use SPSA (gradient='spsa' of the device qdl.qiskit, diff_method "
+            "elsewhere), or write it as rotations"
         ) from error
     return _rule(tuple(float(f) for f in frequencies))
 

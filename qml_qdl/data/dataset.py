@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
@@ -24,9 +25,10 @@ from qml_qdl.circuits.validation import (
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Labels = npt.NDArray[Any]
-"""Class indices (int64), or numbers to fit (float32)."""
+"""Class indices (int64), or numbers to fit."""
 
 Missing: TypeAlias = Literal["error", "mean", "median", "most_frequent"]
 """What is done about an empty cell of a table."""
@@ -66,18 +68,21 @@ def _as_inputs(inputs: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _as_floats(name: str, array: npt.NDArray[Any], gaps: Any = False) -> Floats:
-    """Finite float32 numbers, but for NaN where gaps may be."""
-    bad = ~(np.abs(array) <= np.finfo(np.float32).max)
+def _as_floats(
+    name: str, array: npt.NDArray[Any], gaps: Any = False, dtype: Any = np.float32
+) -> Floats:
+    """Finite floating numbers, but for NaN where gaps may be."""
+    bad = ~(np.abs(array) <= np.finfo(dtype).max)
     bad &= ~(np.isnan(array) & gaps)
     if bad.any():
         where = tuple(int(index) for index in np.argwhere(bad)[0])
         raise DataError(
-            f"{name}: expected finite float32 numbers, got {array[where]} at index "
+            f"{name}: expected finite {np.dtype(dtype)} numbers, got {array[where]} "
+            "at index "
             f"{list(where)} (row {where[0]}), {int(bad.sum())} such values in all; "
             "repair or leave out these rows"
         )
-    return _frozen_copy(array, np.float32)
+    return _frozen_copy(array, dtype)
 
 
 def _frozen_copy(array: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
@@ -101,14 +106,28 @@ def _as_codes(array: Labels) -> Integers:
     return _frozen_copy(array, np.int64)
 
 
-def _as_numbers(array: Labels) -> Floats:
-    if array.ndim != 1 or array.dtype.kind not in "iuf":
+def _as_numbers(array: Labels, dtype: Any) -> Floats:
+    wrong = array.ndim not in (1, 2) or min(array.shape[1:], default=2) < 2
+    if wrong or array.dtype.kind not in "iuf":
         raise DataError(
             "labels: expected one number per row, got an array of "
-            f"{array.dtype} with shape {array.shape}; encode_labels makes classes of "
-            "words and truth values, to be given with class_names"
+            f"{array.dtype} with shape {array.shape}; several are (rows, outputs), and "
+            "encode_labels makes classes of words and truth values, to be given with "
+            "class_names"
         )
-    return _as_floats("labels", array)
+    return _as_floats("labels", array, dtype=dtype)
+
+
+def _as_weights(weights: Any) -> Any:
+    return None if weights is None else as_array("weights", weights)
+
+
+def _as_dtype(dtype: Any) -> np.dtype[Any]:
+    for known in (np.float32, np.float64):
+        with contextlib.suppress(TypeError):  # of what names no type at all
+            if np.dtype(dtype) == known:
+                return np.dtype(known)
+    raise DataError(f"dtype: expected float32 or float64, got {dtype!r}")
 
 
 def _as_names(names: Sequence[Any]) -> tuple[str, ...]:
@@ -161,20 +180,23 @@ class Dataset:
 
     Args:
         inputs: Numbers (rows, features) for a table, or pixels in [0, 1]
-            (rows, channels, height, width) for images. Kept as float32.
+            (rows, channels, height, width) for images.
         labels: One class index 0 … classes−1 per row, kept as int64, or several
             (rows, places) where each place of a row has a class, as in segmentation; or
-            without class names one finite number per row, kept as float32.
+            without class names one finite number per row, or (rows, outputs).
         class_names: A name for each class, a classifier needs two; none if the labels
             are numbers to fit (regression).
         name: What the data are called in reports.
         columns: What the columns of a table hold, as `read_csv` and `from_pandas` say
             it; none for images, and for tables of plain numbers.
+        weights: How much each row counts in what is fitted (rows,), finite and ≥ 0, one
+            of them above 0; None where all count alike. Kept as float64.
+        dtype: As what inputs and numbers to fit are kept, float32 or float64.
 
     Raises:
         DataError: A value is NaN or infinite, a pixel is outside [0, 1], lengths
-            differ, a label is no number or names no class, or two classes have one
-            name.
+            differ, a label is no number or names no class, two classes have one
+            name, or a weight is negative.
         ArgumentTypeError: A name is no text.
 
     Example:
@@ -190,6 +212,12 @@ class Dataset:
     class_names: tuple[str, ...] = field(default=(), converter=_as_names)
     name: str = field(default="data", validator=checked(check_text))
     columns: tuple[Column, ...] = field(default=(), converter=_as_columns, repr=False)
+    weights: Doubles | None = field(
+        default=None, converter=_as_weights, repr=False, kw_only=True
+    )
+    dtype: Any = field(
+        default=np.float32, converter=_as_dtype, repr=False, kw_only=True
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.columns and len(self.columns) != self.inputs.shape[1]:
@@ -198,10 +226,11 @@ class Dataset:
                 f"the inputs, got {len(self.columns)}"
             )
         gaps = [column.missing != "error" for column in self.columns] or False
-        inputs = _as_floats("inputs", self.inputs, gaps)
+        inputs = _as_floats("inputs", self.inputs, gaps, self.dtype)
         object.__setattr__(self, "inputs", inputs)
-        as_kept = _as_codes if self.has_classes else _as_numbers
-        object.__setattr__(self, "labels", as_kept(self.labels))
+        codes = self.has_classes
+        labels = _as_codes(self.labels) if codes else self._numbers(self.labels)
+        object.__setattr__(self, "labels", labels)
         if len(self.inputs) != len(self.labels):
             raise DataError(
                 f"labels: expected one for each of {len(self.inputs)} rows, got "
@@ -221,6 +250,8 @@ class Dataset:
                     f"labels: expected class indices 0 … {classes - 1}, got "
                     f"{self.labels[outside][0]} in row {row}"
                 )
+        if self.weights is not None:
+            self._check_weights(self.weights)
         if self.is_image:
             low, high = float(self.inputs.min()), float(self.inputs.max())
             if low < 0 or high > 1:
@@ -228,6 +259,23 @@ class Dataset:
                     f"inputs: expected pixels in [0, 1], got values from {low:g} to "
                     f"{high:g}; divide by the largest possible pixel"
                 )
+
+    def _numbers(self, labels: Labels) -> Floats:
+        return _as_numbers(labels, self.dtype)
+
+    def _check_weights(self, weights: npt.NDArray[Any]) -> None:
+        if weights.shape != (len(self.labels),) or weights.dtype.kind not in "iufb":
+            raise DataError(
+                f"weights: expected a number for each of {len(self.labels)} rows, got "
+                f"an array of {weights.dtype} with shape {weights.shape}"
+            )
+        kept = _as_floats("weights", weights, dtype=np.float64)
+        if (kept < 0).any() or not kept.any():
+            raise DataError(
+                "weights: expected numbers ≥ 0, one of them above 0, got "
+                f"{kept.min():g} … {kept.max():g}; leave out rows that do not count"
+            )
+        object.__setattr__(self, "weights", kept)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -268,7 +316,20 @@ class Dataset:
             >>> Dataset([[0.1, 0.7]], [[0, 1]], ["low", "high"]).num_places
             2
         """
-        return self.labels.shape[1] if self.labels.ndim == 2 else 0
+        several = self.has_classes and self.labels.ndim == 2
+        return self.labels.shape[1] if several else 0
+
+    @property
+    def num_outputs(self) -> int:
+        """How many numbers are fitted to a row, 0 if the labels are classes.
+
+        Example:
+            >>> Dataset([[0.1], [0.7]], [[0.0, 1.0], [1.0, 0.5]]).num_outputs
+            2
+        """
+        if self.has_classes:
+            return 0
+        return self.labels.shape[1] if self.labels.ndim == 2 else 1
 
     @property
     def are_numbers(self) -> bool:
@@ -290,9 +351,14 @@ class Dataset:
             A data set with the same classes, or of numbers.
         """
         try:
-            return evolve(self, inputs=self.inputs[rows], labels=self.labels[rows])
+            return self._rows(rows)
         except (IndexError, TypeError) as error:
             raise DataError(f"rows: expected a slice or indices, {error}") from error
+
+    def _rows(self, rows: Any, **changes: Any) -> Dataset:
+        weights = None if self.weights is None else self.weights[rows]
+        changes = {"labels": self.labels[rows], **changes}
+        return evolve(self, inputs=self.inputs[rows], weights=weights, **changes)
 
     def of_classes(self, names: Iterable[str]) -> Dataset:
         """Returns the rows of some classes.
@@ -337,9 +403,8 @@ class Dataset:
                 "name a class that has some"
             )
         kept = sorted(set(indices))
-        return evolve(
-            self,
-            inputs=self.inputs[rows],
+        return self._rows(
+            rows,
             labels=np.searchsorted(kept, self.labels[rows]),
             class_names=tuple(self.class_names[index] for index in kept),
         )
@@ -391,6 +456,8 @@ class Dataset:
             digest.update(repr(self.columns).encode())
         digest.update(self.inputs.tobytes())
         digest.update(self.labels.tobytes())
+        if self.weights is not None:
+            digest.update(self.weights.tobytes())
         return digest.hexdigest()
 
 

@@ -22,7 +22,7 @@ class ResumableLoader:
     trainer keeps them in its checkpoints. Each `for` loop is one epoch; after
     `load_state_dict` the first loop begins where the state was taken.
 
-    A batch is inputs (float32) and labels: int64 for classes, float32 for numbers.
+    A batch is inputs and labels, int64 for classes; and of rows with weights these.
 
     Args:
         dataset: The rows, held in memory.
@@ -60,6 +60,8 @@ class ResumableLoader:
         self.seed = seed
         self._inputs = torch.tensor(dataset.inputs)
         self._labels = torch.tensor(dataset.labels)
+        weights = dataset.weights
+        self._weights = () if weights is None else (torch.tensor(weights),)
         self._epoch = 0
         self._position = 0
         self._resuming = False
@@ -73,7 +75,7 @@ class ResumableLoader:
             f"shuffle={self.shuffle}, seed={self.seed})"
         )
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
         # A generator: nothing moves before the first batch is asked for, because the
         # trainer makes iterators that it never uses.
         if self._position == len(self) or not self._resuming:
@@ -86,7 +88,8 @@ class ResumableLoader:
         ):
             rows = order[start : start + self.batch_size]
             self._position += 1
-            yield self._inputs[rows], self._labels[rows]
+            columns = (self._inputs, self._labels, *self._weights)
+            yield tuple(column[rows] for column in columns)
 
     def _order(self) -> torch.Tensor:
         if not self.shuffle:

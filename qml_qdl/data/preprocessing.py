@@ -10,13 +10,16 @@ import numpy.typing as npt
 from attrs import asdict, evolve, field, frozen
 
 from qml_qdl.circuits.errors import DataError
-from qml_qdl.data.dataset import Column, Dataset
-
-Doubles = npt.NDArray[np.float64]
+from qml_qdl.data.dataset import Column, Dataset, Doubles
 
 
 def _as_doubles(values: Any) -> Doubles | None:
     return None if values is None else np.asarray(values, dtype=np.float64)
+
+
+def _as_unit(values: Any) -> Any:
+    """A number, or an array of several."""
+    return np.asarray(values, np.float64) if np.ndim(values) else values
 
 
 def _as_tuple(values: Iterable[Any]) -> tuple[Any, ...]:
@@ -39,8 +42,8 @@ class Preprocessing:
         mean: What is subtracted from each number (features,), 0 of words; None for
             images and unscaled tables.
         deviation: What it is divided by (features,), 1 of words; None likewise.
-        label_mean: What is subtracted from the labels, None for classes and unscaled
-            numbers.
+        label_mean: What is subtracted from the labels, a number, or one of each output
+            (outputs,); None for classes and unscaled numbers.
         label_deviation: What they are divided by, None likewise.
         num_places: How many places of a row have a class each, 0 for one of the row.
     """
@@ -51,13 +54,13 @@ class Preprocessing:
     fills: tuple[float | str | None, ...] = field(default=(), converter=_as_tuple)
     mean: Doubles | None = field(default=None, converter=_as_doubles, repr=False)
     deviation: Doubles | None = field(default=None, converter=_as_doubles, repr=False)
-    label_mean: float | None = field(default=None, repr=False)
-    label_deviation: float | None = field(default=None, repr=False)
+    label_mean: Any = field(default=None, converter=_as_unit, repr=False)
+    label_deviation: Any = field(default=None, converter=_as_unit, repr=False)
     num_places: int = field(default=0, repr=False)
 
     @classmethod
     def fit(cls, train: Dataset, *, standardise: bool = True) -> Preprocessing:
-        """Learns from the training part.
+        """Learns from the training part, where rows count by their weights.
 
         Args:
             train: The training part, raw.
@@ -80,14 +83,14 @@ class Preprocessing:
         fitted = cls(train.input_shape, train.class_names, columns, fills)
         scales: dict[str, Any] = {"num_places": train.num_places}
         if standardise and not train.is_image:
-            mean, deviation = _scale(fitted._numbers(train))
+            mean, deviation = _scale(fitted._numbers(train), train.weights)
             words = fitted._are_words()
             scales["mean"] = np.where(words, 0.0, mean)
             scales["deviation"] = np.where(words, 1.0, deviation)
         if standardise and not train.has_classes:
-            mean, deviation = _scale(train.labels)
-            scales["label_mean"] = float(mean)
-            scales["label_deviation"] = float(deviation)
+            mean, deviation = _scale(train.labels, train.weights)
+            scales["label_mean"] = mean if mean.ndim else float(mean)
+            scales["label_deviation"] = deviation if mean.ndim else float(deviation)
         return evolve(fitted, **scales)
 
     def apply(self, dataset: Dataset) -> Dataset:
@@ -111,21 +114,29 @@ class Preprocessing:
         labels: Any = dataset.labels
         if self.label_mean is not None:
             # In double precision, as NumPy's numbers have it and Python's have not.
-            unit = np.float64(self.label_deviation or 1.0)
-            labels = (labels - np.float64(self.label_mean)) / unit
+            labels = (labels - np.asarray(self.label_mean)) / np.asarray(
+                self.label_deviation
+            )
         return evolve(dataset, inputs=inputs, labels=labels, columns=self._outputs())
 
     def labels_of(self, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Numbers that a model predicts, in the unit of the data.
 
         Args:
-            numbers: Predictions (rows,).
+            numbers: Predictions (rows,), or (rows, outputs).
         """
-        return np.asarray(numbers, dtype=np.float64) * (self.label_deviation or 1.0) + (
-            self.label_mean or 0.0
-        )
+        numbers = np.asarray(numbers, dtype=np.float64)
+        if self.label_mean is None:
+            return numbers
+        found: npt.NDArray[Any] = numbers * self.label_deviation + self.label_mean
+        return found
 
-    def _numbers(self, dataset: Dataset) -> npt.NDArray[np.float32]:
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of what is known of a row's labels: (outputs,) of several numbers."""
+        return np.shape(self.label_mean) if self.label_mean is not None else ()
+
+    def _numbers(self, dataset: Dataset) -> npt.NDArray[Any]:
         """Rows without empty cells and words, before they are scaled."""
         if not any(column.is_raw for column in self.columns):
             return dataset.inputs
@@ -145,7 +156,7 @@ class Preprocessing:
                 gaps = np.nan if fill is None else fill
                 block = np.where(np.isnan(values), gaps, values)[:, np.newaxis]
             blocks.append(block)
-        return np.concatenate(blocks, axis=1, dtype=np.float32)
+        return np.concatenate(blocks, axis=1, dtype=dataset.dtype)
 
     def _outputs(self) -> tuple[Column, ...]:
         """The columns that a model reads, words by 'column=word'."""
@@ -227,9 +238,20 @@ def _fill(
     return column.categories[int(fill)] if column.categories else fill
 
 
-def _scale(values: npt.NDArray[Any]) -> tuple[Doubles, Doubles]:
+def _scale(
+    values: npt.NDArray[Any], weights: Doubles | None
+) -> tuple[Doubles, Doubles]:
     """Mean and standard deviation over the rows, in double precision."""
-    mean = np.asarray(values.mean(axis=0, dtype=np.float64))
-    deviation = np.asarray(values.std(axis=0, dtype=np.float64))
-    # A constant carries nothing: it becomes zero instead of a division by it.
-    return mean, np.where(deviation == 0, 1.0, deviation)
+    if weights is None:
+        mean = np.asarray(values.mean(axis=0, dtype=np.float64))
+        deviation = np.asarray(values.std(axis=0, dtype=np.float64))
+    else:
+        values, weights = values[weights > 0], weights[weights > 0]
+        mean = np.asarray(np.average(values, axis=0, weights=weights))
+        squares = np.square(values - mean)
+        deviation = np.sqrt(np.average(squares, axis=0, weights=weights))
+    # A constant carries nothing: it becomes zero instead of a division by it, or by
+    # what rounding left of it.
+    constant = values.max(axis=0) == values.min(axis=0)
+    mean = np.where(constant, values[0], mean)
+    return mean, np.where(constant | (deviation == 0), 1.0, deviation)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import check_count, validate_call
@@ -26,16 +28,60 @@ class Split:
 
     Args:
         train: What the weights are fitted on.
-        validation: What the best epoch is chosen with.
-        test: What is looked at once, at the end.
+        validation: What the best epoch is chosen with; None to keep the last epoch.
+        test: What is looked at once, at the end; None to look at nothing.
         preprocessing: What the parts were made with, fitted on the training part; None
             where that is not known.
     """
 
     train: Dataset
-    validation: Dataset
-    test: Dataset
+    _validation: Dataset | None = None
+    _test: Dataset | None = None
     preprocessing: Preprocessing | None = field(default=None, repr=False)
+
+    @property
+    def validation(self) -> Dataset:
+        """What the best epoch is chosen with.
+
+        Raises:
+            DataError: There is no such part.
+        """
+        return _there("validation", self._validation)
+
+    @property
+    def test(self) -> Dataset:
+        """What is looked at once, at the end.
+
+        Raises:
+            DataError: There is no such part.
+        """
+        return _there("test", self._test)
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there is a part to choose the best epoch with."""
+        return self._validation is not None
+
+    @property
+    def has_test(self) -> bool:
+        """Whether there is a part to look at in the end."""
+        return self._test is not None
+
+    def in_single(self) -> Split:
+        """The same parts in single precision."""
+        return self.each(lambda part: evolve(part, dtype=np.float32))
+
+    def each(self, change: Callable[[Dataset], Dataset]) -> Split:
+        """The same with each part that there is changed.
+
+        Args:
+            change: Makes of a part another one.
+        """
+        validation, test = (
+            part if part is None else change(part)
+            for part in (self._validation, self._test)
+        )
+        return Split(change(self.train), validation, test, self.preprocessing)
 
     @property
     def mean(self) -> Floats | None:
@@ -52,13 +98,13 @@ class Split:
         return None if found is None else found.astype(np.float32)
 
     @property
-    def label_mean(self) -> float | None:
+    def label_mean(self) -> Any:
         """What was subtracted from labels, None for classes and unscaled numbers."""
         fitted = self.preprocessing
         return None if fitted is None else fitted.label_mean
 
     @property
-    def label_deviation(self) -> float | None:
+    def label_deviation(self) -> Any:
         """What labels were divided by, None likewise.
 
         A label times this plus `label_mean` is in the unit of the data.
@@ -78,6 +124,15 @@ class Split:
         """
         train = {_digest(row) for row in self.train.inputs}
         return sum(_digest(row) in train for row in self.test.inputs)
+
+
+def _there(name: str, part: Dataset | None) -> Dataset:
+    if part is None:
+        raise DataError(
+            f"{name}: expected a part of the data, got none; qml_qdl.data.split makes "
+            "all three"
+        )
+    return part
 
 
 def _digest(row: Floats) -> bytes:
@@ -138,8 +193,8 @@ def split(
                 f"{name}: expected a share between 0 and 1, got {value}; try 0.2"
             )
     check_count("seed", seed, 0, MOST_SPLIT_SEED)
-    rest, test = _parts(dataset, test_fraction, seed)
-    train, validation = _parts(rest, validation_fraction, seed + 1)
+    rest, test = cut_off(dataset, test_fraction, seed)
+    train, validation = cut_off(rest, validation_fraction, seed + 1)
     if limit is not None:
         train = train.take(stratified_rows(train, limit, seed=seed))
     fitted = preprocessing
@@ -149,8 +204,20 @@ def split(
     return Split(train, validation, test, fitted)
 
 
-def _parts(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
-    """Cuts off a share of the rows, each class in proportion, numbers at random."""
+def cut_off(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
+    """Cuts off a share of the rows, each class in proportion, numbers at random.
+
+    Args:
+        dataset: The whole.
+        fraction: The share, in (0, 1).
+        seed: Fixes which rows, 0 … 2³² − 1.
+
+    Returns:
+        What is left, and what was cut off.
+
+    Raises:
+        DataError: There are too few rows, or of a class, for both to have one.
+    """
     from sklearn.model_selection import train_test_split
 
     classes = strata(dataset)

@@ -33,12 +33,14 @@ from qml_qdl.hardware.simulator.functions import FunctionRunner, circuit_functio
 from qml_qdl.hardware.simulator.kernel.execution import NativeCircuit, is_plain
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.runner import CircuitRunner
+from qml_qdl.hardware.simulator.sampling import ShotRunner
 from qml_qdl.hardware.tapes.gradients import refusing
 from qml_qdl.hardware.targets import (
     SIMULATOR,
     Target,
     direct_runner,
     function_runner,
+    shot_runner,
 )
 from qml_qdl.hardware.traits import seeds_of, traits_of
 from qml_qdl.nn.batching import check_batching
@@ -420,6 +422,15 @@ class Execution:
             # One row stands for all where no gate differs.
             whole = values.shape[0] == rows
             return values if whole else values.expand(rows, *values.shape[1:])
+        if self._sampler is not None and (inputs or weights):
+            x = None if not inputs else inputs[0] if rows else inputs[0][None]
+            sampled = self._sampler(x, [*weights.values()], self.qnode.shots)
+            if sampled is not None:
+                one_row = bool(inputs) and rows is None
+                result = self._shaped(sampled, 1 if one_row else rows)
+                return self._with_refusal(
+                    result[0] if one_row else result, inputs, weights
+                )
         self._check_batching(inputs, weights, rows)
         sizes = [tuple(x.shape[-1:]) for x in inputs]
         self.seen.update(zip(self.input_names, sizes, strict=True))
@@ -439,6 +450,12 @@ class Execution:
             if rows is not None and self._needs_single_rows(inputs, arguments, rows):
                 qnode = one_row_each(qnode)
             result = self._shaped(qnode(**arguments), rows)
+        return self._with_refusal(result, inputs, weights)
+
+    def _with_refusal(
+        self, result: Tensor, inputs: Sequence[Tensor], weights: Mapping[str, Tensor]
+    ) -> Tensor:
+        """A result that says so, where there are no gradients and one is asked for."""
         if self.qnode.diff_method is None and result.dtype.to_real().is_floating_point:
             (result,) = refusing(
                 self._no_gradient, [result.detach()], [*inputs, *weights.values()]
@@ -561,6 +578,14 @@ class Execution:
         return direct_runner(self.qnode.device, self.source)
 
     @cached_property
+    def _sampler(self) -> ShotRunner | None:
+        """What samples the circuit's shots without PennyLane on the way, or None."""
+        direct = self.diff_method in ("best", "parameter-shift", "None")
+        if self.num_shots is None or not direct or not isinstance(self.source, Circuit):
+            return None
+        return shot_runner(self.qnode.device, self.source)
+
+    @cached_property
     def _functions(self) -> FunctionRunner | None:
         """What runs the function on symbols at every call; None where none can."""
         qnode = self.qnode
@@ -643,8 +668,13 @@ class Execution:
         return trained and self._gradient(arguments) not in _TAKE_BATCHES
 
     def _gradient(self, arguments: Mapping[str, Any]) -> str:
-        if self.qnode.diff_method != "best":
-            return str(self.qnode.diff_method)
+        method = self.qnode.diff_method
+        if method == "parameter-shift" and isinstance(self.qnode.device, TapeDevice):
+            # By shifted rows of its own, if nothing more is wanted than they tell.
+            config = qml.workflow.construct_execution_config(self.qnode)(**arguments)
+            return str(config.gradient_method)
+        if method != "best":
+            return str(method)
         return str(qml.workflow.get_best_diff_method(self.qnode)(**arguments))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Execution:

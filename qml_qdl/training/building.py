@@ -225,6 +225,8 @@ class Task:
         options: RunOptions,
         dataset: Source,
         preprocessing: Preprocessing | None = None,
+        *,
+        parts: Split | None = None,
     ) -> Task:
         """Finds recipe and model, and divides what is learnt from.
 
@@ -232,6 +234,7 @@ class Task:
             options: What is asked.
             dataset: What `load_data` returned.
             preprocessing: What was fitted when the run began; None fits it.
+            parts: The data set, where it has been divided and preprocessed already.
 
         Raises:
             ArgumentError: A name is unknown, an option is not heeded, or the model
@@ -258,7 +261,8 @@ class Task:
             if key in heeded(name) or key not in heeded(spec.class_path)
         }
         options = evolve(options, model=Spec(name, **arguments).with_defaults(defaults))
-        parts = recipe.divide(dataset, options.data, preprocessing)
+        if parts is None:
+            parts = recipe.divide(dataset, options.data, preprocessing)
         prepared = recipe.prepare(parts, name)
         return cls(options, recipe, model_class, prepared, dataset.name)
 
@@ -279,7 +283,8 @@ class Task:
         zeros = np.zeros((1, *preprocessing.input_shape))
         names = preprocessing.class_names
         places = preprocessing.num_places
-        labels = np.zeros((1, places) if places else 1, np.int64)
+        each = (places,) if places else preprocessing.output_shape
+        labels = np.zeros((1, *each), np.int64)
         row = Dataset(zeros, labels, names, "zeros", preprocessing.columns)
         recipe = _recipe_of(options, row)
         model_class = _model_class(options.model.class_path)

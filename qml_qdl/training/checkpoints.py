@@ -179,6 +179,16 @@ def _save(content: dict[str, Any], path: Path, keep: Path | None = None) -> None
     write_atomically(path, write, keep=keep)
 
 
+def write_weights(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Writes weights alone as a checkpoint.
+
+    Args:
+        state: Tensors by their names in a recipe.
+        path: Where to.
+    """
+    _save({"state_dict": dict(state)}, path)
+
+
 def restore_best(folder: Path, content: dict[str, Any]) -> bool:
     """Makes the file of the best weights agree with a checkpoint.
 
@@ -209,7 +219,7 @@ def restore_best(folder: Path, content: dict[str, Any]) -> bool:
         if best is None:
             return False
         logger.warning("%s is missing or damaged and was made again from a copy", path)
-    _save({"state_dict": best}, path)
+    write_weights(best, path)
     return True
 
 
@@ -248,7 +258,22 @@ def load_weights(model: torch.nn.Module, path: str | Path) -> None:
     Raises:
         RunError: The checkpoint is damaged, or of another model.
     """
-    state = read_checkpoint(path)["state_dict"]
+    load_state(model, read_checkpoint(path)["state_dict"], str(path))
+
+
+def load_state(
+    model: torch.nn.Module, state: Mapping[str, torch.Tensor], source: str
+) -> None:
+    """Loads the weights of a recipe into the model that it was made from.
+
+    Args:
+        model: The model, changed in place.
+        state: Tensors by name; those of the model begin with "model.".
+        source: What they are of, for messages.
+
+    Raises:
+        RunError: They are those of another model.
+    """
     weights = {
         name.removeprefix("model."): value
         for name, value in state.items()
@@ -258,7 +283,7 @@ def load_weights(model: torch.nn.Module, path: str | Path) -> None:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise RunError(
-            f"{path}: expected the weights of {type(model).__name__} with the same "
+            f"{source}: expected the weights of {type(model).__name__} with the same "
             f"options, got others ({' '.join(str(error).split())})"
         ) from error
 

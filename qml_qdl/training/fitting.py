@@ -37,7 +37,8 @@ class Fit:
         merit: What trainings of different seeds are chosen by, on the validation part;
             the highest is the best. Of a classifier it is the accuracy, of a ground
             state minus the energy.
-        measures: Measures of the kept weights on the test part, by name.
+        measures: Measures of the kept weights on the test part, by name; none without
+            a test part.
         parameters: How many numbers were trained; of a GAN the generator's.
         seconds: Wall-clock seconds of training that led to the last epoch, without
             work that an interruption lost.
@@ -89,8 +90,10 @@ def fit(
     Args:
         model: Maps inputs (rows, …) to logits (rows, classes) or numbers (rows,), or
             what the recipe says; changed in place.
-        split: The data; see `qml_qdl.data.split`. Or the problem whose ground state is
-            sought, or the measurements whose state is.
+        split: The data; see `qml_qdl.data.split`. Without a validation part, as in
+            `Split(rows)`, the last epoch is kept, and without a test part nothing is
+            measured. Or the problem whose ground state is sought, or the measurements
+            whose state is.
         options: How to train; None for the defaults.
         recipe: How the model learns and is judged: a class, or one that was made of
             this model, these data and options, which are given there alone; None for
@@ -157,6 +160,8 @@ def fit(
             recipe = _by_data(split)
         recipe.check_training(options, recipe.__name__)
         learner = recipe(model, split, options)
+    if folder is None and learner.options.logger is None:
+        return _fit(model, learner, seed, None, progress, False)
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
             return _fit(model, learner, seed, Path(temporary), progress, False)
@@ -183,7 +188,7 @@ def _fit(
     model: nn.Module,
     learner: Recipe,
     seed: int,
-    folder: Path,
+    folder: Path | None,
     progress: bool,
     log: bool,
 ) -> Fit:
@@ -193,7 +198,8 @@ def _fit(
     )
     if learner.model is not model:  # adversarial training keeps an average
         model.load_state_dict(learner.model.state_dict())
-    measures, predictions = learner.assess(model)
+    judged = not isinstance(learner.split, Split) or learner.split.has_test
+    measures, predictions = learner.assess(model) if judged else ({}, None)
     return Fit(
         epochs=len(recorder.history),
         best_epoch=int(recorder.best["epoch"]),

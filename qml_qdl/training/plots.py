@@ -249,9 +249,10 @@ def plot_predictions(split: Split, predictions: Any, title: str) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    unit, zero = split.label_deviation or 1.0, split.label_mean or 0.0
+    fitted = split.preprocessing
     true, predicted = (
-        zero + unit * np.asarray(each) for each in (split.test.labels, predictions)
+        np.asarray(each if fitted is None else fitted.labels_of(each))
+        for each in (split.test.labels, predictions)
     )
     figure = Figure(figsize=(4.4, 4.2), layout="constrained")
     axes = figure.subplots()

@@ -235,7 +235,8 @@ def _as_dataset(
             f"{name}: the run has columns of words, got numbers alone; give a table "
             "(.csv) or a pandas frame"
         )
-    return Dataset(inputs, np.zeros(len(inputs)), (), name, columns)
+    labels = np.zeros((len(inputs), *fitted.output_shape))
+    return Dataset(inputs, labels, (), name, columns)
 
 
 def _read(

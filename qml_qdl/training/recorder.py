@@ -39,7 +39,7 @@ class Recorder(Checkpoint):
     and for a checkpoint.
 
     Args:
-        folder: Where the files go.
+        folder: Where the files go; None writes none, and keeps the best weights alone.
         every: Also writes `last.ckpt` every so many steps; None once per epoch.
         learner: Whose numbers are kept, and who says which epoch is the best (of equal
             ones it is the first): a class or an object.
@@ -47,7 +47,7 @@ class Recorder(Checkpoint):
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         every: int | None,
         learner: type[Recipe] | Recipe,
     ) -> None:
@@ -73,6 +73,12 @@ class Recorder(Checkpoint):
         """The row of the best epoch so far."""
         return max(self.history, key=self._merit)
 
+    @property
+    def best_weights(self) -> dict[str, torch.Tensor]:
+        """The weights of the best epoch so far, by their names in the recipe."""
+        assert self._best is not None  # there is one once an epoch has ended
+        return self._best
+
     def state_dict(self) -> dict[str, Any]:
         """Returns history, best weights, seconds, and whether training has stopped."""
         return {
@@ -86,7 +92,8 @@ class Recorder(Checkpoint):
         """Takes over what an earlier process reached."""
         self.history = state_dict["history"]
         self._best = state_dict.get("best")
-        if self.history and self._best is None:  # of an earlier version
+        if self.history and self._best is None and self.folder is not None:
+            # of an earlier version
             self._best = read_checkpoint(self.folder / BEST)["state_dict"]
         self._stopped = state_dict["stopped"]
         self._seconds_before = state_dict["seconds"]
@@ -161,11 +168,13 @@ class Recorder(Checkpoint):
         for weight, value in trainer.lightning_module.named_parameters():
             if not bool(value.detach().isfinite().all()):
                 raise self._diverged(trainer, f"the weight {weight} is not finite")
+        if self.folder is None:
+            return
         trainer.save_checkpoint(self.folder / name, weights_only=weights_only)
 
     def _kept(self) -> str:
-        last = self.folder / LAST
-        if not last.exists():
+        last = None if self.folder is None else self.folder / LAST
+        if last is None or not last.exists():
             return "there is no checkpoint yet"
         return f"the last good checkpoint is {last}"
 
@@ -185,7 +194,9 @@ class Recorder(Checkpoint):
             exception.add_note(self._kept())
 
     def write_metrics(self) -> None:
-        """Writes the history as `metrics.csv`."""
+        """Writes the history as `metrics.csv`, where there is a folder."""
+        if self.folder is None:
+            return
         text = io.StringIO()
         writer = csv.DictWriter(text, self.columns, lineterminator="\n")
         writer.writeheader()

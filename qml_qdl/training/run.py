@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import attrs
+from torch import nn
 
 from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
 from qml_qdl.circuits.validation import check_choice, validate_call
@@ -22,6 +23,7 @@ from qml_qdl.training.checkpoints import (
     BEST,
     LostCheckpointError,
     read_checkpoint,
+    write_weights,
 )
 from qml_qdl.training.fitting import Fit
 from qml_qdl.training.jobs import JOURNAL
@@ -104,20 +106,61 @@ class Run:
         folder, made = new_folder(runs_dir, name, dataset.name)
         shared = None if split is None else split.shared_rows()
         run = cls(folder, options, dataset.fingerprint(), kinds, shared)
+        run._begin(None if split is None else split.preprocessing, made)
+        return run
+
+    @classmethod
+    def keep(
+        cls,
+        folder: str | Path,
+        options: RunOptions,
+        model: nn.Module,
+        fit: Fit,
+        *,
+        kind: ModelKind,
+        preprocessing: Preprocessing | None,
+        fingerprint: str,
+    ) -> Run:
+        """Keeps a model that was trained in memory as a finished run.
+
+        Args:
+            folder: An empty folder.
+            options: What was asked, of one seed.
+            model: The trained model.
+            fit: What its training reached.
+            kind: "quantum", or "classical" without a circuit.
+            preprocessing: What was fitted to rows.
+            fingerprint: Digest of the rows.
+
+        Returns:
+            The run.
+
+        Raises:
+            ArgumentTypeError: An option is an object that no file can hold.
+        """
+        run = cls(Path(folder), options, fingerprint, (kind,))
+        run._begin(preprocessing, False)
+        state = {f"model.{name}": each for name, each in model.state_dict().items()}
+        write_weights(state, run.checkpoint(kind, options.first_seed))
+        run.write_fit(kind, options.first_seed, fit)
+        return run
+
+    def _begin(self, fitted: Preprocessing | None, made: bool) -> None:
+        """Writes what a run begins with, whole or not at all."""
+        folder, options = self.folder, self.options
         config = {
             "format": FORMAT,
             "options": options.as_config(),
-            "kinds": list(kinds),
-            "data_fingerprint": run.fingerprint,
+            "kinds": list(self.kinds),
+            "data_fingerprint": self.fingerprint,
             "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "versions": {
                 package: version(package)
                 for package in ("qml-qdl", "pennylane", "torch", "lightning")
             },
         }
-        fitted = None if split is None else split.preprocessing
-        if shared is not None:
-            config["shared_rows"] = shared
+        if self.shared_rows is not None:
+            config["shared_rows"] = self.shared_rows
         text = write_config(options).encode()
         begun = False
         try:
@@ -137,7 +180,6 @@ class Run:
                 with contextlib.suppress(OSError):  # of another process by now
                     folder.rmdir()
             raise
-        return run
 
     @classmethod
     def open(cls, run: str | Path, *, runs_dir: str | Path = "runs") -> Run:
@@ -223,17 +265,9 @@ class Run:
         Raises:
             RunError: The file is damaged.
         """
-        path = self.folder / PREPROCESSING
-        if not path.exists():
+        if not (self.folder / PREPROCESSING).exists():
             return None
-        advice = "restore it from a copy, or delete it to have it fitted again"
-        content = read_json(path, advice)
-        try:
-            return Preprocessing.from_config(content)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(
-                f"{path}: the file is damaged ({error}); {advice}"
-            ) from error
+        return read_preprocessing(self.folder)
 
     def fit_folder(self, kind: ModelKind, seed: int) -> Path:
         """Returns the folder of one training."""
@@ -348,6 +382,24 @@ class Run:
                 "first"
             )
         return max(done, key=lambda seed: done[seed].merit)
+
+
+def read_preprocessing(folder: Path) -> Preprocessing:
+    """Reads what was fitted to rows.
+
+    Args:
+        folder: The folder that holds it.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    path = folder / PREPROCESSING
+    advice = "restore it from a copy, or delete it to have it fitted again"
+    content = read_json(path, advice)
+    try:
+        return Preprocessing.from_config(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: the file is damaged ({error}); {advice}") from error
 
 
 def new_folder(runs_dir: str | Path, name: str | None, usual: str) -> tuple[Path, bool]:

@@ -25,6 +25,7 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities.seed import isolate_rng
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.hardware.files import remove_remains
@@ -35,7 +36,7 @@ from qml_qdl.training.checkpoints import (
     PREVIOUS,
     AtomicCheckpointIO,
     ExactResume,
-    load_weights,
+    load_state,
     newest_checkpoint,
     restore_best,
 )
@@ -103,7 +104,7 @@ def run_trainer(
     learner: Recipe,
     *,
     seed: int,
-    folder: Path,
+    folder: Path | None,
     progress: bool,
     log: bool,
 ) -> Recorder:
@@ -112,7 +113,8 @@ def run_trainer(
     Args:
         learner: What is trained; its model ends with the weights of the best epoch.
         seed: Seeds the global generators and the order of the rows.
-        folder: Where checkpoints and `metrics.csv` go.
+        folder: Where checkpoints and `metrics.csv` go; None to keep nothing on disk,
+            which a logger among the options does not allow.
         progress: Whether a progress bar is shown; lines on stderr in a pipe or a file.
         log: Whether TensorBoard logs are kept.
 
@@ -127,8 +129,8 @@ def run_trainer(
     options = learner.options
     check_accelerator(options.accelerator)
     recorder = Recorder(folder, options.checkpoint_every, learner)
-    found = newest_checkpoint(folder)
-    if found is not None and not restore_best(folder, found[1]):
+    found = None if folder is None else newest_checkpoint(folder)
+    if folder is not None and found is not None and not restore_best(folder, found[1]):
         logger.warning(
             "%s is missing, and there is no copy: the training begins anew",
             folder / BEST,
@@ -137,6 +139,7 @@ def run_trainer(
             (folder / name).unlink(missing_ok=True)
         found = None
     step = None if found is None else _steps_in(found[1])
+    logs = log or options.logger is not None
     seed_everything(seed, verbose=False)
     loader = learner.train_loader(seed)
     with quiet_lightning():
@@ -148,12 +151,12 @@ def run_trainer(
                 ExactResume(loader),
                 JobSteps(learner.trained),
                 PlateauSteps(learner),
-                *_callbacks(options, learner.monitor, learner.columns, progress),
+                *_callbacks(options, learner.watched, learner.columns, progress),
                 *given_callbacks(options),
                 recorder,
             ],
             plugins=[AtomicCheckpointIO()],
-            logger=_logger(options, folder, step) if log or options.logger else False,
+            logger=_logger(options, folder, step) if logs and folder else False,
             gradient_clip_val=options.gradient_clip,
             precision=options.precision,
             log_every_n_steps=1,
@@ -176,7 +179,7 @@ def run_trainer(
                 raise error.__context__ from None
             raise
     recorder.write_metrics()
-    load_weights(learner.model, folder / BEST)
+    load_state(learner.model, recorder.best_weights, "the training")
     return recorder
 
 
@@ -281,7 +284,7 @@ class PlateauSteps(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Shows the scheduler what the epoch has come to."""
         if self._learner.plateau is not None:
-            watched = trainer.callback_metrics[self._learner.monitor]
+            watched = trainer.callback_metrics[self._learner.watched]
             self._learner.plateau.step(watched)
 
 
@@ -333,8 +336,15 @@ def _logger(options: TrainingOptions, folder: Path, step: int | None) -> Logger:
 
 
 @contextmanager
+def generators_kept() -> Iterator[None]:
+    """Leaves the global generators as they were, which a training seeds."""
+    with isolate_rng():
+        yield
+
+
+@contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Silences the trainer's chatter, and one warning that it cannot help.
+    """Silences the trainer's chatter, and warnings that it cannot help.
 
     So does what TensorBoard's thread says of a full disk: the trainer raises it, too.
     """
@@ -354,6 +364,8 @@ def quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             # Lightning 2.6 uses a name that torch 2.13 calls deprecated.
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            # Without a validation part there is nothing to validate.
+            warnings.filterwarnings("ignore", "You defined a `validation_step`")
             yield
     finally:
         threading.excepthook = tell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -24,6 +25,7 @@ from qml_qdl import manybody as m
 from qml_qdl import nn as q
 from qml_qdl import phases as ph
 from qml_qdl import renormalisation as r
+from qml_qdl import sklearn as s
 from qml_qdl import training as t
 from qml_qdl import vqe as v
 from qml_qdl.circuits.symmetry import named_groups as g
@@ -53,6 +55,8 @@ LOGITS = torch.tensor([0.3, -0.2, 0.5, 0.1])
 PICTURE = geometry.FieldType({0: 1})
 FIELDS = geometry.FieldType({0: 1, 1: 1})
 VECTOR = geometry.FieldType({1: 1})
+TABLE = np.array([[0.1, 0.5], [0.9, 0.2], [0.3, 0.3], [0.7, 0.8]] * 3)
+CODES = np.array([0, 1, 0, 1] * 3)
 
 
 def rows(*shape: int) -> Tensor:
@@ -61,6 +65,23 @@ def rows(*shape: int) -> Tensor:
 
 def call(function: Callable[..., Any], /, **arguments: Any) -> Call:
     return function, arguments
+
+
+def fitting(kind: Any, data: tuple[Any, ...], /, **parameters: Any) -> Call:
+    """An estimator is made of whatever comes: what is wrong shows as it is fitted."""
+
+    def fitted(**given: Any) -> Any:
+        return kind(**given).fit(*data)
+
+    fitted.__signature__ = inspect.signature(kind)  # type: ignore[attr-defined]
+    return fitted, parameters
+
+
+@cache
+def saved_estimator() -> Path:
+    place = Path(tempfile.mkdtemp())
+    found: Path = s.QuantumKernelRidge().fit(TABLE, CODES).save(place / "kept")
+    return found
 
 
 @cache
@@ -2794,6 +2815,109 @@ CALLS: Mapping[str, Callable[[], Call]] = MappingProxyType(
             tolerance=1e-3,
             most=3,
             seed=0,
+        ),
+        # ---- sklearn ----
+        "sklearn.QuantumClassifier": lambda: fitting(
+            s.QuantumClassifier,
+            (TABLE, CODES),
+            model="dressed",
+            model_options={"layers": 1},
+            target=None,
+            shots="keep",
+            epochs=1,
+            batch_size="auto",
+            learning_rate=0.1,
+            optimizer="adam",
+            precision="64-true",
+            accelerator="cpu",
+            standardise=True,
+            early_stopping=True,
+            validation_fraction=0.3,
+            n_iter_no_change=2,
+            warm_start=False,
+            random_state=0,
+            verbose=False,
+            class_weight="balanced",
+        ),
+        "sklearn.QuantumRegressor": lambda: fitting(
+            s.QuantumRegressor,
+            (TABLE, CODES),
+            model="dressed",
+            epochs=1,
+            loss="HuberLoss",
+            image_shape=None,
+            random_state=0,
+        ),
+        "sklearn.QuantumSVC": lambda: fitting(
+            s.QuantumSVC,
+            (TABLE, CODES),
+            kernel="fidelity",
+            circuit=U,
+            scaling=0.5,
+            target=None,
+            shots=None,
+            memory=2**20,
+            standardise=True,
+            random_state=0,
+            C=1.0,
+            class_weight="balanced",
+            tol=1e-3,
+            max_iter=100,
+            decision_function_shape="ovr",
+        ),
+        "sklearn.QuantumKernelRidge": lambda: fitting(
+            s.QuantumKernelRidge,
+            (TABLE, CODES),
+            kernel="projected",
+            gamma=1.0,
+            alpha=1.0,
+        ),
+        "sklearn.QuantumGaussianProcessRegressor": lambda: fitting(
+            s.QuantumGaussianProcessRegressor,
+            (TABLE, CODES),
+            noise=0.1,
+            optimizer=None,
+            n_restarts_optimizer=0,
+        ),
+        "sklearn.QuantumGaussianProcess": lambda: fitting(
+            s.QuantumGaussianProcess, (TABLE, CODES), noise=0.1, optimizer=None
+        ),
+        "sklearn.QuantumGaussianProcessClassifier": lambda: fitting(
+            s.QuantumGaussianProcessClassifier,
+            (TABLE, CODES),
+            optimizer=None,
+            n_restarts_optimizer=0,
+        ),
+        "sklearn.QuantumTransformer": lambda: fitting(
+            s.QuantumTransformer,
+            (TABLE,),
+            circuit=None,
+            layers=1,
+            scaling=0.5,
+            target=None,
+            shots=None,
+            standardise=True,
+            random_state=0,
+        ),
+        "sklearn.QuantumDensity": lambda: fitting(
+            s.QuantumDensity,
+            (BITS.numpy(),),
+            model="rbm",
+            model_options={"hidden": 2},
+            target=None,
+            shots="keep",
+            epochs=1,
+            batch_size=2,
+            learning_rate=0.1,
+            precision="64-true",
+            early_stopping=False,
+            validation_fraction=0.3,
+            n_iter_no_change=2,
+            random_state=0,
+            verbose=False,
+        ),
+        "sklearn.load_estimator": lambda: call(
+            s.load_estimator, folder=saved_estimator()
         ),
         # ---- cli ----
         "cli.main": lambda: call(cli.main, arguments=["--version"]),

@@ -95,3 +95,20 @@ def test_growth(benchmark: Any, kind: str, rows: int, wires: int, layers: int) -
         layer(inputs).sum().backward()
 
     _measure(benchmark, step)
+
+
+@pytest.mark.parametrize("target", ["qdl.simulator", "lightning.qubit"])
+@pytest.mark.parametrize(("rows", "wires"), [(1, 4), (64, 4), (16, 8)])
+def test_step_with_shots(benchmark: Any, rows: int, wires: int, target: str) -> None:
+    workload = Workload("shots", rows, wires, 1, 2)
+    if target != "qdl.simulator" and rows > 1:
+        pytest.skip("seconds, a circuit for each row and shift")
+    benchmark.extra_info.update(workload=str(workload), peer=target, kind="1,000 shots")
+    layer = QuantumLayer(workload.circuit, target=target, shots=1000)
+    inputs = workload.inputs()
+
+    def step() -> None:
+        layer.zero_grad()
+        layer(inputs).sum().backward()
+
+    _measure(benchmark, step)

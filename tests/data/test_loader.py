@@ -17,7 +17,7 @@ def loader(
     return ResumableLoader(data, batch_size=batch_size, **options)  # type: ignore[arg-type]
 
 
-def rows_of(batches: list[tuple[torch.Tensor, torch.Tensor]]) -> list[int]:
+def rows_of(batches: list[tuple[torch.Tensor, ...]]) -> list[int]:
     return [int(value) for inputs, _ in batches for value in inputs[:, 0]]
 
 

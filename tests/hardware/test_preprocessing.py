@@ -301,10 +301,12 @@ def test_trained_rows_are_one_circuit_of_rows() -> None:
 
 
 def test_a_way_to_gradients_keeps_its_name() -> None:
-    node = qml.set_shots(qml.QNode(cosines, qml.device("qdl.simulator")), 10)
-    assert qml.workflow.get_best_diff_method(node)(torch.tensor(X), 0.4) == (
-        "parameter-shift"
-    )
+    def shadowed(x: Any) -> Any:
+        qml.RX(x, 0)
+        return qml.shadow_expval(qml.Z(0))
+
+    node = qml.QNode(shadowed, qml.device("qdl.simulator"), shots=10)
+    assert qml.workflow.get_best_diff_method(node)(0.4) == "parameter-shift"
 
 
 def test_counts_of_trained_rows_stay_a_list() -> None:

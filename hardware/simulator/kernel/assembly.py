@@ -7,6 +7,7 @@ exp(iθ(m + d n·σ)), whose θ is an angle.
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Hashable, Sequence
 from itertools import compress, product
 from typing import Any, TypeAlias
@@ -49,12 +50,13 @@ MOST_NUMBERS = 2**26
 _SMALL = 1e-14
 _ANY, _ALONG = 0, (1, 2, 3)
 _CHAINS, _ROTATIONS, _PERMUTATION, _DENSE = range(4)
-_PAULI = (
-    np.array([[0, 1], [1, 0]], dtype=complex),
-    np.array([[0, -1j], [1j, 0]]),
-    np.array([[1, 0], [0, -1]], dtype=complex),
-)
-_NOTHING = np.array([1.0, 0, 0, 0])
+_NOTHING = (1.0, 0.0, 0.0, 0.0)
+
+Quaternion: TypeAlias = tuple[float, ...]
+"""w, x, y, z of w + i (x X + y Y + z Z)."""
+
+_Turn: TypeAlias = tuple[int, float, Quaternion]
+"""Slot (−1 for none), d, and the axis; without a slot the quaternion itself."""
 
 
 @frozen
@@ -82,7 +84,7 @@ class UnsupportedError(Exception):
 class _Lists:
     """What is assembled, in the order in which `kernel.cpp` reads it."""
 
-    turns: list[tuple[int, float, NDArray[np.float64]]] = Factory(list)
+    turns: list[_Turn] = Factory(list)
     chains: list[tuple[int, ...]] = Factory(list)
     start: list[int] = Factory(list)
     rotations: list[tuple[int, int]] = Factory(list)
@@ -133,6 +135,7 @@ class _Assembler:
         self.lists = _Lists()
         self._num_wires = num_wires
         self._numbers = numbers
+        self._axes: dict[int, Quaternion] = {}  # by projectors, which the stages keep
         self._patterns: dict[Hashable, int] = {}
         self._permutations: dict[Hashable, int] = {}
 
@@ -170,7 +173,7 @@ class _Assembler:
 
     def _chain(self, wire: int, turns: Sequence[Turn]) -> int:
         """The index of a wire's chain; −1 for one that does nothing."""
-        found: list[tuple[int, float, NDArray[np.float64]]] = []
+        found: list[_Turn] = []
         for turn in turns:
             if turn.slot is None:
                 phase, fixed = _quaternion(turn.first)
@@ -179,12 +182,16 @@ class _Assembler:
                     fixed = _product(fixed, found.pop()[2])
                 found.append((-1, 0.0, fixed))
             else:
-                mean, half, axis = _generator(turn)
-                if mean:
-                    self.lists.phases.append((turn.slot, mean))
-                if half:
-                    found.append((turn.slot, half, axis))
-        found = [t for t in found if t[0] >= 0 or np.abs(t[2][1:]).max() > _SMALL]
+                # exp(iθ(m + d n·σ))
+                first, second = turn.phases
+                if first + second:
+                    self.lists.phases.append((turn.slot, (first + second) / 2))
+                if first - second:
+                    axis = self._axes.get(id(turn.first))
+                    if axis is None:
+                        axis = self._axes[id(turn.first)] = _axis_of(turn.first)
+                    found.append((turn.slot, (first - second) / 2, axis))
+        found = [turn for turn in found if turn[0] >= 0 or any(turn[2][1:])]
         if not found:
             return -1
         slots = [slot for slot, _, _ in found if slot >= 0]
@@ -193,7 +200,7 @@ class _Assembler:
                 wire,
                 len(self.lists.turns),
                 len(found),
-                _axis(found),
+                _common_axis(found),
                 any(self._numbers[slot].by_row for slot in slots),
                 bool(slots),
             )
@@ -234,37 +241,46 @@ def _pattern(rotation: Rotation, num_wires: int) -> _Pattern:
     return values, classes, sixteens.reshape(-1), kinds
 
 
-def _quaternion(matrix: Matrix) -> tuple[float, NDArray[np.float64]]:
+def _rounded(*parts: float) -> tuple[float, ...]:
+    """Without what rounding left, so that axes are known."""
+    return tuple(0.0 if abs(part) < _SMALL else float(part) for part in parts)
+
+
+def _quaternion(matrix: Matrix) -> tuple[float, Quaternion]:
     """The phase, and w, x, y, z, of a unitary 2×2 matrix."""
-    if not np.allclose(matrix @ matrix.conj().T, np.eye(2), atol=1e-12, rtol=0):
+    (a, b), (c, d) = matrix.tolist()
+    overlaps = (
+        abs(a) ** 2 + abs(b) ** 2 - 1,
+        abs(c) ** 2 + abs(d) ** 2 - 1,
+        abs(a.conjugate() * c + b.conjugate() * d),
+    )
+    if max(map(abs, overlaps)) > 1e-12:
         raise UnsupportedError  # a projection
-    phase = float(np.angle(np.linalg.det(matrix))) / 2
-    special = matrix * np.exp(-1j * phase)
-    parts = [special.trace().real, *((s @ special).trace().imag for s in _PAULI)]
-    found: NDArray[np.float64] = np.array(parts) / 2
-    found[np.abs(found) < _SMALL] = 0
-    return phase, found
+    phase = cmath.phase(a * d - b * c) / 2
+    back = cmath.exp(-1j * phase) / 2
+    a, b, c, d = a * back, b * back, c * back, d * back
+    return phase, _rounded((a + d).real, (b + c).imag, (b - c).real, (a - d).imag)
 
 
-def _generator(turn: Turn) -> tuple[float, float, NDArray[np.float64]]:
-    """m, d and (0, n) of a turn exp(iθ(m + d n·σ))."""
-    axis = np.array([0.0, *((s @ turn.first).trace().real for s in _PAULI)])
-    axis[np.abs(axis) < _SMALL] = 0
-    first, second = turn.phases
-    return (first + second) / 2, (first - second) / 2, axis
+def _axis_of(projector: Matrix) -> Quaternion:
+    """(0, n) of a projector (1 + n·σ)/2."""
+    (a, b), (c, d) = projector.tolist()
+    return _rounded(0.0, (b + c).real, (c - b).imag, (a - d).real)
 
 
-def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _product(a: Quaternion, b: Quaternion) -> Quaternion:
     """(a₀ + i a·σ)(b₀ + i b·σ), the second applied first."""
-    vector = a[0] * b[1:] + b[0] * a[1:] - np.cross(a[1:], b[1:])
-    found = np.array([a[0] * b[0] - a[1:] @ b[1:], *vector])
-    found[np.abs(found) < _SMALL] = 0
-    return found
+    return _rounded(
+        a[0] * b[0] - a[1] * b[1] - a[2] * b[2] - a[3] * b[3],
+        a[0] * b[1] + a[1] * b[0] - a[2] * b[3] + a[3] * b[2],
+        a[0] * b[2] + a[2] * b[0] - a[3] * b[1] + a[1] * b[3],
+        a[0] * b[3] + a[3] * b[0] - a[1] * b[2] + a[2] * b[1],
+    )
 
 
-def _axis(turns: Sequence[tuple[int, float, NDArray[np.float64]]]) -> int:
-    used = np.any([quaternion[1:] != 0 for _, _, quaternion in turns], axis=0)
-    return _ALONG[int(used.argmax())] if used.sum() == 1 else _ANY
+def _common_axis(turns: Sequence[_Turn]) -> int:
+    used = [axis for axis in _ALONG if any(turn[2][axis] for turn in turns)]
+    return used[0] if len(used) == 1 else _ANY
 
 
 def _words(
@@ -351,10 +367,9 @@ def assemble(
     def reals(*values: Any) -> None:
         real.extend(np.asarray(value, dtype=np.float64).reshape(-1) for value in values)
 
-    def turns(values: Sequence[tuple[int, float, NDArray[np.float64]]]) -> None:
+    def turns(values: Sequence[_Turn]) -> None:
         wholes(len(values), [slot for slot, _, _ in values])
-        for _, half, quaternion in values:
-            reals(half, quaternion)
+        reals([(half, *quaternion) for _, half, quaternion in values])
 
     wholes(wires, features, 0 if sentences is None else outputs)
     wholes(sentences is None, prepared, len(weights), weights)

@@ -145,7 +145,7 @@ class NativeProgram:
             *[matrix.data_ptr() for matrix in matrices],
         )
         if self.assembly.reads_state:
-            return torch.view_as_complex(out.view(rows, -1, 2))
+            return torch.view_as_complex(out.unflatten(1, (-1, 2)))
         return out
 
     def backward(
@@ -173,7 +173,9 @@ class NativeProgram:
         if change.is_complex():
             change = torch.view_as_real(change.resolve_conj()).flatten(1)
         change = change.resolve_neg()
-        x_change = None if x is None or not wanted[0] else x.new_empty(x.shape)
+        x_change = None
+        if x is not None and wanted[0]:
+            x_change = torch.empty_like(x, memory_format=torch.contiguous_format)
         rows = change.shape[0]
         states = None
         if prepared is not None and wanted[1]:
@@ -181,7 +183,7 @@ class NativeProgram:
         changes: list[Tensor | None] = []
         pairs: list[int] = []
         for tensor, want in zip(tensors, wanted[2:], strict=True):
-            found = tensor.new_empty(tensor.shape) if want else None
+            found = torch.empty_like(tensor) if want else None  # contiguous as that
             changes.append(found)
             pairs += (tensor.data_ptr(), 0 if found is None else found.data_ptr())
         self.kernel.backward(
@@ -205,7 +207,7 @@ class NativeProgram:
 def _rows(x: Tensor | None, prepared: Tensor | None, matrices: Iterable[Tensor]) -> int:
     if x is not None:
         return x.shape[0]
-    if prepared is not None and len(prepared) > 1:
+    if prepared is not None and len(prepared) != 1:
         return len(prepared)
     return max((m.shape[0] for m in matrices if m.ndim > 2), default=1)
 

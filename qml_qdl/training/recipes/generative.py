@@ -149,11 +149,11 @@ class Generative(Sampling):
         Raises:
             DataError: A part is too small for the report.
         """
-        parts = {
-            "train": len(split.train),
-            "validate": len(split.validation),
-            "test": len(split.test),
-        }
+        parts = {"train": len(split.train)}
+        if split.has_validation:
+            parts["validate"] = len(split.validation)
+        if split.has_test:
+            parts["test"] = len(split.test)
         if min(parts.values()) < LEAST_MEASURED:
             rows = ", ".join(f"{rows} to {part}" for part, rows in parts.items())
             raise DataError(

@@ -111,12 +111,7 @@ class _OfBits(Fitted):
             ArgumentError: A table holds other numbers.
             DataError: A part is too small for the report.
         """
-        return evolve(
-            super().prepare(split, model),
-            train=as_bits(split.train, model),
-            validation=as_bits(split.validation, model),
-            test=as_bits(split.test, model),
-        )
+        return super().prepare(split, model).each(lambda part: as_bits(part, model))
 
     @classmethod
     def yardstick(cls, split: Split) -> Yardstick:

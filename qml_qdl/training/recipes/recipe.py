@@ -14,7 +14,7 @@ from lightning.pytorch import LightningModule, seed_everything
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, Metric
 
-from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
+from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, DataError
 from qml_qdl.circuits.validation import check_type, did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.data.loader import ResumableLoader
@@ -38,11 +38,33 @@ if TYPE_CHECKING:
     from qml_qdl.training.building import Task
     from qml_qdl.training.fitting import Fit
 
-Batch: TypeAlias = tuple[Tensor, Tensor]
-"""Inputs and labels of some rows."""
+Batch: TypeAlias = tuple[Tensor, ...]
+"""Inputs and labels of some rows, and weights of rows that have some."""
 
 MOMENTUM = 0.9
 """Of "sgd" without arguments."""
+
+
+class WeightedMean(MeanMetric):
+    """The mean of values by their weights, NaN where there is one.
+
+    torchmetrics' own leaves the weights out of account where it does not look for NaN.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(nan_strategy="disable")
+
+    def update(self, value: Any, weight: Any = 1.0) -> None:
+        """Adds values.
+
+        Args:
+            value: A number, or a tensor of several.
+            weight: How much they count, one for all or for each.
+        """
+        values = torch.as_tensor(value, device=self.device)
+        weights = torch.as_tensor(weight, device=self.device).expand(values.shape)
+        self.mean_value += (values * weights).sum()
+        self.weight += weights.sum()
 
 
 @validate_call
@@ -113,6 +135,9 @@ class Recipe(LightningModule, ABC):
     standardise: ClassVar[bool] = True
     """Whether tables are standardised."""
 
+    weighs: ClassVar[bool] = False
+    """Whether rows may count by weights."""
+
     keeps: ClassVar[tuple[str, ...]] = (BEST,)
     """The checkpoints of a finished training that report and pictures need."""
 
@@ -128,10 +153,26 @@ class Recipe(LightningModule, ABC):
     def __init__(self, model: nn.Module, split: Any, options: TrainingOptions) -> None:
         super().__init__()
         check_type("split", split, self.divided)
+        if isinstance(split, Split):
+            if split.train.weights is not None and not self.weighs:
+                raise DataError(
+                    f"weights: {type(self).__name__} counts all rows alike, got "
+                    "weights; leave them out"
+                )
+            if not split.has_validation:
+                told = (name for name in self.columns if not name.startswith("val_"))
+                self.columns = tuple(told)
+            if split.train.dtype == np.float64 and options.precision != "64-true":
+                split = split.in_single()
         self.model = model
         self.split: Any = split
         self.options = options
         self.plateau: Any = None
+
+    @property
+    def watched(self) -> str:
+        """The column that early stopping watches; the first one without validation."""
+        return self.monitor if self.monitor in self.columns else self.columns[0]
 
     @property
     def trained(self) -> nn.Module:
@@ -146,9 +187,10 @@ class Recipe(LightningModule, ABC):
             row: The numbers of the epoch.
 
         Returns:
-            Numbers that compare; the highest is the best epoch.
+            Numbers that compare; the highest is the best epoch. Without a validation
+            part the last one is.
         """
-        return (-row[cls.monitor],)
+        return (-row[cls.monitor],) if cls.monitor in row else (row["epoch"],)
 
     @classmethod
     def named(cls, name: str) -> type[Recipe]:
@@ -287,7 +329,8 @@ class Recipe(LightningModule, ABC):
             split: The data.
         """
         shape = split.train.input_shape
-        size, outputs = math.prod(shape), split.train.num_classes or 1
+        train = split.train
+        size, outputs = math.prod(shape), train.num_classes or train.num_outputs
         values = (shape, shape, size, size, outputs, outputs, outputs)
         return dict(zip(cls.follows, values, strict=True))
 
@@ -425,6 +468,8 @@ class Recipe(LightningModule, ABC):
 
     def validation_loader(self) -> Iterable[Any] | None:
         """Batches of the validation after each epoch; None for none."""
+        if not self.split.has_validation:
+            return None
         return ResumableLoader(
             self.split.validation, batch_size=self.options.batch_size, shuffle=False
         )
@@ -438,7 +483,7 @@ class Recipe(LightningModule, ABC):
             name: Its name.
             metric: The metric; None for a mean.
         """
-        metric = MeanMetric(nan_strategy="disable") if metric is None else metric
+        metric = WeightedMean() if metric is None else metric
         metric.persistent(True)
         setattr(self, name, metric)
 

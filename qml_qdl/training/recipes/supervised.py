@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from abc import abstractmethod
@@ -45,6 +46,8 @@ class Supervised(Recipe):
         ArgumentError: There is no such loss.
     """
 
+    weighs: ClassVar[bool] = True
+
     score: ClassVar[str]
     """The column beside the loss, without the part that it is of."""
 
@@ -72,13 +75,26 @@ class Supervised(Recipe):
         self.loss = (
             build_object("loss", spec, "torch.nn", nn.Module) if plain else given
         )
-        for part in ("train", "val"):
-            self.add_metric(f"{part}_loss")
-            self.add_metric(f"{part}_{self.score}", self.make_metric())
+        weights = split.train.weights
+        for column in self.columns:
+            counts = column.endswith(self.score) and weights is None
+            self.add_metric(column, self.make_metric() if counts else None)
+        if weights is not None:
+            self._mean_weight = float(weights.mean())
+            self.row_loss = _unreduced(self.loss)
 
     @abstractmethod
     def make_metric(self) -> Metric:
         """The metric of `score`."""
+
+    @abstractmethod
+    def scores(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """What each row adds to the mean that is `score` (rows, …).
+
+        Args:
+            outputs: As `shaped` returned them.
+            labels: Likewise.
+        """
 
     @classmethod
     @abstractmethod
@@ -131,11 +147,30 @@ class Supervised(Recipe):
         return outputs
 
     def _step(self, batch: Batch, part: str) -> Tensor:
+        if len(batch) > 2:
+            return self._weighted_step(batch, part)
         outputs, labels = self.shaped(self(batch[0]), batch[1])
         loss: Tensor = self.loss(outputs, labels)
         check_type("loss: its result", loss, Tensor)
         getattr(self, f"{part}_loss").update(loss.detach(), weight=len(labels))
         getattr(self, f"{part}_{self.score}").update(outputs.detach(), labels)
+        return loss
+
+    def _weighted_step(self, batch: Batch, part: str) -> Tensor:
+        """The same where rows count by weights, in units of their mean.
+
+        The mean of the whole training part, not that of the batch: so batches are
+        unbiased, whatever weights meet in one, and all rows at once give the weighted
+        mean.
+        """
+        outputs, labels = self.shaped(self(batch[0]), batch[1])
+        weights = batch[2].to(outputs) / self._mean_weight
+        losses = self.row_loss(outputs, labels).reshape(len(labels), -1).mean(1)
+        scores = self.scores(outputs.detach(), labels).to(outputs)
+        scores = scores.reshape(len(labels), -1).mean(1)
+        for name, values in (("loss", losses.detach()), (self.score, scores)):
+            getattr(self, f"{part}_{name}").update(values, weight=weights)
+        loss: Tensor = (weights * losses).mean()
         return loss
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -165,7 +200,7 @@ class Supervised(Recipe):
         super().check_options()
         if self.options.loss is None:
             return
-        inputs, labels = next(
+        inputs, labels, *_ = next(
             iter(ResumableLoader(self.split.train, batch_size=2, shuffle=False))
         )
         with torch.no_grad():
@@ -191,7 +226,9 @@ class Supervised(Recipe):
         return self.make_scheduler(self.make_optimizer(self.parameters()))
 
     def assess(self, model: nn.Module) -> tuple[dict[str, float], Any]:
-        """Measures predictions of the test part."""
+        """Measures predictions of the test part; nothing where there is none."""
+        if not self.split.has_test:
+            return {}, None
         predictions = self.predict(
             model, self.split.test, batch_size=self.options.batch_size, step="test"
         )
@@ -253,7 +290,7 @@ class Supervised(Recipe):
         model.eval()
         parts = []
         with torch.no_grad():
-            for number, (inputs, _) in enumerate(loader, first):
+            for number, (inputs, *_) in enumerate(loader, first):
                 if step is not None:
                     begin_step(model, f"{step}-{number}")
                 outputs = model(inputs.to(weight.device, weight.dtype))
@@ -347,9 +384,15 @@ class Classification(Supervised):
         """Accuracy."""
         return MulticlassAccuracy(self.split.train.num_classes, average="micro")
 
+    def scores(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Whether the class is predicted."""
+        return self.decide(outputs) == labels
+
     @classmethod
     def merit(cls, row: Mapping[str, float]) -> tuple[float, ...]:
         """The highest validation accuracy, and of equal ones the lowest loss."""
+        if cls.monitor not in row:
+            return super().merit(row)
         return row["val_accuracy"], -row["val_loss"]
 
     @classmethod
@@ -442,14 +485,14 @@ class Classification(Supervised):
 
 
 class Regression(Supervised):
-    """Fits a model that returns one number a row, by the mean squared error.
+    """Fits a model that returns numbers, one a row or more, by the mean squared error.
 
     Numbers are standardised with mean and deviation of the training part, as inputs
     are; R², mean squared and mean absolute error of the test part are in the numbers'
     own unit. It stands beside ridge regression, the nearest neighbour and the mean.
 
     Args:
-        model: Maps inputs (rows, …) to numbers (rows,) or (rows, 1).
+        model: Maps inputs (rows, …) to numbers (rows,) or (rows, outputs).
         split: The data.
         options: How it is trained; `loss` takes two tensors (rows,).
     """
@@ -469,9 +512,15 @@ class Regression(Supervised):
         """The mean squared error."""
         return MeanSquaredError()
 
+    def scores(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Squared errors."""
+        return torch.square(outputs - labels)
+
     @classmethod
     def merit(cls, row: Mapping[str, float]) -> tuple[float, ...]:
         """The lowest squared error of the validation part, then the lowest loss."""
+        if cls.monitor not in row:
+            return super().merit(row)
         return -row["val_mse"], -row["val_loss"]
 
     @classmethod
@@ -482,42 +531,46 @@ class Regression(Supervised):
     @classmethod
     def measure(cls, predictions: Any, part: Dataset, split: Split) -> dict[str, float]:
         """R², mean squared and mean absolute error, in the numbers' own unit."""
-        unit = split.label_deviation or 1.0
+        deviation = split.label_deviation
+        unit = 1.0 if deviation is None else deviation
         labels = unit * part.labels.astype(np.float64)
         errors = unit * np.asarray(predictions, dtype=np.float64) - labels
-        around = float(np.square(labels - labels.mean()).sum())
-        squares = float(np.square(errors).sum())
+        around = np.square(labels - labels.mean(axis=0)).sum(axis=0)
+        squares = np.square(errors).sum(axis=0)
+        constant = np.where(around > 0, around, np.nan)
         return {
-            "R²": 1 - squares / around if around else float("nan"),
-            "MSE": squares / len(labels),
+            "R²": float(np.mean(1 - squares / constant)),
+            "MSE": float(np.mean(squares / len(labels))),
             "MAE": float(np.abs(errors).mean()),
         }
 
     @classmethod
     def agreement(cls, predictions: Any, others: Any) -> float | None:
         """The correlation; None where one of the two is constant."""
-        both = np.stack([predictions, others]).astype(np.float64)
+        both = np.stack([predictions, others]).astype(np.float64).reshape(2, -1)
         if len(predictions) < 2 or not both.std(axis=1).all():
             return None
         return float(np.asarray(np.corrcoef(both))[0, 1])
 
     @classmethod
     def decide(cls, outputs: Tensor) -> Tensor:
-        """The numbers, (rows,)."""
-        return outputs.reshape(len(outputs))
+        """The numbers, (rows,), or (rows, outputs) of several."""
+        return outputs.reshape(len(outputs), -1).squeeze(1)
 
     def shaped(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Numbers (rows,) of both.
+        """Numbers (rows,) of both, or (rows, outputs).
 
         Raises:
-            ArgumentError: The model returns more than one number a row.
+            ArgumentError: The model returns another number of numbers a row.
         """
-        if outputs.numel() != len(labels):
+        if outputs.numel() != labels.numel() or len(outputs) != len(labels):
+            wanted = math.prod(labels.shape[1:])
+            needed = "one number" if wanted == 1 else f"{wanted} numbers"
             raise ArgumentError(
-                f"model: regression needs one number a row, got outputs of shape "
+                f"model: regression needs {needed} a row, got outputs of shape "
                 f"{tuple(outputs.shape)} for {len(labels)} rows"
             )
-        return outputs.reshape(len(labels)), labels.to(outputs.dtype)
+        return outputs.reshape(labels.shape), labels.to(outputs.dtype)
 
     @classmethod
     def read(cls, dataset: Dataset, model: str) -> Dataset:
@@ -540,6 +593,22 @@ class Regression(Supervised):
 
         share = f"{title}: R² {fit.measures['R²']:.3f}, {len(split.test)} rows"
         return plot_predictions(split, fit.predictions, share)
+
+
+def _unreduced(loss: Any) -> Any:
+    """The loss of each row alone, as weights need it.
+
+    Raises:
+        ArgumentError: It cannot be told.
+    """
+    if not isinstance(loss, nn.Module) or not hasattr(loss, "reduction"):
+        raise ArgumentError(
+            f"loss: weights of rows need a loss of torch.nn with a reduction, got "
+            f"{loss!r}; use one by name, such as 'HuberLoss', or leave the weights out"
+        )
+    apart = copy.copy(loss)
+    vars(apart)["reduction"] = "none"
+    return apart
 
 
 def supervised_task(run: Run) -> tuple[Task, type[Supervised]]:

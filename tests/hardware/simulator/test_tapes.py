@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from qml_qdl.circuits.errors import TargetError
+from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator import tapes
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 
@@ -20,7 +21,7 @@ def run(
     tape = qml.tape.QuantumScript(
         operations, [measurement or qml.expval(qml.Z(0))], **options
     )
-    return run_tape(tape, cache or ProgramCache(), np.random.default_rng(0))
+    return run_tape(tape, cache or ProgramCache(), Seeds(0))
 
 
 def test_programs_are_kept_by_structure() -> None:

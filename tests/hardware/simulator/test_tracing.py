@@ -61,8 +61,18 @@ def test_plain_angles_are_gathered(name: str) -> None:
     assert traced.common.computed is None
 
 
-def test_products_are_computed() -> None:
-    assert trace_circuit(CIRCUITS["IQP"], torch.empty(0)).rows.computed is not None
+@pytest.mark.parametrize("name", ["IQP", "ZZ", "trained scaling"])
+def test_products_are_gathered_twice(name: str) -> None:
+    traced = trace_circuit(CIRCUITS[name], torch.empty(0))
+    assert traced.rows.products is not None
+    assert traced.rows.computed is None
+
+
+def test_what_has_no_form_is_computed() -> None:
+    traced = trace_circuit(CIRCUITS["products"], torch.empty(0))
+    computed = traced.rows.computed
+    assert computed is not None
+    assert len(computed.results) == 2
 
 
 def test_a_tape_without_measurements_comes_back() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pennylane as qml
 import torch
+from attrs import frozen
 from torch import Tensor
 
 from qml_qdl.circuits import (
@@ -13,11 +16,13 @@ from qml_qdl.circuits import (
     BasicEntangler,
     BasisEncoding,
     Circuit,
+    Encoding,
     Expectation,
     HamiltonianEncoding,
     HardwareEfficient,
     IQPEncoding,
     IsingLayers,
+    Processing,
     RandomLayers,
     SimCircuit,
     SimplifiedTwoDesign,
@@ -26,6 +31,48 @@ from qml_qdl.circuits import (
     reupload,
     share,
 )
+
+
+@frozen(repr=False)
+class Pairs(Encoding):
+    """Products of features, written in many ways."""
+
+    pure = True
+
+    @property
+    def num_features(self) -> int:
+        return 3
+
+    def encode(self, features: Any) -> None:
+        x, y, z = (features[..., position] for position in range(3))
+        first, second, third = self.wires
+        qml.RX(x * y, first)
+        qml.RY((0.3 - x) * (z + 1.2), second)
+        qml.RZ(2 - (y * z) / 3, third)
+        qml.PhaseShift(-(x * x) + 0.5, first)
+        qml.IsingZZ(0.7 * (x * 0.5) * y, [first, second])
+        each = features[..., [0, 1]] * features[..., [2, 0]]
+        qml.RX(each[..., 1], second)
+        qml.RY(3.0 - each[..., 0] + 1, third)
+        qml.RX((x * y) * z, third)
+        qml.RY((x * y) + y, first)
+
+
+@frozen(repr=False)
+class PairsOfWeights(Processing):
+    pure = True
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return (3,)
+
+    def process(self, weights: Any) -> None:
+        first, second, third = self.wires
+        qml.RX(weights[0] * weights[1], first)
+        qml.CNOT([first, second])
+        qml.RY(1 - 2 * (weights[1] * weights[2]), second)
+        qml.CRX(weights[0], [second, third])
+
 
 TIED = share("tied", BasicEntangler(3))
 
@@ -39,6 +86,7 @@ CIRCUITS: dict[str, Circuit] = {
     @ AngleEncoding(3, trainable_scaling=True),
     "phases": SimplifiedTwoDesign(3) @ AngleEncoding(3, rotation="Z"),
     "IQP": SimCircuit(6, 4, layers=2) @ IQPEncoding(4),
+    "products": PairsOfWeights(3) @ Pairs(3),
     "ZZ": SimCircuit(13, 4) @ ZZFeatureMap(4),
     "Hamiltonian": HamiltonianEncoding(4) @ AngleEncoding(3, features=[0, 1, 2]),
     "amplitudes": IsingLayers(3) @ AmplitudeEncoding(3),

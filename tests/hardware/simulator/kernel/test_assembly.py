@@ -11,6 +11,7 @@ import pytest
 from qml_qdl.hardware.simulator.kernel.assembly import (
     Assembly,
     UnsupportedError,
+    _quaternion,
     assemble,
     given_angles,
 )
@@ -71,3 +72,19 @@ def test_matrices_come_with_each_call() -> None:
 def test_projections_are_left_to_torch() -> None:
     with pytest.raises(UnsupportedError):
         assembled(plan_of(qml.Projector([0], 1)))
+
+
+def test_what_is_not_unitary_is_left_to_torch() -> None:
+    with pytest.raises(UnsupportedError):
+        _quaternion(np.diag([1, 0.5]).astype(complex))
+    with pytest.raises(UnsupportedError):
+        _quaternion(np.array([[1, 1], [0, 1]], dtype=complex) / np.sqrt(2))
+
+
+def test_quaternions_are_the_matrices() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        matrix = np.linalg.qr(rng.normal(size=(2, 2, 2)) @ [1, 1j])[0]
+        phase, (w, x, y, z) = _quaternion(matrix)
+        found = np.array([[w + 1j * z, y + 1j * x], [1j * x - y, w - 1j * z]])
+        np.testing.assert_allclose(np.exp(1j * phase) * found, matrix, atol=1e-14)

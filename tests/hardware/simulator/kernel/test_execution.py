@@ -12,6 +12,7 @@ import pennylane as qml
 import pytest
 import torch
 from attrs import evolve
+from pytest_mock import MockerFixture
 from torch import Tensor
 
 from qml_qdl.circuits import (
@@ -265,6 +266,14 @@ def test_blocks_in_threads() -> None:
     torch.set_num_threads(threads)
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
+def test_wide_states_in_many_threads_are_torchs(mocker: MockerFixture) -> None:
+    circuit = StronglyEntangling(17, layers=1) @ AngleEncoding(17)
+    threads = mocker.patch.object(torch, "get_num_threads", return_value=4)
+    assert CircuitRunner(circuit).direct(torch.zeros(0, 17)) is None
+    threads.return_value = 3
+    assert CircuitRunner(circuit).direct(torch.zeros(0, 17)) is not None
 
 
 def test_gradients_of_gradients() -> None:
