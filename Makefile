@@ -60,12 +60,15 @@ bench: .venv/installed
 bench-operators: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.operators
 
-# The same with TensorCircuit-NG on JAX, DeepQuantum and pyqtorch, in versions of their own.
+# README's tables of the simulator beside its peers, in versions of their own; mindquantum
+# pins a rich that is older than ours. JAX, too, has one thread. A quarter of an hour.
 bench-peers: pyproject.toml constraints.txt tests/benchmarks/requirements.txt
 	$(PYTHON) -m venv --clear .venv-peers
 	.venv-peers/bin/python -m pip install --quiet 'torch==2.13.0' --editable '.[dev]' \
 		--requirement tests/benchmarks/requirements.txt
-	.venv-peers/bin/python -m pytest tests/benchmarks -q --benchmark-columns=median
+	.venv-peers/bin/python -m pip install --quiet --no-deps 'mindquantum==0.12.0'
+	XLA_FLAGS='--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1' \
+		.venv-peers/bin/python -m tests.benchmarks.peer_table
 
 # One training step on pennylane-qiskit's qiskit.aer, which needs an older Qiskit.
 bench-pennylane-qiskit: .venv/installed

@@ -58,4 +58,6 @@ WORKLOADS = (
     Workload("D", 4, 16, 1, 4),
     Workload("E", 1, 20, 1, 4),
     Workload("F", 1, 4, 1, 2),
+    Workload("G", 64, 4, 1, 2),
+    Workload("H", 1, 12, 1, 4),
 )
