@@ -690,7 +690,8 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
 
         Returns:
             Means (rows,), or (rows, outputs) as of `fit`; and deviations of the same
-            shape, or covariances (rows, rows), or (rows, rows, outputs).
+            shape, or covariances (rows, rows), or (rows, rows, outputs) where means
+            have outputs.
 
         Raises:
             DataError: The rows are not like those of `fit`.
