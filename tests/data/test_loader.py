@@ -17,8 +17,8 @@ def loader(
     return ResumableLoader(data, batch_size=batch_size, **options)  # type: ignore[arg-type]
 
 
-def rows_of(batches: list[tuple[torch.Tensor, torch.Tensor]]) -> list[int]:
-    return [int(value) for inputs, _ in batches for value in inputs[:, 0]]
+def rows_of(batches: list[tuple[torch.Tensor, ...]]) -> list[int]:
+    return [int(value) for inputs, *_ in batches for value in inputs[:, 0]]
 
 
 def test_an_epoch_gives_each_row_once() -> None:
