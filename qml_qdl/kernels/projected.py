@@ -93,7 +93,8 @@ class ReducedStateKernel(CircuitKernel):
             ArgumentTypeError: They are not floating.
             ArgumentError: A number is not finite.
         """
-        return self.run_rows(as_rows("x", x, self.num_inputs) * self.scaling)
+        rows = as_rows("x", x, self.num_inputs) * self.scaling
+        return self.run_rows(rows).clone()  # what is kept stays as it is
 
     def weighted(self, features: Tensor, *, mean: bool) -> Tensor:
         """Features such that their products, summed, are Tr ρρ' − 1/2ˢ, summed.

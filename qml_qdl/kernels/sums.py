@@ -97,7 +97,7 @@ class SumKernel(Kernel):
 
     def gram(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The weighted sum; see `Kernel.gram`."""
-        weights = self.weights.to(x)
+        weights = self.logits.to(x).softmax(0)
         gram = weights[0] * self._all[0].gram(x, y)
         for weight, kernel in zip(weights[1:], self._all[1:], strict=True):
             gram = gram + weight * kernel.gram(x, y)

@@ -26,7 +26,13 @@ from qml_qdl.circuits.errors import (
 )
 from qml_qdl.data.dataset import Column, Dataset
 
+AT_ONCE = 1024
+"""Rows that a fitted circuit or model reads in one call."""
+
 _REPAIRS = {
+    "sample_weight contains": "give each row a finite number ≥ 0",
+    "Negative values": "leave out rows that do not count",
+    "non-zero number": "give rows that count numbers above 0",
     "NaN": "fill gaps with sklearn.impute.SimpleImputer in a Pipeline before it",
     "infinity": "leave out or repair these rows",
     "2D array": "Reshape your data to (rows, features)",
@@ -172,7 +178,7 @@ def weights_of(sample_weight: Any, x: Any) -> npt.NDArray[np.float64] | None:
         return None
     with repairs():
         weights: npt.NDArray[np.float64] = _check_sample_weight(
-            sample_weight, x, dtype=np.float64
+            sample_weight, x, dtype=np.float64, ensure_non_negative=True
         )
     return weights
 

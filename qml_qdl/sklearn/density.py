@@ -18,13 +18,14 @@ from qml_qdl.circuits.validation import check_choice, check_count
 from qml_qdl.data.dataset import Dataset
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.sklearn.base import (
+    AT_ONCE,
     check_fitted,
     dataset_of,
     rows_to_fit,
     rows_to_read,
     seed_of,
 )
-from qml_qdl.sklearn.learning import AT_ONCE, Learner, batch_rows
+from qml_qdl.sklearn.learning import Learner, batch_rows
 from qml_qdl.sklearn.runs import write_arrays
 from qml_qdl.training import MODELS, Spec, TrainingOptions, default_training
 from qml_qdl.training.options import Precision

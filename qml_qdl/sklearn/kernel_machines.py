@@ -690,7 +690,8 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
 
         Returns:
             Means (rows,), or (rows, outputs) as of `fit`; and deviations of the same
-            shape, or covariances (rows, rows), or (rows, rows, outputs).
+            shape, or covariances (rows, rows), or (rows, rows, outputs) where means
+            have outputs.
 
         Raises:
             DataError: The rows are not like those of `fit`.
@@ -705,7 +706,9 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
             return mean
         unit = self.preprocessing_.label_deviation
         unit = np.asarray(1.0 if unit is None else unit)
-        return mean, spread * (unit**2 if return_cov else unit)
+        spread = spread * (unit**2 if return_cov else unit)
+        shape = spread.shape[: 2 if return_cov else 1] + self.output_shape_
+        return mean, spread.reshape(shape)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -30,9 +30,6 @@ FULL_BATCH = 1024
 BATCH = 256
 """Rows of a batch of more, where nothing else is said."""
 
-AT_ONCE = 1024
-"""Rows that a trained model reads in one call."""
-
 Maker = Callable[..., nn.Module]
 
 

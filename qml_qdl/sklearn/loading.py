@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,8 @@ def _of_run(run: Run) -> dict[str, Any]:
     found: dict[str, Any] = {"n_features_in_": int(np.prod(shape)), "seed_": seed}
     if fitted.class_names:
         names = fitted.class_names
-        whole = all(name.lstrip("-").isdecimal() for name in names)
+        # Words such as 007 stay words: as numbers they would be others.
+        whole = all(re.fullmatch(r"0|-?[1-9][0-9]*", name) for name in names)
         found["classes_"] = np.array([int(name) for name in names] if whole else names)
     if fitted.columns and not image:
         names = [column.name for column in fitted.columns]

@@ -16,6 +16,7 @@ from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, DataError
 from qml_qdl.circuits.validation import check_flag
 from qml_qdl.sklearn.base import (
+    AT_ONCE,
     class_codes,
     dataset_of,
     rows_to_fit,
@@ -24,7 +25,7 @@ from qml_qdl.sklearn.base import (
     weights_of,
 )
 from qml_qdl.sklearn.circuit_model import CircuitModel
-from qml_qdl.sklearn.learning import AT_ONCE, Learner, Maker, batch_rows
+from qml_qdl.sklearn.learning import Learner, Maker, batch_rows
 from qml_qdl.training import MODELS, Spec, TrainingOptions
 from qml_qdl.training.options import Accelerator, Precision
 from qml_qdl.training.recipes.recipe import Recipe

@@ -18,6 +18,7 @@ from qml_qdl.circuits.validation import check_count, check_flag
 from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.nn import QuantumLayer
 from qml_qdl.sklearn.base import (
+    AT_ONCE,
     dataset_of,
     rows_to_fit,
     rows_to_read,
@@ -31,9 +32,6 @@ from qml_qdl.sklearn.circuits import (
     scaling_for,
 )
 from qml_qdl.sklearn.runs import Saved
-
-AT_ONCE = 1024
-"""Rows that run in one call."""
 
 
 class QuantumTransformer(

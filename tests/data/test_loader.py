@@ -18,7 +18,7 @@ def loader(
 
 
 def rows_of(batches: list[tuple[torch.Tensor, ...]]) -> list[int]:
-    return [int(value) for inputs, _ in batches for value in inputs[:, 0]]
+    return [int(value) for inputs, *_ in batches for value in inputs[:, 0]]
 
 
 def test_an_epoch_gives_each_row_once() -> None:

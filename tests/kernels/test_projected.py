@@ -98,6 +98,8 @@ def test_points_are_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
     gram = kernel(X)
     assert torch.equal(kernel(X[3:], X), kernel(X[3:], X))
     assert torch.allclose(kernel(X[3:], X), gram[3:], atol=1e-12)
+    kernel.features(X).zero_()  # which is not what is kept
+    assert torch.equal(kernel(X), gram)
 
 
 def test_weights_after_the_encoding_count() -> None:

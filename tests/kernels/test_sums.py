@@ -19,6 +19,8 @@ def test_it_is_the_weighted_sum() -> None:
     assert torch.allclose(kernel(X), expected)
     assert torch.allclose(kernel(X, X[:2]), expected[:, :2], atol=1e-6)
     assert kernel.cost(4).rows == 8
+    ones = kernel(X.double()).diagonal()
+    assert torch.allclose(ones, torch.ones_like(ones), rtol=1e-15)
     assert not kernel(X).requires_grad
     assert SumKernel(PARTS, trainable_weights=True)(X).requires_grad
 

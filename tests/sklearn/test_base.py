@@ -42,4 +42,8 @@ def test_weights_and_seeds() -> None:
     assert weights_of(None, np.ones((2, 1))) is None
     with pytest.raises(DataError, match=r"sample_weight\.shape == \(3,\)"):
         weights_of([1, 2, 3], np.ones((2, 1)))
+    with pytest.raises(DataError, match=r"Negative .*; leave out rows"):
+        weights_of([1, -2], np.ones((2, 1)))
+    with pytest.raises(DataError, match=r"contains NaN; give each row a finite number"):
+        weights_of([1, np.nan], np.ones((2, 1)))
     assert seed_of(3) == seed_of(np.random.RandomState(3))

@@ -72,6 +72,15 @@ def test_a_process_is_the_textbooks() -> None:
     assert np.allclose(covariance.diagonal(), deviation**2, rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (2,)])
+def test_spreads_have_the_shape_of_means(shape: tuple[int, ...]) -> None:
+    numbers = X[::3, : 2 if shape == (2,) else 1].reshape(-1, *shape)
+    process = QuantumGaussianProcessRegressor(optimizer=None).fit(X[::3], numbers)
+    mean, deviation = process.predict(X[:5], return_std=True)
+    assert mean.shape == deviation.shape == (5, *shape)
+    assert process.predict(X[:5], return_cov=True)[1].shape == (5, 5, *shape)
+
+
 def test_rows_that_are_the_same_run_once() -> None:
     machine = QuantumSVC().fit(np.r_[X, X], np.r_[Y, Y])
     assert len(machine.rows_) == len(np.unique(X, axis=0))

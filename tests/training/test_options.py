@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError, QdlError
@@ -153,6 +153,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(name=st.sampled_from(sorted(RunOptions().as_config())), value=json_values)
 def test_any_value_is_taken_as_it_is_or_refused(name: str, value: object) -> None:
     content = RunOptions().as_config()
