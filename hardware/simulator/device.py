@@ -47,7 +47,8 @@ class SimulatorDevice(TapeDevice):
         ArgumentTypeError: There is no such keyword, or its type cannot be used.
 
     Example:
-        >>>         >>> dev = qml.device("qdl.simulator", wires=2)
+        >>> import pennylane as qml
+        >>> dev = qml.device("qdl.simulator", wires=2)
         >>> @qml.qnode(dev)
         ... def circuit(x):
         ...     qml.RY(x, 0)
