@@ -30,8 +30,8 @@ _CLASSES: dict[Any, Any] = {}
 _MAKING = RLock()
 
 
-# PennyLane records every circuit of a process in one queue, under this lock.
-_RECORDING: Any = AnnotatedQueue._lock
+RECORDING: Any = AnnotatedQueue._lock
+"""PennyLane records every circuit of a process in one queue, under this lock."""
 
 
 class _OwnQueues(local):
@@ -76,7 +76,7 @@ def _separate_threads() -> None:
     manager: Any = QueuingManager
     if isinstance(manager._active_contexts, _OwnQueues):
         return  # without waiting for a thread that records
-    with _RECORDING:  # so that no other thread records
+    with RECORDING:  # so that no other thread records
         if not isinstance(manager._active_contexts, _OwnQueues):
             own = _OwnQueues()
             own.stack = manager._active_contexts
@@ -95,7 +95,7 @@ def recorded_alone(device: Any) -> AbstractContextManager[Any]:
         What to run the QNode in; nothing where it waits for jobs of a service.
     """
     _separate_threads()
-    return nullcontext() if traits_of(device).costs_jobs else _RECORDING
+    return nullcontext() if traits_of(device).costs_jobs else RECORDING
 
 
 def one_run_at_a_time(device: Any) -> Any:
@@ -137,7 +137,7 @@ def _waiting(kind: Any) -> Any:
 def _alone(run: Any) -> Any:
     @functools.wraps(run)
     def waiting(device: Any, *args: Any, **options: Any) -> Any:
-        with _RECORDING:
+        with RECORDING:
             return run(device, *args, **options)
 
     return waiting

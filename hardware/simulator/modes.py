@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import _disable_current_modes
 
+from qml_qdl.hardware.one_run import RECORDING
+
 _MAKING = RLock()
 
 
@@ -31,6 +33,9 @@ def made_to_last() -> Iterator[None]:
         False
     """
     with ExitStack() as stack:
+        # Circuits are recorded while things are made, and things made where one is
+        # being recorded: always in this order, or two threads would wait for ever.
+        stack.enter_context(RECORDING)
         stack.enter_context(_MAKING)
         stack.enter_context(torch.inference_mode(False))
         if torch._C._len_torch_dispatch_stack():

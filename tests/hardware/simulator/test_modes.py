@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
+from time import sleep
 from typing import Any
 
 import pennylane as qml
@@ -15,6 +16,8 @@ from torch._subclasses import FakeTensorMode
 from torch.autograd import forward_ad
 
 from qml_qdl.circuits import AngleEncoding, Probabilities, StronglyEntangling
+from qml_qdl.hardware.one_run import RECORDING
+from qml_qdl.hardware.simulator.modes import made_to_last
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 
 CIRCUIT = StronglyEntangling(2, layers=2) @ AngleEncoding(2)
@@ -214,3 +217,27 @@ def test_a_state_that_is_a_conjugated_view(rows: tuple[int, ...]) -> None:
 
     found = run(vectors.conj())
     torch.testing.assert_close(found, run(vectors.conj().resolve_conj()))
+
+
+def test_what_records_may_make_and_what_makes_may_record() -> None:
+    """Each takes both locks in one order, so that no two threads wait for ever."""
+    recording = Event()
+
+    def record() -> None:
+        with RECORDING:
+            recording.set()
+            sleep(0.2)  # while the other makes, or waits
+            with made_to_last():
+                pass
+
+    def make() -> None:
+        recording.wait()
+        with made_to_last(), RECORDING:
+            pass
+
+    threads = [Thread(target=each, daemon=True) for each in (record, make)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
