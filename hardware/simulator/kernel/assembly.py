@@ -8,6 +8,7 @@ exp(iθ(m + d n·σ)), whose θ is an angle.
 from __future__ import annotations
 
 import cmath
+import math
 from collections.abc import Hashable, Sequence
 from itertools import compress, product
 from typing import Any, TypeAlias
@@ -191,6 +192,10 @@ class _Assembler:
                     if axis is None:
                         axis = self._axes[id(turn.first)] = _axis_of(turn.first)
                     found.append((turn.slot, (first - second) / 2, axis))
+        plain = [turn[2] for turn in found if turn[0] < 0 and not any(turn[2][1:])]
+        self.lists.phases += [
+            (-1, math.pi) for quaternion in plain if quaternion[0] < 0
+        ]
         found = [turn for turn in found if turn[0] >= 0 or any(turn[2][1:])]
         if not found:
             return -1

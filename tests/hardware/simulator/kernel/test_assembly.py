@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 import pytest
+import torch
 
 from qml_qdl.hardware.simulator.kernel.assembly import (
     Assembly,
@@ -17,6 +18,7 @@ from qml_qdl.hardware.simulator.kernel.assembly import (
 )
 from qml_qdl.hardware.simulator.tracing import native_tape
 from qml_qdl.hardware.structure import Plan, make_plan
+from qml_qdl.nn import QuantumLayer
 
 
 def plan_of(*operations: Any, wires: int = 3) -> Plan:
@@ -88,3 +90,22 @@ def test_quaternions_are_the_matrices() -> None:
         phase, (w, x, y, z) = _quaternion(matrix)
         found = np.array([[w + 1j * z, y + 1j * x], [1j * x - y, w - 1j * z]])
         np.testing.assert_allclose(np.exp(1j * phase) * found, matrix, atol=1e-14)
+
+
+def test_signs_of_what_does_nothing_else_are_kept() -> None:
+    layer = QuantumLayer(
+        qml.QNode(
+            lambda x: (
+                qml.RX(x[..., 0], 1),
+                qml.PauliX(0),
+                qml.PauliZ(0),
+                qml.PauliX(0),
+                qml.PauliZ(0),
+                qml.state(),
+            )[-1],
+            qml.device("qdl.simulator", wires=2),
+        ),
+        {},
+    )
+    found = layer(torch.zeros(1, 1, dtype=torch.float64))
+    assert found[0, 0].real == pytest.approx(-1.0)
