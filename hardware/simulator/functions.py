@@ -7,6 +7,7 @@ before, the compiled program runs, and its angles are gathered in one go.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
@@ -62,6 +63,8 @@ from qml_qdl.hardware.structure import (
 
 Function: TypeAlias = Callable[[Sequence[Any], Mapping[str, Any]], Any]
 """Takes inputs in order and weights by name, and returns what it measures."""
+
+_LOGGER = logging.getLogger(__name__)
 
 MOST_MISSES = 8
 """After so many calls, one after the other, of which each queued what was not met
@@ -476,6 +479,7 @@ class FunctionRunner:
         except Exception:
             # Whatever it is, PennyLane's run of the function meets it again and
             # raises it, or does not, where it is about symbols.
+            _LOGGER.debug("a function does not run on symbols", exc_info=True)
             self._missed()
             return None
         if tape.num_rows != rows:
@@ -659,7 +663,9 @@ class TapePlans:
                     queued = _Queue(trace, tape.operations, tape.measurements)
                     values = trace.numbers()
             except Exception:
-                return None  # of a tape that another way, which meets it, may run
+                # Of a tape that another way, which meets it, may run.
+                _LOGGER.debug("a tape is not known by symbols", exc_info=True)
+                return None
             known = self._met.find(queued.key)
             if known is None:
                 self._met.keep(queued.key, "once")
@@ -684,6 +690,7 @@ class TapePlans:
                 return _traced(self._trace, queued, values, self._device)
         except Exception as error:
             # The device runs the tape in another form, and meets whatever it is again.
+            _LOGGER.debug("a tape is not planned", exc_info=True)
             return str(error)
 
     def __reduce__(self) -> Any:
