@@ -39,7 +39,7 @@ from qml_qdl.hardware.simulator.program import Angles
 from qml_qdl.hardware.simulator.runner import (
     most_kept,
     native_program,
-    reads_words,
+    reads_natively,
     run_angles,
 )
 from qml_qdl.hardware.simulator.symbols import (
@@ -367,7 +367,7 @@ class QueuedTape:
     @cached_property
     def direct(self) -> NativeCircuit | None:
         """The kernel from numbers to values; None where it cannot do all."""
-        if len(self.rows_from) > 1 or not reads_words(self.plan):
+        if len(self.rows_from) > 1 or not reads_natively(self.plan):
             return None
         forms: dict[int, tuple[int, float, float]] = {}
         for own, angles in ((False, self.common), (True, self.rows)):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
+import pennylane as qml
 import torch
 from attrs import define
 from torch import Tensor
@@ -188,7 +189,7 @@ class CircuitRunner:
     def _direct(self, bound: Bound, like: Tensor) -> NativeCircuit | None:
         """The kernel from inputs and weights to values; None where it cannot do all."""
         plan, forms = bound.traced.plan, bound.traced.forms
-        if forms is None or not reads_words(plan):
+        if forms is None or not reads_natively(plan):
             return None
         circuit = self._circuit
         sizes = [math.prod(shape) for shape in circuit.weight_shapes.values()]
@@ -225,6 +226,23 @@ def most_kept(plan: Plan, most: int) -> int:
 def reads_words(plan: Plan) -> bool:
     """Whether expectation values of Pauli words times numbers are read, and no more."""
     return all(map(is_fixed_pauli_expectation, plan.measurements))
+
+
+def reads_natively(plan: Plan) -> bool:
+    """Whether the kernel gives all values itself: of words, or all probabilities."""
+    return reads_words(plan) or _reads_probabilities(plan)
+
+
+def _reads_probabilities(plan: Plan) -> bool:
+    """Whether the probabilities of all wires are read, in their order, and no more."""
+    first, *others = plan.measurements
+    wires = [*range(plan.structure.num_wires)]
+    return (
+        not others
+        and type(first) is qml.measurements.ProbabilityMP
+        and first.obs is None
+        and [*first.wires] in ([], wires)
+    )
 
 
 def words_of(plan: Plan) -> Hashable:
@@ -284,9 +302,11 @@ def native_program(
 
     def make() -> NativeProgram | None:
         own = given_angles(plan) if source is None else source
-        sentences = _sentences(plan) if reads_words(plan) else None
+        readout: Any = "probabilities" if _reads_probabilities(plan) else "state"
+        if reads_words(plan):
+            readout = _sentences(plan)
         try:
-            found = assemble(plan.structure, *own, sentences, plan.batched)
+            found = assemble(plan.structure, *own, readout, plan.batched)
         except UnsupportedError:
             return None
         if source is not None and found.matrices:
@@ -328,7 +348,7 @@ def run_angles(
     if natively and is_plain((angles.common, angles.rows)):
         program = native_program(plan, like, kept)
     with own_precision(like.device):
-        if program is not None and reads_words(plan):
+        if program is not None and reads_natively(plan):
             return _states_natively(program, plan, angles, like, most, kept)
 
         def run(part: Angles, rows: int | None) -> Tensor:
@@ -359,7 +379,7 @@ def _states_natively(
     most: int,
     kept: Kept,
 ) -> Tensor:
-    """(rows, 2ⁿ) states, or (rows, outputs) expectation values of words."""
+    """(rows, 2ⁿ) states, or (rows, outputs) what the kernel reads of them."""
     first = None
     if plan.structure.preparation is not None:
         dtype = like.dtype.to_complex()
@@ -390,7 +410,7 @@ def _states_natively(
         by_slot = {g.slots[0]: m for g, m in zip(gates, made, strict=True) if g.slots}
         own = Angles(common, rows, {}, angles.num_rows, matrices=by_slot)
         state = _states(plan, own, options, kept, first)
-        if reads_words(plan):
+        if reads_natively(plan):
             return _read(plan, state, angles.num_rows, options, kept)
         return by_rows(state)
 

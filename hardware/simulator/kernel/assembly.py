@@ -11,7 +11,7 @@ import cmath
 import math
 from collections.abc import Hashable, Sequence
 from itertools import compress, product
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from attrs import Factory, define, frozen
@@ -51,6 +51,7 @@ MOST_NUMBERS = 2**26
 _SMALL = 1e-14
 _ANY, _ALONG = 0, (1, 2, 3)
 _CHAINS, _ROTATIONS, _PERMUTATION, _DENSE = range(4)
+_WORDS, _STATE, _PROBABILITIES = range(3)
 _NOTHING = (1.0, 0.0, 0.0, 0.0)
 
 Quaternion: TypeAlias = tuple[float, ...]
@@ -333,7 +334,7 @@ def assemble(
     numbers: Sequence[Number],
     features: int,
     weights: Sequence[int],
-    sentences: Sequence[Any] | None,
+    readout: Sequence[Any] | Literal["state", "probabilities"],
     batched: Sequence[bool],
 ) -> Assembly:
     """Assembles a program.
@@ -343,8 +344,8 @@ def assemble(
         numbers: What the angle of each slot is made of.
         features: How many features a row has.
         weights: How many numbers each tensor of weights has.
-        sentences: Pauli sentences whose expectation values are read; None to read the
-            state.
+        readout: Pauli sentences whose expectation values are read, the state, or the
+            probabilities of all its amplitudes.
         batched: For each slot whether its numbers differ from row to row.
 
     Returns:
@@ -361,8 +362,12 @@ def assemble(
     assembler = _Assembler(wires, numbers)
     assembler.run(make_schedule(gates, wires, [False] * structure.num_slots), prepared)
     found = assembler.lists
-    outputs = 2 ** (wires + 1) if sentences is None else len(sentences)
-    words, terms, flips = _words(sentences or (), wires)
+    sentences, kind, outputs = readout, _WORDS, len(readout)
+    if readout == "state":
+        sentences, kind, outputs = (), _STATE, 2 << wires
+    elif readout == "probabilities":
+        sentences, kind, outputs = (), _PROBABILITIES, 1 << wires
+    words, terms, flips = _words(sentences, wires)
     whole: list[NDArray[np.int32]] = []
     real: list[NDArray[np.float64]] = []
 
@@ -376,8 +381,8 @@ def assemble(
         wholes(len(values), [slot for slot, _, _ in values])
         reals([(half, *quaternion) for _, half, quaternion in values])
 
-    wholes(wires, features, 0 if sentences is None else outputs)
-    wholes(sentences is None, prepared, len(weights), weights)
+    wholes(wires, features, len(sentences), kind)
+    wholes(prepared, len(weights), weights)
     wholes(len(numbers), [(n.by_row, n.index) for n in numbers])
     reals([(n.factor, n.offset) for n in numbers])
     turns(found.turns)
@@ -412,6 +417,6 @@ def assemble(
         features,
         tuple(weights),
         outputs,
-        sentences is None,
+        kind == _STATE,
         tuple(found.matrices),
     )

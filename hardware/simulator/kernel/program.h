@@ -81,7 +81,7 @@ struct Flip {
   int32_t first, count;
 };
 
-enum Readout : int32_t { WORDS, STATE };
+enum Readout : int32_t { WORDS, STATE, PROBABILITIES };
 
 struct Program {
   int32_t wires = 0, features = 0, outputs = 0;

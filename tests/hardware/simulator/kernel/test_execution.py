@@ -76,9 +76,11 @@ def random_plan(
         for word in words
     ]
     observables.append(qml.dot(rng.normal(size=len(words)), list(observables)))
-    reads_state = rng.random() < 0.3
-    measurements = [qml.expval(o) for o in observables]
-    tape = qml.tape.QuantumScript(gates, [qml.state()] if reads_state else measurements)
+    measurements = (
+        *([qml.state()], [qml.probs(wires=range(wires))]),
+        *([qml.expval(o) for o in observables],) * 3,
+    )[rng.integers(5)]
+    tape = qml.tape.QuantumScript(gates, measurements)
     plan = make_plan(native_tape(tape), range(wires))
     each: dict[bool, list[Tensor]] = {True: [], False: []}
     arrays = {}
