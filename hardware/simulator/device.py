@@ -120,9 +120,12 @@ class SimulatorDevice(TapeDevice):
             The transforms.
         """
         config = execution_config or ExecutionConfig()
-        if config.interface != Interface.TORCH or config.gradient_method != "backprop":
-            return self.native_transforms(config)
-        return self._plans.pipeline(config)
+        # Where PennyLane changes no number between the transforms and `execute`.
+        as_it_came = config.interface == Interface.NUMPY or (
+            config.interface == Interface.TORCH
+            and config.gradient_method in ("backprop", None)
+        )
+        return (self._plans.pipeline if as_it_came else self.native_transforms)(config)
 
     def supports_derivatives(
         self, execution_config: Any = None, circuit: Any = None
