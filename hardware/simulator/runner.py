@@ -15,6 +15,7 @@ from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.purity import exact_key
 from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.simulator.compiler import matrix_of_gate, shared_program
+from qml_qdl.hardware.simulator.gates import Entries
 from qml_qdl.hardware.simulator.kernel.assembly import (
     Number,
     UnsupportedError,
@@ -380,6 +381,8 @@ def _states_natively(
                 places[number.by_row][slot] = number.index
         for gate in gates:
             found = matrix_of_gate(gate, angles, places[False], places[True], options)
+            if isinstance(gate, Entries):
+                found = found[..., None]  # the dimensions tell whether there are rows
             matrices.append(found.resolve_conj().contiguous())
 
     def plainly(
@@ -387,7 +390,11 @@ def _states_natively(
     ) -> Tensor:
         common, *made = tensors
         rows = common.new_empty(0, 1) if x is None else x.T
-        by_slot = {g.slots[0]: m for g, m in zip(gates, made, strict=True) if g.slots}
+        by_slot = {
+            g.slots[0]: m[..., 0] if isinstance(g, Entries) else m
+            for g, m in zip(gates, made, strict=True)
+            if g.slots
+        }
         own = Angles(common, rows, {}, angles.num_rows, matrices=by_slot)
         state = _states(plan, own, options, kept, first)
         if reads_words(plan):

@@ -123,7 +123,8 @@ class NativeProgram:
             prepared: (rows, 2ⁿ) or (1, 2ⁿ) the first states, complex and contiguous;
                 None for `|0…0⟩`.
             weights: Contiguous.
-            matrices: (rows, 2ᵏ, 2ᵏ) or (2ᵏ, 2ᵏ), complex and contiguous.
+            matrices: (rows, 2ᵏ, 2ᵏ) or (2ᵏ, 2ᵏ), of diagonals (…, 2ᵏ, 1), complex and
+                contiguous.
             kept: For the last states; None to keep none.
 
         Returns:
