@@ -39,6 +39,7 @@ from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.program import Angles
 from qml_qdl.hardware.simulator.runner import (
     most_kept,
+    native_circuit,
     native_program,
     reads_words,
     run_angles,
@@ -402,7 +403,8 @@ class QueuedTape:
                 numbers[place] = number
             return self._by_angles(numbers, natively=False)
 
-        return NativeCircuit(program, plainly, most_kept(self.plan, self.most))
+        most = most_kept(self.plan, self.most)
+        return native_circuit(program, plainly, most, self.like)
 
     def results(self, numbers: Sequence[Tensor]) -> Any:
         """Runs it.

@@ -25,6 +25,7 @@ from qml_qdl.hardware.simulator.kernel.assembly import (
 from qml_qdl.hardware.simulator.kernel.execution import (
     NativeCircuit,
     NativeProgram,
+    Plainly,
     is_plain,
     native,
 )
@@ -209,7 +210,28 @@ class CircuitRunner:
             assert first is None  # whatever is prepared has no such form
             return self._run(bound, x, own, natively=False)
 
-        return NativeCircuit(program, plainly, most_kept(plan, bound.most))
+        return native_circuit(program, plainly, most_kept(plan, bound.most), like)
+
+
+def native_circuit(
+    program: NativeProgram, plainly: Plainly, most_kept: int, like: Tensor
+) -> NativeCircuit:
+    """A program as an operation, with the matrices of its gates, none of which turns.
+
+    Args:
+        program: The program.
+        plainly: See `NativeCircuit`.
+        most_kept: The same.
+        like: A tensor of the angles' precision and place.
+    """
+    with made_to_last():
+        options = TensorOptions.of(like.dtype, like.device, None, 1)
+        nothing = Angles(like, like)
+        fixed = [
+            matrix_of_gate(gate, nothing, {}, {}, options).contiguous()
+            for gate in program.assembly.matrices
+        ]
+    return NativeCircuit(program, plainly, most_kept, fixed)
 
 
 def most_kept(plan: Plan, most: int) -> int:
@@ -290,8 +312,8 @@ def native_program(
             found = assemble(plan.structure, *own, sentences, plan.batched)
         except UnsupportedError:
             return None
-        if source is not None and found.matrices:
-            return None  # torch has to make them first
+        if source is not None and any(gate.slots for gate in found.matrices):
+            return None  # torch has to make their matrices first
         return NativeProgram(found, like.dtype == torch.float64, native())
 
     direct = source is not None
@@ -403,7 +425,7 @@ def _states_natively(
 
     circuit = NativeCircuit(program, plainly, most_kept(plan, most))
     x = angles.rows.T if len(angles.rows) else None
-    return circuit(x, first, (angles.common,), matrices)
+    return circuit(x, first, (angles.common, *matrices))
 
 
 def _states(

@@ -41,12 +41,16 @@ LEVELS = [] if KERNEL is None else KERNEL.levels()
 pytestmark = pytest.mark.skipif(KERNEL is None, reason="the kernel was not built")
 
 
-@pytest.fixture(params=LEVELS)
+CHOICES = [(level, level) for level in LEVELS] + [tuple(LEVELS[:2])] * (len(LEVELS) > 1)
+"""Levels, and the one of little work: the last is what an AVX-512 processor runs."""
+
+
+@pytest.fixture(params=CHOICES, ids="-".join)
 def level(request: pytest.FixtureRequest) -> Iterator[str]:
     assert KERNEL is not None
-    KERNEL.choose(request.param)
-    yield request.param
-    KERNEL.choose(LEVELS[0])
+    KERNEL.choose(*request.param)
+    yield request.param[0]
+    KERNEL.choose(*CHOICES[-1])
 
 
 def random_plan(
@@ -115,10 +119,12 @@ def run(plan: Plan, angles: Angles, dtype: torch.dtype, natively: bool) -> list[
     return [values.detach(), *torch.autograd.grad(loss, leaves)]
 
 
-def check_random(seed: int, kinds: dict[str, Any], most_wires: int) -> None:
+def check_random(
+    seed: int, kinds: dict[str, Any], most_wires: int, least_wires: int = 1
+) -> None:
     """On every level, in both precisions."""
     rng = np.random.default_rng(seed)
-    wires = int(rng.integers(1, most_wires + 1))
+    wires = int(rng.integers(least_wires, most_wires + 1))
     rows = [None, 1, 3, 17, 40][rng.integers(5)]
     plan, angles = random_plan(rng, kinds, wires, rows)
     assert KERNEL is not None
@@ -129,8 +135,8 @@ def check_random(seed: int, kinds: dict[str, Any], most_wires: int) -> None:
         assert native_program(plan, torch.empty(0, dtype=dtype), {}) is not None
         other, *theirs = run(plan, angles, dtype, natively=False)
         scale = max([1.0, *(g.abs().max().item() for g in theirs if g.numel())])
-        for level in LEVELS:
-            KERNEL.choose(level)
+        for choice in CHOICES:
+            KERNEL.choose(*choice)
             own, *ours = run(plan, angles, dtype, natively=True)
             torch.testing.assert_close(own, other, atol=value, rtol=value)
             for one, two in zip(ours, theirs, strict=True):
@@ -141,20 +147,30 @@ def check_random(seed: int, kinds: dict[str, Any], most_wires: int) -> None:
 def afterwards_the_best() -> Iterator[None]:
     yield
     assert KERNEL is not None
-    KERNEL.choose(LEVELS[0])
+    KERNEL.choose(*CHOICES[-1])
 
 
 @pytest.mark.usefixtures("afterwards_the_best")
 @pytest.mark.parametrize("seed", range(8))
-def test_random_circuits(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, 7)
+def test_random_circuits(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, 7)
+
+
+@pytest.mark.usefixtures("afterwards_the_best")
+@pytest.mark.parametrize("seed", range(4))
+def test_gates_in_blocks(wide_kinds: dict[str, Any], seed: int) -> None:
+    check_random(seed, wide_kinds, 9, least_wires=6)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("afterwards_the_best")
 @pytest.mark.parametrize("seed", range(100, 1100))
-def test_many_random_circuits(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, 10)
+def test_many_random_circuits(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, 10)
 
 
 CIRCUITS = {
@@ -348,7 +364,7 @@ def test_a_level_can_be_chosen(anew: None, monkeypatch: pytest.MonkeyPatch) -> N
     layer, x = a_layer(20)
     low = layer(x)
     assert KERNEL is not None
-    KERNEL.choose(LEVELS[0])
+    KERNEL.choose(*CHOICES[-1])
     torch.testing.assert_close(layer(x), low)
 
 
