@@ -26,7 +26,7 @@ OURS, RIVALS = "qdl.simulator", ("default.qubit", "lightning.qubit")
 
 NOTHING = {"nothing": Operator(lambda numbers, wires: None)}
 
-MOST_SECONDS = 5
+MOST_SECONDS = 3
 """First runs that take longer are not waited for."""
 
 WARM_UPS = 4

@@ -24,7 +24,6 @@ from qml_qdl.hardware.simulator.compiler import (
 )
 from qml_qdl.hardware.simulator.gates import (
     Controlled,
-    Dense,
     Entries,
     Given,
     Matrix,
