@@ -563,11 +563,12 @@ def test_without_torchs_gradients_tapes_are_known_too(
     interface: str, planned: list[Any]
 ) -> None:
     method = None if interface == "torch" else "best"
-    like = {
+    kinds: dict[str, Callable[[Any], Any]] = {
         "numpy": np.array,
         "torch": lambda x: torch.tensor(x, dtype=torch.float64),
         "autograd": lambda x: qml.numpy.array(x, requires_grad=True),
-    }[interface]
+    }
+    like = kinds[interface]
     found = []
     for target in ("qdl.simulator", "default.qubit"):
         qnode = qml.QNode(turned, qml.device(target), interface, method)
@@ -576,7 +577,7 @@ def test_without_torchs_gradients_tapes_are_known_too(
             value, chances = qnode(like([0.1 + shift, 0.2]), like(0.5 - shift))
             own += [np.asarray(value), np.asarray(chances)]
             if interface == "autograd":
-                slope = qml.grad(lambda x, y, run=qnode: run(x, y)[0] + run(x, y)[1][0])
+                slope = qml.grad(lambda *xs, run=qnode: run(*xs)[0] + run(*xs)[1][0])
                 own += slope(like([0.1 + shift, 0.2]), like(0.5 - shift))
         found.append(own)
     assert len(planned) > 1
@@ -615,7 +616,7 @@ def test_states_prepared_on_the_way(prepare: Any, planned: list[Any]) -> None:
             total = value + chances @ torch.arange(4.0, dtype=torch.float64)
             own += [value, chances, *torch.autograd.grad(total, state)]
     assert len(planned) == 2
-    assert_close(*found, 1e-10)
+    assert_close(found[0], found[1], 1e-10)
 
 
 def test_what_is_measured_keeps_its_form() -> None:
