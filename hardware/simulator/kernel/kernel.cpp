@@ -270,9 +270,9 @@ static std::unique_ptr<Program> read(Reader& r) {
   });
   r.list(p->matrices, [&] {
     Dense found{};
-    found.by_row = r.next(), found.trained = r.next();
+    found.by_row = r.next(), found.trained = r.next(), found.diagonal = r.next();
+    found.mask = r.next();
     r.list(found.offsets, whole);
-    for (int64_t offset : found.offsets) found.mask |= offset;
     return found;
   });
   r.list(p->instructions,
@@ -428,7 +428,7 @@ static void spread(const Program& p, const double* common, const Tensors& weight
   for (size_t i = 0; i < p.matrices.size(); ++i) {
     const Dense& d = p.matrices[i];
     T* to = static_cast<T*>(matrices.changes[i]);
-    for (size_t n = 0; n < 2 * d.offsets.size() * d.offsets.size(); ++n, ++common)
+    for (int64_t n = 0; n < d.numbers(); ++n, ++common)
       if (to && !d.by_row) to[n] = static_cast<T>(*common);
   }
 }
@@ -456,7 +456,7 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const Level* level = level_of(*p, call.rows, twice);
   int64_t size = level->workspace(*p, call.rows), blocks = level->blocks(*p, call.rows);
   int64_t threads = threads_of(*p, call.rows, blocks, most), numbers = p->angles.size();
-  for (const Dense& d : p->matrices) numbers += 2 * d.offsets.size() * d.offsets.size();
+  for (const Dense& d : p->matrices) numbers += d.numbers();
   char* memory = workspace.of((size + 8 * numbers) * threads);
   if (!memory) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS double* common =

@@ -121,10 +121,12 @@ def run(plan: Plan, angles: Angles, dtype: torch.dtype, natively: bool) -> list[
     return [values.detach(), *torch.autograd.grad(loss, leaves)]
 
 
-def check_random(seed: int, kinds: dict[str, Any], most_wires: int) -> None:
+def check_random(
+    seed: int, kinds: dict[str, Any], most_wires: int, least_wires: int = 1
+) -> None:
     """On every level, in both precisions."""
     rng = np.random.default_rng(seed)
-    wires = int(rng.integers(1, most_wires + 1))
+    wires = int(rng.integers(least_wires, most_wires + 1))
     rows = [None, 1, 3, 17, 40][rng.integers(5)]
     plan, angles = random_plan(rng, kinds, wires, rows)
     assert KERNEL is not None
@@ -152,15 +154,25 @@ def afterwards_the_best() -> Iterator[None]:
 
 @pytest.mark.usefixtures("afterwards_the_best")
 @pytest.mark.parametrize("seed", range(8))
-def test_random_circuits(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, 7)
+def test_random_circuits(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, 7)
+
+
+@pytest.mark.usefixtures("afterwards_the_best")
+@pytest.mark.parametrize("seed", range(4))
+def test_gates_in_blocks(wide_kinds: dict[str, Any], seed: int) -> None:
+    check_random(seed, wide_kinds, 9, least_wires=6)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("afterwards_the_best")
 @pytest.mark.parametrize("seed", range(100, 1100))
-def test_many_random_circuits(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, 10)
+def test_many_random_circuits(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, 10)
 
 
 CIRCUITS = {
