@@ -26,7 +26,8 @@ def plan_of(*operations: Any, wires: int = 3) -> Plan:
     return make_plan(native_tape(tape), range(wires))
 
 
-def assembled(plan: Plan, readout: Any = (qml.Z(0).pauli_rep,)) -> Assembly:
+def assembled(plan: Plan, readout: Any = None) -> Assembly:
+    readout = readout or [qml.Z(0).pauli_rep]
     return assemble(plan.structure, *given_angles(plan), readout, plan.batched)
 
 
