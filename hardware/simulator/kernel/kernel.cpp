@@ -9,11 +9,18 @@
 #include <Python.h>
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include "program.h"
 
@@ -46,6 +53,52 @@
 namespace qdl {
 
 constexpr int MOST_ENTRIES = 64;
+constexpr int LOOKS = 2000;
+
+IN void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+class Team {
+ public:
+  // Who waits looks so many times whether all have come, then sleeps: with a processor
+  // for each thread others come soon, without one they cannot come while it looks.
+  Team(int64_t members, int looks) : rooms(members), members(members), looks(looks) {}
+
+  // Returns when all members are here.
+  void meet() {
+    uint32_t now = round.load(std::memory_order_acquire);
+    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == members) {
+      arrived.store(0, std::memory_order_relaxed);
+      {
+        std::lock_guard<std::mutex> lock(mutex);
+        round.store(now + 1, std::memory_order_release);
+      }
+      all_came.notify_all();
+      return;
+    }
+    for (int look = 0; look < looks; ++look) {
+      if (round.load(std::memory_order_acquire) != now) return;
+      pause();
+    }
+    std::unique_lock<std::mutex> lock(mutex);
+    all_came.wait(lock, [&] { return round.load(std::memory_order_relaxed) != now; });
+  }
+
+  std::vector<const void*> rooms;  // of its members
+
+ private:
+  const int64_t members;
+  const int looks;
+  std::atomic<int64_t> arrived{0};
+  std::atomic<uint32_t> round{0};
+  std::mutex mutex;
+  std::condition_variable all_came;
+};
 
 // Taylor's series of (sin r - r) / r^3 and (cos r - 1) / r^2 in r^2, the last term
 // first.
@@ -168,9 +221,15 @@ struct Workspace {
   char* of(int64_t wanted) {
     if (wanted <= size) return memory;
     std::free(memory);
-    size = (wanted + 4095) / 4096 * 4096;
-    memory = static_cast<char*>(std::aligned_alloc(4096, size));
+    int64_t page = wanted < HUGE / 2 ? 4096 : HUGE;
+    size = (wanted + page - 1) / page * page;
+    memory = static_cast<char*>(std::aligned_alloc(page, size));
     if (!memory) size = 0;
+#ifdef MADV_HUGEPAGE
+    // States are gone through in strides: with small pages, most of the time is spent
+    // on finding them. Where it cannot be had, nothing changes.
+    if (memory && page == HUGE) madvise(memory, size, MADV_HUGEPAGE);
+#endif
     return memory;
   }
   void shrink() {
@@ -179,7 +238,7 @@ struct Workspace {
     memory = nullptr;
     size = 0;
   }
-  static constexpr int64_t MOST_IDLE = 32 << 20;
+  static constexpr int64_t MOST_IDLE = 32 << 20, HUGE = 2 << 20;
 };
 
 static thread_local Workspace workspace;
@@ -255,8 +314,13 @@ static std::unique_ptr<Program> read(Reader& r) {
     r.list(found.real, real);
     r.list(found.imag, real);
     found.targets.resize(found.sources.size());
-    for (size_t k = 0; k < found.sources.size(); ++k)
+    found.affine = true;
+    for (size_t k = 0; k < found.sources.size(); ++k) {
       found.targets[found.sources[k]] = static_cast<int32_t>(k);
+      size_t low = k & -k;  // k without it has been looked at
+      found.affine &= found.sources[k] ==
+                      (found.sources[k ^ low] ^ found.sources[low] ^ found.sources[0]);
+    }
     return found;
   });
   r.list(p->matrices, [&] {
@@ -352,24 +416,76 @@ struct Tensors {
   }
 };
 
-// Threads of one call, which end with it: so none is left to a fork. Below so many
-// amplitudes times instructions for each, one thread is faster.
-constexpr int64_t LEAST_WORK = 1 << 20;
+// Threads of one call, which end with it: so none is left to a fork. For less work, in
+// amplitudes times gates, than so much for each, one thread is faster.
+static std::atomic<int64_t> least_work{1 << 19};
 
-static int64_t threads_of(const Program& p, int64_t rows, int64_t blocks,
-                          int64_t most) {
-  int64_t work = (rows << p.wires) * (int64_t)(p.instructions.size() + 1) / LEAST_WORK;
-  return std::max<int64_t>(1, std::min({most, blocks, work}));
+static int64_t threads_of(const Program& p, int64_t rows, int64_t most) {
+  int64_t gates = 1, least = least_work.load(std::memory_order_relaxed);
+  for (const Instruction& step : p.instructions)
+    gates += step.kind == PERMUTATION ? 1 : step.count;
+  int64_t work = (rows << p.wires) * gates;
+  return std::max<int64_t>(1, least ? std::min(most, work / least) : most);
 }
 
+// How threads are divided: each block is run by a team, that is, by one thread where
+// there are enough blocks for all.
+struct Division {
+  int64_t teams, threads;
+};
+
+static Division divide(int64_t blocks, int64_t threads, int64_t most_members) {
+  Division best{1, 1};
+  double least = 0;
+  for (int64_t teams = std::min(threads, blocks); teams > 0; --teams) {
+    int64_t members = std::min(threads / teams, most_members);
+    // Members of a team wait for each other.
+    double time = static_cast<double>((blocks + teams - 1) / teams) / members *
+                  (members > 1 ? 1.15 : 1);
+    if (least && time >= least) continue;
+    least = time;
+    best = {teams, teams * members};
+  }
+  return best;
+}
+
+// Runs one(thread, part) in each thread.
 template <class F>
-static void in_threads(int64_t threads, int64_t blocks, F one) {
+static void in_threads(const Division& d, int64_t blocks, char* memory, int64_t states,
+                       int64_t own, F one) {
+  if (d.threads == 1)
+    return one(0, Part{0, blocks, memory, memory + states, nullptr, 0, 1});
+  int64_t members = d.threads / d.teams;
+  int looks = d.threads <= std::thread::hardware_concurrency() ? LOOKS : 0;
+  std::vector<std::unique_ptr<Team>> teams(d.teams);
+  auto run = [&](int64_t thread) {
+    int64_t team = thread / members;
+    char* after = memory + states * d.teams;
+    one(thread, Part{blocks * team / d.teams, blocks * (team + 1) / d.teams,
+                     memory + states * team, after + own * thread, teams[team].get(),
+                     thread % members, members});
+  };
+  if (members > 1)
+    for (auto& team : teams) team = std::make_unique<Team>(members, looks);
   std::vector<std::thread> others;
-  for (int64_t t = 1; t < threads; ++t)
-    others.emplace_back(one, t, blocks * t / threads, blocks * (t + 1) / threads);
-  one(0, 0, blocks / threads);
+  for (int64_t thread = 1; thread < d.threads; ++thread)
+    others.emplace_back(run, thread);
+  run(0);
   for (std::thread& each : others) each.join();
 }
+
+// What one call needs, beside its arguments.
+struct Plan {
+  int64_t blocks, states, own;
+  Division division;
+  Plan(const Program& p, const Level& level, int64_t rows, int64_t most)
+      : blocks(level.blocks(p, rows)),
+        states(level.states(p, rows)),
+        own(level.own(p, rows)),
+        division(
+            divide(blocks, threads_of(p, rows, most), level.most_members(p, rows))) {}
+  int64_t bytes() const { return states * division.teams + own * division.threads; }
+};
 
 static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!is_ready()) return nullptr;
@@ -386,14 +502,12 @@ static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.weights = weights.values.data();
   call.matrices = matrices.values.data();
   if (PyErr_Occurred()) return nullptr;
-  int64_t size = level->workspace(*p, call.rows), blocks = level->blocks(*p, call.rows);
-  int64_t threads = threads_of(*p, call.rows, blocks, most);
-  char* memory = workspace.of(size * threads);
+  Plan plan(*p, *level, call.rows, most);
+  char* memory = workspace.of(plan.bytes());
   if (!memory) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS in_threads(
-      threads, blocks, [&](int64_t thread, int64_t first, int64_t last) {
-        level->forward(*p, call, first, last, memory + thread * size);
-      });
+      plan.division, plan.blocks, memory, plan.states, plan.own,
+      [&](int64_t, const Part& part) { level->forward(*p, call, part); });
   workspace.shrink();
   Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
@@ -444,18 +558,18 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.matrices = matrices.values.data();
   call.matrix_changes = matrices.changes.data();
   if (PyErr_Occurred()) return nullptr;
-  int64_t size = level->workspace(*p, call.rows), blocks = level->blocks(*p, call.rows);
-  int64_t threads = threads_of(*p, call.rows, blocks, most), numbers = p->angles.size();
+  Plan plan(*p, *level, call.rows, most);
+  int64_t threads = plan.division.threads, numbers = p->angles.size();
   for (const Dense& d : p->matrices) numbers += 2 * d.offsets.size() * d.offsets.size();
-  char* memory = workspace.of((size + 8 * numbers) * threads);
+  char* memory = workspace.of(plan.bytes() + 8 * numbers * threads);
   if (!memory) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS double* common =
-      reinterpret_cast<double*>(memory + size * threads);
+      reinterpret_cast<double*>(memory + plan.bytes());
   std::memset(common, 0, 8 * numbers * threads);
-  in_threads(threads, blocks, [&](int64_t thread, int64_t first, int64_t last) {
-    level->backward(*p, call, first, last, memory + thread * size,
-                    common + thread * numbers);
-  });
+  in_threads(plan.division, plan.blocks, memory, plan.states, plan.own,
+             [&](int64_t thread, const Part& part) {
+               level->backward(*p, call, part, common + thread * numbers);
+             });
   for (int64_t n = numbers; n < numbers * threads; ++n)
     common[n % numbers] += common[n];
   if (level == chosen->twice)
@@ -490,9 +604,16 @@ static PyObject* choose(PyObject*, PyObject* args) {
   return nullptr;
 }
 
+static PyObject* divide_from(PyObject*, PyObject* work) {
+  int64_t least = PyLong_AsLongLong(work);
+  if (PyErr_Occurred()) return nullptr;
+  return PyLong_FromLongLong(least_work.exchange(least));
+}
+
 static PyMethodDef METHODS[] = {
     {"levels", levels, METH_NOARGS, nullptr},
     {"choose", choose, METH_VARARGS, nullptr},
+    {"divide_from", divide_from, METH_O, nullptr},
     {"program", program, METH_VARARGS, nullptr},
     {"kept", reinterpret_cast<PyCFunction>(kept), METH_FASTCALL, nullptr},
     {"forward", reinterpret_cast<PyCFunction>(forward), METH_FASTCALL, nullptr},
