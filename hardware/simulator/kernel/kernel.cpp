@@ -53,7 +53,7 @@
 namespace qdl {
 
 constexpr int MOST_ENTRIES = 64;
-constexpr int LOOKS = 2000;
+constexpr int LOOKS = 200;
 
 IN void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -417,34 +417,37 @@ struct Tensors {
 };
 
 // Threads of one call, which end with it: so none is left to a fork. For less work, in
-// amplitudes times gates, than so much for each, one thread is faster.
+// amplitudes times gates, than so much for each, one thread is faster; those of a team
+// wait for each other, and fetch what others wrote: they need more.
 static std::atomic<int64_t> least_work{1 << 19};
+constexpr int64_t MORE_IN_TEAMS = 4;
 
-static int64_t threads_of(const Program& p, int64_t rows, int64_t most) {
-  int64_t gates = 1, least = least_work.load(std::memory_order_relaxed);
-  for (const Instruction& step : p.instructions)
-    gates += step.kind == PERMUTATION ? 1 : step.count;
-  int64_t work = (rows << p.wires) * gates;
-  return std::max<int64_t>(1, least ? std::min(most, work / least) : most);
-}
-
-// How threads are divided: each block is run by a team, that is, by one thread where
-// there are enough blocks for all.
+// How threads are divided: each block is run by a team, which is one thread where there
+// are enough blocks for all.
 struct Division {
   int64_t teams, threads;
 };
 
-static Division divide(int64_t blocks, int64_t threads, int64_t most_members) {
+static Division divide(const Program& p, const Level& level, int64_t rows,
+                       int64_t threads) {
+  int64_t least = least_work.load(std::memory_order_relaxed), gates = 1;
+  for (const Instruction& step : p.instructions)
+    gates += step.kind == PERMUTATION ? 1 : step.count;
+  int64_t blocks = level.blocks(p, rows), work = (rows << p.wires) * gates,
+          members = level.most_members(p, rows);
+  if (least) {
+    threads = std::min(threads, work / least);
+    members = std::min(members, work / (MORE_IN_TEAMS * least * blocks));
+  }
   Division best{1, 1};
-  double least = 0;
+  double shortest = 0;
   for (int64_t teams = std::min(threads, blocks); teams > 0; --teams) {
-    int64_t members = std::min(threads / teams, most_members);
-    // Members of a team wait for each other.
-    double time = static_cast<double>((blocks + teams - 1) / teams) / members *
-                  (members > 1 ? 1.15 : 1);
-    if (least && time >= least) continue;
-    least = time;
-    best = {teams, teams * members};
+    int64_t each = std::max<int64_t>(1, std::min(threads / teams, members));
+    double rounds = static_cast<double>((blocks + teams - 1) / teams),
+           time = rounds / each * (each > 1 ? 1.15 : 1);
+    if (shortest && time >= shortest) continue;
+    shortest = time;
+    best = {teams, teams * each};
   }
   return best;
 }
@@ -482,8 +485,7 @@ struct Plan {
       : blocks(level.blocks(p, rows)),
         states(level.states(p, rows)),
         own(level.own(p, rows)),
-        division(
-            divide(blocks, threads_of(p, rows, most), level.most_members(p, rows))) {}
+        division(divide(p, level, rows, most)) {}
   int64_t bytes() const { return states * division.teams + own * division.threads; }
 };
 
