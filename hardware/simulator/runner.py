@@ -52,10 +52,6 @@ _TRACED = LruCache[Hashable, TracedCircuit](16)
 
 Kept: TypeAlias = dict[Hashable, Any]
 
-MANY_WIRES = 17
-MANY_THREADS = 4
-"""With so many of both torch is as fast: in the kernel, one thread runs a whole row."""
-
 FEW_WIRES = 10
 """Up to so many, what is compiled takes a few MiB, and lasts as long as its trace."""
 
@@ -278,9 +274,6 @@ def native_program(
     """
     if like.device.type != "cpu" or native() is None:
         return None
-    wide = plan.structure.num_wires >= MANY_WIRES
-    if wide and torch.get_num_threads() >= MANY_THREADS:
-        return None
 
     def make() -> NativeProgram | None:
         own = given_angles(plan) if source is None else source
@@ -396,7 +389,7 @@ def _states_natively(
 
     circuit = NativeCircuit(program, plainly, most_kept(plan, most))
     x = angles.rows.T if len(angles.rows) else None
-    return circuit(x, first, (angles.common,), matrices)
+    return circuit(x, first, (angles.common, *matrices))
 
 
 def _states(

@@ -211,7 +211,16 @@ static bool is_supported(const std::string& name) {
   return true;
 }
 
-static const Named* chosen = nullptr;
+static const Named *chosen = nullptr, *narrow = nullptr;
+
+// What is small is done sooner in narrower vectors (measured): few rows fill them, and
+// the widest slow down all that runs around them.
+static const Level* level_of(const Program& p, int64_t rows, bool twice) {
+  const Level* wide = twice ? chosen->twice : chosen->single;
+  const Level* few = twice ? narrow->twice : narrow->single;
+  bool fit = rows >= few->lanes && rows < wide->lanes;
+  return p.wires <= 10 && (fit || rows << p.wires <= 4096) ? few : wide;
+}
 
 // Memory of a thread for its calls; large pieces are given back.
 struct Workspace {
@@ -368,7 +377,6 @@ struct Arguments {
   const Program* program() {
     return static_cast<const Program*>(PyCapsule_GetPointer(one(), PROGRAM));
   }
-  const Level* level() { return number() ? chosen->twice : chosen->single; }
   int64_t number() { return PyLong_AsLongLong(one()); }
   void* address() { return PyLong_AsVoidPtr(one()); }
   PyObject* one() {
@@ -388,10 +396,10 @@ static PyObject* kept(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!is_ready()) return nullptr;
   Arguments a{args, count};
   const Program* p = a.program();
-  const Level* level = a.level();
+  bool twice = a.number();
   int64_t rows = a.number();
   if (PyErr_Occurred()) return nullptr;
-  return PyLong_FromLongLong(level->kept(*p, rows));
+  return PyLong_FromLongLong(level_of(*p, rows, twice)->kept(*p, rows));
 }
 
 static void inputs(Arguments& a, Call& call) {
@@ -425,7 +433,9 @@ constexpr int64_t MORE_IN_TEAMS = 4;
 // How threads are divided: each block is run by a team, which is one thread where there
 // are enough blocks for all.
 struct Division {
-  int64_t teams, threads;
+  int64_t blocks, teams, threads;
+  int64_t states, own;  // bytes of memory: of each team, of each thread
+  int64_t bytes() const { return states * teams + own * threads; }
 };
 
 static Division divide(const Program& p, const Level& level, int64_t rows,
@@ -439,7 +449,7 @@ static Division divide(const Program& p, const Level& level, int64_t rows,
     threads = std::min(threads, work / least);
     members = std::min(members, work / (MORE_IN_TEAMS * least * blocks));
   }
-  Division best{1, 1};
+  Division best{blocks, 1, 1, level.states(p, rows), level.own(p, rows)};
   double shortest = 0;
   for (int64_t teams = std::min(threads, blocks); teams > 0; --teams) {
     int64_t each = std::max<int64_t>(1, std::min(threads / teams, members));
@@ -447,29 +457,27 @@ static Division divide(const Program& p, const Level& level, int64_t rows,
            time = rounds / each * (each > 1 ? 1.15 : 1);
     if (shortest && time >= shortest) continue;
     shortest = time;
-    best = {teams, teams * each};
+    best.teams = teams, best.threads = teams * each;
   }
   return best;
 }
 
 // Runs one(thread, part) in each thread.
 template <class F>
-static void in_threads(const Division& d, int64_t blocks, char* memory, int64_t states,
-                       int64_t own, F one) {
-  if (d.threads == 1)
-    return one(0, Part{0, blocks, memory, memory + states, nullptr, 0, 1});
+static void in_threads(const Division& d, char* memory, F one) {
   int64_t members = d.threads / d.teams;
-  int looks = d.threads <= std::thread::hardware_concurrency() ? LOOKS : 0;
+  char* after = memory + d.states * d.teams;
+  if (d.threads == 1) return one(0, Part{0, d.blocks, memory, after, nullptr, 0, 1});
   std::vector<std::unique_ptr<Team>> teams(d.teams);
-  auto run = [&](int64_t thread) {
-    int64_t team = thread / members;
-    char* after = memory + states * d.teams;
-    one(thread, Part{blocks * team / d.teams, blocks * (team + 1) / d.teams,
-                     memory + states * team, after + own * thread, teams[team].get(),
-                     thread % members, members});
-  };
+  int looks = d.threads <= std::thread::hardware_concurrency() ? LOOKS : 0;
   if (members > 1)
     for (auto& team : teams) team = std::make_unique<Team>(members, looks);
+  auto run = [&](int64_t thread) {
+    int64_t team = thread / members;
+    one(thread, Part{d.blocks * team / d.teams, d.blocks * (team + 1) / d.teams,
+                     memory + d.states * team, after + d.own * thread,
+                     teams[team].get(), thread % members, members});
+  };
   std::vector<std::thread> others;
   for (int64_t thread = 1; thread < d.threads; ++thread)
     others.emplace_back(run, thread);
@@ -477,24 +485,12 @@ static void in_threads(const Division& d, int64_t blocks, char* memory, int64_t 
   for (std::thread& each : others) each.join();
 }
 
-// What one call needs, beside its arguments.
-struct Plan {
-  int64_t blocks, states, own;
-  Division division;
-  Plan(const Program& p, const Level& level, int64_t rows, int64_t most)
-      : blocks(level.blocks(p, rows)),
-        states(level.states(p, rows)),
-        own(level.own(p, rows)),
-        division(divide(p, level, rows, most)) {}
-  int64_t bytes() const { return states * division.teams + own * division.threads; }
-};
-
 static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!is_ready()) return nullptr;
   Arguments a{args, count};
   Call call;
   const Program* p = a.program();
-  const Level* level = a.level();
+  bool twice = a.number();
   int64_t most = a.number();
   inputs(a, call);
   call.out = a.address();
@@ -504,12 +500,13 @@ static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.weights = weights.values.data();
   call.matrices = matrices.values.data();
   if (PyErr_Occurred()) return nullptr;
-  Plan plan(*p, *level, call.rows, most);
-  char* memory = workspace.of(plan.bytes());
+  const Level* level = level_of(*p, call.rows, twice);
+  Division division = divide(*p, *level, call.rows, most);
+  char* memory = workspace.of(division.bytes());
   if (!memory) return PyErr_NoMemory();
-  Py_BEGIN_ALLOW_THREADS in_threads(
-      plan.division, plan.blocks, memory, plan.states, plan.own,
-      [&](int64_t, const Part& part) { level->forward(*p, call, part); });
+  Py_BEGIN_ALLOW_THREADS in_threads(division, memory, [&](int64_t, const Part& part) {
+    level->forward(*p, call, part);
+  });
   workspace.shrink();
   Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
@@ -545,7 +542,7 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Arguments a{args, count};
   Call call;
   const Program* p = a.program();
-  const Level* level = a.level();
+  bool twice = a.number();
   int64_t most = a.number();
   inputs(a, call);
   call.change = a.address();
@@ -560,21 +557,21 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.matrices = matrices.values.data();
   call.matrix_changes = matrices.changes.data();
   if (PyErr_Occurred()) return nullptr;
-  Plan plan(*p, *level, call.rows, most);
-  int64_t threads = plan.division.threads, numbers = p->angles.size();
+  const Level* level = level_of(*p, call.rows, twice);
+  Division division = divide(*p, *level, call.rows, most);
+  int64_t threads = division.threads, numbers = p->angles.size();
   for (const Dense& d : p->matrices) numbers += 2 * d.offsets.size() * d.offsets.size();
-  char* memory = workspace.of(plan.bytes() + 8 * numbers * threads);
+  char* memory = workspace.of(division.bytes() + 8 * numbers * threads);
   if (!memory) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS double* common =
-      reinterpret_cast<double*>(memory + plan.bytes());
+      reinterpret_cast<double*>(memory + division.bytes());
   std::memset(common, 0, 8 * numbers * threads);
-  in_threads(plan.division, plan.blocks, memory, plan.states, plan.own,
-             [&](int64_t thread, const Part& part) {
-               level->backward(*p, call, part, common + thread * numbers);
-             });
+  in_threads(division, memory, [&](int64_t thread, const Part& part) {
+    level->backward(*p, call, part, common + thread * numbers);
+  });
   for (int64_t n = numbers; n < numbers * threads; ++n)
     common[n % numbers] += common[n];
-  if (level == chosen->twice)
+  if (twice)
     spread<double>(*p, common, weights, matrices);
   else
     spread<float>(*p, common, weights, matrices);
@@ -593,17 +590,20 @@ static PyObject* levels(PyObject*, PyObject*) {
   return found;
 }
 
-static PyObject* choose(PyObject*, PyObject* args) {
-  const char* name;
-  if (!PyArg_ParseTuple(args, "s", &name)) return nullptr;
-  for (const Named& level : LEVELS) {
-    if (std::string(name) == level.name && is_supported(name)) {
-      chosen = &level;
-      Py_RETURN_NONE;
-    }
-  }
-  PyErr_Format(PyExc_ValueError, "this processor has no level %s", name);
+static const Named* named(const std::string& name) {
+  for (const Named& level : LEVELS)
+    if (name == level.name && is_supported(name)) return &level;
+  PyErr_Format(PyExc_ValueError, "this processor has no level %s", name.c_str());
   return nullptr;
+}
+
+static PyObject* choose(PyObject*, PyObject* args) {
+  const char *name, *few = nullptr;
+  if (!PyArg_ParseTuple(args, "s|s", &name, &few)) return nullptr;
+  const Named *one = named(name), *other = few ? named(few) : one;
+  if (!one || !other) return nullptr;
+  chosen = one, narrow = other;
+  Py_RETURN_NONE;
 }
 
 static PyObject* divide_from(PyObject*, PyObject* work) {
