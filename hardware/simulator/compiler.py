@@ -25,6 +25,7 @@ from qml_qdl.hardware.simulator.gates import (
     Controlled,
     Dense,
     Entries,
+    Given,
     Rotation,
     entries_of,
     is_diagonal,
@@ -282,7 +283,7 @@ class StageCompiler:
             expands = self._expands(stage.batched)
             if isinstance(gate, Entries):
                 cut = Cut.at(gate.wires, self._num_wires)
-                self.feeds.append(self._entries_feed(gate))
+                self.feeds.append(self._matrix_feed(gate))
                 self.steps.append(
                     EntriesStep(
                         len(self.feeds) - 1,
@@ -320,15 +321,6 @@ class StageCompiler:
             )
         )
 
-    def _entries_feed(self, gate: Entries) -> Feed:
-        (slot,) = gate.slots
-
-        def entries(angles: Angles, groups: Sequence[Tensor]) -> Tensor:
-            array = in_precision(angles.arrays[slot], self._options.dtype)
-            return gate.entries(array).to(self._options.dtype)
-
-        return entries
-
     def _matrix(self, gate: Dense) -> int:
         """The parameter that holds a gate's matrix."""
         if gate.matrix is not None:
@@ -336,20 +328,20 @@ class StageCompiler:
         self.feeds.append(self._matrix_feed(gate))
         return len(self.feeds) - 1
 
-    def _matrix_feed(self, gate: Dense) -> Feed:
+    def _matrix_feed(self, gate: Given) -> Feed:
         return lambda angles, groups: matrix_of_gate(
             gate, angles, self._common, self._rows, self._options
         )
 
 
 def matrix_of_gate(
-    gate: Dense,
+    gate: Given,
     angles: Angles,
     common: Mapping[int, int],
     rows: Mapping[int, int],
     options: TensorOptions,
 ) -> Tensor:
-    """The matrix of a gate.
+    """The matrix of a gate, without its controls; a diagonal's entries.
 
     Args:
         gate: The gate.
@@ -359,12 +351,17 @@ def matrix_of_gate(
         options: Precision and device.
 
     Returns:
-        (2ᵏ, 2ᵏ), or (rows, 2ᵏ, 2ᵏ).
+        (2ᵏ, 2ᵏ), or (rows, 2ᵏ, 2ᵏ); of a diagonal one dimension less.
     """
-    if gate.matrix is not None:
+    if isinstance(gate, Controlled):
+        gate = gate.target
+    if isinstance(gate, Dense) and gate.matrix is not None:
         return options.tensor(gate.matrix)
     if gate.slots[0] in angles.matrices:
         return angles.matrices[gate.slots[0]]
+    if isinstance(gate, Entries):
+        array = in_precision(angles.arrays[gate.slots[0]], options.dtype)
+        return gate.entries(array).to(options.dtype)
 
     def number(slot: int) -> Tensor:
         if slot in rows:

@@ -15,6 +15,7 @@ from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.purity import exact_key
 from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.simulator.compiler import matrix_of_gate, shared_program
+from qml_qdl.hardware.simulator.gates import Entries
 from qml_qdl.hardware.simulator.kernel.assembly import (
     Number,
     UnsupportedError,
@@ -24,6 +25,7 @@ from qml_qdl.hardware.simulator.kernel.assembly import (
 from qml_qdl.hardware.simulator.kernel.execution import (
     NativeCircuit,
     NativeProgram,
+    Plainly,
     is_plain,
     native,
 )
@@ -204,7 +206,28 @@ class CircuitRunner:
             assert first is None  # whatever is prepared has no such form
             return self._run(bound, x, own, natively=False)
 
-        return NativeCircuit(program, plainly, most_kept(plan, bound.most))
+        return native_circuit(program, plainly, most_kept(plan, bound.most), like)
+
+
+def native_circuit(
+    program: NativeProgram, plainly: Plainly, most_kept: int, like: Tensor
+) -> NativeCircuit:
+    """A program as an operation, with the matrices of its gates, none of which turns.
+
+    Args:
+        program: The program.
+        plainly: See `NativeCircuit`.
+        most_kept: The same.
+        like: A tensor of the angles' precision and place.
+    """
+    with made_to_last():
+        options = TensorOptions.of(like.dtype, like.device, None, 1)
+        nothing = Angles(like, like)
+        fixed = [
+            matrix_of_gate(gate, nothing, {}, {}, options).contiguous()
+            for gate in program.assembly.matrices
+        ]
+    return NativeCircuit(program, plainly, most_kept, fixed)
 
 
 def most_kept(plan: Plan, most: int) -> int:
@@ -282,8 +305,8 @@ def native_program(
             found = assemble(plan.structure, *own, sentences, plan.batched)
         except UnsupportedError:
             return None
-        if source is not None and found.matrices:
-            return None  # torch has to make them first
+        if source is not None and any(gate.slots for gate in found.matrices):
+            return None  # torch has to make their matrices first
         return NativeProgram(found, like.dtype == torch.float64, native())
 
     direct = source is not None
@@ -373,6 +396,8 @@ def _states_natively(
                 places[number.by_row][slot] = number.index
         for gate in gates:
             found = matrix_of_gate(gate, angles, places[False], places[True], options)
+            if isinstance(gate, Entries):
+                found = found[..., None]  # the dimensions tell whether there are rows
             matrices.append(found.resolve_conj().contiguous())
 
     def plainly(
@@ -380,7 +405,11 @@ def _states_natively(
     ) -> Tensor:
         common, *made = tensors
         rows = common.new_empty(0, 1) if x is None else x.T
-        by_slot = {g.slots[0]: m for g, m in zip(gates, made, strict=True) if g.slots}
+        by_slot = {
+            g.slots[0]: m[..., 0] if isinstance(g, Entries) else m
+            for g, m in zip(gates, made, strict=True)
+            if g.slots
+        }
         own = Angles(common, rows, {}, angles.num_rows, matrices=by_slot)
         state = _states(plan, own, options, kept, first)
         if reads_words(plan):

@@ -22,11 +22,16 @@ from qml_qdl.hardware.simulator.compiler import (
     is_unitary,
     scalar_slots,
 )
-from qml_qdl.hardware.simulator.gates import Dense, Matrix, Rotation
+from qml_qdl.hardware.simulator.gates import (
+    Controlled,
+    Entries,
+    Given,
+    Matrix,
+    Rotation,
+)
 from qml_qdl.hardware.simulator.readout import bits_of, by_flipped
 from qml_qdl.hardware.simulator.schedule import (
     Diagonal,
-    Matrices,
     Permutation,
     Product,
     Stage,
@@ -44,6 +49,9 @@ MOST_SIXTEENS = MOST_ENTRIES // 8
 
 MOST_MIXED = 6
 """Wires of a matrix; as in `level.inc`."""
+
+MOST_SCALED = 14
+"""Wires of a diagonal: for each of its entries the kernel has a few vectors."""
 
 MOST_NUMBERS = 2**26
 """In all tables of a program together."""
@@ -91,7 +99,7 @@ class _Lists:
     rotations: list[tuple[int, int]] = Factory(list)
     patterns: list[_Pattern] = Factory(list)
     permutations: list[tuple[NDArray[np.int64], Matrix]] = Factory(list)
-    matrices: list[Dense] = Factory(list)
+    matrices: list[Given] = Factory(list)
     instructions: list[tuple[int, int, int]] = Factory(list)
     phases: list[tuple[int, float]] = Factory(list)
     numbers: int = 0
@@ -119,7 +127,7 @@ class Assembly:
         weights: How many numbers each tensor of weights has.
         outputs: How many values of a row there are; 2ⁿ⁺¹ of a state.
         reads_state: Whether states are read; else expectation values.
-        matrices: Gates whose matrices come with each call.
+        matrices: Gates whose matrices, or diagonals, come with each call.
     """
 
     whole: bytes
@@ -128,7 +136,7 @@ class Assembly:
     weights: tuple[int, ...]
     outputs: int
     reads_state: bool
-    matrices: tuple[Dense, ...]
+    matrices: tuple[Given, ...]
 
 
 class _Assembler:
@@ -162,11 +170,9 @@ class _Assembler:
                 self._instruct(_ROTATIONS, first, len(stage.rotations))
             elif isinstance(stage, Permutation):
                 self._instruct(_PERMUTATION, self._permutation(stage), 1)
-            elif isinstance(stage, Matrices):
+            else:
                 for gate in stage.gates:
                     self._instruct(_DENSE, self._matrix(gate), 1)
-            else:
-                raise UnsupportedError  # matrices of many wires, in blocks
 
     def _instruct(self, kind: int, index: int, count: int) -> None:
         if count:
@@ -229,8 +235,9 @@ class _Assembler:
             self.lists.permutations.append(permutation(stage, self._num_wires))
         return self._permutations[key]
 
-    def _matrix(self, gate: Dense) -> int:
-        if len(gate.wires) > MOST_MIXED:
+    def _matrix(self, gate: Given) -> int:
+        own = gate.target.wires if isinstance(gate, Controlled) else gate.wires
+        if len(own) > (MOST_SCALED if isinstance(gate, Entries) else MOST_MIXED):
             raise UnsupportedError
         self.lists.matrices.append(gate)
         return len(self.lists.matrices) - 1
@@ -286,6 +293,16 @@ def _product(a: Quaternion, b: Quaternion) -> Quaternion:
 def _common_axis(turns: Sequence[_Turn]) -> int:
     used = [axis for axis in _ALONG if any(turn[2][axis] for turn in turns)]
     return used[0] if len(used) == 1 else _ANY
+
+
+def _offsets(gate: Given, num_wires: int) -> list[int]:
+    """What each setting of a matrix's wires adds to an amplitude's number."""
+    own, first = gate.wires, 0
+    if isinstance(gate, Controlled):
+        own = gate.target.wires
+        first = bits_of(compress(gate.controls, gate.values), num_wires)
+    states = product((0, 1), repeat=len(own))
+    return [first | bits_of(compress(own, state), num_wires) for state in states]
 
 
 def _words(
@@ -397,10 +414,10 @@ def assemble(
             reals(factors.real, factors.imag)
     wholes(len(found.matrices))
     for gate in found.matrices:
-        wholes(any(batched[slot] for slot in gate.slots), bool(gate.slots))
-        states = product((0, 1), repeat=len(gate.wires))
-        wholes(2 ** len(gate.wires))
-        wholes([bits_of(compress(gate.wires, state), wires) for state in states])
+        by_row = any(batched[slot] for slot in gate.slots)
+        wholes(by_row, bool(gate.slots), isinstance(gate, Entries))
+        offsets = _offsets(gate, wires)
+        wholes(bits_of(gate.wires, wires), len(offsets), offsets)
     wholes(len(found.instructions), found.instructions)
     wholes(len(words), words, len(terms), [term[:2] for term in terms])
     reals([term[2] for term in terms])

@@ -334,9 +334,9 @@ static std::unique_ptr<Program> read(Reader& r) {
   });
   r.list(p->matrices, [&] {
     Dense found{};
-    found.by_row = r.next(), found.trained = r.next();
+    found.by_row = r.next(), found.trained = r.next(), found.diagonal = r.next();
+    found.mask = r.next();
     r.list(found.offsets, whole);
-    for (int64_t offset : found.offsets) found.mask |= offset;
     return found;
   });
   r.list(p->instructions,
@@ -427,8 +427,8 @@ struct Tensors {
 // Threads of one call, which end with it: so none is left to a fork. For less work, in
 // amplitudes times gates, than so much for each, one thread is faster; those of a team
 // wait for each other, and fetch what others wrote: they need more.
-static std::atomic<int64_t> least_work{1 << 19};
-constexpr int64_t MORE_IN_TEAMS = 4;
+static std::atomic<int64_t> least_work{1 << 20};
+constexpr int64_t MORE_IN_TEAMS = 2;
 
 // How threads are divided: each block is run by a team, which is one thread where there
 // are enough blocks for all.
@@ -532,7 +532,7 @@ static void spread(const Program& p, const double* common, const Tensors& weight
   for (size_t i = 0; i < p.matrices.size(); ++i) {
     const Dense& d = p.matrices[i];
     T* to = static_cast<T*>(matrices.changes[i]);
-    for (size_t n = 0; n < 2 * d.offsets.size() * d.offsets.size(); ++n, ++common)
+    for (int64_t n = 0; n < d.numbers(); ++n, ++common)
       if (to && !d.by_row) to[n] = static_cast<T>(*common);
   }
 }
@@ -560,7 +560,7 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const Level* level = level_of(*p, call.rows, twice);
   Division division = divide(*p, *level, call.rows, most);
   int64_t threads = division.threads, numbers = p->angles.size();
-  for (const Dense& d : p->matrices) numbers += 2 * d.offsets.size() * d.offsets.size();
+  for (const Dense& d : p->matrices) numbers += d.numbers();
   char* memory = workspace.of(division.bytes() + 8 * numbers * threads);
   if (!memory) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS double* common =

@@ -50,11 +50,15 @@ struct Permutation {
   std::vector<double> real, imag;  // factors; empty for 1
 };
 
-// A matrix on some wires, which comes with each call.
+// A matrix on some wires, perhaps where others have their values, or a diagonal: which
+// comes with each call.
 struct Dense {
   std::vector<int64_t> offsets;  // of the amplitudes that it mixes, from the first
-  int64_t mask;                  // all their bits
-  bool by_row, trained;
+  int64_t mask;                  // the bits of all its wires
+  bool by_row, trained, diagonal;
+  int64_t numbers() const {
+    return 2 * (int64_t)offsets.size() * (diagonal ? 1 : (int64_t)offsets.size());
+  }
 };
 
 enum Kind : int32_t { CHAINS, ROTATIONS, PERMUTATION, DENSE };

@@ -168,15 +168,25 @@ def afterwards_the_best() -> Iterator[None]:
 
 @pytest.mark.usefixtures("afterwards_the_best")
 @pytest.mark.parametrize("seed", range(8))
-def test_random_circuits(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, (1, 7))
+def test_random_circuits(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, (1, 7))
+
+
+@pytest.mark.usefixtures("afterwards_the_best")
+@pytest.mark.parametrize("seed", range(4))
+def test_gates_in_blocks(wide_kinds: dict[str, Any], seed: int) -> None:
+    check_random(seed, wide_kinds, (6, 9))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("afterwards_the_best")
 @pytest.mark.parametrize("seed", range(100, 1100))
-def test_many_random_circuits(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, (1, 10))
+def test_many_random_circuits(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, (1, 10))
 
 
 @pytest.fixture
@@ -194,15 +204,19 @@ TEAMS: dict[str, Any] = {"wires": (11, 13), "rows": (None, 1, 2, 9), "threads": 
 
 @pytest.mark.usefixtures("afterwards_the_best", "divided")
 @pytest.mark.parametrize("seed", range(3))
-def test_random_circuits_in_teams(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, **TEAMS)
+def test_random_circuits_in_teams(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, **TEAMS)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("afterwards_the_best", "divided")
 @pytest.mark.parametrize("seed", range(2000, 2100))
-def test_many_random_circuits_in_teams(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, **TEAMS)
+def test_many_random_circuits_in_teams(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, **TEAMS)
 
 
 CIRCUITS = {
