@@ -55,10 +55,6 @@ _TRACED = LruCache[Hashable, TracedCircuit](16)
 
 Kept: TypeAlias = dict[Hashable, Any]
 
-MANY_WIRES = 17
-MANY_THREADS = 4
-"""With so many of both torch is as fast: in the kernel, one thread runs a whole row."""
-
 FEW_WIRES = 10
 """Up to so many, what is compiled takes a few MiB, and lasts as long as its trace."""
 
@@ -318,9 +314,6 @@ def native_program(
         The program; None where torch has to run it.
     """
     if like.device.type != "cpu" or native() is None:
-        return None
-    wide = plan.structure.num_wires >= MANY_WIRES
-    if wide and torch.get_num_threads() >= MANY_THREADS:
         return None
 
     def make() -> NativeProgram | None:
