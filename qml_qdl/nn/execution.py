@@ -374,10 +374,15 @@ class Execution:
         dtype = x.dtype
         if x.ndim != 2 or not x.shape[0] or x.shape[1] != native.program.features:
             return None
-        for weight in weights:
-            if weight.dtype is not dtype or not weight.is_cpu:
+        for weight, shape in zip(weights, self._weight_shapes, strict=True):
+            if weight.dtype is not dtype or not weight.is_cpu or weight.shape != shape:
                 return None
         return native(x, None, weights) if x.is_cpu else None
+
+    @cached_property
+    def _weight_shapes(self) -> tuple[torch.Size, ...]:
+        """The shapes of a circuit's weights."""
+        return tuple(map(torch.Size, self.source.weight_shapes.values()))
 
     @cached_property
     def _straight(self) -> dict[torch.dtype | None, NativeCircuit]:

@@ -312,18 +312,19 @@ class _Run(torch.autograd.Function):
         kept = None
         if size <= circuit.most_kept:
             kept = (weights[0] if x is None else x).new_empty(size)
-        ctx.circuit, ctx.kept = circuit, kept
-        ctx.save_for_backward(x, prepared, *tensors)
+        ctx.circuit = circuit
+        # As torch's own operations do: what is kept goes once the way back is done.
+        ctx.save_for_backward(x, prepared, kept, *tensors)
         return program.forward(x, prepared, weights, matrices, kept)
 
     @staticmethod
     def backward(ctx: Any, change: Tensor) -> Any:
-        x, prepared, *tensors = ctx.saved_tensors
+        x, prepared, kept, *tensors = ctx.saved_tensors
         wanted = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or is_transformed(change):
             return None, *_differentiable(ctx, (x, prepared, *tensors), change)
         program = ctx.circuit.program
-        return None, *program.backward(x, prepared, tensors, ctx.kept, change, wanted)
+        return None, *program.backward(x, prepared, tensors, kept, change, wanted)
 
 
 def _differentiable(
@@ -333,9 +334,13 @@ def _differentiable(
     again = torch.is_grad_enabled()  # if not, only many gradients at once are wanted
     x, prepared, *tensors = numbers
     with torch.enable_grad():
-        values = ctx.circuit.plainly(x, prepared, tensors)
+        values = ctx.circuit.plainly(x, prepared, tensors).expand(change.shape)
     wanted = ctx.needs_input_grad[1:]
     pairs = zip(numbers, wanted, strict=True)
     chosen = [number for number, want in pairs if want and number is not None]
-    found = iter(torch.autograd.grad(values, chosen, change, create_graph=again))
+    found = iter(
+        torch.autograd.grad(
+            values, chosen, change, create_graph=again, materialize_grads=True
+        )
+    )
     return [next(found) if want else None for want in wanted]

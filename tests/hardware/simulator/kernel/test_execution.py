@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,13 +12,15 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
-from attrs import evolve
+from attrs import evolve, frozen
 from pytest_mock import MockerFixture
 from torch import Tensor
 
 from qml_qdl.circuits import (
     AmplitudeEncoding,
     AngleEncoding,
+    Block,
+    Circuit,
     Expectation,
     IQPEncoding,
     Probabilities,
@@ -296,6 +299,46 @@ def test_gradients_of_gradients() -> None:
     (at_once,) = torch.autograd.grad(values, x, each, is_grads_batched=True)
     expected = torch.autograd.functional.jacobian(layer, x).reshape(at_once.shape)
     torch.testing.assert_close(at_once, expected)
+
+
+def test_gradients_of_gradients_where_numbers_are_not_used() -> None:
+    @frozen
+    class First(Block):
+        """Reads one number of x, and none of θ, or the other way round."""
+
+        of_x: bool
+        wires: tuple[int, ...] = (0,)
+        pure = True
+        num_features = 2
+        weight_shape = (2,)
+
+        def queue(self, inputs: Any, weights: Any) -> None:
+            qml.RX((inputs if self.of_x else weights)[..., 0], 0)
+
+    for of_x in (True, False):
+        layer = QuantumLayer(Circuit((First(of_x),)), target="qdl.simulator").double()
+        x = torch.rand(3, 2, dtype=torch.float64, requires_grad=True)
+        leaves = [x, *layer.parameters()]
+        plain = torch.autograd.grad(layer(x).sum(), leaves)
+        again = torch.autograd.grad(layer(x).sum(), leaves, create_graph=True)
+        for one, other in zip(plain, again, strict=True):
+            torch.testing.assert_close(one, other.detach())
+        used = leaves[not of_x]
+        (second,) = torch.autograd.grad(again[not of_x].sum(), used)
+        torch.testing.assert_close(second[..., 0], -used[..., 0].cos() * (3 - 2 * of_x))
+
+
+def test_what_is_kept_goes_with_the_way_back() -> None:
+    layer, x = a_layer(64)
+    native = CircuitRunner(layer.circuit).direct(x)
+    assert native is not None
+    values: Any = native(x, None, [*layer.parameters()])
+    kept = weakref.ref(values.grad_fn.saved_tensors[2])
+    assert kept() is not None
+    values.sum().backward()
+    assert kept() is None
+    with pytest.raises(RuntimeError, match="second time"):
+        values.sum().backward()
 
 
 def test_views_are_read_as_they_are() -> None:
