@@ -173,6 +173,8 @@ class NativeProgram:
         if change.is_complex():
             change = torch.view_as_real(change.resolve_conj()).flatten(1)
         change = change.resolve_neg()
+        if change._is_zerotensor():  # which has no memory
+            change = change.clone()
         x_change = None
         if x is not None and wanted[0]:
             x_change = torch.empty_like(x, memory_format=torch.contiguous_format)
@@ -319,7 +321,11 @@ class _Run(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, change: Tensor) -> Any:
-        x, prepared, kept, *tensors = ctx.saved_tensors
+        x, *saved = ctx.saved_tensors
+        # Hooks of torch.autograd.graph may bring them back with other strides.
+        prepared, kept, *tensors = [
+            None if each is None else each.contiguous() for each in saved
+        ]
         wanted = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or is_transformed(change):
             return None, *_differentiable(ctx, (x, prepared, *tensors), change)

@@ -341,6 +341,21 @@ def test_what_is_kept_goes_with_the_way_back() -> None:
         values.sum().backward()
 
 
+def test_what_hooks_bring_back_may_have_other_strides() -> None:
+    layer, x = a_layer(5)
+    leaves = [x.requires_grad_(), *layer.parameters()]
+    expected = torch.autograd.grad(layer(x).sum(), leaves)
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: torch.stack([tensor.detach()] * 2, dim=-1),
+        lambda packed: packed[..., 0],
+    ):
+        values = layer(x)
+    for one, other in zip(
+        torch.autograd.grad(values.sum(), leaves), expected, strict=True
+    ):
+        assert torch.equal(one, other)
+
+
 def test_views_are_read_as_they_are() -> None:
     layer, x = a_layer(5)
     expected = layer(x)
@@ -354,6 +369,9 @@ def test_views_are_read_as_they_are() -> None:
     total = layer(x)
     total.backward(torch.ones(1, 1).expand_as(total))  # without strides
     assert layer.weights_0.grad is not None
+    zero = torch._efficientzerotensor(total.shape)  # without memory
+    (found,) = torch.autograd.grad(layer(x), layer.weights_0, zero)
+    assert not found.any()
 
 
 @pytest.fixture
