@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <string>
 #include <thread>
@@ -298,7 +299,12 @@ static PyObject* program(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "y#y#", &whole, &wholes, &real, &reals)) return nullptr;
   Reader reader{reinterpret_cast<const int32_t*>(whole), wholes / 4,
                 reinterpret_cast<const double*>(real), reals / 8};
-  auto found = read(reader);
+  std::unique_ptr<Program> found;
+  try {
+    found = read(reader);
+  } catch (const std::exception&) {
+    return PyErr_NoMemory();
+  }
   if (reader.failed || reader.wholes || reader.reals) {
     PyErr_SetString(PyExc_ValueError, "the lists do not make a program");
     return nullptr;
@@ -372,10 +378,18 @@ static int64_t threads_of(const Program& p, int64_t rows, int64_t blocks,
 
 template <class F>
 static void in_threads(int64_t threads, int64_t blocks, F one) {
+  auto run = [&](int64_t t) {
+    one(t, blocks * t / threads, blocks * (t + 1) / threads);
+  };
   std::vector<std::thread> others;
-  for (int64_t t = 1; t < threads; ++t)
-    others.emplace_back(one, t, blocks * t / threads, blocks * (t + 1) / threads);
-  one(0, 0, blocks / threads);
+  int64_t t = 1;
+  try {
+    for (; t < threads; ++t) others.emplace_back(run, t);
+  } catch (const std::exception&) {
+    // No more threads can be had: this one does what is left.
+  }
+  run(0);
+  for (; t < threads; ++t) run(t);
   for (std::thread& each : others) each.join();
 }
 

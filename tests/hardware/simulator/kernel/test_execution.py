@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
@@ -279,6 +280,29 @@ def test_blocks_in_threads() -> None:
     torch.set_num_threads(threads)
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
+WITHOUT_THREADS = """
+import resource, torch
+from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+from qml_qdl.nn import QuantumLayer
+layer = QuantumLayer(StronglyEntangling(8, layers=4) @ AngleEncoding(8))
+x, found = torch.rand(4000, 8), []
+for threads in (1, 8):
+    torch.set_num_threads(threads)
+    with torch.no_grad():
+        found += [layer(x) for _ in range(3)]
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**22, resource.RLIM_INFINITY))
+assert all(torch.equal(each, found[0]) for each in found)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for its memory")
+def test_without_threads_one_does_all() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WITHOUT_THREADS]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def test_wide_states_in_many_threads_are_torchs(mocker: MockerFixture) -> None:
