@@ -161,6 +161,35 @@ def _ndim(number: Any) -> int:
     return int(qml.math.ndim(number) if found is None else found)
 
 
+def is_pennylanes(value: Any) -> bool:
+    """Whether PennyLane, or this library, defines all that an operation does.
+
+    A class or a function from elsewhere may look at something that changes.
+
+    Args:
+        value: An operation, or what one holds as a hyperparameter.
+
+    Example:
+        >>> import pennylane as qml
+        >>> class Mine(qml.operation.Operation):
+        ...     num_wires = 1
+        >>> is_pennylanes(qml.S(0)), is_pennylanes(qml.adjoint(Mine(0)))
+        (True, False)
+    """
+    if isinstance(value, list | tuple):
+        return all(map(is_pennylanes, value))
+    if isinstance(value, dict):
+        return is_pennylanes(list(value.values()))
+    if isinstance(value, qml.operation.Operator):
+        return _is_known(type(value)) and is_pennylanes(value.hyperparameters)
+    return not callable(value) or _is_known(value)
+
+
+def _is_known(value: Any) -> bool:
+    module = str(getattr(value, "__module__", None))
+    return module.partition(".")[0] in ("pennylane", "qml_qdl")
+
+
 def known_name(operation: Any) -> str:
     """PennyLane's name of an operation, which tells what it is.
 
@@ -216,7 +245,30 @@ def kind_key(operation: Any) -> tuple[Any, ...]:
         hyperparameters = dict(enumerate(map(_operand_key, operation.operands)))
     constants = constant_key(hyperparameters) if hyperparameters else None
     inner = _operand_key(operation.base) if wrapped else None
-    return (type(operation), operation.name, constants, inner)
+    own = () if _is_known(type(operation)) else _own_key(operation)
+    return (type(operation), operation.name, constants, inner, *own)
+
+
+_OPERATORS_OWN = frozenset(
+    (
+        *("data", "grad_recipe", "is_sparse", "operands", "scalar"),
+        *("_batch_size", "_has_overlapping_wires", "_hash", "_hyperparameters", "_id"),
+        *("_issparse", "_name", "_ndim_params", "_num_params", "_overlapping_ops"),
+        *("_pauli_rep", "_SymbolicOp__queue_category", "_wires"),
+    )
+)
+"""Attributes that PennyLane gives operations."""
+
+
+def _own_key(operation: Any) -> tuple[Hashable, ...]:
+    """What tells an operation of a user's class from others of that class.
+
+    Attributes that it gave itself, and, where it takes no number, its matrix, which may
+    follow from anything.
+    """
+    own = {k: v for k, v in vars(operation).items() if k not in _OPERATORS_OWN}
+    fixed = not operation.data and operation.has_matrix
+    return constant_key(own), constant_key(operation.matrix()) if fixed else None
 
 
 def _operand_key(operation: Any) -> Hashable:
@@ -233,6 +285,8 @@ def measurement_key(measurement: Any) -> Hashable:
         A hashable key.
     """
     observable = measurement.obs
+    wires = measurement.raw_wires  # of a mutual information those of two parts
+    one = wires is None or isinstance(wires, qml.wires.Wires)
     options = tuple(
         (name, constant_key(getattr(measurement, name)))
         for name in ("log_base", "all_outcomes", "seed", "mv", "dtype")
@@ -241,6 +295,7 @@ def measurement_key(measurement: Any) -> Hashable:
     return (
         type(measurement).__name__,
         tuple(measurement.wires),
+        None if one else tuple(map(len, wires)),
         None if observable is None else observable_key(observable),
         options,
     )

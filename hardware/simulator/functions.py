@@ -58,6 +58,7 @@ from qml_qdl.hardware.simulator.tracing import AngleSource, Gather, as_angle
 from qml_qdl.hardware.structure import (
     Plan,
     constant_key,
+    is_pennylanes,
     kind_key,
     make_plan,
     measurement_key,
@@ -221,6 +222,8 @@ class _Queue:
             return kind, wires, numbers
         if isinstance(operation, _MEASURING):
             self._trace.refuse("measures on the way")
+        if not is_pennylanes(operation):
+            self._trace.refuse("has a gate that is not PennyLane's, which may change,")
         return kind_key(operation), wires, numbers
 
     def _measurement_key(self, measurement: Any) -> Hashable:
@@ -233,6 +236,8 @@ class _Queue:
             if measurement._eigvals is not None:
                 self._trace.refuse("measures eigenvalues")
             return measurement_key(measurement)
+        if not is_pennylanes(observable):
+            self._trace.refuse("measures what is not PennyLane's, which may change,")
         sentence = observable.pauli_rep
         numbers = observable.data if sentence is None else sentence.values()
         if any(isinstance(number, Tensor) for number in numbers):

@@ -196,6 +196,10 @@ _ROTATIONS: dict[str, Callable[[Any], tuple[NDArray[np.float64], str]]] = {
     "CPhaseShift00": lambda operation: (np.array([1.0, 0, 0, 0]), "ZZ"),
     "CPhaseShift01": lambda operation: (np.array([0.0, 1, 0, 0]), "ZZ"),
     "CPhaseShift10": lambda operation: (np.array([0.0, 0, 1, 0]), "ZZ"),
+    "GlobalPhase": lambda operation: (
+        -np.ones(2 ** len(operation.wires)),
+        "Z" * len(operation.wires),
+    ),
     "MultiRZ": lambda operation: (
         -_signs(len(operation.wires)) / 2,
         "Z" * len(operation.wires),
@@ -211,6 +215,8 @@ WRAPPERS = (qml.ops.Controlled, qml.ops.Pow, qml.ops.op_math.Adjoint)
 
 def is_rotation(operation: Any) -> bool:
     """Whether `rotation` knows it."""
+    if not operation.wires:
+        return False
     while known_name(operation) not in _ROTATIONS and isinstance(operation, WRAPPERS):
         if isinstance(operation, qml.ops.Pow) and not isinstance(
             operation.z, int | float

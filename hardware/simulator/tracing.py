@@ -351,7 +351,7 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
             f"expression in x and θ, but {error} on the way; leave pure out, and it "
             "runs at every call"
         ) from error
-    batched = tuple(isinstance(a, Symbol) and a.on_inputs for a in angles)
+    batched = tuple(_differs(angle, circuit.num_inputs) for angle in angles)
     plan = Plan(plan.structure, plan.angles, batched, plan.measurements)
     slots: dict[bool, list[int]] = {True: [], False: []}
     for slot, depends in enumerate(batched):
@@ -365,6 +365,25 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
         _source(slots[False], angles, trace, common, count, like),
         tuple(_dependence(angle, trace, ends) for angle in angles),
     )
+
+
+def _differs(angle: Tensor, features: int) -> bool:
+    """Whether an angle differs from row to row.
+
+    What is made of x and of others, as by `torch.cat`, may hold numbers that do not.
+
+    Args:
+        angle: A symbol, or a constant.
+        features: How many numbers x has, which come before all others.
+    """
+    if not isinstance(angle, Symbol) or angle.ndim:
+        return isinstance(angle, Symbol) and angle.on_inputs
+    form, product = form_of(angle), product_of(angle)
+    if form is not None:
+        return 0 <= int(form.source) < features
+    if product is not None:
+        return int(min(product.first.source, product.second.source)) < features
+    return angle.on_inputs
 
 
 def _dependence(angle: Tensor, trace: Trace, ends: Sequence[int]) -> frozenset[int]:

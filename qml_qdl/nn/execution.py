@@ -374,13 +374,18 @@ class Execution:
         shape = x.shape
         if not shape or shape[-1] != native.num_features or not x.numel():
             return None
-        for weight in weights:
-            if weight.dtype is not x.dtype or not weight.is_cpu:
+        for weight, own in zip(weights, self._weight_shapes, strict=True):
+            if weight.dtype is not x.dtype or not weight.is_cpu or weight.shape != own:
                 return None
         if len(shape) == 2:
             return native(x, None, weights)
         found = native(x.reshape(-1, shape[-1]), None, weights)
         return found.reshape(*shape[:-1], found.shape[1])
+
+    @cached_property
+    def _weight_shapes(self) -> tuple[torch.Size, ...]:
+        """The shapes of a circuit's weights."""
+        return tuple(map(torch.Size, self.source.weight_shapes.values()))
 
     @cached_property
     def _straight(self) -> dict[torch.dtype | None, NativeCircuit]:

@@ -59,6 +59,26 @@ def check_inputs(execution: Execution, inputs: Sequence[Any]) -> None:
         )
 
 
+def check_weights(execution: Execution, weights: Mapping[str, Tensor]) -> None:
+    """Checks what a circuit's layer has for weights, which anybody may assign.
+
+    Args:
+        execution: What will run it.
+        weights: The trained tensors by name.
+
+    Raises:
+        ShapeError: One has another shape than the circuit's.
+    """
+    if not isinstance(execution.source, Circuit):
+        return
+    for name, shape in execution.source.weight_shapes.items():
+        if weights[name].shape != shape:
+            raise ShapeError(
+                f"{name}: expected shape {shape}, which the circuit has, got "
+                f"{tuple(weights[name].shape)}; assign a tensor of that shape"
+            )
+
+
 def weights_like(
     weights: Mapping[str, Tensor], inputs: Sequence[Tensor]
 ) -> dict[str, Tensor]:
@@ -93,12 +113,13 @@ def run_layer(
         `(..., *output_shape)`, of the first input's dtype and device.
 
     Raises:
-        ShapeError: The inputs do not fit.
+        ShapeError: The inputs or the weights do not fit.
         ArgumentTypeError: An input is not floating.
         ArgumentError: A row is not finite, and samples are read out.
         TargetError: A transform of torch cannot go through the target.
     """
     check_inputs(execution, inputs)
+    check_weights(execution, weights)
     if is_transformed():
         execution.check_transforms([*inputs, *weights.values()])
     rows = Rows.of(inputs)

@@ -22,6 +22,19 @@ def plan(*operations: Any, measurement: Any = None) -> Plan:
     return make_plan(tape, tape.wires)
 
 
+class Turned(qml.operation.Operation):  # type: ignore[misc]
+    """Takes no number that PennyLane knows of."""
+
+    num_wires = 1
+
+    def __init__(self, angle: float) -> None:
+        self._angle = angle
+        super().__init__(wires=0)
+
+    def matrix(self, wire_order: Any = None) -> Any:
+        return qml.RX.compute_matrix(self._angle)
+
+
 SAME: dict[str, tuple[Callable[[], Plan], Callable[[], Plan]]] = {
     "angles": (lambda: plan(qml.RX(0.1, 0)), lambda: plan(qml.RX(0.2, 0))),
     "rows": (
@@ -91,6 +104,15 @@ OTHER: dict[str, tuple[Callable[[], Plan], Callable[[], Plan]]] = {
     "log base": (
         lambda: plan(measurement=qml.vn_entropy(0)),
         lambda: plan(measurement=qml.vn_entropy(0, log_base=2)),
+    ),
+    "parts": (
+        lambda: plan(measurement=qml.mutual_info([0], [1, 2])),
+        lambda: plan(measurement=qml.mutual_info([0, 1], [2])),
+    ),
+    "a user's attribute": (lambda: plan(Turned(0.3)), lambda: plan(Turned(0.9))),
+    "a user's attribute, inside": (
+        lambda: plan(qml.adjoint(Turned(0.3))),
+        lambda: plan(qml.adjoint(Turned(0.9))),
     ),
 }
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.autograd import forward_ad
 
-from qml_qdl.circuits.errors import TargetError
+from qml_qdl.circuits.errors import ShapeError, TargetError
 from tests.nn.small_layers import U, make, rows
 
 EXACT = pytest.mark.parametrize("target", ["qdl.simulator", "default.qubit"])
@@ -45,3 +45,20 @@ def test_torch_func_is_refused_there_too(options: dict[str, Any]) -> None:
     for transform in (torch.func.vmap, torch.func.jacrev):
         with pytest.raises(TargetError, match=r"use backward\(\), or target="):
             transform(layer)(rows(3, 2))
+
+
+@pytest.mark.parametrize("target", ["qdl.simulator", "lightning.qubit"])
+@pytest.mark.parametrize("used", [False, True])
+def test_weights_of_another_shape_are_refused(target: str, used: bool) -> None:
+    layer, x = make(U, target=target), rows(3, 2).float()
+    (name, right), *_ = layer.named_parameters()
+    if used:
+        layer(x), layer(x)
+    for shape in ((1,), (*right.shape, 2), right.shape[::-1], (0,)):
+        setattr(layer, name, torch.nn.Parameter(torch.zeros(shape)))
+        with pytest.raises(ShapeError, match=f"{name}: expected shape"):
+            layer(x)
+    right.data = torch.zeros(2)
+    setattr(layer, name, right)
+    with pytest.raises(ShapeError, match=r"got \(2,\); assign"):
+        layer(x)

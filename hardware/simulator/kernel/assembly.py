@@ -14,7 +14,7 @@ from itertools import compress, product
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from attrs import Factory, define, frozen
+from attrs import Factory, define, field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.hardware.simulator.compiler import (
@@ -131,8 +131,8 @@ class Assembly:
         matrices: Gates whose matrices, or diagonals, come with each call.
     """
 
-    whole: bytes
-    real: bytes
+    whole: bytes = field(repr=False)
+    real: bytes = field(repr=False)
     features: int
     weights: tuple[int, ...]
     outputs: int

@@ -185,6 +185,8 @@ class NativeProgram:
         if change.is_complex():
             change = torch.view_as_real(change.resolve_conj()).flatten(1)
         change = change.resolve_neg()
+        if change._is_zerotensor():  # which has no memory
+            change = change.clone()
         by_x = by_states = None
         if wanted[0] and x is not None:
             by_x = torch.empty_like(x, memory_format=torch.contiguous_format)
@@ -308,18 +310,23 @@ class _Run(torch.autograd.Function):
         kept = None
         if size <= circuit.most_kept:
             kept = (tensors[0] if x is None else x).new_empty(size)
-        ctx.circuit, ctx.kept = circuit, kept
-        ctx.save_for_backward(x, prepared, *tensors)
+        ctx.circuit = circuit
+        # As torch's own operations do: what is kept goes once the way back is done.
+        ctx.save_for_backward(x, prepared, kept, *tensors)
         return program.forward(x, prepared, tensors, kept)
 
     @staticmethod
     def backward(ctx: Any, change: Tensor) -> Any:
-        x, prepared, *tensors = ctx.saved_tensors
+        x, *saved = ctx.saved_tensors
+        # Hooks of torch.autograd.graph may bring them back with other strides.
+        prepared, kept, *tensors = [
+            None if each is None else each.contiguous() for each in saved
+        ]
         wanted = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or is_transformed(change):
             return None, *_differentiable(ctx, (x, prepared, *tensors), change)
         program = ctx.circuit.program
-        return None, *program.backward(x, prepared, tensors, ctx.kept, change, wanted)
+        return None, *program.backward(x, prepared, tensors, kept, change, wanted)
 
 
 def _differentiable(
@@ -330,9 +337,13 @@ def _differentiable(
     x, prepared, *tensors = numbers
     own = tensors[: len(tensors) - len(ctx.circuit.fixed)]
     with torch.enable_grad():
-        values = ctx.circuit.plainly(x, prepared, own)
+        values = ctx.circuit.plainly(x, prepared, own).expand(change.shape)
     wanted = ctx.needs_input_grad[1:]
     pairs = zip(numbers, wanted, strict=True)
     chosen = [number for number, want in pairs if want and number is not None]
-    found = iter(torch.autograd.grad(values, chosen, change, create_graph=again))
+    found = iter(
+        torch.autograd.grad(
+            values, chosen, change, create_graph=again, materialize_grads=True
+        )
+    )
     return [next(found) if want else None for want in wanted]

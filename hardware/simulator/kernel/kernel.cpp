@@ -13,6 +13,8 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -362,7 +364,12 @@ static PyObject* program(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "y#y#", &whole, &wholes, &real, &reals)) return nullptr;
   Reader reader{reinterpret_cast<const int32_t*>(whole), wholes / 4,
                 reinterpret_cast<const double*>(real), reals / 8};
-  auto found = read(reader);
+  std::unique_ptr<Program> found;
+  try {
+    found = read(reader);
+  } catch (const std::exception&) {
+    return PyErr_NoMemory();
+  }
   if (reader.failed || reader.wholes || reader.reals) {
     PyErr_SetString(PyExc_ValueError, "the lists do not make a program");
     return nullptr;
@@ -467,7 +474,8 @@ template <class F>
 static void in_threads(const Division& d, char* memory, F one) {
   int64_t members = d.threads / d.teams;
   char* after = memory + d.states * d.teams;
-  if (d.threads == 1) return one(0, Part{0, d.blocks, memory, after, nullptr, 0, 1});
+  auto alone = [&] { one(0, Part{0, d.blocks, memory, after, nullptr, 0, 1}); };
+  if (d.threads == 1) return alone();
   std::vector<std::unique_ptr<Team>> teams(d.teams);
   int looks = d.threads <= std::thread::hardware_concurrency() ? LOOKS : 0;
   if (members > 1)
@@ -478,10 +486,27 @@ static void in_threads(const Division& d, char* memory, F one) {
                      memory + d.states * team, after + d.own * thread,
                      teams[team].get(), thread % members, members});
   };
+  // Members wait for each other: none of them begins before all are there.
+  std::promise<bool> all_there;
+  std::shared_future<bool> may_begin = all_there.get_future().share();
   std::vector<std::thread> others;
-  for (int64_t thread = 1; thread < d.threads; ++thread)
-    others.emplace_back(run, thread);
-  run(0);
+  int64_t thread = 1;
+  try {
+    for (; thread < d.threads; ++thread)
+      others.emplace_back([&run, thread, members, may_begin] {
+        if (members == 1 || may_begin.get()) run(thread);
+      });
+  } catch (const std::exception&) {
+    // No more threads can be had: this one does what is left.
+  }
+  bool whole = thread == d.threads;
+  all_there.set_value(whole);
+  if (members > 1 && !whole) {
+    alone();
+  } else {
+    run(0);
+    for (; thread < d.threads; ++thread) run(thread);
+  }
   for (std::thread& each : others) each.join();
 }
 

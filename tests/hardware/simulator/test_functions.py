@@ -712,6 +712,53 @@ def test_what_differs_in_every_call_is_left_to_pennylane() -> None:
     assert runner_of(layer).refused == "queues something new in every call"
 
 
+class Scaled(qml.operation.Operation):  # type: ignore[misc]
+    """Consists of what depends on something outside."""
+
+    num_wires = 1
+    num_params = 1
+    ndim_params = (0,)
+
+    @staticmethod
+    def compute_decomposition(angle: Any, wires: Any) -> list[Any]:
+        return [qml.RX(angle * CALLS["scale"], wires)]
+
+
+@pytest.mark.parametrize("wrapped", [lambda one: one, qml.adjoint, qml.prod])
+def test_a_users_gate_may_change(wrapped: Any) -> None:
+    def circuit(inputs: Any) -> Any:
+        qml.RY(0.4, 0)
+        wrapped(Scaled(inputs[..., 0], wires=0))
+        return qml.expval(qml.Y(0) + qml.Z(0))
+
+    x = torch.linspace(0, 1, 3, dtype=torch.float64)[:, None]
+    own, theirs = (
+        qml.QNode(circuit, qml.device(target, wires=1))
+        for target in ("qdl.simulator", "default.qubit")
+    )
+    layer = QuantumLayer(own, {})
+    for scale in (1.0, 1.0, 1.0, 2.0, 0.5):
+        CALLS["scale"] = scale
+        assert_close([layer(x), own(x)], [theirs(x)] * 2, 1e-10)
+
+
+def test_parts_of_a_mutual_information_are_told_apart() -> None:
+    def circuit(inputs: Any) -> Any:
+        qml.AngleEmbedding(inputs, range(3))
+        for wire in range(3):
+            qml.CNOT([wire, (wire + 1) % 3])
+            qml.RY(wire + 0.3, wire)
+        cut = int(CALLS["number"])
+        return qml.mutual_info(range(cut), range(cut, 3))
+
+    x = torch.rand(2, 3, dtype=torch.float64)
+    own, theirs = (qml.device(t, wires=3) for t in ("qdl.simulator", "default.qubit"))
+    layer, reference = (QuantumLayer(qml.QNode(circuit, d), {}) for d in (own, theirs))
+    for cut in (1, 2, 1, 2, 2):
+        CALLS["number"] = cut
+        assert_close([layer(x), qml.QNode(circuit, own)(x)], [reference(x)] * 2, 1e-10)
+
+
 def test_other_numbers_of_rows_are_no_other_function() -> None:
     layer = layer_of(loops, "qdl.simulator")
     plain = layer_of(loops, "default.qubit")

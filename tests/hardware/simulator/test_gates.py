@@ -57,6 +57,8 @@ def test_action_of(operation: Any, expected: type) -> None:
         qml.pow(qml.IsingYY(0.7, [1, 0]), -1.5),
         qml.adjoint(qml.CPhaseShift10(0.7, [1, 0])),
         qml.MultiRZ(0.7, [0, 1, 2]),
+        qml.ctrl(qml.GlobalPhase(0.7, 2), [0, 1], control_values=[0, 1]),
+        qml.adjoint(qml.ctrl(qml.GlobalPhase(0.7), [1, 0])),
     ],
     ids=lambda operation: str(operation.name),
 )

@@ -77,6 +77,17 @@ def test_gate_with_rows_is_default_qubits(
     runs_as_default_qubit(turned, rows, kinds[turned], agree)
 
 
+def test_a_single_row_of_controlled_phases() -> None:
+    def circuit(angle: Any) -> Any:
+        qml.Hadamard(1)
+        qml.ctrl(qml.GlobalPhase(angle, 0), 1)
+        return qml.expval(qml.X(1))
+
+    angle = torch.tensor([0.7], dtype=torch.float64)  # whose matrix is (1, 2, 2)
+    found = qml.QNode(circuit, qml.device("qdl.simulator", wires=2))(angle)
+    torch.testing.assert_close(found, angle.cos())
+
+
 def test_gate_keeps_single_precision(
     turned: str, kinds: dict[str, Any], agree: Callable[..., Any]
 ) -> None:

@@ -15,6 +15,7 @@ from qml_qdl.circuits import (
     AngleEncoding,
     BasicEntangler,
     BasisEncoding,
+    Block,
     Circuit,
     Encoding,
     Expectation,
@@ -74,6 +75,34 @@ class PairsOfWeights(Processing):
         qml.CRX(weights[0], [second, third])
 
 
+@frozen(repr=False)
+class Together(Block):
+    """Features, weights and a constant in one tensor; some of either are not used."""
+
+    wires: tuple[int, ...] = (0, 1, 2)
+    pure = True
+
+    @property
+    def num_features(self) -> int:
+        return 2
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return (2,)
+
+    def queue(self, inputs: Any, weights: Any) -> None:
+        rows = inputs.shape[:-1]
+        constant = torch.full((*rows, 1), 0.7, dtype=inputs.dtype)
+        parts = [inputs, weights.expand(*rows, 2), constant]
+        all_of_them = torch.cat(parts, dim=-1)
+        for wire, place in enumerate((0, 2, 4)):
+            qml.RX(all_of_them[..., place] - 0.1, wire)
+            qml.CNOT([wire, (wire + 1) % 3])
+        qml.RY(all_of_them[..., 2] * all_of_them[..., 2], 1)
+        qml.RZ(all_of_them[..., 4] * all_of_them[..., 0], 0)
+        qml.RX(2 * all_of_them[..., 2], 0)
+
+
 TIED = share("tied", BasicEntangler(3))
 
 
@@ -88,6 +117,7 @@ CIRCUITS: dict[str, Circuit] = {
     "IQP": SimCircuit(6, 4, layers=2) @ IQPEncoding(4),
     "products": PairsOfWeights(3) @ Pairs(3),
     "ZZ": SimCircuit(13, 4) @ ZZFeatureMap(4),
+    "together": Circuit((Together(),)),
     "Hamiltonian": HamiltonianEncoding(4) @ AngleEncoding(3, features=[0, 1, 2]),
     "amplitudes": IsingLayers(3) @ AmplitudeEncoding(3),
     "amplitudes again": AmplitudeEncoding(2) @ AmplitudeEncoding(2),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,11 +17,15 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from attrs import frozen
+from pytest_mock import MockerFixture
 from torch import Tensor
 
 from qml_qdl.circuits import (
     AmplitudeEncoding,
     AngleEncoding,
+    Block,
+    Circuit,
     Expectation,
     IQPEncoding,
     Probabilities,
@@ -388,6 +394,29 @@ def test_a_fork_has_teams_of_its_own() -> None:
     assert status == 0
 
 
+WITHOUT_THREADS = """
+import resource, torch
+from qml_qdl.circuits import AngleEncoding, StronglyEntangling
+from qml_qdl.nn import QuantumLayer
+layer = QuantumLayer(StronglyEntangling(8, layers=4) @ AngleEncoding(8))
+x, found = torch.rand(4000, 8), []
+for threads in (1, 8):
+    torch.set_num_threads(threads)
+    with torch.no_grad():
+        found += [layer(x) for _ in range(3)]
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**22, resource.RLIM_INFINITY))
+assert all(torch.equal(each, found[0]) for each in found)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for its memory")
+def test_without_threads_one_does_all() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WITHOUT_THREADS]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 def test_gradients_of_gradients() -> None:
     layer, x = a_layer(3)
     layer, x = layer.double(), x.double().requires_grad_()
@@ -404,6 +433,61 @@ def test_gradients_of_gradients() -> None:
     torch.testing.assert_close(at_once, expected)
 
 
+def test_gradients_of_gradients_where_numbers_are_not_used() -> None:
+    @frozen
+    class First(Block):
+        """Reads one number of x, and none of θ, or the other way round."""
+
+        of_x: bool
+        wires: tuple[int, ...] = (0,)
+        pure = True
+        num_features = 2
+        weight_shape = (2,)
+
+        def queue(self, inputs: Any, weights: Any) -> None:
+            qml.RX((inputs if self.of_x else weights)[..., 0], 0)
+
+    for of_x in (True, False):
+        layer = QuantumLayer(Circuit((First(of_x),)), target="qdl.simulator").double()
+        x = torch.rand(3, 2, dtype=torch.float64, requires_grad=True)
+        leaves = [x, *layer.parameters()]
+        plain = torch.autograd.grad(layer(x).sum(), leaves)
+        again = torch.autograd.grad(layer(x).sum(), leaves, create_graph=True)
+        for one, other in zip(plain, again, strict=True):
+            torch.testing.assert_close(one, other.detach())
+        used = leaves[not of_x]
+        (second,) = torch.autograd.grad(again[not of_x].sum(), used)
+        torch.testing.assert_close(second[..., 0], -used[..., 0].cos() * (3 - 2 * of_x))
+
+
+def test_what_is_kept_goes_with_the_way_back() -> None:
+    layer, x = a_layer(64)
+    native = CircuitRunner(layer.circuit).direct(x)
+    assert native is not None
+    values: Any = native(x, None, [*layer.parameters()])
+    kept = weakref.ref(values.grad_fn.saved_tensors[2])
+    assert kept() is not None
+    values.sum().backward()
+    assert kept() is None
+    with pytest.raises(RuntimeError, match="second time"):
+        values.sum().backward()
+
+
+def test_what_hooks_bring_back_may_have_other_strides() -> None:
+    layer, x = a_layer(5)
+    leaves = [x.requires_grad_(), *layer.parameters()]
+    expected = torch.autograd.grad(layer(x).sum(), leaves)
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: torch.stack([tensor.detach()] * 2, dim=-1),
+        lambda packed: packed[..., 0],
+    ):
+        values = layer(x)
+    for one, other in zip(
+        torch.autograd.grad(values.sum(), leaves), expected, strict=True
+    ):
+        assert torch.equal(one, other)
+
+
 def test_views_are_read_as_they_are() -> None:
     layer, x = a_layer(5)
     expected = layer(x)
@@ -417,6 +501,9 @@ def test_views_are_read_as_they_are() -> None:
     total = layer(x)
     total.backward(torch.ones(1, 1).expand_as(total))  # without strides
     assert layer.weights_0.grad is not None
+    zero = torch._efficientzerotensor(total.shape)  # without memory
+    (found,) = torch.autograd.grad(layer(x), layer.weights_0, zero)
+    assert not found.any()
 
 
 @pytest.fixture
