@@ -131,7 +131,7 @@ def test_large_constants_are_told_apart_where_their_text_is_not() -> None:
     assert repr(one) == repr(other)
     keys = set()
     for matrix in (one, other):
-        operation = qml.X(0)
+        operation = qml.Identity(0)
         operation.hyperparameters["matrix"] = matrix
         keys.add(operation_key(operation))
     assert len(keys) == 2

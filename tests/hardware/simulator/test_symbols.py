@@ -43,6 +43,14 @@ def replayed(make: Make) -> tuple[Tensor, Tensor]:
     return found, make(*numbers())
 
 
+def by_form(result: Any) -> Tensor:
+    """What the form of a symbol says."""
+    form = form_of(result)
+    assert form is not None
+    every = np.concatenate([*(n.reshape(-1) for n in numbers()), np.zeros(1)])
+    return torch.as_tensor(form.factor * every[form.source] + form.offset)
+
+
 AFFINE: dict[str, Make] = {
     "index": lambda x, w: w[..., 1, 2],
     "slice": lambda x, w: w[:, 1:],
@@ -92,11 +100,8 @@ COMPUTED: dict[str, Make] = {
 @pytest.mark.parametrize("name", AFFINE)
 def test_a_form_is_what_the_operations_give(name: str) -> None:
     _, result = traced(AFFINE[name])
-    form = form_of(result)
-    assert form is not None
-    every = torch.cat([*(n.reshape(-1) for n in numbers()), torch.zeros(1)])
     expected = AFFINE[name](*numbers())
-    torch.testing.assert_close(form.factor * every[form.source] + form.offset, expected)
+    torch.testing.assert_close(by_form(result), expected)
     torch.testing.assert_close(*replayed(AFFINE[name]))
     assert result.shape == expected.shape
     assert result.dtype == expected.dtype
@@ -106,9 +111,7 @@ def test_beside_whole_numbers_no_digits_are_lost() -> None:
     def make(x: Any, w: Any) -> Any:
         return (0.1 + x) / torch.arange(3, 6) + torch.arange(3)
 
-    form = form_of(traced(make)[1])
-    assert form is not None
-    found = form.factor * numbers()[0][form.source] + form.offset
+    found = by_form(traced(make)[1])
     torch.testing.assert_close(found, make(*numbers()), atol=1e-15, rtol=0)
 
 
@@ -142,10 +145,7 @@ def test_any_chain_has_the_form_of_its_numbers(chain: list[str]) -> None:
         return x
 
     _, result = traced(make)
-    form = form_of(result)
-    assert form is not None
-    values = form.factor * numbers()[0][form.source] + form.offset
-    torch.testing.assert_close(values, make(*numbers()))
+    torch.testing.assert_close(by_form(result), make(*numbers()))
 
 
 def test_dependence_on_inputs_is_handed_on() -> None:
