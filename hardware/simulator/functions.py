@@ -373,7 +373,7 @@ class QueuedTape:
             for slot, by_row in enumerate(self.plan.batched)
         ]
         source = found, self.features, self.sizes
-        program = native_program(self.plan, self.like, self.kept, source)
+        program = native_program(self.plan, self.like, self.kept, lambda: source)
         if program is None:
             return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -233,7 +234,7 @@ class TracedCircuit:
         common: Where all others come from.
         sources: For each slot which tensors it depends on: 0 is x, if the circuit reads
             it, and the weights follow.
-        kept: What was compiled of it, for all who run it.
+        kept: What was compiled of it, for all who run it, where that is small.
     """
 
     plan: Plan
@@ -242,7 +243,7 @@ class TracedCircuit:
     sources: tuple[frozenset[int], ...]
     kept: dict[Hashable, Any] = field(factory=dict)
 
-    @property
+    @cached_property
     def forms(self) -> list[tuple[int, float, float]] | None:
         """For each slot which number of inputs or weights its angle is made of.
 
