@@ -46,6 +46,7 @@ from qml_qdl.hardware.simulator.schedule import (
     Permutation,
     Product,
     Stage,
+    local_states,
     make_schedule,
     permutation,
 )
@@ -413,11 +414,7 @@ def amplitude_phases(rotation: Rotation, num_wires: int) -> NDArray[np.float64]:
     Returns:
         (2ⁿ,).
     """
-    amplitudes = np.arange(2**num_wires)
-    local = np.zeros_like(amplitudes)
-    for wire in rotation.wires:
-        local = 2 * local + (amplitudes >> (num_wires - 1 - wire) & 1)
-    return rotation.phases[local]
+    return rotation.phases[local_states(rotation.wires, num_wires)]
 
 
 def _block_feed(maker: BlockMaker) -> Feed:

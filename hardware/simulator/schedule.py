@@ -206,7 +206,7 @@ class _Builder:
 
 
 def _is_identity(matrix: Matrix) -> bool:
-    return bool(np.allclose(matrix, IDENTITY, atol=1e-15, rtol=0))
+    return bool((np.abs(matrix - IDENTITY) <= 1e-15).all())
 
 
 def _same_kind(stage: Stage, kind: Stage) -> bool:
@@ -265,7 +265,7 @@ def permutation(
         few = np.array([0, *(1 << np.arange(num_wires))], dtype=np.int64)
         for gate in reversed(stage.gates):
             few ^= _flipped(gate, num_wires)[_local(gate, few, num_wires)]
-        return _affine(few), np.ones(2**num_wires, dtype=complex)
+        return by_bits(few), np.ones(2**num_wires, dtype=complex)
     amplitudes = np.arange(2**num_wires, dtype=np.int32)
     sources = amplitudes.astype(np.int64)
     factors = np.ones(1, dtype=complex)
@@ -298,8 +298,31 @@ def _flipped(gate: Monomial, num_wires: int) -> NDArray[np.int64]:
     return found
 
 
-def _affine(images: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(2ᵏ,) the images of all numbers, from those of 0 and of 1, 2, 4, …, 2ᵏ⁻¹."""
+def local_states(wires: Sequence[int], num_wires: int) -> NDArray[np.int64]:
+    """The bits that each amplitude has on some wires, as one number.
+
+    Args:
+        wires: Positions of the wires; the first has the highest bit.
+        num_wires: Wires of the circuit, n.
+
+    Returns:
+        (2ⁿ,).
+    """
+    images = np.zeros(num_wires + 1, dtype=np.int64)
+    for position, wire in enumerate(reversed(wires)):
+        images[num_wires - wire] |= 1 << position
+    return by_bits(images)
+
+
+def by_bits(images: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What a function makes of all numbers that is affine in their bits, modulo 2.
+
+    Args:
+        images: (k + 1,) what it makes of 0 and of 1, 2, 4, …, 2ᵏ⁻¹.
+
+    Returns:
+        (2ᵏ,).
+    """
     table = images[:1]
     for image in images[1:]:
         table = np.concatenate([table, table ^ image ^ images[0]])
@@ -309,4 +332,4 @@ def _affine(images: NDArray[np.int64]) -> NDArray[np.int64]:
 def _is_affine(sources: NDArray[np.int64]) -> bool:
     """Whether each bit of the source is a sum of bits, and perhaps 1, modulo 2."""
     powers = 1 << np.arange(len(sources).bit_length() - 1)
-    return np.array_equal(sources, _affine(sources[[0, *powers]]))
+    return np.array_equal(sources, by_bits(sources[[0, *powers]]))

@@ -10,7 +10,7 @@ symbols.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
@@ -913,31 +913,26 @@ def _replaced(value: Any, function: Callable[[Any], Any]) -> Any:
     return function(value)
 
 
-def _nested(value: Any) -> Iterator[Any]:
+def _holds(value: Any, found: list[Any]) -> bool:
+    """Whether there are symbols or places in nested arguments; adds them to a list."""
     kind = type(value)
-    if kind is tuple or kind is list:
+    if kind is Symbol or kind is Place:
+        found.append(value)
+    elif kind is tuple or kind is list:
         for each in value:
-            yield from _nested(each)
+            _holds(each, found)
     elif kind is dict:
-        yield from _nested(list(value.values()))
+        _holds(list(value.values()), found)
     elif kind is slice:
-        yield from (value.start, value.stop, value.step)
-    else:
-        yield value
-
-
-def _holds(value: Any, found: list[Symbol]) -> bool:
-    """Whether there are symbols in nested arguments; adds them to a list."""
-    found += [each for each in _nested(value) if isinstance(each, Symbol)]
+        _holds((value.start, value.stop, value.step), found)
     return bool(found)
 
 
-def _places(value: Any) -> Iterator[int]:
+def _places(value: Any) -> list[int]:
     """The places that nested arguments stand for."""
-    for each in _nested(value):
-        place = each.place if isinstance(each, Symbol) else each
-        if isinstance(place, Place):
-            yield place.index
+    found: list[Any] = []
+    _holds(value, found)
+    return [(each.place if type(each) is Symbol else each).index for each in found]
 
 
 def _shapes(function: Any, args: Any, kwargs: Any) -> Any:
