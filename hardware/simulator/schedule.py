@@ -247,7 +247,7 @@ def make_schedule(
 
 def permutation(
     stage: Permutation, num_wires: int
-) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+) -> tuple[NDArray[np.int64], Matrix | None]:
     """One permutation with phases for all gates of a stage.
 
     Args:
@@ -256,16 +256,16 @@ def permutation(
 
     Returns:
         sources and factors, each (2ⁿ,): amplitude i of the result is factors[i] times
-        amplitude sources[i].
+        amplitude sources[i]. None for factors that are all 1.
     """
     plain = all((gate.factors == 1).all() for gate in stage.gates)
     if plain and all(_is_affine(gate.sources) for gate in stage.gates):
-        # Some permutations flip bits by sums of others, as those of CNOT, X and SWAP do:
-        # then so does their product, which is known from 0 and the powers of 2.
+        # Each bit is a sum of bits, as CNOT, X and SWAP make it: then so it is in their
+        # product, which is known from what it makes of 0 and of the powers of 2.
         few = np.array([0, *(1 << np.arange(num_wires))], dtype=np.int64)
         for gate in reversed(stage.gates):
             few ^= _flipped(gate, num_wires)[_local(gate, few, num_wires)]
-        return by_bits(few), np.ones(2**num_wires, dtype=complex)
+        return by_bits(few), None
     amplitudes = np.arange(2**num_wires, dtype=np.int32)
     sources = amplitudes.astype(np.int64)
     factors = np.ones(1, dtype=complex)
@@ -276,7 +276,9 @@ def permutation(
             factors = np.broadcast_to(factors, len(sources))
             factors = gate.factors[local] * factors[source]
         sources = sources[source]
-    return sources, np.broadcast_to(factors, len(sources)).copy()
+    if (np.abs(factors - 1) <= 1e-15).all():
+        return sources, None
+    return sources, factors
 
 
 def _local(

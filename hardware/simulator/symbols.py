@@ -364,7 +364,8 @@ class Trace:
         Symbols and their trace know each other: this way most of it goes at once, and
         not when Python collects cycles, which takes long.
         """
-        self._steps, self._known, self._sources, self._shapes = [], {}, {}, {}
+        self._steps = [None] * len(self._steps)  # so that no place comes twice
+        self._known, self._sources, self._shapes = {}, {}, {}
 
     def _empty(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """What has no values, but a shape and a type."""
@@ -425,10 +426,10 @@ class Trace:
         if found is None:
             if self._values is not None:
                 args, kwargs = _replaced((args, kwargs), self._of_trace)
-            random = _Randomness()
-            with nullcontext() if function in _CERTAIN else random:
+            random = None if function in _CERTAIN else _Randomness()
+            with random or nullcontext():
                 found = self._record(function, args, kwargs)
-            if not random.found:
+            if random is None or not random.found:
                 self._known[key] = found
             elif self._values is not None:
                 self.refuse("draws random numbers of their shape")

@@ -105,12 +105,19 @@ class Gather:
         parts = [places.tolist(), factors.tolist(), offsets.tolist()]
         index = np.where(fixed, count, sources - first)
         triples = tuple(zip(*parts, strict=True))
-        factors, offsets = np.where(fixed, offsets, factors), np.where(fixed, 0, offsets)
+        factors, offsets = (
+            np.where(fixed, offsets, factors),
+            np.where(fixed, 0, offsets),
+        )
         in_order = np.array_equal(index, np.arange(count))
         return cls(
             None if in_order else torch.from_numpy(index).to(like.device),
-            None if (factors == 1).all() else torch.from_numpy(factors[:, None]).to(like),
-            None if (offsets == 0).all() else torch.from_numpy(offsets[:, None]).to(like),
+            None
+            if (factors == 1).all()
+            else torch.from_numpy(factors[:, None]).to(like),
+            None
+            if (offsets == 0).all()
+            else torch.from_numpy(offsets[:, None]).to(like),
             triples,
         )
 

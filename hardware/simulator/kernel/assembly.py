@@ -88,7 +88,7 @@ class _Lists:
     start: list[int] = Factory(list)
     rotations: list[tuple[int, int]] = Factory(list)
     patterns: list[_Pattern] = Factory(list)
-    permutations: list[tuple[NDArray[np.int64], Matrix]] = Factory(list)
+    permutations: list[tuple[NDArray[np.int64], Matrix | None]] = Factory(list)
     matrices: list[Dense] = Factory(list)
     instructions: list[tuple[int, int, int]] = Factory(list)
     phases: list[tuple[int, float]] = Factory(list)
@@ -237,13 +237,14 @@ class _Assembler:
 def _pattern(rotation: Rotation, num_wires: int) -> _Pattern:
     values, inverse = np.unique(rotation.phases, return_inverse=True)
     classes = inverse.reshape(-1)[local_states(rotation.wires, num_wires)]
-    padded = np.resize(values[classes], max(16, len(classes))).reshape(-1, 16)
+    padded = classes if len(classes) > 16 else np.resize(classes, 16)
     # Which sixteen it is, the wires before the last four say: one for each of their
     # states is looked at.
     before = max(0, num_wires - 4)
     wires = [wire for wire in rotation.wires if wire < before]
     firsts = by_bits(np.array([0, *(1 << before - 1 - w for w in reversed(wires))]))
-    kinds, inverse = np.unique(padded[firsts], axis=0, return_inverse=True)
+    each = values[padded.reshape(-1, 16)[firsts]]
+    kinds, inverse = np.unique(each, axis=0, return_inverse=True)
     sixteens = inverse.reshape(-1)[local_states(wires, before)]
     if len(kinds) > MOST_SIXTEENS or len(values) > MOST_ENTRIES:
         raise UnsupportedError
@@ -394,10 +395,9 @@ def assemble(
         reals(values, kinds)
     wholes(len(found.permutations))
     for sources, factors in found.permutations:
-        plain = (np.abs(factors - 1) <= 1e-15).all()
-        count = 0 if plain else len(factors)
+        count = 0 if factors is None else len(factors)
         wholes(len(sources), sources, count, count)
-        if not plain:
+        if factors is not None:
             reals(factors.real, factors.imag)
     wholes(len(found.matrices))
     for gate in found.matrices:

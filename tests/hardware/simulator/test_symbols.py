@@ -104,6 +104,7 @@ def test_a_form_is_what_the_operations_give(name: str) -> None:
     torch.testing.assert_close(by_form(result), expected)
     torch.testing.assert_close(*replayed(AFFINE[name]))
     assert result.shape == expected.shape
+    assert result.ndim == expected.ndim
     assert result.dtype == expected.dtype
 
 
@@ -146,6 +147,36 @@ def test_any_chain_has_the_form_of_its_numbers(chain: list[str]) -> None:
 
     _, result = traced(make)
     torch.testing.assert_close(by_form(result), make(*numbers()))
+
+
+@pytest.mark.parametrize(
+    "take",
+    [lambda x: x[::-1], lambda x: x[3], lambda x: x[0, 0], lambda x: x[..., -4]],
+    ids=["backwards", "beyond", "too many", "before"],
+)
+def test_what_no_tensor_has_is_not_taken_of_a_symbol(
+    take: Callable[[Any], Any],
+) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        take(numbers()[0])
+    with pytest.raises((ValueError, IndexError)):
+        traced(lambda x, w: take(x))
+
+
+def test_what_is_infinite_warns_of_nothing() -> None:
+    found = by_form(traced(lambda x, w: x / torch.tensor([0.0, 1.0, 2.0]))[1])
+    torch.testing.assert_close(found[1:], numbers()[0][1:] / torch.tensor([1.0, 2.0]))
+
+
+def test_of_a_closed_trace_only_the_symbols_last() -> None:
+    trace, result = traced(lambda x, w: x[0] * w[1, 2].sin())
+    run = trace.expressions([result])
+    trace.close()
+    torch.testing.assert_close(
+        run(*numbers())[0], replayed(lambda x, w: x[0] * w[1, 2].sin())[1]
+    )
+    assert (result.shape, result.dtype) == ((), torch.float64)
+    assert result[None].place.index > result.place.index
 
 
 def test_dependence_on_inputs_is_handed_on() -> None:
