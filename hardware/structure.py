@@ -114,7 +114,7 @@ def make_plan(tape: Any, wires: Sequence[Hashable]) -> Plan:
     for operation in tape.operations:
         if labelled:  # keys hold wires of what is inside an operation
             operation = operation.map_wires(positions)
-        wires, numbers = operation.wires.labels, operation.data
+        places, numbers = operation.wires.labels, operation.data
         slots = tuple(range(len(angles), len(angles) + len(numbers)))
         dimensions = _dimensions(operation)
         key = _key(operation, dimensions)
@@ -126,7 +126,7 @@ def make_plan(tape: Any, wires: Sequence[Hashable]) -> Plan:
             batched += [_ndim(number) > dimension for number, dimension in pairs]
         if type(operation) in TOLD_BY_CLASS:  # one stands for all, which go
             key, operation = alike.setdefault(key, (key, operation))
-        gates.append(Gate(key, wires, slots, operation))
+        gates.append(Gate(key, places, slots, operation))
     measurements = tuple(tape.measurements)
     if labelled:
         measurements = tuple(qml.map_wires(m, positions) for m in measurements)
