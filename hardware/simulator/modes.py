@@ -9,6 +9,7 @@ from threading import RLock
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.compiler import is_exporting
 from torch.utils._python_dispatch import _disable_current_modes
 
 from qml_qdl.hardware.one_run import RECORDING
@@ -89,10 +90,14 @@ def is_transformed(gradient: Tensor | None = None) -> bool:
         >>> is_transformed()
         False
     """
-    functorch = torch._C._functorch
     return (
-        bool(torch._C._are_functorch_transforms_active())
+        bool(_are_active())
         or forward_ad._current_level >= 0
-        or torch.compiler.is_exporting()
-        or (gradient is not None and functorch.is_legacy_batchedtensor(gradient))
+        or is_exporting()
+        or (gradient is not None and _is_batched(gradient))
     )
+
+
+# Looked up once: every call of a layer asks.
+_are_active = torch._C._are_functorch_transforms_active
+_is_batched = torch._C._functorch.is_legacy_batchedtensor

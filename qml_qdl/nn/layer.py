@@ -25,7 +25,7 @@ from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.execution import Execution
 from qml_qdl.nn.finite import run_finite
 from qml_qdl.nn.initialization import Init, initial_values, methods_by_name
-from qml_qdl.nn.operators import as_operation, is_traced
+from qml_qdl.nn.operators import as_operation, is_recorded, is_traced
 from qml_qdl.nn.options import Shots
 from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
 from qml_qdl.nn.results import Rows, with_nan, without_nan
@@ -370,7 +370,12 @@ class QuantumLayer(TorchLayerDropIn):
 
     def _weights(self) -> dict[str, Tensor]:
         """By attribute: under weight_norm, say, they are no parameters, but made."""
-        return {name: getattr(self, name) for name in self.weight_shapes}
+        # What getattr finds in the end, but it takes long for what a module registers.
+        own, over = self._parameters, vars(self)
+        return {
+            name: getattr(self, name) if weight is None else over.get(name, weight)
+            for name, weight in ((name, own.get(name)) for name in self.weight_shapes)
+        }
 
     def _weights_like(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         return weights_like(self._weights(), inputs)
@@ -396,12 +401,12 @@ class QuantumLayer(TorchLayerDropIn):
             inputs = self._in_order(inputs, named)
         weights = self._weights()
         execution = self.execution  # read once: another thread may move the layer
-        if is_traced(inputs or weights.values()):
-            return as_operation(execution, inputs, weights)
-        if len(inputs) == 1:
+        if len(inputs) == 1 and not is_recorded():
             found = execution.straight(inputs[0], [*weights.values()])
             if found is not None:
                 return found
+        if is_traced(inputs or weights.values()):
+            return as_operation(execution, inputs, weights)
         return run_layer(execution, inputs, weights)
 
     def __prepare_scriptable__(self) -> None:

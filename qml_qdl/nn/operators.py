@@ -41,6 +41,11 @@ from qml_qdl.nn.execution import Execution
 from qml_qdl.nn.running import check_inputs, example, run_layer
 
 
+def is_recorded() -> bool:
+    """Whether torch makes a program of what runs, as its compiler and its tracer do."""
+    return torch.compiler.is_compiling() or torch._C._is_tracing()
+
+
 def is_traced(tensors: Iterable[Any]) -> bool:
     """Whether a program is being made, and no numbers come.
 
@@ -50,10 +55,8 @@ def is_traced(tensors: Iterable[Any]) -> bool:
     Returns:
         Whether the layer has to be an operator.
     """
-    return (
-        torch.compiler.is_compiling()
-        or torch._C._is_tracing()
-        or any(isinstance(each, FakeTensor | torch.fx.Proxy) for each in tensors)
+    return is_recorded() or any(
+        isinstance(each, FakeTensor | torch.fx.Proxy) for each in tensors
     )
 
 
