@@ -14,6 +14,15 @@ import numpy as np
 import pennylane as qml
 from attrs import field, frozen
 
+TOLD_BY_CLASS = frozenset(
+    (
+        *(qml.CNOT, qml.CRX, qml.CRY, qml.CRZ, qml.CY, qml.CZ, qml.H, qml.PhaseShift),
+        *(qml.RX, qml.RY, qml.RZ, qml.Rot, qml.S, qml.SWAP, qml.SX, qml.T, qml.U3),
+        *(qml.Toffoli, qml.X, qml.Y, qml.Z, qml.IsingXX, qml.IsingYY, qml.IsingZZ),
+    )
+)
+"""Gates that nothing but class, wires and numbers tells from others."""
+
 
 @frozen
 class Gate:
@@ -101,37 +110,29 @@ def make_plan(tape: Any, wires: Sequence[Hashable]) -> Plan:
     angles: list[Any] = []
     batched: list[bool] = []
     labelled = any(wire != position for wire, position in positions.items())
+    alike: dict[Hashable, tuple[Hashable, Any]] = {}
     for operation in tape.operations:
         if labelled:  # keys hold wires of what is inside an operation
             operation = operation.map_wires(positions)
-        slots = tuple(range(len(angles), len(angles) + len(operation.data)))
-        angles += operation.data
-        batched += _batched(operation)
-        gates.append(
-            Gate(
-                operation_key(operation),
-                tuple(operation.wires),
-                slots,
-                operation,
-            )
-        )
+        places, numbers = operation.wires.labels, operation.data
+        slots = tuple(range(len(angles), len(angles) + len(numbers)))
+        dimensions = _dimensions(operation)
+        key = _key(operation, dimensions)
+        angles += numbers
+        if dimensions is None:
+            batched += [False] * len(numbers)
+        else:
+            pairs = zip(numbers, dimensions, strict=True)
+            batched += [_ndim(number) > dimension for number, dimension in pairs]
+        if type(operation) in TOLD_BY_CLASS:  # one stands for all, which go
+            key, operation = alike.setdefault(key, (key, operation))
+        gates.append(Gate(key, places, slots, operation))
     measurements = tuple(tape.measurements)
     if labelled:
         measurements = tuple(qml.map_wires(m, positions) for m in measurements)
     keys = tuple(measurement_key(measurement) for measurement in measurements)
     structure = Structure(len(positions), tuple(gates), keys)
     return Plan(structure, tuple(angles), tuple(batched), measurements)
-
-
-def _batched(operation: Any) -> list[bool]:
-    """For each of the operation's numbers, whether it has a rows dimension."""
-    dimensions = _dimensions(operation)
-    if dimensions is None:
-        return [False] * len(operation.data)
-    return [
-        _ndim(number) > dimension
-        for number, dimension in zip(operation.data, dimensions, strict=True)
-    ]
 
 
 def _dimensions(operation: Any) -> tuple[int, ...] | None:
@@ -224,7 +225,11 @@ def operation_key(operation: Any) -> Hashable:
     Returns:
         A hashable key.
     """
-    shapes = _dimensions(operation) or tuple(map(_ndim, operation.data))
+    return _key(operation, _dimensions(operation))
+
+
+def _key(operation: Any, dimensions: tuple[int, ...] | None) -> Hashable:
+    shapes = dimensions or tuple(map(_ndim, operation.data))
     return (*kind_key(operation), shapes)
 
 
@@ -237,6 +242,8 @@ def kind_key(operation: Any) -> tuple[Any, ...]:
     Returns:
         A hashable key.
     """
+    if type(operation) in TOLD_BY_CLASS:
+        return (type(operation),)
     hyperparameters: Any = operation.hyperparameters
     wrapped = isinstance(operation, qml.ops.op_math.SymbolicOp)
     if wrapped:  # its numbers are those of its base

@@ -49,6 +49,7 @@ from qml_qdl.hardware.simulator.schedule import (
     Permutation,
     Product,
     Stage,
+    local_states,
     make_schedule,
     permutation,
 )
@@ -182,15 +183,14 @@ class StageCompiler:
         """The step of a stage; None for one that undoes itself."""
         tensor = self._options.tensor
         sources, factors = permutation(stage, self._num_wires)
-        plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
         moves = None
         if (sources != np.arange(len(sources))).any():
             there, targets = tensor(sources), np.argsort(sources)
             swaps = np.array_equal(sources, targets)
             moves = there, there if swaps else tensor(targets)
-        if plain and moves is None:
-            return None
-        return PermutationStep(moves, None if plain else tensor(factors)[:, None])
+        if factors is not None:
+            return PermutationStep(moves, tensor(factors)[:, None])
+        return None if moves is None else PermutationStep(moves, None)
 
     def _diagonal(self, stage: Diagonal) -> None:
         """One step for all rotations, or one for each wide one among many wires."""
@@ -423,11 +423,7 @@ def amplitude_phases(rotation: Rotation, num_wires: int) -> NDArray[np.float64]:
     Returns:
         (2ⁿ,).
     """
-    amplitudes = np.arange(2**num_wires)
-    local = np.zeros_like(amplitudes)
-    for wire in rotation.wires:
-        local = 2 * local + (amplitudes >> (num_wires - 1 - wire) & 1)
-    return rotation.phases[local]
+    return rotation.phases[local_states(rotation.wires, num_wires)]
 
 
 def _block_feed(maker: BlockMaker) -> Feed:
@@ -561,7 +557,7 @@ def _run_fixed(
     for index, stage in enumerate(stages):
         if isinstance(stage, Permutation):
             sources, factors = permutation(stage, num_wires)
-            vector = factors * vector[sources]
+            vector = vector[sources] * (1 if factors is None else factors)
         elif isinstance(stage, Product) and not stage.slots():
             for wire, turns in stage.turns.items():
                 view = vector.reshape(2**wire, 2, -1)

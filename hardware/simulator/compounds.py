@@ -132,10 +132,11 @@ def compound(operation: Any) -> Acting:
 
 def _placed(action: Action, gate: Gate) -> Action:
     """An action on the first wires and slots as one on those of a gate."""
-    moved = _moved(action, lambda wire: gate.wires[wire])
-    if isinstance(moved, Rotation):
-        return evolve(moved, slot=gate.slots[moved.slot])
-    return moved
+    wires = gate.wires
+    if isinstance(action, Rotation):
+        own = tuple([wires[wire] for wire in action.wires])
+        return Rotation(own, gate.slots[action.slot], action.phases, action.bases)
+    return _moved(action, wires.__getitem__)
 
 
 def _moved(action: Action, place: Callable[[int], int]) -> Action:

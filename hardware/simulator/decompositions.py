@@ -7,12 +7,15 @@ single controlled RY. None of these look at numbers, so that nothing waits for a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 import torch
 from autograd.tracer import isbox
+
+from qml_qdl.hardware.structure import TOLD_BY_CLASS
 
 
 def _single_excitation(operation: Any, sign: int) -> list[Any]:
@@ -161,6 +164,20 @@ def exponential(operation: Any) -> Any:
     return qml.PauliRot(angle, "".join(word.values()), wires=list(word))
 
 
+def _entangling_layers(operation: Any) -> list[Any]:
+    """PennyLane's, with one gate in all places where its equal stands.
+
+    To make a CNOT takes it longer than to make three rotations.
+    """
+    options = dict(operation.hyperparameters)
+    if options["imprimitive"] in TOLD_BY_CLASS:
+        options["imprimitive"] = cache(options["imprimitive"])
+    parts = operation.compute_decomposition(
+        *operation.data, wires=operation.wires, **options
+    )
+    return list(parts)
+
+
 TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
     "SingleExcitation": lambda operation: _single_excitation(operation, 0),
     "SingleExcitationPlus": lambda operation: _single_excitation(operation, 1),
@@ -175,5 +192,6 @@ TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
     "AmplitudeEmbedding": _prepared,
     "StatePrep": _prepared,
     "SpecialUnitary": _special_unitary,
+    "StronglyEntanglingLayers": _entangling_layers,
 }
 """For each gate that is taken apart in another way than PennyLane's, how."""

@@ -56,6 +56,7 @@ from qml_qdl.hardware.simulator.tapes import with_vector
 from qml_qdl.hardware.simulator.tensor_options import in_precision
 from qml_qdl.hardware.simulator.tracing import AngleSource, Gather, as_angle
 from qml_qdl.hardware.structure import (
+    TOLD_BY_CLASS,
     Plan,
     constant_key,
     is_pennylanes,
@@ -81,15 +82,6 @@ MOST_TAPES = 256
 
 MOST_SHAPES = 32
 """For so many shapes of inputs, the latest, what was queued is known."""
-
-_FIXED = frozenset(
-    (
-        *(qml.CNOT, qml.CRX, qml.CRY, qml.CRZ, qml.CY, qml.CZ, qml.H, qml.PhaseShift),
-        *(qml.RX, qml.RY, qml.RZ, qml.Rot, qml.S, qml.SWAP, qml.SX, qml.T, qml.U3),
-        *(qml.Toffoli, qml.X, qml.Y, qml.Z, qml.IsingXX, qml.IsingYY, qml.IsingZZ),
-    )
-)
-"""Gates that are told by their class."""
 
 _READ = frozenset(
     (
@@ -218,7 +210,7 @@ class _Queue:
             for n in data
         )
         wires = operation.wires.labels
-        if kind in _FIXED:
+        if kind in TOLD_BY_CLASS:
             return kind, wires, numbers
         if isinstance(operation, _MEASURING):
             self._trace.refuse("measures on the way")
@@ -230,7 +222,7 @@ class _Queue:
         kind, observable = type(measurement), measurement.obs
         if kind not in _READ or measurement.mv is not None:
             self._trace.refuse(f"measures {kind.__name__}")
-        if type(observable) in _FIXED:
+        if type(observable) in TOLD_BY_CLASS:
             return kind, type(observable), observable.wires.labels
         if observable is None:
             if measurement._eigvals is not None:
@@ -392,7 +384,7 @@ class QueuedTape:
             for slot, by_row in enumerate(self.plan.batched)
         ]
         source = found, self.features, self.sizes
-        program = native_program(self.plan, self.like, self.kept, source)
+        program = native_program(self.plan, self.like, self.kept, lambda: source)
         if program is None:
             return None
 
@@ -815,22 +807,23 @@ def _column(
     if form is None:
         return None
     wanted = form.source.reshape(-1)
-    parts = [torch.as_tensor(p).reshape(-1) for p in (form.factor, form.offset)]
+    parts = [np.asarray(part).reshape(-1) for part in (form.factor, form.offset)]
     if any((part != part[0]).any() for part in parts):
         return None
     factor, offset = (float(part[0]) for part in parts)
     if rows is None and wanted[0] < 0:
         return -1, Affine(wanted[0], factor, offset)
     for place, source in enumerate(sources):
-        if source.form is None or not source.numel():
+        if source.form is None or not source.form.source.size:
             continue
-        first, size = source.form.source.reshape(-1)[0], source.numel() // (rows or 1)
-        if not first <= wanted[0] < first + source.numel():
+        count, first = source.form.source.size, source.form.source.flat[0]
+        size = count // (rows or 1)
+        if not first <= wanted[0] < first + count:
             continue
         column = wanted[0] - first
         if rows is not None:
-            expected = first + column + size * torch.arange(rows)
-            if source.shape[:1] != (rows,) or not torch.equal(wanted, expected):
+            expected = first + column + size * np.arange(rows)
+            if source.shape[:1] != (rows,) or not np.array_equal(wanted, expected):
                 return None
             if column >= size:
                 return None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 import pennylane as qml
 import torch
@@ -54,9 +55,19 @@ from qml_qdl.hardware.structure import Plan
 _TRACED = LruCache[Hashable, TracedCircuit](16)
 
 Kept: TypeAlias = dict[Hashable, Any]
+"""What was compiled of a circuit, by all that it depends on."""
+
+
+class _Large(Kept):
+    """The same of many wires, known weakly, which a plain dictionary cannot be."""
+
+
+_LARGE: WeakValueDictionary[TracedCircuit, _Large] = WeakValueDictionary()
+"""For as long as anybody runs the circuit."""
 
 FEW_WIRES = 10
-"""Up to so many, what is compiled takes a few MiB, and lasts as long as its trace."""
+"""Up to so many, what is compiled takes a few MiB, and lasts as long as its trace; else
+as long as somebody runs it."""
 
 
 @define(eq=False)
@@ -66,7 +77,7 @@ class Bound:
     Args:
         traced: Its structure, and where its angles come from.
         most: How many rows may run at once by torch.
-        kept: What was compiled of it.
+        kept: What was compiled of it, shared by all who run it.
         direct: The kernel, where it can run all of it.
     """
 
@@ -76,16 +87,13 @@ class Bound:
     direct: NativeCircuit | None = None
 
     @classmethod
-    def of(
-        cls, circuit: Circuit, like: Tensor, memory: int | None, kept: Kept
-    ) -> Bound:
+    def of(cls, circuit: Circuit, like: Tensor, memory: int | None) -> Bound:
         """Traces a circuit.
 
         Args:
             circuit: A pure circuit.
             like: A tensor of the precision and place.
             memory: Bytes that may be used; None for a quarter of what is free.
-            kept: Where what is compiled is kept if it is large.
 
         Returns:
             The circuit there.
@@ -95,9 +103,9 @@ class Bound:
         """
         most = rows_at_once(len(circuit.wires), like.dtype, like.device, memory)
         traced = _traced(circuit, like)
-        # What is small lasts as long as the trace, for models of other seeds.
         few = traced.plan.structure.num_wires <= FEW_WIRES
-        return cls(traced, most, traced.kept if few else kept)
+        kept = traced.kept if few else _LARGE.setdefault(traced, _Large())
+        return cls(traced, most, kept)
 
 
 class CircuitRunner:
@@ -121,7 +129,6 @@ class CircuitRunner:
         self._memory = memory
         self._precision = precision
         self._bound: dict[tuple[torch.dtype, torch.device], Bound] = {}
-        self._kept: dict[Hashable, Any] = {}
 
     def __call__(self, inputs: Tensor | None, weights: Sequence[Tensor]) -> Tensor:
         """Runs all rows.
@@ -179,7 +186,7 @@ class CircuitRunner:
         if key not in self._bound:
             with made_to_last():
                 new = torch.empty(0, dtype=like.dtype, device=like.device)
-                bound = Bound.of(self._circuit, new, self._memory, self._kept)
+                bound = Bound.of(self._circuit, new, self._memory)
                 bound.direct = self._direct(bound, new)
                 self._bound[key] = bound
         return self._bound[key]
@@ -190,14 +197,14 @@ class CircuitRunner:
         if forms is None or not reads_natively(plan):
             return None
         circuit = self._circuit
-        sizes = [math.prod(shape) for shape in circuit.weight_shapes.values()]
-        numbers = [
-            Number(by_row, *form)
-            for by_row, form in zip(plan.batched, forms, strict=True)
-        ]
-        program = native_program(
-            plan, like, bound.kept, (numbers, circuit.num_inputs, sizes)
-        )
+
+        def source() -> Source:
+            sizes = [math.prod(shape) for shape in circuit.weight_shapes.values()]
+            pairs = zip(plan.batched, forms, strict=True)
+            numbers = [Number(by_row, *form) for by_row, form in pairs]
+            return numbers, circuit.num_inputs, sizes
+
+        program = native_program(plan, like, bound.kept, source)
         if program is None:
             return None
 
@@ -291,15 +298,21 @@ def compiled(kept: Kept, key: Hashable, make: Callable[[], Any]) -> Any:
     """
     if key not in kept:
         with made_to_last():
-            kept[key] = make()
+            if key not in kept:  # another thread may have made it meanwhile
+                kept[key] = make()
     return kept[key]
+
+
+Source: TypeAlias = tuple[Sequence[Number], int, Sequence[int]]
+"""What each slot's angle is made of, how many features there are, and how many numbers
+each tensor of weights has."""
 
 
 def native_program(
     plan: Plan,
     like: Tensor,
     kept: Kept,
-    source: tuple[Sequence[Number], int, Sequence[int]] | None = None,
+    source: Callable[[], Source] | None = None,
 ) -> NativeProgram | None:
     """A plan's program on the kernel.
 
@@ -307,8 +320,7 @@ def native_program(
         plan: Of native gates.
         like: A tensor of the angles' precision and place.
         kept: What was compiled of the plan, and will be.
-        source: What each slot's angle is made of, how many features there are, and how
-            many numbers each tensor of weights has; None where angles are given.
+        source: Finds what angles are made of; None where they are given.
 
     Returns:
         The program; None where torch has to run it.
@@ -317,7 +329,7 @@ def native_program(
         return None
 
     def make() -> NativeProgram | None:
-        own = given_angles(plan) if source is None else source
+        own = given_angles(plan) if source is None else source()
         readout: Any = "probabilities" if _reads_probabilities(plan) else "state"
         if reads_words(plan):
             readout = _sentences(plan)

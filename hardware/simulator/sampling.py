@@ -481,7 +481,7 @@ class ShotRunner:
         if key not in self._made:
             with made_to_last():
                 new = torch.empty(0, dtype=like.dtype, device=like.device)
-                bound = Bound.of(self._circuit, new, self._memory, {})
+                bound = Bound.of(self._circuit, new, self._memory)
                 plan = bound.traced.plan
                 sampler = ShotSampler.of(plan, new, bound.most, self._seeds, bound.kept)
                 self._made[key] = bound.traced, sampler

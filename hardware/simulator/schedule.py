@@ -7,7 +7,7 @@ one tensor product, a chain of CNOTs one permutation, and an encoding one phase.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from attrs import field, frozen
@@ -27,7 +27,7 @@ from qml_qdl.hardware.simulator.gates import (
     Rotation,
     acting,
 )
-from qml_qdl.hardware.structure import Gate
+from qml_qdl.hardware.structure import TOLD_BY_CLASS, Gate
 
 
 @frozen(eq=False)
@@ -206,13 +206,17 @@ class _Builder:
 
 
 def _is_identity(matrix: Matrix) -> bool:
-    return bool(np.allclose(matrix, IDENTITY, atol=1e-15, rtol=0))
+    return bool((np.abs(matrix - IDENTITY) <= 1e-15).all())
 
 
 def _same_kind(stage: Stage, kind: Stage) -> bool:
     if isinstance(stage, Diagonal | Matrices | BlockDiagonal):
         return type(stage) is type(kind) and stage.batched == kind.batched
     return type(stage) is type(kind)
+
+
+_ACTING: dict[Hashable, Acting] = {}
+"""How gates of each kind act, of such kinds as there are only few of."""
 
 
 def make_schedule(
@@ -229,8 +233,9 @@ def make_schedule(
         Stages in the order of application.
     """
     builder = _Builder(num_wires)
-    known: dict[Hashable, Acting] = {}  # gates of one kind act alike
+    others: dict[Hashable, Acting] = {}
     for gate in gates:
+        known = _ACTING if type(gate.operation) in TOLD_BY_CLASS else others
         kind = gate.key, len(gate.wires)
         if kind not in known:
             made = compound if is_compound(gate.operation) else acting
@@ -242,7 +247,7 @@ def make_schedule(
 
 def permutation(
     stage: Permutation, num_wires: int
-) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+) -> tuple[NDArray[np.int64], Matrix | None]:
     """One permutation with phases for all gates of a stage.
 
     Args:
@@ -251,23 +256,82 @@ def permutation(
 
     Returns:
         sources and factors, each (2ⁿ,): amplitude i of the result is factors[i] times
-        amplitude sources[i].
+        amplitude sources[i]. None for factors that are all 1.
     """
+    plain = all((gate.factors == 1).all() for gate in stage.gates)
+    if plain and all(_is_affine(gate.sources) for gate in stage.gates):
+        # Each bit is a sum of bits, as CNOT, X and SWAP make it: then so it is in their
+        # product, which is known from what it makes of 0 and of the powers of 2.
+        few = np.array([0, *(1 << np.arange(num_wires))], dtype=np.int64)
+        for gate in reversed(stage.gates):
+            few ^= _flipped(gate, num_wires)[_local(gate, few, num_wires)]
+        return by_bits(few), None
     amplitudes = np.arange(2**num_wires, dtype=np.int32)
     sources = amplitudes.astype(np.int64)
     factors = np.ones(1, dtype=complex)
     for gate in stage.gates:
-        shifts = [num_wires - 1 - wire for wire in gate.wires]
-        local = np.zeros_like(amplitudes)
-        # Which bits of an amplitude differ from its source's, by the gate's own.
-        flipped = gate.sources ^ np.arange(len(gate.sources))
-        differ = np.zeros_like(flipped)
-        for position, shift in enumerate(reversed(shifts)):
-            local |= (amplitudes >> shift & 1) << position
-            differ |= (flipped >> position & 1) << shift
-        source = amplitudes ^ differ[local]
+        local = _local(gate, amplitudes, num_wires)
+        source = amplitudes ^ _flipped(gate, num_wires)[local]
         if len(factors) > 1 or not (gate.factors == 1).all():
             factors = np.broadcast_to(factors, len(sources))
             factors = gate.factors[local] * factors[source]
         sources = sources[source]
-    return sources, np.broadcast_to(factors, len(sources)).copy()
+    if (np.abs(factors - 1) <= 1e-15).all():
+        return sources, None
+    return sources, factors
+
+
+def _local(
+    gate: Monomial, amplitudes: NDArray[Any], num_wires: int
+) -> NDArray[np.int64]:
+    """The bits of amplitudes on a gate's wires."""
+    local = np.zeros_like(amplitudes)
+    for position, wire in enumerate(reversed(gate.wires)):
+        local |= (amplitudes >> (num_wires - 1 - wire) & 1) << position
+    return local
+
+
+def _flipped(gate: Monomial, num_wires: int) -> NDArray[np.int64]:
+    """Which bits of an amplitude differ from its source's, by the gate's own."""
+    flipped = gate.sources ^ np.arange(len(gate.sources))
+    found = np.zeros_like(flipped)
+    for position, wire in enumerate(reversed(gate.wires)):
+        found |= (flipped >> position & 1) << (num_wires - 1 - wire)
+    return found
+
+
+def local_states(wires: Sequence[int], num_wires: int) -> NDArray[np.int64]:
+    """The bits that each amplitude has on some wires, as one number.
+
+    Args:
+        wires: Positions of the wires; the first has the highest bit.
+        num_wires: Wires of the circuit, n.
+
+    Returns:
+        (2ⁿ,).
+    """
+    images = np.zeros(num_wires + 1, dtype=np.int64)
+    for position, wire in enumerate(reversed(wires)):
+        images[num_wires - wire] |= 1 << position
+    return by_bits(images)
+
+
+def by_bits(images: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What a function makes of all numbers that is affine in their bits, modulo 2.
+
+    Args:
+        images: (k + 1,) what it makes of 0 and of 1, 2, 4, …, 2ᵏ⁻¹.
+
+    Returns:
+        (2ᵏ,).
+    """
+    table = images[:1]
+    for image in images[1:]:
+        table = np.concatenate([table, table ^ image ^ images[0]])
+    return table
+
+
+def _is_affine(sources: NDArray[np.int64]) -> bool:
+    """Whether each bit of the source is a sum of bits, and perhaps 1, modulo 2."""
+    powers = 1 << np.arange(len(sources).bit_length() - 1)
+    return np.array_equal(sources, by_bits(sources[[0, *powers]]))

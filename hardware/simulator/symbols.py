@@ -10,7 +10,7 @@ symbols.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
@@ -18,6 +18,7 @@ import autoray
 import numpy as np
 import torch
 from attrs import evolve, frozen
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -32,56 +33,73 @@ class ImpureError(Exception):
 class Affine:
     """Numbers of the form factor · source + offset.
 
+    NumPy's arrays, which of few numbers take less time than torch's.
+
     Args:
         source: Which number of all, of any shape; −1 for none.
         factor: One for all, or of the same shape.
         offset: The same.
     """
 
-    source: Tensor
-    factor: float | Tensor = 1.0
-    offset: float | Tensor = 0.0
+    source: NDArray[np.int64]
+    factor: float | NDArray[np.float64] = 1.0
+    offset: float | NDArray[np.float64] = 0.0
 
     @classmethod
     def constant(cls, value: Any) -> Affine:
         """Numbers that depend on nothing."""
-        number = torch.as_tensor(value).double()
-        return cls(torch.full(number.shape, -1), 0.0, number)
+        number = np.array(_known(value), dtype=np.float64)
+        return cls(np.full(number.shape, -1), 0.0, number)
 
     def moved(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """The numbers moved about by a tensor operation: one form, or several."""
-        found = function(self.source, *args, **kwargs)
-        one = isinstance(found, Tensor)
-        sources = [found] if one else list(found)
-        both: list[list[Any]] = []
+        source = _moved(self.source, function, args, kwargs)
+        several = isinstance(source, list)
+        both: list[Any] = []
         for part in (self.factor, self.offset):
-            if isinstance(part, Tensor):
-                parts = function(part, *args, **kwargs)
-                both.append([parts] if one else list(parts))
+            if isinstance(part, np.ndarray):
+                both.append(_moved(part, function, args, kwargs))
             else:
-                both.append([part] * len(sources))
-        forms = [Affine(*each) for each in zip(sources, *both, strict=True)]
-        return forms[0] if one else forms
+                both.append([part] * len(source) if several else part)
+        if not several:
+            return Affine(source, *both)
+        return [Affine(*each) for each in zip(source, *both, strict=True)]
 
-    def scaled(self, factor: Any, shape: torch.Size) -> Affine:
+    def scaled(self, factor: Any, shape: Sequence[int]) -> Affine:
         """The numbers times a constant, as an array of some shape."""
         return self._with(self.factor * factor, self.offset * factor, shape)
 
-    def shifted(self, offset: Any, shape: torch.Size) -> Affine:
+    def shifted(self, offset: Any, shape: Sequence[int]) -> Affine:
         """The numbers plus a constant, as an array of some shape."""
         return self._with(self.factor, self.offset + offset, shape)
 
-    def _with(self, factor: Any, offset: Any, shape: torch.Size) -> Affine:
-        source = (
-            self.source if self.source.shape == shape else self.source.expand(shape)
-        )
-        return Affine(
-            source,
-            *(
-                part.double().expand(shape) if isinstance(part, Tensor) else part
-                for part in (factor, offset)
-            ),
-        )
+    def _with(self, factor: Any, offset: Any, shape: Sequence[int]) -> Affine:
+        def whole(part: Any) -> Any:
+            if not isinstance(part, np.ndarray) or part.shape == shape:
+                return part
+            return np.broadcast_to(part, shape).copy()  # torch warns of what is no copy
+
+        return Affine(whole(self.source), whole(factor), whole(offset))
+
+
+def _known(value: Any) -> Any:
+    """A constant in double precision: a float, or an array for a tensor."""
+    if not isinstance(value, Tensor):
+        return float(value)
+    return value.detach().double().resolve_neg().cpu().numpy()
+
+
+def _moved(
+    part: NDArray[Any], function: Callable[..., Any], args: Any, kwargs: Any
+) -> Any:
+    """What a tensor operation makes of numbers: an array, or a list of some."""
+    if function is _T.__getitem__:
+        index = args[0] if type(args[0]) is tuple else args
+        if all(type(each) is int or each is ... for each in index):
+            return np.asarray(part[tuple(index)])
+    found = function(torch.from_numpy(part), *args, **kwargs)
+    one = isinstance(found, Tensor)
+    return found.numpy() if one else [each.numpy() for each in found]
 
 
 @frozen(eq=False)
@@ -101,7 +119,7 @@ class Product:
     offset: float = 0.0
 
     @classmethod
-    def of(cls, first: Affine, second: Affine, shape: torch.Size) -> Product:
+    def of(cls, first: Affine, second: Affine, shape: Sequence[int]) -> Product:
         """The numbers of one times those of the other, as an array of some shape."""
         return cls(first.shifted(0.0, shape), second.shifted(0.0, shape))
 
@@ -209,6 +227,7 @@ class Trace:
         self.refused: str | None = None
         self._steps: list[Step | None] = []
         self._sources: dict[int, Symbol] = {}
+        self._shapes: dict[Hashable, Tensor] = {}
         self._numbers = 0
         self._known: dict[Hashable, Any] = {}
         self._values: dict[int, Tensor] | None = None
@@ -309,7 +328,7 @@ class Trace:
         Args:
             symbol: One of this trace.
         """
-        with torch._C.DisableTorchFunctionSubclass():
+        with torch._C.DisableTorchFunction():
             if symbol.grad_fn is not None:
                 self.refuse("has a torch.autograd.Function")
 
@@ -329,14 +348,31 @@ class Trace:
             like: A tensor of its shape and type.
             on_inputs: Whether it stands for what differs from row to row.
         """
-        count = like.numel()
-        index = torch.arange(self._numbers, self._numbers + count).reshape(like.shape)
-        self._numbers += count
-        form = Affine(index) if like.is_floating_point() else None
-        shape = _empty(like.shape, like.dtype)
-        symbol = self._symbol(shape, None, on_inputs, form)
+        with torch._C.DisableTorchFunction():
+            count = like.numel()
+            index = np.arange(self._numbers, self._numbers + count).reshape(like.shape)
+            self._numbers += count
+            form = Affine(index) if like.is_floating_point() else None
+            shape = self._empty(like.shape, like.dtype)
+            symbol = self._symbol(shape, None, on_inputs, form)
         self._sources[symbol.place.index] = symbol
         return symbol
+
+    def close(self) -> None:
+        """Forgets how its symbols came, which are not used any more.
+
+        Symbols and their trace know each other: this way most of it goes at once, and
+        not when Python collects cycles, which takes long.
+        """
+        self._steps = [None] * len(self._steps)  # so that no place comes twice
+        self._known, self._sources, self._shapes = {}, {}, {}
+
+    def _empty(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """What has no values, but a shape and a type."""
+        key = shape, dtype
+        if key not in self._shapes:
+            self._shapes[key] = torch.empty(shape, dtype=dtype, device="meta")
+        return self._shapes[key]
 
     def _symbol(
         self,
@@ -348,12 +384,20 @@ class Trace:
         # It wants a gradient, so that functions with one of their own leave a mark.
         marked = shape.is_floating_point() or shape.is_complex()
         symbol: Symbol = _T._make_subclass(Symbol, shape, marked)
+        symbol.shape, symbol.ndim, symbol.dtype = shape.shape, shape.ndim, shape.dtype
         symbol.history, symbol.place = self, Place(len(self._steps))
         symbol.on_inputs = on_inputs
         symbol.form = form if isinstance(form, Affine) else None
         symbol.product = form if isinstance(form, Product) else None
         self._steps.append(step)
         return symbol
+
+    def recorded(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """As `record` gives it; refuses an operation whose shapes depend on values."""
+        try:
+            return self.record(function, args, kwargs)
+        except NotImplementedError:
+            self.refuse("asks for their values")
 
     def record(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Does an operation on shapes, and on forms where it keeps them.
@@ -371,8 +415,8 @@ class Trace:
             key = (
                 function,
                 torch.is_grad_enabled(),
-                tuple(map(self._key, args)),
                 self._key(kwargs) if kwargs else None,
+                *map(self._key, args),
             )
             found = self._known.get(key)
         except _UnknownError:
@@ -382,10 +426,10 @@ class Trace:
         if found is None:
             if self._values is not None:
                 args, kwargs = _replaced((args, kwargs), self._of_trace)
-            random = _Randomness()
-            with nullcontext() if function in _CERTAIN else random:
+            random = None if function in _CERTAIN else _Randomness()
+            with random or nullcontext():
                 found = self._record(function, args, kwargs)
-            if not random.found:
+            if random is None or not random.found:
                 self._known[key] = found
             elif self._values is not None:
                 self.refuse("draws random numbers of their shape")
@@ -406,12 +450,14 @@ class Trace:
         if kind is Symbol:
             self.check(part)
             return Symbol, part.place.index
-        if kind is int or kind in _KEYS:
+        if kind is int or part is ...:
+            return part  # type: ignore[no-any-return]
+        if kind in _KEYS:
             return kind, part
         if kind is float:
             return kind, part.hex()
         if kind is tuple or kind is list:
-            return kind, tuple(map(self._key, part))
+            return kind, *map(self._key, part)
         if kind is slice:
             return kind, *map(self._key, (part.start, part.stop, part.step))
         if kind is dict:
@@ -429,9 +475,9 @@ class Trace:
             assert isinstance(first, Symbol)
             moved = form.moved(function, args[1:], kwargs)
             shapes = (
-                [_empty(_shape(each), first.dtype) for each in moved]
+                [self._empty(_shape(each), first.dtype) for each in moved]
                 if isinstance(moved, list)
-                else _empty(_shape(moved), first.dtype)
+                else self._empty(_shape(moved), first.dtype)
             )
             return self._results(function, args, kwargs, [first], shapes, moved)
         symbols = []
@@ -532,6 +578,12 @@ class Trace:
 class Symbol(Tensor):
     """A tensor with a shape and a type, and no values: made by a `Trace`."""
 
+    # Torch's own shape, ndim and dtype would come by `__torch_function__` at each use.
+    __slots__ = (
+        *("dtype", "form", "history", "ndim", "on_inputs", "place", "product"),
+        "shape",
+    )
+
     is_symbol = True
 
     history: Trace
@@ -539,6 +591,14 @@ class Symbol(Tensor):
     on_inputs: bool
     form: Affine | None
     product: Product | None
+    shape: torch.Size
+    ndim: int
+    dtype: torch.dtype
+
+    def __getitem__(self, indices: Any) -> Any:
+        """As all operations, but at once: no other is done as often."""
+        with torch._C.DisableTorchFunction():
+            return self.history.recorded(_T.__getitem__, (self, indices), {})
 
     @classmethod
     def __torch_function__(
@@ -570,10 +630,7 @@ class Symbol(Tensor):
                 return trace.read(func, args, keywords)
             if _is_change(name) or keywords.get("out") is not None:
                 trace.refuse(f"changes a tensor in place, by {name},")
-            try:
-                return trace.record(func, args, keywords)
-            except NotImplementedError:  # shapes that depend on values
-                trace.refuse("asks for their values")
+            return trace.recorded(func, args, keywords)
 
 
 _PLAIN = frozenset(
@@ -611,7 +668,7 @@ class _UnknownError(Exception):
 
 _KEYS = frozenset(
     (
-        *(bool, complex, str, type(None), type(...), torch.Size, torch.device),
+        *(bool, complex, str, type(None), torch.Size, torch.device),
         *(torch.dtype, torch.layout, torch.memory_format, type),
         *(np.float32, np.float64, np.int32, np.int64, np.bool_),
     )
@@ -722,13 +779,14 @@ def form_of(number: Any) -> Affine | None:
     return Affine.constant(number) if _is_constant(number) else None
 
 
-def _shape(form: Affine | Product) -> torch.Size:
+def _shape(form: Affine | Product) -> tuple[int, ...]:
     one = form.first if isinstance(form, Product) else form
     return one.source.shape
 
 
+@np.errstate(all="ignore")
 def _form(
-    function: Any, args: Any, kwargs: Any, shape: torch.Size
+    function: Any, args: Any, kwargs: Any, shape: Sequence[int]
 ) -> Affine | Product | None:
     """The form of a result that is a real tensor; None where it has none."""
     first = args[0] if args else None
@@ -759,7 +817,7 @@ def _form(
         return None
     form = first.form
     if isinstance(second, Tensor):
-        second = second.double()  # beside whole numbers torch would keep single ones
+        second = _known(second)
     if function in _PRODUCTS:
         return form.scaled(second, shape)
     if function in _QUOTIENTS:
@@ -805,15 +863,18 @@ def _joined(function: Any, parts: Any, args: Any, kwargs: Any) -> Affine | None:
         else:
             return None
 
-    def whole(form: Affine, part: float | Tensor) -> Tensor:
-        if isinstance(part, Tensor):
-            return part
-        return torch.full(form.source.shape, part, dtype=torch.float64)
+    def joined(parts: Sequence[Any]) -> Any:
+        shapes = [form.source.shape for form in forms]
+        tensors = [
+            torch.from_numpy(part if isinstance(part, np.ndarray) else np.full(s, part))
+            for part, s in zip(parts, shapes, strict=True)
+        ]
+        return function(tensors, *args, **kwargs).numpy()
 
     return Affine(
-        function([form.source for form in forms], *args, **kwargs),
-        function([whole(form, form.factor) for form in forms], *args, **kwargs),
-        function([whole(form, form.offset) for form in forms], *args, **kwargs),
+        joined([form.source for form in forms]),
+        joined([form.factor for form in forms]),
+        joined([form.offset for form in forms]),
     )
 
 
@@ -840,10 +901,6 @@ def _is_change(name: str) -> bool:
     return name in _IN_PLACE or (name.endswith("_") and not name.endswith("__"))
 
 
-def _empty(shape: torch.Size, dtype: torch.dtype) -> Tensor:
-    return torch.empty(shape, dtype=dtype, device="meta")
-
-
 def _replaced(value: Any, function: Callable[[Any], Any]) -> Any:
     """Nested arguments, each replaced by what a function makes of it."""
     kind = type(value)
@@ -857,31 +914,26 @@ def _replaced(value: Any, function: Callable[[Any], Any]) -> Any:
     return function(value)
 
 
-def _nested(value: Any) -> Iterator[Any]:
+def _holds(value: Any, found: list[Any]) -> bool:
+    """Whether there are symbols or places in nested arguments; adds them to a list."""
     kind = type(value)
-    if kind is tuple or kind is list:
+    if kind is Symbol or kind is Place:
+        found.append(value)
+    elif kind is tuple or kind is list:
         for each in value:
-            yield from _nested(each)
+            _holds(each, found)
     elif kind is dict:
-        yield from _nested(list(value.values()))
+        _holds(list(value.values()), found)
     elif kind is slice:
-        yield from (value.start, value.stop, value.step)
-    else:
-        yield value
-
-
-def _holds(value: Any, found: list[Symbol]) -> bool:
-    """Whether there are symbols in nested arguments; adds them to a list."""
-    found += [each for each in _nested(value) if isinstance(each, Symbol)]
+        _holds((value.start, value.stop, value.step), found)
     return bool(found)
 
 
-def _places(value: Any) -> Iterator[int]:
+def _places(value: Any) -> list[int]:
     """The places that nested arguments stand for."""
-    for each in _nested(value):
-        place = each.place if isinstance(each, Symbol) else each
-        if isinstance(place, Place):
-            yield place.index
+    found: list[Any] = []
+    _holds(value, found)
+    return [(each.place if type(each) is Symbol else each).index for each in found]
 
 
 def _shapes(function: Any, args: Any, kwargs: Any) -> Any:

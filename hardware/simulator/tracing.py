@@ -7,8 +7,10 @@ such as the products of an IQP encoding, is done anew with the numbers of each c
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -95,22 +97,27 @@ class Gather:
         Returns:
             The gather.
         """
-        sources = torch.stack([form.source for form in forms])
-        factors, offsets = (
-            torch.tensor([float(part) for part in parts], dtype=torch.float64)
-            for parts in ((f.factor for f in forms), (f.offset for f in forms))
-        )
+        sources = np.array([int(form.source) for form in forms])
+        factors = np.array([float(form.factor) for form in forms])
+        offsets = np.array([float(form.offset) for form in forms])
         fixed = sources < 0
-        places = torch.where(fixed, -1, sources - first)
+        places = np.where(fixed, -1, sources - first)
         parts = [places.tolist(), factors.tolist(), offsets.tolist()]
-        index = torch.where(fixed, count, sources - first)
+        index = np.where(fixed, count, sources - first)
         triples = tuple(zip(*parts, strict=True))
-        factors, offsets = factors + offsets * fixed, offsets * ~fixed
-        in_order = torch.equal(index, torch.arange(count))
+        factors, offsets = (
+            np.where(fixed, offsets, factors),
+            np.where(fixed, 0, offsets),
+        )
+        in_order = np.array_equal(index, np.arange(count))
         return cls(
-            None if in_order else index.to(like.device),
-            None if (factors == 1).all() else factors[:, None].to(like),
-            None if (offsets == 0).all() else offsets[:, None].to(like),
+            None if in_order else torch.from_numpy(index).to(like.device),
+            None
+            if (factors == 1).all()
+            else torch.from_numpy(factors[:, None]).to(like),
+            None
+            if (offsets == 0).all()
+            else torch.from_numpy(offsets[:, None]).to(like),
             triples,
         )
 
@@ -229,12 +236,12 @@ class TracedCircuit:
     """A circuit's structure, and how its angles come from inputs and weights.
 
     Args:
-        plan: The circuit's plan; its angles are symbols and mean nothing.
+        plan: The circuit's plan, without its angles, which were symbols.
         rows: Where angles come from that depend on x.
         common: Where all others come from.
         sources: For each slot which tensors it depends on: 0 is x, if the circuit reads
             it, and the weights follow.
-        kept: What was compiled of it, for all who run it.
+        kept: What was compiled of it, for all who run it, where that is small.
     """
 
     plan: Plan
@@ -243,7 +250,7 @@ class TracedCircuit:
     sources: tuple[frozenset[int], ...]
     kept: dict[Hashable, Any] = field(factory=dict)
 
-    @property
+    @cached_property
     def forms(self) -> list[tuple[int, float, float]] | None:
         """For each slot which number of inputs or weights its angle is made of.
 
@@ -352,19 +359,21 @@ def trace_circuit(circuit: Circuit, like: Tensor) -> TracedCircuit:
             "runs at every call"
         ) from error
     batched = tuple(_differs(angle, circuit.num_inputs) for angle in angles)
-    plan = Plan(plan.structure, plan.angles, batched, plan.measurements)
+    plan = Plan(plan.structure, (), batched, plan.measurements)
     slots: dict[bool, list[int]] = {True: [], False: []}
     for slot, depends in enumerate(batched):
         slots[depends].append(slot)
-    ends = [*accumulate(each.numel() for each in (*inputs, *weights.values()))]
+    ends = [*accumulate(math.prod(s.shape) for s in (*inputs, *weights.values()))]
     features, count = circuit.num_inputs, ends[-1] if ends else 0
     common = (features, count - features)
-    return TracedCircuit(
+    traced = TracedCircuit(
         plan,
         _source(slots[True], angles, trace, (0, features), count, like),
         _source(slots[False], angles, trace, common, count, like),
-        tuple(_dependence(angle, trace, ends) for angle in angles),
+        _dependences(angles, trace, ends),
     )
+    trace.close()
+    return traced
 
 
 def _differs(angle: Tensor, features: int) -> bool:
@@ -376,29 +385,39 @@ def _differs(angle: Tensor, features: int) -> bool:
         angle: A symbol, or a constant.
         features: How many numbers x has, which come before all others.
     """
-    if not isinstance(angle, Symbol) or angle.ndim:
-        return isinstance(angle, Symbol) and angle.on_inputs
+    if not isinstance(angle, Symbol) or not angle.on_inputs:
+        return False
+    if angle.ndim:
+        return True
     form, product = form_of(angle), product_of(angle)
     if form is not None:
         return 0 <= int(form.source) < features
     if product is not None:
         return int(min(product.first.source, product.second.source)) < features
-    return angle.on_inputs
+    return True
 
 
-def _dependence(angle: Tensor, trace: Trace, ends: Sequence[int]) -> frozenset[int]:
-    """Which tensors an angle depends on.
+def _dependences(
+    angles: Sequence[Tensor], trace: Trace, ends: Sequence[int]
+) -> tuple[frozenset[int], ...]:
+    """For each angle which tensors it depends on.
 
     Args:
-        angle: A symbol, or a constant.
-        trace: Where the symbol comes from.
+        angles: Symbols and constants.
+        trace: Where the symbols come from.
         ends: How many numbers there are up to the end of each tensor.
     """
-    form = None if angle.ndim else form_of(angle)
-    if form is None:
-        return trace.sources(angle) & frozenset(range(len(ends)))
-    number = int(form.source)
-    return frozenset([bisect_right(ends, number)] if number >= 0 else [])
+    none = frozenset[int]()
+    alone = [frozenset([place]) for place in range(len(ends))]
+    found = []
+    for angle in angles:
+        form = None if angle.ndim else form_of(angle)
+        if form is None:
+            found.append(trace.sources(angle) & none.union(*alone))
+        else:
+            number = int(form.source)
+            found.append(alone[bisect_right(ends, number)] if number >= 0 else none)
+    return tuple(found)
 
 
 def as_angle(angle: Any) -> Tensor:
@@ -407,6 +426,8 @@ def as_angle(angle: Any) -> Tensor:
     Args:
         angle: A number, an array or a symbol.
     """
+    if isinstance(angle, Tensor):
+        return angle
     return torch.as_tensor(np.float64(angle) if isinstance(angle, float) else angle)
 
 

@@ -35,6 +35,21 @@ class Turned(qml.operation.Operation):  # type: ignore[misc]
         return qml.RX.compute_matrix(self._angle)
 
 
+def test_of_gates_told_by_their_class_one_stands_for_all() -> None:
+    """So that a long circuit does not keep all of its operations."""
+    operations = [qml.RX(0.1, 0), qml.CNOT([0, 1]), qml.RX(0.2, 1), qml.CNOT([1, 0])]
+    rows = qml.RX(np.array([0.1, 0.2]), 0)
+    gates = plan(*operations, rows, qml.MultiRZ(0.1, [0]), qml.MultiRZ(0.1, [1]))
+    kept = [gate.operation for gate in gates.structure.gates]
+    assert kept[0] is kept[2]
+    assert kept[1] is kept[3]
+    assert kept[5] is not kept[6]
+    wires = [gate.wires for gate in gates.structure.gates]
+    assert wires == [(0,), (0, 1), (1,), (1, 0), (0,), (0,), (1,)]
+    assert gates.batched == (False, False, True, False, False)
+    assert gates.angles[:2] == (0.1, 0.2)
+
+
 SAME: dict[str, tuple[Callable[[], Plan], Callable[[], Plan]]] = {
     "angles": (lambda: plan(qml.RX(0.1, 0)), lambda: plan(qml.RX(0.2, 0))),
     "rows": (
@@ -153,7 +168,7 @@ def test_large_constants_are_told_apart_where_their_text_is_not() -> None:
     assert repr(one) == repr(other)
     keys = set()
     for matrix in (one, other):
-        operation = qml.X(0)
+        operation = qml.Identity(0)
         operation.hyperparameters["matrix"] = matrix
         keys.add(operation_key(operation))
     assert len(keys) == 2

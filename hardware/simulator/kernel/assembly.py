@@ -17,11 +17,7 @@ import numpy as np
 from attrs import Factory, define, field, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.simulator.compiler import (
-    amplitude_phases,
-    is_unitary,
-    scalar_slots,
-)
+from qml_qdl.hardware.simulator.compiler import is_unitary, scalar_slots
 from qml_qdl.hardware.simulator.gates import (
     Controlled,
     Entries,
@@ -36,6 +32,8 @@ from qml_qdl.hardware.simulator.schedule import (
     Product,
     Stage,
     Turn,
+    by_bits,
+    local_states,
     make_schedule,
     permutation,
 )
@@ -99,7 +97,7 @@ class _Lists:
     start: list[int] = Factory(list)
     rotations: list[tuple[int, int]] = Factory(list)
     patterns: list[_Pattern] = Factory(list)
-    permutations: list[tuple[NDArray[np.int64], Matrix]] = Factory(list)
+    permutations: list[tuple[NDArray[np.int64], Matrix | None]] = Factory(list)
     matrices: list[Given] = Factory(list)
     instructions: list[tuple[int, int, int]] = Factory(list)
     phases: list[tuple[int, float]] = Factory(list)
@@ -245,13 +243,20 @@ class _Assembler:
 
 
 def _pattern(rotation: Rotation, num_wires: int) -> _Pattern:
-    phases = amplitude_phases(rotation, num_wires)
-    values, classes = np.unique(phases, return_inverse=True)
-    padded = np.resize(phases, max(16, len(phases))).reshape(-1, 16)
-    kinds, sixteens = np.unique(padded, axis=0, return_inverse=True)
+    values, inverse = np.unique(rotation.phases, return_inverse=True)
+    classes = inverse.reshape(-1)[local_states(rotation.wires, num_wires)]
+    padded = classes if len(classes) > 16 else np.resize(classes, 16)
+    # Which sixteen it is, the wires before the last four say: one for each of their
+    # states is looked at.
+    before = max(0, num_wires - 4)
+    wires = [wire for wire in rotation.wires if wire < before]
+    firsts = by_bits(np.array([0, *(1 << before - 1 - w for w in reversed(wires))]))
+    each = values[padded.reshape(-1, 16)[firsts]]
+    kinds, inverse = np.unique(each, axis=0, return_inverse=True)
+    sixteens = inverse.reshape(-1)[local_states(wires, before)]
     if len(kinds) > MOST_SIXTEENS or len(values) > MOST_ENTRIES:
         raise UnsupportedError
-    return values, classes, sixteens.reshape(-1), kinds
+    return values, classes, sixteens, kinds
 
 
 def _rounded(*parts: float) -> tuple[float, ...]:
@@ -412,10 +417,9 @@ def assemble(
         reals(values, kinds)
     wholes(len(found.permutations))
     for sources, factors in found.permutations:
-        plain = np.allclose(factors, 1, atol=1e-15, rtol=0)
-        count = 0 if plain else len(factors)
+        count = 0 if factors is None else len(factors)
         wholes(len(sources), sources, count, count)
-        if not plain:
+        if factors is not None:
             reals(factors.real, factors.imag)
     wholes(len(found.matrices))
     for gate in found.matrices:

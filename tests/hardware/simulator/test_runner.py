@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+from concurrent.futures import ThreadPoolExecutor
+from weakref import ref
+
 import pennylane as qml
 import pytest
 import torch
@@ -17,6 +21,8 @@ from qml_qdl.circuits import (
 )
 from qml_qdl.hardware.simulator import runner as module
 from qml_qdl.hardware.simulator.runner import CircuitRunner
+from qml_qdl.hardware.simulator.symbols import Symbol
+from qml_qdl.hardware.simulator.tracing import trace_circuit
 from tests.hardware.simulator.traced import CIRCUITS, numbers
 
 
@@ -114,6 +120,71 @@ def test_equal_circuits_are_traced_once(mocker: MockerFixture) -> None:
         assert traced.call_count == count
     CircuitRunner(circuit)(inputs.float(), [weight.float() for weight in weights])
     assert traced.call_count == 3
+
+
+@pytest.mark.parametrize("wires", [3, 11])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_equal_circuits_share_what_is_compiled(
+    wires: int, dtype: torch.dtype, mocker: MockerFixture
+) -> None:
+    """In each precision, but for the bound of memory; on many wires while one lives."""
+    assembled = mocker.spy(module, "assemble")
+
+    def make(memory: int | None = None) -> CircuitRunner:
+        # Another number in each test: what is on few wires is kept.
+        encoding = AngleEncoding(wires, scaling=0.5 + len(str(dtype)) / wires)
+        return CircuitRunner(StronglyEntangling(wires) @ encoding, memory)
+
+    first, second = make(), make(2**22)
+    inputs, *weights = numbers(first._circuit, 3, dtype)
+    torch.testing.assert_close(first(inputs, weights), second(inputs, weights))
+    one, other = first.direct(inputs), second.direct(inputs)
+    if one is None or other is None:
+        pytest.skip("the kernel was not built")
+    assert assembled.call_count == 1
+    assert one.program is other.program
+    assert one.most_kept != other.most_kept
+    values = first._run(first._bind(inputs), inputs, weights, natively=False)
+    torch.testing.assert_close(values, first(inputs, weights), atol=4e-6, rtol=0.0)
+
+    program = ref(one.program)
+    del first, second, one, other
+    gc.collect()
+    assert (program() is None) == (wires > module.FEW_WIRES)
+
+
+@pytest.mark.parametrize("wires", [4, 11])
+def test_threads_compile_what_they_share_once(
+    wires: int, mocker: MockerFixture
+) -> None:
+    assembled = mocker.spy(module, "assemble")
+    circuit = StronglyEntangling(wires) @ AngleEncoding(wires, scaling=0.123)
+    inputs, *weights = numbers(circuit, 3, torch.float64)
+
+    def run(_: int) -> tuple[CircuitRunner, Tensor]:
+        runner = CircuitRunner(circuit)
+        return runner, runner(inputs, weights)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(run, range(16)))
+    assert assembled.call_count <= 1  # 0 where the kernel was not built
+    for _, values in found:
+        torch.testing.assert_close(values, found[0][1], atol=0.0, rtol=0.0)
+
+
+def test_tracing_leaves_no_symbol_for_every_angle() -> None:
+    def count() -> int:
+        return sum(type(each) is Symbol for each in gc.get_objects())
+
+    gc.disable()
+    try:
+        before = count()
+        circuit = StronglyEntangling(4, layers=20) @ AngleEncoding(4)
+        traced = trace_circuit(circuit, torch.empty(0))
+        assert traced.plan.structure.num_slots == 244
+        assert count() - before < 12
+    finally:
+        gc.enable()
 
 
 def test_circuits_that_may_change_are_traced_again(mocker: MockerFixture) -> None:

@@ -96,6 +96,7 @@ def test_rows_and_common_angles_do_not_mix() -> None:
 def test_permutation_is_the_product_of_its_gates(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     kinds = [qml.CNOT, qml.CZ, qml.CY, qml.SWAP, qml.ISWAP, qml.Toffoli, qml.CSWAP]
+    kinds = kinds if seed % 2 else [qml.CNOT, qml.SWAP]  # which have no factors
     operations = []
     for _ in range(count):
         kind = kinds[rng.integers(len(kinds))]
@@ -104,6 +105,6 @@ def test_permutation_is_the_product_of_its_gates(seed: int, count: int) -> None:
     assert isinstance(stage, Permutation)
     sources, factors = permutation(stage, 4)
     matrix = np.zeros((16, 16), dtype=complex)
-    matrix[np.arange(16), sources] = factors
+    matrix[np.arange(16), sources] = 1 if factors is None else factors
     expected = qml.matrix(qml.tape.QuantumScript(operations), wire_order=range(4))
     np.testing.assert_allclose(matrix, expected, atol=1e-14)

@@ -43,6 +43,14 @@ def replayed(make: Make) -> tuple[Tensor, Tensor]:
     return found, make(*numbers())
 
 
+def by_form(result: Any) -> Tensor:
+    """What the form of a symbol says."""
+    form = form_of(result)
+    assert form is not None
+    every = np.concatenate([*(n.reshape(-1) for n in numbers()), np.zeros(1)])
+    return torch.as_tensor(form.factor * every[form.source] + form.offset)
+
+
 AFFINE: dict[str, Make] = {
     "index": lambda x, w: w[..., 1, 2],
     "slice": lambda x, w: w[:, 1:],
@@ -92,13 +100,11 @@ COMPUTED: dict[str, Make] = {
 @pytest.mark.parametrize("name", AFFINE)
 def test_a_form_is_what_the_operations_give(name: str) -> None:
     _, result = traced(AFFINE[name])
-    form = form_of(result)
-    assert form is not None
-    every = torch.cat([*(n.reshape(-1) for n in numbers()), torch.zeros(1)])
     expected = AFFINE[name](*numbers())
-    torch.testing.assert_close(form.factor * every[form.source] + form.offset, expected)
+    torch.testing.assert_close(by_form(result), expected)
     torch.testing.assert_close(*replayed(AFFINE[name]))
     assert result.shape == expected.shape
+    assert result.ndim == expected.ndim
     assert result.dtype == expected.dtype
 
 
@@ -106,9 +112,7 @@ def test_beside_whole_numbers_no_digits_are_lost() -> None:
     def make(x: Any, w: Any) -> Any:
         return (0.1 + x) / torch.arange(3, 6) + torch.arange(3)
 
-    form = form_of(traced(make)[1])
-    assert form is not None
-    found = form.factor * numbers()[0][form.source] + form.offset
+    found = by_form(traced(make)[1])
     torch.testing.assert_close(found, make(*numbers()), atol=1e-15, rtol=0)
 
 
@@ -142,10 +146,37 @@ def test_any_chain_has_the_form_of_its_numbers(chain: list[str]) -> None:
         return x
 
     _, result = traced(make)
-    form = form_of(result)
-    assert form is not None
-    values = form.factor * numbers()[0][form.source] + form.offset
-    torch.testing.assert_close(values, make(*numbers()))
+    torch.testing.assert_close(by_form(result), make(*numbers()))
+
+
+@pytest.mark.parametrize(
+    "take",
+    [lambda x: x[::-1], lambda x: x[3], lambda x: x[0, 0], lambda x: x[..., -4]],
+    ids=["backwards", "beyond", "too many", "before"],
+)
+def test_what_no_tensor_has_is_not_taken_of_a_symbol(
+    take: Callable[[Any], Any],
+) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        take(numbers()[0])
+    with pytest.raises((ValueError, IndexError)):
+        traced(lambda x, w: take(x))
+
+
+def test_what_is_infinite_warns_of_nothing() -> None:
+    found = by_form(traced(lambda x, w: x / torch.tensor([0.0, 1.0, 2.0]))[1])
+    torch.testing.assert_close(found[1:], numbers()[0][1:] / torch.tensor([1.0, 2.0]))
+
+
+def test_of_a_closed_trace_only_the_symbols_last() -> None:
+    trace, result = traced(lambda x, w: x[0] * w[1, 2].sin())
+    run = trace.expressions([result])
+    trace.close()
+    torch.testing.assert_close(
+        run(*numbers())[0], replayed(lambda x, w: x[0] * w[1, 2].sin())[1]
+    )
+    assert (result.shape, result.dtype) == ((), torch.float64)
+    assert result[None].place.index > result.place.index
 
 
 def test_dependence_on_inputs_is_handed_on() -> None:

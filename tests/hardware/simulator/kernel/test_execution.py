@@ -18,7 +18,6 @@ import pennylane as qml
 import pytest
 import torch
 from attrs import frozen
-from pytest_mock import MockerFixture
 from torch import Tensor
 
 from qml_qdl.circuits import (
