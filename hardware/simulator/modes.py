@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch._subclasses import FakeTensor
 from torch.autograd import forward_ad
+from torch.compiler import is_exporting
 from torch.utils._python_dispatch import _disable_current_modes
 
 from qml_qdl.hardware.one_run import RECORDING
@@ -74,6 +75,11 @@ def own_precision(device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast(kind, enabled=False)
 
 
+def is_recorded() -> bool:
+    """Whether torch makes a program of what runs, as its compiler and its tracer do."""
+    return torch.compiler.is_compiling() or torch._C._is_tracing()
+
+
 def is_traced(tensors: Iterable[Any]) -> bool:
     """Whether a program is being made, and no numbers come.
 
@@ -83,10 +89,8 @@ def is_traced(tensors: Iterable[Any]) -> bool:
     Returns:
         Whether the layer has to be an operator.
     """
-    return (
-        torch.compiler.is_compiling()
-        or torch._C._is_tracing()
-        or any(isinstance(each, FakeTensor | torch.fx.Proxy) for each in tensors)
+    return is_recorded() or any(
+        isinstance(each, FakeTensor | torch.fx.Proxy) for each in tensors
     )
 
 
@@ -107,10 +111,14 @@ def is_transformed(gradient: Tensor | None = None) -> bool:
         >>> is_transformed()
         False
     """
-    functorch = torch._C._functorch
     return (
-        bool(torch._C._are_functorch_transforms_active())
+        bool(_are_active())
         or forward_ad._current_level >= 0
-        or torch.compiler.is_exporting()
-        or (gradient is not None and functorch.is_legacy_batchedtensor(gradient))
+        or is_exporting()
+        or (gradient is not None and _is_batched(gradient))
     )
+
+
+# Looked up once: every call of a layer asks.
+_are_active = torch._C._are_functorch_transforms_active
+_is_batched = torch._C._functorch.is_legacy_batchedtensor

@@ -396,7 +396,7 @@ def _states_natively(
 
     circuit = NativeCircuit(program, plainly, most_kept(plan, most))
     x = angles.rows.T if len(angles.rows) else None
-    return circuit(x, first, (angles.common,), matrices)
+    return circuit(x, first, (angles.common, *matrices))
 
 
 def _states(

@@ -369,15 +369,15 @@ class Execution:
             (rows, outputs); None where they have to go the whole way.
         """
         native = self._straight.get(getattr(x, "dtype", None))
-        if native is None or not is_plain((x, *weights)):
+        if native is None or not is_plain((x, *weights)) or not x.is_cpu:
             return None
-        dtype = x.dtype
-        if x.ndim != 2 or not x.shape[0] or x.shape[1] != native.program.features:
+        shape = x.shape
+        if len(shape) != 2 or not shape[0] or shape[1] != native.num_features:
             return None
         for weight in weights:
-            if weight.dtype is not dtype or not weight.is_cpu:
+            if weight.dtype is not x.dtype or not weight.is_cpu:
                 return None
-        return native(x, None, weights) if x.is_cpu else None
+        return native(x, None, weights)
 
     @cached_property
     def _straight(self) -> dict[torch.dtype | None, NativeCircuit]:
@@ -389,7 +389,7 @@ class Execution:
         assert self._runner is not None
         one = isinstance(self.source, Circuit) and len(self._output_shape) == 1
         native = self._runner.direct(x) if one and self.takes_nan else None
-        if native is not None and native.program.features:
+        if native is not None and native.num_features:
             self._straight[x.dtype] = native
 
     def __call__(

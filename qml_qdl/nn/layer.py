@@ -20,7 +20,7 @@ from qml_qdl.circuits.errors import (
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
-from qml_qdl.hardware.simulator.modes import is_traced
+from qml_qdl.hardware.simulator.modes import is_recorded, is_traced
 from qml_qdl.hardware.targets import Target
 from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.execution import Execution
@@ -370,7 +370,12 @@ class QuantumLayer(TorchLayerDropIn):
 
     def _weights(self) -> dict[str, Tensor]:
         """By attribute: under weight_norm, say, they are no parameters, but made."""
-        return {name: getattr(self, name) for name in self.weight_shapes}
+        # What getattr finds in the end, but it takes long for what a module registers.
+        own, over = self._parameters, vars(self)
+        return {
+            name: getattr(self, name) if weight is None else over.get(name, weight)
+            for name, weight in ((name, own.get(name)) for name in self.weight_shapes)
+        }
 
     def _weights_like(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         return weights_like(self._weights(), inputs)
@@ -396,14 +401,14 @@ class QuantumLayer(TorchLayerDropIn):
             inputs = self._in_order(inputs, named)
         weights = self._weights()
         execution = self.execution  # read once: another thread may move the layer
+        if len(inputs) == 1 and not is_recorded():
+            found = execution.straight(inputs[0], [*weights.values()])
+            if found is not None:
+                return found
         if is_traced(inputs or weights.values()):
             from qml_qdl.nn.operators import as_operation
 
             return as_operation(execution, inputs, weights)
-        if len(inputs) == 1:
-            found = execution.straight(inputs[0], [*weights.values()])
-            if found is not None:
-                return found
         return run_layer(execution, inputs, weights)
 
     def __prepare_scriptable__(self) -> None:

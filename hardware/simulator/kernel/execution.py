@@ -74,7 +74,10 @@ def native() -> ModuleType | None:
             levels[0],
         )
         wanted = None
-    _kernel.choose(wanted or levels[0])
+    if wanted is None:  # for little work the next narrower one, where vectors are wide
+        _kernel.choose(levels[0], levels[1 if levels[0] == "avx512" else 0])
+    else:
+        _kernel.choose(wanted)
     return _kernel
 
 
@@ -98,10 +101,22 @@ class NativeProgram:
     def _read(self) -> Any:
         return self.kernel.program(self.assembly.whole, self.assembly.real)
 
-    @property
-    def features(self) -> int:
-        """How many numbers of a row it takes."""
-        return self.assembly.features
+    def rows(
+        self, x: Tensor | None, prepared: Tensor | None, tensors: Sequence[Tensor]
+    ) -> int:
+        """How many rows run.
+
+        Args:
+            x: As `forward` takes it.
+            prepared: As there.
+            tensors: As there.
+        """
+        if x is not None:
+            return x.shape[0]
+        if prepared is not None and len(prepared) != 1:
+            return len(prepared)
+        matrices = tensors[len(self.assembly.weights) :]
+        return max((m.shape[0] for m in matrices if m.ndim > 2), default=1)
 
     def kept(self, rows: int) -> int:
         """How many numbers the last states of some rows have."""
@@ -112,8 +127,7 @@ class NativeProgram:
         self,
         x: Tensor | None,
         prepared: Tensor | None,
-        weights: Sequence[Tensor],
-        matrices: Sequence[Tensor] = (),
+        tensors: Sequence[Tensor],
         kept: Tensor | None = None,
     ) -> Tensor:
         """Runs all rows, without gradients.
@@ -122,27 +136,25 @@ class NativeProgram:
             x: (rows, features), or None where nothing differs from row to row.
             prepared: (rows, 2ⁿ) or (1, 2ⁿ) the first states, complex and contiguous;
                 None for `|0…0⟩`.
-            weights: Contiguous.
-            matrices: (rows, 2ᵏ, 2ᵏ) or (2ᵏ, 2ᵏ), complex and contiguous.
+            tensors: Weights, then matrices (rows, 2ᵏ, 2ᵏ) or (2ᵏ, 2ᵏ), complex; all
+                contiguous.
             kept: For the last states; None to keep none.
 
         Returns:
             (rows, outputs), or (rows, 2ⁿ) states.
         """
-        rows = _rows(x, prepared, matrices)
-        like = weights[0] if x is None else x
-        out = like.new_empty(rows, self.assembly.outputs)
+        rows = self.rows(x, prepared, tensors)
+        out = (tensors[0] if x is None else x).new_empty(rows, self.assembly.outputs)
         self.kernel.forward(
             self.handle,
             self.double,
             torch.get_num_threads(),
             rows,
-            *_matrix(x),
+            *((0, 0, 0) if x is None else (x.data_ptr(), *x.stride())),
             *_states(prepared),
             0 if kept is None else kept.data_ptr(),
             out.data_ptr(),
-            *[weight.data_ptr() for weight in weights],
-            *[matrix.data_ptr() for matrix in matrices],
+            *[tensor.data_ptr() for tensor in tensors],
         )
         if self.assembly.reads_state:
             return torch.view_as_complex(out.unflatten(1, (-1, 2)))
@@ -162,7 +174,7 @@ class NativeProgram:
         Args:
             x: As there.
             prepared: As there.
-            tensors: Weights and matrices, as there.
+            tensors: As there.
             kept: As `forward` left it; None where it kept none.
             change: The gradient by what it returned.
             wanted: For x, prepared and each of the tensors whether one is wanted.
@@ -173,51 +185,33 @@ class NativeProgram:
         if change.is_complex():
             change = torch.view_as_real(change.resolve_conj()).flatten(1)
         change = change.resolve_neg()
-        x_change = None
-        if x is not None and wanted[0]:
-            x_change = torch.empty_like(x, memory_format=torch.contiguous_format)
+        by_x = by_states = None
+        if wanted[0] and x is not None:
+            by_x = torch.empty_like(x, memory_format=torch.contiguous_format)
         rows = change.shape[0]
-        states = None
-        if prepared is not None and wanted[1]:
-            states = prepared.new_empty(rows, prepared.shape[1])
-        changes: list[Tensor | None] = []
-        pairs: list[int] = []
+        if wanted[1] and prepared is not None:
+            by_states = prepared.new_empty(rows, prepared.shape[1])
+        changes: list[Tensor | None] = [by_x, by_states]
+        addresses = [0 if each is None else each.data_ptr() for each in changes]
         for tensor, want in zip(tensors, wanted[2:], strict=True):
             found = torch.empty_like(tensor) if want else None  # contiguous as that
             changes.append(found)
-            pairs += (tensor.data_ptr(), 0 if found is None else found.data_ptr())
+            addresses += (tensor.data_ptr(), 0 if found is None else found.data_ptr())
         self.kernel.backward(
             self.handle,
             self.double,
             torch.get_num_threads(),
             rows,
-            *_matrix(x),
+            *((0, 0, 0) if x is None else (x.data_ptr(), *x.stride())),
             *_states(prepared),
             0 if kept is None else kept.data_ptr(),
-            *_matrix(change),
-            0 if x_change is None else x_change.data_ptr(),
-            0 if states is None else states.data_ptr(),
-            *pairs,
+            change.data_ptr(),
+            *change.stride(),
+            *addresses,
         )
-        if states is not None and prepared is not None and len(prepared) != rows:
-            states = states.sum(0, keepdim=True)  # one first state for all rows
-        return [x_change, states, *changes]
-
-
-def _rows(x: Tensor | None, prepared: Tensor | None, matrices: Iterable[Tensor]) -> int:
-    if x is not None:
-        return x.shape[0]
-    if prepared is not None and len(prepared) != 1:
-        return len(prepared)
-    return max((m.shape[0] for m in matrices if m.ndim > 2), default=1)
-
-
-def _matrix(tensor: Tensor | None) -> tuple[int, int, int]:
-    """Address and strides of a matrix."""
-    if tensor is None:
-        return 0, 0, 0
-    row, column = tensor.stride()
-    return tensor.data_ptr(), row, column
+        if by_states is not None and prepared is not None and len(prepared) != rows:
+            changes[1] = by_states.sum(0, keepdim=True)  # one first state for all
+        return changes
 
 
 def _states(tensor: Tensor | None) -> tuple[int, int]:
@@ -265,35 +259,36 @@ class NativeCircuit:
     program: NativeProgram
     plainly: Plainly
     most_kept: int
+    num_features: int = field(init=False)
+
+    @num_features.default
+    def _features(self) -> int:
+        return self.program.assembly.features
 
     def __call__(
         self,
         x: Tensor | None,
         prepared: Tensor | None,
-        weights: Sequence[Tensor],
-        matrices: Sequence[Tensor] = (),
+        tensors: Sequence[Tensor],
     ) -> Tensor:
         """Runs all rows.
 
         Args:
             x: As `NativeProgram.forward` takes it.
             prepared: As there.
-            weights: As there, contiguous or not.
-            matrices: As there.
+            tensors: As there, weights contiguous or not.
 
         Returns:
             As it does.
         """
         x = None if x is None else x.resolve_neg()
-        weights = [weight.contiguous().resolve_neg() for weight in weights]
-        if torch.is_grad_enabled() and (
-            any([tensor.requires_grad for tensor in (*weights, *matrices)])
-            or (x is not None and x.requires_grad)
-            or (prepared is not None and prepared.requires_grad)
-        ):
-            found: Tensor = _Run.apply(self, x, prepared, *weights, *matrices)  # type: ignore[no-untyped-call]
-            return found
-        return self.program.forward(x, prepared, weights, matrices)
+        tensors = [tensor.contiguous().resolve_neg() for tensor in tensors]
+        if torch.is_grad_enabled():
+            for each in (x, prepared, *tensors):
+                if each is not None and each.requires_grad:
+                    found: Tensor = _Run.apply(self, x, prepared, *tensors)  # type: ignore[no-untyped-call]
+                    return found
+        return self.program.forward(x, prepared, tensors)
 
 
 class _Run(torch.autograd.Function):
@@ -306,15 +301,13 @@ class _Run(torch.autograd.Function):
         *tensors: Tensor,
     ) -> Tensor:
         program = circuit.program
-        count = len(program.assembly.weights)
-        weights, matrices = tensors[:count], tensors[count:]
-        size = program.kept(_rows(x, prepared, matrices))
+        size = program.kept(program.rows(x, prepared, tensors))
         kept = None
         if size <= circuit.most_kept:
-            kept = (weights[0] if x is None else x).new_empty(size)
+            kept = (tensors[0] if x is None else x).new_empty(size)
         ctx.circuit, ctx.kept = circuit, kept
         ctx.save_for_backward(x, prepared, *tensors)
-        return program.forward(x, prepared, weights, matrices, kept)
+        return program.forward(x, prepared, tensors, kept)
 
     @staticmethod
     def backward(ctx: Any, change: Tensor) -> Any:

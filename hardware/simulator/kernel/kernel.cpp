@@ -158,7 +158,16 @@ static bool is_supported(const std::string& name) {
   return true;
 }
 
-static const Named* chosen = nullptr;
+static const Named *chosen = nullptr, *narrow = nullptr;
+
+// What is small is done sooner in narrower vectors (measured): few rows fill them, and
+// the widest slow down all that runs around them.
+static const Level* level_of(const Program& p, int64_t rows, bool twice) {
+  const Level* wide = twice ? chosen->twice : chosen->single;
+  const Level* few = twice ? narrow->twice : narrow->single;
+  bool fit = rows >= few->lanes && rows < wide->lanes;
+  return p.wires <= 10 && (fit || rows << p.wires <= 4096) ? few : wide;
+}
 
 // Memory of a thread for its calls; large pieces are given back.
 struct Workspace {
@@ -304,7 +313,6 @@ struct Arguments {
   const Program* program() {
     return static_cast<const Program*>(PyCapsule_GetPointer(one(), PROGRAM));
   }
-  const Level* level() { return number() ? chosen->twice : chosen->single; }
   int64_t number() { return PyLong_AsLongLong(one()); }
   void* address() { return PyLong_AsVoidPtr(one()); }
   PyObject* one() {
@@ -324,10 +332,10 @@ static PyObject* kept(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!is_ready()) return nullptr;
   Arguments a{args, count};
   const Program* p = a.program();
-  const Level* level = a.level();
+  bool twice = a.number();
   int64_t rows = a.number();
   if (PyErr_Occurred()) return nullptr;
-  return PyLong_FromLongLong(level->kept(*p, rows));
+  return PyLong_FromLongLong(level_of(*p, rows, twice)->kept(*p, rows));
 }
 
 static void inputs(Arguments& a, Call& call) {
@@ -376,7 +384,7 @@ static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Arguments a{args, count};
   Call call;
   const Program* p = a.program();
-  const Level* level = a.level();
+  bool twice = a.number();
   int64_t most = a.number();
   inputs(a, call);
   call.out = a.address();
@@ -386,6 +394,7 @@ static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.weights = weights.values.data();
   call.matrices = matrices.values.data();
   if (PyErr_Occurred()) return nullptr;
+  const Level* level = level_of(*p, call.rows, twice);
   int64_t size = level->workspace(*p, call.rows), blocks = level->blocks(*p, call.rows);
   int64_t threads = threads_of(*p, call.rows, blocks, most);
   char* memory = workspace.of(size * threads);
@@ -429,7 +438,7 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Arguments a{args, count};
   Call call;
   const Program* p = a.program();
-  const Level* level = a.level();
+  bool twice = a.number();
   int64_t most = a.number();
   inputs(a, call);
   call.change = a.address();
@@ -444,6 +453,7 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.matrices = matrices.values.data();
   call.matrix_changes = matrices.changes.data();
   if (PyErr_Occurred()) return nullptr;
+  const Level* level = level_of(*p, call.rows, twice);
   int64_t size = level->workspace(*p, call.rows), blocks = level->blocks(*p, call.rows);
   int64_t threads = threads_of(*p, call.rows, blocks, most), numbers = p->angles.size();
   for (const Dense& d : p->matrices) numbers += 2 * d.offsets.size() * d.offsets.size();
@@ -458,7 +468,7 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   });
   for (int64_t n = numbers; n < numbers * threads; ++n)
     common[n % numbers] += common[n];
-  if (level == chosen->twice)
+  if (twice)
     spread<double>(*p, common, weights, matrices);
   else
     spread<float>(*p, common, weights, matrices);
@@ -477,17 +487,20 @@ static PyObject* levels(PyObject*, PyObject*) {
   return found;
 }
 
-static PyObject* choose(PyObject*, PyObject* args) {
-  const char* name;
-  if (!PyArg_ParseTuple(args, "s", &name)) return nullptr;
-  for (const Named& level : LEVELS) {
-    if (std::string(name) == level.name && is_supported(name)) {
-      chosen = &level;
-      Py_RETURN_NONE;
-    }
-  }
-  PyErr_Format(PyExc_ValueError, "this processor has no level %s", name);
+static const Named* named(const std::string& name) {
+  for (const Named& level : LEVELS)
+    if (name == level.name && is_supported(name)) return &level;
+  PyErr_Format(PyExc_ValueError, "this processor has no level %s", name.c_str());
   return nullptr;
+}
+
+static PyObject* choose(PyObject*, PyObject* args) {
+  const char *name, *few = nullptr;
+  if (!PyArg_ParseTuple(args, "s|s", &name, &few)) return nullptr;
+  const Named *one = named(name), *other = few ? named(few) : one;
+  if (!one || !other) return nullptr;
+  chosen = one, narrow = other;
+  Py_RETURN_NONE;
 }
 
 static PyMethodDef METHODS[] = {

@@ -601,7 +601,9 @@ def test_who_looks_at_a_known_tape_sees_its_gates() -> None:
 
 
 def test_threads_do_not_meet() -> None:
-    qnode = qml.QNode(loops, qml.device("qdl.simulator"))
+    device = qml.device("qdl.simulator")
+    # A QNode itself keeps what its function returned last, so each thread has its own.
+    qnodes = [qml.QNode(loops, device) for _ in range(40)]
     layer = layer_of(loops, "qdl.simulator")
     weights = [*layer.parameters()]
     rows = [numbers(k) for k in (1, 2, 3, 4)]
@@ -609,7 +611,7 @@ def test_threads_do_not_meet() -> None:
 
     def run(place: int) -> bool:
         x = rows[place % 4]
-        found = layer(x), torch.stack(qnode(x, *weights), -1)
+        found = layer(x), torch.stack(qnodes[place](x, *weights), -1)
         return all(torch.allclose(y, expected[place % 4]) for y in found)
 
     with ThreadPoolExecutor(4) as pool:
