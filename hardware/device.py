@@ -287,6 +287,8 @@ class TapeDevice(Device):
         elif isinstance(config.gradient_method, Transform):
             own = GradientOfRows(config.gradient_method, self.name)
             changes = {"gradient_method": own}
+        elif config.gradient_method is None and config.interface == Interface.TORCH:
+            changes = {"convert_to_numpy": False}
         method = config.mcm_config.mcm_method
         if method not in (None, "deferred", "device"):
             raise TargetError(

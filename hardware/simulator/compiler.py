@@ -13,6 +13,7 @@ import torch
 from attrs import evolve
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 from qml_qdl.hardware.simulator.block_diagonal_steps import (
     ControlledStep,
@@ -25,12 +26,14 @@ from qml_qdl.hardware.simulator.gates import (
     Controlled,
     Dense,
     Entries,
+    Given,
     Rotation,
     entries_of,
     is_diagonal,
 )
 from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
 from qml_qdl.hardware.simulator.modes import made_to_last
+from qml_qdl.hardware.simulator.monomials import number_of
 from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
 from qml_qdl.hardware.simulator.program import (
     Angles,
@@ -282,7 +285,7 @@ class StageCompiler:
             expands = self._expands(stage.batched)
             if isinstance(gate, Entries):
                 cut = Cut.at(gate.wires, self._num_wires)
-                self.feeds.append(self._entries_feed(gate))
+                self.feeds.append(self._matrix_feed(gate))
                 self.steps.append(
                     EntriesStep(
                         len(self.feeds) - 1,
@@ -320,15 +323,6 @@ class StageCompiler:
             )
         )
 
-    def _entries_feed(self, gate: Entries) -> Feed:
-        (slot,) = gate.slots
-
-        def entries(angles: Angles, groups: Sequence[Tensor]) -> Tensor:
-            array = in_precision(angles.arrays[slot], self._options.dtype)
-            return gate.entries(array).to(self._options.dtype)
-
-        return entries
-
     def _matrix(self, gate: Dense) -> int:
         """The parameter that holds a gate's matrix."""
         if gate.matrix is not None:
@@ -336,20 +330,20 @@ class StageCompiler:
         self.feeds.append(self._matrix_feed(gate))
         return len(self.feeds) - 1
 
-    def _matrix_feed(self, gate: Dense) -> Feed:
+    def _matrix_feed(self, gate: Given) -> Feed:
         return lambda angles, groups: matrix_of_gate(
             gate, angles, self._common, self._rows, self._options
         )
 
 
 def matrix_of_gate(
-    gate: Dense,
+    gate: Given,
     angles: Angles,
     common: Mapping[int, int],
     rows: Mapping[int, int],
     options: TensorOptions,
 ) -> Tensor:
-    """The matrix of a gate.
+    """The matrix of a gate, without its controls; a diagonal's entries.
 
     Args:
         gate: The gate.
@@ -359,12 +353,17 @@ def matrix_of_gate(
         options: Precision and device.
 
     Returns:
-        (2ᵏ, 2ᵏ), or (rows, 2ᵏ, 2ᵏ).
+        (2ᵏ, 2ᵏ), or (rows, 2ᵏ, 2ᵏ); of a diagonal one dimension less.
     """
-    if gate.matrix is not None:
+    if isinstance(gate, Controlled):
+        gate = gate.target
+    if isinstance(gate, Dense) and gate.matrix is not None:
         return options.tensor(gate.matrix)
     if gate.slots[0] in angles.matrices:
         return angles.matrices[gate.slots[0]]
+    if isinstance(gate, Entries):
+        array = in_precision(angles.arrays[gate.slots[0]], options.dtype)
+        return gate.entries(array).to(options.dtype)
 
     def number(slot: int) -> Tensor:
         if slot in rows:
@@ -379,7 +378,10 @@ def matrix_of_gate(
 
 
 def _matrix_of(operation: Any, numbers: Sequence[Tensor]) -> Any:
-    """A gate's matrix with other numbers; that of a diagonal in its own basis."""
+    """A gate's matrix with other numbers; that of a diagonal in its own basis.
+
+    A control's is that of what it controls in one of the blocks on the diagonal.
+    """
     if isinstance(operation, qml.QubitUnitary):
         return numbers[0]
     if is_diagonal(operation):
@@ -387,6 +389,14 @@ def _matrix_of(operation: Any, numbers: Sequence[Tensor]) -> Any:
     if isinstance(operation, qml.ops.op_math.Adjoint):
         matrix = torch.as_tensor(_matrix_of(operation.base, numbers))
         return matrix.mH.resolve_conj()
+    if isinstance(operation, qml.ops.Controlled):
+        matrix = torch.as_tensor(_matrix_of(operation.base, numbers))
+        size = matrix.shape[-1]
+        total = size * 2 ** len(operation.control_wires)
+        before = number_of(operation.control_values) * size
+        nothing = torch.eye(total, dtype=matrix.dtype, device=matrix.device)
+        change = matrix - nothing[:size, :size]
+        return pad(change, 2 * (before, total - size - before)) + nothing
     operation = qml.ops.functions.bind_new_parameters(operation, numbers)
     return operation.matrix(wire_order=operation.wires)
 

@@ -172,6 +172,8 @@ TAKEN_APART: dict[str, Callable[[Any], list[Any]]] = {
     "FermionicSWAP": lambda operation: _in_phase(operation, shared=True),
     "CRot": _controlled_turn,
     "MottonenStatePreparation": _prepared,
+    "AmplitudeEmbedding": _prepared,
+    "StatePrep": _prepared,
     "SpecialUnitary": _special_unitary,
 }
 """For each gate that is taken apart in another way than PennyLane's, how."""

@@ -120,9 +120,12 @@ class SimulatorDevice(TapeDevice):
             The transforms.
         """
         config = execution_config or ExecutionConfig()
-        if config.interface != Interface.TORCH or config.gradient_method != "backprop":
-            return self.native_transforms(config)
-        return self._plans.pipeline(config)
+        # Where PennyLane changes no number between the transforms and `execute`.
+        as_it_came = config.interface == Interface.NUMPY or (
+            config.interface == Interface.TORCH
+            and config.gradient_method in ("backprop", None)
+        )
+        return (self._plans.pipeline if as_it_came else self.native_transforms)(config)
 
     def supports_derivatives(
         self, execution_config: Any = None, circuit: Any = None
@@ -150,12 +153,19 @@ class SimulatorDevice(TapeDevice):
     ) -> tuple[Any, ...]:
         """Runs tapes, one after the other; see `TapeDevice.run_tapes`."""
         mode = config.mcm_config.postselect_mode
-        return tuple(
-            tape.results()
-            if isinstance(tape, PlannedTape)
-            else run_tape(tape, self._cache, self.seeds, mode, self.memory, self.dtype)
-            for tape in circuits
-        )
+        # PennyLane brings autograd's numbers out after the transforms.
+        came_late = config.interface == Interface.AUTOGRAD
+
+        def run(tape: Any) -> Any:
+            known = tape if isinstance(tape, PlannedTape) else None
+            if known is None and came_late:
+                known = self._plans.find(tape, CompilePipeline())
+            if known is not None:
+                return known.results()
+            own = self._cache, self.seeds, mode, self.memory, self.dtype
+            return run_tape(tape, *own)
+
+        return tuple(map(run, circuits))
 
 
 _KNOWN = ("wires", "shots", "seed", "memory", "c_dtype")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, ClassVar, TypeAlias
@@ -21,7 +22,7 @@ from attrs import evolve, field, frozen
 from pennylane import measurements as kinds
 from pennylane.devices import ExecutionConfig
 from pennylane.math import Interface
-from pennylane.transforms.core import BoundTransform, CompilePipeline, Transform
+from pennylane.transforms.core import CompilePipeline, Transform
 from torch import Tensor
 
 from qml_qdl.circuits import Block, Circuit
@@ -38,8 +39,9 @@ from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.program import Angles
 from qml_qdl.hardware.simulator.runner import (
     most_kept,
+    native_circuit,
     native_program,
-    reads_words,
+    reads_natively,
     run_angles,
 )
 from qml_qdl.hardware.simulator.symbols import (
@@ -261,6 +263,10 @@ def _bound(operation: Any, numbers: Sequence[Any]) -> Any:
     """The operation with other numbers."""
     if isinstance(operation, qml.StatePrep):  # whose state is padded and normalised
         return qml.StatePrep(*numbers, operation.wires, validate_norm=False)
+    if isinstance(operation, qml.MottonenStatePreparation):  # whose norm was looked at
+        same = copy(operation)
+        same.data = tuple(numbers)
+        return same
     bind = qml.ops.functions.bind_new_parameters
     return bind(rebindable(operation), list(numbers))
 
@@ -367,7 +373,7 @@ class QueuedTape:
     @cached_property
     def direct(self) -> NativeCircuit | None:
         """The kernel from numbers to values; None where it cannot do all."""
-        if len(self.rows_from) > 1 or not reads_words(self.plan):
+        if len(self.rows_from) > 1 or not reads_natively(self.plan):
             return None
         forms: dict[int, tuple[int, float, float]] = {}
         for own, angles in ((False, self.common), (True, self.rows)):
@@ -397,7 +403,8 @@ class QueuedTape:
                 numbers[place] = number
             return self._by_angles(numbers, natively=False)
 
-        return NativeCircuit(program, plainly, most_kept(self.plan, self.most))
+        most = most_kept(self.plan, self.most)
+        return native_circuit(program, plainly, most, self.like)
 
     def results(self, numbers: Sequence[Tensor]) -> Any:
         """Runs it.
@@ -539,7 +546,7 @@ class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
         tape: The tape.
         planned: How it runs.
         numbers: What its sources stand for.
-        pending: Transforms, each of which gives one tape, to be done if one looks.
+        native: The transforms, of which one tape comes, to be done if one looks.
     """
 
     def __init__(
@@ -547,31 +554,20 @@ class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
         tape: Any,
         planned: QueuedTape,
         numbers: Sequence[Tensor],
-        pending: Sequence[Callable[[Any], Any]] = (),
+        native: CompilePipeline,
     ) -> None:
         super().__init__(shots=tape.shots)
         del self.__dict__["_ops"], self.__dict__["_measurements"]
-        self._tape, self._pending = tape, pending
+        self._tape, self._native = tape, native
         self._planned, self._numbers = planned, numbers
 
     def __getattr__(self, name: str) -> Any:
         """Gates and measurements, made where somebody asks for them."""
         if name not in ("_ops", "_measurements"):
             raise AttributeError(name)
-        tape = self._tape
-        for transform in self._pending:
-            ((tape,), _) = transform(tape)
+        (tape,), _ = self._native([self._tape])
         self.__dict__.update(_ops=tape.operations, _measurements=tape.measurements)
         return self.__dict__[name]
-
-    def then(self, transform: Callable[[Any], Any]) -> PlannedTape:
-        """The tape with one more transform, which is done if one looks at it.
-
-        Args:
-            transform: Gives one tape, and a function of results that does nothing.
-        """
-        pending = (*self._pending, transform)
-        return PlannedTape(self._tape, self._planned, self._numbers, pending)
 
     def results(self) -> Any:
         """Runs it; see `QueuedTape.results`."""
@@ -579,32 +575,24 @@ class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
 
 
 @frozen
-class _Deferring:
-    """A transform that is not done to tapes whose way to run is known.
+class _UnlessKnown:
+    """A device's transforms as one, which leaves alone tapes whose way is known.
 
     Args:
-        transform: The transform.
-        plans: Where tapes are looked up; None where that was done before.
+        native: The transforms.
+        plans: Where tapes are looked up.
     """
 
-    transform: Callable[..., Any]
-    plans: TapePlans | None = field(eq=False)
+    native: CompilePipeline
+    plans: TapePlans = field(eq=False)
+    __name__: ClassVar[str] = "native"
 
-    @property
-    def __name__(self) -> str:
-        return self.transform.__name__
-
-    def __call__(self, tape: Any, *args: Any, **options: Any) -> Any:
-        found = tape if isinstance(tape, PlannedTape) else None
-        if self.plans is not None:
-            found = self.plans.find(tape)
-        if found is None:
-            return self.transform(tape, *args, **options)
-
-        def later(tape: Any) -> Any:
-            return self.transform(tape, *args, **options)
-
-        return [found.then(later)], _only
+    def __call__(self, tape: Any) -> Any:
+        found = self.plans.find(tape, self.native)
+        if found is not None:
+            return [found], _only
+        tapes, combined = self.native([tape])
+        return tapes, lambda results: _only(combined(results))
 
 
 def _only(results: Sequence[Any]) -> Any:
@@ -628,24 +616,20 @@ class TapePlans:
         """The device's transforms, which leave alone what it is known how to run.
 
         Args:
-            config: PennyLane's configuration, with torch's gradients.
+            config: PennyLane's configuration, with numbers of torch or NumPy.
         """
         key = config.mcm_config
         if key not in self._pipelines:  # to make them takes longer than to run them
-            changed = CompilePipeline()
-            for place, bound in enumerate(self._device.native_transforms(config)):
-                step = _Deferring(bound.tape_transform, None if place else self)
-                changed.append(
-                    BoundTransform(Transform(step), bound.args, bound.kwargs)
-                )
-            self._pipelines[key] = changed
+            step = _UnlessKnown(self._device.native_transforms(config), self)
+            self._pipelines[key] = CompilePipeline(Transform(step))
         return self._pipelines[key][:]
 
-    def find(self, tape: Any) -> PlannedTape | None:
+    def find(self, tape: Any, native: CompilePipeline) -> PlannedTape | None:
         """The tape with how it runs, which is found out where it comes again.
 
         Args:
-            tape: A tape whose numbers are torch's tensors.
+            tape: A tape whose numbers are torch's tensors, NumPy's or Python's.
+            native: The transforms that would bring it into another form.
 
         Returns:
             The tape; None where it has to be brought into another form first.
@@ -672,7 +656,7 @@ class TapePlans:
             elif known == "once":
                 known = self._met.keep(queued.key, self._planned(queued, values))
         if isinstance(known, QueuedTape):
-            return PlannedTape(tape, known, [*values.values()])
+            return PlannedTape(tape, known, [*values.values()], native)
         return None
 
     def _planned(

@@ -142,7 +142,10 @@ class Entries:
     entries: Callable[[Tensor], Tensor]
 
 
-Action: TypeAlias = Rotation | Constant | Monomial | Dense | Controlled | Entries
+Given: TypeAlias = Dense | Controlled | Entries
+"""Gates whose matrices, or diagonals, are made before a run."""
+
+Action: TypeAlias = Rotation | Constant | Monomial | Given
 
 
 def _signs(count: int) -> NDArray[np.float64]:

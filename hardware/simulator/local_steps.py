@@ -199,8 +199,12 @@ class MatrixStep(Step):
         """λ'ψ'ᵀŪ, as `evolution.py` derives it, summed over what shares the matrix."""
         total = gradients[self.parameter]
         if total is not None:
-            overlaps = self._front(gradient) @ self._front(state).mT
-            total += overlaps @ parameters[self.parameter].conj()
+            matrix, change = parameters[self.parameter], self._front(gradient)
+            after = self._front(state)
+            if after.shape[-1] < after.shape[-2]:  # few columns of a large matrix
+                total += change @ (matrix.mH @ after).mT
+            else:
+                total += change @ after.mT @ matrix.conj()
 
     def undo(
         self,

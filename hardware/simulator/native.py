@@ -53,7 +53,7 @@ def is_native(operation: Any) -> bool:
         # Adjoints, powers and controls of gates with angles: best as what they wrap.
         # A matrix keeps its own gradient: taken apart, it would be one of angles.
         dimensions = _innermost(operation).ndim_params
-        if operation.has_decomposition and not any(dimensions):
+        if not any(dimensions) and operation.has_decomposition:
             return False
     if known_name(_innermost(operation)) == "QubitUnitary":
         return True  # to take it apart would be to look at its numbers

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
+import pennylane as qml
 import torch
 from attrs import define
 from torch import Tensor
@@ -15,6 +16,7 @@ from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.purity import exact_key
 from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.simulator.compiler import matrix_of_gate, shared_program
+from qml_qdl.hardware.simulator.gates import Entries
 from qml_qdl.hardware.simulator.kernel.assembly import (
     Number,
     UnsupportedError,
@@ -24,6 +26,7 @@ from qml_qdl.hardware.simulator.kernel.assembly import (
 from qml_qdl.hardware.simulator.kernel.execution import (
     NativeCircuit,
     NativeProgram,
+    Plainly,
     is_plain,
     native,
 )
@@ -51,10 +54,6 @@ from qml_qdl.hardware.structure import Plan
 _TRACED = LruCache[Hashable, TracedCircuit](16)
 
 Kept: TypeAlias = dict[Hashable, Any]
-
-MANY_WIRES = 17
-MANY_THREADS = 4
-"""With so many of both torch is as fast: in the kernel, one thread runs a whole row."""
 
 FEW_WIRES = 10
 """Up to so many, what is compiled takes a few MiB, and lasts as long as its trace."""
@@ -188,7 +187,7 @@ class CircuitRunner:
     def _direct(self, bound: Bound, like: Tensor) -> NativeCircuit | None:
         """The kernel from inputs and weights to values; None where it cannot do all."""
         plan, forms = bound.traced.plan, bound.traced.forms
-        if forms is None or not reads_words(plan):
+        if forms is None or not reads_natively(plan):
             return None
         circuit = self._circuit
         sizes = [math.prod(shape) for shape in circuit.weight_shapes.values()]
@@ -208,7 +207,28 @@ class CircuitRunner:
             assert first is None  # whatever is prepared has no such form
             return self._run(bound, x, own, natively=False)
 
-        return NativeCircuit(program, plainly, most_kept(plan, bound.most))
+        return native_circuit(program, plainly, most_kept(plan, bound.most), like)
+
+
+def native_circuit(
+    program: NativeProgram, plainly: Plainly, most_kept: int, like: Tensor
+) -> NativeCircuit:
+    """A program as an operation, with the matrices of its gates, none of which turns.
+
+    Args:
+        program: The program.
+        plainly: See `NativeCircuit`.
+        most_kept: The same.
+        like: A tensor of the angles' precision and place.
+    """
+    with made_to_last():
+        options = TensorOptions.of(like.dtype, like.device, None, 1)
+        nothing = Angles(like, like)
+        fixed = [
+            matrix_of_gate(gate, nothing, {}, {}, options).contiguous()
+            for gate in program.assembly.matrices
+        ]
+    return NativeCircuit(program, plainly, most_kept, fixed)
 
 
 def most_kept(plan: Plan, most: int) -> int:
@@ -225,6 +245,23 @@ def most_kept(plan: Plan, most: int) -> int:
 def reads_words(plan: Plan) -> bool:
     """Whether expectation values of Pauli words times numbers are read, and no more."""
     return all(map(is_fixed_pauli_expectation, plan.measurements))
+
+
+def reads_natively(plan: Plan) -> bool:
+    """Whether the kernel gives all values itself: of words, or all probabilities."""
+    return reads_words(plan) or _reads_probabilities(plan)
+
+
+def _reads_probabilities(plan: Plan) -> bool:
+    """Whether the probabilities of all wires are read, in their order, and no more."""
+    first, *others = plan.measurements
+    wires = [*range(plan.structure.num_wires)]
+    return (
+        not others
+        and type(first) is qml.measurements.ProbabilityMP
+        and first.obs is None
+        and [*first.wires] in ([], wires)
+    )
 
 
 def words_of(plan: Plan) -> Hashable:
@@ -278,19 +315,18 @@ def native_program(
     """
     if like.device.type != "cpu" or native() is None:
         return None
-    wide = plan.structure.num_wires >= MANY_WIRES
-    if wide and torch.get_num_threads() >= MANY_THREADS:
-        return None
 
     def make() -> NativeProgram | None:
         own = given_angles(plan) if source is None else source
-        sentences = _sentences(plan) if reads_words(plan) else None
+        readout: Any = "probabilities" if _reads_probabilities(plan) else "state"
+        if reads_words(plan):
+            readout = _sentences(plan)
         try:
-            found = assemble(plan.structure, *own, sentences, plan.batched)
+            found = assemble(plan.structure, *own, readout, plan.batched)
         except UnsupportedError:
             return None
-        if source is not None and found.matrices:
-            return None  # torch has to make them first
+        if source is not None and any(gate.slots for gate in found.matrices):
+            return None  # torch has to make their matrices first
         return NativeProgram(found, like.dtype == torch.float64, native())
 
     direct = source is not None
@@ -328,7 +364,7 @@ def run_angles(
     if natively and is_plain((angles.common, angles.rows)):
         program = native_program(plan, like, kept)
     with own_precision(like.device):
-        if program is not None and reads_words(plan):
+        if program is not None and reads_natively(plan):
             return _states_natively(program, plan, angles, like, most, kept)
 
         def run(part: Angles, rows: int | None) -> Tensor:
@@ -359,7 +395,7 @@ def _states_natively(
     most: int,
     kept: Kept,
 ) -> Tensor:
-    """(rows, 2ⁿ) states, or (rows, outputs) expectation values of words."""
+    """(rows, 2ⁿ) states, or (rows, outputs) what the kernel reads of them."""
     first = None
     if plan.structure.preparation is not None:
         dtype = like.dtype.to_complex()
@@ -380,6 +416,8 @@ def _states_natively(
                 places[number.by_row][slot] = number.index
         for gate in gates:
             found = matrix_of_gate(gate, angles, places[False], places[True], options)
+            if isinstance(gate, Entries):
+                found = found[..., None]  # the dimensions tell whether there are rows
             matrices.append(found.resolve_conj().contiguous())
 
     def plainly(
@@ -387,10 +425,14 @@ def _states_natively(
     ) -> Tensor:
         common, *made = tensors
         rows = common.new_empty(0, 1) if x is None else x.T
-        by_slot = {g.slots[0]: m for g, m in zip(gates, made, strict=True) if g.slots}
+        by_slot = {
+            g.slots[0]: m[..., 0] if isinstance(g, Entries) else m
+            for g, m in zip(gates, made, strict=True)
+            if g.slots
+        }
         own = Angles(common, rows, {}, angles.num_rows, matrices=by_slot)
         state = _states(plan, own, options, kept, first)
-        if reads_words(plan):
+        if reads_natively(plan):
             return _read(plan, state, angles.num_rows, options, kept)
         return by_rows(state)
 

@@ -165,7 +165,8 @@ class ShotSampler:
         read = [len(basis.wires) for basis in self.readout.bases]
         numbers = sum(min(2**bits, shots.total_shots * bits) for bits in read)
         points = 1 + 2 * len(wanted)
-        most = max(1, MOST_NUMBERS // (points * (numbers + len(self.plan.batched))))
+        each = points * (numbers + len(self.plan.batched))
+        most = max(1, MOST_NUMBERS // max(1, each))  # identities read no wire
         if rows <= most:
             return self._sampled(angles, wanted, shots, batched)
         ends = [*range(0, rows, most), rows]

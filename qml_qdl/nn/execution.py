@@ -362,22 +362,25 @@ class Execution:
         here is that nothing of it is other than it was.
 
         Args:
-            x: What a layer is given.
+            x: What a layer is given, (..., features).
             weights: Its weights.
 
         Returns:
-            (rows, outputs); None where they have to go the whole way.
+            (..., outputs); None where they have to go the whole way.
         """
         native = self._straight.get(getattr(x, "dtype", None))
         if native is None or not is_plain((x, *weights)) or not x.is_cpu:
             return None
         shape = x.shape
-        if len(shape) != 2 or not shape[0] or shape[1] != native.num_features:
+        if not shape or shape[-1] != native.num_features or not x.numel():
             return None
         for weight in weights:
             if weight.dtype is not x.dtype or not weight.is_cpu:
                 return None
-        return native(x, None, weights)
+        if len(shape) == 2:
+            return native(x, None, weights)
+        found = native(x.reshape(-1, shape[-1]), None, weights)
+        return found.reshape(*shape[:-1], found.shape[1])
 
     @cached_property
     def _straight(self) -> dict[torch.dtype | None, NativeCircuit]:

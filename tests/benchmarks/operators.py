@@ -26,8 +26,11 @@ OURS, RIVALS = "qdl.simulator", ("default.qubit", "lightning.qubit")
 
 NOTHING = {"nothing": Operator(lambda numbers, wires: None)}
 
-MOST_SECONDS = 5
-"""A run that takes longer is not waited for."""
+MOST_SECONDS = 3
+"""First runs that take longer are not waited for."""
+
+WARM_UPS = 4
+"""Runs before time is taken."""
 
 
 def late(*arguments: Any) -> None:
@@ -35,7 +38,11 @@ def late(*arguments: Any) -> None:
 
 
 def runner(
-    name: str, operator: Operator, wires: int, with_gradient: bool
+    name: str,
+    operator: Operator,
+    drawn: Sequence[Any],
+    wires: int,
+    with_gradient: bool,
 ) -> Callable[[], None]:
     """What is timed."""
     device = qml.device(name, wires=wires)
@@ -44,9 +51,8 @@ def runner(
         options = {"diff_method": "adjoint", "device_vjp": True}
     circuit = operator.circuit(wires)
     node = qml.QNode(circuit, device, interface="torch", **options)
-    numbers = [torch.as_tensor(number) for number in operator.draw(wires)]
-    for number in numbers:
-        number.requires_grad_(with_gradient)
+    numbers = [torch.as_tensor(number) for number in drawn]
+    numbers = [number.detach().requires_grad_(with_gradient) for number in numbers]
 
     def run() -> None:
         first, second = node(*numbers)
@@ -57,24 +63,30 @@ def runner(
 
 
 def milliseconds(
-    operator: Operator, wires: int, with_gradient: bool, seconds: float
+    operator: Operator,
+    drawn: Sequence[Any],
+    wires: int,
+    with_gradient: bool,
+    seconds: float,
 ) -> dict[str, float]:
     """Medians for each device that can run it, all in turn."""
     runs, times = {}, {}
     for name in (OURS, *RIVALS):
-        run = runner(name, operator, wires, with_gradient)
-        signal.alarm(MOST_SECONDS)
+        run = runner(name, operator, drawn, wires, with_gradient)
+        signal.signal(signal.SIGALRM, late)
         try:
-            run()
-            run()
+            for _ in range(WARM_UPS):
+                signal.alarm(MOST_SECONDS)
+                run()
         except TimeoutError:
             continue
-        except (qml.exceptions.DeviceError, NotImplementedError, RuntimeError) as error:
+        except Exception as error:
             if name == OURS:
                 raise
             print(f"# {name}: {type(error).__name__}: {str(error)[:60]}")
             continue
         finally:
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
             signal.alarm(0)
         runs[name], times[name] = run, list[float]()
     end = time.process_time() + seconds * len(runs)
@@ -94,7 +106,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--slower", action="store_true")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    signal.signal(signal.SIGALRM, late)
     heads = (OURS, *RIVALS, "faster ÷ ours")
     print("| operator | wires | |", " | ".join(heads), "|\n" + "|---" * 7 + "|")
     lost = count = 0
@@ -103,10 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for wires in options.wires:
             if not operator.fits(wires):
                 continue
-            for kind in ("run", "step") if operator.draw(wires) else ("run",):
-                found = milliseconds(operator, wires, kind == "step", options.seconds)
+            drawn = operator.draw(wires)
+            for kind in ("run", "step") if drawn else ("run",):
+                found = milliseconds(
+                    operator, drawn, wires, kind == "step", options.seconds
+                )
                 rivals = [found[rival] for rival in RIVALS if rival in found]
-                ratio = min(rivals, default=float("inf")) / found[OURS]
+                ours = found.get(OURS, float("inf"))
+                ratio = min(rivals) / ours if rivals else float("inf")
                 count, lost = count + 1, lost + (ratio < 1)
                 if options.slower and ratio >= 1:
                     continue

@@ -11,7 +11,7 @@ import cmath
 import math
 from collections.abc import Hashable, Sequence
 from itertools import compress, product
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from attrs import Factory, define, frozen
@@ -22,11 +22,16 @@ from qml_qdl.hardware.simulator.compiler import (
     is_unitary,
     scalar_slots,
 )
-from qml_qdl.hardware.simulator.gates import Dense, Matrix, Rotation
+from qml_qdl.hardware.simulator.gates import (
+    Controlled,
+    Entries,
+    Given,
+    Matrix,
+    Rotation,
+)
 from qml_qdl.hardware.simulator.readout import bits_of, by_flipped
 from qml_qdl.hardware.simulator.schedule import (
     Diagonal,
-    Matrices,
     Permutation,
     Product,
     Stage,
@@ -45,12 +50,16 @@ MOST_SIXTEENS = MOST_ENTRIES // 8
 MOST_MIXED = 6
 """Wires of a matrix; as in `level.inc`."""
 
+MOST_SCALED = 14
+"""Wires of a diagonal: for each of its entries the kernel has a few vectors."""
+
 MOST_NUMBERS = 2**26
 """In all tables of a program together."""
 
 _SMALL = 1e-14
 _ANY, _ALONG = 0, (1, 2, 3)
 _CHAINS, _ROTATIONS, _PERMUTATION, _DENSE = range(4)
+_WORDS, _STATE, _PROBABILITIES = range(3)
 _NOTHING = (1.0, 0.0, 0.0, 0.0)
 
 Quaternion: TypeAlias = tuple[float, ...]
@@ -91,7 +100,7 @@ class _Lists:
     rotations: list[tuple[int, int]] = Factory(list)
     patterns: list[_Pattern] = Factory(list)
     permutations: list[tuple[NDArray[np.int64], Matrix]] = Factory(list)
-    matrices: list[Dense] = Factory(list)
+    matrices: list[Given] = Factory(list)
     instructions: list[tuple[int, int, int]] = Factory(list)
     phases: list[tuple[int, float]] = Factory(list)
     numbers: int = 0
@@ -119,7 +128,7 @@ class Assembly:
         weights: How many numbers each tensor of weights has.
         outputs: How many values of a row there are; 2ⁿ⁺¹ of a state.
         reads_state: Whether states are read; else expectation values.
-        matrices: Gates whose matrices come with each call.
+        matrices: Gates whose matrices, or diagonals, come with each call.
     """
 
     whole: bytes
@@ -128,7 +137,7 @@ class Assembly:
     weights: tuple[int, ...]
     outputs: int
     reads_state: bool
-    matrices: tuple[Dense, ...]
+    matrices: tuple[Given, ...]
 
 
 class _Assembler:
@@ -162,11 +171,9 @@ class _Assembler:
                 self._instruct(_ROTATIONS, first, len(stage.rotations))
             elif isinstance(stage, Permutation):
                 self._instruct(_PERMUTATION, self._permutation(stage), 1)
-            elif isinstance(stage, Matrices):
+            else:
                 for gate in stage.gates:
                     self._instruct(_DENSE, self._matrix(gate), 1)
-            else:
-                raise UnsupportedError  # matrices of many wires, in blocks
 
     def _instruct(self, kind: int, index: int, count: int) -> None:
         if count:
@@ -229,8 +236,9 @@ class _Assembler:
             self.lists.permutations.append(permutation(stage, self._num_wires))
         return self._permutations[key]
 
-    def _matrix(self, gate: Dense) -> int:
-        if len(gate.wires) > MOST_MIXED:
+    def _matrix(self, gate: Given) -> int:
+        own = gate.target.wires if isinstance(gate, Controlled) else gate.wires
+        if len(own) > (MOST_SCALED if isinstance(gate, Entries) else MOST_MIXED):
             raise UnsupportedError
         self.lists.matrices.append(gate)
         return len(self.lists.matrices) - 1
@@ -288,6 +296,16 @@ def _common_axis(turns: Sequence[_Turn]) -> int:
     return used[0] if len(used) == 1 else _ANY
 
 
+def _offsets(gate: Given, num_wires: int) -> list[int]:
+    """What each setting of a matrix's wires adds to an amplitude's number."""
+    own, first = gate.wires, 0
+    if isinstance(gate, Controlled):
+        own = gate.target.wires
+        first = bits_of(compress(gate.controls, gate.values), num_wires)
+    states = product((0, 1), repeat=len(own))
+    return [first | bits_of(compress(own, state), num_wires) for state in states]
+
+
 def _words(
     sentences: Sequence[Any], num_wires: int
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int, float]], list[tuple[int, ...]]]:
@@ -333,7 +351,7 @@ def assemble(
     numbers: Sequence[Number],
     features: int,
     weights: Sequence[int],
-    sentences: Sequence[Any] | None,
+    readout: Sequence[Any] | Literal["state", "probabilities"],
     batched: Sequence[bool],
 ) -> Assembly:
     """Assembles a program.
@@ -343,8 +361,8 @@ def assemble(
         numbers: What the angle of each slot is made of.
         features: How many features a row has.
         weights: How many numbers each tensor of weights has.
-        sentences: Pauli sentences whose expectation values are read; None to read the
-            state.
+        readout: Pauli sentences whose expectation values are read, the state, or the
+            probabilities of all its amplitudes.
         batched: For each slot whether its numbers differ from row to row.
 
     Returns:
@@ -361,8 +379,12 @@ def assemble(
     assembler = _Assembler(wires, numbers)
     assembler.run(make_schedule(gates, wires, [False] * structure.num_slots), prepared)
     found = assembler.lists
-    outputs = 2 ** (wires + 1) if sentences is None else len(sentences)
-    words, terms, flips = _words(sentences or (), wires)
+    sentences, kind, outputs = readout, _WORDS, len(readout)
+    if readout == "state":
+        sentences, kind, outputs = (), _STATE, 2 << wires
+    elif readout == "probabilities":
+        sentences, kind, outputs = (), _PROBABILITIES, 1 << wires
+    words, terms, flips = _words(sentences, wires)
     whole: list[NDArray[np.int32]] = []
     real: list[NDArray[np.float64]] = []
 
@@ -376,8 +398,8 @@ def assemble(
         wholes(len(values), [slot for slot, _, _ in values])
         reals([(half, *quaternion) for _, half, quaternion in values])
 
-    wholes(wires, features, 0 if sentences is None else outputs)
-    wholes(sentences is None, prepared, len(weights), weights)
+    wholes(wires, features, len(sentences), kind)
+    wholes(prepared, len(weights), weights)
     wholes(len(numbers), [(n.by_row, n.index) for n in numbers])
     reals([(n.factor, n.offset) for n in numbers])
     turns(found.turns)
@@ -397,10 +419,10 @@ def assemble(
             reals(factors.real, factors.imag)
     wholes(len(found.matrices))
     for gate in found.matrices:
-        wholes(any(batched[slot] for slot in gate.slots), bool(gate.slots))
-        states = product((0, 1), repeat=len(gate.wires))
-        wholes(2 ** len(gate.wires))
-        wholes([bits_of(compress(gate.wires, state), wires) for state in states])
+        by_row = any(batched[slot] for slot in gate.slots)
+        wholes(by_row, bool(gate.slots), isinstance(gate, Entries))
+        offsets = _offsets(gate, wires)
+        wholes(bits_of(gate.wires, wires), len(offsets), offsets)
     wholes(len(found.instructions), found.instructions)
     wholes(len(words), words, len(terms), [term[:2] for term in terms])
     reals([term[2] for term in terms])
@@ -412,6 +434,6 @@ def assemble(
         features,
         tuple(weights),
         outputs,
-        sentences is None,
+        kind == _STATE,
         tuple(found.matrices),
     )

@@ -136,8 +136,8 @@ class NativeProgram:
             x: (rows, features), or None where nothing differs from row to row.
             prepared: (rows, 2ⁿ) or (1, 2ⁿ) the first states, complex and contiguous;
                 None for `|0…0⟩`.
-            tensors: Weights, then matrices (rows, 2ᵏ, 2ᵏ) or (2ᵏ, 2ᵏ), complex; all
-                contiguous.
+            tensors: Weights, then matrices (rows, 2ᵏ, 2ᵏ) or (2ᵏ, 2ᵏ), of diagonals
+                (…, 2ᵏ, 1), complex; all contiguous.
             kept: For the last states; None to keep none.
 
         Returns:
@@ -254,11 +254,13 @@ class NativeCircuit:
         plainly: The same by torch, for gradients of gradients.
         most_kept: How many numbers of last states may be kept for the way back; beyond,
             they are found again.
+        fixed: Matrices that are the same in every call, which come after all others.
     """
 
     program: NativeProgram
     plainly: Plainly
     most_kept: int
+    fixed: Sequence[Tensor] = ()
     num_features: int = field(init=False)
 
     @num_features.default
@@ -283,6 +285,7 @@ class NativeCircuit:
         """
         x = None if x is None else x.resolve_neg()
         tensors = [tensor.contiguous().resolve_neg() for tensor in tensors]
+        tensors += self.fixed
         if torch.is_grad_enabled():
             for each in (x, prepared, *tensors):
                 if each is not None and each.requires_grad:
@@ -325,8 +328,9 @@ def _differentiable(
     """The same gradients by torch's route, so that they have gradients themselves."""
     again = torch.is_grad_enabled()  # if not, only many gradients at once are wanted
     x, prepared, *tensors = numbers
+    own = tensors[: len(tensors) - len(ctx.circuit.fixed)]
     with torch.enable_grad():
-        values = ctx.circuit.plainly(x, prepared, tensors)
+        values = ctx.circuit.plainly(x, prepared, own)
     wanted = ctx.needs_input_grad[1:]
     pairs = zip(numbers, wanted, strict=True)
     chosen = [number for number, want in pairs if want and number is not None]

@@ -9,11 +9,18 @@
 #include <Python.h>
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include "program.h"
 
@@ -46,6 +53,52 @@
 namespace qdl {
 
 constexpr int MOST_ENTRIES = 64;
+constexpr int LOOKS = 200;
+
+IN void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+class Team {
+ public:
+  // Who waits looks so many times whether all have come, then sleeps: with a processor
+  // for each thread others come soon, without one they cannot come while it looks.
+  Team(int64_t members, int looks) : rooms(members), members(members), looks(looks) {}
+
+  // Returns when all members are here.
+  void meet() {
+    uint32_t now = round.load(std::memory_order_acquire);
+    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == members) {
+      arrived.store(0, std::memory_order_relaxed);
+      {
+        std::lock_guard<std::mutex> lock(mutex);
+        round.store(now + 1, std::memory_order_release);
+      }
+      all_came.notify_all();
+      return;
+    }
+    for (int look = 0; look < looks; ++look) {
+      if (round.load(std::memory_order_acquire) != now) return;
+      pause();
+    }
+    std::unique_lock<std::mutex> lock(mutex);
+    all_came.wait(lock, [&] { return round.load(std::memory_order_relaxed) != now; });
+  }
+
+  std::vector<const void*> rooms;  // of its members
+
+ private:
+  const int64_t members;
+  const int looks;
+  std::atomic<int64_t> arrived{0};
+  std::atomic<uint32_t> round{0};
+  std::mutex mutex;
+  std::condition_variable all_came;
+};
 
 // Taylor's series of (sin r - r) / r^3 and (cos r - 1) / r^2 in r^2, the last term
 // first.
@@ -177,9 +230,15 @@ struct Workspace {
   char* of(int64_t wanted) {
     if (wanted <= size) return memory;
     std::free(memory);
-    size = (wanted + 4095) / 4096 * 4096;
-    memory = static_cast<char*>(std::aligned_alloc(4096, size));
+    int64_t page = wanted < HUGE / 2 ? 4096 : HUGE;
+    size = (wanted + page - 1) / page * page;
+    memory = static_cast<char*>(std::aligned_alloc(page, size));
     if (!memory) size = 0;
+#ifdef MADV_HUGEPAGE
+    // States are gone through in strides: with small pages, most of the time is spent
+    // on finding them. Where it cannot be had, nothing changes.
+    if (memory && page == HUGE) madvise(memory, size, MADV_HUGEPAGE);
+#endif
     return memory;
   }
   void shrink() {
@@ -188,7 +247,7 @@ struct Workspace {
     memory = nullptr;
     size = 0;
   }
-  static constexpr int64_t MOST_IDLE = 32 << 20;
+  static constexpr int64_t MOST_IDLE = 32 << 20, HUGE = 2 << 20;
 };
 
 static thread_local Workspace workspace;
@@ -264,15 +323,20 @@ static std::unique_ptr<Program> read(Reader& r) {
     r.list(found.real, real);
     r.list(found.imag, real);
     found.targets.resize(found.sources.size());
-    for (size_t k = 0; k < found.sources.size(); ++k)
+    found.affine = true;
+    for (size_t k = 0; k < found.sources.size(); ++k) {
       found.targets[found.sources[k]] = static_cast<int32_t>(k);
+      size_t low = k & -k;  // k without it has been looked at
+      found.affine &= found.sources[k] ==
+                      (found.sources[k ^ low] ^ found.sources[low] ^ found.sources[0]);
+    }
     return found;
   });
   r.list(p->matrices, [&] {
     Dense found{};
-    found.by_row = r.next(), found.trained = r.next();
+    found.by_row = r.next(), found.trained = r.next(), found.diagonal = r.next();
+    found.mask = r.next();
     r.list(found.offsets, whole);
-    for (int64_t offset : found.offsets) found.mask |= offset;
     return found;
   });
   r.list(p->instructions,
@@ -360,22 +424,64 @@ struct Tensors {
   }
 };
 
-// Threads of one call, which end with it: so none is left to a fork. Below so many
-// amplitudes times instructions for each, one thread is faster.
-constexpr int64_t LEAST_WORK = 1 << 20;
+// Threads of one call, which end with it: so none is left to a fork. For less work, in
+// amplitudes times gates, than so much for each, one thread is faster; those of a team
+// wait for each other, and fetch what others wrote: they need more.
+static std::atomic<int64_t> least_work{1 << 20};
+constexpr int64_t MORE_IN_TEAMS = 2;
 
-static int64_t threads_of(const Program& p, int64_t rows, int64_t blocks,
-                          int64_t most) {
-  int64_t work = (rows << p.wires) * (int64_t)(p.instructions.size() + 1) / LEAST_WORK;
-  return std::max<int64_t>(1, std::min({most, blocks, work}));
+// How threads are divided: each block is run by a team, which is one thread where there
+// are enough blocks for all.
+struct Division {
+  int64_t blocks, teams, threads;
+  int64_t states, own;  // bytes of memory: of each team, of each thread
+  int64_t bytes() const { return states * teams + own * threads; }
+};
+
+static Division divide(const Program& p, const Level& level, int64_t rows,
+                       int64_t threads) {
+  int64_t least = least_work.load(std::memory_order_relaxed), gates = 1;
+  for (const Instruction& step : p.instructions)
+    gates += step.kind == PERMUTATION ? 1 : step.count;
+  int64_t blocks = level.blocks(p, rows), work = (rows << p.wires) * gates,
+          members = level.most_members(p, rows);
+  if (least) {
+    threads = std::min(threads, work / least);
+    members = std::min(members, work / (MORE_IN_TEAMS * least * blocks));
+  }
+  Division best{blocks, 1, 1, level.states(p, rows), level.own(p, rows)};
+  double shortest = 0;
+  for (int64_t teams = std::min(threads, blocks); teams > 0; --teams) {
+    int64_t each = std::max<int64_t>(1, std::min(threads / teams, members));
+    double rounds = static_cast<double>((blocks + teams - 1) / teams),
+           time = rounds / each * (each > 1 ? 1.15 : 1);
+    if (shortest && time >= shortest) continue;
+    shortest = time;
+    best.teams = teams, best.threads = teams * each;
+  }
+  return best;
 }
 
+// Runs one(thread, part) in each thread.
 template <class F>
-static void in_threads(int64_t threads, int64_t blocks, F one) {
+static void in_threads(const Division& d, char* memory, F one) {
+  int64_t members = d.threads / d.teams;
+  char* after = memory + d.states * d.teams;
+  if (d.threads == 1) return one(0, Part{0, d.blocks, memory, after, nullptr, 0, 1});
+  std::vector<std::unique_ptr<Team>> teams(d.teams);
+  int looks = d.threads <= std::thread::hardware_concurrency() ? LOOKS : 0;
+  if (members > 1)
+    for (auto& team : teams) team = std::make_unique<Team>(members, looks);
+  auto run = [&](int64_t thread) {
+    int64_t team = thread / members;
+    one(thread, Part{d.blocks * team / d.teams, d.blocks * (team + 1) / d.teams,
+                     memory + d.states * team, after + d.own * thread,
+                     teams[team].get(), thread % members, members});
+  };
   std::vector<std::thread> others;
-  for (int64_t t = 1; t < threads; ++t)
-    others.emplace_back(one, t, blocks * t / threads, blocks * (t + 1) / threads);
-  one(0, 0, blocks / threads);
+  for (int64_t thread = 1; thread < d.threads; ++thread)
+    others.emplace_back(run, thread);
+  run(0);
   for (std::thread& each : others) each.join();
 }
 
@@ -395,14 +501,12 @@ static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.matrices = matrices.values.data();
   if (PyErr_Occurred()) return nullptr;
   const Level* level = level_of(*p, call.rows, twice);
-  int64_t size = level->workspace(*p, call.rows), blocks = level->blocks(*p, call.rows);
-  int64_t threads = threads_of(*p, call.rows, blocks, most);
-  char* memory = workspace.of(size * threads);
+  Division division = divide(*p, *level, call.rows, most);
+  char* memory = workspace.of(division.bytes());
   if (!memory) return PyErr_NoMemory();
-  Py_BEGIN_ALLOW_THREADS in_threads(
-      threads, blocks, [&](int64_t thread, int64_t first, int64_t last) {
-        level->forward(*p, call, first, last, memory + thread * size);
-      });
+  Py_BEGIN_ALLOW_THREADS in_threads(division, memory, [&](int64_t, const Part& part) {
+    level->forward(*p, call, part);
+  });
   workspace.shrink();
   Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
@@ -428,7 +532,7 @@ static void spread(const Program& p, const double* common, const Tensors& weight
   for (size_t i = 0; i < p.matrices.size(); ++i) {
     const Dense& d = p.matrices[i];
     T* to = static_cast<T*>(matrices.changes[i]);
-    for (size_t n = 0; n < 2 * d.offsets.size() * d.offsets.size(); ++n, ++common)
+    for (int64_t n = 0; n < d.numbers(); ++n, ++common)
       if (to && !d.by_row) to[n] = static_cast<T>(*common);
   }
 }
@@ -454,17 +558,16 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.matrix_changes = matrices.changes.data();
   if (PyErr_Occurred()) return nullptr;
   const Level* level = level_of(*p, call.rows, twice);
-  int64_t size = level->workspace(*p, call.rows), blocks = level->blocks(*p, call.rows);
-  int64_t threads = threads_of(*p, call.rows, blocks, most), numbers = p->angles.size();
-  for (const Dense& d : p->matrices) numbers += 2 * d.offsets.size() * d.offsets.size();
-  char* memory = workspace.of((size + 8 * numbers) * threads);
+  Division division = divide(*p, *level, call.rows, most);
+  int64_t threads = division.threads, numbers = p->angles.size();
+  for (const Dense& d : p->matrices) numbers += d.numbers();
+  char* memory = workspace.of(division.bytes() + 8 * numbers * threads);
   if (!memory) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS double* common =
-      reinterpret_cast<double*>(memory + size * threads);
+      reinterpret_cast<double*>(memory + division.bytes());
   std::memset(common, 0, 8 * numbers * threads);
-  in_threads(threads, blocks, [&](int64_t thread, int64_t first, int64_t last) {
-    level->backward(*p, call, first, last, memory + thread * size,
-                    common + thread * numbers);
+  in_threads(division, memory, [&](int64_t thread, const Part& part) {
+    level->backward(*p, call, part, common + thread * numbers);
   });
   for (int64_t n = numbers; n < numbers * threads; ++n)
     common[n % numbers] += common[n];
@@ -503,9 +606,16 @@ static PyObject* choose(PyObject*, PyObject* args) {
   Py_RETURN_NONE;
 }
 
+static PyObject* divide_from(PyObject*, PyObject* work) {
+  int64_t least = PyLong_AsLongLong(work);
+  if (PyErr_Occurred()) return nullptr;
+  return PyLong_FromLongLong(least_work.exchange(least));
+}
+
 static PyMethodDef METHODS[] = {
     {"levels", levels, METH_NOARGS, nullptr},
     {"choose", choose, METH_VARARGS, nullptr},
+    {"divide_from", divide_from, METH_O, nullptr},
     {"program", program, METH_VARARGS, nullptr},
     {"kept", reinterpret_cast<PyCFunction>(kept), METH_FASTCALL, nullptr},
     {"forward", reinterpret_cast<PyCFunction>(forward), METH_FASTCALL, nullptr},

@@ -46,14 +46,19 @@ struct Pattern {
 // Amplitude k becomes factor[k] times amplitude source[k].
 struct Permutation {
   std::vector<int32_t> sources, targets;
+  bool affine;  // source[i ^ j] is source[i] ^ source[j] ^ source[0]; so of targets
   std::vector<double> real, imag;  // factors; empty for 1
 };
 
-// A matrix on some wires, which comes with each call.
+// A matrix on some wires, perhaps where others have their values, or a diagonal: which
+// comes with each call.
 struct Dense {
   std::vector<int64_t> offsets;  // of the amplitudes that it mixes, from the first
-  int64_t mask;                  // all their bits
-  bool by_row, trained;
+  int64_t mask;                  // the bits of all its wires
+  bool by_row, trained, diagonal;
+  int64_t numbers() const {
+    return 2 * (int64_t)offsets.size() * (diagonal ? 1 : (int64_t)offsets.size());
+  }
 };
 
 enum Kind : int32_t { CHAINS, ROTATIONS, PERMUTATION, DENSE };
@@ -81,7 +86,7 @@ struct Flip {
   int32_t first, count;
 };
 
-enum Readout : int32_t { WORDS, STATE };
+enum Readout : int32_t { WORDS, STATE, PROBABILITIES };
 
 struct Program {
   int32_t wires = 0, features = 0, outputs = 0;
@@ -122,18 +127,30 @@ struct Call {
   void* const* matrix_changes = nullptr;  // by_row, or one for all; null for none
 };
 
+// Threads that run the same blocks together, each a share of every state.
+class Team;
+
+// What one thread does of a call: some blocks, alone or in a team.
+struct Part {
+  int64_t first, last;  // blocks
+  char *states, *own;   // memory: the team's, and the thread's
+  Team* team;           // null for a thread alone
+  int64_t index, members;
+};
+
 // What one level of processors runs in one precision. Work is divided into blocks: some
 // rows side by side in the lanes of vectors, or one row with amplitudes in them.
 struct Level {
   int32_t lanes;
   int64_t (*blocks)(const Program&, int64_t rows);
+  int64_t (*most_members)(const Program&, int64_t rows);  // of a team
   int64_t (*kept)(const Program&, int64_t rows);
-  int64_t (*workspace)(const Program&, int64_t rows);
-  void (*forward)(const Program&, const Call&, int64_t first, int64_t last, char*);
+  int64_t (*states)(const Program&, int64_t rows);  // bytes of memory
+  int64_t (*own)(const Program&, int64_t rows);     // of each thread, beside them
+  void (*forward)(const Program&, const Call&, const Part&);
   // Adds the gradients by angles and matrices that are the same for all rows to
   // `common`.
-  void (*backward)(const Program&, const Call&, int64_t first, int64_t last, char*,
-                   double* common);
+  void (*backward)(const Program&, const Call&, const Part&, double* common);
 };
 
 }  // namespace qdl

@@ -317,6 +317,26 @@ WRAPPED: dict[str, Kind] = {
 }
 """Gates around gates, and templates."""
 
+WIDE = {
+    "ctrl(H)": Kind(
+        5, angles(0), lambda p, w: qml.ctrl(qml.Hadamard(w[2]), [*w[:2], *w[3:]])
+    ),
+    "ctrl(QubitUnitary)": Kind(
+        5,
+        matrices(2),
+        lambda p, w: qml.ctrl(qml.QubitUnitary(p[0], w[:2]), w[2:], [0, 1, 0]),
+    ),
+    "DiagonalQubitUnitary": Kind(
+        5, phases(5), lambda p, w: qml.DiagonalQubitUnitary(p[0], w)
+    ),
+    "SelectPauliRot": Kind(
+        6,
+        angles(1, 32),
+        lambda p, w: qml.SelectPauliRot(p[0], w[:5], w[5], rot_axis="X"),
+    ),
+}
+"""Gates that act in blocks, as they do on more than four wires."""
+
 ALL = GATES | WRAPPED
 
 
@@ -336,6 +356,11 @@ def pytest_generate_tests(metafunc: Any) -> None:
 @pytest.fixture(scope="session")
 def kinds() -> dict[str, Kind]:
     return ALL
+
+
+@pytest.fixture(scope="session")
+def wide_kinds() -> dict[str, Kind]:
+    return {f"wide {name}": kind for name, kind in WIDE.items()}
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,11 @@ def angles(*shape: int) -> Array:
 
 
 def unitary(wires: int) -> Array:
+    """Two small ones side by side, mirrored: of many wires no matrix is factorised."""
+    if wires > 6:
+        both = np.kron(unitary(wires // 2), unitary(wires - wires // 2))
+        mirror = vector(wires)
+        return np.asarray(both - 2 * np.outer(mirror, mirror.conj() @ both))
     parts = RNG.normal(size=(2, 2**wires, 2**wires))
     return np.asarray(np.linalg.qr(parts[0] + 1j * parts[1])[0])
 

@@ -551,6 +551,74 @@ def test_a_tape_that_comes_again_runs_as_it_comes(
     assert len(planned) == 2
 
 
+def turned(x: Any, y: Any) -> Any:
+    qml.RX(x[0], 0)
+    qml.RY(0.3, 1)
+    qml.ctrl(qml.Rot(x[1], y, 0.2, 1), 0)
+    return qml.expval(qml.Z(1)), qml.probs(wires=0)
+
+
+@pytest.mark.parametrize("interface", ["numpy", "autograd", "torch"])
+def test_without_torchs_gradients_tapes_are_known_too(
+    interface: str, planned: list[Any]
+) -> None:
+    method = None if interface == "torch" else "best"
+    kinds: dict[str, Callable[[Any], Any]] = {
+        "numpy": np.array,
+        "torch": lambda x: torch.tensor(x, dtype=torch.float64),
+        "autograd": lambda x: qml.numpy.array(x, requires_grad=True),
+    }
+    like = kinds[interface]
+    found = []
+    for target in ("qdl.simulator", "default.qubit"):
+        qnode = qml.QNode(turned, qml.device(target), interface, method)
+        own = []
+        for shift in (0.0, 0.2, 0.4):
+            value, chances = qnode(like([0.1 + shift, 0.2]), like(0.5 - shift))
+            own += [np.asarray(value), np.asarray(chances)]
+            if interface == "autograd":
+                slope = qml.grad(lambda *xs, run=qnode: run(*xs)[0] + run(*xs)[1][0])
+                own += slope(like([0.1 + shift, 0.2]), like(0.5 - shift))
+        found.append(own)
+    assert len(planned) > 1
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+def test_no_gradient_goes_through_a_run_that_has_none() -> None:
+    qnode = qml.QNode(turned, qml.device("qdl.simulator"), diff_method=None)
+    x = torch.tensor([0.1, 0.2], requires_grad=True)
+    for _ in range(3):
+        value, _ = qnode(x, 0.5)
+        with pytest.raises(
+            qml.exceptions.QuantumFunctionError, match="diff_method=Non"
+        ):
+            value.backward()
+
+
+@pytest.mark.parametrize("prepare", [qml.StatePrep, qml.MottonenStatePreparation])
+def test_states_prepared_on_the_way(prepare: Any, planned: list[Any]) -> None:
+    def function(state: Any, x: Any) -> Any:
+        qml.RX(x, 1)
+        qml.Hadamard(0)
+        prepare(state, [2, 0])
+        qml.CRY(x, [0, 1])
+        return qml.expval(qml.Z(1)), qml.probs(wires=[0, 2])
+
+    vectors = torch.randn(3, 4, dtype=torch.complex128)
+    vectors /= torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    found: list[list[Tensor]] = [[], []]
+    for target, own in zip(("qdl.simulator", "default.qubit"), found, strict=True):
+        qnode = qml.QNode(function, qml.device(target))
+        for vector in vectors:
+            state = vector.clone().requires_grad_()
+            value, chances = qnode(state, 0.7)
+            total = value + chances @ torch.arange(4.0, dtype=torch.float64)
+            own += [value, chances, *torch.autograd.grad(total, state)]
+    assert len(planned) == 2
+    assert_close(found[0], found[1], 1e-10)
+
+
 def test_what_is_measured_keeps_its_form() -> None:
     weights = [torch.rand(SHAPES[each], dtype=torch.float64) for each in SHAPES]
 

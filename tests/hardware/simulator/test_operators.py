@@ -21,7 +21,7 @@ INEXACT = {
 }
 
 
-@pytest.mark.parametrize("wires", [3, 7])
+@pytest.mark.parametrize("wires", [3, 7, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [name for name in OPERATORS if name not in INEXACT])
 def test_operators(name: str, wires: int, agree: Callable[..., Any]) -> None:
     operator = OPERATORS[name]

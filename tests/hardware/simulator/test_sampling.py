@@ -431,6 +431,16 @@ def test_nan_stays_in_its_row() -> None:
         samples(np.array([0.1, np.nan]))
 
 
+def test_an_identity_reads_no_wire() -> None:
+    @qml.set_shots(10)
+    @qml.qnode(qml.device("qdl.simulator", wires=3))
+    def circuit() -> Any:
+        qml.Toffoli([0, 1, 2])
+        return qml.expval(qml.Identity(0))
+
+    assert circuit() == 1
+
+
 def test_no_rows() -> None:
     @qml.qnode(qml.device("qdl.simulator", wires=2), shots=10)
     def node(x: Any) -> Any:

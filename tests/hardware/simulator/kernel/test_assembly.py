@@ -26,9 +26,9 @@ def plan_of(*operations: Any, wires: int = 3) -> Plan:
     return make_plan(native_tape(tape), range(wires))
 
 
-def assembled(plan: Plan, reads_state: bool = False) -> Assembly:
-    sentences = None if reads_state else [qml.Z(0).pauli_rep]
-    return assemble(plan.structure, *given_angles(plan), sentences, plan.batched)
+def assembled(plan: Plan, readout: Any = None) -> Assembly:
+    readout = readout or [qml.Z(0).pauli_rep]
+    return assemble(plan.structure, *given_angles(plan), readout, plan.batched)
 
 
 def test_numbers_of_given_angles() -> None:
@@ -43,8 +43,10 @@ def test_shapes() -> None:
     found = assembled(plan_of(qml.RX(0.1, 0), qml.CNOT([0, 1])))
     assert (found.features, found.weights, found.outputs) == (0, (1,), 1)
     assert not found.reads_state
-    whole = assembled(plan_of(qml.RX(0.1, 0)), reads_state=True)
+    whole = assembled(plan_of(qml.RX(0.1, 0)), "state")
     assert (whole.reads_state, whole.outputs) == (True, 16)
+    squares = assembled(plan_of(qml.RX(0.1, 0)), "probabilities")
+    assert (squares.reads_state, squares.outputs) == (False, 8)
 
 
 def test_what_does_nothing_has_no_instruction() -> None:

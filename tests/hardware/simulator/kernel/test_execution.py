@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
+import attrs
 import numpy as np
 import pennylane as qml
 import pytest
 import torch
-from attrs import evolve
-from pytest_mock import MockerFixture
 from torch import Tensor
 
 from qml_qdl.circuits import (
@@ -76,9 +78,11 @@ def random_plan(
         for word in words
     ]
     observables.append(qml.dot(rng.normal(size=len(words)), list(observables)))
-    reads_state = rng.random() < 0.3
-    measurements = [qml.expval(o) for o in observables]
-    tape = qml.tape.QuantumScript(gates, [qml.state()] if reads_state else measurements)
+    measurements = (
+        *([qml.state()], [qml.probs(wires=range(wires))]),
+        *([qml.expval(o) for o in observables],) * 3,
+    )[rng.integers(5)]
+    tape = qml.tape.QuantumScript(gates, measurements)
     plan = make_plan(native_tape(tape), range(wires))
     each: dict[bool, list[Tensor]] = {True: [], False: []}
     arrays = {}
@@ -101,6 +105,14 @@ def random_plan(
     )
 
 
+@contextmanager
+def in_threads(count: int) -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(threads)
+
+
 def run(plan: Plan, angles: Angles, dtype: torch.dtype, natively: bool) -> list[Tensor]:
     """Values and gradients."""
     leaves = [
@@ -119,12 +131,19 @@ def run(plan: Plan, angles: Angles, dtype: torch.dtype, natively: bool) -> list[
     return [values.detach(), *torch.autograd.grad(loss, leaves)]
 
 
-def check_random(seed: int, kinds: dict[str, Any], most_wires: int) -> None:
-    """On every level, in both precisions."""
+def check_random(
+    seed: int,
+    kinds: dict[str, Any],
+    wires: tuple[int, int],
+    rows: Sequence[int | None] = (None, 1, 3, 17, 40),
+    threads: Sequence[int] = (1,),
+) -> None:
+    """On every level, in both precisions, in so many threads."""
     rng = np.random.default_rng(seed)
-    wires = int(rng.integers(1, most_wires + 1))
-    rows = [None, 1, 3, 17, 40][rng.integers(5)]
-    plan, angles = random_plan(rng, kinds, wires, rows)
+    least, most = wires
+    own_wires = int(rng.integers(least, most + 1))
+    own_rows = rows[rng.integers(len(rows))]
+    plan, angles = random_plan(rng, kinds, own_wires, own_rows)
     assert KERNEL is not None
     for dtype, value, gradient in (
         (torch.float32, 4e-6, 1e-5),
@@ -133,9 +152,10 @@ def check_random(seed: int, kinds: dict[str, Any], most_wires: int) -> None:
         assert native_program(plan, torch.empty(0, dtype=dtype), {}) is not None
         other, *theirs = run(plan, angles, dtype, natively=False)
         scale = max([1.0, *(g.abs().max().item() for g in theirs if g.numel())])
-        for choice in CHOICES:
+        for choice, count in product(CHOICES, threads):
             KERNEL.choose(*choice)
-            own, *ours = run(plan, angles, dtype, natively=True)
+            with in_threads(count):
+                own, *ours = run(plan, angles, dtype, natively=True)
             torch.testing.assert_close(own, other, atol=value, rtol=value)
             for one, two in zip(ours, theirs, strict=True):
                 torch.testing.assert_close(one, two, atol=gradient * scale, rtol=0.0)
@@ -150,15 +170,55 @@ def afterwards_the_best() -> Iterator[None]:
 
 @pytest.mark.usefixtures("afterwards_the_best")
 @pytest.mark.parametrize("seed", range(8))
-def test_random_circuits(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, 7)
+def test_random_circuits(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, (1, 7))
+
+
+@pytest.mark.usefixtures("afterwards_the_best")
+@pytest.mark.parametrize("seed", range(4))
+def test_gates_in_blocks(wide_kinds: dict[str, Any], seed: int) -> None:
+    check_random(seed, wide_kinds, (6, 9))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("afterwards_the_best")
 @pytest.mark.parametrize("seed", range(100, 1100))
-def test_many_random_circuits(kinds: dict[str, Any], seed: int) -> None:
-    check_random(seed, kinds, 10)
+def test_many_random_circuits(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, (1, 10))
+
+
+@pytest.fixture
+def divided() -> Iterator[None]:
+    """However little the work is, all threads share it."""
+    assert KERNEL is not None
+    before = KERNEL.divide_from(0)
+    yield
+    KERNEL.divide_from(before)
+
+
+TEAMS: dict[str, Any] = {"wires": (11, 13), "rows": (None, 1, 2, 9), "threads": (2, 3)}
+"""States large enough for several threads at one row, on one level or the other."""
+
+
+@pytest.mark.usefixtures("afterwards_the_best", "divided")
+@pytest.mark.parametrize("seed", range(3))
+def test_random_circuits_in_teams(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, **TEAMS)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("afterwards_the_best", "divided")
+@pytest.mark.parametrize("seed", range(2000, 2100))
+def test_many_random_circuits_in_teams(
+    kinds: dict[str, Any], wide_kinds: dict[str, Any], seed: int
+) -> None:
+    check_random(seed, kinds | wide_kinds, **TEAMS)
 
 
 CIRCUITS = {
@@ -237,7 +297,7 @@ def test_states_that_are_not_kept_are_found_again(level: str) -> None:
     assert native is not None
     leaves = [x, *layer.parameters()]
     found = []
-    for circuit in (native, evolve(native, most_kept=0)):
+    for circuit in (native, attrs.evolve(native, most_kept=0)):
         values = circuit(x, None, list(layer.parameters()))
         found.append(torch.autograd.grad(values.square().sum(), leaves))
     for one, other in zip(*found, strict=True):
@@ -268,22 +328,64 @@ def test_blocks_in_threads() -> None:
     x = torch.rand(100, 10, dtype=torch.float64, requires_grad=True)
     leaves = [x, *layer.parameters()]
     found = []
-    threads = torch.get_num_threads()
     for count in (1, 3):
-        torch.set_num_threads(count)
-        values = layer(x)
-        found.append([values, *torch.autograd.grad(values.square().sum(), leaves)])
-    torch.set_num_threads(threads)
+        with in_threads(count):
+            values = layer(x)
+            found.append([values, *torch.autograd.grad(values.square().sum(), leaves)])
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
 
 
-def test_wide_states_in_many_threads_are_torchs(mocker: MockerFixture) -> None:
-    circuit = StronglyEntangling(17, layers=1) @ AngleEncoding(17)
-    threads = mocker.patch.object(torch, "get_num_threads", return_value=4)
-    assert CircuitRunner(circuit).direct(torch.zeros(0, 17)) is None
-    threads.return_value = 3
-    assert CircuitRunner(circuit).direct(torch.zeros(0, 17)) is not None
+def wide_layer(rows: int) -> tuple[QuantumLayer, Tensor]:
+    circuit = StronglyEntangling(14, layers=2) @ AngleEncoding(14)
+    generator = torch.Generator().manual_seed(0)
+    layer = QuantumLayer(circuit, target="qdl.simulator", generator=generator)
+    return layer, torch.rand(rows, 14, generator=generator)
+
+
+@pytest.mark.usefixtures("divided")
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_threads_at_one_row(level: str, rows: int) -> None:
+    layer, x = wide_layer(rows)
+    leaves = [x.requires_grad_(), *layer.parameters()]
+    native = CircuitRunner(layer.circuit).direct(x)
+    assert native is not None
+    found = []
+    for count, most_kept in product((1, 2, 3, 4, 40), (native.most_kept, 0)):
+        circuit = attrs.evolve(native, most_kept=most_kept)
+        with in_threads(count):
+            for _ in range(2):
+                values = circuit(x, None, list(layer.parameters()))
+                grads = torch.autograd.grad(values.square().sum(), leaves)
+                found.append([values, *grads])
+        assert all(map(torch.equal, found[-1], found[-2]))  # the same threads
+    for one in found[1:]:
+        for each, other in zip(one, found[0], strict=True):
+            torch.testing.assert_close(each, other, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("divided")
+def test_teams_side_by_side() -> None:
+    layer, x = wide_layer(2)
+    with in_threads(3):
+        expected = layer(x)
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: layer(x), range(16)))
+    assert all(torch.equal(each, expected) for each in found)
+
+
+@pytest.mark.usefixtures("divided")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
+def test_a_fork_has_teams_of_its_own() -> None:
+    layer, x = wide_layer(1)
+    with in_threads(3), torch.no_grad():
+        expected = layer(x)
+        child = os.fork()
+        if not child:
+            os._exit(0 if torch.equal(layer(x), expected) else 1)
+        _, status = os.waitpid(child, 0)
+    assert status == 0
 
 
 def test_gradients_of_gradients() -> None:
