@@ -12,7 +12,6 @@ from typer.core import TyperArgument, TyperOption
 from typer.main import get_command
 
 from qml_qdl.cli.app import NAME, program_of
-from qml_qdl.cli.train import train_command
 
 
 def titled(text: str, line: str) -> list[str]:
@@ -55,6 +54,5 @@ def _command(command: Any, context: Context, level: int = 0) -> Iterator[str]:
 
 def command_line() -> str:
     """All commands with all options, as reStructuredText."""
-    train, _ = train_command(())
-    program = get_command(program_of(train))
+    program = get_command(program_of(())[0])
     return "\n".join(_command(program, Context(program, info_name=NAME)))

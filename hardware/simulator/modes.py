@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from threading import RLock
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensor
 from torch.autograd import forward_ad
 from torch.compiler import is_exporting
 from torch.utils._python_dispatch import _disable_current_modes
@@ -71,6 +73,25 @@ def own_precision(device: torch.device) -> AbstractContextManager[object]:
     if kind == "meta" or not torch.is_autocast_enabled(kind):
         return nullcontext()
     return torch.autocast(kind, enabled=False)
+
+
+def is_recorded() -> bool:
+    """Whether torch makes a program of what runs, as its compiler and its tracer do."""
+    return torch.compiler.is_compiling() or torch._C._is_tracing()
+
+
+def is_traced(tensors: Iterable[Any]) -> bool:
+    """Whether a program is being made, and no numbers come.
+
+    Args:
+        tensors: What a layer is given.
+
+    Returns:
+        Whether the layer has to be an operator.
+    """
+    return is_recorded() or any(
+        isinstance(each, FakeTensor | torch.fx.Proxy) for each in tensors
+    )
 
 
 def is_transformed(gradient: Tensor | None = None) -> bool:

@@ -7,29 +7,18 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from qml_qdl.cli.estimate import estimate
-from qml_qdl.cli.evaluate import evaluate
-from qml_qdl.cli.jobs import jobs_app
-from qml_qdl.cli.kernels import kernels
-from qml_qdl.cli.measure import measure
-from qml_qdl.cli.phases import phases
-from qml_qdl.cli.predict import predict
-from qml_qdl.cli.quench import quench
-from qml_qdl.cli.sample import sample
 from qml_qdl.cli.signals import Interrupted, heeding_signals
-from qml_qdl.cli.targets import targets
-from qml_qdl.cli.tomography import tomography
-from qml_qdl.cli.train import train_command
-from qml_qdl.cli.vqe import vqe
 
 NAME = "qml-qdl"
 INTERRUPTED = 130
@@ -53,72 +42,68 @@ class _Commands(TyperGroup):
             raise _StoppedError(error) from error
 
 
-def program_of(train: Callable[..., None]) -> typer.Typer:
-    """All commands; that of training is made for what is asked of it."""
+_EXAMPLES: Mapping[str, str] = MappingProxyType(
+    {
+        "train": "qml-qdl train --data wine --epochs 30 --seeds 5, or "
+        "qml-qdl train --model patch_gan --data digits --label 0",
+        "evaluate": "qml-qdl evaluate my-run --shots 1000 --limit 50",
+        "sample": "qml-qdl sample my-run -n 64 --target aer:fake_torino --shots 4096",
+        "quench": "qml-qdl quench transverse_ising --size 10 --from h=1 --to h=0.5 "
+        "--time 1",
+        "phases": "qml-qdl phases ising2d, or qml-qdl phases cluster_ising --seeds 5",
+        "kernels": "qml-qdl kernels wine --seeds 5",
+        "predict": "qml-qdl predict my-run new.csv --out predicted.csv",
+        "estimate": "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10",
+        "vqe": "qml-qdl vqe LiH --states 3, or qml-qdl vqe heisenberg --size 10 "
+        "--ansatz hamiltonian-variational",
+        "measure": "qml-qdl measure bell.qasm --target aer:fake_torino --out bell.npz",
+        "tomography": "qml-qdl tomography bell.npz --state bell.qasm",
+        "targets": "qml-qdl targets --online",
+        "jobs": "",
+    }
+)
+"""The commands, each in the module of its name, with what `--help` shows last."""
+
+
+def program_of(given: Sequence[str]) -> tuple[typer.Typer, list[str]]:
+    """The program that reads a command line.
+
+    Where a command is called, the program has no other, and no options to install
+    completion: neither they nor pydantic, which checks them, are waited for.
+
+    Args:
+        given: The words of the command line after the program's name.
+
+    Returns:
+        The program, and the words that are left to it; that of training has the
+        options of the model that is asked for, and takes words out.
+    """
+    called = [name for name in given[:1] if name in _EXAMPLES]
     app = typer.Typer(
         cls=_Commands,
+        add_completion=not called,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            # Typer asks pydantic whether None is a flag; False it takes as it is.
+            "default_map": {"help": False, "jobs": {"help": False}},
+        },
     )
     app.callback()(_common)
-    for command, example in (
-        (
-            train,
-            "qml-qdl train --data wine --epochs 30 --seeds 5, or "
-            "qml-qdl train --model patch_gan --data digits --label 0",
-        ),
-        (evaluate, "qml-qdl evaluate my-run --shots 1000 --limit 50"),
-        (
-            sample,
-            "qml-qdl sample my-run -n 64 --target aer:fake_torino --shots 4096",
-        ),
-        (
-            quench,
-            "qml-qdl quench transverse_ising --size 10 --from h=1 --to h=0.5 --time 1",
-        ),
-        (
-            phases,
-            "qml-qdl phases ising2d, or qml-qdl phases cluster_ising --seeds 5",
-        ),
-        (kernels, "qml-qdl kernels wine --seeds 5"),
-        (predict, "qml-qdl predict my-run new.csv --out predicted.csv"),
-        (estimate, "qml-qdl estimate my-run --target ibm:ibm_torino --limit 10"),
-        (
-            vqe,
-            "qml-qdl vqe LiH --states 3, or qml-qdl vqe heisenberg --size 10 "
-            "--ansatz hamiltonian-variational",
-        ),
-        (
-            measure,
-            "qml-qdl measure bell.qasm --target aer:fake_torino --out bell.npz",
-        ),
-        (
-            tomography,
-            "qml-qdl tomography bell.npz --state bell.qasm",
-        ),
-        (targets, "qml-qdl targets --online"),
-    ):
-        app.command(command.__name__, epilog=f"Example: {example}")(command)
-    app.add_typer(jobs_app, name="jobs")
-    return app
-
-
-_COMMANDS = (
-    "train",
-    "evaluate",
-    "sample",
-    "predict",
-    "quench",
-    "phases",
-    "kernels",
-    "estimate",
-    "vqe",
-    "measure",
-    "tomography",
-    "jobs",
-    "targets",
-)
+    words = list(given)
+    for name in called or _EXAMPLES:
+        module = import_module(f"qml_qdl.cli.{name}")
+        if name == "jobs":
+            app.add_typer(module.jobs_app, name=name)
+            continue
+        if name == "train":
+            command, words = module.train_command(given if called else ())
+            words = words if called else list(given)
+        else:
+            command = getattr(module, name)
+        app.command(name, epilog=f"Example: {_EXAMPLES[name]}")(command)
+    return app, words
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fails says so in one line on stderr.
     """
     given = sys.argv[1:] if arguments is None else [*map(str, arguments)]
-    called = next((word for word in given if word in _COMMANDS), None)
+    called = next((word for word in given if word in _EXAMPLES), None)
     prefix = NAME if called is None else f"{NAME} {called}"
     for word in given:
         # Terminals of another encoding make halves of characters.
@@ -142,9 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(prefix, f"{refused}; type it anew", 2)
     try:
         with heeding_signals() as came, _warnings_told(prefix), _own_modules():
-            train, words = train_command(given if called == "train" else ())
-            words = words if called == "train" else given
-            program = program_of(train)
+            program, words = program_of(given)
             result = program(args=words, prog_name=NAME, standalone_mode=False)
             if came and result == INTERRUPTED:  # while typer read the arguments
                 raise came[0]

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qml_qdl.cli.options import Progress, table_of
-from qml_qdl.cli.vqe import QuietOption
+from qml_qdl.cli.options import Progress, TablesOnlyOption, table_of
 
 KernelDataArgument = Annotated[
     str,
@@ -30,7 +29,7 @@ def kernels(
     limit: KernelLimitOption = 200,
     seeds: KernelSeedsOption = 5,
     seed: KernelSeedOption = 0,
-    quiet: QuietOption = False,
+    quiet: TablesOnlyOption = False,
 ) -> None:
     """Compare quantum kernels with RBF and polynomial ones on DATA.
 

@@ -18,6 +18,20 @@ RunArgument = Annotated[
     typer.Argument(metavar="RUN", help="A run, by name or folder.", show_default=False),
 ]
 RunsDirOption = Annotated[Path, typer.Option(help="Folder of all runs.")]
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the run's folder.",
+        rich_help_panel="Run",
+        show_default="data and time",
+    ),
+]
+NewRunsDirOption = Annotated[
+    Path, typer.Option(help="Folder of all runs.", rich_help_panel="Run")
+]
+TablesOnlyOption = Annotated[
+    bool, typer.Option("--quiet", help="Print the tables only, without progress.")
+]
 TargetOption = Annotated[
     str | None,
     typer.Option(

@@ -10,11 +10,12 @@ import typer
 from qml_qdl.cli.options import (
     AccountOption,
     MaxQpuSecondsOption,
+    NameOption,
+    NewRunsDirOption,
     Progress,
+    TablesOnlyOption,
     table_of,
 )
-from qml_qdl.cli.train import NameOption, NewRunsDirOption
-from qml_qdl.cli.vqe import QuietOption
 
 
 def _option(panel: str, text: str, **settings: Any) -> Any:
@@ -131,7 +132,7 @@ def phases(
     max_qpu_seconds: MaxQpuSecondsOption = None,
     name: NameOption = None,
     runs_dir: NewRunsDirOption = Path("runs"),
-    quiet: QuietOption = False,
+    quiet: TablesOnlyOption = False,
 ) -> None:
     """Learn where one phase ends from snapshots and states.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from qml_qdl.cli.options import named_values
+from qml_qdl.cli.options import NewRunsDirOption, named_values
 from qml_qdl.training.registry import HAMILTONIANS
 
 
@@ -189,7 +189,6 @@ NameOption = Annotated[
     str | None,
     _option("Run", text="Name of the folder.", show_default="data and time"),
 ]
-RunsDirOption = Annotated[Path, _option("Run", text="Folder of all runs.")]
 ResumeOption = Annotated[
     str | None,
     _option(
@@ -235,7 +234,7 @@ def quench(
     measure: MeasureOption = "auto",
     seed: SeedOption = 0,
     name: NameOption = None,
-    runs_dir: RunsDirOption = Path("runs"),
+    runs_dir: NewRunsDirOption = Path("runs"),
     resume: ResumeOption = None,
     quiet: QuietOption = False,
 ) -> None:

@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
-from qml_qdl.cli.options import Progress, named_values
-from qml_qdl.cli.train import NameOption, NewRunsDirOption
+from qml_qdl.cli.options import (
+    NameOption,
+    NewRunsDirOption,
+    Progress,
+    named_values,
+)
 
 DataArgument = Annotated[
     Path,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qml_qdl.cli.options import NameOption, NewRunsDirOption
 from qml_qdl.cli.train_options import parameters
 from qml_qdl.training.options import (
     RunOptions,
@@ -40,10 +41,6 @@ NoTwinOption = Annotated[
     bool,
     _option("--no-twin", text="Leave out the twin, and the plain VAE beside it."),
 ]
-NameOption = Annotated[
-    str | None, _option(text="Name of the run's folder.", show_default="data and time")
-]
-NewRunsDirOption = Annotated[Path, _option(text="Folder of all runs.")]
 ResumeOption = Annotated[
     str | None,
     _option(

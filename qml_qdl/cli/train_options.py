@@ -167,7 +167,6 @@ def own_parameters(model: str) -> Iterator[inspect.Parameter]:
     """
     from torch import nn
 
-    from qml_qdl.training.recipes.recipe import Recipe
     from qml_qdl.training.specs import import_maker
 
     taken = {*RunOptions().as_config(), "name", "resume", "quiet", "config"}
@@ -175,13 +174,18 @@ def own_parameters(model: str) -> Iterator[inspect.Parameter]:
     path = model if known is None else known.class_path
     found: Any = import_maker("model", path, nn.Module)
     maker = getattr(found, "from_data", found)
-    texts, follows = arguments_of(maker), (*Recipe.follows, "problem")
-    if maker is not found:
-        follows = ("split",)
-    for key, each in inspect.signature(maker).parameters.items():
+    texts, takes = arguments_of(maker), inspect.signature(maker).parameters
+    if known is not None:
+        offered = set(known.options)
+    elif maker is not found:
+        offered = set(takes) - {"split"}
+    else:  # recipes import Lightning, for which help of our models does not wait
+        from qml_qdl.training.recipes.recipe import Recipe
+
+        offered = set(takes) - {*Recipe.follows, "problem"}
+    for key, each in takes.items():
         keyword = each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)
-        offered = known is None or key in known.options
-        if not keyword or not offered or key in taken or key in follows:
+        if not keyword or key not in offered or key in taken:
             continue
         given = each.default is not each.empty
         yield _parameter(

@@ -11,11 +11,13 @@ import typer
 from qml_qdl.cli.options import (
     AccountOption,
     MaxQpuSecondsOption,
+    NameOption,
+    NewRunsDirOption,
     Progress,
+    TablesOnlyOption,
     named_values,
     table_of,
 )
-from qml_qdl.cli.train import NameOption, NewRunsDirOption
 from qml_qdl.training.registry import HAMILTONIANS
 
 if TYPE_CHECKING:
@@ -120,9 +122,6 @@ MeasuringTargetOption = Annotated[
 MeasuringShotsOption = Annotated[
     int, _option("Shots", "Shots for each group of words.", min=1)
 ]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", help="Print the tables only, without progress.")
-]
 
 
 def vqe(
@@ -148,7 +147,7 @@ def vqe(
     max_qpu_seconds: MaxQpuSecondsOption = None,
     name: NameOption = None,
     runs_dir: NewRunsDirOption = Path("runs"),
-    quiet: QuietOption = False,
+    quiet: TablesOnlyOption = False,
 ) -> None:
     """Find the lowest state of a molecule, or of spins, by a circuit.
 

@@ -20,12 +20,12 @@ from qml_qdl.circuits.errors import (
 from qml_qdl.circuits.validation import validate_call
 from qml_qdl.hardware.mitigation import Mitigation
 from qml_qdl.hardware.options import TargetOptions
+from qml_qdl.hardware.simulator.modes import is_recorded, is_traced
 from qml_qdl.hardware.targets import Target
 from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.execution import Execution
 from qml_qdl.nn.finite import run_finite
 from qml_qdl.nn.initialization import Init, initial_values, methods_by_name
-from qml_qdl.nn.operators import as_operation, is_recorded, is_traced
 from qml_qdl.nn.options import Shots
 from qml_qdl.nn.qnodes import function_name, qnode_inputs, weight_shapes_of
 from qml_qdl.nn.results import Rows, with_nan, without_nan
@@ -406,6 +406,8 @@ class QuantumLayer(TorchLayerDropIn):
             if found is not None:
                 return found
         if is_traced(inputs or weights.values()):
+            from qml_qdl.nn.operators import as_operation
+
             return as_operation(execution, inputs, weights)
         return run_layer(execution, inputs, weights)
 

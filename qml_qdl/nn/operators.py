@@ -15,12 +15,14 @@ here: an operator knows no tangents, no `torch.func` and no second derivative.
 
 Operators take tensors, numbers and strings: they find what they run by the name that
 every execution has in its process (`Execution.name`). On another target it is another
-one with another name, so what was compiled for the first is compiled anew.
+one with another name, so what was compiled for the first is compiled anew. The names
+last as long as their process, so `layer.py` imports this module only when a program is
+first made: torch looks through all modules for what registers an operator (85 ms).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from copy import deepcopy
@@ -32,32 +34,12 @@ from weakref import finalize
 import numpy as np
 import torch
 from torch import Tensor
-from torch._subclasses import FakeTensor
 
 from qml_qdl.circuits.errors import TargetError
 from qml_qdl.hardware.simulator.modes import is_transformed, made_to_last
 from qml_qdl.hardware.traits import traits_of
 from qml_qdl.nn.execution import Execution
 from qml_qdl.nn.running import check_inputs, example, run_layer
-
-
-def is_recorded() -> bool:
-    """Whether torch makes a program of what runs, as its compiler and its tracer do."""
-    return torch.compiler.is_compiling() or torch._C._is_tracing()
-
-
-def is_traced(tensors: Iterable[Any]) -> bool:
-    """Whether a program is being made, and no numbers come.
-
-    Args:
-        tensors: What a layer is given.
-
-    Returns:
-        Whether the layer has to be an operator.
-    """
-    return is_recorded() or any(
-        isinstance(each, FakeTensor | torch.fx.Proxy) for each in tensors
-    )
 
 
 def as_operation(

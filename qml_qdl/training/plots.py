@@ -311,9 +311,11 @@ def plot_feature_maps(
             shown = axes.imshow(maps[row, column], cmap="PiYG", vmin=-most, vmax=most)
             if row == 0:
                 axes.set_title(f"map {names[column]}", fontsize="small")
+        line[0].set_yticks([])  # beside its label
+        # Without ticks an axis is measured for the layout all the same.
         for axes in line:
-            axes.set_xticks([])
-            axes.set_yticks([])
+            axes.xaxis.set_visible(False)
+            axes.yaxis.set_visible(axes is line[0])
     grid[0, 0].set_title("image", fontsize="small")
     figure.colorbar(shown, ax=grid[:, 1:], shrink=0.6, label="readout")
     return figure

@@ -214,6 +214,33 @@ def test_an_exported_program_needs_nothing_of_ours(tmp_path: Path) -> None:
     assert ours == "False"
 
 
+FIRST = """
+import sys, torch
+from qml_qdl.circuits import AngleEncoding, BasicEntangler
+from qml_qdl.nn import QuantumLayer
+layer, x = QuantumLayer(BasicEntangler(2) @ AngleEncoding(2)), torch.rand(3, 2)
+before = "qml_qdl.nn.operators" in sys.modules
+made = {}
+torch.testing.assert_close(made(x), layer(x))
+print(before, "qml_qdl.nn.operators" in sys.modules)
+"""
+
+
+@pytest.mark.slow  # other processes import torch
+@pytest.mark.parametrize(
+    "program",
+    [
+        "torch.compile(layer, backend='aot_eager', fullgraph=True)",
+        "torch.jit.trace(layer, (x,))",
+        "torch.export.export(layer, (x,)).module()",
+    ],
+)
+def test_operators_come_with_the_first_program(program: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FIRST.format(program)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
 def compiled(model: Any, backend: str = "aot_eager", **options: Any) -> Any:
     return torch.compile(model, backend=backend, fullgraph=True, **options)
 

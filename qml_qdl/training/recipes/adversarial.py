@@ -156,7 +156,7 @@ class AdversarialRecipe(Generative):
 
     def _count(self, name: str, value: Tensor, rows: int) -> None:
         getattr(self, name).update(value.detach(), weight=rows)
-        self.log(f"{name}_step", value.detach())
+        self.log_step(f"{name}_step", value.detach())
 
     @torch.no_grad()
     def _average(self, share: float) -> None:

@@ -416,7 +416,7 @@ class GroundState(Sampling):
         self.numbers[0] += 1
         for place, name in enumerate(self.columns[:-1], 1):
             self.numbers[place] += float(found[name] or 0.0)
-        self.log("energy_step", torch.tensor(estimate.energy, dtype=torch.float64))
+        self.log_step("energy_step", estimate.energy)
 
     def on_train_epoch_end(self) -> None:
         """Logs the means of the epoch, over the steps that went well."""

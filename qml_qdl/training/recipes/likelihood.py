@@ -67,7 +67,7 @@ class Fitted(Generative):
 
     def _counted(self, loss: Tensor, shown: Tensor, rows: int) -> Tensor:
         getattr(self, self.columns[0]).update(shown.detach(), weight=rows)
-        self.log(f"{self.columns[0]}_step", shown.detach())
+        self.log_step(f"{self.columns[0]}_step", shown.detach())
         return loss
 
     def on_train_epoch_end(self) -> None:

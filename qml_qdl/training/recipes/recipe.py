@@ -498,6 +498,21 @@ class Recipe(LightningModule, ABC):
             self.log(name, metric.compute(), prog_bar=True)
             metric.reset()
 
+    def log_step(self, name: str, value: Tensor | float) -> None:
+        """Tells the trainer's loggers a number of this step.
+
+        `log` would also keep it for callbacks, a fifth of the time of a small step.
+
+        Args:
+            name: Its name.
+            value: The number, without a gradient.
+        """
+        loop = self.trainer.fit_loop
+        for each in self.trainer.loggers:
+            each.log_metrics(
+                {name: float(value), "epoch": self.current_epoch}, loop.total_batch_idx
+            )
+
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> Any:
         """The optimizer that the options name.
 

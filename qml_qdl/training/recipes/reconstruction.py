@@ -207,7 +207,7 @@ class StateReconstruction(Sampling):
     def training_step(self, batch: int, batch_index: int) -> None:
         """Takes one model to its minimum."""
         optimizer: Any = self.optimizers()
-        self.log("train_nll_step", torch.tensor(optimizer.step(), dtype=torch.float64))
+        self.log_step("train_nll_step", optimizer.step())
 
     def on_train_epoch_end(self) -> None:
         """Logs how likely all shots are, and those that were held out."""

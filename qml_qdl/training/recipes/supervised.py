@@ -176,7 +176,7 @@ class Supervised(Recipe):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Returns the loss of a training batch."""
         loss = self._step(batch, "train")
-        self.log("train_loss_step", loss.detach())
+        self.log_step("train_loss_step", loss.detach())
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
