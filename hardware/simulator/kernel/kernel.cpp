@@ -454,7 +454,8 @@ static Division divide(const Program& p, const Level& level, int64_t rows,
           members = level.most_members(p, rows);
   if (least) {
     threads = std::min(threads, work / least);
-    members = std::min(members, work / (MORE_IN_TEAMS * least * blocks));
+    members = std::min(members,
+                       work / (MORE_IN_TEAMS * least * std::max<int64_t>(1, blocks)));
   }
   Division best{blocks, 1, 1, level.states(p, rows), level.own(p, rows)};
   double shortest = 0;
