@@ -173,7 +173,7 @@ def is_pennylanes(value: Any) -> bool:
     Example:
         >>> import pennylane as qml
         >>> class Mine(qml.operation.Operation):
-        ...     num_wires = 1
+        ...     __module__, num_wires = "mine", 1
         >>> is_pennylanes(qml.S(0)), is_pennylanes(qml.adjoint(Mine(0)))
         (True, False)
     """

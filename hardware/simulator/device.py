@@ -157,10 +157,10 @@ class SimulatorDevice(TapeDevice):
         came_late = config.interface == Interface.AUTOGRAD
 
         def run(tape: Any) -> Any:
-            known = tape if isinstance(tape, PlannedTape) else None
-            if known is None and came_late:
+            known = tape
+            if came_late and not isinstance(tape, PlannedTape):
                 known = self._plans.find(tape, CompilePipeline())
-            if known is not None:
+            if isinstance(known, PlannedTape) and known.planned is not None:
                 return known.results()
             own = self._cache, self.seeds, mode, self.memory, self.dtype
             return run_tape(tape, *own)

@@ -539,24 +539,34 @@ class FunctionRunner:
 class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
     """A tape that runs as it came; who looks at it sees what transforms made of it.
 
-    Args:
-        tape: The tape.
-        planned: How it runs.
-        numbers: What its sources stand for.
-        native: The transforms, of which one tape comes, to be done if one looks.
+    Attributes:
+        planned: How it runs; None in the copies that PennyLane makes by its class,
+            which are tapes as any other.
     """
 
-    def __init__(
-        self,
+    planned: QueuedTape | None = None
+
+    @classmethod
+    def of(
+        cls,
         tape: Any,
         planned: QueuedTape,
         numbers: Sequence[Tensor],
         native: CompilePipeline,
-    ) -> None:
-        super().__init__(shots=tape.shots)
-        del self.__dict__["_ops"], self.__dict__["_measurements"]
-        self._tape, self._native = tape, native
-        self._planned, self._numbers = planned, numbers
+    ) -> PlannedTape:
+        """A tape whose way is known.
+
+        Args:
+            tape: The tape.
+            planned: How it runs.
+            numbers: What its sources stand for.
+            native: The transforms, of which one tape comes, to be done if one looks.
+        """
+        found = cls(shots=tape.shots)
+        del found.__dict__["_ops"], found.__dict__["_measurements"]
+        found._tape, found._native = tape, native
+        found.planned, found._numbers = planned, numbers
+        return found
 
     def __getattr__(self, name: str) -> Any:
         """Gates and measurements, made where somebody asks for them."""
@@ -568,7 +578,8 @@ class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
 
     def results(self) -> Any:
         """Runs it; see `QueuedTape.results`."""
-        return self._planned.results(self._numbers)
+        assert self.planned is not None
+        return self.planned.results(self._numbers)
 
 
 @frozen
@@ -653,7 +664,7 @@ class TapePlans:
             elif known == "once":
                 known = self._met.keep(queued.key, self._planned(queued, values))
         if isinstance(known, QueuedTape):
-            return PlannedTape(tape, known, [*values.values()], native)
+            return PlannedTape.of(tape, known, [*values.values()], native)
         return None
 
     def _planned(

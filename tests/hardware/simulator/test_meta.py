@@ -21,10 +21,7 @@ from qml_qdl.circuits import (
 )
 from qml_qdl.hardware.simulator.runner import CircuitRunner
 
-ON_HOST = {
-    "AmplitudeEmbedding": "PennyLane looks whether the norm is 1",
-    "StatePrep": "PennyLane looks whether the norm is 1",
-}
+ON_HOST = {"AmplitudeEmbedding": "PennyLane looks whether the norm is 1"}
 
 
 @pytest.mark.parametrize("rows", [None, pytest.param(20, marks=pytest.mark.slow)])

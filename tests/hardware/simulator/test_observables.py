@@ -187,7 +187,8 @@ def test_nan_stays_in_its_row(readout: str) -> None:
     node = qml.QNode(circuit(readout), qml.device("qdl.simulator", wires=WIRES))
     expected, found = node(clean, weights), node(spoilt, weights)
     rest = [row for row in range(rows) if row != 7]
-    torch.testing.assert_close(found[rest], expected[rest], atol=0.0, rtol=0.0)
+    # A circuit that comes again may be read by the kernel, in another order of sums.
+    torch.testing.assert_close(found[rest], expected[rest], atol=1e-14, rtol=0.0)
     if readout != "expval I":
         assert torch.view_as_real(found[7] + 0j).isnan().any()
 

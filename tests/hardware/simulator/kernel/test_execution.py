@@ -147,7 +147,7 @@ def check_random(
     rng = np.random.default_rng(seed)
     least, most = wires
     own_wires = int(rng.integers(least, most + 1))
-    own_rows = rows[rng.integers(len(rows))]
+    own_rows = rows[int(rng.integers(len(rows)))]
     plan, angles = random_plan(rng, kinds, own_wires, own_rows)
     assert KERNEL is not None
     for dtype, value, gradient in (
