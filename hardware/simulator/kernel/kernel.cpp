@@ -235,6 +235,10 @@ struct Workspace {
     int64_t page = wanted < HUGE / 2 ? 4096 : HUGE;
     size = (wanted + page - 1) / page * page;
     memory = static_cast<char*>(std::aligned_alloc(page, size));
+    if (!memory && page == HUGE) {  // may still be had where large pages may not
+      page = 4096;
+      memory = static_cast<char*>(std::aligned_alloc(page, size));
+    }
     if (!memory) size = 0;
 #ifdef MADV_HUGEPAGE
     // States are gone through in strides: with small pages, most of the time is spent
@@ -470,6 +474,17 @@ static Division divide(const Program& p, const Level& level, int64_t rows,
   return best;
 }
 
+// A division and its memory, with so many more doubles of each thread; where there is
+// not enough of it, that of one thread.
+static char* furnished(Division& d, const Program& p, const Level& level, int64_t rows,
+                       int64_t threads, int64_t doubles) {
+  d = divide(p, level, rows, threads);
+  char* found = workspace.of(d.bytes() + 8 * doubles * d.threads);
+  if (found || d.threads == 1) return found;
+  d = divide(p, level, rows, 1);
+  return workspace.of(d.bytes() + 8 * doubles);
+}
+
 // Runs one(thread, part) in each thread.
 template <class F>
 static void in_threads(const Division& d, char* memory, F one) {
@@ -527,8 +542,8 @@ static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.matrices = matrices.values.data();
   if (PyErr_Occurred()) return nullptr;
   const Level* level = level_of(*p, call.rows, twice);
-  Division division = divide(*p, *level, call.rows, most);
-  char* memory = workspace.of(division.bytes());
+  Division division;
+  char* memory = furnished(division, *p, *level, call.rows, most, 0);
   if (!memory) return PyErr_NoMemory();
   Py_BEGIN_ALLOW_THREADS in_threads(division, memory, [&](int64_t, const Part& part) {
     level->forward(*p, call, part);
@@ -584,11 +599,12 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   call.matrix_changes = matrices.changes.data();
   if (PyErr_Occurred()) return nullptr;
   const Level* level = level_of(*p, call.rows, twice);
-  Division division = divide(*p, *level, call.rows, most);
-  int64_t threads = division.threads, numbers = p->angles.size();
+  int64_t numbers = p->angles.size();
   for (const Dense& d : p->matrices) numbers += d.numbers();
-  char* memory = workspace.of(division.bytes() + 8 * numbers * threads);
+  Division division;
+  char* memory = furnished(division, *p, *level, call.rows, most, numbers);
   if (!memory) return PyErr_NoMemory();
+  int64_t threads = division.threads;
   Py_BEGIN_ALLOW_THREADS double* common =
       reinterpret_cast<double*>(memory + division.bytes());
   std::memset(common, 0, 8 * numbers * threads);
