@@ -10,6 +10,7 @@ block of calls; a number is the median of the blocks, in processor time. Rows, b
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import statistics
 import time
@@ -42,6 +43,8 @@ def in_turns(calls: Calls) -> dict[str, float]:
         call()
         took = max(time.process_time() - start, 1e-6)
         sizes[name] = max(1, min(50, round(BLOCK_SECONDS / took)))
+    gc.collect()
+    gc.freeze()  # or calls that make many objects wait for those of all libraries here
     for _ in range(BLOCKS):
         for name, call in calls.items():
             if sum(found[name]) > ENOUGH_SECONDS:
@@ -50,6 +53,7 @@ def in_turns(calls: Calls) -> dict[str, float]:
             for _ in range(sizes[name]):
                 call()
             found[name].append((time.process_time() - start) / sizes[name])
+    gc.unfreeze()
     return {name: statistics.median(seconds) for name, seconds in found.items()}
 
 
