@@ -451,7 +451,8 @@ class Trace:
             self.check(part)
             return Symbol, part.place.index
         if kind is int or part is ...:
-            return part  # type: ignore[no-any-return]
+            alone: Hashable = part
+            return alone
         if kind in _KEYS:
             return kind, part
         if kind is float:
