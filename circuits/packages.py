@@ -1,10 +1,14 @@
-"""Packages that may be missing: what to say, and how they are installed."""
+"""Packages: loaded when they are first used; what to say where one is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib import metadata
+import ast
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import import_module, metadata
 from types import MappingProxyType
+from typing import Any
 
 from qml_qdl.circuits.errors import MissingPackageError
 
@@ -46,3 +50,58 @@ def missing_package(error: ModuleNotFoundError) -> MissingPackageError | None:
             name=error.name,
         )
     return None
+
+
+def lazy_names(
+    package: str,
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Lets a package load each of its names when it is first used (PEP 562).
+
+    What would be imported stands in the package's `__init__.py` under
+    `if TYPE_CHECKING:`, for type checkers and readers, and is read from there: no name
+    is written twice. None may be the name of a module in the package, which hides it.
+
+    Args:
+        package: The package's `__name__`.
+
+    Returns:
+        The package's `__getattr__` and `__dir__`. The first raises
+        `MissingPackageError` where a name needs a package that is not installed.
+    """
+
+    @cache
+    def homes() -> dict[str, str]:
+        return dict(_imported_for_types(package))
+
+    def load(name: str) -> Any:
+        if name.startswith("__") or name not in homes():
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        try:
+            value = getattr(import_module(homes()[name]), name)
+        except ModuleNotFoundError as error:
+            missing = missing_package(error)
+            if missing is None:
+                raise
+            raise missing from error
+        setattr(sys.modules[package], name, value)  # found without us from now on
+        return value
+
+    return load, lambda: sorted(homes())
+
+
+def _imported_for_types(package: str) -> Iterator[tuple[str, str]]:
+    """The names that a package imports under `if TYPE_CHECKING:`, and from where."""
+    loader: Any = sys.modules[package].__loader__
+    source = loader.get_source(package)
+    if source is None:  # a program that was packed without
+        raise ImportError(
+            f"{package}: expected its source beside it, got none; pack the program "
+            "with the .py files of qml_qdl",
+            name=package,
+        )
+    for node in ast.parse(source).body:
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                for each in node.body:
+                    if isinstance(each, ast.ImportFrom) and each.module:
+                        yield from ((name.name, each.module) for name in each.names)

@@ -16,9 +16,6 @@ from reprlib import Repr
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, TypeAlias, TypeVar
 
-import numpy as np
-import pennylane as qml
-
 from qml_qdl.circuits.errors import ArgumentError, ArgumentTypeError
 from qml_qdl.circuits.packages import missing_package
 
@@ -113,6 +110,8 @@ def as_items(value: Any) -> tuple[Any, ...] | None:
 
 def _as_label(label: Any) -> Any:
     """A label as Python has it: whole numbers may be NumPy's or torch's."""
+    import numpy as np
+
     label = label.item() if isinstance(label, np.generic) else label
     try:
         return index(label)
@@ -368,6 +367,8 @@ def shape_of(name: str, value: Any) -> tuple[int, ...]:
     Raises:
         ArgumentTypeError: It has none.
     """
+    import pennylane as qml
+
     try:
         shape: tuple[int, ...] = qml.math.shape(value)
     except AttributeError as error:

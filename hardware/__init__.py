@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qml_qdl.circuits.validation import validate_call
-from qml_qdl.hardware.mitigation import Mitigation
-from qml_qdl.hardware.options import TargetOptions
-from qml_qdl.hardware.survey import TargetStatus, survey_targets
-from qml_qdl.hardware.targets import Target, available_targets, make_device
+from qml_qdl.circuits.packages import lazy_names
 
 if TYPE_CHECKING:
+    from qml_qdl.hardware.mitigation import Mitigation
+    from qml_qdl.hardware.options import TargetOptions
     from qml_qdl.hardware.qiskit.conversion.from_qiskit import from_qasm, from_qiskit
     from qml_qdl.hardware.qiskit.conversion.to_qiskit import to_qiskit
     from qml_qdl.hardware.qiskit.ibm.machines import forget_least_busy
+    from qml_qdl.hardware.survey import TargetStatus, survey_targets
+    from qml_qdl.hardware.targets import Target, available_targets, make_device
+else:  # and here each when it is first used
+    __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "Mitigation",
@@ -29,24 +30,3 @@ __all__ = [
     "survey_targets",
     "to_qiskit",
 ]
-
-_LAZY = {
-    "forget_least_busy": "qml_qdl.hardware.qiskit.ibm.machines",
-    "from_qasm": "qml_qdl.hardware.qiskit.conversion.from_qiskit",
-    "from_qiskit": "qml_qdl.hardware.qiskit.conversion.from_qiskit",
-    "to_qiskit": "qml_qdl.hardware.qiskit.conversion.to_qiskit",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Loads Qiskit when it is first used (PEP 562)."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(_module(_LAZY[name]), name)
-
-
-_module = validate_call(importlib.import_module)  # which says what is not installed
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-from qml_qdl.circuits.validation import validate_call
+from qml_qdl.circuits.packages import lazy_names
 
-
-@validate_call
-def __getattr__(name: str) -> Any:
-    """Loads the device for PennyLane, and says what is not installed (PEP 562)."""
-    if name != "QiskitDevice":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"{__name__}.device").QiskitDevice
+if TYPE_CHECKING:
+    from qml_qdl.hardware.qiskit.device import QiskitDevice as QiskitDevice
+else:  # and here each when it is first used
+    __getattr__, __dir__ = lazy_names(__name__)

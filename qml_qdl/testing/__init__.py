@@ -43,11 +43,12 @@ Example:
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+from qml_qdl.circuits.packages import lazy_names
 
 if TYPE_CHECKING:
     from qml_qdl.testing.encodings import EncodingContract
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     from qml_qdl.testing.processings import ProcessingContract
     from qml_qdl.testing.readouts import ReadoutContract
     from qml_qdl.testing.targets import DeviceContract, TargetContract
+else:  # and here each when it is first used
+    __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "DeviceContract",
@@ -71,31 +74,7 @@ __all__ = [
     "TargetContract",
 ]
 
-_MODULES = {
-    "DeviceContract": "targets",
-    "EncodingContract": "encodings",
-    "JobClientContract": "job_clients",
-    "JobService": "job_clients",
-    "LayerCase": "layers",
-    "LayerContract": "layers",
-    "NoiseGeneratorContract": "noise_generators",
-    "ProcessingContract": "processings",
-    "ReadoutContract": "readouts",
-    "TargetContract": "targets",
-}
-
 # Before the first contract is loaded: then a failing `assert` shows its values.
 pytest.register_assert_rewrite(
     *(found.name for found in pkgutil.iter_modules(__path__, f"{__name__}."))
 )
-
-
-def __getattr__(name: str) -> Any:
-    """Loads a contract when it is first used (PEP 562)."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -19,8 +19,9 @@ first used, so that the registry and the options can be read without torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qml_qdl.circuits.packages import lazy_names
 
 if TYPE_CHECKING:
     from qml_qdl.training.baselines import Baseline
@@ -61,36 +62,8 @@ if TYPE_CHECKING:
     from qml_qdl.training.run import Run
     from qml_qdl.training.sampling import Sampled, sample
     from qml_qdl.training.specs import Spec
-
-_HOMES = {
-    "recipes.adversarial": ("Adversarial", "AdversarialDistribution"),
-    "baselines": ("Baseline",),
-    "building": ("Task",),
-    "costs": ("Estimate", "estimate"),
-    "evaluation": ("Evaluation", "evaluate"),
-    "experiment": ("begin", "carry_on", "train"),
-    "fitting": ("Fit", "accuracy", "fit", "predict"),
-    "recipes.generative": ("Generative",),
-    "recipes.ground_state": ("GroundState",),
-    "recipes.likelihood": (
-        "ContrastiveDivergence",
-        "DensityEstimation",
-        "EvidenceLowerBound",
-        "Likelihood",
-    ),
-    "options": ("DataOptions", "RunOptions", "TrainingOptions", "default_training"),
-    "prediction": ("Predictions", "predict_rows"),
-    "recipes.reconstruction": ("StateReconstruction",),
-    "recipes.recipe": ("Recipe", "count_parameters"),
-    "registry": ("MODELS", "RECIPES"),
-    "report": ("Line", "Report"),
-    "run": ("Run",),
-    "sampling": ("Sampled", "sample"),
-    "specs": ("Spec",),
-    "recipes.segmentation": ("Segmentation",),
-    "recipes.supervised": ("Classification", "Regression", "Supervised"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+else:  # and here each when it is first used
+    __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "MODELS",
@@ -136,24 +109,3 @@ __all__ = [
     "sample",
     "train",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Loads what a name stands for when it is first used (PEP 562)."""
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        module = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
-    except ModuleNotFoundError as error:
-        # Loading the errors loads PennyLane too, which the options do not wait for.
-        from qml_qdl.circuits.packages import missing_package
-
-        missing = missing_package(error)
-        if missing is None:
-            raise
-        raise missing from error
-    return getattr(module, name)
-
-
-def __dir__() -> list[str]:
-    return __all__
