@@ -24,7 +24,11 @@ ALLOWED: dict[str, set[str]] = {
     "qml_qdl.errors": {"qml_qdl.circuits.errors"},
     "qml_qdl.hardware": {"qml_qdl.circuits"},
     "qml_qdl.nn": {"qml_qdl.circuits", "qml_qdl.hardware"},
-    "qml_qdl.data": {"qml_qdl.circuits.errors", "qml_qdl.circuits.validation"},
+    "qml_qdl.data": {
+        "qml_qdl.circuits.errors",
+        "qml_qdl.circuits.packages",
+        "qml_qdl.circuits.validation",
+    },
     "qml_qdl.metrics": {"qml_qdl.circuits", "qml_qdl.data"},
     "qml_qdl.models": {
         "qml_qdl.circuits",

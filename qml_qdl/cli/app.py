@@ -18,6 +18,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from qml_qdl.circuits.errors import QdlError, SubmissionUnclear
+from qml_qdl.circuits.packages import missing_package
 from qml_qdl.cli.signals import Interrupted, heeding_signals
 
 NAME = "qml-qdl"
@@ -140,10 +142,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(prefix, _with_notes(str(error), error), 1)
     except Exception as error:
-        # Loading the errors loads PennyLane too, which --help should not wait for.
-        from qml_qdl.circuits.errors import QdlError, SubmissionUnclear
-        from qml_qdl.circuits.packages import missing_package
-
         if isinstance(error, ModuleNotFoundError):
             error = missing_package(error) or error
         if not isinstance(error, QdlError):

@@ -49,8 +49,9 @@ def estimate(
 
     import qml_qdl.training as training
 
+    opened = training.Run.open(run, runs_dir=runs_dir)
     estimates = training.estimate(
-        training.Run.open(run, runs_dir=runs_dir),
+        opened,
         target=target,
         shots=shots,
         limit=limit,

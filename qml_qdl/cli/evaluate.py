@@ -73,9 +73,10 @@ def evaluate(
     import qml_qdl.training as training
     from qml_qdl.circuits.errors import Detached
 
+    opened = training.Run.open(run, runs_dir=runs_dir)
     try:
         result = training.evaluate(
-            training.Run.open(run, runs_dir=runs_dir),
+            opened,
             target=target,
             shots="keep" if shots is None else shots or None,
             limit=limit,

@@ -40,6 +40,8 @@ def kernels(
     from rich.console import Console
 
     from qml_qdl.data import load
+
+    dataset = load(data)  # what is no data set is said before anything else is loaded
     from qml_qdl.training.kernels import KernelStudy
 
     progress = Progress()
@@ -47,7 +49,7 @@ def kernels(
     def tell(text: str) -> None:
         progress(text, end=not text)
 
-    study = KernelStudy(load(data), limit=limit, tell=None if quiet else tell)
+    study = KernelStudy(dataset, limit=limit, tell=None if quiet else tell)
     study.run(range(seed, seed + seeds))
     for title, rows in study.tables():
         Console().print(table_of(f"{data}: {title}", rows))

@@ -146,8 +146,8 @@ def phases(
     from qml_qdl.hardware.options import TargetOptions
     from qml_qdl.hardware.targets import make_device
     from qml_qdl.phases import make_system
+    from qml_qdl.training.folders import new_folder
     from qml_qdl.training.phases import PhaseStudy, compare_sizes, write_tables
-    from qml_qdl.training.run import new_folder
 
     sizes_asked: list[int | None] = [*(size or ())] or [None]
     chosen = [

@@ -63,10 +63,10 @@ def sample(
     the exact one.
     """
     import qml_qdl.training as training
-    from qml_qdl.training.measures import format_measure
 
+    opened = training.Run.open(run, runs_dir=runs_dir)
     sampled = training.sample(
-        training.Run.open(run, runs_dir=runs_dir),
+        opened,
         count,
         seed=seed,
         target=target,
@@ -84,6 +84,8 @@ def sample(
         f"{sampled.training_seed}, {place}{counted}, seed {seed}: {sampled.path}, "
         f"{sampled.seconds:.1f} s"
     )
+    from qml_qdl.training.measures import format_measure
+
     for name, value in sampled.measures.items():
         floor = sampled.floor.get(name)
         beside = "–" if floor is None else format_measure(name, floor)

@@ -111,7 +111,7 @@ def tomography(
     from rich.console import Console
 
     from qml_qdl.tomography import Measurements
-    from qml_qdl.training.run import new_folder
+    from qml_qdl.training.folders import new_folder
     from qml_qdl.training.tomography import StateTomography, known_state, pauli_sum
 
     shots = Measurements.read(data, bases=bases, order=order)

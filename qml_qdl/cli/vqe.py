@@ -160,7 +160,7 @@ def vqe(
 
     from qml_qdl.hardware.options import TargetOptions
     from qml_qdl.hardware.targets import make_device
-    from qml_qdl.training.run import new_folder
+    from qml_qdl.training.folders import new_folder
     from qml_qdl.training.vqe import LowestStates
 
     chosen = {

@@ -17,8 +17,9 @@ from qml_qdl.circuits.errors import RunError
 from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.hardware.files import write_atomically
 from qml_qdl.sklearn.base import check_fitted
+from qml_qdl.training.folders import new_folder
 from qml_qdl.training.json_files import read_json, write_json
-from qml_qdl.training.run import PREPROCESSING, Run, new_folder
+from qml_qdl.training.run import PREPROCESSING, Run
 
 PARAMETERS = "estimator.json"
 """The file of an estimator's class, parameters and labels."""

@@ -21,11 +21,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.hardware.files import made_in_memory, write_atomically
+from qml_qdl.training.folders import BEST, LAST, PREVIOUS
 
 logger = logging.getLogger(__name__)
-
-LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
-"""In a training's folder: the last checkpoint, the one before, and the best weights."""
 
 _DAMAGED = "damaged.ckpt"
 

@@ -25,8 +25,9 @@ from qml_qdl.training.building import (
     load_data,
     resolved_data,
 )
-from qml_qdl.training.checkpoints import LAST, load_best, read_checkpoint
+from qml_qdl.training.checkpoints import load_best, read_checkpoint
 from qml_qdl.training.fitting import Fit, fit
+from qml_qdl.training.folders import LAST
 from qml_qdl.training.measures import format_measure
 from qml_qdl.training.options import RunOptions, check_heeded, default_training
 from qml_qdl.training.recipes.generative import Generative

@@ -9,9 +9,6 @@ from torch import nn
 
 from qml_qdl.nn.jobs import begin_step
 
-JOURNAL = "jobs.sqlite"
-"""The name of the journal in the folder of a run."""
-
 
 class JobSteps(Callback):
     """Tells a model's layers which step of the training they are in.

@@ -64,15 +64,15 @@ from qml_qdl.manybody.dynamics.tdvp import Noise
 from qml_qdl.manybody.problems import HAMILTONIANS, MOST_SUMMED, SamplerName
 from qml_qdl.manybody.states.state import as_complex, as_vector, doubled, seeded
 from qml_qdl.training.checkpoints import (
-    LAST,
     AtomicCheckpointIO,
     load_best,
     newest_checkpoint,
 )
+from qml_qdl.training.folders import LAST, find_folder, new_folder
 from qml_qdl.training.json_files import read_json, write_json
 from qml_qdl.training.plots import plot_quench, save_figure
 from qml_qdl.training.recipes.ground_state import WARM_UP
-from qml_qdl.training.run import Run, find_folder, new_folder
+from qml_qdl.training.run import Run
 from qml_qdl.training.trainer import shows_bars
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from qml_qdl.circuits.errors import RunError
 from qml_qdl.hardware.files import write_atomically
-from qml_qdl.training.checkpoints import BEST, LAST, read_checkpoint
+from qml_qdl.training.checkpoints import read_checkpoint
+from qml_qdl.training.folders import BEST, LAST
 from qml_qdl.training.recipes.recipe import Recipe
 from qml_qdl.training.signals import HeldSignals
 

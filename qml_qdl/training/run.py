@@ -1,4 +1,7 @@
-"""The folder of a run: what was asked, what came out, and all in between."""
+"""The folder of a run: what was asked, what came out, and all in between.
+
+What has to be loaded to train is not waited for until a run was found, and is whole.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,23 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import attrs
-from torch import nn
 
 from qml_qdl.circuits.errors import ArgumentError, QdlError, RunError
-from qml_qdl.circuits.validation import check_choice, validate_call
-from qml_qdl.data.preprocessing import Preprocessing
-from qml_qdl.data.splitting import Split
-from qml_qdl.hardware.files import remove_remains, write_atomically
-from qml_qdl.training.building import Source, Task, load_data
-from qml_qdl.training.checkpoints import (
+from qml_qdl.circuits.validation import check_choice, check_type, validate_call
+from qml_qdl.hardware.files import write_atomically
+from qml_qdl.training.folders import (
     BEST,
-    LostCheckpointError,
-    read_checkpoint,
-    write_weights,
+    JOURNAL,
+    already_taken,
+    find_folder,
+    new_folder,
 )
-from qml_qdl.training.fitting import Fit
-from qml_qdl.training.jobs import JOURNAL
 from qml_qdl.training.json_files import check_seal, read_json, read_object, write_json
 from qml_qdl.training.options import RunOptions, write_config
-from qml_qdl.training.recipes.recipe import as_array
 from qml_qdl.training.specs import refuse_within
 from qml_qdl.training.versions import (
     FORMAT,
@@ -39,6 +37,14 @@ from qml_qdl.training.versions import (
     upgraded_paths,
     upgraded_tables,
 )
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from qml_qdl.data.preprocessing import Preprocessing
+    from qml_qdl.data.splitting import Split
+    from qml_qdl.training.building import Source, Task
+    from qml_qdl.training.fitting import Fit
 
 CONFIG = "config.json"
 PREPROCESSING = "preprocessing.json"
@@ -103,6 +109,11 @@ class Run:
             ArgumentError: The name is no plain folder name.
             RunError: There is such a folder already.
         """
+        from qml_qdl.data.splitting import Split
+        from qml_qdl.training.building import Source
+
+        check_type("dataset", dataset, get_args(Source))
+        check_type("split", split, (Split, NoneType))
         folder, made = new_folder(runs_dir, name, dataset.name)
         shared = None if split is None else split.shared_rows()
         run = cls(folder, options, dataset.fingerprint(), kinds, shared)
@@ -138,6 +149,15 @@ class Run:
         Raises:
             ArgumentTypeError: An option is an object that no file can hold.
         """
+        from torch import nn
+
+        from qml_qdl.data.preprocessing import Preprocessing
+        from qml_qdl.training.checkpoints import write_weights
+        from qml_qdl.training.fitting import Fit
+
+        check_type("model", model, nn.Module)
+        check_type("fit", fit, Fit)
+        check_type("preprocessing", preprocessing, (Preprocessing, NoneType))
         run = cls(Path(folder), options, fingerprint, (kind,))
         run._begin(preprocessing, False)
         state = {f"model.{name}": each for name, each in model.state_dict().items()}
@@ -171,7 +191,7 @@ class Run:
                 write_json(path, fitted.as_config(), sealed=True)
             write_atomically(folder / _YAML, lambda file: file.write(text))
         except FileExistsError as error:  # by another process, meanwhile
-            raise _taken(folder) from error
+            raise already_taken(folder) from error
         except BaseException:
             if begun:
                 (folder / CONFIG).unlink()
@@ -241,6 +261,8 @@ class Run:
             DataError: It cannot be read.
             RunError: It is not the one that the run began with.
         """
+        from qml_qdl.training.building import load_data
+
         with _told_before():
             dataset = load_data(self.options.data)
         if dataset.fingerprint() != self.fingerprint:
@@ -257,6 +279,8 @@ class Run:
             DataError: The data cannot be read.
             RunError: They are not those that the run began with.
         """
+        from qml_qdl.training.building import Task
+
         return Task.of(self.options, self.load_data(), self.preprocessing())
 
     def preprocessing(self) -> Preprocessing | None:
@@ -301,6 +325,8 @@ class Run:
             seed: Which training.
             keeps: The checkpoints that are needed; see `Recipe.keeps`.
         """
+        from qml_qdl.training.checkpoints import LostCheckpointError, read_checkpoint
+
         folder = self.fit_folder(kind, seed)
         if not (folder / BEST).exists():
             return False
@@ -318,6 +344,9 @@ class Run:
         path = self.fit_folder(kind, seed) / _RESULT
         if not path.exists():
             return None
+        from qml_qdl.training.fitting import Fit
+        from qml_qdl.training.recipes.recipe import as_array
+
         advice = "delete it to have the training evaluated again"
         content = upgraded_fit(read_json(path, advice))
         known = {each.name for each in attrs.fields(Fit)}
@@ -393,6 +422,8 @@ def read_preprocessing(folder: Path) -> Preprocessing:
     Raises:
         RunError: The file is missing or damaged.
     """
+    from qml_qdl.data.preprocessing import Preprocessing
+
     path = folder / PREPROCESSING
     advice = "restore it from a copy, or delete it to have it fitted again"
     content = read_json(path, advice)
@@ -400,65 +431,6 @@ def read_preprocessing(folder: Path) -> Preprocessing:
         return Preprocessing.from_config(content)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: the file is damaged ({error}); {advice}") from error
-
-
-def new_folder(runs_dir: str | Path, name: str | None, usual: str) -> tuple[Path, bool]:
-    """The empty folder of a new run.
-
-    Args:
-        runs_dir: The folder of all runs.
-        name: Its name; None makes one of data and time.
-        usual: With what that begins.
-
-    Returns:
-        The folder, and whether it was made here.
-
-    Raises:
-        ArgumentError: The name is no plain folder name.
-        RunError: There is such a folder already, and it is not empty.
-    """
-    if name is not None and (not name.strip(". ") or Path(name).name != name):
-        raise ArgumentError(
-            f"name: expected a plain folder name, got {name!r}; use runs_dir for "
-            "the place"
-        )
-    begun = name or f"{usual}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = Path(runs_dir) / begun
-    number = 2
-    while name is None and folder.exists():  # one that began in the same second
-        folder = Path(runs_dir) / f"{begun}-{number}"
-        number += 1
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    # A process that was killed here leaves an empty folder, which is no run.
-    remove_remains(folder)
-    if any(folder.iterdir()):
-        raise _taken(folder)
-    return folder, made
-
-
-def find_folder(run: str | Path, runs_dir: str | Path) -> Path:
-    """Finds the folder of a run, and clears what killed processes left in it.
-
-    Args:
-        run: Path, or name in the folder of all runs.
-        runs_dir: That folder.
-
-    Raises:
-        RunError: There is none.
-    """
-    folder = next(
-        (place for place in (Path(run), Path(runs_dir) / run) if place.is_dir()),
-        None,
-    )
-    if folder is None:
-        raise RunError(
-            f"run: expected the folder of a run, got {str(run)!r}, which is "
-            f"neither there nor in {runs_dir}"
-        )
-    for place in (folder, *folder.glob("*-seed*")):
-        remove_remains(place)
-    return folder
 
 
 @contextlib.contextmanager
@@ -473,7 +445,3 @@ def _told_before() -> Iterator[None]:
     finally:
         for logger, level in zip(rooms, levels, strict=True):
             logger.setLevel(level)
-
-
-def _taken(folder: Path) -> RunError:
-    return RunError(f"name: {folder} exists already; resume it, or choose another name")

@@ -31,16 +31,14 @@ from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.hardware.files import remove_remains
 from qml_qdl.nn.jobs import record_jobs
 from qml_qdl.training.checkpoints import (
-    BEST,
-    LAST,
-    PREVIOUS,
     AtomicCheckpointIO,
     ExactResume,
     load_state,
     newest_checkpoint,
     restore_best,
 )
-from qml_qdl.training.jobs import JOURNAL, JobSteps
+from qml_qdl.training.folders import BEST, JOURNAL, LAST, PREVIOUS
+from qml_qdl.training.jobs import JobSteps
 from qml_qdl.training.options import TrainingOptions
 from qml_qdl.training.recipes.recipe import Recipe, build_object, named_class
 from qml_qdl.training.recorder import Recorder

@@ -12,7 +12,8 @@ import pytest
 
 from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.training import quench as quench_module
-from qml_qdl.training.checkpoints import LAST, PREVIOUS, AtomicCheckpointIO
+from qml_qdl.training.checkpoints import AtomicCheckpointIO
+from qml_qdl.training.folders import LAST, PREVIOUS
 from qml_qdl.training.quench import (
     QuenchOptions,
     QuenchReport,

@@ -14,7 +14,7 @@ from qml_qdl.data import all_bits
 from qml_qdl.data.splitting import Split
 from qml_qdl.nn.jobs import begin_step
 from qml_qdl.training.baselines import Baseline
-from qml_qdl.training.checkpoints import BEST, LAST
+from qml_qdl.training.folders import BEST, LAST
 from qml_qdl.training.measures import SAMPLES, Yardstick, rows_of
 from qml_qdl.training.options import DataOptions, TrainingOptions
 from qml_qdl.training.recipes.recipe import Batch, Sampling

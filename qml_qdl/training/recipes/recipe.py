@@ -21,7 +21,7 @@ from qml_qdl.data.loader import ResumableLoader
 from qml_qdl.data.preprocessing import Preprocessing
 from qml_qdl.data.splitting import Split, split
 from qml_qdl.training.baselines import Baseline
-from qml_qdl.training.checkpoints import BEST
+from qml_qdl.training.folders import BEST
 from qml_qdl.training.options import DataOptions, TrainingOptions
 from qml_qdl.training.registry import RECIPES
 from qml_qdl.training.specs import (
