@@ -716,6 +716,10 @@ class QuantumGaussianProcessRegressor(RegressorMixin, KernelMachine):
         return tags
 
 
+QuantumGaussianProcess = QuantumGaussianProcessRegressor
+"""A shorter name of `QuantumGaussianProcessRegressor`."""
+
+
 class QuantumGaussianProcessClassifier(_Classes):
     """A Gaussian process of classes whose covariance is a circuit's kernel.
 

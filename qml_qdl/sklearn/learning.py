@@ -1,11 +1,14 @@
-"""What estimators have in common that train a torch module with our trainer."""
+"""What estimators have in common that train a torch module with our trainer.
+
+The trainer is loaded when something is fitted.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -19,10 +22,11 @@ from qml_qdl.hardware.targets import is_service
 from qml_qdl.nn import set_target
 from qml_qdl.sklearn.base import check_fitted, seed_of
 from qml_qdl.sklearn.runs import IN_MEMORY, save_run
-from qml_qdl.training import RunOptions, Spec, Task, TrainingOptions, fit
-from qml_qdl.training.options import DataOptions
-from qml_qdl.training.recipes.recipe import Recipe
-from qml_qdl.training.trainer import generators_kept
+from qml_qdl.training.options import DataOptions, RunOptions, TrainingOptions
+from qml_qdl.training.specs import Spec
+
+if TYPE_CHECKING:
+    from qml_qdl.training.recipes.recipe import Recipe
 
 FULL_BATCH = 1024
 """With fewer rows than this all of them are a batch, where nothing else is said."""
@@ -113,6 +117,10 @@ class Learner(BaseEstimator, ABC):
         Returns:
             The rows that were learnt from, without those to stop by.
         """
+        from qml_qdl.training.building import Task
+        from qml_qdl.training.fitting import fit
+        from qml_qdl.training.trainer import generators_kept
+
         given: Any = self
         check_flag("early_stopping", given.early_stopping)
         check_flag("verbose", given.verbose)

@@ -28,7 +28,6 @@ from qml_qdl.sklearn.circuit_model import CircuitModel
 from qml_qdl.sklearn.learning import Learner, Maker, batch_rows
 from qml_qdl.training import MODELS, Spec, TrainingOptions
 from qml_qdl.training.options import Accelerator, Precision
-from qml_qdl.training.recipes.recipe import Recipe
 
 
 class Trained(Learner):
@@ -106,13 +105,18 @@ class Trained(Learner):
             dataset_of(self, x, labels, names, weights),
             spec,
             self._training,
-            recipe=Recipe.named(self.recipe),
+            recipe=self._recipe(),
             name=self.recipe,
             maker=maker,
             standardise=self.standardise,
             warm=self._goes_on(),
         )
         return self
+
+    def _recipe(self) -> Any:
+        from qml_qdl.training.recipes.recipe import Recipe
+
+        return Recipe.named(self.recipe)
 
     def _goes_on(self) -> bool:
         """Whether weights of before are gone on with."""
@@ -137,9 +141,10 @@ class Trained(Learner):
         zeros = np.zeros((len(x), *self.preprocessing_.output_shape))
         rows = dataset_of(self, x, zeros)
         given = self.preprocessing_.apply(rows)
-        recipe: Any = Recipe.named(self.recipe)
         with same_shots(self):
-            outputs: Tensor = recipe.outputs(self.module_, given, batch_size=AT_ONCE)
+            outputs: Tensor = self._recipe().outputs(
+                self.module_, given, batch_size=AT_ONCE
+            )
         return outputs
 
 
