@@ -70,14 +70,15 @@ def lazy_names(
     """
 
     @cache
-    def homes() -> dict[str, str]:
+    def homes() -> dict[str, tuple[str, str]]:
         return dict(_imported_for_types(package))
 
     def load(name: str) -> Any:
         if name.startswith("__") or name not in homes():
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
-            value = getattr(import_module(homes()[name]), name)
+            home, own = homes()[name]
+            value = getattr(import_module(home), own)
         except ModuleNotFoundError as error:
             missing = missing_package(error)
             if missing is None:
@@ -89,8 +90,8 @@ def lazy_names(
     return load, lambda: sorted(homes())
 
 
-def _imported_for_types(package: str) -> Iterator[tuple[str, str]]:
-    """The names that a package imports under `if TYPE_CHECKING:`, and from where."""
+def _imported_for_types(package: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Names that a package imports under `if TYPE_CHECKING:`, with module and name."""
     loader: Any = sys.modules[package].__loader__
     source = loader.get_source(package)
     if source is None:  # a program that was packed without
@@ -104,4 +105,5 @@ def _imported_for_types(package: str) -> Iterator[tuple[str, str]]:
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 for each in node.body:
                     if isinstance(each, ast.ImportFrom) and each.module:
-                        yield from ((name.name, each.module) for name in each.names)
+                        for name in each.names:
+                            yield name.asname or name.name, (each.module, name.name)

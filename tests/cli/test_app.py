@@ -130,7 +130,8 @@ import sys
 from qml_qdl.cli import main
 codes = [main(words) for words in {QUICK[:-3]}]
 for heavy in ("torch", "pennylane", "lightning", "sklearn", "matplotlib", "scipy",
-              "pandas", "qiskit", "pydantic", "qml_qdl.circuits", "qml_qdl.hardware"):
+              "pandas", "qiskit", "pydantic", "qml_qdl.circuits.circuit",
+              "qml_qdl.hardware"):
     assert heavy not in sys.modules, heavy
 codes += [main(words) for words in {QUICK[-3:]}]
 for heavy in ("torch", "pennylane", "lightning", "sklearn", "matplotlib"):

@@ -12,7 +12,7 @@ from qml_qdl.circuits.errors import ArgumentError, RunError
 from qml_qdl.data import load
 from qml_qdl.training import DataOptions, Fit, Run, RunOptions, begin
 from qml_qdl.training.json_files import read_json, write_json
-from qml_qdl.training.run import PREPROCESSING, new_folder
+from qml_qdl.training.run import PREPROCESSING
 
 
 @pytest.fixture
@@ -38,19 +38,6 @@ def test_a_run_is_found_by_name_and_by_folder(run: Run, tmp_path: Path) -> None:
 def test_runs_without_a_name_are_named_after_data_and_time(tmp_path: Path) -> None:
     run = Run.create(RunOptions(), load("digits"), runs_dir=tmp_path)
     assert run.folder.name.startswith("digits-2")
-
-
-def test_runs_of_the_same_second_have_folders_of_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("qml_qdl.training.run.time.strftime", lambda _: "now")
-    names = []
-    for _ in range(3):
-        folder, made = new_folder(tmp_path, None, "quench")
-        assert made
-        (folder / "kept").touch()
-        names.append(folder.name)
-    assert names == ["quench-now", "quench-now-2", "quench-now-3"]
 
 
 def test_an_existing_run_is_never_overwritten(run: Run, tmp_path: Path) -> None:
