@@ -53,14 +53,14 @@ DeadlineOption = Annotated[
 
 
 def _open(place: str | None, runs_dir: Path) -> Journal:
-    from qml_qdl.hardware.jobs.journal import Journal
     from qml_qdl.training import Run
 
-    if place is None:
-        return Journal(create=False)
-    if Path(place).is_file():
-        return Journal(place, create=False)
-    return Journal(Run.open(place, runs_dir=runs_dir).journal, create=False)
+    path = place
+    if place is not None and not Path(place).is_file():
+        path = str(Run.open(place, runs_dir=runs_dir).journal)
+    from qml_qdl.hardware.jobs.journal import Journal
+
+    return Journal(path, create=False)
 
 
 @jobs_app.command("list", epilog="Example: qml-qdl jobs list my-run")

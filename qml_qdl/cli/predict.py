@@ -58,9 +58,11 @@ def predict(
     each row in the order of FILE.
     """
     import qml_qdl.training as training
-    from qml_qdl.training.prediction import PREDICTIONS
+    from qml_qdl.data.named import check_file
+    from qml_qdl.training.folders import PREDICTIONS
 
     opened = training.Run.open(run, runs_dir=runs_dir)
+    check_file(file)
     found = training.predict_rows(
         opened,
         file,

@@ -247,10 +247,14 @@ def quench(
     Everything goes to a folder of its own: options, checkpoints, the trajectory as
     .npz and .csv, report and picture.
     """
-    from qml_qdl.training.quench import QuenchOptions, QuenchRun, begin_quench
+    from qml_qdl.circuits.validation import check_choice
+    from qml_qdl.training.folders import find_folder
 
     if resume is not None:
         _refuse_others(context)
+        find_folder(resume, runs_dir)  # before what evolves states is loaded
+        from qml_qdl.training.quench import QuenchRun
+
         _finish(QuenchRun.open(resume, runs_dir=runs_dir), quiet)
         return
     couplings = [each for each in before or [] if "=" in each]
@@ -259,7 +263,12 @@ def quench(
         raise typer.BadParameter(
             f"expected one run, got {', '.join(runs)}", param_hint="'--from'"
         )
+    if runs:
+        find_folder(runs[0], runs_dir)
+    if hamiltonian is not None:
+        check_choice("hamiltonian", hamiltonian, HAMILTONIANS)
     problem = named_values("--from", couplings)
+    changed = named_values("--to", after or [])
     given: dict[str, Any] = {
         "lattice": lattice,
         "periodic": False if open_ends else None,
@@ -273,9 +282,11 @@ def quench(
         "amplitudes": amplitudes,
         "symmetry": symmetry,
     }
+    from qml_qdl.training.quench import QuenchOptions, begin_quench
+
     options = QuenchOptions(
         time=time,
-        after=named_values("--to", after or []),
+        after=changed,
         hamiltonian=hamiltonian,
         problem=problem,
         run=runs[0] if runs else None,

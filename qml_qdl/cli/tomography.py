@@ -110,6 +110,9 @@ def tomography(
     """
     from rich.console import Console
 
+    from qml_qdl.data.files import existing
+
+    existing(data)  # before what reads it is loaded
     from qml_qdl.tomography import Measurements
     from qml_qdl.training.folders import new_folder
     from qml_qdl.training.tomography import StateTomography, known_state, pauli_sum

@@ -117,6 +117,9 @@ def train_command(given: Sequence[str]) -> tuple[Callable[..., None], list[str]]
         if print_config:
             print(write_config(asked_options), end="")
             return
+        from qml_qdl.data.named import check_file
+
+        check_file(asked_options.data.source.class_path)  # and not seconds later
         import qml_qdl.training as training
 
         _finish(training.begin(asked_options, runs_dir=runs_dir, name=name), quiet)
@@ -249,7 +252,6 @@ def _given(context: typer.Context) -> dict[str, str]:
 def _refuse_unheeded(context: typer.Context, values: dict[str, Any]) -> None:
     """Refuses options that the model would ignore, even with their default values."""
     from qml_qdl.circuits.errors import ArgumentError
-    from qml_qdl.training.recipes.recipe import Recipe
 
     model = Spec.from_config("model", values.get("model", "auto")).class_path
     known = MODELS.get(model)
@@ -259,6 +261,8 @@ def _refuse_unheeded(context: typer.Context, values: dict[str, Any]) -> None:
     if known is not None and known.recipe is not None:
         given = Spec.from_config("recipe", values.get("recipe", known.recipe))
         if given.class_path in RECIPES:
+            from qml_qdl.training.recipes.recipe import Recipe
+
             refused |= set(Recipe.named(given.class_path).unheeded)
     for name, flag in _given(context).items():
         if name in refused:

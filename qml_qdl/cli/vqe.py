@@ -18,7 +18,7 @@ from qml_qdl.cli.options import (
     named_values,
     table_of,
 )
-from qml_qdl.training.registry import HAMILTONIANS
+from qml_qdl.training.registry import HAMILTONIANS, MOLECULES
 
 if TYPE_CHECKING:
     from qml_qdl.manybody import Problem
@@ -36,7 +36,7 @@ ProblemArgument = Annotated[
     str,
     typer.Argument(
         metavar="MOLECULE|FILE.xyz|HAMILTONIAN",
-        help="H2, HeH+, H3+, H4, LiH, HF, BeH2 or H2O; a file of atoms; or "
+        help=f"{', '.join(MOLECULES[:-1])} or {MOLECULES[-1]}; a file of atoms; or "
         f"{', '.join(HAMILTONIANS)}.",
         show_default=False,
     ),
@@ -156,13 +156,6 @@ def vqe(
     made without a download, and kept. Tables, a picture, and the circuit with its
     angles go to a folder of their own.
     """
-    from rich.console import Console
-
-    from qml_qdl.hardware.options import TargetOptions
-    from qml_qdl.hardware.targets import make_device
-    from qml_qdl.training.folders import new_folder
-    from qml_qdl.training.vqe import LowestStates
-
     chosen = {
         "charge": charge,
         "multiplicity": multiplicity,
@@ -172,6 +165,13 @@ def vqe(
     }
     spins = {"size": size, "argument": argument}
     molecule, sought = _sought(problem, _given(chosen), _given(spins))
+    from rich.console import Console
+
+    from qml_qdl.hardware.options import TargetOptions
+    from qml_qdl.hardware.targets import make_device
+    from qml_qdl.training.folders import new_folder
+    from qml_qdl.training.vqe import LowestStates
+
     if target is not None:  # what cannot be used is refused before anything is sought
         told = TargetOptions(
             seed=seed, account=account, max_qpu_seconds=max_qpu_seconds
@@ -223,8 +223,6 @@ def _sought(
     """The molecule, if it is one, and the problem."""
     from qml_qdl.circuits.errors import ArgumentError
     from qml_qdl.circuits.validation import did_you_mean
-    from qml_qdl.manybody import Problem
-    from qml_qdl.vqe import MOLECULES, Molecule
 
     known = (*MOLECULES, *HAMILTONIANS)
     is_file = name.lower().endswith(".xyz")
@@ -238,6 +236,11 @@ def _sought(
         kind = "of spins" if name in HAMILTONIANS else "a molecule"
         flag = next(iter(strange)).replace("_", "-")
         raise ArgumentError(f"--{flag}: {name} is {kind}, and has none; leave it out")
+    if is_file and not Path(name).is_file():
+        raise ArgumentError(f"{name}: expected a file, got none")
+    from qml_qdl.manybody import Problem
+    from qml_qdl.vqe import Molecule
+
     if name in HAMILTONIANS:
         return None, Problem.named(name, **_arguments(spins))
     if not is_file:
@@ -245,8 +248,6 @@ def _sought(
     else:
         try:
             text = Path(name).read_text(encoding="utf-8")
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise ArgumentError(f"{name}: expected a file, got none") from error
         except UnicodeDecodeError as error:
             raise ArgumentError(f"{name}: expected text, got {error}") from error
         try:

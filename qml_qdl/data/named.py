@@ -14,7 +14,7 @@ from attrs import evolve
 from qml_qdl.circuits.errors import ArgumentError, DataError
 from qml_qdl.circuits.validation import as_items, did_you_mean, validate_call
 from qml_qdl.data.dataset import Dataset, encode_labels
-from qml_qdl.data.files import read_npz
+from qml_qdl.data.files import existing, read_npz
 from qml_qdl.data.flows import MOTIONS, motions, random_flows
 from qml_qdl.data.images import ColorMode, read_image_folder
 from qml_qdl.data.meshes import icosphere
@@ -316,6 +316,19 @@ def is_path(source: str | Path) -> bool:
     if path.suffix.lower() == ".npz" or is_table(path):
         return True
     return path.is_dir() and _spelling(source) not in _LOADERS
+
+
+def check_file(source: str | Path) -> None:
+    """Checks that a file is there, where `load` takes a source for one.
+
+    Args:
+        source: What `load` takes.
+
+    Raises:
+        DataError: There is none.
+    """
+    if is_path(source) and not Path(source).is_dir():
+        existing(source)
 
 
 def canonical_name(source: str | Path) -> str:

@@ -14,6 +14,9 @@ LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 JOURNAL = "jobs.sqlite"
 """The name of the journal of jobs."""
 
+PREDICTIONS = "predictions.csv"
+"""Where predictions of new rows go if nothing else is said."""
+
 
 def new_folder(runs_dir: str | Path, name: str | None, usual: str) -> tuple[Path, bool]:
     """The empty folder of a new run.

@@ -30,8 +30,6 @@ from qml_qdl.training.run import ModelKind, Run
 
 _logger = logging.getLogger(__name__)
 
-PREDICTIONS = "predictions.csv"
-
 
 @frozen(eq=False)
 class Predictions:

@@ -189,6 +189,9 @@ HAMILTONIANS = (
 )
 """The Hamiltonians that are named as data; see `qml_qdl.manybody`."""
 
+MOLECULES = ("H2", "HeH+", "H3+", "H4", "LiH", "HF", "BeH2", "H2O")
+"""The molecules that have names; see `qml_qdl.vqe`."""
+
 RECIPES: Mapping[str, str] = MappingProxyType(
     {
         "classification": "qml_qdl.training.Classification",

@@ -123,6 +123,48 @@ HELPS += [["jobs", name, "--help"] for name in ("list", "show", "cancel", "wait"
 QUICK = [["--version"], *HELPS, ["--help"], ["fly"], ["train", "--fly"]]
 
 
+WRONG = [
+    ["evaluate", "none"],
+    ["predict", "none", "rows.csv"],
+    ["sample", "none"],
+    ["estimate", "none", "--target", "ibm:ibm_torino"],
+    ["train", "--model", "none"],
+    ["train", "--data", "none.csv"],
+    ["train", "--config", "none.yaml"],
+    ["train", "--resume", "none"],
+    ["train", "--epochs", "0"],
+    ["jobs", "list", "none"],
+    ["kernels", "none"],
+    ["quench", "none"],
+    ["quench", "--from", "none"],
+    ["quench", "--resume", "none"],
+    ["tomography", "none.npz"],
+    ["vqe", "none"],
+    ["vqe", "none.xyz"],
+]
+"""What is refused before any circuit could be wanted."""
+
+
+def test_what_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from qml_qdl.cli import main
+for words in {WRONG}:
+    assert main(words) == 2, words
+    for heavy in ("torch", "pennylane", "lightning", "sklearn"):
+        assert heavy not in sys.modules, (words, heavy)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("\n") == len(WRONG)
+
+
 def test_help_loads_nothing_heavy() -> None:
     # All in one process, the whole program's help last: it loads every command.
     code = f"""

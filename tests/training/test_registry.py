@@ -29,8 +29,9 @@ from qml_qdl.training import (
     begin,
     default_training,
 )
-from qml_qdl.training.registry import HAMILTONIANS, option_names
+from qml_qdl.training.registry import HAMILTONIANS, MOLECULES, option_names
 from qml_qdl.training.specs import import_object
+from qml_qdl.vqe import molecules
 
 WINDOW = ["channels", "kernel_size", "stride", "layers", "target"]
 TABLE: dict[str, dict[str, Any]] = {
@@ -182,6 +183,7 @@ def test_every_name_is_in_the_table() -> None:
 def test_what_the_registry_says_of_ground_states_is_what_their_room_says() -> None:
     """It is read without that room, which needs torch."""
     assert tuple(problems.HAMILTONIANS) == HAMILTONIANS
+    assert molecules.MOLECULES == MOLECULES
     descent = inspect.signature(StochasticReconfiguration).parameters
     recipe = inspect.signature(GroundState).parameters
     training = MODELS["nqs"].training
