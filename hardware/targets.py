@@ -239,15 +239,20 @@ def shot_runner(device: Any, circuit: Circuit) -> ShotRunner | None:
     return ShotRunner(circuit, device.seeds, device.memory, device.dtype)
 
 
-def function_runner(device: Any, function: Function) -> FunctionRunner | None:
+def function_runner(
+    device: Any, function: Function, *, shares: bool
+) -> FunctionRunner | None:
     """What runs a quantum function without shots and without PennyLane's execution.
 
     Args:
         device: A PennyLane device.
         function: Takes inputs and weights, and returns what it measures.
+        shares: See `FunctionRunner`.
 
     Returns:
         The runner, which calls the function at every run; None where the device is
         another one than our simulator.
     """
-    return FunctionRunner(device, function) if device.name == SIMULATOR else None
+    if device.name != SIMULATOR:
+        return None
+    return FunctionRunner(device, function, shares=shares)

@@ -14,6 +14,7 @@ from copy import copy
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, ClassVar, TypeAlias
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pennylane as qml
@@ -38,6 +39,7 @@ from qml_qdl.hardware.simulator.memory import rows_at_once
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.program import Angles
 from qml_qdl.hardware.simulator.runner import (
+    FEW_WIRES,
     most_kept,
     native_circuit,
     native_program,
@@ -82,6 +84,9 @@ MOST_TAPES = 256
 
 MOST_SHAPES = 32
 """For so many shapes of inputs, the latest, what was queued is known."""
+
+MOST_SHARED = 16
+"""So many tapes, the latest, are known to functions that come later."""
 
 _READ = frozenset(
     (
@@ -307,6 +312,20 @@ class QueuedTape:
         states = [g for g in first if isinstance(g.operation, qml.StatePrep)]
         return frozenset(slot for gate in states for slot in gate.slots)
 
+    def keeps_rows(self, inputs: int) -> bool:
+        """Whether each row's angles are seen to be numbers of that row, or of no row.
+
+        Args:
+            inputs: How many of the sources, the first, have rows.
+        """
+        return (
+            self.num_rows is not None
+            and self.rows.computed is None
+            and self.common.computed is None
+            and max(self.rows_from, default=inputs) < inputs
+            and min(self.common_from, default=inputs) >= inputs
+        )
+
     def angles(self, numbers: Sequence[Tensor]) -> Angles:
         """The angles of a call.
 
@@ -429,27 +448,74 @@ class QueuedTape:
         return results if len(results) > 1 else results[0]
 
 
+@frozen(eq=False)
+class _Met:
+    """What was queued by functions that take tensors of the same kinds.
+
+    What tells it from all else are its symbols, so they share a trace.
+
+    Args:
+        trace: What was done with the symbols.
+        sources: Those that stand for what a function is given.
+        tapes: What was queued, by its key, for as long as somebody runs it.
+    """
+
+    trace: Trace
+    sources: list[Symbol]
+    tapes: WeakValueDictionary[Hashable, QueuedTape] = field(
+        factory=WeakValueDictionary
+    )
+
+    @classmethod
+    def of(cls, numbers: Sequence[Tensor], inputs: int) -> _Met:
+        """Nothing yet.
+
+        Args:
+            numbers: What functions are given.
+            inputs: How many of them, the first, have rows.
+        """
+        trace = Trace(numbers[0].device)
+        return cls(trace, [trace.source(n, k < inputs) for k, n in enumerate(numbers)])
+
+
+_MET: WeakValueDictionary[Hashable, _Met] = WeakValueDictionary()
+"""By all that it depends on but the functions, while somebody runs one of them."""
+
+_LATEST = LruCache[Hashable, tuple[_Met, QueuedTape]](MOST_SHARED)
+"""The latest tapes of few wires, which outlast the functions that queued them."""
+
+
 class FunctionRunner:
     """Runs a quantum function on batches, without PennyLane's execution on the way.
+
+    Functions that queue the same on devices that are alike share what was compiled.
 
     Args:
         device: A simulator device, which says what it runs as it is.
         function: The function; it may do otherwise in every call, and read the numbers
             that it is given, but keeps none of them, nor would anybody notice if it was
             called once more.
+        shares: Whether its gates mean the same to whoever queues them, and are none of
+            `circuit_function`'s.
     """
 
-    def __init__(self, device: Any, function: Function) -> None:
+    def __init__(self, device: Any, function: Function, *, shares: bool) -> None:
         self._device, self._function = device, function
-        self._met = LruCache[Hashable, tuple[Trace, list[Symbol], dict[Any, Any]]](
+        self._met = LruCache[Hashable, tuple[_Met, dict[Hashable, QueuedTape]]](
             MOST_SHAPES
         )
+        wires = device.wires and tuple((type(wire), wire) for wire in device.wires)
+        self._kind = (wires, device.dtype, device.memory) if shares else None
         self._misses = 0
         self.refused: str | None = None
         """Why it is not run on symbols any more."""
 
     def __call__(
-        self, inputs: Sequence[Tensor], weights: Mapping[str, Tensor], rows: int | None
+        self,
+        inputs: Sequence[Tensor],
+        weights: Mapping[str, Tensor],
+        rows: int | None,
+        check_rows: Callable[[], None],
     ) -> Tensor | None:
         """Runs all rows.
 
@@ -457,6 +523,8 @@ class FunctionRunner:
             inputs: Tensors (rows, features) or (features,).
             weights: The trained tensors by name.
             rows: How many rows must come; None for none.
+            check_rows: Called before anything runs where what was queued does not show
+                by itself that rows are taken for rows.
 
         Returns:
             What is measured: `(rows, *shape)` or `(*shape,)`, of several measurements
@@ -488,6 +556,8 @@ class FunctionRunner:
             return None
         if tape.num_rows != rows:
             return None  # which is told to who made the QNode, where PennyLane runs it
+        if not tape.keeps_rows(len(inputs)):
+            check_rows()
         values = tape(sources)
         # A single measurement keeps its shape, several are laid side by side.
         return values.reshape(values.shape[:-1] + tape.shapes[0]) if single else values
@@ -505,16 +575,18 @@ class FunctionRunner:
     ) -> tuple[QueuedTape, list[Tensor], bool]:
         signature = (
             torch.get_default_dtype(),
+            len(inputs),
             *((n.shape, n.dtype, n.device) for n in numbers),
         )
-        met = self._met.find(signature)
+        found = self._met.find(signature)
         # Other numbers of rows say nothing about the function.
-        self._misses -= met is None
-        if met is None or len(met[0]) > MOST_STEPS:
-            trace = Trace(numbers[0].device)
-            sources = [trace.source(n, k < len(inputs)) for k, n in enumerate(numbers)]
-            met = self._met.keep(signature, (trace, sources, {}))
-        trace, sources, tapes = met
+        self._misses -= found is None
+        if found is None or len(found[0].trace) > MOST_STEPS or found[0].trace.in_call:
+            found = self._met.keep(
+                signature, (self._shared(signature, numbers, len(inputs)), {})
+            )
+        met, tapes = found
+        trace, sources = met.trace, met.sources
         with trace.of_call(sources, numbers):
             data = sources[: len(inputs)]
             with qml.queuing.AnnotatedQueue() as queue:
@@ -529,11 +601,35 @@ class FunctionRunner:
                 raise ImpureError(trace.refused)
         tape = tapes.get(queued.key)
         if tape is None:
-            self._missed()
-            tape = tapes[queued.key] = _traced(trace, queued, values, self._device)
+            tape = met.tapes.get(queued.key)
+            if tape is None:
+                self._missed()
+                tape = _traced(trace, queued, values, self._device)
+                met.tapes[queued.key] = tape
+            tapes[queued.key] = tape
+            if self._kind and tape.plan.structure.num_wires <= FEW_WIRES:
+                _LATEST.keep((self._kind, signature, queued.key), (met, tape))
         else:
             self._misses = 0
         return tape, [*values.values()], not isinstance(output, list | tuple)
+
+    def _shared(
+        self, signature: Hashable, numbers: Sequence[Tensor], inputs: int
+    ) -> _Met:
+        """What was met of tensors like these, by any function, if that means the same.
+
+        Args:
+            signature: What tensors like these have in common.
+            numbers: These tensors.
+            inputs: How many of them, the first, have rows.
+        """
+        key = self._kind, signature
+        met = None if self._kind is None else _MET.get(key)
+        if met is None or met.trace.in_call or len(met.trace) > MOST_STEPS:
+            met = _Met.of(numbers, inputs)
+            if self._kind is not None:
+                _MET[key] = met
+        return met
 
 
 class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]

@@ -254,6 +254,11 @@ class Trace:
         finally:
             self._values, self._taken = None, {}
 
+    @property
+    def in_call(self) -> bool:
+        """Whether a call goes on, in which another one may have begun."""
+        return self._values is not None
+
     def taken(self, number: Tensor) -> Symbol:
         """The symbol of a tensor that came from elsewhere, in this call.
 

@@ -263,7 +263,7 @@ def quench(
         raise typer.BadParameter(
             f"expected one run, got {', '.join(runs)}", param_hint="'--from'"
         )
-    if runs:
+    if runs and hamiltonian is None:
         find_folder(runs[0], runs_dir)
     if hamiltonian is not None:
         check_choice("hamiltonian", hamiltonian, HAMILTONIANS)

@@ -439,13 +439,14 @@ class Execution:
                 return self._with_refusal(
                     result[0] if one_row else result, inputs, weights
                 )
-        self._check_batching(inputs, weights, rows)
+        queued = self._queued(inputs, weights, rows)
+        if queued is None:
+            self._check_batching(inputs, weights, rows)
         sizes = [tuple(x.shape[-1:]) for x in inputs]
         self.seen.update(zip(self.input_names, sizes, strict=True))
-        device = self.qnode.device
-        queued = self._queued(inputs, weights, rows)
         if queued is not None:
             return queued
+        device = self.qnode.device
         own = isinstance(device, TapeDevice)  # takes every tape as it is
         qnode = (
             self.qnode
@@ -603,12 +604,14 @@ class Execution:
         if not may_be_called(self.source):
             return None  # nor may it keep a symbol that is none any more
         if isinstance(self.source, Circuit):
-            return function_runner(qnode.device, circuit_function(self.source))
+            function = circuit_function(self.source)
+            return function_runner(qnode.device, function, shares=False)
         if not queues_and_runs(qnode):
             return None
         return function_runner(
             qnode.device,
             lambda data, trained: qnode.func(**self.arguments(data, trained)),
+            shares=True,
         )
 
     def _queued(
@@ -622,7 +625,12 @@ class Execution:
         if not (inputs or weights) or device.tracker.active:
             return None
         with recorded_alone(device):
-            result = runner(inputs, weights, rows)
+            result = runner(
+                inputs,
+                weights,
+                rows,
+                lambda: self._check_batching(inputs, weights, rows),
+            )
         if result is None or not isinstance(self.source, Circuit):
             return result
         return as_declared(result, rows, self._output_shape)
