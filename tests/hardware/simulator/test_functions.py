@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import gc
 import math
 import pickle
 import random
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pennylane as qml
@@ -17,6 +21,8 @@ import torch
 from torch import Tensor
 
 from qml_qdl.circuits.errors import ShapeError
+from qml_qdl.hardware.caches import LruCache
+from qml_qdl.hardware.simulator import functions
 from qml_qdl.hardware.simulator.functions import (
     MOST_MISSES,
     FunctionRunner,
@@ -854,3 +860,166 @@ def test_whole_numbers_come_as_they_are() -> None:
     layer = QuantumLayer(node, {"turn": 1}, "zeros")
     found = layer(torch.tensor([1, 0]))
     torch.testing.assert_close(found.double(), torch.tensor([-1.0, 1.0]).double())
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was compiled, of nothing that was met before."""
+    seen: list[Any] = []
+    traced = functions._traced
+
+    def noted(*arguments: Any) -> QueuedTape:
+        seen.append(traced(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(functions, "_traced", noted)
+    monkeypatch.setattr(functions, "_LATEST", LruCache(16))
+    monkeypatch.setattr(functions, "_MET", WeakValueDictionary())
+    return seen
+
+
+def closure(scale: Any, rotation: str = "X", wires: Any = range(WIRES)) -> Function:
+    def function(inputs: Any, weights: Any, turn: Any) -> Any:
+        qml.AngleEmbedding(inputs * scale, wires, rotation=rotation)
+        qml.StronglyEntanglingLayers(weights, wires)
+        qml.RX(turn, wires[0])
+        return qml.probs()
+
+    return function
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in ON_SYMBOLS if n not in ("branching", "mean_of_rows")]
+)
+def test_a_function_is_compiled_once_for_all_qnodes(
+    name: str, compiled: list[Any]
+) -> None:
+    for number in range(3):
+        layer = layer_of(ON_SYMBOLS[name], "qdl.simulator")
+        theirs = layer_of(ON_SYMBOLS[name], "default.qubit")
+        x = (numbers(2) + 0.1 * number).detach()
+        torch.testing.assert_close(layer(x), theirs(x), atol=1e-9, rtol=0)
+        del layer
+    assert len(compiled) == 1
+
+
+def test_closures_share_only_what_is_the_same(compiled: list[Any]) -> None:
+    alike = [closure(0.5), closure(0.5), closure(torch.tensor(0.7)), closure(CLOSED)]
+    alike += [closure(torch.tensor(-0.2)), closure(CLOSED)]
+    others = [
+        *(closure(0.25), closure(0.5, "Y"), closure(0.5, "Z")),
+        *(closure(0.5, wires=[2, 0, 1]), closure(0.5, wires=["a", "b", "c"])),
+        *(templates, loops, probabilities),
+    ]
+    layers = [
+        (layer_of(each, "qdl.simulator"), layer_of(each, "default.qubit"))
+        for each in (*alike, *others)
+    ]
+    for rows in (2, 3):  # in turn, so that each meets what others left
+        for layer, theirs in layers:
+            found = results(layer, numbers(rows), [*layer.parameters()])
+            expected = results(theirs, numbers(rows), [*theirs.parameters()])
+            assert_close(found, expected, 1e-10)
+    # A tensor of a closure is a number as any other; of another shape it is not.
+    assert len(compiled) == 2 * (3 + len(others))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"wires": 4}, id="wires"),
+        pytest.param({"wires": [1, 0, 2]}, id="order"),
+        pytest.param({"c_dtype": np.complex64}, id="precision"),
+        pytest.param({"memory": 2**30}, id="memory"),
+    ],
+)
+def test_devices_that_differ_share_nothing(
+    options: dict[str, Any], compiled: list[Any]
+) -> None:
+    for each in ({}, options, {}, options):
+        found, expected = (
+            QuantumLayer(
+                qml.QNode(closure(0.5), qml.device(name, **wanted)),
+                SHAPES,
+                generator=torch.Generator().manual_seed(0),
+                dtype=torch.float64,
+            )(numbers(2))
+            for name, wanted in (
+                ("qdl.simulator", each),
+                ("default.qubit", {"wires": each.get("wires")}),
+            )
+        )
+        atol = 1e-6 if "c_dtype" in each else 1e-12
+        torch.testing.assert_close(
+            found, expected, atol=atol, rtol=0, check_dtype=False
+        )
+    assert len(compiled) == 2
+
+
+def test_what_is_compiled_of_many_wires_goes_with_its_layers(
+    compiled: list[Any],
+) -> None:
+    def wide(inputs: Any, weights: Any, turn: Any) -> Any:
+        qml.AngleEmbedding(inputs, range(WIRES))
+        qml.StronglyEntanglingLayers(weights, range(WIRES))
+        qml.MultiRZ(turn, range(functions.FEW_WIRES + 1))
+        return qml.expval(qml.Z(0))
+
+    for function, stays in ((wide, False), (templates, True)):
+        layers = [layer_of(function, "qdl.simulator") for _ in range(2)]
+        for layer in layers:
+            layer(numbers(2))
+        assert len(compiled) == 1
+        tape = weakref.ref(compiled.pop())
+        del layers, layer
+        gc.collect()
+        assert (tape() is not None) == stays
+
+
+def test_a_function_that_runs_another_one(compiled: list[Any]) -> None:
+    inner = layer_of(templates, "qdl.simulator")
+    fixed = numbers(2).detach()
+
+    def outer(inputs: Any, weights: Any, turn: Any) -> Any:
+        qml.AngleEmbedding(inputs, range(WIRES))
+        with qml.QueuingManager.stop_recording():
+            angle = inner(fixed)[0, 0].detach()  # the same kinds of tensors
+        qml.RX(angle, 0)
+        entangle(weights)
+        qml.RY(turn, 0)
+        return zs()
+
+    layer, theirs = (layer_of(outer, t) for t in ("qdl.simulator", "default.qubit"))
+    for _ in range(3):
+        torch.testing.assert_close(layer(fixed), theirs(fixed), atol=1e-10, rtol=0)
+
+
+def test_rows_that_are_seen_to_be_rows_are_not_run_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked: list[str] = []
+
+    def noted(build: Any, inputs: Any, name: str, **_: Any) -> None:
+        checked.append(name.rpartition(".")[2])
+
+    monkeypatch.setattr("qml_qdl.nn.execution.check_batching", noted)
+
+    def of_another_row(inputs: Any, weights: Any, turn: Any) -> Any:
+        body(inputs, weights, turn)
+        qml.RX(inputs[1, 0], 0)
+        return zs()
+
+    def by_index(inputs: Any, weights: Any, turn: Any) -> Any:
+        for wire in range(WIRES):
+            qml.RX(inputs[wire], wire)
+        return zs()
+
+    def of_none(inputs: Any, weights: Any, turn: Any) -> Any:
+        body(weights[0, 0], weights, turn)
+        return zs()
+
+    suspect = (of_another_row, by_index, of_none, computed, in_place)
+    for function in (templates, loops, affine, constants, probabilities, *suspect):
+        with contextlib.suppress(ShapeError):  # what does not give rows is refused
+            layer_of(function, "qdl.simulator")(numbers(3))
+    assert checked == [function.__name__ for function in suspect]
