@@ -549,3 +549,16 @@ def test_a_gradient_of_ones_own_breaks_the_promise() -> None:
 
     with pytest.raises(ArgumentError, match=r"has a torch\.autograd\.Function on the"):
         QuantumLayer(Promised(2))(angles(3))
+
+
+def test_circuits_share_nothing_of_their_pure_blocks() -> None:
+    """Which stand in for their gates by their place in the circuit alone."""
+    inner = [StronglyEntangling(2), Adjoint(StronglyEntangling(2))]
+    for block in (*inner, *inner):
+        found = []
+        for target in ("qdl.simulator", "default.qubit"):
+            generator = torch.Generator().manual_seed(0)
+            circuit = block @ Scheduled(2)
+            layer = QuantumLayer(circuit, target=target, generator=generator)
+            found.append(layer.double()(angles(3)))
+        torch.testing.assert_close(*found, atol=1e-10, rtol=0)

@@ -992,6 +992,8 @@ def test_a_function_that_runs_another_one(compiled: list[Any]) -> None:
     layer, theirs = (layer_of(outer, t) for t in ("qdl.simulator", "default.qubit"))
     for _ in range(3):
         torch.testing.assert_close(layer(fixed), theirs(fixed), atol=1e-10, rtol=0)
+    weights = dict(layer.named_parameters())
+    assert layer.execution._queued([fixed], weights, 2) is not None
 
 
 def test_rows_that_are_seen_to_be_rows_are_not_run_again(
