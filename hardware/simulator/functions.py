@@ -74,7 +74,8 @@ _LOGGER = logging.getLogger(__name__)
 
 MOST_MISSES = 8
 """After so many calls, one after the other, of which each queued what was not met
-before, a function is not run on symbols any more."""
+before, a function is not run on symbols any more, and a device's tapes are planned
+only where they come again."""
 
 MOST_STEPS = 10_000
 """A trace of more operations is given up: they seem to differ from call to call."""
@@ -450,32 +451,60 @@ class QueuedTape:
 
 @frozen(eq=False)
 class _Met:
-    """What was queued by functions that take tensors of the same kinds.
+    """What was queued by functions that take tensors of the same kinds, or in tapes.
 
     What tells it from all else are its symbols, so they share a trace.
 
     Args:
         trace: What was done with the symbols.
-        sources: Those that stand for what a function is given.
+        sources: Those that stand for what a function is given; none of tapes.
+        shared: Whether others than who met it may find it.
         tapes: What was queued, by its key, for as long as somebody runs it.
     """
 
     trace: Trace
     sources: list[Symbol]
+    shared: bool
     tapes: WeakValueDictionary[Hashable, QueuedTape] = field(
         factory=WeakValueDictionary
     )
 
     @classmethod
-    def of(cls, numbers: Sequence[Tensor], inputs: int) -> _Met:
-        """Nothing yet.
+    def by(
+        cls,
+        key: Hashable | None,
+        device: torch.device,
+        numbers: Sequence[Tensor] = (),
+        inputs: int = 0,
+    ) -> _Met:
+        """What was met with a key, or nothing yet.
 
         Args:
+            key: All that it depends on but who queues; None where nothing is shared.
+            device: Where numbers are.
             numbers: What functions are given.
             inputs: How many of them, the first, have rows.
         """
-        trace = Trace(numbers[0].device)
-        return cls(trace, [trace.source(n, k < inputs) for k, n in enumerate(numbers)])
+        met = None if key is None else _MET.get(key)
+        if met is None or not met.is_open:
+            trace = Trace(device)
+            sources = [trace.source(n, k < inputs) for k, n in enumerate(numbers)]
+            met = cls(trace, sources, key is not None)
+            if key is not None:
+                _MET[key] = met
+        return met
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another call may be traced here now."""
+        return len(self.trace) <= MOST_STEPS and not self.trace.in_call
+
+    def keep(self, key: Hashable, tape: QueuedTape) -> QueuedTape:
+        """Lets others find a tape, for a while longer if its program is small."""
+        self.tapes[key] = tape
+        if self.shared and tape.plan.structure.num_wires <= FEW_WIRES:
+            _LATEST.keep((id(self), key), (self, tape))
+        return tape
 
 
 _MET: WeakValueDictionary[Hashable, _Met] = WeakValueDictionary()
@@ -483,6 +512,12 @@ _MET: WeakValueDictionary[Hashable, _Met] = WeakValueDictionary()
 
 _LATEST = LruCache[Hashable, tuple[_Met, QueuedTape]](MOST_SHARED)
 """The latest tapes of few wires, which outlast the functions that queued them."""
+
+
+def _kind_of(device: Any) -> Hashable:
+    """Equal for devices on which the same tape runs in the same way."""
+    wires = device.wires and tuple((type(wire), wire) for wire in device.wires)
+    return wires, device.dtype, device.memory
 
 
 class FunctionRunner:
@@ -504,8 +539,7 @@ class FunctionRunner:
         self._met = LruCache[Hashable, tuple[_Met, dict[Hashable, QueuedTape]]](
             MOST_SHAPES
         )
-        wires = device.wires and tuple((type(wire), wire) for wire in device.wires)
-        self._kind = (wires, device.dtype, device.memory) if shares else None
+        self._kind = _kind_of(device) if shares else None
         self._misses = 0
         self.refused: str | None = None
         """Why it is not run on symbols any more."""
@@ -581,10 +615,10 @@ class FunctionRunner:
         found = self._met.find(signature)
         # Other numbers of rows say nothing about the function.
         self._misses -= found is None
-        if found is None or len(found[0].trace) > MOST_STEPS or found[0].trace.in_call:
-            found = self._met.keep(
-                signature, (self._shared(signature, numbers, len(inputs)), {})
-            )
+        if found is None or not found[0].is_open:
+            key = self._kind and (self._kind, signature)
+            met = _Met.by(key, numbers[0].device, numbers, len(inputs))
+            found = self._met.keep(signature, (met, {}))
         met, tapes = found
         trace, sources = met.trace, met.sources
         with trace.of_call(sources, numbers):
@@ -605,31 +639,11 @@ class FunctionRunner:
             if tape is None:
                 self._missed()
                 tape = _traced(trace, queued, values, self._device)
-                met.tapes[queued.key] = tape
+                met.keep(queued.key, tape)
             tapes[queued.key] = tape
-            if self._kind and tape.plan.structure.num_wires <= FEW_WIRES:
-                _LATEST.keep((self._kind, signature, queued.key), (met, tape))
         else:
             self._misses = 0
         return tape, [*values.values()], not isinstance(output, list | tuple)
-
-    def _shared(
-        self, signature: Hashable, numbers: Sequence[Tensor], inputs: int
-    ) -> _Met:
-        """What was met of tensors like these, by any function, if that means the same.
-
-        Args:
-            signature: What tensors like these have in common.
-            numbers: These tensors.
-            inputs: How many of them, the first, have rows.
-        """
-        key = self._kind, signature
-        met = None if self._kind is None else _MET.get(key)
-        if met is None or met.trace.in_call or len(met.trace) > MOST_STEPS:
-            met = _Met.of(numbers, inputs)
-            if self._kind is not None:
-                _MET[key] = met
-        return met
 
 
 class PlannedTape(qml.tape.QuantumScript):  # type: ignore[misc]
@@ -712,8 +726,9 @@ class TapePlans:
 
     def __init__(self, device: Any) -> None:
         self._device = device
-        self._trace = Trace(torch.device("cpu"))
-        self._met = LruCache[Hashable, QueuedTape | str](MOST_TAPES)
+        self._met: _Met | None = None
+        self._known = LruCache[Hashable, QueuedTape | str](MOST_TAPES)
+        self._misses = 0
         self._pipelines: dict[Hashable, CompilePipeline] = {}
 
     def pipeline(self, config: ExecutionConfig) -> CompilePipeline:
@@ -742,32 +757,43 @@ class TapePlans:
             return None
         # The lock that those have already who come from a layer.
         with recorded_alone(self._device):
-            if len(self._trace) > MOST_STEPS:
-                self._trace = Trace(torch.device("cpu"))
-                self._met = LruCache(MOST_TAPES)
-            trace = self._trace
+            met = self._met
+            if met is None or not met.is_open:
+                met = _Met.by((_kind_of(self._device), "tapes"), torch.device("cpu"))
+                self._met, self._known = met, LruCache(MOST_TAPES)
             try:
-                with trace.of_call([], []):
-                    queued = _Queue(trace, tape.operations, tape.measurements)
-                    values = trace.numbers()
+                with met.trace.of_call([], []):
+                    queued = _Queue(met.trace, tape.operations, tape.measurements)
+                    values = met.trace.numbers()
             except Exception:
                 # Of a tape that another way, which meets it, may run.
                 _LOGGER.debug("a tape is not known by symbols", exc_info=True)
                 return None
-            known = self._met.find(queued.key)
-            if known is None:
-                self._met.keep(queued.key, "once")
-            elif known == "once":
-                known = self._met.keep(queued.key, self._planned(queued, values))
+            known = self._known.find(queued.key) or met.tapes.get(queued.key)
+            if isinstance(known, QueuedTape):
+                self._misses = 0
+            elif known is None and not self._comes_again():
+                known = "once"
+            elif known in (None, "once"):
+                known = self._planned(met, queued, values)
+            self._known.keep(queued.key, known)
         if isinstance(known, QueuedTape):
             return PlannedTape.of(tape, known, [*values.values()], native)
         return None
 
+    def _comes_again(self) -> bool:
+        """Whether it is worth while to plan a tape that is new.
+
+        Not where each is, nor of a trial, which nobody wants gradients of.
+        """
+        self._misses += 1
+        return self._misses <= MOST_MISSES and torch.is_grad_enabled()
+
     def _planned(
-        self, queued: _Queue, values: Mapping[int, Tensor]
+        self, met: _Met, queued: _Queue, values: Mapping[int, Tensor]
     ) -> QueuedTape | str:
         double = any(number.dtype == torch.float64 for number in values.values())
-        if any(number.device != self._trace.device for number in values.values()):
+        if any(number.device != met.trace.device for number in values.values()):
             return "elsewhere"
         try:
             with (
@@ -775,7 +801,8 @@ class TapePlans:
                 torch.enable_grad(),
                 KeptNumbers(double),
             ):
-                return _traced(self._trace, queued, values, self._device)
+                tape = _traced(met.trace, queued, values, self._device)
+            return met.keep(queued.key, tape)
         except Exception as error:
             # The device runs the tape in another form, and meets whatever it is again.
             _LOGGER.debug("a tape is not planned", exc_info=True)

@@ -554,7 +554,7 @@ def test_a_tape_that_comes_again_runs_as_it_comes(
             kept += results(lambda x: qnode(x, *weights), x, weights)  # noqa: B023
     # Beside Python's numbers default.qubit keeps some digits fewer.
     assert_close(found, expected, 1e-7)
-    assert len(planned) == 2
+    assert len(planned) == 3
 
 
 def turned(x: Any, y: Any) -> Any:
@@ -621,7 +621,7 @@ def test_states_prepared_on_the_way(prepare: Any, planned: list[Any]) -> None:
             value, chances = qnode(state, 0.7)
             total = value + chances @ torch.arange(4.0, dtype=torch.float64)
             own += [value, chances, *torch.autograd.grad(total, state)]
-    assert len(planned) == 2
+    assert len(planned) == 3
     assert_close(found[0], found[1], 1e-10)
 
 
@@ -1025,3 +1025,42 @@ def test_rows_that_are_seen_to_be_rows_are_not_run_again(
         with contextlib.suppress(ShapeError):  # what does not give rows is refused
             layer_of(function, "qdl.simulator")(numbers(3))
     assert checked == [function.__name__ for function in suspect]
+
+
+def test_a_qnode_that_is_called_is_compiled_once_on_devices_that_are_alike(
+    compiled: list[Any],
+) -> None:
+    weights = [torch.rand(SHAPES[each], dtype=torch.float64) for each in SHAPES]
+    for wires in (None, 3, None, 3):
+        qnode = qml.QNode(templates, qml.device("qdl.simulator", wires=wires))
+        theirs = qml.QNode(templates, qml.device("default.qubit", wires=wires))
+        for shift in (0.0, 0.2):
+            x = numbers(2) + shift
+            assert_close(list(qnode(x, *weights)), list(theirs(x, *weights)), 1e-10)
+    assert len(compiled) == 2
+
+
+def test_tapes_of_which_each_is_new_are_not_planned(compiled: list[Any]) -> None:
+    def function(x: Any, place: int) -> Any:
+        qml.RX(x, 0)
+        for wire in range(10):
+            (qml.Hadamard if place >> wire & 1 else qml.SX)(wire)
+        return qml.expval(qml.Y(0))
+
+    qnode = qml.QNode(function, qml.device("qdl.simulator"))
+    x = torch.tensor(0.3, requires_grad=True)
+    for place in range(MOST_MISSES + 5):
+        qnode(x, place)
+    assert len(compiled) == MOST_MISSES
+    for _ in range(2):  # what comes again is worth it
+        qnode(x, place)
+    assert len(compiled) == MOST_MISSES + 1
+
+
+def test_a_trial_plans_nothing(compiled: list[Any]) -> None:
+    layer_of(templates, "qdl.simulator", diff_method="parameter-shift")
+    layer = layer_of(templates, "default.qubit")
+    layer.set_target("qdl.simulator")
+    assert compiled == []
+    layer(numbers(2))
+    assert len(compiled) == 1
