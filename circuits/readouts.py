@@ -313,6 +313,10 @@ class Expectation(Readout):
 def _observable(word: Any, wires: Sequence[Hashable]) -> Any:
     if not isinstance(word, str):
         return word
+    letters = [pair for pair in zip(word, wires, strict=True) if pair[0] != "I"]
+    if len(letters) == 1:  # nearly all of them, for which PennyLane takes long
+        ((letter, wire),) = letters
+        return getattr(qml, letter)(wire)
     wire_map = {wire: position for position, wire in enumerate(wires)}
     return qml.pauli.string_to_pauli_word(word, wire_map=wire_map)
 

@@ -160,8 +160,11 @@ def _actions(operation: Any) -> Actions:
     if isinstance(operation, qml.ops.Controlled):
         values = tuple(map(int, operation.control_values))
         return _under(values, _actions(operation.base))
-    if known_name(operation) in _TEMPLATES:
-        return _TEMPLATES[operation.name](len(operation.wires))
+    name = known_name(operation)
+    if name in _TEMPLATES:
+        return _TEMPLATES[name](len(operation.wires))
+    if name == "Rot":  # the commonest, and defined as its three turns
+        return [_turn(kind, slot) for slot, kind in enumerate((qml.RZ, qml.RY, qml.RZ))]
     # Affine functions are known from one point and a step along each axis; multiples of
     # 1/4 make no error of rounding.
     start = 0.25 * np.arange(1, operation.num_params + 1)
@@ -169,6 +172,12 @@ def _actions(operation: Any) -> Actions:
     bind = qml.ops.functions.bind_new_parameters
     variants = [bind(operation, [float(x) for x in point]) for point in points]
     return _affine(variants, start, list(operation.wires))
+
+
+def _turn(kind: Any, slot: int) -> Action:
+    """A rotation of one wire by one of several angles."""
+    rotation = kind(0.0, 0)
+    return acting(rotation)(Gate(rotation.name, (0,), (slot,), rotation))[0]
 
 
 def _affine(
