@@ -489,7 +489,13 @@ class Trace:
         symbols = []
         _holds((args, kwargs), symbols)
         with torch.no_grad():
-            shapes = _shapes(function, args, kwargs)
+            shapes: Any = None
+            if function in _FORMULAS:
+                there = _there(function, args, kwargs)
+                if isinstance(there, Tensor):  # else it tells where there are values
+                    shapes = self._empty(there.shape, there.dtype)
+            if shapes is None:
+                shapes = _shapes(function, args, kwargs)
         if not isinstance(shapes, Tensor | tuple | list):
             return shapes
         if isinstance(shapes, Symbol):  # it was given back as it is
@@ -753,9 +759,32 @@ _QUOTIENTS = frozenset(
 _SUMS = frozenset({_T.__add__, _T.__radd__, _T.add, torch.add})
 _DIFFERENCES = frozenset({_T.__sub__, _T.sub, _T.subtract, torch.sub, torch.subtract})
 _REVERSED = frozenset({_T.__rsub__, torch.rsub})
-_CERTAIN = (_MOVING | _CASTS | _JOINS | _NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS) | (
-    _DIFFERENCES | _REVERSED
+_PLAIN_NAMES = """
+abs acos acosh amax amin arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin
+asinh atan atan2 atanh clamp clip cos cosh deg2rad einsum eq erf exp exp2 expm1
+full_like ge gt isfinite isinf isnan le log log10 log1p log2 logical_and logical_not
+logical_or lt matmul maximum mean minimum nan_to_num ne ones_like pow prod rad2deg
+reciprocal rsqrt sigmoid sign sin sinc sinh sqrt square sum tan tanh where
+zeros_like __abs__ __and__ __eq__ __ge__ __gt__ __invert__ __le__ __lt__ __matmul__
+__ne__ __or__ __pow__ __rmatmul__ __rpow__ __rtruediv__
+"""
+_FORMULAS = (
+    _JOINS
+    | (_NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS | _DIFFERENCES | _REVERSED)
+    | {
+        getattr(owner, name)
+        for name in _PLAIN_NAMES.split()
+        for owner in (torch, _T)
+        if hasattr(owner, name)
+    }
 )
+"""Of one tensor, whose shape no value changes.
+
+Where there are no values torch would load what compiles programs, to tell that shape,
+which takes a second; so would a look at random numbers, which these do not draw.
+"""
+
+_CERTAIN = _MOVING | _CASTS | _FORMULAS
 """Draw no random numbers."""
 
 
@@ -940,6 +969,17 @@ def _places(value: Any) -> list[int]:
     found: list[Any] = []
     _holds(value, found)
     return [(each.place if type(each) is Symbol else each).index for each in found]
+
+
+def _there(function: Any, args: Any, kwargs: Any) -> Any:
+    """What an operation gives for any values."""
+
+    def real(part: Any) -> Any:
+        if isinstance(part, Tensor):
+            return torch.empty(part.shape, dtype=part.dtype, device="cpu")
+        return part
+
+    return function(*_replaced(args, real), **_replaced(kwargs, real))
 
 
 def _shapes(function: Any, args: Any, kwargs: Any) -> Any:

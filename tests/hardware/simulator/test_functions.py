@@ -28,6 +28,7 @@ from qml_qdl.hardware.simulator.functions import (
     FunctionRunner,
     QueuedTape,
 )
+from qml_qdl.hardware.simulator.runner import FEW_WIRES
 from qml_qdl.nn import QuantumLayer
 
 WIRES = 3
@@ -869,8 +870,9 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     traced = functions._traced
 
     def noted(*arguments: Any) -> QueuedTape:
-        seen.append(traced(*arguments))
-        return seen[-1]
+        tape = traced(*arguments)
+        seen.append(tape)
+        return tape
 
     monkeypatch.setattr(functions, "_traced", noted)
     monkeypatch.setattr(functions, "_LATEST", LruCache(16))
@@ -962,7 +964,7 @@ def test_what_is_compiled_of_many_wires_goes_with_its_layers(
     def wide(inputs: Any, weights: Any, turn: Any) -> Any:
         qml.AngleEmbedding(inputs, range(WIRES))
         qml.StronglyEntanglingLayers(weights, range(WIRES))
-        qml.MultiRZ(turn, range(functions.FEW_WIRES + 1))
+        qml.MultiRZ(turn, range(FEW_WIRES + 1))
         return qml.expval(qml.Z(0))
 
     for function, stays in ((wide, False), (templates, True)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import operator
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -298,3 +300,34 @@ def test_traces_do_not_meet() -> None:
     sine, cosine = one.sin(), other.cos()
     torch.testing.assert_close(first.expressions([sine])(x), [x.sin()])
     torch.testing.assert_close(second.expressions([cosine])(w), [w.cos()])
+
+
+def test_formulas_have_torchs_own_shapes_and_types() -> None:
+    """And their shapes are told without what compiles programs, which loads slowly."""
+    code = """
+import sys, torch
+from qml_qdl.hardware.simulator.symbols import Trace
+like = [torch.rand(3, 1), torch.rand(2, dtype=torch.float64), torch.rand(3, 2)]
+trace = Trace(torch.device("cpu"))
+symbols = [trace.source(each, True) for each in like]
+def formulas(a, b, c):
+    yield a + b; yield 1 - a; yield a * c; yield b / 3; yield -a; yield a * 2j
+    yield torch.tanh(a); yield b**2; yield torch.where(c > 0.5, c, b); yield a == b
+    yield c.mean(0); yield c.sum(-1, keepdim=True); yield c.prod(1); yield a.T @ c
+    yield torch.stack([a, a], -1); yield torch.cat([c, c.double()])
+    yield torch.einsum("ij,ik->jk", a, c); yield c.clamp(0, 1); yield c.amax(1)
+    yield torch.zeros_like(b); yield torch.logical_and(a > 0, c < 1); yield a + True
+    yield torch.full_like(b, 3.0, dtype=torch.float32); yield torch.tensor(2.0) * b
+found, wanted = list(formulas(*symbols)), list(formulas(*like))
+for one, other in zip(found, wanted, strict=True):
+    assert (one.shape, one.dtype) == (other.shape, other.dtype), other
+    assert one.is_symbol
+assert "torch._dynamo" not in sys.modules
+try:
+    torch.where(symbols[0] > 0.5)
+except Exception as error:
+    assert "asks for their values" in str(error)
+else:
+    raise AssertionError("a shape that depends on values")
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
