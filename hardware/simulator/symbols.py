@@ -480,7 +480,7 @@ class Trace:
         if form is not None and function in _MOVING and not _holds(args[1:], symbols):
             assert isinstance(first, Symbol)
             moved = form.moved(function, args[1:], kwargs)
-            shapes = (
+            shapes: Any = (
                 [self._empty(_shape(each), first.dtype) for each in moved]
                 if isinstance(moved, list)
                 else self._empty(_shape(moved), first.dtype)
@@ -489,12 +489,10 @@ class Trace:
         symbols = []
         _holds((args, kwargs), symbols)
         with torch.no_grad():
-            shapes: Any = None
-            if function in _FORMULAS:
-                there = _there(function, args, kwargs)
-                if isinstance(there, Tensor):  # else it tells where there are values
-                    shapes = self._empty(there.shape, there.dtype)
-            if shapes is None:
+            there = _there(function, args, kwargs) if function in _FORMULAS else None
+            if isinstance(there, Tensor):
+                shapes = self._empty(there.shape, there.dtype)
+            else:  # also of a formula that tells where there are values
                 shapes = _shapes(function, args, kwargs)
         if not isinstance(shapes, Tensor | tuple | list):
             return shapes
