@@ -71,7 +71,7 @@ def lazy_names(
 
     @cache
     def homes() -> dict[str, tuple[str, str]]:
-        return dict(_imported_for_types(package))
+        return dict(imported_for_types(package))
 
     def load(name: str) -> Any:
         if name.startswith("__") or name not in homes():
@@ -90,8 +90,15 @@ def lazy_names(
     return load, lambda: sorted(homes())
 
 
-def _imported_for_types(package: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Names that a package imports under `if TYPE_CHECKING:`, with module and name."""
+def imported_for_types(package: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What stands under `if TYPE_CHECKING:` in a module.
+
+    Args:
+        package: Its import name; it is loaded.
+
+    Yields:
+        Each name, with the module it comes from, and its name there.
+    """
     loader: Any = sys.modules[package].__loader__
     source = loader.get_source(package)
     if source is None:  # a program that was packed without

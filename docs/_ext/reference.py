@@ -7,9 +7,11 @@ without a docstring, or that the site does not hold exactly once, fails the buil
 from __future__ import annotations
 
 import ast
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ from docs._ext.names import (
     tree_of,
     write_changed,
 )
+from qml_qdl.circuits.packages import imported_for_types
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -163,9 +166,18 @@ def _write(app: Sphinx) -> None:
     write_changed(Path(app.srcdir, FOLDER), files, ["*.rst"])
 
 
+def _complete(_: Sphinx, documented: Any, __: bool) -> None:
+    """Gives a module what it imports for type checkers, which signatures name."""
+    name = str(getattr(documented, "__module__", None) or "")
+    if name.startswith(f"{ROOT}."):
+        for each, (home, own) in imported_for_types(name):
+            vars(sys.modules[name]).setdefault(each, getattr(import_module(home), own))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Writes the pages before Sphinx looks for them."""
     app.connect("builder-inited", _write)
+    app.connect("autodoc-before-process-signature", _complete)
     app.connect("env-check-consistency", _check)
     app.connect("doctree-read", link_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
