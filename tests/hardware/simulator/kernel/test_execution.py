@@ -28,6 +28,7 @@ from qml_qdl.circuits import (
     Expectation,
     IQPEncoding,
     Probabilities,
+    Readout,
     State,
     StronglyEntangling,
 )
@@ -367,6 +368,21 @@ def test_threads_at_one_row(level: str, rows: int) -> None:
     for one in found[1:]:
         for each, other in zip(one, found[0], strict=True):
             torch.testing.assert_close(each, other, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("divided")
+@pytest.mark.parametrize("readout", [State(), Probabilities()], ids=type)
+def test_rows_of_a_large_team(level: str, readout: Readout) -> None:
+    """A member that is done begins the next row while others still read the last."""
+    wires = {"avx512": 14, "avx2": 13, "base": 12}[level]  # the smallest with teams
+    circuit = StronglyEntangling(wires, layers=1) @ AngleEncoding(wires)
+    layer = QuantumLayer(circuit.with_readout(readout), target="qdl.simulator")
+    x = torch.rand(3, wires)
+    with torch.no_grad():
+        expected = layer(x)
+        with in_threads(16):
+            for _ in range(30):
+                torch.testing.assert_close(layer(x), expected, atol=1e-6, rtol=0.0)
 
 
 @pytest.mark.usefixtures("divided")
