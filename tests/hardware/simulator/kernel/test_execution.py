@@ -188,6 +188,41 @@ def test_gates_in_blocks(wide_kinds: dict[str, Any], seed: int) -> None:
     check_random(seed, wide_kinds, (6, 9))
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        [qml.CNOT([0, 1]), qml.ctrl(qml.X(0), 2, control_values=[0])],
+        [qml.CZ([0, 1]), qml.CNOT([1, 2]), qml.Y(0)],
+        [qml.Toffoli([0, 1, 2]), qml.CNOT([0, 1])],
+    ],
+)
+def test_words_after_a_permutation(last: list[Any]) -> None:
+    words = [
+        qml.prod(*(getattr(qml, letter)(w) for w, letter in enumerate(word)))
+        for word in product(("X", "Y", "Z", "I"), repeat=3)
+    ]
+    angles = torch.rand(9, dtype=torch.float64, requires_grad=True)
+
+    def circuit(angles: Tensor, words: list[Any]) -> Any:
+        for turns in angles.reshape(3, 3):
+            qml.RX(turns[0], 0)
+            qml.RY(turns[1], 1)
+            qml.IsingXY(turns[2], [1, 2])
+        for gate in last:
+            qml.apply(gate)
+        return [qml.expval(word) for word in words]
+
+    for chosen in (words, words[42:43] + words[47:48]):  # with ZZZ and ZZI, squares
+        found = []
+        for name in ("qdl.simulator", "default.qubit"):
+            node = qml.QNode(circuit, qml.device(name, wires=3), interface="torch")
+            values = torch.stack(tuple(node(angles, chosen)))
+            weighed = values @ torch.arange(1.0, len(chosen) + 1, dtype=torch.float64)
+            found.append([values, *torch.autograd.grad(weighed, angles)])
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("afterwards_the_best")
 @pytest.mark.parametrize("seed", range(100, 1100))
