@@ -19,6 +19,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -53,6 +54,13 @@
 #define ALWAYS __attribute__((always_inline))
 
 namespace qdl {
+
+// Whether there are 32 vectors for the processor to name, whatever their size.
+#ifdef __aarch64__
+constexpr bool NAMES_MANY = true;
+#else
+constexpr bool NAMES_MANY = false;
+#endif
 
 constexpr int MOST_ENTRIES = 64;
 constexpr int LOOKS = 200;
