@@ -421,6 +421,31 @@ def test_rows_of_a_large_team(level: str, readout: Readout) -> None:
 
 
 @pytest.mark.usefixtures("divided")
+@pytest.mark.parametrize("readout", [Expectation(), State()], ids=type)
+def test_a_first_permutation_in_teams(
+    level: str, readout: Readout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The product state is made, and its gradient read, where others have shares."""
+    circuit = StronglyEntangling(12, layers=2) @ AngleEncoding(12)
+    circuit = circuit.with_readout(readout)
+    generator = torch.Generator().manual_seed(0)
+    layer = QuantumLayer(circuit, dtype=torch.float64, generator=generator)
+    leaves = [torch.rand(8, 12, dtype=torch.float64), *layer.parameters()]
+    leaves[0].requires_grad_()
+    found = []
+    for threads in (0, 1, 2, 3):  # none is torch
+        native = execution.native if threads else lambda: None
+        monkeypatch.setattr(runner_module, "native", native)
+        with in_threads(max(1, threads)):
+            values = CircuitRunner(circuit)(leaves[0], leaves[1:])
+            loss = (values * values.conj()).real.cumsum(-1).sum()
+            found.append([values, *torch.autograd.grad(loss, leaves)])
+    for one in found[1:]:
+        for each, other in zip(one, found[0], strict=True):
+            torch.testing.assert_close(each, other, atol=1e-11, rtol=1e-11)
+
+
+@pytest.mark.usefixtures("divided")
 def test_teams_side_by_side() -> None:
     layer, x = wide_layer(2)
     with in_threads(3):
