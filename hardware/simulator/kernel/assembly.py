@@ -54,6 +54,9 @@ MOST_MIXED = 6
 MOST_SCALED = 14
 """Wires of a diagonal: for each of its entries the kernel has a few vectors."""
 
+MOST_WIRES = 31
+"""Basis states are numbers of 32 bits with a sign."""
+
 MOST_NUMBERS = 2**26
 """In all tables of a program together."""
 
@@ -421,7 +424,7 @@ def assemble(
     prepared = structure.preparation is not None
     gates = structure.gates[1:] if prepared else structure.gates
     wires = structure.num_wires
-    if not all(map(is_unitary, gates)):
+    if wires > MOST_WIRES or not all(map(is_unitary, gates)):
         raise UnsupportedError  # on the way back every gate is undone
     stages = make_schedule(gates, wires, [False] * structure.num_slots)
     sentences, kind, outputs = readout, _WORDS, len(readout)
@@ -430,7 +433,8 @@ def assemble(
     elif readout == "probabilities":
         sentences, kind, outputs = (), _PROBABILITIES, 1 << wires
     read = _words(sentences, wires)
-    if kind == _WORDS and stages and isinstance(stages[-1], Permutation):
+    is_small = 2 << wires <= MOST_NUMBERS  # else no permutation has a table
+    if kind == _WORDS and is_small and stages and isinstance(stages[-1], Permutation):
         before = _before(read, stages[-1], wires)
         if before is not None:  # so it costs nothing
             read, stages = before, stages[:-1]

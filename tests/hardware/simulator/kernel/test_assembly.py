@@ -95,6 +95,13 @@ def test_matrices_come_with_each_call() -> None:
     assert [gate.wires for gate in found.matrices] == [(2, 0), (0, 1)]
 
 
+def test_what_is_too_wide_is_left_to_torch() -> None:
+    assembled(plan_of(qml.RX(0.1, 0), wires=31))  # needs no table
+    for gate, wires in ((qml.CNOT([0, 1]), 26), (qml.RX(0.1, 0), 32)):
+        with pytest.raises(UnsupportedError):
+            assembled(plan_of(gate, wires=wires))
+
+
 def test_projections_are_left_to_torch() -> None:
     with pytest.raises(UnsupportedError):
         assembled(plan_of(qml.Projector([0], 1)))
