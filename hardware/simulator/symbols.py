@@ -748,10 +748,51 @@ _QUOTIENTS = frozenset(
 _SUMS = frozenset({_T.__add__, _T.__radd__, _T.add, torch.add})
 _DIFFERENCES = frozenset({_T.__sub__, _T.sub, _T.subtract, torch.sub, torch.subtract})
 _REVERSED = frozenset({_T.__rsub__, torch.rsub})
-_CERTAIN = (_MOVING | _CASTS | _JOINS | _NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS) | (
-    _DIFFERENCES | _REVERSED
+
+
+def _named(*names: str) -> frozenset[Any]:
+    """Functions and methods of torch."""
+    places = (torch, torch.linalg, _T)
+    return frozenset(getattr(p, n) for n in names for p in places if hasattr(p, n))
+
+
+_ELEMENTWISE = (_NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS | _DIFFERENCES) | (
+    _REVERSED
+    | _named(
+        *("__abs__", "__eq__", "__ge__", "__gt__", "__le__", "__lt__", "__ne__"),
+        *("__pow__", "__rpow__", "__rtruediv__", "abs", "absolute", "acos", "acosh"),
+        *("angle", "arccos", "arcsin", "arctan", "arctan2", "asin", "asinh", "atan"),
+        *("atan2", "atanh", "ceil", "clamp", "clip", "complex", "cos", "cosh"),
+        *("deg2rad", "eq", "erf", "exp", "expm1", "float_power", "floor", "fmod"),
+        *("ge", "gt", "heaviside", "hypot", "isfinite", "isinf", "isnan", "le"),
+        *("log", "log10", "log1p", "log2", "logical_and", "logical_not"),
+        *("logical_or", "lt", "maximum", "minimum", "nan_to_num", "ne", "polar"),
+        *("pow", "rad2deg", "reciprocal", "relu", "remainder", "round", "rsqrt"),
+        *("sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "tan"),
+        *("tanh", "trunc"),
+    )
+)
+"""Make each number of those that stand in its place, which are repeated for it."""
+
+_OF_SHAPES = _JOINS | _named(
+    *("__matmul__", "cumprod", "cumsum", "diag", "diag_embed", "dot", "hstack"),
+    *("kron", "matmul", "mean", "mv", "norm", "outer", "roll", "std", "sum"),
+    *("tensordot", "tril", "triu", "var", "vector_norm", "vstack", "where"),
+)
+"""Do the same whatever the numbers, and without much work."""
+
+_CERTAIN = (_MOVING | _CASTS | _ELEMENTWISE | _OF_SHAPES) | (
+    frozenset(getattr(_T, name).__get__ for name in ("H", "imag", "mH", "real"))
+    | _named(
+        *("broadcast_tensors", "conj", "conj_physical", "detach", "diagonal"),
+        *("is_conj", "is_neg", "matrix_exp", "ones_like", "prod", "resolve_conj"),
+        *("resolve_neg", "trace", "view_as_complex", "view_as_real", "zeros_like"),
+    )
 )
 """Draw no random numbers."""
+
+MOST_DONE = 2**14
+"""Numbers of which it is faster to do an operation than to ask what shape it gives."""
 
 
 def product_of(number: Any) -> Product | None:
@@ -938,17 +979,42 @@ def _places(value: Any) -> list[int]:
 
 
 def _shapes(function: Any, args: Any, kwargs: Any) -> Any:
-    """What an operation gives for constants and devices without values."""
+    """What an operation gives for constants and devices without values.
+
+    What torch itself would ask loads its compiler at the first operation with numbers,
+    which takes two seconds: those that are common are done on as few as tell it.
+    """
+    parts: list[Tensor] = []
 
     def lowered(part: Any) -> Any:
+        if isinstance(part, Tensor):
+            parts.append(part)
         if isinstance(part, Tensor) and not isinstance(part, Symbol):
             return part.to("meta")
         named = function is _T.to and isinstance(part, str)
         return "meta" if named or isinstance(part, torch.device) else part
 
+    def single(part: Any) -> Any:
+        known = isinstance(part, Tensor)
+        return torch.ones((1,) * part.ndim, dtype=part.dtype) if known else part
+
+    def whole(part: Any) -> Any:
+        known = isinstance(part, Tensor)
+        return torch.ones(part.shape, dtype=part.dtype) if known else part
+
     if function in _COPIES:
         function, args, kwargs = torch.clone, args[:1], {}
+    lowered_args = _replaced(args, lowered)
     keywords = _replaced(kwargs, lowered)
+    if function in _ELEMENTWISE:
+        one = function(*_replaced(args, single), **_replaced(kwargs, single))
+        if isinstance(one, Tensor):
+            shape = torch.broadcast_shapes(*[part.shape for part in parts])
+            return torch.empty(shape, dtype=one.dtype, device="meta")
+    if function in _OF_SHAPES and sum(part.numel() for part in parts) <= MOST_DONE:
+        found = function(*_replaced(args, whole), **_replaced(kwargs, whole))
+        if isinstance(found, Tensor):
+            return torch.empty(found.shape, dtype=found.dtype, device="meta")
     if "device" in keywords:
         keywords["device"] = "meta"
-    return function(*_replaced(args, lowered), **keywords)
+    return function(*lowered_args, **keywords)

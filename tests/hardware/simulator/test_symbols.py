@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import operator
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -298,3 +300,47 @@ def test_traces_do_not_meet() -> None:
     sine, cosine = one.sin(), other.cos()
     torch.testing.assert_close(first.expressions([sine])(x), [x.sin()])
     torch.testing.assert_close(second.expressions([cosine])(w), [w.cos()])
+
+
+SHAPES: dict[str, Make] = {
+    "rows and columns": lambda x, w: w[:, :1] * torch.ones(4) + x[:1],
+    "precision of a number": lambda x, w: x.float() * 0.5,
+    "precision of no dimensions": lambda x, w: (
+        x.float() * torch.ones((), dtype=x.dtype)
+    ),
+    "more precision": lambda x, w: x.float() * torch.ones(1, dtype=x.dtype),
+    "complex": lambda x, w: torch.complex(x.float(), w.float()) + 1,
+    "modulus": lambda x, w: torch.polar(x, w).abs() ** 2,
+    "comparison": lambda x, w: x.ge(w) & (w == 0.5),
+    "choice": lambda x, w: torch.where(x > 0.5, 1j, x),
+    "nothing": lambda x, w: w[:0] / x,
+    "sums": lambda x, w: w.sum(0, keepdim=True) - x.mean(),
+    "products": lambda x, w: torch.kron(x, w) @ torch.outer(x, w[0]).repeat(3, 1),
+    "norms": lambda x, w: torch.linalg.norm(w, dim=1).cumsum(0),
+    "large": lambda x, w: torch.stack([w.repeat(300, 20), w.repeat(300, 20).cos()]),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_and_types_are_those_of_the_operations(name: str) -> None:
+    _, result = traced(SHAPES[name])
+    with KeptNumbers(double=True):
+        expected = SHAPES[name](*numbers())
+    assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
+
+
+FIRST = """
+import sys, torch
+from qml_qdl.hardware.simulator.symbols import Trace
+x = Trace(torch.device("cpu")).source(torch.rand(3), True)
+torch.stack([(2 * x).sin(), torch.where(x > 0, x.sum(), torch.outer(x, x).norm())])
+print("torch._dynamo" in sys.modules)
+"""
+
+
+@pytest.mark.slow  # another process imports torch
+def test_torchs_compiler_is_not_loaded_for_shapes() -> None:
+    """It takes longer than all other parts of a first call together."""
+    command = [sys.executable, "-c", FIRST]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False"]
