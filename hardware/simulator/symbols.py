@@ -1009,7 +1009,7 @@ def _shapes(function: Any, args: Any, kwargs: Any) -> Any:
     if function in _ELEMENTWISE:
         one = function(*_replaced(args, single), **_replaced(kwargs, single))
         if isinstance(one, Tensor):
-            shape = torch.broadcast_shapes(*[part.shape for part in parts])
+            shape = np.broadcast_shapes(*[part.shape for part in parts])
             return torch.empty(shape, dtype=one.dtype, device="meta")
     if function in _OF_SHAPES and sum(part.numel() for part in parts) <= MOST_DONE:
         found = function(*_replaced(args, whole), **_replaced(kwargs, whole))
