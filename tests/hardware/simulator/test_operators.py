@@ -14,6 +14,8 @@ import torch
 from tests.hardware.simulator.operators import OPERATORS, WIDE, angles, unitary
 
 INEXACT = {
+    "IQP": "see test_gradients_that_default_qubit_has_not",
+    "MultiplexerStatePreparation": "the same",
     "SelectPauliRot X": "see test_multiplexers",
     "SelectPauliRot Y": "the same",
     "StatePrep": "amplitudes that are nearly 0 make ill-conditioned rotations",
@@ -128,6 +130,33 @@ def test_mottonens_preparation(axes: str, agree: Callable[..., Any]) -> None:
     if axes == "general":
         rows = np.stack([vector, vector[::-1]])
         agree(circuit, [rows], 3, diff=False)
+
+
+@pytest.mark.parametrize("wires", [3, 7])
+@pytest.mark.parametrize("name", ["IQP", "MultiplexerStatePreparation"])
+def test_gradients_that_default_qubit_has_not(name: str, wires: int) -> None:
+    """Beside differences of its values."""
+    operator = OPERATORS[name]
+    [numbers] = operator.draw(wires)
+    start, step = (torch.as_tensor(n) for n in (numbers, operator.draw(wires)[0]))
+
+    def run(device: str, t: Any) -> Any:
+        moved = start + t * step
+        if start.is_complex():
+            moved = moved / torch.linalg.norm(moved)
+        circuit, target = operator.circuit(wires), qml.device(device, wires=wires)
+        node = qml.QNode(circuit, target, interface="torch")
+        return sum(node(moved if device == "qdl.simulator" else moved.numpy()))
+
+    t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    ours = run("qdl.simulator", t)
+    high, here, low = (
+        run("default.qubit", torch.tensor(x, dtype=torch.float64))
+        for x in (1e-5, 0.0, -1e-5)
+    )
+    assert float(ours.detach()) == pytest.approx(float(here), abs=1e-12)
+    (slope,) = torch.autograd.grad(ours, t)
+    assert float(slope) == pytest.approx(float(high - low) / 2e-5, abs=1e-7)
 
 
 def test_a_lost_control_value_would_show(agree: Callable[..., Any]) -> None:
