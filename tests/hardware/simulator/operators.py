@@ -307,6 +307,9 @@ WIDE = {
     "StatePrep": made(vector, lambda v, w: qml.StatePrep(v, w)),
     "WireCut": fixed(lambda w: qml.WireCut(w)),
     "adjoint(QFT)": fixed(lambda w: qml.adjoint(qml.QFT(w))),
+    "change_op_basis": turned(
+        lambda x, w: qml.change_op_basis(qml.QFT(w), qml.MultiRZ(x, w))
+    ),
     "ctrl(GlobalPhase)": turned(lambda x, w: qml.ctrl(qml.GlobalPhase(x), w)),
     "ctrl(H)": fixed(lambda w: qml.ctrl(qml.Hadamard(w[0]), w[1:])),
     "ctrl(ISWAP)": fixed(lambda w: qml.ctrl(qml.ISWAP(w[:2]), w[2:])),

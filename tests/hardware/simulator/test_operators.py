@@ -23,6 +23,52 @@ INEXACT = {
 }
 
 
+NO_GATES = {
+    **dict.fromkeys(["Hermitian", "Projector", "SparseHamiltonian"], "an observable"),
+    **dict.fromkeys(["Conditional", "MidMeasure", "PauliMeasure"], "measures"),
+    **dict.fromkeys(["CVNeuralNetLayers", "DisplacementEmbedding"], "no qubits"),
+    **dict.fromkeys(["Interferometer", "SqueezingEmbedding"], "no qubits"),
+    "FromBloq": "needs Qualtran",
+    "QubitDensityMatrix": "a mixed state",
+    "QutritBasisStatePreparation": "no qubits",
+    "SubroutineOp": "what a user's function becomes",
+    "SumOfSlatersPrep": "has no decomposition of the kind that devices ask for",
+}
+"""Operators of PennyLane's that no circuit of gates on qubits has, and why."""
+
+ELSEWHERE = ("pennylane.ops.channel", "pennylane.ops.cv", "pennylane.ops.qutrit")
+
+
+def parts(operation: Any) -> list[Any]:
+    """An operation and what it is around."""
+    inner = [operation.base] if hasattr(operation, "base") else []
+    inner += getattr(operation, "operands", [])
+    return [operation, *(part for each in inner for part in parts(each))]
+
+
+def test_every_operator_of_pennylane_is_in_the_list() -> None:
+    exported = {
+        each
+        for module in (qml, qml.ops, qml.templates)
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, qml.operation.Operator)
+    }
+    met: set[type] = set()
+    for operator in OPERATORS.values():
+        for wires in filter(operator.fits, (3, 4, 8)):
+            with qml.queuing.AnnotatedQueue() as queue:
+                operator.build(operator.draw(wires), list(range(wires)))
+            met.update(type(part) for each in queue.queue for part in parts(each))
+    missing = {
+        each.__name__
+        for each in exported
+        if not each.__module__.startswith(ELSEWHERE)
+        and not any(issubclass(kind, each) for kind in met)
+    }
+    assert len(exported) > 200
+    assert missing == {*NO_GATES}
+
+
 @pytest.mark.parametrize("wires", [3, 7, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [name for name in OPERATORS if name not in INEXACT])
 def test_operators(name: str, wires: int, agree: Callable[..., Any]) -> None:
