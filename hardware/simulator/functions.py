@@ -389,7 +389,7 @@ class QueuedTape:
     sizes: tuple[int, ...]
     kept: dict[Hashable, Any] = field(factory=dict)
 
-    @property
+    @cached_property
     def prepared(self) -> frozenset[int]:
         """The slot of the state that the circuit begins with."""
         first = self.plan.structure.gates[:1]

@@ -179,9 +179,7 @@ class MatrixStep(Step):
         axes = [order.index(axis) for axis in (-1, *range(count + 1))]
         return view.permute(axes).reshape(-1, 2**count, view.permute(axes).shape[-1])
 
-    def _apply(
-        self, matrix: Tensor, state: Tensor, *, adjoint: bool = False
-    ) -> Tensor:
+    def _apply(self, matrix: Tensor, state: Tensor, *, adjoint: bool = False) -> Tensor:
         front = self._front(state)
         result = _adjoint_times(matrix, front) if adjoint else matrix @ front
         return self._back(result, state.shape[0], state.shape[2])
