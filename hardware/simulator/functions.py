@@ -284,6 +284,9 @@ class _Queue:
                 return _lasting(number[1])
             return self._floats_symbol[number] if type(number) is int else number
 
+        if type(operation) is qml.BlockEncode:  # of constants, else it is in parts
+            whole = operation.matrix(wire_order=operation.wires)
+            return qml.QubitUnitary(_lasting(whole), operation.wires)
         changed = list(map(symbol, data))
         if any(a is not b for a, b in zip(changed, operation.data, strict=True)):
             return _bound(operation, changed)
@@ -318,6 +321,8 @@ class _Queue:
 
 def _key_that_tells_all(operation: Any) -> Hashable:
     """The key of a kind of gates; None where gates of one key may do other things."""
+    if type(operation) is qml.BlockEncode:
+        return qml.BlockEncode  # all that it holds follows from its matrix
     if not is_pennylanes(operation):
         return None
     if operation.hyperparameters.get("seed", 0) is None:
