@@ -22,6 +22,7 @@ from attrs import evolve, field, frozen
 from pennylane import measurements as kinds
 from pennylane.devices import ExecutionConfig
 from pennylane.math import Interface
+from pennylane.ops.op_math import Adjoint
 from pennylane.transforms.core import CompilePipeline, Transform
 from torch import Tensor
 
@@ -219,7 +220,7 @@ class _Queue:
             key = _key_that_tells_all(operation)
             if key is None:
                 data = None
-            elif kind in self._readers:
+            elif kind in self._readers or _is_block(operation):
                 data = _constants(operation.data)
             else:
                 data = list(map(self._number, operation.data))
@@ -284,7 +285,7 @@ class _Queue:
                 return _lasting(number[1])
             return self._floats_symbol[number] if type(number) is int else number
 
-        if type(operation) is qml.BlockEncode:  # of constants, else it is in parts
+        if _is_block(operation):  # of constants, else it is taken apart
             whole = operation.matrix(wire_order=operation.wires)
             return qml.QubitUnitary(_lasting(whole), operation.wires)
         changed = list(map(symbol, data))
@@ -320,15 +321,24 @@ class _Queue:
 
 
 def _key_that_tells_all(operation: Any) -> Hashable:
-    """The key of a kind of gates; None where gates of one key may do other things."""
-    if type(operation) is qml.BlockEncode:
-        return qml.BlockEncode  # all that it holds follows from its matrix
-    if not is_pennylanes(operation):
+    """The key of a kind of gates; None where gates of one key may do other things.
+
+    Nor do products have one, whose factors may look at their numbers.
+    """
+    if _is_block(operation):
+        return operation.name  # all that it holds follows from its number
+    if isinstance(operation, qml.ops.CompositeOp) or not is_pennylanes(operation):
         return None
     if operation.hyperparameters.get("seed", 0) is None:
         return None  # it draws its parts anew each time
     key = kind_key(operation)
     return key if tells_all(key) else None
+
+
+def _is_block(operation: Any) -> bool:
+    """Whether its matrix, of which roots are taken, follows from an array."""
+    inner = operation.base if isinstance(operation, Adjoint) else operation
+    return type(inner) is qml.BlockEncode
 
 
 def _constants(numbers: Sequence[Any]) -> list[Any] | None:
@@ -535,7 +545,7 @@ class FunctionRunner:
 
     def __init__(self, device: Any, function: Function) -> None:
         self._device, self._function = device, function
-        self._readers: set[type] = {qml.BlockEncode}
+        self._readers: set[type] = set()
         self._met = LruCache[Hashable, tuple[Trace, list[Symbol], dict[Any, Any]]](
             MOST_SHAPES
         )
@@ -723,7 +733,7 @@ class TapePlans:
         self._trace = Trace(torch.device("cpu"))
         self._met = LruCache[Hashable, QueuedTape | str](MOST_TAPES)
         self._pipelines: dict[Hashable, CompilePipeline] = {}
-        self._readers: set[type] = {qml.BlockEncode}
+        self._readers: set[type] = set()
 
     def pipeline(self, config: ExecutionConfig) -> CompilePipeline:
         """The device's transforms, which leave alone what it is known how to run.
