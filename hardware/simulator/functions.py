@@ -210,7 +210,7 @@ class _Queue:
             self._data.append([])
             keys.append((kind, operation.place))
             return
-        key: Hashable = kind
+        key: Any = kind
         data: list[Any] | None
         if kind in TOLD_BY_CLASS:
             data = list(map(self._number, operation.data))
@@ -326,7 +326,7 @@ def _key_that_tells_all(operation: Any) -> Hashable:
     Nor do products have one, whose factors may look at their numbers.
     """
     if _is_block(operation):
-        return operation.name  # all that it holds follows from its number
+        return str(operation.name)  # all that it holds follows from its number
     if isinstance(operation, qml.ops.CompositeOp) or not is_pennylanes(operation):
         return None
     if operation.hyperparameters.get("seed", 0) is None:

@@ -423,9 +423,9 @@ def _states_natively(
     options = TensorOptions.of(like.dtype, like.device, angles.num_rows, wires)
     matrices = []
     if gates:
-        places = compiled(kept, "places", lambda: _places(plan))
+        common, by_row = compiled(kept, "places", lambda: _places(plan))
         for gate in gates:
-            found = matrix_of_gate(gate, angles, *places, options)
+            found = matrix_of_gate(gate, angles, common, by_row, options)
             if isinstance(gate, Entries):
                 found = found[..., None]  # the dimensions tell whether there are rows
             matrices.append(found.resolve_conj().contiguous())
