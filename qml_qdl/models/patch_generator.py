@@ -220,6 +220,8 @@ class PatchGenerator(NoiseGenerator):
     def _assembled(self, patches: Tensor) -> Tensor:
         down, across = self.grid
         height, width = self.patch_shape
+        if across == 1:  # rows of the image follow each other as they are
+            return patches.reshape(-1, 1, *self.image_shape)
         tiles = patches.reshape(-1, down, across, height, width)
         return tiles.transpose(2, 3).reshape(-1, 1, *self.image_shape)
 
@@ -239,8 +241,11 @@ class PatchGenerator(NoiseGenerator):
 
 
 def _or_one(totals: Tensor) -> Tensor:
-    """Divisors: shots may never have found the ancillas in 0, and the patch is dark."""
-    return torch.where(totals > 0, totals, 1.0)
+    """Divisors: shots may never have found the ancillas in 0, and the patch is dark.
+
+    Added rather than chosen: nothing has to be done for it on the way back.
+    """
+    return totals + (totals <= 0)
 
 
 def _grid(image: tuple[int, int], patch: tuple[int, int]) -> tuple[int, int]:
