@@ -259,7 +259,7 @@ def permutation(
         amplitude sources[i]. None for factors that are all 1.
     """
     plain = all((gate.factors == 1).all() for gate in stage.gates)
-    if plain and all(_is_affine(gate.sources) for gate in stage.gates):
+    if plain and all(is_affine(gate.sources) for gate in stage.gates):
         # Each bit is a sum of bits, as CNOT, X and SWAP make it: then so it is in their
         # product, which is known from what it makes of 0 and of the powers of 2.
         few = np.array([0, *(1 << np.arange(num_wires))], dtype=np.int64)
@@ -331,7 +331,11 @@ def by_bits(images: NDArray[np.int64]) -> NDArray[np.int64]:
     return table
 
 
-def _is_affine(sources: NDArray[np.int64]) -> bool:
-    """Whether each bit of the source is a sum of bits, and perhaps 1, modulo 2."""
+def is_affine(sources: NDArray[np.int64]) -> bool:
+    """Whether each bit of the source is a sum of bits, and perhaps 1, modulo 2.
+
+    Args:
+        sources: (2ᵏ,) where each number comes from.
+    """
     powers = 1 << np.arange(len(sources).bit_length() - 1)
     return np.array_equal(sources, by_bits(sources[[0, *powers]]))

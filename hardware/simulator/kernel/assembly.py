@@ -10,7 +10,9 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Hashable, Sequence
+from functools import reduce
 from itertools import compress, product
+from operator import xor
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -33,6 +35,7 @@ from qml_qdl.hardware.simulator.schedule import (
     Stage,
     Turn,
     by_bits,
+    is_affine,
     local_states,
     make_schedule,
     permutation,
@@ -50,6 +53,9 @@ MOST_MIXED = 8
 
 MOST_SCALED = 14
 """Wires of a diagonal: for each of its entries the kernel has a few vectors."""
+
+MOST_WIRES = 31
+"""Basis states are numbers of 32 bits with a sign."""
 
 MOST_NUMBERS = 2**26
 """In all tables of a program together."""
@@ -311,13 +317,16 @@ def _offsets(gate: Given, num_wires: int) -> list[int]:
     return [first | bits_of(compress(own, state), num_wires) for state in states]
 
 
-def _words(
-    sentences: Sequence[Any], num_wires: int
-) -> tuple[list[tuple[int, int]], list[tuple[int, int, float]], list[tuple[int, ...]]]:
-    """Words, terms and flips."""
+_Words: TypeAlias = tuple[
+    list[tuple[int, int]], list[tuple[int, int, float]], list[tuple[int, int, int]]
+]
+"""Words, terms and flips."""
+
+
+def _words(sentences: Sequence[Any], num_wires: int) -> _Words:
     words: list[tuple[int, int]] = []
     terms: list[tuple[int, int, float]] = []
-    flips: list[tuple[int, ...]] = []
+    flips: list[tuple[int, int, int]] = []
     for flipped, by_output in by_flipped(sentences).items():
         places: dict[tuple[int, int], int] = {}
         first = len(words)
@@ -331,6 +340,42 @@ def _words(
                 terms.append((places[word], output, sign * factor))
         flips.append((bits_of(flipped, num_wires), first, len(words) - first))
     return words, terms, flips
+
+
+def _before(words: _Words, stage: Permutation, num_wires: int) -> _Words | None:
+    """What words of a state read before it is permuted; None where they are no words.
+
+    Amplitude k is that of s(k) = Lk ⊕ s(0) before. So a flip f was Lf, and the parity
+    of k & m was that of L⁻¹(s(k) ⊕ s(0)) & m: again that of some bits of s(k), but for
+    one sign for all.
+    """
+    sources, factors = permutation(stage, num_wires)
+    own, terms, flips = words
+    if not is_affine(sources):
+        return None
+    if factors is not None and any(flipped for flipped, *_ in flips):
+        return None  # else only squares are read
+    targets = np.empty_like(sources)
+    targets[sources] = np.arange(len(sources))
+    few = np.array([0, *(1 << np.arange(num_wires))])
+    first, *back = targets[few].tolist()
+    source, *there = sources[few].tolist()
+
+    def moved(flipped: int) -> int:
+        bits = (image for place, image in enumerate(there) if flipped >> place & 1)
+        return reduce(xor, (image ^ source for image in bits), 0)
+
+    def odd(number: int) -> int:
+        return number.bit_count() % 2
+
+    return (
+        [
+            (sum(odd((b ^ first) & m) << place for place, b in enumerate(back)), i)
+            for m, i in own
+        ],
+        [(word, out, (-1) ** odd(first & own[word][0]) * c) for word, out, c in terms],
+        [(moved(flipped), start, count) for flipped, start, count in flips],
+    )
 
 
 def given_angles(plan: Plan) -> tuple[list[Number], int, list[int]]:
@@ -379,17 +424,24 @@ def assemble(
     prepared = structure.preparation is not None
     gates = structure.gates[1:] if prepared else structure.gates
     wires = structure.num_wires
-    if not all(map(is_unitary, gates)):
+    if wires > MOST_WIRES or not all(map(is_unitary, gates)):
         raise UnsupportedError  # on the way back every gate is undone
-    assembler = _Assembler(wires, numbers)
-    assembler.run(make_schedule(gates, wires, [False] * structure.num_slots), prepared)
-    found = assembler.lists
+    stages = make_schedule(gates, wires, [False] * structure.num_slots)
     sentences, kind, outputs = readout, _WORDS, len(readout)
     if readout == "state":
         sentences, kind, outputs = (), _STATE, 2 << wires
     elif readout == "probabilities":
         sentences, kind, outputs = (), _PROBABILITIES, 1 << wires
-    words, terms, flips = _words(sentences, wires)
+    read = _words(sentences, wires)
+    is_small = 2 << wires <= MOST_NUMBERS  # else no permutation has a table
+    if kind == _WORDS and is_small and stages and isinstance(stages[-1], Permutation):
+        before = _before(read, stages[-1], wires)
+        if before is not None:  # so it costs nothing
+            read, stages = before, stages[:-1]
+    words, terms, flips = read
+    assembler = _Assembler(wires, numbers)
+    assembler.run(stages, prepared)
+    found = assembler.lists
     whole: list[NDArray[np.int32]] = []
     real: list[NDArray[np.float64]] = []
 

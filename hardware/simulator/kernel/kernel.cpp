@@ -19,6 +19,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -53,6 +54,13 @@
 #define ALWAYS __attribute__((always_inline))
 
 namespace qdl {
+
+// Whether there are 32 vectors for the processor to name, whatever their size.
+#ifdef __aarch64__
+constexpr bool NAMES_MANY = true;
+#else
+constexpr bool NAMES_MANY = false;
+#endif
 
 constexpr int MOST_ENTRIES = 64;
 constexpr int LOOKS = 200;
@@ -204,7 +212,7 @@ static const Named LEVELS[] = {
     {"base", &base_single::level, &base_double::level},
 };
 
-static bool is_supported(const std::string& name) {
+static bool is_supported([[maybe_unused]] const std::string& name) {
 #ifdef __x86_64__
   __builtin_cpu_init();
   if (name == "avx512") return __builtin_cpu_supports("x86-64-v4");
@@ -232,10 +240,10 @@ struct Workspace {
   char* of(int64_t wanted) {
     if (wanted <= size) return memory;
     std::free(memory);
-    int64_t page = wanted < HUGE / 2 ? 4096 : HUGE;
+    int64_t page = wanted < LARGE / 2 ? 4096 : LARGE;
     size = (wanted + page - 1) / page * page;
     memory = static_cast<char*>(std::aligned_alloc(page, size));
-    if (!memory && page == HUGE) {  // may still be had where large pages may not
+    if (!memory && page == LARGE) {  // may still be had where large pages may not
       page = 4096;
       memory = static_cast<char*>(std::aligned_alloc(page, size));
     }
@@ -243,7 +251,7 @@ struct Workspace {
 #ifdef MADV_HUGEPAGE
     // States are gone through in strides: with small pages, most of the time is spent
     // on finding them. Where it cannot be had, nothing changes.
-    if (memory && page == HUGE) madvise(memory, size, MADV_HUGEPAGE);
+    if (memory && page == LARGE) madvise(memory, size, MADV_HUGEPAGE);
 #endif
     return memory;
   }
@@ -253,7 +261,7 @@ struct Workspace {
     memory = nullptr;
     size = 0;
   }
-  static constexpr int64_t MOST_IDLE = 32 << 20, HUGE = 2 << 20;
+  static constexpr int64_t MOST_IDLE = 32 << 20, LARGE = 2 << 20;
 };
 
 static thread_local Workspace workspace;
@@ -378,7 +386,9 @@ static PyObject* program(PyObject*, PyObject* args) {
     PyErr_SetString(PyExc_ValueError, "the lists do not make a program");
     return nullptr;
   }
-  return PyCapsule_New(found.release(), PROGRAM, destroy);
+  PyObject* capsule = PyCapsule_New(found.get(), PROGRAM, destroy);
+  if (capsule) found.release();
+  return capsule;
 }
 
 // Arguments of a function, one after the other.
@@ -397,15 +407,29 @@ struct Arguments {
   }
 };
 
-static bool is_ready() {
-  if (chosen) return true;
-  PyErr_SetString(PyExc_RuntimeError, "no level was chosen");
-  return false;
+// A function as Python calls it: what it throws is that memory cannot be had.
+template <PyObject* (*run)(Arguments)>
+static PyObject* called(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (!chosen) {
+    PyErr_SetString(PyExc_RuntimeError, "no level was chosen");
+    return nullptr;
+  }
+  try {
+    return run(Arguments{args, count});
+  } catch (const std::exception&) {
+    return PyErr_NoMemory();
+  }
 }
 
-static PyObject* kept(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (!is_ready()) return nullptr;
-  Arguments a{args, count};
+template <PyObject* (*run)(Arguments)>
+static PyMethodDef fast(const char* name) {
+  // Which of its types a function has, METH_FASTCALL says.
+  return {name,
+          reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(called<run>)),
+          METH_FASTCALL, nullptr};
+}
+
+static PyObject* kept(Arguments a) {
   const Program* p = a.program();
   bool twice = a.number();
   int64_t rows = a.number();
@@ -461,7 +485,7 @@ static Division divide(const Program& p, const Level& level, int64_t rows,
     members = std::min(members,
                        work / (MORE_IN_TEAMS * least * std::max<int64_t>(1, blocks)));
   }
-  Division best{blocks, 1, 1, level.states(p, rows), level.own(p, rows)};
+  Division best{blocks, 1, 1, level.states(p, rows), level.own(p)};
   double shortest = 0;
   for (int64_t teams = std::min(threads, blocks); teams > 0; --teams) {
     int64_t each = std::max<int64_t>(1, std::min(threads / teams, members));
@@ -526,9 +550,13 @@ static void in_threads(const Division& d, char* memory, F one) {
   for (std::thread& each : others) each.join();
 }
 
-static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (!is_ready()) return nullptr;
-  Arguments a{args, count};
+// While it lives, other threads of Python run.
+struct Unlocked {
+  PyThreadState* state = PyEval_SaveThread();
+  ~Unlocked() { PyEval_RestoreThread(state); }
+};
+
+static PyObject* forward(Arguments a) {
   Call call;
   const Program* p = a.program();
   bool twice = a.number();
@@ -545,11 +573,13 @@ static PyObject* forward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Division division;
   char* memory = furnished(division, *p, *level, call.rows, most, 0);
   if (!memory) return PyErr_NoMemory();
-  Py_BEGIN_ALLOW_THREADS in_threads(division, memory, [&](int64_t, const Part& part) {
-    level->forward(*p, call, part);
-  });
-  workspace.shrink();
-  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+  {
+    Unlocked unlocked;
+    in_threads(division, memory,
+               [&](int64_t, const Part& part) { level->forward(*p, call, part); });
+    workspace.shrink();
+  }
+  Py_RETURN_NONE;
 }
 
 // Gradients by angles and matrices that are the same for all rows, where they belong.
@@ -578,9 +608,7 @@ static void spread(const Program& p, const double* common, const Tensors& weight
   }
 }
 
-static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (!is_ready()) return nullptr;
-  Arguments a{args, count};
+static PyObject* backward(Arguments a) {
   Call call;
   const Program* p = a.program();
   bool twice = a.number();
@@ -604,21 +632,22 @@ static PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Division division;
   char* memory = furnished(division, *p, *level, call.rows, most, numbers);
   if (!memory) return PyErr_NoMemory();
-  int64_t threads = division.threads;
-  Py_BEGIN_ALLOW_THREADS double* common =
-      reinterpret_cast<double*>(memory + division.bytes());
-  std::memset(common, 0, 8 * numbers * threads);
-  in_threads(division, memory, [&](int64_t thread, const Part& part) {
-    level->backward(*p, call, part, common + thread * numbers);
-  });
-  for (int64_t n = numbers; n < numbers * threads; ++n)
-    common[n % numbers] += common[n];
-  if (twice)
-    spread<double>(*p, common, weights, matrices);
-  else
-    spread<float>(*p, common, weights, matrices);
-  workspace.shrink();
-  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+  {
+    Unlocked unlocked;
+    int64_t all = numbers * division.threads;
+    double* common = reinterpret_cast<double*>(memory + division.bytes());
+    std::memset(common, 0, 8 * all);
+    in_threads(division, memory, [&](int64_t thread, const Part& part) {
+      level->backward(*p, call, part, common + thread * numbers);
+    });
+    for (int64_t n = numbers; n < all; ++n) common[n % numbers] += common[n];
+    if (twice)
+      spread<double>(*p, common, weights, matrices);
+    else
+      spread<float>(*p, common, weights, matrices);
+    workspace.shrink();
+  }
+  Py_RETURN_NONE;
 }
 
 static PyObject* levels(PyObject*, PyObject*) {
@@ -659,9 +688,9 @@ static PyMethodDef METHODS[] = {
     {"choose", choose, METH_VARARGS, nullptr},
     {"divide_from", divide_from, METH_O, nullptr},
     {"program", program, METH_VARARGS, nullptr},
-    {"kept", reinterpret_cast<PyCFunction>(kept), METH_FASTCALL, nullptr},
-    {"forward", reinterpret_cast<PyCFunction>(forward), METH_FASTCALL, nullptr},
-    {"backward", reinterpret_cast<PyCFunction>(backward), METH_FASTCALL, nullptr},
+    fast<kept>("kept"),
+    fast<forward>("forward"),
+    fast<backward>("backward"),
     {nullptr, nullptr, 0, nullptr},
 };
 

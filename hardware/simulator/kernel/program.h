@@ -146,7 +146,7 @@ struct Level {
   int64_t (*most_members)(const Program&, int64_t rows);  // of a team
   int64_t (*kept)(const Program&, int64_t rows);
   int64_t (*states)(const Program&, int64_t rows);  // bytes of memory
-  int64_t (*own)(const Program&, int64_t rows);     // of each thread, beside them
+  int64_t (*own)(const Program&);                   // of each thread, beside them
   void (*forward)(const Program&, const Call&, const Part&);
   // Adds the gradients by angles and matrices that are the same for all rows to
   // `common`.

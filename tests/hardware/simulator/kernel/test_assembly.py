@@ -67,10 +67,39 @@ def test_equal_layers_share_their_tables() -> None:
     assert sizes[1] - sizes[0] < table + 4 * 60
 
 
+NEGATIVE = qml.ctrl(qml.X(0), 1, control_values=[0])
+
+
+@pytest.mark.parametrize(
+    ("gates", "is_read_before"),
+    [
+        ([qml.CNOT([0, 1]), qml.SWAP([1, 2]), NEGATIVE], (True, True)),
+        ([qml.CZ([0, 1]), qml.CNOT([1, 2])], (True, False)),  # signs of amplitudes
+        ([qml.Toffoli([0, 1, 2])], (False, False)),  # words become sums of words
+    ],
+)
+def test_words_are_read_before_a_last_permutation(
+    gates: list[Any], is_read_before: tuple[bool, bool]
+) -> None:
+    turn = qml.RX(0.1, 0)
+    for letter, is_free in zip((qml.Z, qml.X), is_read_before, strict=True):
+        words = [letter(0).pauli_rep]
+        plain = assembled(plan_of(turn), words)
+        found = assembled(plan_of(turn, *gates), words)
+        assert (len(found.whole) == len(plain.whole)) == is_free
+
+
 def test_matrices_come_with_each_call() -> None:
     unitary = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
     found = assembled(plan_of(qml.QubitUnitary(unitary, [2, 0]), qml.ECR([0, 1])))
     assert [gate.wires for gate in found.matrices] == [(2, 0), (0, 1)]
+
+
+def test_what_is_too_wide_is_left_to_torch() -> None:
+    assembled(plan_of(qml.RX(0.1, 0), wires=31))  # needs no table
+    for gate, wires in ((qml.CNOT([0, 1]), 26), (qml.RX(0.1, 0), 32)):
+        with pytest.raises(UnsupportedError):
+            assembled(plan_of(gate, wires=wires))
 
 
 def test_projections_are_left_to_torch() -> None:

@@ -28,6 +28,7 @@ from qml_qdl.circuits import (
     Expectation,
     IQPEncoding,
     Probabilities,
+    Readout,
     State,
     StronglyEntangling,
 )
@@ -185,6 +186,41 @@ def test_random_circuits(
 @pytest.mark.parametrize("seed", range(4))
 def test_gates_in_blocks(wide_kinds: dict[str, Any], seed: int) -> None:
     check_random(seed, wide_kinds, (6, 9))
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        [qml.CNOT([0, 1]), qml.ctrl(qml.X(0), 2, control_values=[0])],
+        [qml.CZ([0, 1]), qml.CNOT([1, 2]), qml.Y(0)],
+        [qml.Toffoli([0, 1, 2]), qml.CNOT([0, 1])],
+    ],
+)
+def test_words_after_a_permutation(last: list[Any]) -> None:
+    words = [
+        qml.prod(*(getattr(qml, letter)(w) for w, letter in enumerate(word)))
+        for word in product(("X", "Y", "Z", "I"), repeat=3)
+    ]
+    angles = torch.rand(9, dtype=torch.float64, requires_grad=True)
+
+    def circuit(angles: Tensor, words: list[Any]) -> Any:
+        for turns in angles.reshape(3, 3):
+            qml.RX(turns[0], 0)
+            qml.RY(turns[1], 1)
+            qml.IsingXY(turns[2], [1, 2])
+        for gate in last:
+            qml.apply(gate)
+        return [qml.expval(word) for word in words]
+
+    for chosen in (words, words[42:43] + words[47:48]):  # with ZZZ and ZZI, squares
+        found = []
+        for name in ("qdl.simulator", "default.qubit"):
+            node = qml.QNode(circuit, qml.device(name, wires=3), interface="torch")
+            values = torch.stack(tuple(node(angles, chosen)))
+            weighed = values @ torch.arange(1.0, len(chosen) + 1, dtype=torch.float64)
+            found.append([values, *torch.autograd.grad(weighed, angles)])
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-12)
 
 
 @pytest.mark.slow
@@ -367,6 +403,46 @@ def test_threads_at_one_row(level: str, rows: int) -> None:
     for one in found[1:]:
         for each, other in zip(one, found[0], strict=True):
             torch.testing.assert_close(each, other, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("divided")
+@pytest.mark.parametrize("readout", [State(), Probabilities()], ids=type)
+def test_rows_of_a_large_team(level: str, readout: Readout) -> None:
+    """A member that is done begins the next row while others still read the last."""
+    wires = {"avx512": 14, "avx2": 13, "base": 12}[level]  # the smallest with teams
+    circuit = StronglyEntangling(wires, layers=1) @ AngleEncoding(wires)
+    layer = QuantumLayer(circuit.with_readout(readout), target="qdl.simulator")
+    x = torch.rand(3, wires)
+    with torch.no_grad():
+        expected = layer(x)
+        with in_threads(16):
+            for _ in range(30):
+                torch.testing.assert_close(layer(x), expected, atol=1e-6, rtol=0.0)
+
+
+@pytest.mark.usefixtures("divided")
+@pytest.mark.parametrize("readout", [Expectation(), State()], ids=type)
+def test_a_first_permutation_in_teams(
+    level: str, readout: Readout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The product state is made, and its gradient read, where others have shares."""
+    circuit = StronglyEntangling(12, layers=2) @ AngleEncoding(12)
+    circuit = circuit.with_readout(readout)
+    generator = torch.Generator().manual_seed(0)
+    layer = QuantumLayer(circuit, dtype=torch.float64, generator=generator)
+    leaves = [torch.rand(8, 12, dtype=torch.float64), *layer.parameters()]
+    leaves[0].requires_grad_()
+    found = []
+    for threads in (0, 1, 2, 3):  # none is torch
+        native = execution.native if threads else lambda: None
+        monkeypatch.setattr(runner_module, "native", native)
+        with in_threads(max(1, threads)):
+            values = CircuitRunner(circuit)(leaves[0], leaves[1:])
+            loss = (values * values.conj()).real.cumsum(-1).sum()
+            found.append([values, *torch.autograd.grad(loss, leaves)])
+    for one in found[1:]:
+        for each, other in zip(one, found[0], strict=True):
+            torch.testing.assert_close(each, other, atol=1e-11, rtol=1e-11)
 
 
 @pytest.mark.usefixtures("divided")
