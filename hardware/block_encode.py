@@ -57,7 +57,8 @@ def block_encoded(operation: Any) -> Any:
     """
     block = operation.data[0]
     norm = operation.hyperparameters["norm"]
-    if torch.is_grad_enabled() and norm.requires_grad and not block.requires_grad:
+    trained = getattr(norm, "requires_grad", False)  # of an array it is a number
+    if torch.is_grad_enabled() and trained and not block.requires_grad:
         raise TargetError(
             "BlockEncode: PennyLane copies its matrix without the gradient, which "
             "would be zero; run the QNode in a QuantumLayer, detach the matrix, or use "

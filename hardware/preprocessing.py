@@ -39,7 +39,7 @@ def plain(tape: Any, trained: bool = False) -> tuple[list[Any], Callable[..., An
         TargetError: A variance of a sum whose coefficients differ from row to row.
         ArgumentError: A row that is NaN is to be sampled.
     """
-    operations = [_replaced(operation) for operation in tape.operations]
+    operations = list(map(without_marks, tape.operations))
     operations, lost = _finite(operations)
     split = [_terms(measurement, trained) for measurement in tape.measurements]
     changed = any(a is not b for a, b in zip(operations, tape.operations, strict=True))
@@ -301,7 +301,15 @@ def _only(results: Sequence[Any]) -> Any:
     return results[0]
 
 
-def _replaced(operation: Any) -> Any:
+def without_marks(operation: Any) -> Any:
+    """An operation without marks around it; the matrix of a `BlockEncode` of a tensor.
+
+    Args:
+        operation: A PennyLane operation.
+
+    Returns:
+        The operation that runs in its place; most are it.
+    """
     while isinstance(operation, MarkedOp):
         operation = operation.base
     if isinstance(operation, qml.BlockEncode) and isinstance(

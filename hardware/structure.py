@@ -8,6 +8,7 @@ rows of angles of one structure run together.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
@@ -330,6 +331,26 @@ class _Itself:
     value: Any
 
 
+def tells_all(key: Hashable) -> bool:
+    """Whether a key of an operation may be equal to that of another one.
+
+    Args:
+        key: As `kind_key` gives it.
+
+    Example:
+        >>> import pennylane as qml
+        >>> import torch
+        >>> angle = torch.tensor(0.3)
+        >>> tells_all(kind_key(qml.adjoint(qml.RX(angle, 0))))
+        True
+        >>> tells_all(kind_key(qml.Select([qml.RX(angle, 0), qml.X(0)], 1)))
+        False
+    """
+    if type(key) is tuple:
+        return all(map(tells_all, key))
+    return type(key) is not _Itself
+
+
 _PLAIN = {str, int, float, bool, type(None), qml.wires.Wires}
 
 
@@ -357,6 +378,8 @@ def constant_key(value: Any) -> Hashable:
         return tuple((key, constant_key(item)) for key, item in items)
     if isinstance(value, np.ndarray):
         return (value.shape, value.dtype.str, value.tobytes())
+    if is_dataclass(value) and not isinstance(value, type):
+        return (type(value), constant_key(vars(value)))
     if hasattr(value, "__array__") and not isinstance(value, np.generic):
         # A tensor, whose numbers may change.
         return _Itself(value)

@@ -13,7 +13,6 @@ import torch
 from attrs import evolve
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import pad
 
 from qml_qdl.hardware.simulator.block_diagonal_steps import (
     ControlledStep,
@@ -28,12 +27,9 @@ from qml_qdl.hardware.simulator.gates import (
     Entries,
     Given,
     Rotation,
-    entries_of,
-    is_diagonal,
 )
 from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
 from qml_qdl.hardware.simulator.modes import made_to_last
-from qml_qdl.hardware.simulator.monomials import number_of
 from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
 from qml_qdl.hardware.simulator.program import (
     Angles,
@@ -378,25 +374,12 @@ def matrix_of_gate(
 
 
 def _matrix_of(operation: Any, numbers: Sequence[Tensor]) -> Any:
-    """A gate's matrix with other numbers; that of a diagonal in its own basis.
-
-    A control's is that of what it controls in one of the blocks on the diagonal.
-    """
+    """A gate's matrix with other numbers."""
     if isinstance(operation, qml.QubitUnitary):
         return numbers[0]
-    if is_diagonal(operation):
-        return torch.diag_embed(entries_of(operation)(numbers[0]))
     if isinstance(operation, qml.ops.op_math.Adjoint):
         matrix = torch.as_tensor(_matrix_of(operation.base, numbers))
         return matrix.mH.resolve_conj()
-    if isinstance(operation, qml.ops.Controlled):
-        matrix = torch.as_tensor(_matrix_of(operation.base, numbers))
-        size = matrix.shape[-1]
-        total = size * 2 ** len(operation.control_wires)
-        before = number_of(operation.control_values) * size
-        nothing = torch.eye(total, dtype=matrix.dtype, device=matrix.device)
-        change = matrix - nothing[:size, :size]
-        return pad(change, 2 * (before, total - size - before)) + nothing
     operation = qml.ops.functions.bind_new_parameters(operation, numbers)
     return operation.matrix(wire_order=operation.wires)
 

@@ -250,7 +250,7 @@ class _Adjoint(torch.autograd.Function):
             if used is not None:
                 pool.give(used)
         changes = [
-            None if change is None else change.conj_physical() for change in gradients
+            None if change is None else change.conj_physical_() for change in gradients
         ]
         return (None, None, gradient.conj_physical() if onward else None, *changes)
 

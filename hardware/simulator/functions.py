@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from itertools import accumulate
@@ -23,15 +23,17 @@ from attrs import evolve, field, frozen
 from pennylane import measurements as kinds
 from pennylane.devices import ExecutionConfig
 from pennylane.math import Interface
+from pennylane.ops.op_math import Adjoint
 from pennylane.transforms.core import CompilePipeline, Transform
 from torch import Tensor
 
 from qml_qdl.circuits import Block, Circuit
 from qml_qdl.circuits.purity import is_pure
 from qml_qdl.hardware.caches import LruCache
+from qml_qdl.hardware.device import Abilities
 from qml_qdl.hardware.one_run import recorded_alone
 from qml_qdl.hardware.precision import KeptNumbers
-from qml_qdl.hardware.preprocessing import finite_states, with_lost
+from qml_qdl.hardware.preprocessing import finite_states, with_lost, without_marks
 from qml_qdl.hardware.simulator.gates import rebindable
 from qml_qdl.hardware.simulator.kernel.assembly import Number
 from qml_qdl.hardware.simulator.kernel.execution import NativeCircuit, is_plain
@@ -65,6 +67,7 @@ from qml_qdl.hardware.structure import (
     kind_key,
     make_plan,
     measurement_key,
+    tells_all,
 )
 
 Function: TypeAlias = Callable[[Sequence[Any], Mapping[str, Any]], Any]
@@ -164,34 +167,89 @@ def circuit_function(circuit: Circuit) -> Function:
 class _Queue:
     """What a function queued: its key, and its gates on nothing but symbols.
 
+    What nothing tells from others, as a template with a function of the user's inside,
+    is taken apart into what it queues this time.
+
     Args:
         trace: Of the call that goes on.
         operations: The gates, in whose numbers there may be symbols.
         measurements: What is measured at the end.
+        abilities: Of the device that will run it.
+        readers: Kinds of gates that look at their numbers when they are taken apart:
+            constants are part of the key, of others they are taken apart every time.
 
     Raises:
         ImpureError: It cannot be told from what another call would queue.
     """
 
     def __init__(
-        self, trace: Trace, operations: Sequence[Any], measurements: Sequence[Any]
+        self,
+        trace: Trace,
+        operations: Sequence[Any],
+        measurements: Sequence[Any],
+        abilities: Abilities,
+        readers: Collection[type],
     ) -> None:
-        self._trace = trace
-        self._operations, self._measurements = operations, measurements
+        self._trace, self._abilities, self._readers = trace, abilities, readers
+        self._operations: list[Any] = []
+        self._data: list[list[Any]] = []
+        self._measurements = measurements
         self._floats: list[float] = []
-        self._data = [
-            [] if type(op) is _PureBlock else [self._number(n) for n in op.data]
-            for op in operations
-        ]
+        keys: list[Hashable] = []
+        for operation in operations:
+            self._take(operation, keys)
         if self._floats:
             # A tensor of its own, so that other numbers are no other structure.
             floats = torch.tensor(self._floats, dtype=torch.float64)
             self._floats_symbol = trace.taken(floats)
         self.key: Hashable = (
             tuple(trace.numbers()),
-            *map(self._operation_key, operations, self._data),
+            *keys,
             *map(self._measurement_key, measurements),
         )
+
+    def _take(self, operation: Any, keys: list[Hashable]) -> None:
+        """Adds a gate and its key, or those of its parts."""
+        kind = type(operation)
+        if kind is _PureBlock:
+            self._operations.append(operation)
+            self._data.append([])
+            keys.append((kind, operation.place))
+            return
+        key: Any = kind
+        data: list[Any] | None
+        if kind in TOLD_BY_CLASS:
+            data = list(map(self._number, operation.data))
+        else:
+            if isinstance(operation, _MEASURING):
+                self._trace.refuse("measures on the way")
+            key = _key_that_tells_all(operation)
+            if key is None:
+                data = None
+            elif kind in self._readers or _is_block(operation):
+                data = _constants(operation.data)
+            else:
+                data = list(map(self._number, operation.data))
+        if data is None:
+            for part in self._parts(operation):
+                self._take(part, keys)
+            return
+        self._operations.append(operation)
+        self._data.append(data)
+        numbers = tuple(
+            n.place.index if type(n) is Symbol else n[0] if type(n) is tuple else None
+            for n in data
+        )
+        keys.append((key, operation.wires.labels, numbers))
+
+    def _parts(self, operation: Any) -> Sequence[Any]:
+        """What a gate consists of that is not known otherwise."""
+        unmarked = without_marks(operation)
+        if unmarked is not operation:
+            return [unmarked]
+        if self._abilities.is_native(operation):
+            self._trace.refuse("has a gate that may change unnoticed,")
+        return self._abilities.decomposition(operation)
 
     def _number(self, number: Any) -> Any:
         """A symbol, a constant's key, or the place of a float among them all."""
@@ -206,23 +264,6 @@ class _Queue:
         if isinstance(number, np.ndarray) and number.dtype.kind in "fc":
             return self._trace.taken(torch.as_tensor(np.asarray(number)))
         return constant_key(number), number
-
-    def _operation_key(self, operation: Any, data: Sequence[Any]) -> Hashable:
-        kind = type(operation)
-        if kind is _PureBlock:
-            return kind, operation.place
-        numbers = tuple(
-            n.place.index if type(n) is Symbol else n[0] if type(n) is tuple else None
-            for n in data
-        )
-        wires = operation.wires.labels
-        if kind in TOLD_BY_CLASS:
-            return kind, wires, numbers
-        if isinstance(operation, _MEASURING):
-            self._trace.refuse("measures on the way")
-        if not is_pennylanes(operation):
-            self._trace.refuse("has a gate that is not PennyLane's, which may change,")
-        return kind_key(operation), wires, numbers
 
     def _measurement_key(self, measurement: Any) -> Hashable:
         kind, observable = type(measurement), measurement.obs
@@ -242,24 +283,87 @@ class _Queue:
             self._trace.refuse("is measured")
         return measurement_key(measurement), tuple(map(constant_key, numbers))
 
-    def tape(self) -> Any:
-        """A tape in whose gates every number is a symbol that may change."""
+    def _on_symbols(self, operation: Any, data: Sequence[Any]) -> Any:
+        """A gate whose numbers are symbols, or constants that last."""
 
         def symbol(number: Any) -> Any:
             if type(number) is tuple:
-                return number[1]
+                return _lasting(number[1])
             return self._floats_symbol[number] if type(number) is int else number
 
+        if _is_block(operation):  # of constants, else it is taken apart
+            whole = operation.matrix(wire_order=operation.wires)
+            return qml.QubitUnitary(_lasting(whole), operation.wires)
+        changed = list(map(symbol, data))
+        if any(a is not b for a, b in zip(changed, operation.data, strict=True)):
+            return _bound(operation, changed)
+        return operation
+
+    def tape(self) -> Any:
+        """A tape in whose gates every number is a symbol that may change."""
         operations: list[Any] = []
         for operation, data in zip(self._operations, self._data, strict=True):
             if type(operation) is _PureBlock:
                 operations += operation.operations()
-                continue
-            changed = list(map(symbol, data))
-            if any(a is not b for a, b in zip(changed, operation.data, strict=True)):
-                operation = _bound(operation, changed)
-            operations.append(operation)
+            else:
+                operations.append(self._on_symbols(operation, data))
         return qml.tape.QuantumScript(operations, self._measurements)
+
+    def readers(self) -> set[type]:
+        """Kinds of gates in it that cannot be taken apart on symbols alone."""
+        found = set()
+        for operation, data in zip(self._operations, self._data, strict=True):
+            if data and not self._abilities.is_native(operation):
+                try:
+                    self._take_apart(self._on_symbols(operation, data))
+                except Exception:  # of any kind: it did more with them than to compute
+                    found.add(type(operation))
+        return found
+
+    def _take_apart(self, operation: Any) -> None:
+        if operation.data and not self._abilities.is_native(operation):
+            for part in self._abilities.decomposition(operation):
+                self._take_apart(part)
+
+
+def _key_that_tells_all(operation: Any) -> Hashable:
+    """The key of a kind of gates; None where gates of one key may do other things.
+
+    Nor do products have one, whose factors may look at their numbers.
+    """
+    if _is_block(operation):
+        return str(operation.name)  # all that it holds follows from its number
+    if isinstance(operation, qml.ops.CompositeOp) or not is_pennylanes(operation):
+        return None
+    if operation.hyperparameters.get("seed", 0) is None:
+        return None  # it draws its parts anew each time
+    key = kind_key(operation)
+    return key if tells_all(key) else None
+
+
+def _is_block(operation: Any) -> bool:
+    """Whether its matrix, of which roots are taken, follows from an array."""
+    inner = operation.base if isinstance(operation, Adjoint) else operation
+    return type(inner) is qml.BlockEncode
+
+
+def _constants(numbers: Sequence[Any]) -> list[Any] | None:
+    """Numbers with keys of their values; None if a gradient may be asked of one."""
+    found = []
+    for number in numbers:
+        if type(number) is Symbol or getattr(number, "requires_grad", False):
+            return None
+        key = constant_key(number)
+        if isinstance(number, Tensor):
+            values = number.resolve_conj().resolve_neg().cpu().numpy()
+            key = Tensor, number.device, constant_key(values)
+        found.append((key, number))
+    return found
+
+
+def _lasting(constant: Any) -> Any:
+    """A copy of what somebody may change in place."""
+    return constant.clone() if isinstance(constant, Tensor) else copy(constant)
 
 
 def _bound(operation: Any, numbers: Sequence[Any]) -> Any:
@@ -306,7 +410,7 @@ class QueuedTape:
     sizes: tuple[int, ...]
     kept: dict[Hashable, Any] = field(factory=dict)
 
-    @property
+    @cached_property
     def prepared(self) -> frozenset[int]:
         """The slot of the state that the circuit begins with."""
         first = self.plan.structure.gates[:1]
@@ -536,6 +640,7 @@ class FunctionRunner:
 
     def __init__(self, device: Any, function: Function, *, shares: bool) -> None:
         self._device, self._function = device, function
+        self._readers: set[type] = set()
         self._met = LruCache[Hashable, tuple[_Met, dict[Hashable, QueuedTape]]](
             MOST_SHAPES
         )
@@ -629,7 +734,8 @@ class FunctionRunner:
                 )
             operations, measurements = qml.queuing.process_queue(queue)
             _check_output(output, measurements, trace)
-            queued = _Queue(trace, operations, measurements)
+            abilities = self._device.abilities
+            queued = _Queue(trace, operations, measurements, abilities, self._readers)
             values = trace.numbers()
             if trace.refused:
                 raise ImpureError(trace.refused)
@@ -638,7 +744,14 @@ class FunctionRunner:
             tape = met.tapes.get(queued.key)
             if tape is None:
                 self._missed()
-                tape = _traced(trace, queued, values, self._device)
+                try:
+                    tape = _traced(trace, queued, values, self._device)
+                except Exception:
+                    readers = queued.readers() - self._readers
+                    if not readers:
+                        raise
+                    self._readers |= readers
+                    return self._queued(inputs, weights, numbers)
                 met.keep(queued.key, tape)
             tapes[queued.key] = tape
         else:
@@ -730,6 +843,7 @@ class TapePlans:
         self._known = LruCache[Hashable, QueuedTape | str](MOST_TAPES)
         self._misses = 0
         self._pipelines: dict[Hashable, CompilePipeline] = {}
+        self._readers: set[type] = set()
 
     def pipeline(self, config: ExecutionConfig) -> CompilePipeline:
         """The device's transforms, which leave alone what it is known how to run.
@@ -762,21 +876,23 @@ class TapePlans:
                 met = _Met.by((_kind_of(self._device), "tapes"), torch.device("cpu"))
                 self._met, self._known = met, LruCache(MOST_TAPES)
             try:
-                with met.trace.of_call([], []):
-                    queued = _Queue(met.trace, tape.operations, tape.measurements)
-                    values = met.trace.numbers()
+                queued, values = self._queued(met.trace, tape)
+                known = self._known.find(queued.key) or met.tapes.get(queued.key)
+                if isinstance(known, QueuedTape):
+                    self._misses = 0
+                elif known is None and not self._comes_again():
+                    known = "once"
+                elif known in (None, "once"):
+                    readers = len(self._readers)
+                    known = self._planned(met, queued, values)
+                    if len(self._readers) > readers:
+                        queued, values = self._queued(met.trace, tape)
+                        known = self._planned(met, queued, values)
+                self._known.keep(queued.key, known)
             except Exception:
                 # Of a tape that another way, which meets it, may run.
                 _LOGGER.debug("a tape is not known by symbols", exc_info=True)
                 return None
-            known = self._known.find(queued.key) or met.tapes.get(queued.key)
-            if isinstance(known, QueuedTape):
-                self._misses = 0
-            elif known is None and not self._comes_again():
-                known = "once"
-            elif known in (None, "once"):
-                known = self._planned(met, queued, values)
-            self._known.keep(queued.key, known)
         if isinstance(known, QueuedTape):
             return PlannedTape.of(tape, known, [*values.values()], native)
         return None
@@ -788,6 +904,15 @@ class TapePlans:
         """
         self._misses += 1
         return self._misses <= MOST_MISSES and torch.is_grad_enabled()
+
+    def _queued(self, trace: Trace, tape: Any) -> tuple[_Queue, Mapping[int, Tensor]]:
+        """What is queued, and what its sources stand for."""
+        with trace.of_call([], []):
+            queued = _Queue(
+                *(trace, tape.operations, tape.measurements),
+                *(self._device.abilities, self._readers),
+            )
+            return queued, trace.numbers()
 
     def _planned(
         self, met: _Met, queued: _Queue, values: Mapping[int, Tensor]
@@ -801,7 +926,11 @@ class TapePlans:
                 torch.enable_grad(),
                 KeptNumbers(double),
             ):
-                tape = _traced(met.trace, queued, values, self._device)
+                try:
+                    tape = _traced(met.trace, queued, values, self._device)
+                except Exception:
+                    self._readers |= queued.readers()
+                    raise
             return met.keep(queued.key, tape)
         except Exception as error:
             # The device runs the tape in another form, and meets whatever it is again.

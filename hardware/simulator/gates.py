@@ -342,7 +342,7 @@ def core_wires(operation: Any) -> int:
 Acting: TypeAlias = Callable[[Gate], tuple[Action, ...]]
 
 MOST_WHOLE_WIRES = 4
-"""Up to so many, one matrix is faster than its blocks (measured)."""
+"""Up to so many, one fixed matrix is faster than its blocks (measured)."""
 
 
 def acting(operation: Any) -> Acting:
@@ -370,7 +370,7 @@ def acting(operation: Any) -> Acting:
     if not operation.data:
         return _fixed(operation)
     values, core = _parted(operation)
-    if values and len(operation.wires) > MOST_WHOLE_WIRES:
+    if values:
         return lambda gate: (_under(gate, values, core),)
     return lambda gate: (Dense(gate.wires, gate.slots, rebindable(gate.operation)),)
 
@@ -381,9 +381,7 @@ def _diagonal(operation: Any) -> Acting:
     basis = BASES[axis]
 
     def act(gate: Gate) -> tuple[Action, ...]:
-        diagonal: Action = Entries(gate.wires, gate.slots, entries)
-        if len(gate.wires) <= MOST_WHOLE_WIRES:
-            diagonal = Dense(gate.wires, gate.slots, gate.operation)
+        diagonal = Entries(gate.wires, gate.slots, entries)
         if axis == "Z":
             return (diagonal,)
         target = gate.wires[-1]

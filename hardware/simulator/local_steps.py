@@ -179,8 +179,9 @@ class MatrixStep(Step):
         axes = [order.index(axis) for axis in (-1, *range(count + 1))]
         return view.permute(axes).reshape(-1, 2**count, view.permute(axes).shape[-1])
 
-    def _apply(self, matrix: Tensor, state: Tensor) -> Tensor:
-        result = matrix @ self._front(state)
+    def _apply(self, matrix: Tensor, state: Tensor, *, adjoint: bool = False) -> Tensor:
+        front = self._front(state)
+        result = _adjoint_times(matrix, front) if adjoint else matrix @ front
         return self._back(result, state.shape[0], state.shape[2])
 
     def forward(
@@ -202,9 +203,11 @@ class MatrixStep(Step):
             matrix, change = parameters[self.parameter], self._front(gradient)
             after = self._front(state)
             if after.shape[-1] < after.shape[-2]:  # few columns of a large matrix
-                total += change @ (matrix.mH @ after).mT
+                left, right = change, _adjoint_times(matrix, after).mT
             else:
-                total += change @ after.mT @ matrix.conj()
+                left, right = change @ after.mT, matrix.conj()
+            # Without another matrix in between, which might be the largest of all.
+            (total.baddbmm_ if self.batched else total.addmm_)(left, right)
 
     def undo(
         self,
@@ -216,8 +219,15 @@ class MatrixStep(Step):
         """U† times the state, Uᵀ times λ."""
         matrix = parameters[self.parameter]
         if state is not None:
-            state = self._apply(matrix.mH, state)
+            state = self._apply(matrix, state, adjoint=True)
         gradient = self._apply(matrix.mT, gradient)
         if self.expands:
             return before_expansion(state, gradient, self.few_rows)
         return state, gradient
+
+
+def _adjoint_times(matrix: Tensor, columns: Tensor) -> Tensor:
+    """U†X = (UᵀX̄)̄, for torch copies a matrix that it conjugates for few columns."""
+    if columns.shape[-1] < columns.shape[-2]:
+        return (matrix.mT @ columns.conj_physical()).conj_physical()
+    return matrix.mH @ columns

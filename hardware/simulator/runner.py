@@ -376,7 +376,9 @@ def run_angles(
     if natively and is_plain((angles.common, angles.rows)):
         program = native_program(plan, like, kept)
     with own_precision(like.device):
-        if program is not None and reads_natively(plan):
+        if program is not None and compiled(
+            kept, "reads", lambda: reads_natively(plan)
+        ):
             return _states_natively(program, plan, angles, like, most, kept)
 
         def run(part: Angles, rows: int | None) -> Tensor:
@@ -421,13 +423,9 @@ def _states_natively(
     options = TensorOptions.of(like.dtype, like.device, angles.num_rows, wires)
     matrices = []
     if gates:
-        numbers, _, _ = given_angles(plan)
-        places: dict[bool, dict[int, int]] = {False: {}, True: {}}
-        for slot, number in enumerate(numbers):
-            if number.index >= 0:
-                places[number.by_row][slot] = number.index
+        common, by_row = compiled(kept, "places", lambda: _places(plan))
         for gate in gates:
-            found = matrix_of_gate(gate, angles, places[False], places[True], options)
+            found = matrix_of_gate(gate, angles, common, by_row, options)
             if isinstance(gate, Entries):
                 found = found[..., None]  # the dimensions tell whether there are rows
             matrices.append(found.resolve_conj().contiguous())
@@ -451,6 +449,15 @@ def _states_natively(
     circuit = NativeCircuit(program, plainly, most_kept(plan, most))
     x = angles.rows.T if len(angles.rows) else None
     return circuit(x, first, (angles.common, *matrices))
+
+
+def _places(plan: Plan) -> tuple[dict[int, int], dict[int, int]]:
+    """Where each angle stands among those that are common, and among those of rows."""
+    places: tuple[dict[int, int], dict[int, int]] = {}, {}
+    for slot, number in enumerate(given_angles(plan)[0]):
+        if number.index >= 0:
+            places[number.by_row][slot] = number.index
+    return places
 
 
 def _states(

@@ -489,11 +489,7 @@ class Trace:
         symbols = []
         _holds((args, kwargs), symbols)
         with torch.no_grad():
-            there = _there(function, args, kwargs) if function in _FORMULAS else None
-            if isinstance(there, Tensor):
-                shapes = self._empty(there.shape, there.dtype)
-            else:  # also of a formula that tells where there are values
-                shapes = _shapes(function, args, kwargs)
+            shapes = _shapes(function, args, kwargs)
         if not isinstance(shapes, Tensor | tuple | list):
             return shapes
         if isinstance(shapes, Symbol):  # it was given back as it is
@@ -757,33 +753,53 @@ _QUOTIENTS = frozenset(
 _SUMS = frozenset({_T.__add__, _T.__radd__, _T.add, torch.add})
 _DIFFERENCES = frozenset({_T.__sub__, _T.sub, _T.subtract, torch.sub, torch.subtract})
 _REVERSED = frozenset({_T.__rsub__, torch.rsub})
-_PLAIN_NAMES = """
-abs acos acosh amax amin arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin
-asinh atan atan2 atanh clamp clip cos cosh deg2rad einsum eq erf exp exp2 expm1
-full_like ge gt isfinite isinf isnan le log log10 log1p log2 logical_and logical_not
-logical_or lt matmul maximum mean minimum nan_to_num ne ones_like pow prod rad2deg
-reciprocal rsqrt sigmoid sign sin sinc sinh sqrt square sum tan tanh where
-zeros_like __abs__ __and__ __eq__ __ge__ __gt__ __invert__ __le__ __lt__ __matmul__
-__ne__ __or__ __pow__ __rmatmul__ __rpow__ __rtruediv__
-"""
-_FORMULAS = (
-    _JOINS
-    | (_NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS | _DIFFERENCES | _REVERSED)
-    | {
-        getattr(owner, name)
-        for name in _PLAIN_NAMES.split()
-        for owner in (torch, _T)
-        if hasattr(owner, name)
-    }
+
+
+def _named(*names: str) -> frozenset[Any]:
+    """Functions and methods of torch."""
+    places = (torch, torch.linalg, _T)
+    return frozenset(getattr(p, n) for n in names for p in places if hasattr(p, n))
+
+
+_ELEMENTWISE = (_NEGATIVES | _PRODUCTS | _QUOTIENTS | _SUMS | _DIFFERENCES) | (
+    _REVERSED
+    | _named(
+        *("__abs__", "__and__", "__eq__", "__ge__", "__gt__", "__invert__", "__le__"),
+        *("__lt__", "__ne__", "__or__", "__pow__", "__rpow__", "__rtruediv__", "abs"),
+        *("absolute", "acos", "acosh", "angle", "arccos", "arccosh", "arcsin"),
+        *("arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan"),
+        *("atan2", "atanh", "ceil", "clamp", "clip", "complex", "cos", "cosh"),
+        *("deg2rad", "eq", "erf", "exp", "exp2", "expm1", "float_power", "floor"),
+        *("fmod", "ge", "gt", "heaviside", "hypot", "isfinite", "isinf", "isnan"),
+        *("le", "log", "log10", "log1p", "log2", "logical_and", "logical_not"),
+        *("logical_or", "lt", "maximum", "minimum", "nan_to_num", "ne", "polar"),
+        *("pow", "rad2deg", "reciprocal", "relu", "remainder", "round", "rsqrt"),
+        *("sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "tan"),
+        *("tanh", "trunc"),
+    )
 )
-"""Of one tensor, whose shape no value changes.
+"""Make each number of those that stand in its place, which are repeated for it."""
 
-Where there are no values torch would load what compiles programs, to tell that shape,
-which takes a second; so would a look at random numbers, which these do not draw.
-"""
+_OF_SHAPES = _JOINS | _named(
+    *("__matmul__", "__rmatmul__", "amax", "amin", "cumprod", "cumsum", "diag"),
+    *("diag_embed", "dot", "einsum", "full_like", "hstack", "kron", "matmul", "mean"),
+    *("mv", "norm", "ones_like", "outer", "prod", "roll", "std", "sum", "tensordot"),
+    *("tril", "triu", "var", "vector_norm", "vstack", "where", "zeros_like"),
+)
+"""Do the same whatever the numbers, and without much work."""
 
-_CERTAIN = _MOVING | _CASTS | _FORMULAS
+_CERTAIN = (_MOVING | _CASTS | _ELEMENTWISE | _OF_SHAPES) | (
+    frozenset(getattr(_T, name).__get__ for name in ("H", "imag", "mH", "real"))
+    | _named(
+        *("broadcast_tensors", "conj", "conj_physical", "detach", "diagonal"),
+        *("is_conj", "is_neg", "matrix_exp", "resolve_conj"),
+        *("resolve_neg", "trace", "view_as_complex", "view_as_real"),
+    )
+)
 """Draw no random numbers."""
+
+MOST_DONE = 2**14
+"""Numbers of which it is faster to do an operation than to ask what shape it gives."""
 
 
 def product_of(number: Any) -> Product | None:
@@ -969,29 +985,43 @@ def _places(value: Any) -> list[int]:
     return [(each.place if type(each) is Symbol else each).index for each in found]
 
 
-def _there(function: Any, args: Any, kwargs: Any) -> Any:
-    """What an operation gives for any values."""
-
-    def real(part: Any) -> Any:
-        if isinstance(part, Tensor):
-            return torch.empty(part.shape, dtype=part.dtype, device="cpu")
-        return part
-
-    return function(*_replaced(args, real), **_replaced(kwargs, real))
-
-
 def _shapes(function: Any, args: Any, kwargs: Any) -> Any:
-    """What an operation gives for constants and devices without values."""
+    """What an operation gives for constants and devices without values.
+
+    What torch itself would ask loads its compiler at the first operation with numbers,
+    which takes two seconds: those that are common are done on as few as tell it.
+    """
+    parts: list[Tensor] = []
 
     def lowered(part: Any) -> Any:
+        if isinstance(part, Tensor):
+            parts.append(part)
         if isinstance(part, Tensor) and not isinstance(part, Symbol):
             return part.to("meta")
         named = function is _T.to and isinstance(part, str)
         return "meta" if named or isinstance(part, torch.device) else part
 
+    def single(part: Any) -> Any:
+        known = isinstance(part, Tensor)
+        return torch.ones((1,) * part.ndim, dtype=part.dtype) if known else part
+
+    def whole(part: Any) -> Any:
+        known = isinstance(part, Tensor)
+        return torch.ones(part.shape, dtype=part.dtype) if known else part
+
     if function in _COPIES:
         function, args, kwargs = torch.clone, args[:1], {}
+    lowered_args = _replaced(args, lowered)
     keywords = _replaced(kwargs, lowered)
+    if function in _ELEMENTWISE:
+        one = function(*_replaced(args, single), **_replaced(kwargs, single))
+        if isinstance(one, Tensor):
+            shape = np.broadcast_shapes(*[part.shape for part in parts])
+            return torch.empty(shape, dtype=one.dtype, device="meta")
+    if function in _OF_SHAPES and sum(part.numel() for part in parts) <= MOST_DONE:
+        found = function(*_replaced(args, whole), **_replaced(kwargs, whole))
+        if isinstance(found, Tensor):
+            return torch.empty(found.shape, dtype=found.dtype, device="meta")
     if "device" in keywords:
         keywords["device"] = "meta"
-    return function(*_replaced(args, lowered), **keywords)
+    return function(*lowered_args, **keywords)

@@ -195,7 +195,7 @@ def test_plan_imports_neither_torch_nor_qiskit() -> None:
         elif isinstance(node, ast.ImportFrom):
             names.add((node.module or "").split(".")[0])
     assert names == {"__future__", "attrs", "collections", "numpy", "pennylane"} | (
-        names & {"typing"}
+        names & {"dataclasses", "typing"}
     )
 
 

@@ -48,7 +48,7 @@ MOST_ENTRIES = 64
 MOST_SIXTEENS = MOST_ENTRIES // 8
 """Of sixteen phases, which the narrowest level takes two at once."""
 
-MOST_MIXED = 6
+MOST_MIXED = 8
 """Wires of a matrix; as in `level.inc`."""
 
 MOST_SCALED = 14

@@ -749,6 +749,136 @@ def test_a_users_gate_may_change(wrapped: Any) -> None:
         assert_close([layer(x), own(x)], [theirs(x)] * 2, 1e-10)
 
 
+def scaled_block(weights: Any, wires: Any) -> None:
+    qml.RX(weights[0] * CALLS["scale"], wires[0])
+    qml.CNOT(wires)
+
+
+def scaled_swap(index: Any, wires: Any, param: Any) -> Any:
+    return qml.CRX(param * CALLS["scale"], index)
+
+
+ANEW: dict[str, Callable[[Any], Any]] = {
+    "block": lambda x: qml.MPS(range(3), 2, scaled_block, 1, x[:, None]),
+    "swaps": lambda x: qml.TwoLocalSwapNetwork(range(3), scaled_swap, x.repeat(2)[:3]),
+    "inside": lambda x: qml.ctrl(qml.MPS([0, 1], 2, scaled_block, 1, x[:1, None]), 2),
+    "angle of a part": lambda x: qml.Select([qml.RX(x[0], 0), qml.RY(x[1], 0)], 1),
+    "estimated": lambda x: qml.QuantumPhaseEstimation(
+        qml.RX(x[0] * CALLS["scale"], 0), estimation_wires=[1, 2]
+    ),
+    "transformed": lambda x: qml.QSVT(
+        qml.BlockEncode(np.diag([0.3, CALLS["scale"] / 3]), [0, 1]),
+        [qml.PCPhase(angle, 2, [0, 1]) for angle in x],
+    ),
+    "sampled": lambda x: qml.QDrift(
+        qml.Hamiltonian([0.4, 0.3, 0.2], [qml.X(0), qml.Z(1), qml.Y(2)]),
+        x[0] * CALLS["scale"],
+        n=4,
+        seed=1,
+    ),
+    "looked at": lambda x: qml.FABLE(
+        torch.outer(x, x).sin() * CALLS["scale"] / 3, range(3), tol=0.01
+    ),
+}
+"""Gates that nothing tells from others, or that look at their numbers."""
+
+
+@pytest.mark.parametrize("name", ANEW)
+def test_what_nothing_tells_is_taken_apart_in_every_call(
+    name: str, planned: list[Any]
+) -> None:
+    def circuit(inputs: Any) -> Any:
+        for wire in range(3):
+            qml.RY(0.4 + wire, wire)
+        ANEW[name](inputs)
+        return qml.expval(qml.Y(0) @ qml.X(2)), qml.expval(qml.Z(1))
+
+    own, theirs = (
+        qml.QNode(circuit, qml.device(target, wires=3))
+        for target in ("qdl.simulator", "default.qubit")
+    )
+    layer = QuantumLayer(own, {})
+    for call, scale in enumerate((1.0, 1.0, 1.0, 2.0, 0.5, 1.0)):
+        CALLS["scale"] = scale
+        x = torch.tensor([0.3 + call, 0.7], dtype=torch.float64, requires_grad=True)
+        found, expected = own(x), theirs(x)
+        assert_close([*found], [*expected], 1e-10)
+        gradients = [torch.autograd.grad(sum(each), x)[0] for each in (found, expected)]
+        assert_close(gradients[:1], gradients[1:], 1e-10)
+        assert_close([layer(x)], [torch.stack(expected)], 1e-10)
+    assert planned
+
+
+CONSTANTS: dict[str, Callable[[Any], Any]] = {
+    "rotation of orbitals": lambda a: qml.BasisRotation(range(3), a),
+    "state": lambda a: qml.MultiplexerStatePreparation(a[0], [0, 1]),
+    "block": lambda a: qml.BlockEncode(a / 2, range(3)),
+    "matrix": lambda a: qml.FABLE(a / 2, range(5)),
+}
+"""Gates that look at constants as they are taken apart."""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, np.asarray) for name in CONSTANTS),
+        ("rotation of orbitals", torch.as_tensor),
+        ("matrix", torch.as_tensor),
+    ],
+)
+def test_constants_that_are_looked_at_may_change(
+    name: str, kind: Callable[[Any], Any], planned: list[Any]
+) -> None:
+    """Also in place, and back; and whatever else the circuit has is no constant."""
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+    if name == "rotation of orbitals":
+        turn = np.linalg.qr(turn[:3, :3])[0]
+    entries = turn.copy()
+    shared = kind(entries)
+
+    def circuit(x: Any, a: Any) -> Any:
+        for wire in range(5):
+            qml.RY(x + wire, wire)
+        CONSTANTS[name](a)
+        return qml.expval(qml.Y(0) @ qml.X(2)), qml.expval(qml.Z(1))
+
+    own, theirs = (
+        qml.QNode(circuit, qml.device(target, wires=5))
+        for target in ("qdl.simulator", "default.qubit")
+    )
+    for call in range(9):
+        x = torch.tensor(0.3 + call, dtype=torch.float64, requires_grad=True)
+        if call in (3, 6):
+            entries[:] = turn[::-1] if call == 3 else turn.T
+        a = kind(turn.copy()) if call == 8 else shared
+        found, expected = own(x, a), theirs(x, a)
+        assert_close([*found], [*expected], 1e-10)
+        gradients = [torch.autograd.grad(sum(each), x)[0] for each in (found, expected)]
+        assert_close(gradients[:1], gradients[1:], 1e-10)
+    assert len(planned) >= 4
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("name", ["drift", "layers"])
+def test_without_a_seed_parts_are_drawn_in_every_call(
+    name: str, seed: int | None
+) -> None:
+    sum_of_words = qml.Hamiltonian([0.4, 0.3, 0.2], [qml.X(0), qml.Z(1), qml.Y(2)])
+
+    @qml.qnode(qml.device("qdl.simulator", wires=3))
+    def circuit() -> Any:
+        qml.RY(0.4, 0)
+        qml.RX(0.7, 1)
+        if name == "drift":
+            qml.QDrift(sum_of_words, 0.7, n=5, seed=seed)
+        else:
+            qml.RandomLayers([[0.3, 0.4, 0.5]], range(3), seed=seed)
+        return qml.state()
+
+    found = {np.asarray(circuit()).round(6).tobytes() for _ in range(12)}
+    assert len(found) == 1 if seed else len(found) > 3
+
+
 def test_parts_of_a_mutual_information_are_told_apart() -> None:
     def circuit(inputs: Any) -> Any:
         qml.AngleEmbedding(inputs, range(3))

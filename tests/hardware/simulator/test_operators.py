@@ -14,11 +14,59 @@ import torch
 from tests.hardware.simulator.operators import OPERATORS, WIDE, angles, unitary
 
 INEXACT = {
+    "IQP": "see test_gradients_that_default_qubit_has_not",
+    "MultiplexerStatePreparation": "the same",
     "SelectPauliRot X": "see test_multiplexers",
     "SelectPauliRot Y": "the same",
     "StatePrep": "amplitudes that are nearly 0 make ill-conditioned rotations",
     "MottonenStatePreparation": "the same",
 }
+
+
+NO_GATES = {
+    **dict.fromkeys(["Hermitian", "Projector", "SparseHamiltonian"], "an observable"),
+    **dict.fromkeys(["Conditional", "MidMeasure", "PauliMeasure"], "measures"),
+    **dict.fromkeys(["CVNeuralNetLayers", "DisplacementEmbedding"], "no qubits"),
+    **dict.fromkeys(["Interferometer", "SqueezingEmbedding"], "no qubits"),
+    "FromBloq": "needs Qualtran",
+    "QubitDensityMatrix": "a mixed state",
+    "QutritBasisStatePreparation": "no qubits",
+    "SubroutineOp": "what a user's function becomes",
+    "SumOfSlatersPrep": "has no decomposition of the kind that devices ask for",
+}
+"""Operators of PennyLane's that no circuit of gates on qubits has, and why."""
+
+ELSEWHERE = ("pennylane.ops.channel", "pennylane.ops.cv", "pennylane.ops.qutrit")
+
+
+def parts(operation: Any) -> list[Any]:
+    """An operation and what it is around."""
+    inner = [operation.base] if hasattr(operation, "base") else []
+    inner += getattr(operation, "operands", [])
+    return [operation, *(part for each in inner for part in parts(each))]
+
+
+def test_every_operator_of_pennylane_is_in_the_list() -> None:
+    exported = {
+        each
+        for module in (qml, qml.ops, qml.templates)
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, qml.operation.Operator)
+    }
+    met: set[type] = set()
+    for operator in OPERATORS.values():
+        for wires in filter(operator.fits, (3, 4, 8)):
+            with qml.queuing.AnnotatedQueue() as queue:
+                operator.build(operator.draw(wires), list(range(wires)))
+            met.update(type(part) for each in queue.queue for part in parts(each))
+    missing = {
+        each.__name__
+        for each in exported
+        if not each.__module__.startswith(ELSEWHERE)
+        and not any(issubclass(kind, each) for kind in met)
+    }
+    assert len(exported) > 200
+    assert missing == {*NO_GATES}
 
 
 @pytest.mark.parametrize("wires", [3, 7, pytest.param(10, marks=pytest.mark.slow)])
@@ -128,6 +176,33 @@ def test_mottonens_preparation(axes: str, agree: Callable[..., Any]) -> None:
     if axes == "general":
         rows = np.stack([vector, vector[::-1]])
         agree(circuit, [rows], 3, diff=False)
+
+
+@pytest.mark.parametrize("wires", [3, 7])
+@pytest.mark.parametrize("name", ["IQP", "MultiplexerStatePreparation"])
+def test_gradients_that_default_qubit_has_not(name: str, wires: int) -> None:
+    """Beside differences of its values."""
+    operator = OPERATORS[name]
+    [numbers] = operator.draw(wires)
+    start, step = (torch.as_tensor(n) for n in (numbers, operator.draw(wires)[0]))
+
+    def run(device: str, t: Any) -> Any:
+        moved = start + t * step
+        if start.is_complex():
+            moved = moved / torch.linalg.norm(moved)
+        circuit, target = operator.circuit(wires), qml.device(device, wires=wires)
+        node = qml.QNode(circuit, target, interface="torch")
+        return sum(node(moved if device == "qdl.simulator" else moved.numpy()))
+
+    t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    ours = run("qdl.simulator", t)
+    high, here, low = (
+        run("default.qubit", torch.tensor(x, dtype=torch.float64))
+        for x in (1e-5, 0.0, -1e-5)
+    )
+    assert float(ours.detach()) == pytest.approx(float(here), abs=1e-12)
+    (slope,) = torch.autograd.grad(ours, t)
+    assert float(slope) == pytest.approx(float(high - low) / 2e-5, abs=1e-7)
 
 
 def test_a_lost_control_value_would_show(agree: Callable[..., Any]) -> None:
