@@ -26,7 +26,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.gates import IDENTITY, Matrix
+from qml_qdl.hardware.simulator.gates.actions import IDENTITY, Matrix
 from qml_qdl.hardware.simulator.modes import is_transformed, own_precision
 from qml_qdl.hardware.simulator.schedule import Product, Turn
 from qml_qdl.hardware.simulator.states import phases_of

@@ -14,23 +14,24 @@ from attrs import evolve
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.block_diagonal_steps import (
+from qml_qdl.hardware.simulator.blocks import BlockList, BlockMaker
+from qml_qdl.hardware.simulator.evolution.adjoint import Evolution
+from qml_qdl.hardware.simulator.evolution.block_diagonal_steps import (
     ControlledStep,
     Cut,
     EntriesStep,
 )
-from qml_qdl.hardware.simulator.blocks import BlockList, BlockMaker
-from qml_qdl.hardware.simulator.evolution import Evolution
-from qml_qdl.hardware.simulator.gates import (
+from qml_qdl.hardware.simulator.evolution.local_steps import LocalPhaseStep, MatrixStep
+from qml_qdl.hardware.simulator.evolution.product_step import Factor, ProductStep
+from qml_qdl.hardware.simulator.evolution.steps import PermutationStep, PhaseStep, Step
+from qml_qdl.hardware.simulator.gates.actions import (
     Controlled,
     Dense,
     Entries,
     Given,
     Rotation,
 )
-from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
 from qml_qdl.hardware.simulator.modes import made_to_last
-from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
 from qml_qdl.hardware.simulator.program import (
     Angles,
     Feed,
@@ -49,7 +50,6 @@ from qml_qdl.hardware.simulator.schedule import (
     make_schedule,
     permutation,
 )
-from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
 from qml_qdl.hardware.simulator.tensor_options import (
     MOST_WIRES_PATTERNS,
     TensorOptions,

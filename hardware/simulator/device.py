@@ -19,8 +19,8 @@ from qml_qdl.hardware.keywords import BACKENDS_ONLY, SIMULATOR, refuse_keyword
 from qml_qdl.hardware.options import TargetOptions
 from qml_qdl.hardware.seeds import Seeds
 from qml_qdl.hardware.simulator.functions import PlannedTape, TapePlans
+from qml_qdl.hardware.simulator.gates.native import decomposition, is_native
 from qml_qdl.hardware.simulator.memory import rows_at_once
-from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.sampling import has_shifted_gradients
 from qml_qdl.hardware.simulator.tapes import ProgramCache, run_tape
 

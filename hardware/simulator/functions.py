@@ -34,7 +34,7 @@ from qml_qdl.hardware.device import Abilities
 from qml_qdl.hardware.one_run import recorded_alone
 from qml_qdl.hardware.precision import KeptNumbers
 from qml_qdl.hardware.preprocessing import finite_states, with_lost, without_marks
-from qml_qdl.hardware.simulator.gates import rebindable
+from qml_qdl.hardware.simulator.gates.actions import rebindable
 from qml_qdl.hardware.simulator.kernel.assembly import Number
 from qml_qdl.hardware.simulator.kernel.execution import NativeCircuit, is_plain
 from qml_qdl.hardware.simulator.memory import rows_at_once

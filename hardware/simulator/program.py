@@ -10,7 +10,7 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.evolution import MOST_CHECKPOINTS, Evolution
+from qml_qdl.hardware.simulator.evolution.adjoint import MOST_CHECKPOINTS, Evolution
 from qml_qdl.hardware.simulator.modes import is_transformed
 from qml_qdl.hardware.simulator.states import as_layout, outer_product, phases_of
 from qml_qdl.hardware.simulator.tensor_options import TensorOptions

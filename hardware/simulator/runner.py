@@ -17,7 +17,7 @@ from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.purity import exact_key
 from qml_qdl.hardware.caches import LruCache
 from qml_qdl.hardware.simulator.compiler import matrix_of_gate, shared_program
-from qml_qdl.hardware.simulator.gates import Entries
+from qml_qdl.hardware.simulator.gates.actions import Entries
 from qml_qdl.hardware.simulator.kernel.assembly import (
     Number,
     UnsupportedError,

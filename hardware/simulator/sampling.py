@@ -20,9 +20,9 @@ from torch import Tensor
 from qml_qdl.circuits import Circuit
 from qml_qdl.hardware.preprocessing import selects
 from qml_qdl.hardware.seeds import Seeds
+from qml_qdl.hardware.simulator.gates.native import decomposition, is_native
 from qml_qdl.hardware.simulator.memory import joined
 from qml_qdl.hardware.simulator.modes import made_to_last, own_precision
-from qml_qdl.hardware.simulator.native import decomposition, is_native
 from qml_qdl.hardware.simulator.program import Angles
 from qml_qdl.hardware.simulator.runner import (
     Bound,

@@ -13,8 +13,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.simulator.compounds import compound, is_compound
-from qml_qdl.hardware.simulator.gates import (
+from qml_qdl.hardware.simulator.gates.actions import (
     IDENTITY,
     Acting,
     Action,
@@ -27,6 +26,7 @@ from qml_qdl.hardware.simulator.gates import (
     Rotation,
     acting,
 )
+from qml_qdl.hardware.simulator.gates.compounds import compound, is_compound
 from qml_qdl.hardware.structure import TOLD_BY_CLASS, Gate
 
 

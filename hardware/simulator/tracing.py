@@ -24,7 +24,7 @@ from torch import Tensor
 from qml_qdl.circuits import Circuit
 from qml_qdl.circuits.errors import ArgumentError, TargetError
 from qml_qdl.hardware.precision import KeptNumbers
-from qml_qdl.hardware.simulator.native import decomposition, is_native
+from qml_qdl.hardware.simulator.gates.native import decomposition, is_native
 from qml_qdl.hardware.simulator.program import Angles
 from qml_qdl.hardware.simulator.symbols import (
     Affine,

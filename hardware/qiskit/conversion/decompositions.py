@@ -23,7 +23,7 @@ from qml_qdl.circuits.encodings.amplitude import AmplitudePreparation, rotation_
 from qml_qdl.hardware.qiskit.conversion.controls import controlled
 from qml_qdl.hardware.qiskit.conversion.fixed import Fixed
 from qml_qdl.hardware.qiskit.conversion.unitaries import multiplexed, unitary_gates
-from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
+from qml_qdl.hardware.simulator.gates.decompositions import TAKEN_APART, exponential
 from qml_qdl.hardware.structure import known_name
 
 _UNDEFINED = qml.operation.DecompositionUndefinedError

@@ -20,7 +20,7 @@ from attrs import Factory, define, field, frozen
 from numpy.typing import NDArray
 
 from qml_qdl.hardware.simulator.compiler import is_unitary, scalar_slots
-from qml_qdl.hardware.simulator.gates import (
+from qml_qdl.hardware.simulator.gates.actions import (
     Controlled,
     Entries,
     Given,

@@ -16,7 +16,7 @@ from qml_qdl.hardware.simulator.blocks import (
     kronecker_products,
     partial_traces,
 )
-from tests.hardware.simulator.step_contract import sampled
+from tests.hardware.simulator.evolution.step_contract import sampled
 
 
 @pytest.mark.parametrize("wires", [1, 3, 4])

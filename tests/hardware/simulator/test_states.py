@@ -15,7 +15,7 @@ from qml_qdl.hardware.simulator.states import (
     outer_product,
     phases_of,
 )
-from tests.hardware.simulator.step_contract import FLOAT, sampled
+from tests.hardware.simulator.evolution.step_contract import FLOAT, sampled
 
 
 def test_phases() -> None:

@@ -9,7 +9,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.pool import Pool
+from qml_qdl.hardware.simulator.evolution.pool import Pool
 from qml_qdl.hardware.simulator.states import (
     as_layout,
     before_expansion,

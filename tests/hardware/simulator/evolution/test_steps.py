@@ -10,8 +10,13 @@ import torch
 from attrs import evolve
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep
-from tests.hardware.simulator.step_contract import FLOAT, by_rows, check_step, sampled
+from qml_qdl.hardware.simulator.evolution.steps import PermutationStep, PhaseStep
+from tests.hardware.simulator.evolution.step_contract import (
+    FLOAT,
+    by_rows,
+    check_step,
+    sampled,
+)
 
 WIRES = 3
 BITS = torch.arange(2**WIRES)[:, None] >> torch.arange(WIRES - 1, -1, -1) & 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qml_qdl.hardware.simulator.monomials import (
+from qml_qdl.hardware.simulator.gates.monomials import (
     controlled,
     inverse,
     moves,

@@ -8,14 +8,14 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from qml_qdl.hardware.simulator.gates import (
+from qml_qdl.hardware.simulator.gates.actions import (
     Constant,
     Dense,
     Monomial,
     Rotation,
     acting,
 )
-from qml_qdl.hardware.simulator.native import is_native
+from qml_qdl.hardware.simulator.gates.native import is_native
 from qml_qdl.hardware.structure import Gate
 
 

@@ -8,10 +8,10 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.local_steps import FactorStep, MatrixStep
-from qml_qdl.hardware.simulator.pool import Pool
+from qml_qdl.hardware.simulator.evolution.local_steps import FactorStep, MatrixStep
+from qml_qdl.hardware.simulator.evolution.pool import Pool
+from qml_qdl.hardware.simulator.evolution.steps import Step
 from qml_qdl.hardware.simulator.states import before_expansion
-from qml_qdl.hardware.simulator.steps import Step
 
 
 @frozen(eq=False)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.pool import Pool
-from qml_qdl.hardware.simulator.steps import Step
+from qml_qdl.hardware.simulator.evolution.pool import Pool
+from qml_qdl.hardware.simulator.evolution.steps import Step
 
 FLOAT, COMPLEX = torch.float64, torch.complex128
 

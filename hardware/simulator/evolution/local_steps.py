@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.pool import Pool
+from qml_qdl.hardware.simulator.evolution.pool import Pool
+from qml_qdl.hardware.simulator.evolution.steps import Step
 from qml_qdl.hardware.simulator.states import (
     before_expansion,
     from_layout,
     phases_of,
 )
-from qml_qdl.hardware.simulator.steps import Step
 
 
 @frozen(eq=False)
@@ -197,7 +197,7 @@ class MatrixStep(Step):
         parameters: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
     ) -> None:
-        """λ'ψ'ᵀŪ, as `evolution.py` derives it, summed over what shares the matrix."""
+        """λ'ψ'ᵀŪ, as `adjoint.py` derives it, summed over what shares the matrix."""
         total = gradients[self.parameter]
         if total is not None:
             matrix, change = parameters[self.parameter], self._front(gradient)

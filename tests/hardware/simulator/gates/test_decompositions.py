@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy.linalg import expm
 
-from qml_qdl.hardware.simulator.native import decomposition, is_native
+from qml_qdl.hardware.simulator.gates.native import decomposition, is_native
 from qml_qdl.hardware.simulator.tracing import native_tape
 
 

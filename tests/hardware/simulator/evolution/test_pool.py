@@ -7,7 +7,7 @@ import gc
 import pytest
 import torch
 
-from qml_qdl.hardware.simulator.pool import Pool
+from qml_qdl.hardware.simulator.evolution.pool import Pool
 
 LIKE = torch.zeros(Pool.LEAST + 3, dtype=torch.complex64)  # a size of its own
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError
 from qml_qdl.hardware.simulator.compiler import compile_structure
-from qml_qdl.hardware.simulator.evolution import MOST_CHECKPOINTS, Checkpointing
-from qml_qdl.hardware.simulator.pool import Pool
-from qml_qdl.hardware.simulator.steps import PermutationStep, PhaseStep, Step
+from qml_qdl.hardware.simulator.evolution.adjoint import MOST_CHECKPOINTS, Checkpointing
+from qml_qdl.hardware.simulator.evolution.pool import Pool
+from qml_qdl.hardware.simulator.evolution.steps import PermutationStep, PhaseStep, Step
 from qml_qdl.hardware.simulator.tensor_options import TensorOptions
 from qml_qdl.hardware.structure import make_plan
 from tests.hardware.simulator.programs import SETTINGS, compiled, gates

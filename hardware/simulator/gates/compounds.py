@@ -14,8 +14,7 @@ import pennylane as qml
 from attrs import evolve
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.simulator.decompositions import TAKEN_APART
-from qml_qdl.hardware.simulator.gates import (
+from qml_qdl.hardware.simulator.gates.actions import (
     IDENTITY,
     TO_X,
     WRAPPERS,
@@ -29,7 +28,8 @@ from qml_qdl.hardware.simulator.gates import (
     acting,
     is_rotation,
 )
-from qml_qdl.hardware.simulator.monomials import (
+from qml_qdl.hardware.simulator.gates.decompositions import TAKEN_APART
+from qml_qdl.hardware.simulator.gates.monomials import (
     controlled,
     inverse,
     moves,

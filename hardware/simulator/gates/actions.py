@@ -27,7 +27,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.monomials import moves, number_of
+from qml_qdl.hardware.simulator.gates.monomials import moves, number_of
 from qml_qdl.hardware.simulator.states import phases_of
 from qml_qdl.hardware.structure import Gate, known_name
 

@@ -7,16 +7,16 @@ from typing import Any
 import pennylane as qml
 import torch
 
-from qml_qdl.hardware.simulator.compounds import is_compound
-from qml_qdl.hardware.simulator.decompositions import TAKEN_APART, exponential
-from qml_qdl.hardware.simulator.gates import (
+from qml_qdl.hardware.simulator.gates.actions import (
     WRAPPERS,
     core_wires,
     is_diagonal,
     is_rotation,
     rebindable,
 )
-from qml_qdl.hardware.simulator.monomials import moves_states
+from qml_qdl.hardware.simulator.gates.compounds import is_compound
+from qml_qdl.hardware.simulator.gates.decompositions import TAKEN_APART, exponential
+from qml_qdl.hardware.simulator.gates.monomials import moves_states
 from qml_qdl.hardware.structure import known_name
 
 _COMMON = frozenset({"CNOT", "CZ", "GlobalPhase", "Hadamard", "PauliX", "Rot", "SWAP"})

@@ -7,20 +7,20 @@ import pennylane as qml
 import pytest
 import torch
 
-from qml_qdl.hardware.simulator.block_diagonal_steps import (
+from qml_qdl.hardware.simulator.evolution.block_diagonal_steps import (
     ControlledStep,
     Cut,
     EntriesStep,
 )
-from qml_qdl.hardware.simulator.local_steps import MatrixStep
-from tests.hardware.simulator.step_contract import (
+from qml_qdl.hardware.simulator.evolution.local_steps import MatrixStep
+from tests.hardware.simulator.evolution.step_contract import (
     COMPLEX,
     FLOAT,
     check_step,
     sampled,
     unitary,
 )
-from tests.hardware.simulator.test_local_steps import CASES, layout
+from tests.hardware.simulator.evolution.test_local_steps import CASES, layout
 
 
 def alone(gate: qml.operation.Operator) -> torch.Tensor:

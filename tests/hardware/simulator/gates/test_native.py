@@ -10,7 +10,7 @@ import pennylane as qml
 import pytest
 import torch
 
-from qml_qdl.hardware.simulator.native import decomposition, is_native
+from qml_qdl.hardware.simulator.gates.native import decomposition, is_native
 
 WIRES = 4
 

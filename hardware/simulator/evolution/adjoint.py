@@ -25,9 +25,9 @@ from attrs import field, frozen
 from torch import Tensor
 
 from qml_qdl.circuits.errors import DoubleBackwardError
+from qml_qdl.hardware.simulator.evolution.pool import Pool
+from qml_qdl.hardware.simulator.evolution.steps import Step
 from qml_qdl.hardware.simulator.modes import is_transformed, own_precision
-from qml_qdl.hardware.simulator.pool import Pool
-from qml_qdl.hardware.simulator.steps import Step
 
 MOST_CHECKPOINTS = 4
 """States kept beside the last: a constant, so memory does not grow with depth."""

@@ -10,8 +10,7 @@ import pennylane as qml
 import pytest
 from numpy.typing import NDArray
 
-from qml_qdl.hardware.simulator.compounds import compound, is_compound
-from qml_qdl.hardware.simulator.gates import (
+from qml_qdl.hardware.simulator.gates.actions import (
     Action,
     Constant,
     Controlled,
@@ -19,6 +18,7 @@ from qml_qdl.hardware.simulator.gates import (
     Monomial,
     Rotation,
 )
+from qml_qdl.hardware.simulator.gates.compounds import compound, is_compound
 from qml_qdl.hardware.structure import Gate
 
 AFFINE: dict[str, tuple[int, int]] = {

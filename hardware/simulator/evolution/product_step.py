@@ -8,8 +8,8 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.pool import Pool
-from qml_qdl.hardware.simulator.steps import Step
+from qml_qdl.hardware.simulator.evolution.pool import Pool
+from qml_qdl.hardware.simulator.evolution.steps import Step
 
 AT_ONCE = 512
 """Products of two parts of states that are in memory before they are summed."""

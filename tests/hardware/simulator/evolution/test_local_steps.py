@@ -7,8 +7,13 @@ import pennylane as qml
 import pytest
 import torch
 
-from qml_qdl.hardware.simulator.local_steps import LocalPhaseStep, MatrixStep
-from tests.hardware.simulator.step_contract import FLOAT, check_step, sampled, unitary
+from qml_qdl.hardware.simulator.evolution.local_steps import LocalPhaseStep, MatrixStep
+from tests.hardware.simulator.evolution.step_contract import (
+    FLOAT,
+    check_step,
+    sampled,
+    unitary,
+)
 
 CASES = pytest.mark.parametrize(
     "name",

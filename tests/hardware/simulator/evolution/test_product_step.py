@@ -9,8 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from qml_qdl.hardware.simulator.product_step import Factor, ProductStep
-from tests.hardware.simulator.step_contract import check_step, sampled, unitary
+from qml_qdl.hardware.simulator.evolution.product_step import Factor, ProductStep
+from tests.hardware.simulator.evolution.step_contract import (
+    check_step,
+    sampled,
+    unitary,
+)
 
 WIRES, ROWS = 6, 2**7
 

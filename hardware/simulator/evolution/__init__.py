@@ -1,0 +1,1 @@
+"""Evolution of states by torch: steps, one after the other, and back."""

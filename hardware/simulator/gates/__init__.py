@@ -1,0 +1,1 @@
+"""What each gate does to amplitudes, and what it consists of."""
