@@ -264,14 +264,14 @@ class Trace:
 
         Args:
             number: The tensor; that which comes next in another call has the same
-                symbol, if it has the same shape and type.
+                symbol, if it has the same shape and type and is on the same device.
         """
         assert self._values is not None
         if id(number) in self._taken:
             return self._taken[id(number)][0]
         if number.is_inference():
             self.refuse("is of inference mode, and may change unnoticed")
-        key = ("taken", len(self._taken), number.shape, number.dtype)
+        key = ("taken", len(self._taken), number.shape, number.dtype, number.device)
         symbol: Symbol | None = self._known.get(key)
         if symbol is None:
             symbol = self._known[key] = self.source(number, on_inputs=False)

@@ -369,13 +369,13 @@ class Execution:
             (..., outputs); None where they have to go the whole way.
         """
         native = self._straight.get(getattr(x, "dtype", None))
-        if native is None or not is_plain((x, *weights)) or not x.is_cpu:
+        if native is None or not is_plain((x, *weights)):
             return None
         shape = x.shape
         if not shape or shape[-1] != native.num_features or not x.numel():
             return None
         for weight, own in zip(weights, self._weight_shapes, strict=True):
-            if weight.dtype is not x.dtype or not weight.is_cpu or weight.shape != own:
+            if weight.dtype is not x.dtype or weight.shape != own:
                 return None
         if len(shape) == 2:
             return native(x, None, weights)

@@ -236,7 +236,9 @@ def is_plain(tensors: Iterable[Tensor | None]) -> bool:
     """
     for tensor in tensors:
         if tensor is not None and (
-            type(tensor) not in _PLAIN or tensor.layout is not torch.strided
+            type(tensor) not in _PLAIN
+            or not tensor.is_cpu
+            or tensor.layout is not torch.strided
         ):
             return False
     return not (torch._C._len_torch_dispatch_stack() or is_transformed())

@@ -1172,6 +1172,25 @@ def test_a_qnode_that_is_called_is_compiled_once_on_devices_that_are_alike(
     assert len(compiled) == 2
 
 
+@pytest.mark.parametrize("order", ["cpu cpu meta cpu", "meta meta cpu meta"])
+def test_where_numbers_are_is_part_of_what_is_known(order: str) -> None:
+    """Whose addresses say nothing elsewhere, and that of "meta" is none."""
+
+    def function(x: Any) -> Any:
+        qml.RX(x, 0)
+        qml.RY(0.3, 1)
+        qml.CNOT([0, 1])
+        return qml.expval(qml.Z(0))
+
+    for name in order.split():
+        qnode = qml.QNode(function, qml.device("qdl.simulator", wires=2))
+        x = torch.full((3,), 0.4, device=name, requires_grad=True)
+        (gradient,) = torch.autograd.grad(qnode(x).sum(), x)
+        assert gradient.device.type == name
+        if name == "cpu":
+            assert_close(gradient, -torch.full((3,), 0.4).sin(), 1e-6)
+
+
 def test_tapes_of_which_each_is_new_are_not_planned(compiled: list[Any]) -> None:
     def function(x: Any, place: int) -> Any:
         qml.RX(x, 0)
