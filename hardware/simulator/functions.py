@@ -747,6 +747,8 @@ class FunctionRunner:
                 try:
                     tape = _traced(trace, queued, values, self._device)
                 except Exception:
+                    # Whatever a gate that looks at its numbers made of symbols: it is
+                    # met again with them as constants. Else it is raised.
                     readers = queued.readers() - self._readers
                     if not readers:
                         raise
