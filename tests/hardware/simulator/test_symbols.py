@@ -333,7 +333,7 @@ def test_formulas_have_torchs_own_shapes_and_types() -> None:
     """And their shapes are told without what compiles programs, which loads slowly."""
     code = """
 import sys, torch
-from qml_qdl.hardware.simulator.symbols import Trace
+from qml_qdl.hardware.simulator.symbols import ImpureError, Trace
 like = [torch.rand(3, 1), torch.rand(2, dtype=torch.float64), torch.rand(3, 2)]
 trace = Trace(torch.device("cpu"))
 symbols = [trace.source(each, True) for each in like]
@@ -352,7 +352,7 @@ for one, other in zip(found, wanted, strict=True):
 assert not {"torch._dynamo", "sympy"} & set(sys.modules)
 try:
     torch.where(symbols[0] > 0.5)
-except Exception as error:
+except ImpureError as error:
     assert "asks for their values" in str(error)
 else:
     raise AssertionError("a shape that depends on values")
